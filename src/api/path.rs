@@ -1,0 +1,38 @@
+//! The path of an endpoint.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use crate::error::Error;
+use crate::model::IdError;
+
+/// A path in segments, or the first id in it that was none.
+pub(crate) struct Path(Result<Vec<Cow<'static, str>>, IdError>);
+
+/// A path that begins with `segment`.
+pub(crate) fn path(segment: &'static str) -> Path {
+    Path(Ok(vec![segment.into()]))
+}
+
+impl Path {
+    /// Goes on with a fixed segment.
+    pub(crate) fn then(mut self, segment: &'static str) -> Self {
+        if let Ok(segments) = &mut self.0 {
+            segments.push(segment.into());
+        }
+        self
+    }
+
+    /// Goes on with an id, in whatever form it was given.
+    pub(crate) fn id<I: Display>(self, id: impl TryInto<I, Error: Into<IdError>>) -> Self {
+        Self(self.0.and_then(|mut segments| {
+            let id = id.try_into().map_err(Into::into)?;
+            segments.push(id.to_string().into());
+            Ok(segments)
+        }))
+    }
+
+    pub(crate) fn into_segments(self) -> Result<Vec<Cow<'static, str>>, Error> {
+        Ok(self.0?)
+    }
+}

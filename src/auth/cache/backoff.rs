@@ -1,0 +1,63 @@
+//! How long to wait after a failure.
+
+use std::time::Duration;
+
+use crate::auth::AuthError;
+
+/// Exponential back-off: `first`, then each step `factor` times the one before, up to `cap`.
+///
+/// With full jitter each pause is a random part of its step, so that a fleet does not ask in
+/// lockstep. A success starts over. The default is 1 s, doubling to 60 s.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    first: Duration,
+    factor: f64,
+    cap: Duration,
+}
+
+impl Backoff {
+    /// A back-off of your own.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Option`] when `first` is under 1 ms, `factor` is under 1 or above 100, or `cap`
+    /// is under `first` or above a day.
+    pub fn new(first: Duration, factor: f64, cap: Duration) -> Result<Self, AuthError> {
+        if first < Duration::from_millis(1) {
+            return Err(out_of_range("must start with at least 1 ms"));
+        }
+        if !(1.0..=100.0).contains(&factor) {
+            return Err(out_of_range("must have a factor from 1 to 100"));
+        }
+        if cap < first || cap > LONGEST_PAUSE {
+            return Err(out_of_range("must have a cap from its first step to one day"));
+        }
+        Ok(Self { first, factor, cap })
+    }
+
+    /// The longest step.
+    pub fn cap(&self) -> Duration {
+        self.cap
+    }
+
+    /// The pause after so many failures in a row, from 1; `jitter` is the part of it to leave out.
+    pub(crate) fn pause(&self, failures: u32, jitter: f64) -> Duration {
+        let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+        let step = self.first.as_secs_f64() * self.factor.powi(exponent);
+        let step = Duration::try_from_secs_f64(step).unwrap_or(self.cap).min(self.cap);
+        step.mul_f64(1.0 - jitter)
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(1), factor: 2.0, cap: Duration::from_secs(60) }
+    }
+}
+
+fn out_of_range(reason: &'static str) -> AuthError {
+    AuthError::Option { name: "backoff", reason }
+}
+
+/// Nothing is left alone for longer, whatever a `Retry-After` says.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);

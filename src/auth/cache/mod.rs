@@ -1,0 +1,282 @@
+//! The token cache: one state machine behind every refreshing authenticator.
+//!
+//! What a caller gets, by what there is (`ask` in `state.rs` is this table):
+//!
+//! | token | fetch under way | back-off | the caller gets | and then |
+//! |---|---|---|---|---|
+//! | fresh | any | any | the token | |
+//! | in its refresh-ahead window | no | no | the token | a fetch begins |
+//! | in its refresh-ahead window | yes | any | the token | |
+//! | in its refresh-ahead window | no | yes | the token | |
+//! | none, expired or refused | yes | any | the outcome of that fetch | |
+//! | none, expired or refused | no | yes | the last error, at once | |
+//! | none, expired or refused | no | no | the outcome of a new fetch | a fetch begins |
+//!
+//! What changes it:
+//!
+//! | event | state after it |
+//! |---|---|
+//! | a fetch brings a token | fresh; back-off and failures forgotten |
+//! | a fetch fails | the token stays; back-off, longer with each failure in a row |
+//! | a fetch is interrupted (its runtime ended) | as if it had not begun |
+//! | the current token is refused | no token; a back-off from the second time in a row |
+//! | a token is refused that is not the current one | unchanged |
+//! | time passes, by either clock | fresh → in its window → expired; a back-off ends |
+//!
+//! A fetch runs in a task of its own with its own time limit: a caller that goes away affects
+//! neither it nor other callers. There is no timer: each call looks at the clocks, so an idle cache
+//! sends nothing. A fresh token is handed out by an atomic load and two comparisons; the lock is
+//! held for the table only, never over an await or over somebody else's code.
+
+mod backoff;
+mod clock;
+mod flight;
+mod options;
+mod state;
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use reqwest::header::HeaderValue;
+use tokio::runtime::Handle;
+
+use self::flight::{Flight, Signal};
+use self::state::{Decision, Rules, State};
+use self::token::CachedToken;
+use super::{AuthError, Replay, TokenSource};
+use crate::oauth::Token;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, Now, SystemClock};
+pub use options::TokenCacheOptions;
+pub(super) use token::bearer;
+
+/// Hands out the token of a [`TokenSource`] and keeps it fresh.
+///
+/// Clones share one token. However many tasks ask, at most one token request is on its way. Shortly
+/// before a token expires the next is fetched in the background, while callers go on with the one
+/// that is still good. When the source fails, callers notice nothing as long as the token is good,
+/// and after that get its error without asking again before the back-off is over.
+///
+/// Usable with any OAuth 2.0 server; [`CachedAuthenticator`](super::CachedAuthenticator) makes an
+/// [`Authenticator`](super::Authenticator) of it.
+pub struct TokenCache<S: TokenSource> {
+    shared: Arc<Shared<S>>,
+}
+
+/// What a cache has done since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Fetches begun.
+    pub requests: u64,
+    /// Fetches that brought a token.
+    pub refreshes: u64,
+    /// Fetches that failed.
+    pub failures: u64,
+    /// Tokens dropped because the server refused them.
+    pub refusals: u64,
+    /// Refusals of a token that had been replaced already; they change nothing.
+    pub late_refusals: u64,
+}
+
+struct Shared<S> {
+    /// `State::current` once more, for those who need no more than that.
+    published: ArcSwapOption<CachedToken>,
+    state: Mutex<State>,
+    options: TokenCacheOptions,
+    source: S,
+}
+
+impl<S: TokenSource> TokenCache<S> {
+    /// A cache with the default options. Requests nothing yet.
+    pub fn new(source: S) -> Self {
+        Self::with_options(source, TokenCacheOptions::default())
+    }
+
+    /// A cache with options of your own.
+    pub fn with_options(source: S, options: TokenCacheOptions) -> Self {
+        let shared =
+            Shared { published: ArcSwapOption::empty(), state: Mutex::default(), options, source };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The `Authorization` header with a token that is good now, marked sensitive.
+    ///
+    /// A fresh token is there at the first poll, without an allocation. Dropping the future never
+    /// cancels a fetch.
+    ///
+    /// # Errors
+    ///
+    /// The [`AuthError`] of the attempt that was waited for, or of the last one while its back-off
+    /// lasts.
+    pub async fn header(&self) -> Result<HeaderValue, AuthError> {
+        match self.shared.fresh() {
+            Some(header) => Ok(header),
+            None => self.obtain().await,
+        }
+    }
+
+    /// Told that the server refused the token in `rejected`, an `Authorization` header.
+    ///
+    /// Drops it if it is still the current one; a newer token stays. Says whether asking again would
+    /// bring a different one.
+    pub fn refused(&self, rejected: &HeaderValue) -> Replay {
+        let (now, rules) = (self.shared.options.clock.now(), self.shared.rules());
+        self.shared.change(|state| state.refused(rejected, now, rules))
+    }
+
+    /// What the cache has done so far.
+    pub fn stats(&self) -> CacheStats {
+        self.shared.state.lock().stats
+    }
+
+    /// Where the tokens come from.
+    pub fn source(&self) -> &S {
+        &self.shared.source
+    }
+
+    /// An error where an option is out of its range.
+    pub(super) fn check(&self) -> Result<(), AuthError> {
+        self.shared.options.check()
+    }
+
+    async fn obtain(&self) -> Result<HeaderValue, AuthError> {
+        self.check()?;
+        for _ in 0..MOST_ROUNDS {
+            let flight = match self.next_step()? {
+                Step::Serve(header) => return Ok(header),
+                Step::Wait(flight) => flight,
+            };
+            if let Some(Err(error)) = flight.outcome().await {
+                return Err(error);
+            }
+            // Time has passed while waiting: look at the clocks again.
+        }
+        Err(AuthError::Interrupted)
+    }
+
+    fn next_step(&self) -> Result<Step, AuthError> {
+        let now = self.shared.options.clock.now();
+        let decision = self.shared.state.lock().ask(now);
+        match decision {
+            Decision::Serve(token) => Ok(Step::Serve(token.header.clone())),
+            Decision::ServeAndFetch(token, signal) => {
+                // The token is good: that the next cannot be fetched from here is no error yet.
+                let _ = Fetch::spawn(&self.shared, signal);
+                Ok(Step::Serve(token.header.clone()))
+            }
+            Decision::Join(flight) => Ok(Step::Wait(flight)),
+            Decision::Fetch(flight, signal) => {
+                Fetch::spawn(&self.shared, signal).map(|()| Step::Wait(flight))
+            }
+            Decision::Fail(error) => Err(error),
+        }
+    }
+}
+
+impl<S: TokenSource> Clone for TokenCache<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: TokenSource> fmt::Debug for TokenCache<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("source", &self.shared.source)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+enum Step {
+    Serve(HeaderValue),
+    Wait(Flight),
+}
+
+impl<S> Shared<S> {
+    /// The fast path: no lock, no allocation.
+    fn fresh(&self) -> Option<HeaderValue> {
+        let now = self.options.clock.now();
+        let current = self.published.load();
+        current.as_ref().filter(|token| token.is_fresh(now)).map(|token| token.header.clone())
+    }
+
+    /// Changes the state and publishes the token that it then has, in one step.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock();
+        let answer = change(&mut state);
+        self.published.store(state.current.clone());
+        answer
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            backoff: self.options.backoff,
+            window: self.options.refresh_ahead,
+            jitter: self.options.roll(),
+        }
+    }
+}
+
+/// A fetch in its own task. Whatever ends it, those who wait are told.
+struct Fetch<S: TokenSource> {
+    shared: Arc<Shared<S>>,
+    signal: Option<Signal>,
+    started: Now,
+}
+
+impl<S: TokenSource> Fetch<S> {
+    /// Called without the lock: a runtime that shuts down drops the task on the spot, and that
+    /// takes the lock.
+    fn spawn(shared: &Arc<Shared<S>>, signal: Signal) -> Result<(), AuthError> {
+        let started = shared.options.clock.now();
+        let fetch = Self { shared: Arc::clone(shared), signal: Some(signal), started };
+        let runtime = Handle::try_current().map_err(|_| AuthError::NoRuntime)?;
+        runtime.spawn(fetch.run());
+        Ok(())
+    }
+
+    async fn run(mut self) {
+        tracing::debug!("requesting an access token");
+        let previous = self.shared.state.lock().last.clone();
+        let limit = self.shared.options.time_limit;
+        let request = self.shared.source.request_token(previous.as_ref());
+        let result = tokio::time::timeout(limit, request)
+            .await
+            .unwrap_or(Err(AuthError::TimedOut { limit }));
+        self.land(result);
+    }
+
+    fn land(&mut self, result: Result<Token, AuthError>) {
+        let Some(signal) = self.signal.take() else { return };
+        let (now, rules) = (self.shared.options.clock.now(), self.shared.rules());
+        let outcome = self.shared.change(|state| state.landed(self.started, now, result, rules));
+        match &outcome {
+            Ok(()) => tracing::debug!("got an access token"),
+            Err(error) => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(error, "got no access token");
+            }
+        }
+        signal.send(outcome);
+    }
+}
+
+impl<S: TokenSource> Drop for Fetch<S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.land(Err(AuthError::SourcePanicked));
+        } else if self.signal.is_some() {
+            self.shared.state.lock().interrupted();
+        }
+    }
+}
+
+/// Each round waits for one fetch. More are needed only when runtimes end, or tokens expire faster
+/// than they are handed out.
+const MOST_ROUNDS: usize = 4;

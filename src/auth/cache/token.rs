@@ -1,0 +1,111 @@
+//! A token as the cache keeps it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
+
+use super::Now;
+use crate::auth::AuthError;
+use crate::oauth::{AccessToken, Token, wiped_bytes};
+
+/// A token with the header that it makes and the times at which it changes.
+///
+/// One value, so that header and times always belong together.
+#[derive(Debug)]
+pub(super) struct CachedToken {
+    pub(super) header: HeaderValue,
+    pub(super) obtained: Instant,
+    refresh_from: Moment,
+    expiry: Moment,
+}
+
+/// Where a token is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    Fresh,
+    /// In the refresh-ahead window: still good, but the next one is to be fetched.
+    Ageing,
+    Expired,
+}
+
+impl CachedToken {
+    /// A token that was requested at `started` and arrived at `now`. `window` is the refresh-ahead
+    /// window, of which `jitter` says how much to leave out, from 0 to 1.
+    pub(super) fn new(
+        token: &Token,
+        started: Now,
+        now: Now,
+        window: Duration,
+        jitter: f64,
+    ) -> Result<Self, AuthError> {
+        let lifetime = token.expires_in.min(LONGEST_LIFETIME);
+        let leeway = LONGEST_LEEWAY.min(lifetime / 100);
+        let window = window.min(lifetime / 10).mul_f64(1.0 - jitter / 2.0).max(leeway);
+        let cached = Self {
+            header: bearer(&token.access_token)?,
+            obtained: now.monotonic,
+            refresh_from: Moment::after(started, lifetime - window),
+            expiry: Moment::after(started, lifetime - leeway),
+        };
+        match cached.age(now) {
+            Age::Expired => Err(AuthError::ExpiredOnArrival),
+            _ => Ok(cached),
+        }
+    }
+
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
+        !self.refresh_from.has_come(now)
+    }
+
+    pub(super) fn age(&self, now: Now) -> Age {
+        if self.is_fresh(now) {
+            Age::Fresh
+        } else if self.expiry.has_come(now) {
+            Age::Expired
+        } else {
+            Age::Ageing
+        }
+    }
+}
+
+/// A point in time that has come when either clock says so.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    /// What a clock cannot express has come already.
+    fn after(start: Now, span: Duration) -> Self {
+        Self {
+            monotonic: start.monotonic.checked_add(span).unwrap_or(start.monotonic),
+            wall: start.wall.checked_add(span).unwrap_or(start.wall),
+        }
+    }
+
+    fn has_come(&self, now: Now) -> bool {
+        now.monotonic >= self.monotonic || now.wall >= self.wall
+    }
+}
+
+/// The header that a token makes: built once, marked sensitive, wiped with its last clone.
+pub(crate) fn bearer(token: &AccessToken) -> Result<HeaderValue, AuthError> {
+    if token.expose().is_empty() {
+        return Err(AuthError::Malformed);
+    }
+    let mut text = Zeroizing::new(String::with_capacity("Bearer ".len() + token.expose().len()));
+    text.push_str("Bearer ");
+    text.push_str(token.expose());
+    let mut header =
+        HeaderValue::from_maybe_shared(wiped_bytes(text)).map_err(|_| AuthError::Malformed)?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+/// The last seconds of a token are not used: it might expire on its way.
+const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
+
+/// A hundred years, which every clock can add: longer lifetimes mean "does not expire".
+const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

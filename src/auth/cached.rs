@@ -1,0 +1,69 @@
+//! An authenticator out of a token source and the cache.
+
+use async_trait::async_trait;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+
+use super::{
+    AuthError, Authenticator, CacheStats, Replay, TokenCache, TokenCacheOptions, TokenSource,
+};
+use crate::oauth::OAuthClient;
+
+/// Signs with the tokens of a [`TokenSource`], each cached, refreshed ahead of its expiry and
+/// replaced when the server refuses it.
+///
+/// Clones share one cache.
+#[derive(Debug)]
+pub struct CachedAuthenticator<S: TokenSource> {
+    cache: TokenCache<S>,
+}
+
+impl<S: TokenSource> CachedAuthenticator<S> {
+    /// An authenticator with the default [`TokenCacheOptions`].
+    pub fn new(source: S) -> Self {
+        Self { cache: TokenCache::new(source) }
+    }
+
+    /// An authenticator with options of your own.
+    pub fn with_options(source: S, options: TokenCacheOptions) -> Self {
+        Self { cache: TokenCache::with_options(source, options) }
+    }
+
+    /// The cache, to look at or to use elsewhere.
+    pub fn cache(&self) -> &TokenCache<S> {
+        &self.cache
+    }
+
+    /// What the cache has done so far.
+    pub fn stats(&self) -> CacheStats {
+        self.cache.stats()
+    }
+
+    /// What `apply` does, without the boxed future of a trait method.
+    pub(super) async fn sign(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
+        let header = self.cache.header().await?;
+        request.headers_mut().insert(AUTHORIZATION, header);
+        Ok(())
+    }
+}
+
+impl<S: TokenSource> Clone for CachedAuthenticator<S> {
+    fn clone(&self) -> Self {
+        Self { cache: self.cache.clone() }
+    }
+}
+
+#[async_trait]
+impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
+    async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
+        self.sign(request).await
+    }
+
+    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
+        Ok(self.cache.refused(rejected))
+    }
+
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        self.cache.check()?;
+        self.cache.source().connect(oauth)
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens on demand for an app without a user.
+
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use reqwest::header::HeaderValue;
+
+use super::{
+    AuthError, Authenticator, CacheStats, CachedAuthenticator, Replay, TokenCacheOptions,
+    TokenSource,
+};
+use crate::oauth::{
+    ClientCredentialsRequest, ClientSecret, OAuthClient, OAuthConfig, Token, TokenRequest,
+};
+
+/// Signs with tokens of the client credentials grant, requested on demand and refreshed shortly
+/// before they expire.
+///
+/// What most bots need: the app's id and secret, and nothing else. Clones share one token.
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// # let config = fake.config();
+/// use spotify_web::SpotifyClient;
+/// use spotify_web::auth::CredentialsAuthenticator;
+///
+/// let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET");
+/// let spotify = SpotifyClient::new(config.with_authenticator(authenticator.clone()))?;
+///
+/// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").market("DE").await?;
+/// assert_eq!(track.name, "Cut To The Feeling");
+/// assert_eq!(authenticator.stats().requests, 1);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct CredentialsAuthenticator {
+    inner: CachedAuthenticator<CredentialsSource>,
+}
+
+impl CredentialsAuthenticator {
+    /// Takes the app's id and secret from its page in Spotify's dashboard. Requests nothing yet.
+    ///
+    /// An empty id or secret comes out when the client is built.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
+        Self::with_options(client_id, client_secret, TokenCacheOptions::default())
+    }
+
+    /// The same with options for the token cache.
+    pub fn with_options(
+        client_id: impl Into<String>,
+        client_secret: impl Into<ClientSecret>,
+        options: TokenCacheOptions,
+    ) -> Self {
+        let request = ClientCredentialsRequest::new(client_id, client_secret);
+        let source = CredentialsSource { request, oauth: OnceLock::new() };
+        Self { inner: CachedAuthenticator::with_options(source, options) }
+    }
+
+    /// What the token cache has done so far.
+    pub fn stats(&self) -> CacheStats {
+        self.inner.stats()
+    }
+}
+
+#[async_trait]
+impl Authenticator for CredentialsAuthenticator {
+    async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
+        self.inner.sign(request).await
+    }
+
+    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
+        self.inner.refused(rejected).await
+    }
+
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        self.inner.connect(oauth)
+    }
+}
+
+/// Asks the accounts service of the client that it was plugged into, else Spotify's.
+#[derive(Debug)]
+struct CredentialsSource {
+    request: ClientCredentialsRequest,
+    oauth: OnceLock<OAuthClient>,
+}
+
+#[async_trait]
+impl TokenSource for CredentialsSource {
+    async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
+        let oauth = self.oauth.get_or_init(|| OAuthClient::new(OAuthConfig::default()));
+        Ok(oauth.request_token(&self.request).await?)
+    }
+
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        self.oauth.get_or_init(|| oauth.clone());
+        Ok(self.request.form().map(drop)?)
+    }
+}

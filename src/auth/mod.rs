@@ -1,0 +1,24 @@
+//! Who signs a request, and with which token.
+//!
+//! An [`Authenticator`] is the plug: [`TokenAuthenticator`] holds one token,
+//! [`CredentialsAuthenticator`] requests tokens on demand. The refreshing ones differ only in how a
+//! token is requested, which is a [`TokenSource`]; all share one [`TokenCache`].
+//!
+//! To write one of your own, implement [`TokenSource`] and get the cache for free through
+//! [`CachedAuthenticator`], or implement [`Authenticator`] from nothing.
+
+mod authenticator;
+mod cache;
+mod cached;
+mod credentials;
+mod error;
+mod fixed;
+mod source;
+
+pub use authenticator::{Authenticator, Replay};
+pub use cache::{Backoff, CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
+pub use cached::CachedAuthenticator;
+pub use credentials::CredentialsAuthenticator;
+pub use error::AuthError;
+pub use fixed::TokenAuthenticator;
+pub use source::TokenSource;

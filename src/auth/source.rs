@@ -1,0 +1,56 @@
+//! How a new token is requested.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::AuthError;
+use crate::oauth::{OAuthClient, Token};
+
+/// Requests tokens for a [`TokenCache`](super::TokenCache).
+///
+/// The cache decides when; a source only asks. It is never asked twice at once, runs in a task of
+/// its own whatever becomes of the callers, and may fail or panic: callers get a typed error, and
+/// the next attempt waits for the back-off.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use async_trait::async_trait;
+/// use spotify_web::auth::{AuthError, CachedAuthenticator, TokenSource};
+/// use spotify_web::oauth::Token;
+///
+/// /// Tokens from a service of the house that owns the app's secret.
+/// #[derive(Debug)]
+/// struct TokenService;
+///
+/// #[async_trait]
+/// impl TokenSource for TokenService {
+///     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
+///         Ok(Token::new("token from the service", Duration::from_secs(3600)))
+///     }
+/// }
+///
+/// let authenticator = CachedAuthenticator::new(TokenService);
+/// ```
+#[async_trait]
+pub trait TokenSource: Debug + Send + Sync + 'static {
+    /// Requests a token. `previous` is the one that it replaces, with its refresh token, where the
+    /// cache had one.
+    ///
+    /// # Errors
+    ///
+    /// Say with [`AuthError::is_transient`] whether it is worth asking again soon.
+    async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError>;
+
+    /// Called when the authenticator is plugged into a client; see
+    /// [`Authenticator::connect`](super::Authenticator::connect).
+    ///
+    /// # Errors
+    ///
+    /// An [`AuthError`] where it can be known already that no token can be had.
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        let _ = oauth;
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! The client.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest_middleware::ClientBuilder;
+use serde::de::DeserializeOwned;
+
+use crate::api::params::{Anything, Nothing};
+use crate::api::{
+    Albums, Artists, Connection, ItemStream, Playlists, Request, Search, Tracks, page_at,
+};
+use crate::auth::Authenticator;
+use crate::config::SpotifyClientConfig;
+use crate::error::Error;
+use crate::middleware::AuthMiddleware;
+use crate::model::Page;
+use crate::oauth::OAuthClient;
+use crate::transport::Origin;
+
+/// The Spotify Web API.
+///
+/// Cheap to clone, and to be cloned rather than wrapped in an `Arc`: clones share connections,
+/// configuration and the token. Endpoints are in groups, as in
+/// [Spotify's reference](https://developer.spotify.com/documentation/web-api).
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// # let config = fake.config();
+/// use spotify_web::SpotifyClient;
+/// use spotify_web::auth::CredentialsAuthenticator;
+///
+/// let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET");
+/// let spotify = SpotifyClient::new(config.with_authenticator(authenticator))?;
+///
+/// let artist = spotify.artists().get("6sFIWsNpZYqfjUpaCgueju").await?;
+/// println!("{} has {:?} followers", artist.name, artist.followers);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct SpotifyClient {
+    connection: Connection,
+    config: Arc<SpotifyClientConfig>,
+}
+
+impl SpotifyClient {
+    /// A client by `config`. Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
+    /// authenticator that cannot.
+    pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
+        Ok(Self { connection: connect(&config)?, config: Arc::new(config) })
+    }
+
+    /// A client for another user: other credentials, but the same connections and configuration.
+    ///
+    /// Costs about as much as the authenticator; made for servers with many users.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for an authenticator that cannot be used.
+    pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
+        let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
+        let connection = connect(&config)?;
+        Ok(Self { connection, config: Arc::clone(&self.config) })
+    }
+
+    /// Albums.
+    pub fn albums(&self) -> Albums {
+        Albums(self.connection.clone())
+    }
+
+    /// Artists.
+    pub fn artists(&self) -> Artists {
+        Artists(self.connection.clone())
+    }
+
+    /// Playlists.
+    pub fn playlists(&self) -> Playlists {
+        Playlists(self.connection.clone())
+    }
+
+    /// Searching the catalogue.
+    pub fn search(&self) -> Search {
+        Search(self.connection.clone())
+    }
+
+    /// Tracks.
+    pub fn tracks(&self) -> Tracks {
+        Tracks(self.connection.clone())
+    }
+
+    /// Reads from an endpoint that this crate does not know, with the same authentication and
+    /// errors.
+    ///
+    /// `path` is below the base URL, such as `me/top/genres`, or an absolute address on its origin;
+    /// any other comes out as [`Error::ForeignOrigin`].
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// let track: serde_json::Value =
+    ///     spotify.get("tracks/11dFghVXANMlKmJXsNCbNl").query("market", "DE").await?;
+    /// assert_eq!(track["name"], "Cut To The Feeling");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
+        self.request(Method::GET, path)
+    }
+
+    /// Posts to an endpoint that this crate does not know; see [`get`](Self::get).
+    pub fn post<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
+        self.request(Method::POST, path)
+    }
+
+    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands answer
+    /// with `()`, whatever their body.
+    pub fn put<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
+        self.request(Method::PUT, path)
+    }
+
+    /// Deletes at an endpoint that this crate does not know; see [`get`](Self::get).
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// The page after `page`, or `None` when it is the last.
+    ///
+    /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    pub fn next_page<T: DeserializeOwned>(
+        &self,
+        page: &Page<T>,
+    ) -> Option<Request<Page<T>, Nothing>> {
+        page.next.as_ref().map(|next| page_at(&self.connection, next))
+    }
+
+    /// The items of `page` and of all pages after it; see
+    /// [`Request::stream`](crate::api::Request::stream).
+    pub fn stream<T: DeserializeOwned + Send + 'static>(&self, page: Page<T>) -> ItemStream<T> {
+        ItemStream::from_page(self.connection.clone(), page)
+    }
+
+    /// The items of `page` and of all pages after it, in one list.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
+    pub async fn all<T: DeserializeOwned + Send + 'static>(
+        &self,
+        page: Page<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.stream(page).collect_all().await
+    }
+
+    fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
+        Request::new(&self.connection, method, self.connection.resolve(path))
+    }
+}
+
+/// Puts the layers together, outside in: the user's own, authentication, transport.
+fn connect(config: &SpotifyClientConfig) -> Result<Connection, Error> {
+    let base = config.checked_base_url()?;
+    let origin = Origin::of(&base).map_err(Error::base_url)?;
+    let mut http = ClientBuilder::new(config.http_client()?);
+    for middleware in &config.middleware {
+        http = http.with_arc(Arc::clone(middleware));
+    }
+    if let Some(authenticator) = &config.authenticator {
+        authenticator.connect(&OAuthClient::new(config)).map_err(Error::Authenticator)?;
+        http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
+    }
+    Ok(Connection::new(http.build(), base, origin, config.checked_market()?))
+}

@@ -1,0 +1,193 @@
+//! Every option of a client, in one place.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest_middleware::Middleware;
+use url::Url;
+
+use crate::auth::{Authenticator, TokenAuthenticator};
+use crate::error::Error;
+use crate::model::{Market, MarketError};
+use crate::oauth::{AccessToken, OAuthConfig};
+use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
+
+/// How a [`SpotifyClient`](crate::SpotifyClient) talks to Spotify, and who signs its requests.
+///
+/// Setters never fail: what cannot be used comes out of
+/// [`SpotifyClient::new`](crate::SpotifyClient::new) or of the first token request. Clones share
+/// the authenticator with its token, and the HTTP client with its connections.
+///
+/// ```
+/// use spotify_web::SpotifyClientConfig;
+/// use spotify_web::auth::CredentialsAuthenticator;
+/// use std::time::Duration;
+///
+/// let config = SpotifyClientConfig::default()
+///     .with_authenticator(CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET"))
+///     .with_market("DE")
+///     .with_timeout(Duration::from_secs(10));
+/// ```
+#[derive(Clone)]
+pub struct SpotifyClientConfig {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    base_url: String,
+    token_url: String,
+    market: Option<Result<Market, MarketError>>,
+    token_timeout: Duration,
+    http_options: HttpOptions,
+    http: SharedHttpClient,
+}
+
+impl Default for SpotifyClientConfig {
+    fn default() -> Self {
+        Self {
+            authenticator: None,
+            middleware: Vec::new(),
+            base_url: Self::SPOTIFY_BASE_URL.to_owned(),
+            token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
+            market: None,
+            token_timeout: OAuthConfig::DEFAULT_TIME_LIMIT,
+            http_options: HttpOptions::default(),
+            http: SharedHttpClient::default(),
+        }
+    }
+}
+
+impl SpotifyClientConfig {
+    /// Where Spotify's Web API is.
+    pub const SPOTIFY_BASE_URL: &'static str = "https://api.spotify.com/v1/";
+
+    /// Signs requests with a token that was requested elsewhere, as long as it holds.
+    #[must_use]
+    pub fn with_token(self, token: impl Into<AccessToken>) -> Self {
+        self.with_authenticator(TokenAuthenticator::new(token))
+    }
+
+    /// Plugs in who signs the requests. Replaces the one that was plugged in before.
+    #[must_use]
+    pub fn with_authenticator(self, authenticator: impl Authenticator + 'static) -> Self {
+        Self { authenticator: Some(Arc::new(authenticator)), ..self }
+    }
+
+    /// Adds a layer that every API request passes through, outside of authentication: tracing, an
+    /// HTTP cache, or whatever else there is for [`reqwest_middleware`]. The first one added is the
+    /// outermost.
+    #[must_use]
+    pub fn with_middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Where the Web API is: another address for a proxy or a fake. HTTPS, or HTTP to loopback.
+    /// [`SPOTIFY_BASE_URL`](Self::SPOTIFY_BASE_URL) by default.
+    #[must_use]
+    pub fn with_base_url(self, url: impl Into<String>) -> Self {
+        Self { base_url: url.into(), ..self }
+    }
+
+    /// Where tokens are requested: any server that follows RFC 6749. HTTPS, or HTTP to loopback.
+    /// [`OAuthConfig::SPOTIFY_TOKEN_URL`] by default.
+    #[must_use]
+    pub fn with_token_url(self, url: impl Into<String>) -> Self {
+        Self { token_url: url.into(), ..self }
+    }
+
+    /// The market for every request that takes one and does not name its own; none by default,
+    /// which means the user's or no particular one.
+    #[must_use]
+    pub fn with_market<M>(self, market: M) -> Self
+    where
+        M: TryInto<Market, Error: Into<MarketError>>,
+    {
+        Self { market: Some(market.try_into().map_err(Into::into)), ..self }
+    }
+
+    /// How long one API request may take, connecting and reading included; 30 s by default. Has no
+    /// effect on an HTTP client of your own.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        self.with_http_options(|options| options.timeout = timeout)
+    }
+
+    /// How long connecting may take; 10 s by default. Has no effect on an HTTP client of your own.
+    #[must_use]
+    pub fn with_connect_timeout(self, timeout: Duration) -> Self {
+        self.with_http_options(|options| options.connect_timeout = timeout)
+    }
+
+    /// How long one token request may take, connecting and reading included; 30 s by default.
+    #[must_use]
+    pub fn with_token_timeout(self, timeout: Duration) -> Self {
+        Self { token_timeout: timeout, ..self }
+    }
+
+    /// How the program calls itself, such as `release-watcher/1.2`. Has no effect on an HTTP client
+    /// of your own.
+    #[must_use]
+    pub fn with_user_agent(self, user_agent: impl Into<String>) -> Self {
+        self.with_http_options(|options| options.user_agent = user_agent.into())
+    }
+
+    /// Sends everything, token requests included, with an HTTP client of your own: for a proxy, for
+    /// other TLS settings, to share connections.
+    ///
+    /// Give it a redirect policy that stays on the server, as the built-in one does: `reqwest`
+    /// strips `Authorization` from redirects elsewhere, but not the form of a token request.
+    #[must_use]
+    pub fn with_http_client(self, client: reqwest::Client) -> Self {
+        Self { http: SharedHttpClient::Given(client), ..self }
+    }
+
+    fn with_http_options(mut self, set: impl FnOnce(&mut HttpOptions)) -> Self {
+        set(&mut self.http_options);
+        Self { http: self.http.with_other_options(), ..self }
+    }
+
+    /// The HTTP client of this config and of all its clones, to share connections with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when it cannot be built, as with a user agent that is no header value.
+    pub fn http_client(&self) -> Result<reqwest::Client, Error> {
+        self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
+    }
+
+    pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
+        Ok(self.market.clone().transpose()?)
+    }
+
+    /// The base URL, ending in a slash, so that paths can be joined to it.
+    pub(crate) fn checked_base_url(&self) -> Result<Url, Error> {
+        let mut url =
+            Url::parse(&self.base_url).map_err(|_| Error::base_url(OriginError::NoUrl))?;
+        url.set_query(None);
+        url.set_fragment(None);
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(url)
+    }
+}
+
+/// Token requests of a config: the same HTTP client, and the config's address and time limit.
+impl From<&SpotifyClientConfig> for OAuthConfig {
+    fn from(config: &SpotifyClientConfig) -> Self {
+        let http = config.http.get(&config.http_options);
+        Self::with_client_or_reason(http, &config.token_url).with_time_limit(config.token_timeout)
+    }
+}
+
+impl fmt::Debug for SpotifyClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpotifyClientConfig")
+            .field("authenticator", &self.authenticator)
+            .field("middleware", &self.middleware.len())
+            .field("market", &self.market)
+            .field("token_timeout", &self.token_timeout)
+            .field("http_options", &self.http_options)
+            .finish_non_exhaustive()
+    }
+}

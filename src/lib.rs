@@ -1,0 +1,113 @@
+//! A client for the [Spotify Web API], built around one idea: an [`Authenticator`] is a plug.
+//!
+//! A user plugs one into a [`SpotifyClientConfig`], and every request that leaves the client carries
+//! fresh credentials. [`CredentialsAuthenticator`] caches its token, refreshes it shortly before it
+//! expires, and does so correctly however many tasks ask at once.
+//!
+//! # A token once
+//!
+//! ```
+//! # use spotify_web::testing::FakeSpotify;
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let fake = FakeSpotify::start().await?;
+//! use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
+//! use spotify_web::{SpotifyClient, SpotifyClientConfig};
+//!
+//! let config = SpotifyClientConfig::default();
+//! # let config = fake.config();
+//! let request = ClientCredentialsRequest::new("CLIENT_ID", "CLIENT_SECRET");
+//! let token = OAuthClient::new(&config).request_token(request).await?;
+//! let spotify = SpotifyClient::new(config.with_token(token.access_token))?;
+//!
+//! let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
+//! println!("{}", track.name);
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! # Tokens on demand
+//!
+//! ```
+//! # use spotify_web::testing::FakeSpotify;
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let fake = FakeSpotify::start().await?;
+//! use spotify_web::auth::CredentialsAuthenticator;
+//! use spotify_web::{SpotifyClient, SpotifyClientConfig};
+//!
+//! let config = SpotifyClientConfig::default();
+//! # let config = fake.config();
+//! let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET");
+//! let spotify = SpotifyClient::new(config.with_authenticator(authenticator))?;
+//!
+//! let albums = spotify.artists().albums("6sFIWsNpZYqfjUpaCgueju").market("DE").all().await?;
+//! println!("{} albums", albums.len());
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! # The map
+//!
+//! Each module answers one question, and uses only those below it.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`SpotifyClient`], [`SpotifyClientConfig`] | how is it put together? |
+//! | [`api`] | which endpoints are there? requests, groups, pagination |
+//! | [`Error`] | what can go wrong with a call? |
+//! | [`middleware`] | what does every request pass through? |
+//! | [`auth`] | who signs a request, and with which token? |
+//! | [`oauth`] | how are tokens requested? |
+//! | `transport` ([`Origin`]) | to which origin does a request travel, and over which connection? |
+//! | [`model`] | what does Spotify send? |
+//!
+//! Beside them, `testing` has a fake Spotify for tests.
+//!
+//! # Promises
+//!
+//! - However many tasks ask, at most one token request is on its way.
+//! - No expired token is handed out, and none that the server has refused.
+//! - Credentials go to the origin of the API and of the accounts service only, and over plain HTTP
+//!   to loopback only.
+//! - A token that the server refuses is replaced once, and the request sent once more.
+//! - No secret shows in `Debug`, in an error or in a log. Memory that held one is wiped when the
+//!   last clone goes; the buffers of the HTTP and TLS layers below are beyond that.
+//! - What is wrong with an argument comes out as a typed error before anything is sent.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
+//! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
+//! | `testing` | no | `testing::FakeSpotify` |
+//!
+//! [Spotify Web API]: https://developer.spotify.com/documentation/web-api
+//! [`Authenticator`]: auth::Authenticator
+//! [`CredentialsAuthenticator`]: auth::CredentialsAuthenticator
+
+#![cfg_attr(docsrs_spotify_web, feature(doc_cfg))]
+
+pub mod api;
+pub mod auth;
+mod client;
+mod config;
+mod error;
+pub mod middleware;
+pub mod model;
+pub mod oauth;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "testing")))]
+pub mod testing;
+mod transport;
+
+pub use client::SpotifyClient;
+pub use config::SpotifyClientConfig;
+pub use error::{Error, RequestLine};
+pub use transport::{Origin, OriginError};
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,121 @@
+//! Albums, singles and compilations.
+
+use serde::{Deserialize, Serialize};
+
+use super::open_enum::open_enum;
+use super::{
+    AlbumId, Copyright, DatePrecision, ExternalIds, ExternalUrls, Image, Market, Page, ReleaseDate,
+    Restrictions, SimplifiedArtist, SimplifiedTrack, lenient,
+};
+
+open_enum! {
+    /// What kind of release an album is.
+    pub enum AlbumType {
+        /// An album.
+        Album = "album",
+        /// A single or EP.
+        Single = "single",
+        /// A compilation.
+        Compilation = "compilation",
+    }
+}
+
+open_enum! {
+    /// How an artist is related to an album; also what `include_groups` filters by.
+    pub enum AlbumGroup {
+        /// An album of the artist's.
+        Album = "album",
+        /// A single or EP of the artist's.
+        Single = "single",
+        /// A compilation of the artist's.
+        Compilation = "compilation",
+        /// Somebody else's album that the artist is heard on.
+        AppearsOn = "appears_on",
+    }
+}
+
+/// Defines a form of an album: its own fields, and those that all forms share.
+macro_rules! album {
+    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($own)*
+            /// What kind of release it is; absent for the albums of local files.
+            pub album_type: Option<AlbumType>,
+            /// Number of tracks.
+            #[serde(default, deserialize_with = "lenient::count")]
+            pub total_tracks: u32,
+            /// Where it can be played; empty when a market was asked for, and in development mode.
+            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            pub available_markets: Vec<Market>,
+            /// Addresses on the web.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub external_urls: ExternalUrls,
+            /// Address of this object in the Web API; absent for local files.
+            pub href: Option<String>,
+            /// Cover pictures, widest first.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub images: Vec<Image>,
+            /// The title.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub name: String,
+            /// When it was released first; absent when that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
+            pub release_date: Option<ReleaseDate>,
+            /// How exactly the release date is known.
+            pub release_date_precision: Option<DatePrecision>,
+            /// Why it cannot be played; absent when it can.
+            pub restrictions: Option<Restrictions>,
+            /// The URI; absent for local files.
+            pub uri: Option<String>,
+            /// Whose it is.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub artists: Vec<SimplifiedArtist>,
+        }
+    };
+}
+
+album! {
+    /// An album as tracks, searches and lists name it.
+    pub struct SimplifiedAlbum {
+        /// The id; absent for the albums of local files.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub id: Option<AlbumId>,
+    }
+}
+
+album! {
+    /// An album as an artist's list names it.
+    pub struct ArtistAlbum {
+        /// The id.
+        pub id: AlbumId,
+        /// How the artist is related to it; absent for apps in development mode.
+        pub album_group: Option<AlbumGroup>,
+    }
+}
+
+album! {
+    /// An album with its first tracks.
+    pub struct Album {
+        /// The id.
+        pub id: AlbumId,
+        /// The first 50 tracks; `next` leads to those after them.
+        pub tracks: Page<SimplifiedTrack>,
+        /// Copyright statements.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub copyrights: Vec<Copyright>,
+        /// Identifiers outside Spotify; empty for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::or_default")]
+        pub external_ids: ExternalIds,
+        /// Genres; always empty nowadays.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub genres: Vec<String>,
+        /// The label; absent for apps in development mode.
+        pub label: Option<String>,
+        /// 0 to 100, the most popular; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub popularity: Option<u32>,
+    }
+}

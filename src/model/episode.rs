@@ -1,0 +1,96 @@
+//! Podcast episodes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DatePrecision, EpisodeId, ExternalUrls, Image, ReleaseDate, Restrictions, SimplifiedShow,
+    lenient,
+};
+
+/// Defines a form of an episode: its own fields, and those that all forms share.
+macro_rules! episode {
+    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            /// Address of a 30-second preview; mostly absent since November 2024.
+            pub audio_preview_url: Option<String>,
+            /// The description without HTML tags.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub description: String,
+            /// The description, which may contain HTML tags.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub html_description: String,
+            /// Length, to the millisecond.
+            #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
+            pub duration: Duration,
+            /// Whether it has explicit content; `false` also where that is not known.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub explicit: bool,
+            /// Addresses on the web.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub external_urls: ExternalUrls,
+            /// Address of this object in the Web API.
+            pub href: Option<String>,
+            /// The id.
+            pub id: EpisodeId,
+            /// Cover pictures, widest first.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub images: Vec<Image>,
+            /// Whether it is hosted outside Spotify; absent where that is not known.
+            pub is_externally_hosted: Option<bool>,
+            /// Whether it can be played in the market that was asked for.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub is_playable: bool,
+            /// The language by ISO 639; superseded by `languages`.
+            pub language: Option<String>,
+            /// Languages by ISO 639.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub languages: Vec<String>,
+            /// The title.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub name: String,
+            /// When it was released; absent when that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
+            pub release_date: Option<ReleaseDate>,
+            /// How exactly the release date is known.
+            pub release_date_precision: Option<DatePrecision>,
+            /// Where the user stopped; needs the scope `user-read-playback-position`.
+            pub resume_point: Option<ResumePoint>,
+            /// The URI.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub uri: String,
+            /// Why it cannot be played; absent when it can.
+            pub restrictions: Option<Restrictions>,
+            $($own)*
+        }
+    };
+}
+
+episode! {
+    /// An episode as its podcast lists it.
+    pub struct SimplifiedEpisode {}
+}
+
+episode! {
+    /// An episode with its podcast.
+    pub struct Episode {
+        /// The podcast that it belongs to; absent in some playlists.
+        pub show: Option<SimplifiedShow>,
+    }
+}
+
+/// Where a user stopped listening.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ResumePoint {
+    /// Whether it was heard to the end.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub fully_played: bool,
+    /// The position, to the millisecond.
+    #[serde(rename = "resume_position_ms", default, with = "lenient::milliseconds")]
+    pub resume_position: Duration,
+}

@@ -1,0 +1,287 @@
+//! Ids, and everything that people paste where an id is asked for.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::lenient;
+use super::open_enum::open_enum;
+
+/// Why a text is not the id that is needed.
+///
+/// Known before anything is sent. A [`Request`](crate::api::Request) keeps it and answers with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// Neither an id nor a URI nor a share URL.
+    #[error(
+        "`{input}` is no {expected} id; expected 22 letters and digits, a Spotify URI or a share URL"
+    )]
+    Malformed {
+        /// The kind that was asked for.
+        expected: IdKind,
+        /// What was given instead, at most 80 characters of it.
+        input: String,
+    },
+    /// A good URI or URL, but of a thing of another kind.
+    #[error("`{input}` names a {found}, but a {expected} is needed")]
+    WrongKind {
+        /// The kind that was asked for.
+        expected: IdKind,
+        /// The kind that was given.
+        found: IdKind,
+        /// What was given, at most 80 characters of it.
+        input: String,
+    },
+    /// An empty user name.
+    #[error("the {expected} id is empty")]
+    Empty {
+        /// The kind that was asked for.
+        expected: IdKind,
+    },
+}
+
+impl From<Infallible> for IdError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+open_enum! {
+    /// The kinds of things that have an id.
+    pub enum IdKind {
+        /// An album, single or compilation.
+        Album = "album",
+        /// An artist.
+        Artist = "artist",
+        /// An audiobook.
+        Audiobook = "audiobook",
+        /// A podcast episode.
+        Episode = "episode",
+        /// A playlist.
+        Playlist = "playlist",
+        /// A podcast.
+        Show = "show",
+        /// A track.
+        Track = "track",
+        /// A user.
+        User = "user",
+    }
+}
+
+macro_rules! base62_id {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        $(#[$doc])*
+        ///
+        /// Parses bare ids, URIs and share URLs. 22 bytes, so it is copied rather than borrowed.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 22]);
+
+        impl $name {
+            /// The kind of thing that this id names.
+            pub const KIND: IdKind = IdKind::$kind;
+
+            /// The bare id: 22 letters and digits.
+            pub fn as_str(&self) -> &str {
+                // Only ASCII letters and digits get past `FromStr`.
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(input: &str) -> Result<Self, IdError> {
+                let id = bare(Self::KIND, input)?;
+                match <[u8; 22]>::try_from(id.as_bytes()) {
+                    Ok(id) if id.iter().all(u8::is_ascii_alphanumeric) => Ok(Self(id)),
+                    _ => Err(malformed(Self::KIND, input)),
+                }
+            }
+        }
+
+        id_conversions!($name);
+    };
+}
+
+macro_rules! id_conversions {
+    ($name:ident) => {
+        impl $name {
+            /// The Spotify URI, as in `spotify:track:11dFghVXANMlKmJXsNCbNl`.
+            pub fn uri(&self) -> String {
+                format!("spotify:{}:{self}", Self::KIND)
+            }
+
+            /// The address of the thing's page, as the share button gives it.
+            pub fn url(&self) -> String {
+                format!("https://open.spotify.com/{}/{self}", Self::KIND)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.as_str())
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = IdError;
+
+            fn try_from(input: &str) -> Result<Self, IdError> {
+                input.parse()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(input: String) -> Result<Self, IdError> {
+                input.parse()
+            }
+        }
+
+        impl TryFrom<&String> for $name {
+            type Error = IdError;
+
+            fn try_from(input: &String) -> Result<Self, IdError> {
+                input.parse()
+            }
+        }
+
+        impl From<&$name> for $name {
+            fn from(id: &$name) -> Self {
+                id.clone()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                lenient::parsed(deserializer)
+            }
+        }
+    };
+}
+
+base62_id!(
+    /// The id of an album.
+    AlbumId, Album
+);
+base62_id!(
+    /// The id of an artist.
+    ArtistId, Artist
+);
+base62_id!(
+    /// The id of an audiobook.
+    AudiobookId, Audiobook
+);
+base62_id!(
+    /// The id of a podcast episode.
+    EpisodeId, Episode
+);
+base62_id!(
+    /// The id of a playlist.
+    PlaylistId, Playlist
+);
+base62_id!(
+    /// The id of a podcast.
+    ShowId, Show
+);
+base62_id!(
+    /// The id of a track.
+    ///
+    /// ```
+    /// use spotify_web::model::TrackId;
+    ///
+    /// let id: TrackId = "https://open.spotify.com/intl-de/track/11dFghVXANMlKmJXsNCbNl?si=1".parse()?;
+    /// assert_eq!(id.to_string(), "11dFghVXANMlKmJXsNCbNl");
+    /// assert_eq!(id.uri(), "spotify:track:11dFghVXANMlKmJXsNCbNl");
+    /// # Ok::<(), spotify_web::model::IdError>(())
+    /// ```
+    TrackId, Track
+);
+
+/// The id of a user: any text, such as `wizzler` or an address; encoded where it enters a path.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Box<str>);
+
+impl UserId {
+    /// The kind of thing that this id names.
+    pub const KIND: IdKind = IdKind::User;
+
+    /// The bare user name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for UserId {
+    type Err = IdError;
+
+    fn from_str(input: &str) -> Result<Self, IdError> {
+        let id = bare(Self::KIND, input)?;
+        let id = percent_decode_str(id).decode_utf8().map_err(|_| malformed(Self::KIND, input))?;
+        match id.as_ref() {
+            "" => Err(IdError::Empty { expected: Self::KIND }),
+            id => Ok(Self(id.into())),
+        }
+    }
+}
+
+id_conversions!(UserId);
+
+/// Takes the id out of a URI or a share URL; anything else is taken for a bare id.
+fn bare(expected: IdKind, input: &str) -> Result<&str, IdError> {
+    let trimmed = input.trim();
+    let Some((kind, id)) = split_uri(trimmed).or_else(|| split_url(trimmed)) else {
+        return Ok(trimmed);
+    };
+    if kind == expected.as_str() {
+        return Ok(id);
+    }
+    match IdKind::from(kind) {
+        IdKind::Unknown(_) => Err(malformed(expected, input)),
+        found => Err(IdError::WrongKind { expected, found, input: clipped(input) }),
+    }
+}
+
+/// `spotify:track:ID`, and the old `spotify:user:NAME:playlist:ID`.
+fn split_uri(input: &str) -> Option<(&str, &str)> {
+    let (head, id) = input.strip_prefix("spotify:")?.rsplit_once(':')?;
+    let kind = head.rsplit_once(':').map_or(head, |(_, kind)| kind);
+    Some((kind, id))
+}
+
+/// `https://open.spotify.com/track/ID?si=…`, also below `/intl-de/` and `/embed/`.
+fn split_url(input: &str) -> Option<(&str, &str)> {
+    let rest =
+        input.strip_prefix("https://").or_else(|| input.strip_prefix("http://")).unwrap_or(input);
+    let path = rest.strip_prefix("open.spotify.com/")?;
+    let path = path.split(['?', '#']).next()?;
+    let mut segments =
+        path.split('/').filter(|part| !part.starts_with("intl-") && *part != "embed").rev();
+    let last = segments.find(|part| !part.is_empty())?;
+    Some((segments.next()?, last))
+}
+
+fn malformed(expected: IdKind, input: &str) -> IdError {
+    IdError::Malformed { expected, input: clipped(input) }
+}
+
+fn clipped(input: &str) -> String {
+    input.chars().take(80).collect()
+}

@@ -1,0 +1,71 @@
+//! What a playlist can hold.
+
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use super::{Episode, Track};
+
+/// A track, an episode, or something that Spotify added later.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum PlayableItem {
+    /// A track, which may be a local file.
+    Track(Box<Track>),
+    /// A podcast episode.
+    Episode(Box<Episode>),
+    /// Something that this version of the crate does not know, as Spotify sent it.
+    Unknown(Value),
+}
+
+impl PlayableItem {
+    /// The URI, whatever it is.
+    pub fn uri(&self) -> Option<&str> {
+        match self {
+            Self::Track(track) => Some(&track.uri),
+            Self::Episode(episode) => Some(&episode.uri),
+            Self::Unknown(value) => value.get("uri").and_then(Value::as_str),
+        }
+    }
+
+    /// The title, whatever it is.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Track(track) => Some(&track.name),
+            Self::Episode(episode) => Some(&episode.name),
+            Self::Unknown(value) => value.get("name").and_then(Value::as_str),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PlayableItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match value.get("type").and_then(Value::as_str) {
+            Some("track") => serde_json::from_value(value).map(Self::Track),
+            Some("episode") => serde_json::from_value(value).map(Self::Episode),
+            _ => Ok(Self::Unknown(value)),
+        }
+        .map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for PlayableItem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Track(track) => tagged(track, "track").map_err(S::Error::custom)?,
+            Self::Episode(episode) => tagged(episode, "episode").map_err(S::Error::custom)?,
+            Self::Unknown(value) => value.clone(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Tracks and episodes are told apart by `type`, which their models do not repeat.
+fn tagged(item: &impl Serialize, kind: &str) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(item)?;
+    if let Value::Object(fields) = &mut value {
+        fields.insert("type".to_owned(), kind.into());
+    }
+    Ok(value)
+}

@@ -1,0 +1,126 @@
+//! Playlists.
+//!
+//! In February 2026 Spotify renamed `tracks` to `items` and an entry's `track` to `item`. Answers
+//! carry the old name, the new one or both; here they have the new name.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{
+    ExternalUrls, Followers, Image, Page, PlayableItem, PlaylistId, PlaylistOwner, PlaylistUser,
+    lenient,
+};
+
+/// Lets a model with fields of the old and the new name be read, and keeps the new one.
+macro_rules! prefer_new_name {
+    ($model:ident, $new:ident, $old:ident) => {
+        impl<'de> Deserialize<'de> for $model {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // The inherent function that `remote = "Self"` derives.
+                let mut model = $model::deserialize(deserializer)?;
+                let old = model.$old.take();
+                model.$new = model.$new.or(old);
+                Ok(model)
+            }
+        }
+
+        impl Serialize for $model {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $model::serialize(self, serializer)
+            }
+        }
+    };
+}
+
+/// Defines a form of a playlist: its own fields, and those that all forms share.
+macro_rules! playlist {
+    ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty, $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(remote = "Self")]
+        #[non_exhaustive]
+        pub struct $name {
+            /// Whether others than the owner may change it.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub collaborative: bool,
+            /// The description; absent when none is set.
+            pub description: Option<String>,
+            /// Addresses on the web.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub external_urls: ExternalUrls,
+            /// Address of this object in the Web API.
+            pub href: Option<String>,
+            /// The id.
+            pub id: PlaylistId,
+            /// Cover pictures, widest first; they expire within a day.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub images: Vec<Image>,
+            /// The name.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub name: String,
+            /// Whose it is.
+            pub owner: Option<PlaylistOwner>,
+            /// Whether it shows on the owner's profile; absent where that is not relevant.
+            pub public: Option<bool>,
+            /// The version; changes with every change of the playlist.
+            pub snapshot_id: Option<String>,
+            /// The entries; absent where the app may not see them.
+            pub items: Option<$items>,
+            #[serde(default, skip_serializing)]
+            tracks: Option<$items>,
+            /// The URI.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub uri: String,
+            $($own)*
+        }
+
+        prefer_new_name!($name, items, tracks);
+    };
+}
+
+playlist! {
+    /// A playlist with its first entries.
+    pub struct Playlist {
+        items: Page<PlaylistItem>,
+        /// Followers; absent for apps in development mode.
+        pub followers: Option<Followers>,
+    }
+}
+
+playlist! {
+    /// A playlist as searches and lists name it.
+    pub struct SimplifiedPlaylist {
+        items: PlaylistItemsRef,
+    }
+}
+
+/// Where the entries of a playlist are, and how many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlaylistItemsRef {
+    /// Address of the entries in the Web API.
+    pub href: Option<String>,
+    /// Number of entries.
+    #[serde(default, deserialize_with = "lenient::count")]
+    pub total: u32,
+}
+
+/// An entry of a playlist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct PlaylistItem {
+    /// When it was added; absent in very old playlists.
+    pub added_at: Option<DateTime<Utc>>,
+    /// Who added it; absent in very old playlists.
+    pub added_by: Option<PlaylistUser>,
+    /// Whether it is a file of the user's own.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub is_local: bool,
+    /// What it is; absent when Spotify does not have it any more.
+    pub item: Option<PlayableItem>,
+    #[serde(default, skip_serializing)]
+    track: Option<PlayableItem>,
+}
+
+prefer_new_name!(PlaylistItem, item, track);

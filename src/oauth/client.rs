@@ -1,0 +1,166 @@
+//! Sending token requests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Response, StatusCode};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::secret::wiped_bytes;
+use super::{OAuthError, Token, TokenForm, TokenRequest, answer};
+use crate::transport::{
+    BodyError, HttpOptions, Origin, OriginError, SharedHttpClient, read_body, retry_after,
+};
+
+/// Where tokens are requested, with which HTTP client and within what time.
+///
+/// Made from a [`SpotifyClientConfig`](crate::SpotifyClientConfig), or by hand for another server.
+#[derive(Clone)]
+pub struct OAuthConfig {
+    http: Result<reqwest::Client, String>,
+    token_url: Result<Url, OriginError>,
+    time_limit: Duration,
+}
+
+impl OAuthConfig {
+    /// Where Spotify's accounts service answers token requests.
+    pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
+
+    /// How long a token request may take unless it is set: 30 seconds.
+    pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(30);
+
+    /// Token requests go to `token_url` by `http`. Any server that follows RFC 6749 will do.
+    ///
+    /// An address that is none comes out when a token is requested. Give the HTTP client a redirect
+    /// policy that stays on the server: a form that is redirected takes its secrets along.
+    ///
+    /// ```
+    /// use spotify_web::SpotifyClientConfig;
+    /// use spotify_web::oauth::{OAuthClient, OAuthConfig};
+    ///
+    /// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
+    /// let client = OAuthClient::new(OAuthConfig::new(http, "https://id.example.test/token"));
+    /// # Ok::<(), spotify_web::Error>(())
+    /// ```
+    pub fn new(http: reqwest::Client, token_url: &str) -> Self {
+        Self::with_client_or_reason(Ok(http), token_url)
+    }
+
+    /// The same, where the HTTP client could perhaps not be built.
+    pub(crate) fn with_client_or_reason(
+        http: Result<reqwest::Client, String>,
+        token_url: &str,
+    ) -> Self {
+        Self { http, token_url: checked(token_url), time_limit: Self::DEFAULT_TIME_LIMIT }
+    }
+
+    /// Sets how long one token request may take, connecting and reading included.
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+}
+
+/// Spotify's accounts service, with an HTTP client of its own.
+impl Default for OAuthConfig {
+    fn default() -> Self {
+        let http = SharedHttpClient::default().get(&HttpOptions::default());
+        Self::with_client_or_reason(http, Self::SPOTIFY_TOKEN_URL)
+    }
+}
+
+impl fmt::Debug for OAuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthConfig")
+            .field("token_url", &self.token_url.as_ref().map(Url::as_str))
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Requests tokens. Cheap to clone; holds no token.
+#[derive(Debug, Clone)]
+pub struct OAuthClient {
+    config: Arc<OAuthConfig>,
+}
+
+impl OAuthClient {
+    /// A client for the accounts service of a [`SpotifyClientConfig`](crate::SpotifyClientConfig)
+    /// or of an [`OAuthConfig`].
+    pub fn new(config: impl Into<OAuthConfig>) -> Self {
+        Self { config: Arc::new(config.into()) }
+    }
+
+    /// Requests a token once. Nothing is cached, nothing is tried again.
+    ///
+    /// When the future is dropped, the request is dropped with it, and a refresh token that the
+    /// server has rotated meanwhile is lost; the authenticators of [`auth`](crate::auth) request
+    /// in a task of their own for that reason.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthError`] says whether to try again ([`is_transient`](OAuthError::is_transient)).
+    pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
+        let form = request.form()?;
+        let limit = self.config.time_limit;
+        tokio::time::timeout(limit, self.exchange(&form))
+            .await
+            .unwrap_or(Err(OAuthError::TimedOut { limit }))
+    }
+
+    async fn exchange(&self, form: &TokenForm) -> Result<Token, OAuthError> {
+        let response = self.send(form).await?;
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        let body = read(response).await?;
+        match status {
+            StatusCode::OK => answer::token(&body),
+            status => Err(answer::refusal(status, retry_after, &body, form.secrets())),
+        }
+    }
+
+    async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
+        let OAuthConfig { http, token_url, time_limit } = &*self.config;
+        let http = http.as_ref().map_err(|reason| input("HTTP client", reason))?;
+        let token_url = token_url.as_ref().map_err(|reason| input("token URL", reason))?;
+        // The HTTP client's own limit is for API calls; here it only has to be the later one.
+        let later = time_limit.saturating_add(Duration::from_secs(1));
+        let mut request = http
+            .post(token_url.clone())
+            .timeout(later)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(wiped_bytes(form.body()));
+        if let Some((id, secret)) = form.encoded_basic() {
+            request = request.basic_auth(id, Some(secret.as_str()));
+        }
+        request.send().await.map_err(transport)
+    }
+}
+
+fn checked(url: &str) -> Result<Url, OriginError> {
+    let url = Url::parse(url).map_err(|_| OriginError::NoUrl)?;
+    Origin::of(&url).map(|_| url)
+}
+
+async fn read(response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> {
+    match read_body(response, LONGEST_ANSWER).await {
+        Ok(body) => Ok(Zeroizing::new(body)),
+        Err(BodyError::Torn(error)) => Err(transport(error)),
+        Err(BodyError::TooLong(limit)) => {
+            Err(OAuthError::Answer { reason: format!("it is longer than {limit} bytes") })
+        }
+    }
+}
+
+fn transport(error: reqwest::Error) -> OAuthError {
+    OAuthError::Transport { source: error.without_url() }
+}
+
+fn input(name: &'static str, reason: &impl fmt::Display) -> OAuthError {
+    OAuthError::Input { name, reason: reason.to_string() }
+}
+
+const LONGEST_ANSWER: usize = 64 * 1024;

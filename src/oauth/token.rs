@@ -1,0 +1,45 @@
+//! Tokens.
+
+use std::time::Duration;
+
+use super::{AccessToken, RefreshToken};
+
+/// An answer to a token request ([RFC 6749, section 5.1]).
+///
+/// [RFC 6749, section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Token {
+    /// What requests carry.
+    pub access_token: AccessToken,
+    /// How long the access token holds, from before it was requested. Spotify's hold for an hour.
+    pub expires_in: Duration,
+    /// What the next access token is had for; absent for the client credentials grant, and
+    /// wherever the one that was used before stays good.
+    pub refresh_token: Option<RefreshToken>,
+    /// What the token allows; `None` when the answer does not say, which means as before.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl Token {
+    /// What [`expires_in`](Self::expires_in) is taken for when an answer does not say.
+    pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+    /// A bearer token without refresh token and scopes, such as a
+    /// [`TokenSource`](crate::auth::TokenSource) answers with.
+    pub fn new(access_token: impl Into<AccessToken>, expires_in: Duration) -> Self {
+        Self { access_token: access_token.into(), expires_in, refresh_token: None, scopes: None }
+    }
+
+    /// The same with a refresh token.
+    #[must_use]
+    pub fn with_refresh_token(self, refresh_token: impl Into<RefreshToken>) -> Self {
+        Self { refresh_token: Some(refresh_token.into()), ..self }
+    }
+
+    /// The same with scopes.
+    #[must_use]
+    pub fn with_scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the fake answers with.
+
+use std::fmt;
+
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+/// An answer to script the fake with; see [`FakeSpotify::next_api`](super::FakeSpotify::next_api).
+#[derive(Clone)]
+pub struct FakeAnswer(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Http { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    HangUp,
+    Never,
+}
+
+impl FakeAnswer {
+    /// An answer with this status and Spotify's JSON for it.
+    pub fn status(status: u16) -> Self {
+        let message =
+            StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        Self::json(status, &json!({ "error": { "status": status, "message": message } }))
+    }
+
+    /// An answer with a JSON body.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::body(status, "application/json", body.to_string())
+    }
+
+    /// An answer with any body.
+    pub fn body(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self(Kind::Http { status, headers, body: body.into() })
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        if let Kind::Http { headers, .. } = &mut self.0 {
+            headers.push((name.into(), value.into()));
+        }
+        self
+    }
+
+    /// Closes the connection without an answer.
+    pub fn hang_up() -> Self {
+        Self(Kind::HangUp)
+    }
+
+    /// Keeps the connection open and never answers.
+    pub fn never() -> Self {
+        Self(Kind::Never)
+    }
+
+    /// The answer for the wire, or `None` to hang up.
+    pub(super) async fn into_response(self) -> Option<Response<Full<Bytes>>> {
+        match self.0 {
+            Kind::HangUp => None,
+            Kind::Never => std::future::pending().await,
+            Kind::Http { status, headers, body } => {
+                let mut response = Response::builder().status(status);
+                for (name, value) in headers {
+                    response = response.header(name, value);
+                }
+                response.body(Full::new(body.into())).ok()
+            }
+        }
+    }
+}
+
+/// Without the body, which may hold a token.
+impl fmt::Debug for FakeAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Http { status, .. } => write!(f, "FakeAnswer({status})"),
+            Kind::HangUp => f.write_str("FakeAnswer(hang up)"),
+            Kind::Never => f.write_str("FakeAnswer(never)"),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The fake from the outside: starting it, scripting it, counting what arrived.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use url::form_urlencoded;
+
+use super::accounts::Accounts;
+use super::answer::FakeAnswer;
+use super::catalogue::Catalogue;
+use super::{server, web_api};
+use crate::SpotifyClientConfig;
+use crate::auth::CredentialsAuthenticator;
+
+/// A Spotify on loopback: accounts service and Web API, with a small catalogue.
+///
+/// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use spotify_web::SpotifyClient;
+/// use spotify_web::testing::FakeSpotify;
+///
+/// let fake = FakeSpotify::start().await?;
+/// let spotify = SpotifyClient::new(fake.config_with_credentials())?;
+///
+/// fake.next(503);
+/// let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
+/// assert!(error.is_transient());
+/// assert_eq!(fake.token_requests(), 1);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+pub struct FakeSpotify {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    server: AbortHandle,
+}
+
+/// Options of a [`FakeSpotify`].
+#[derive(Clone)]
+pub struct FakeSpotifyBuilder {
+    token_lifetime: Duration,
+    client: Option<(String, String)>,
+}
+
+/// A request that arrived.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FakeRequest {
+    /// The method, such as `GET`.
+    pub method: String,
+    /// The path, percent-encoded as it came.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The body, where it is text.
+    pub body: String,
+    /// Whether it came with an `Authorization`.
+    pub authorized: bool,
+    pub(super) authorization: Option<String>,
+}
+
+/// What the server and the test share.
+pub(super) struct Shared {
+    address: SocketAddr,
+    state: Mutex<State>,
+}
+
+struct State {
+    accounts: Accounts,
+    catalogue: Catalogue,
+    requests: Vec<FakeRequest>,
+    next_api: VecDeque<FakeAnswer>,
+    next_token: VecDeque<FakeAnswer>,
+}
+
+impl FakeSpotify {
+    /// Starts one that takes any client id and secret, and whose tokens hold for an hour.
+    ///
+    /// # Errors
+    ///
+    /// An [`io::Error`] when no port of 127.0.0.1 can be had.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Options for one.
+    pub fn builder() -> FakeSpotifyBuilder {
+        FakeSpotifyBuilder { token_lifetime: Duration::from_secs(3600), client: None }
+    }
+
+    /// A config for this fake, without an authenticator.
+    pub fn config(&self) -> SpotifyClientConfig {
+        SpotifyClientConfig::default()
+            .with_base_url(self.base_url())
+            .with_token_url(self.token_url())
+    }
+
+    /// A config for this fake with a [`CredentialsAuthenticator`].
+    pub fn config_with_credentials(&self) -> SpotifyClientConfig {
+        self.config().with_authenticator(CredentialsAuthenticator::new("fake-id", "fake-secret"))
+    }
+
+    /// Where its Web API is.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1/", self.address)
+    }
+
+    /// Where it answers token requests.
+    pub fn token_url(&self) -> String {
+        format!("http://{}/api/token", self.address)
+    }
+
+    /// Has the next API request answered with this status.
+    pub fn next(&self, status: u16) {
+        self.next_api(FakeAnswer::status(status));
+    }
+
+    /// Has the next API request answered with this; several are used up in order.
+    pub fn next_api(&self, answer: FakeAnswer) {
+        self.shared.state.lock().next_api.push_back(answer);
+    }
+
+    /// Has the next token request answered with this; several are used up in order.
+    pub fn next_token(&self, answer: FakeAnswer) {
+        self.shared.state.lock().next_token.push_back(answer);
+    }
+
+    /// Has every token that was issued so far refused from now on.
+    pub fn expire_tokens(&self) {
+        self.shared.state.lock().accounts.expire_all();
+    }
+
+    /// Has every token refused from now on, also those that are still to be issued.
+    pub fn refuse_all_tokens(&self) {
+        self.shared.state.lock().accounts.refuse_all();
+    }
+
+    /// A new single of an artist of the catalogue, released today. Answers with its id.
+    pub fn release(&self, artist_id: &str, title: &str) -> String {
+        self.shared.state.lock().catalogue.release(artist_id, title)
+    }
+
+    /// How many token requests arrived.
+    pub fn token_requests(&self) -> usize {
+        self.count(FakeRequest::is_for_token)
+    }
+
+    /// How many API requests arrived.
+    pub fn api_requests(&self) -> usize {
+        self.count(|request| !request.is_for_token())
+    }
+
+    /// How many API requests came with a token that had expired.
+    pub fn expired_tokens(&self) -> usize {
+        self.shared.state.lock().accounts.expired_tokens()
+    }
+
+    /// Everything that arrived, in order.
+    pub fn requests(&self) -> Vec<FakeRequest> {
+        self.shared.state.lock().requests.clone()
+    }
+
+    fn count(&self, which: impl Fn(&FakeRequest) -> bool) -> usize {
+        self.shared.state.lock().requests.iter().filter(|request| which(request)).count()
+    }
+}
+
+impl Drop for FakeSpotify {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl FakeSpotifyBuilder {
+    /// How long tokens hold: an hour by default, in whole seconds.
+    #[must_use]
+    pub fn token_lifetime(self, lifetime: Duration) -> Self {
+        Self { token_lifetime: lifetime, ..self }
+    }
+
+    /// The only client that is known; by default any id and secret will do.
+    #[must_use]
+    pub fn client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { client: Some((id.into(), secret.into())), ..self }
+    }
+
+    /// Starts it on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// An [`io::Error`] when no port can be had.
+    pub async fn start(self) -> io::Result<FakeSpotify> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let state = State {
+            accounts: Accounts::new(self.token_lifetime, self.client),
+            catalogue: Catalogue::new(),
+            requests: Vec::new(),
+            next_api: VecDeque::new(),
+            next_token: VecDeque::new(),
+        };
+        let shared = Arc::new(Shared { address, state: Mutex::new(state) });
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
+        Ok(FakeSpotify { shared, address, server })
+    }
+}
+
+impl Shared {
+    pub(super) fn answer(&self, request: &FakeRequest) -> FakeAnswer {
+        let state = &mut *self.state.lock();
+        state.requests.push(request.clone());
+        if request.is_for_token() {
+            return match state.next_token.pop_front() {
+                Some(scripted) => scripted,
+                None => state.accounts.token(request),
+            };
+        }
+        if let Some(scripted) = state.next_api.pop_front() {
+            return scripted;
+        }
+        match state.accounts.check(request) {
+            Ok(()) => web_api::answer(&state.catalogue, request, self.address),
+            Err(refusal) => refusal,
+        }
+    }
+}
+
+impl FakeRequest {
+    pub(super) fn new(head: &Parts, body: &[u8]) -> Self {
+        let header = head.headers.get(http::header::AUTHORIZATION);
+        let authorization = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let query = head.uri.query().unwrap_or_default();
+        Self {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            authorized: header.is_some(),
+            authorization,
+        }
+    }
+
+    /// The value of a parameter of the query.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    fn is_for_token(&self) -> bool {
+        self.path == "/api/token"
+    }
+}
+
+// What follows is written by hand, since the fake holds tokens as the real one does.
+
+impl fmt::Debug for FakeSpotify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeSpotify").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FakeSpotifyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeSpotifyBuilder")
+            .field("token_lifetime", &self.token_lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FakeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("authorized", &self.authorized)
+            .finish_non_exhaustive()
+    }
+}

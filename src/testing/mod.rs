@@ -1,0 +1,14 @@
+//! A Spotify on loopback, to test a program against without account or network.
+//!
+//! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
+//! It is scripted from the test, and counts what arrives.
+
+mod accounts;
+mod answer;
+mod catalogue;
+mod fake;
+mod server;
+mod web_api;
+
+pub use answer::FakeAnswer;
+pub use fake::{FakeRequest, FakeSpotify, FakeSpotifyBuilder};

@@ -1,0 +1,162 @@
+//! The Web API of the fake, as far as it goes.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use super::answer::FakeAnswer;
+use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
+use super::fake::FakeRequest;
+
+/// Answers a request whose token is good.
+pub(super) fn answer(catalogue: &Catalogue, request: &FakeRequest, at: SocketAddr) -> FakeAnswer {
+    let path = request.path.strip_prefix("/v1/").unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').collect();
+    let api = WebApi { catalogue, request, at };
+    let answer = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["tracks", id]) => catalogue.track(id).ok_or(id).map(|it| api.in_market(it)),
+        ("GET", ["albums", id]) => catalogue.album(id).ok_or(id).map(|album| api.album(id, album)),
+        ("GET", ["albums", id, "tracks"]) => return api.page(catalogue.tracks_of(id), (20, 50)),
+        ("GET", ["artists", id]) => catalogue.artist(id).ok_or(id),
+        ("GET", ["artists", id, "albums"]) => {
+            return api.page(catalogue.albums_of(id, request.parameter("include_groups")), (5, 10));
+        }
+        ("GET", ["search"]) => return api.search(),
+        ("GET", ["playlists", PLAYLIST_ID]) => Ok(api.playlist()),
+        ("GET", ["playlists", PLAYLIST_ID, "items"]) => {
+            return api.page(Some(catalogue.playlist_items()), (20, 50));
+        }
+        ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
+        ("GET", ["playlists", id]) | ("GET", ["playlists", id, _]) => Err(id),
+        (_, ["me", ..]) => return error(403, "Insufficient client scope"),
+        _ => return error(404, "Service not found"),
+    };
+    match answer {
+        Ok(json) => FakeAnswer::json(200, &json),
+        Err(id) if id.len() == 22 => error(404, "Resource not found"),
+        Err(_) => error(400, "Invalid base62 id"),
+    }
+}
+
+struct WebApi<'a> {
+    catalogue: &'a Catalogue,
+    request: &'a FakeRequest,
+    at: SocketAddr,
+}
+
+impl WebApi<'_> {
+    /// With a market, Spotify says whether a track can be played there, and not where else.
+    fn in_market(&self, mut track: Value) -> Value {
+        if let (Some(_), Value::Object(fields)) = (self.request.parameter("market"), &mut track) {
+            fields.remove("available_markets");
+            fields.insert("is_playable".to_owned(), true.into());
+        }
+        track
+    }
+
+    fn album(&self, id: &str, mut album: Value) -> Value {
+        let tracks = self.catalogue.tracks_of(id).unwrap_or_default();
+        let slice =
+            Slice { path: format!("/v1/albums/{id}/tracks"), limit: 50, offset: 0, kind: None };
+        merge(&mut album, &json!({ "tracks": self.slice(&tracks, &slice) }));
+        album
+    }
+
+    fn playlist(&self) -> Value {
+        let items = self.catalogue.playlist_items();
+        let path = format!("/v1/playlists/{PLAYLIST_ID}/items");
+        let page = self.slice(&items, &Slice { path, limit: 50, offset: 0, kind: None });
+        let mut playlist = catalogue::playlist();
+        merge(&mut playlist, &json!({ "tracks": page.clone(), "items": page }));
+        playlist
+    }
+
+    fn search(&self) -> FakeAnswer {
+        let (Some(query), Some(types)) =
+            (self.request.parameter("q"), self.request.parameter("type"))
+        else {
+            return error(400, "No search query");
+        };
+        let slice = match self.asked((5, 10)) {
+            Ok(slice) => slice,
+            Err(refusal) => return refusal,
+        };
+        let mut found = json!({});
+        for kind in types.split(',') {
+            let items = match kind {
+                "track" => self.catalogue.tracks_like(query),
+                "album" => self.catalogue.albums_like(query),
+                "artist" => self.catalogue.artists_like(query),
+                "playlist" => vec![Value::Null],
+                _ => Vec::new(),
+            };
+            let slice = Slice { kind: Some(kind), ..slice.clone() };
+            merge(&mut found, &json!({ format!("{kind}s"): self.slice(&items, &slice) }));
+        }
+        FakeAnswer::json(200, &found)
+    }
+
+    fn page(&self, items: Option<Vec<Value>>, limits: (usize, usize)) -> FakeAnswer {
+        let Some(items) = items else { return error(404, "Resource not found") };
+        match self.asked(limits) {
+            Ok(slice) => FakeAnswer::json(200, &self.slice(&items, &slice)),
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// The slice of a list that the query asks for.
+    fn asked(&self, (default, max): (usize, usize)) -> Result<Slice<'static>, FakeAnswer> {
+        let number = |name| self.request.parameter(name).map(str::parse).transpose();
+        let limit = number("limit").ok().map(|limit| limit.unwrap_or(default));
+        let limit = limit.filter(|limit| (1..=max).contains(limit));
+        let limit = limit.ok_or_else(|| error(400, "Invalid limit"))?;
+        let offset = number("offset").map_err(|_| error(400, "Invalid offset"))?.unwrap_or(0);
+        Ok(Slice { path: self.request.path.clone(), limit, offset, kind: None })
+    }
+
+    fn slice(&self, all: &[Value], slice: &Slice<'_>) -> Value {
+        let Slice { limit, offset, .. } = *slice;
+        let items: Vec<&Value> = all.iter().skip(offset).take(limit).collect();
+        let next = (offset + limit < all.len()).then(|| self.address(slice, offset + limit));
+        let previous = (offset > 0).then(|| self.address(slice, offset.saturating_sub(limit)));
+        json!({
+            "href": self.address(slice, offset),
+            "items": items,
+            "limit": limit,
+            "next": next,
+            "offset": offset,
+            "previous": previous,
+            "total": all.len(),
+        })
+    }
+
+    /// The address of another slice, with the rest of the query kept.
+    fn address(&self, slice: &Slice<'_>, offset: usize) -> String {
+        let kept =
+            self.request.query.iter().filter(|(name, _)| name != "limit" && name != "offset");
+        let kept = kept.map(|(name, value)| match (name.as_str(), slice.kind) {
+            ("type", Some(kind)) => (name.as_str(), kind),
+            (name, _) => (name, value.as_str()),
+        });
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .append_pair("offset", &offset.to_string())
+            .append_pair("limit", &slice.limit.to_string())
+            .finish();
+        format!("http://{}{}?{query}", self.at, slice.path)
+    }
+}
+
+#[derive(Clone)]
+struct Slice<'a> {
+    path: String,
+    limit: usize,
+    offset: usize,
+    /// In a search over several types, the one that this is a slice of.
+    kind: Option<&'a str>,
+}
+
+fn error(status: u16, message: &str) -> FakeAnswer {
+    FakeAnswer::json(status, &json!({ "error": { "status": status, "message": message } }))
+}

@@ -1,0 +1,93 @@
+//! Origins: to whom credentials may go.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// A server by scheme, host and port: the only one that credentials meant for it may reach.
+///
+/// Plain HTTP is allowed to loopback alone, where nobody can listen.
+///
+/// ```
+/// use spotify_web::{Origin, OriginError};
+///
+/// let origin: Origin = "https://api.spotify.com/v1/".parse()?;
+/// assert!(origin.covers(&"https://api.spotify.com/v1/me".parse().unwrap()));
+/// assert!(!origin.covers(&"https://api.spotify.com.evil.test/v1/me".parse().unwrap()));
+/// assert_eq!("http://example.test/".parse::<Origin>(), Err(OriginError::PlainHttp));
+/// # Ok::<(), OriginError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin(url::Origin);
+
+impl Origin {
+    /// The origin of `url`.
+    ///
+    /// # Errors
+    ///
+    /// An [`OriginError`] when credentials must not be sent to such an address.
+    pub fn of(url: &Url) -> Result<Self, OriginError> {
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(url) => {}
+            "http" => return Err(OriginError::PlainHttp),
+            _ => return Err(OriginError::Scheme),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OriginError::UserInfo);
+        }
+        Ok(Self(url.origin()))
+    }
+
+    /// Whether `url` is of this origin.
+    pub fn covers(&self, url: &Url) -> bool {
+        url.origin() == self.0
+    }
+}
+
+impl std::str::FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(url: &str) -> Result<Self, OriginError> {
+        Self::of(&Url::parse(url).map_err(|_| OriginError::NoUrl)?)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.ascii_serialization())
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({self})")
+    }
+}
+
+/// Why no credentials can be sent to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// Not an absolute address.
+    #[error("is no absolute address; expected one such as `https://api.spotify.com/v1/`")]
+    NoUrl,
+    /// Neither HTTP nor HTTPS.
+    #[error("has a scheme that is not HTTP; use `https:`")]
+    Scheme,
+    /// Plain HTTP to another machine, where everyone on the way could read the credentials.
+    #[error("is plain HTTP, which is allowed to 127.0.0.1, [::1] and localhost only; use `https:`")]
+    PlainHttp,
+    /// A user name or password in the address, which would show in logs.
+    #[error("holds a user name or password; leave them out")]
+    UserInfo,
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,0 +1,187 @@
+//! What is wrong with an argument is a typed error before anything is sent.
+
+use spotify_web::auth::{
+    AuthError, Backoff, CredentialsAuthenticator, TokenAuthenticator, TokenCacheOptions,
+};
+use spotify_web::model::{IdError, IdKind, Market, PlaylistId, TrackId, UserId};
+use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient, OAuthError};
+use spotify_web::testing::FakeSpotify;
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use std::time::Duration;
+
+use crate::common::{ARTIST, TRACK};
+
+#[tokio::test]
+async fn malformed_ids_are_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    for id in [
+        "",
+        " ",
+        "x",
+        "11dFghVXANMlKmJXsNCbN-",
+        "../../me",
+        "spotify:track:",
+        "🎵",
+        "spotify:track:1?x",
+    ] {
+        let error = spotify.tracks().get(id).await.unwrap_err();
+        assert!(matches!(error, Error::Id(IdError::Malformed { .. })), "{id}: {error:?}");
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_id_of_the_wrong_kind_is_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let artist = format!("spotify:artist:{ARTIST}");
+
+    for id in [artist.as_str(), &format!("https://open.spotify.com/artist/{ARTIST}")] {
+        let error = spotify.tracks().get(id).await.unwrap_err();
+        let expected = IdError::WrongKind {
+            expected: IdKind::Track,
+            found: IdKind::Artist,
+            input: id.to_owned(),
+        };
+        assert!(matches!(&error, Error::Id(error) if *error == expected), "{error:?}");
+    }
+    let error = spotify.tracks().get(artist).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`spotify:artist:6sFIWsNpZYqfjUpaCgueju` names a artist, but a track is needed"
+    );
+    assert!(fake.requests().is_empty());
+}
+
+#[test]
+fn everything_that_people_paste_is_an_id() {
+    for text in [
+        "11dFghVXANMlKmJXsNCbNl",
+        " 11dFghVXANMlKmJXsNCbNl\n",
+        "spotify:track:11dFghVXANMlKmJXsNCbNl",
+        "https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl",
+        "http://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl/",
+        "open.spotify.com/track/11dFghVXANMlKmJXsNCbNl?si=cf1f9a",
+        "https://open.spotify.com/intl-de/track/11dFghVXANMlKmJXsNCbNl?si=1#2",
+        "https://open.spotify.com/embed/track/11dFghVXANMlKmJXsNCbNl",
+    ] {
+        assert_eq!(text.parse::<TrackId>().unwrap().as_str(), TRACK, "{text}");
+    }
+    let old = "spotify:user:wizzler:playlist:3cEYpjA9oz9GiPac4AsH4n";
+    assert_eq!(old.parse::<PlaylistId>().unwrap().as_str(), "3cEYpjA9oz9GiPac4AsH4n");
+    let user = "https://open.spotify.com/user/jm%20perez?si=1".parse::<UserId>().unwrap();
+    assert_eq!(user.as_str(), "jm perez");
+}
+
+#[tokio::test]
+async fn a_limit_out_of_range_is_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    for limit in [0, 11, u32::MAX] {
+        let error = spotify.artists().albums(ARTIST).limit(limit).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("limit is {limit}, but must be from 1 to 10"));
+    }
+    let error = spotify.search().tracks("x").offset(1001).await.unwrap_err();
+    assert_eq!(error.to_string(), "offset is 1001, but must be from 0 to 1000");
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn other_parameters_are_checked_too() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let error = spotify.tracks().get(TRACK).market("Germany").await.unwrap_err();
+    assert!(matches!(error, Error::Market(_)), "{error:?}");
+    let error = spotify.search().tracks(" ").await.unwrap_err();
+    assert_eq!(error.to_string(), "q is empty");
+    let error = spotify.search().all("x", []).await.unwrap_err();
+    assert_eq!(error.to_string(), "type is empty");
+    // The first thing that is wrong is what counts.
+    let error = spotify.artists().albums("nobody").limit(99).market("?").await.unwrap_err();
+    assert!(matches!(error, Error::Id(_)), "{error:?}");
+    assert!(fake.requests().is_empty());
+    assert!("D1".parse::<Market>().is_err());
+}
+
+#[tokio::test]
+async fn empty_credentials_are_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+
+    for (id, secret, name) in [("", "secret", "client id"), ("id", " ", "client secret")] {
+        let authenticator = CredentialsAuthenticator::new(id, secret);
+        let error =
+            SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap_err();
+        assert!(error.to_line().contains(&format!("{name} is empty")), "{}", error.to_line());
+
+        let request = ClientCredentialsRequest::new(id, secret);
+        let error = OAuthClient::new(&fake.config()).request_token(request).await.unwrap_err();
+        assert!(matches!(error, OAuthError::Input { .. }), "{error:?}");
+        assert!(!error.is_transient());
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_refused() {
+    for token in ["", "two\nlines"] {
+        let config =
+            SpotifyClientConfig::default().with_authenticator(TokenAuthenticator::new(token));
+        let error = SpotifyClient::new(config).unwrap_err();
+        assert!(matches!(error, Error::Authenticator(AuthError::Malformed)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_cannot_be_used_are_refused() {
+    for (url, reason) in [
+        ("", "is no absolute address"),
+        ("api.spotify.com", "is no absolute address"),
+        ("mailto:me@spotify.com", "has a scheme that is not HTTP"),
+        ("data:text/plain,x", "has a scheme that is not HTTP"),
+        ("http://api.spotify.com/v1", "is plain HTTP"),
+        ("https://user:pw@api.spotify.com/v1", "holds a user name or password"),
+    ] {
+        let error =
+            SpotifyClient::new(SpotifyClientConfig::default().with_base_url(url)).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("base URL {reason}")), "{url}: {error}");
+
+        let config = SpotifyClientConfig::default().with_token_url(url);
+        let request = ClientCredentialsRequest::new("id", "secret");
+        let error = OAuthClient::new(&config).request_token(request).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("token URL {reason}")), "{url}: {error}");
+    }
+}
+
+#[test]
+fn options_of_the_config_are_checked_when_the_client_is_built() {
+    let config = SpotifyClientConfig::default().with_user_agent("two\nlines");
+    assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Config { .. }));
+
+    let config = SpotifyClientConfig::default().with_market("Germany");
+    assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Market(_)));
+
+    let options = TokenCacheOptions::default().with_time_limit(Duration::ZERO);
+    let authenticator = CredentialsAuthenticator::with_options("id", "secret", options);
+    let config = SpotifyClientConfig::default().with_authenticator(authenticator);
+    let error = SpotifyClient::new(config).unwrap_err();
+    assert!(error.to_line().contains("time_limit must be at least 1 ms"), "{}", error.to_line());
+}
+
+#[test]
+fn a_back_off_out_of_range_is_refused() {
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+    assert!(Backoff::new(second, 2.0, day).is_ok());
+    for (first, factor, cap) in [
+        (Duration::ZERO, 2.0, second),
+        (second, 0.9, day),
+        (second, f64::NAN, day),
+        (second, 2.0, second / 2),
+        (second, 2.0, day * 2),
+    ] {
+        assert!(Backoff::new(first, factor, cap).is_err(), "{first:?} {factor} {cap:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Time in the test's hand.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use spotify_web::auth::{Clock, Now};
+
+/// A pair of clocks that stand still until they are moved.
+#[derive(Debug, Clone)]
+pub(crate) struct ManualClock(Arc<Mutex<Now>>);
+
+impl ManualClock {
+    pub(crate) fn new() -> Self {
+        let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
+        Self(Arc::new(Mutex::new(now)))
+    }
+
+    /// Moves both clocks.
+    pub(crate) fn advance(&self, seconds: f64) {
+        let span = Duration::from_secs_f64(seconds);
+        let mut now = self.0.lock().unwrap();
+        now.monotonic += span;
+        now.wall += span;
+    }
+
+    /// Moves the wall clock only, both ways.
+    pub(crate) fn jump_wall(&self, seconds: i64) {
+        let span = Duration::from_secs(seconds.unsigned_abs());
+        let mut now = self.0.lock().unwrap();
+        match seconds >= 0 {
+            true => now.wall += span,
+            false => now.wall -= span,
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Tokio's time stands still, also while a test waits for a socket.
+///
+/// Paused time jumps ahead whenever a runtime has nothing to do, and waiting for an answer over
+/// loopback looks like that. A blocking task that is still running keeps it from doing so.
+pub(crate) struct PausedTime(#[expect(dead_code, reason = "held")] std::sync::mpsc::Sender<()>);
+
+impl PausedTime {
+    pub(crate) fn pause() -> Self {
+        tokio::time::pause();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || receiver.recv());
+        Self(sender)
+    }
+
+    pub(crate) async fn advance(&self, span: Duration) {
+        tokio::time::advance(span).await;
+    }
+}

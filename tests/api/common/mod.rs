@@ -1,0 +1,42 @@
+//! What many tests need to build their input.
+
+mod broken_server;
+mod clock;
+mod source;
+
+pub(crate) use broken_server::{Behaviour, BrokenServer};
+pub(crate) use clock::{ManualClock, PausedTime};
+pub(crate) use source::{Answer, ScriptedSource};
+
+use reqwest::header::HeaderValue;
+use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+
+pub(crate) const TRACK: &str = "11dFghVXANMlKmJXsNCbNl";
+pub(crate) const ARTIST: &str = "6sFIWsNpZYqfjUpaCgueju";
+pub(crate) const ALBUM: &str = "0tGPJ0bkWOUmH7MEOR77qc";
+pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
+
+/// A cache over a scripted source, with a clock in the test's hand and no jitter.
+pub(crate) fn cache(clock: &ManualClock) -> (TokenCache<ScriptedSource>, ScriptedSource) {
+    cache_with(TokenCacheOptions::default().without_jitter().with_clock(clock.clone()))
+}
+
+pub(crate) fn cache_with(
+    options: TokenCacheOptions,
+) -> (TokenCache<ScriptedSource>, ScriptedSource) {
+    let source = ScriptedSource::default();
+    (TokenCache::with_options(source.clone(), options), source)
+}
+
+/// The token in a header: what comes after `Bearer `.
+pub(crate) fn token(header: Result<HeaderValue, AuthError>) -> String {
+    let header = header.expect("a token");
+    header.to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned()
+}
+
+/// Lets the tasks of this runtime run until none can go on.
+pub(crate) async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,121 @@
+//! A token source that does what it is told.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use spotify_web::auth::{AuthError, TokenSource};
+use spotify_web::oauth::Token;
+use tokio::sync::watch;
+
+/// Counts, can block, fail, panic and answer anything. Unless it is told otherwise, its tokens are
+/// `token-1`, `token-2`, ... and hold for an hour.
+#[derive(Debug, Clone)]
+pub(crate) struct ScriptedSource(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    requests: AtomicUsize,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+    answers: Mutex<VecDeque<Answer>>,
+    /// The refresh token of the token before, at each request.
+    previous: Mutex<Vec<Option<String>>>,
+    open: watch::Sender<bool>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Token(Token),
+    Fail(AuthError),
+    Panic,
+    Never,
+}
+
+impl Default for ScriptedSource {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            requests: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            answers: Mutex::default(),
+            previous: Mutex::default(),
+            open: watch::Sender::new(true),
+        }))
+    }
+}
+
+impl ScriptedSource {
+    /// Has the next request answered with this; several are used up in order.
+    pub(crate) fn next(&self, answer: Answer) {
+        self.0.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(crate) fn next_token(&self, token: &str, seconds: u64) {
+        self.next(Answer::Token(Token::new(token, Duration::from_secs(seconds))));
+    }
+
+    /// Requests begin, but are not answered before [`release`](Self::release).
+    pub(crate) fn block(&self) {
+        self.0.open.send_replace(false);
+    }
+
+    pub(crate) fn release(&self) {
+        self.0.open.send_replace(true);
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.0.requests.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn most_in_flight(&self) -> usize {
+        self.0.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn previous(&self) -> Vec<Option<String>> {
+        self.0.previous.lock().unwrap().clone()
+    }
+
+    /// Says whether anybody else still holds this source.
+    pub(crate) fn is_released(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+#[async_trait]
+impl TokenSource for ScriptedSource {
+    async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
+        let number = self.0.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let _in_flight = InFlight::new(self.0.clone());
+        let refresh_token = previous.and_then(|token| token.refresh_token.as_ref());
+        let refresh_token = refresh_token.map(|token| token.expose().to_owned());
+        self.0.previous.lock().unwrap().push(refresh_token);
+        self.0.open.subscribe().wait_for(|open| *open).await.expect("an open or closed gate");
+        let answer = self.0.answers.lock().unwrap().pop_front();
+        match answer {
+            None => Ok(Token::new(format!("token-{number}"), Token::DEFAULT_LIFETIME)),
+            Some(Answer::Token(token)) => Ok(token),
+            Some(Answer::Fail(error)) => Err(error),
+            Some(Answer::Panic) => panic!("the source panics as scripted"),
+            Some(Answer::Never) => std::future::pending().await,
+        }
+    }
+}
+
+struct InFlight(Arc<Inner>);
+
+impl InFlight {
+    fn new(inner: Arc<Inner>) -> Self {
+        let now = inner.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        inner.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(inner)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}

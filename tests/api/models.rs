@@ -1,0 +1,349 @@
+//! Models take what Spotify really sends, and give back what they took.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use spotify_web::model::{
+    Album, AlbumId, AlbumType, Artist, ArtistAlbum, Episode, IdKind, Market, PlayableItem,
+    Playlist, PlaylistItem, ReleaseDate, SearchResults, SimplifiedAlbum, SimplifiedArtist,
+    SimplifiedAudiobook, SimplifiedEpisode, SimplifiedPlaylist, SimplifiedShow, SimplifiedTrack,
+    Track, TrackId,
+};
+use std::fmt::Debug;
+
+const ID: &str = "11dFghVXANMlKmJXsNCbNl";
+
+/// The shape with everything, and the least that is read: each model, by its name.
+#[test]
+fn every_model_reads_its_full_and_its_least_shape() {
+    check::<SimplifiedArtist>(&artist(), &[]);
+    check::<Artist>(&artist(), &["id"]);
+    check::<SimplifiedAlbum>(&album(), &[]);
+    check::<ArtistAlbum>(&album(), &["id"]);
+    check::<Album>(&album(), &["id", "tracks"]);
+    check::<SimplifiedTrack>(&track(), &[]);
+    check::<Track>(&track(), &[]);
+    check::<SimplifiedShow>(&show(), &["id"]);
+    check::<SimplifiedEpisode>(&episode(), &["id"]);
+    check::<Episode>(&episode(), &["id"]);
+    check::<SimplifiedAudiobook>(&audiobook(), &["id"]);
+    check::<Playlist>(&playlist(), &["id"]);
+    check::<SimplifiedPlaylist>(&playlist(), &["id"]);
+    check::<PlaylistItem>(&playlist_item(), &[]);
+    let page = page(&json!([artist()]));
+    check::<SearchResults>(&json!({ "artists": page, "tracks": null }), &[]);
+}
+
+#[test]
+fn a_track_is_read_to_its_last_field() {
+    let track: Track = serde_json::from_value(track()).unwrap();
+
+    assert_eq!(track.id, Some(ID.parse().unwrap()));
+    assert_eq!(track.duration, Duration::from_millis(207_959));
+    assert_eq!((track.disc_number, track.track_number, track.popularity), (1, 2, Some(63)));
+    assert_eq!(
+        track.available_markets,
+        ["DE", "SE"].map(|market| market.parse::<Market>().unwrap())
+    );
+    assert_eq!(track.external_ids.isrc.as_deref(), Some("USUM71703861"));
+    assert_eq!(track.linked_from.unwrap().id, Some(ID.parse().unwrap()));
+    assert_eq!(track.restrictions.unwrap().reason.as_deref(), Some("market"));
+    let album = track.album.unwrap();
+    assert_eq!(album.album_type, Some(AlbumType::Unknown("mixtape".into())));
+    assert_eq!(album.images[0].height, Some(640));
+    assert_eq!(album.release_date.unwrap().to_string(), "2017-05");
+    assert_eq!(track.artists[0].name, "Carly Rae Jepsen");
+    assert!(track.explicit);
+}
+
+#[test]
+fn the_new_name_is_preferred_where_both_are_sent() {
+    let track = |name: &str| json!({ "type": "track", "name": name });
+    for (entry, name) in [
+        (json!({ "track": track("old") }), "old"),
+        (json!({ "item": track("new") }), "new"),
+        (json!({ "track": track("old"), "item": track("new") }), "new"),
+        (json!({ "track": track("old"), "item": null }), "old"),
+    ] {
+        let entry: PlaylistItem = serde_json::from_value(entry).unwrap();
+        assert_eq!(entry.item.unwrap().name(), Some(name));
+    }
+}
+
+#[test]
+fn kinds_that_nobody_has_heard_of_are_kept() {
+    let hologram = json!({ "type": "hologram", "uri": "spotify:hologram:1", "name": "Soon" });
+    let item: PlayableItem = serde_json::from_value(hologram.clone()).unwrap();
+
+    assert_eq!((item.uri(), item.name()), (Some("spotify:hologram:1"), Some("Soon")));
+    assert_eq!(serde_json::to_value(&item).unwrap(), hologram);
+    assert_eq!(IdKind::from("hologram").to_string(), "hologram");
+}
+
+#[test]
+fn release_dates_have_three_precisions() {
+    for (text, parts) in [
+        ("1981", (1981, None, None)),
+        ("1981-12", (1981, Some(12), None)),
+        ("1981-12-15", (1981, Some(12), Some(15))),
+        ("0000", (0, None, None)),
+    ] {
+        let date: ReleaseDate = text.parse().unwrap();
+        assert_eq!((date.year(), date.month(), date.day()), parts);
+        assert_eq!(date.to_string(), text);
+    }
+    for text in ["", "81", "1981-", "1981-1", "1981-12-15-1", "1981-12-15T00:00", "-981", "१९८१"]
+    {
+        assert!(text.parse::<ReleaseDate>().is_err(), "{text}");
+    }
+    assert_eq!("2023-02-30".parse::<ReleaseDate>().unwrap().earliest(), None);
+    assert_eq!(
+        "2024-02".parse::<ReleaseDate>().unwrap().earliest().unwrap().to_string(),
+        "2024-02-01"
+    );
+}
+
+#[test]
+fn ids_are_small_and_copied() {
+    assert_eq!(size_of::<AlbumId>(), 22);
+    let id: TrackId = ID.parse().unwrap();
+    let copy = id;
+    assert_eq!(id, copy);
+    assert_eq!(id.url(), format!("https://open.spotify.com/track/{ID}"));
+    assert_eq!(format!("{id:?}"), format!("TrackId({ID})"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_an_id_panic(text in any::<String>()) {
+        let _ = text.parse::<TrackId>();
+        let _ = format!("spotify:{text}").parse::<TrackId>();
+        let _ = format!("https://open.spotify.com/{text}").parse::<TrackId>();
+    }
+
+    #[test]
+    fn an_id_survives_its_uri_and_its_url(id in "[0-9A-Za-z]{22}") {
+        let id: TrackId = id.parse().unwrap();
+        prop_assert_eq!(id.uri().parse::<TrackId>().unwrap(), id);
+        prop_assert_eq!(id.url().parse::<TrackId>().unwrap(), id);
+    }
+
+    #[test]
+    fn a_release_date_survives_its_text(year in 0_u16..10_000, month in 1_u8..13, day in 1_u8..29) {
+        for text in [format!("{year:04}"), format!("{year:04}-{month:02}"), format!("{year:04}-{month:02}-{day:02}")] {
+            prop_assert_eq!(text.parse::<ReleaseDate>().unwrap().to_string(), text);
+        }
+    }
+}
+
+/// Reads a model in its full shape, with unknown fields, with each field missing, `null` or a float
+/// in turn, and with all but `required` gone; and back again.
+fn check<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, required: &[&str]) {
+    let read = |json: &Value| -> T {
+        serde_json::from_value(json.clone())
+            .unwrap_or_else(|error| panic!("{}: {error} in {json}", std::any::type_name::<T>()))
+    };
+    let model = read(full);
+    let again: T = serde_json::from_value(serde_json::to_value(&model).unwrap()).unwrap();
+    assert_eq!(again, model);
+
+    let fields: Vec<_> = full.as_object().unwrap().keys().cloned().collect();
+    let mut least = full.clone();
+    for field in &fields {
+        let mut one = full.clone();
+        one["an unknown field"] = json!({ "x": [1] });
+        if let Some(number) = one[field].as_u64() {
+            one[field] = json!(number as f64);
+            assert_eq!(read(&one), model, "{field} as a float");
+        }
+        if !required.contains(&field.as_str()) {
+            one[field] = Value::Null;
+            let with_null = read(&one);
+            one.as_object_mut().unwrap().remove(field);
+            assert_eq!(read(&one), with_null, "{field} missing is as null");
+            least.as_object_mut().unwrap().remove(field);
+        }
+    }
+    read(&least);
+}
+
+fn artist() -> Value {
+    json!({
+        "external_urls": { "spotify": "https://open.spotify.com/artist/x" },
+        "followers": { "href": null, "total": 12.0 },
+        "genres": ["pop", null],
+        "href": "https://api.spotify.com/v1/artists/x",
+        "id": ID,
+        "images": [image(), null],
+        "name": "Carly Rae Jepsen",
+        "popularity": 80,
+        "type": "artist",
+        "uri": "spotify:artist:x",
+    })
+}
+
+fn album() -> Value {
+    json!({
+        "album_type": "mixtape",
+        "album_group": "appears_on",
+        "total_tracks": 9,
+        "available_markets": ["DE", "SE", "not a market", null],
+        "external_urls": { "spotify": null },
+        "href": "https://api.spotify.com/v1/albums/x",
+        "id": ID,
+        "images": [image()],
+        "name": "Kindness",
+        "release_date": "2017-05",
+        "release_date_precision": "month",
+        "restrictions": { "reason": "product" },
+        "type": "album",
+        "uri": "spotify:album:x",
+        "artists": [artist(), null],
+        "tracks": page(&json!([null, { "name": "simplified" }])),
+        "copyrights": [{ "text": "(C)", "type": "C" }, { "text": null }],
+        "external_ids": { "isrc": "a", "ean": "b", "upc": "c" },
+        "genres": [],
+        "label": "604",
+        "popularity": 63,
+    })
+}
+
+fn track() -> Value {
+    let mut album = album();
+    album.as_object_mut().unwrap().remove("tracks");
+    json!({
+        "album": album,
+        "artists": [artist()],
+        "available_markets": ["DE", "SE"],
+        "disc_number": 1,
+        "duration_ms": 207_959,
+        "explicit": true,
+        "external_ids": { "isrc": "USUM71703861" },
+        "external_urls": { "spotify": "https://open.spotify.com/track/x" },
+        "href": "https://api.spotify.com/v1/tracks/x",
+        "id": ID,
+        "is_playable": false,
+        "linked_from": { "external_urls": {}, "href": "x", "id": ID, "type": "track", "uri": "x" },
+        "restrictions": { "reason": "market" },
+        "name": "Cut To The Feeling",
+        "popularity": 63,
+        "preview_url": "https://p.scdn.co/x",
+        "track_number": 2,
+        "type": "track",
+        "uri": "spotify:track:x",
+        "is_local": false,
+    })
+}
+
+fn show() -> Value {
+    json!({
+        "available_markets": ["DE"],
+        "copyrights": [],
+        "description": "d",
+        "html_description": "<p>d</p>",
+        "explicit": false,
+        "external_urls": {},
+        "href": "x",
+        "id": ID,
+        "images": [image()],
+        "is_externally_hosted": false,
+        "languages": ["en"],
+        "media_type": "audio",
+        "name": "Packets",
+        "publisher": "p",
+        "type": "show",
+        "uri": "spotify:show:x",
+        "total_episodes": 7,
+    })
+}
+
+fn episode() -> Value {
+    json!({
+        "audio_preview_url": "x",
+        "description": "d",
+        "html_description": "<p>d</p>",
+        "duration_ms": 1000,
+        "explicit": true,
+        "external_urls": {},
+        "href": "x",
+        "id": ID,
+        "images": [image()],
+        "is_externally_hosted": true,
+        "is_playable": true,
+        "language": "en",
+        "languages": ["en"],
+        "name": "Localhost",
+        "release_date": "0000",
+        "release_date_precision": "decade",
+        "resume_point": { "fully_played": null, "resume_position_ms": -1 },
+        "type": "episode",
+        "uri": "spotify:episode:x",
+        "restrictions": { "reason": "explicit" },
+        "show": show(),
+    })
+}
+
+fn audiobook() -> Value {
+    json!({
+        "authors": [{ "name": "A" }],
+        "available_markets": ["DE"],
+        "copyrights": [],
+        "description": "d",
+        "html_description": "<p>d</p>",
+        "edition": "Unabridged",
+        "explicit": false,
+        "external_urls": {},
+        "href": "x",
+        "id": ID,
+        "images": [image()],
+        "languages": ["en"],
+        "media_type": "audio",
+        "name": "Sockets",
+        "narrators": [{ "name": null }],
+        "publisher": "p",
+        "type": "audiobook",
+        "uri": "spotify:show:x",
+        "total_chapters": 51,
+    })
+}
+
+fn playlist() -> Value {
+    json!({
+        "collaborative": true,
+        "description": "d",
+        "external_urls": {},
+        "followers": { "href": null, "total": 5 },
+        "href": "x",
+        "id": ID,
+        "images": null,
+        "name": "Mixed Bag",
+        "owner": { "external_urls": {}, "href": "x", "id": "jm perez", "type": "user", "uri": "x", "display_name": "JM" },
+        "public": true,
+        "snapshot_id": "x",
+        "items": page(&json!([playlist_item()])),
+        "tracks": page(&json!([null])),
+        "type": "playlist",
+        "uri": "spotify:playlist:x",
+    })
+}
+
+fn playlist_item() -> Value {
+    json!({
+        "added_at": "2024-02-29T23:59:59Z",
+        "added_by": { "external_urls": {}, "href": "x", "id": "jm perez", "type": "user", "uri": "x" },
+        "is_local": false,
+        "item": episode(),
+        "track": track(),
+    })
+}
+
+fn image() -> Value {
+    json!({ "url": "https://i.scdn.co/image/x", "height": 640.0, "width": null })
+}
+
+fn page(items: &Value) -> Value {
+    json!({ "href": "x", "items": items, "limit": 20, "next": null, "offset": 0, "previous": null, "total": 1 })
+}

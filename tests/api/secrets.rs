@@ -1,0 +1,162 @@
+//! No secret shows, wherever one looks.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use spotify_web::auth::{
+    Authenticator, CachedAuthenticator, CredentialsAuthenticator, TokenAuthenticator,
+};
+use spotify_web::middleware::AuthMiddleware;
+use spotify_web::oauth::{
+    AccessToken, ClientCredentialsRequest, ClientSecret, OAuthClient, OAuthConfig, RefreshToken,
+    Token, TokenForm, TokenRequest,
+};
+use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::{Origin, SpotifyClient};
+
+use crate::common::{ScriptedSource, TRACK};
+
+const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
+
+#[tokio::test]
+async fn no_secret_shows_in_debug() {
+    let fake = FakeSpotify::builder().client("id", SECRET).start().await.unwrap();
+    fake.next_token(FakeAnswer::json(
+        200,
+        &json!({ "access_token": SECRET, "refresh_token": SECRET }),
+    ));
+    let authenticator = CredentialsAuthenticator::new("id", SECRET);
+    let config = fake.config().with_authenticator(authenticator.clone());
+    let spotify = SpotifyClient::new(config.clone()).unwrap();
+    spotify.get::<Value>("me").await.unwrap_err();
+    let origin: Origin = "https://api.spotify.com".parse().unwrap();
+    let request = ClientCredentialsRequest::new("id", SECRET);
+    let form = TokenForm::new("refresh_token")
+        .basic("id", SECRET)
+        .secret_parameter("refresh_token", SECRET);
+    let cached = CachedAuthenticator::new(ScriptedSource::default());
+    let mut signed = reqwest::Request::new(reqwest::Method::GET, fake.base_url().parse().unwrap());
+    authenticator.apply(&mut signed).await.unwrap();
+
+    let shown = [
+        format!("{:#?}", AccessToken::new(SECRET)),
+        format!("{:#?}", RefreshToken::new(SECRET)),
+        format!("{:#?}", ClientSecret::new(SECRET)),
+        format!("{:#?}", Token::new(SECRET, Token::DEFAULT_LIFETIME).with_refresh_token(SECRET)),
+        format!("{request:#?} {:#?}", request.form().unwrap()),
+        format!("{form:#?}"),
+        format!("{:#?}", OAuthClient::new(&config)),
+        format!("{:#?}", OAuthConfig::from(&config)),
+        format!("{config:#?}"),
+        format!("{authenticator:#?}"),
+        format!("{cached:#?} {:#?}", cached.cache()),
+        format!("{:#?}", TokenAuthenticator::new(SECRET)),
+        format!("{:#?}", AuthMiddleware::new(authenticator, origin)),
+        format!("{spotify:#?} {:#?} {:#?}", spotify.tracks(), spotify.tracks().get(TRACK)),
+        format!("{:#?}", spotify.albums().tracks(TRACK).stream()),
+        format!("{signed:#?}"),
+        format!(
+            "{fake:#?} {:#?} {:#?}",
+            fake.requests(),
+            FakeSpotify::builder().client("id", SECRET)
+        ),
+        format!("{:#?}", FakeAnswer::body(200, "text/plain", SECRET)),
+    ];
+
+    for text in shown {
+        assert!(!text.contains(SECRET), "{text}");
+        assert!(!text.contains("czNjcjN0"), "in base 64: {text}");
+    }
+}
+
+#[test]
+fn secrets_say_that_they_are_redacted() {
+    assert_eq!(format!("{:?}", AccessToken::new(SECRET)), "AccessToken([redacted])");
+    assert_eq!(format!("{:?}", RefreshToken::new(SECRET)), "RefreshToken([redacted])");
+    assert_eq!(format!("{:?}", ClientSecret::new(SECRET)), "ClientSecret([redacted])");
+    assert_eq!(AccessToken::new(SECRET).expose(), SECRET);
+}
+
+/// Everything that can go wrong with a token request, and with a call after it.
+#[tokio::test]
+async fn no_secret_shows_in_an_error() {
+    let echo = json!({ "error": SECRET, "error_description": SECRET });
+    let answers = [
+        FakeAnswer::json(400, &echo),
+        FakeAnswer::body(500, "text/plain", SECRET),
+        FakeAnswer::body(200, "text/plain", SECRET),
+        FakeAnswer::body(200, "text/plain", format!("{{\"access_token\":\"{SECRET}")),
+        FakeAnswer::json(200, &json!({ "access_token": format!("{SECRET}\n") })),
+        FakeAnswer::json(
+            200,
+            &json!({ "access_token": SECRET, "expires_in": -1, "refresh_token": SECRET }),
+        ),
+        FakeAnswer::json(200, &json!({ "access_token": SECRET, "token_type": "mac" })),
+        FakeAnswer::hang_up(),
+    ];
+    for answer in answers {
+        let fake = FakeSpotify::start().await.unwrap();
+        let authenticator = CredentialsAuthenticator::new("id", SECRET);
+        let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+        fake.next_token(answer.clone());
+
+        let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+        let text = format!("{error} {error:#?} {}", error.to_line());
+        assert!(!text.contains(SECRET), "{answer:?}: {text}");
+    }
+}
+
+/// P39, B38: at TRACE, from all layers below as well, also those that use the `log` crate. The
+/// subscriber is the only one of this binary, so it hears what the other tests do, too.
+#[tokio::test]
+async fn no_secret_shows_in_a_log() {
+    let log = Log::default();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).init();
+    let fake = FakeSpotify::builder().client("id", SECRET).start().await.unwrap();
+    let client = || {
+        let authenticator = CredentialsAuthenticator::new("id", SECRET);
+        SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap()
+    };
+
+    fake.next_token(FakeAnswer::json(400, &json!({ "error": SECRET })));
+    client().tracks().get(TRACK).await.unwrap_err();
+    let token = json!({ "access_token": SECRET, "refresh_token": SECRET });
+    fake.next_token(FakeAnswer::json(200, &token));
+    client().tracks().get(TRACK).await.unwrap();
+
+    let log = log.text();
+    for event in ["got no access token", "got an access token", "starting new connection"] {
+        assert!(log.contains(event), "{event} is not in: {log}");
+    }
+    assert!(!log.contains(SECRET), "{log}");
+    assert!(!log.contains("czNjcjN0"), "in base 64: {log}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
