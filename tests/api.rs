@@ -30,5 +30,5 @@ mod pagination;
 mod secrets;
 #[path = "api/token_answers.rs"]
 mod token_answers;
-#[path = "api/token_cache.rs"]
+#[path = "api/token_cache/mod.rs"]
 mod token_cache;

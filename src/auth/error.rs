@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::oauth::{OAuthError, OAuthErrorCode};
+use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 
 /// Why there is no token to sign a request with.
 ///
@@ -15,6 +15,9 @@ pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be had")]
     Request(#[source] Arc<OAuthError>),
+    /// The store says that the refresh token has ended.
+    #[error("the stored refresh token has ended; the user must log in again")]
+    LoginEnded,
     /// The token source did not answer in time.
     #[error("the token source did not answer within {limit:?}")]
     TimedOut {
@@ -47,6 +50,9 @@ pub enum AuthError {
         /// The range, and what to do.
         reason: &'static str,
     },
+    /// The token source or the store asked for a token while it was being asked for one.
+    #[error("a token was asked for from within the request for it; there is none to hand out yet")]
+    WithinFetch,
     /// Not called from within a tokio runtime.
     #[error("a token can only be requested from within a tokio runtime")]
     NoRuntime,
@@ -93,7 +99,11 @@ impl AuthError {
             | Self::RefusedBefore
             | Self::SourcePanicked
             | Self::Interrupted => true,
-            Self::Option { .. } | Self::NoRuntime | Self::Malformed => false,
+            Self::LoginEnded
+            | Self::Option { .. }
+            | Self::WithinFetch
+            | Self::NoRuntime
+            | Self::Malformed => false,
         }
     }
 
@@ -108,7 +118,24 @@ impl AuthError {
 
     /// Whether the refresh token has ended, so that only a new login helps (`invalid_grant`).
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::Request(error) if error.code() == Some(&OAuthErrorCode::InvalidGrant))
+        match self {
+            Self::Request(error) => error.code() == Some(&OAuthErrorCode::InvalidGrant),
+            Self::LoginEnded => true,
+            _ => false,
+        }
+    }
+}
+
+impl AuthError {
+    /// The token that an answer carried although it could not be used.
+    pub(super) fn carried_token(&self) -> Option<&Token> {
+        match self {
+            Self::Request(error) => match &**error {
+                OAuthError::Unusable { token, .. } => Some(token),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

@@ -12,13 +12,19 @@ mod cache;
 mod cached;
 mod credentials;
 mod error;
+mod event;
 mod fixed;
 mod source;
+mod store;
 
 pub use authenticator::{Authenticator, Replay};
 pub use cache::{Backoff, CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;
 pub use error::AuthError;
+pub use event::TokenEvent;
 pub use fixed::TokenAuthenticator;
 pub use source::TokenSource;
+pub use store::{
+    FileTokenStore, MemoryTokenStore, RefreshLock, StoreError, StoredToken, TokenKey, TokenStore,
+};

@@ -1,6 +1,7 @@
 //! How a new token is requested.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -52,5 +53,17 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         let _ = oauth;
         Ok(())
+    }
+}
+
+/// One source for several caches, or one that is kept to look at.
+#[async_trait]
+impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
+    async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
+        (**self).request_token(previous).await
+    }
+
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        (**self).connect(oauth)
     }
 }

@@ -42,4 +42,15 @@ impl Token {
     pub fn with_scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
     }
+
+    /// The token that follows `old`: what the answer does not name stays as it was
+    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    pub(crate) fn following(self, old: Option<&Self>) -> Self {
+        let Some(old) = old else { return self };
+        Self {
+            refresh_token: self.refresh_token.or_else(|| old.refresh_token.clone()),
+            scopes: self.scopes.or_else(|| old.scopes.clone()),
+            ..self
+        }
+    }
 }

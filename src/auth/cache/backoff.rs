@@ -35,6 +35,11 @@ impl Backoff {
         Ok(Self { first, factor, cap })
     }
 
+    /// The first step.
+    pub fn first(&self) -> Duration {
+        self.first
+    }
+
     /// The longest step.
     pub fn cap(&self) -> Duration {
         self.cap

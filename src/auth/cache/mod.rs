@@ -16,9 +16,11 @@
 //!
 //! | event | state after it |
 //! |---|---|
-//! | a fetch brings a token | fresh; back-off and failures forgotten |
+//! | a fetch brings a token, or finds one in the store | fresh; back-off and failures forgotten |
 //! | a fetch fails | the token stays; back-off, longer with each failure in a row |
+//! | a fetch fails and only a new login helps | the same, without an end; nothing is sent with that refresh token |
 //! | a fetch is interrupted (its runtime ended) | as if it had not begun |
+//! | a new login | fresh; all else forgotten, also what a fetch under way brings |
 //! | the current token is refused | no token; a back-off from the second time in a row |
 //! | a token is refused that is not the current one | unchanged |
 //! | time passes, by either clock | fresh → in its window → expired; a back-off ends |
@@ -30,9 +32,19 @@
 
 mod backoff;
 mod clock;
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails is a test that panics"
+)]
+mod explorer;
+mod fetch;
 mod flight;
 mod options;
 mod state;
+mod storage;
 mod token;
 
 use std::fmt;
@@ -41,12 +53,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
-use tokio::runtime::Handle;
 
-use self::flight::{Flight, Signal};
+use self::fetch::Fetch;
+use self::flight::Flight;
 use self::state::{Decision, Rules, State};
 use self::token::CachedToken;
-use super::{AuthError, Replay, TokenSource};
+use super::{AuthError, Replay, TokenEvent, TokenSource};
 use crate::oauth::Token;
 
 pub use backoff::Backoff;
@@ -71,10 +83,12 @@ pub struct TokenCache<S: TokenSource> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Fetches begun.
+    /// Fetches begun, whether they asked the source or found a token in the store.
     pub requests: u64,
     /// Fetches that brought a token.
     pub refreshes: u64,
+    /// Tokens that were found in the store and still good.
+    pub restored: u64,
     /// Fetches that failed.
     pub failures: u64,
     /// Tokens dropped because the server refused them.
@@ -129,6 +143,29 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.change(|state| state.refused(rejected, now, rules))
     }
 
+    /// Forgets failures and their back-off, and that a refresh token has ended: the next caller asks
+    /// at once. A token that is good stays.
+    pub fn reset(&self) {
+        self.shared.change(State::reset);
+    }
+
+    /// Takes over the token of a new login, in place of everything that came of the one before.
+    ///
+    /// It is saved first, where there is a store; that it cannot be is told to the listener.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
+    /// used; its refresh token is taken over all the same.
+    pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
+        let now = self.shared.options.clock.now();
+        if let Err(error) = fetch::save_login(&self.shared, &token, now).await {
+            self.shared.tell(&TokenEvent::StoreFailed { error });
+        }
+        let rules = self.shared.rules();
+        self.shared.change(|state| state.logged_in(token, now, rules))
+    }
+
     /// What the cache has done so far.
     pub fn stats(&self) -> CacheStats {
         self.shared.state.lock().stats
@@ -169,6 +206,8 @@ impl<S: TokenSource> TokenCache<S> {
                 let _ = Fetch::spawn(&self.shared, signal);
                 Ok(Step::Serve(token.header.clone()))
             }
+            // Waiting for oneself would never end.
+            Decision::Join(_) if fetch::is_within(&self.shared) => Err(AuthError::WithinFetch),
             Decision::Join(flight) => Ok(Step::Wait(flight)),
             Decision::Fetch(flight, signal) => {
                 Fetch::spawn(&self.shared, signal).map(|()| Step::Wait(flight))
@@ -219,60 +258,28 @@ impl<S> Shared<S> {
             backoff: self.options.backoff,
             window: self.options.refresh_ahead,
             jitter: self.options.roll(),
+            shared: self.options.storage.is_some(),
         }
     }
-}
 
-/// A fetch in its own task. Whatever ends it, those who wait are told.
-struct Fetch<S: TokenSource> {
-    shared: Arc<Shared<S>>,
-    signal: Option<Signal>,
-    started: Now,
-}
-
-impl<S: TokenSource> Fetch<S> {
-    /// Called without the lock: a runtime that shuts down drops the task on the spot, and that
-    /// takes the lock.
-    fn spawn(shared: &Arc<Shared<S>>, signal: Signal) -> Result<(), AuthError> {
-        let started = shared.options.clock.now();
-        let fetch = Self { shared: Arc::clone(shared), signal: Some(signal), started };
-        let runtime = Handle::try_current().map_err(|_| AuthError::NoRuntime)?;
-        runtime.spawn(fetch.run());
-        Ok(())
-    }
-
-    async fn run(mut self) {
-        tracing::debug!("requesting an access token");
-        let previous = self.shared.state.lock().last.clone();
-        let limit = self.shared.options.time_limit;
-        let request = self.shared.source.request_token(previous.as_ref());
-        let result = tokio::time::timeout(limit, request)
-            .await
-            .unwrap_or(Err(AuthError::TimedOut { limit }));
-        self.land(result);
-    }
-
-    fn land(&mut self, result: Result<Token, AuthError>) {
-        let Some(signal) = self.signal.take() else { return };
-        let (now, rules) = (self.shared.options.clock.now(), self.shared.rules());
-        let outcome = self.shared.change(|state| state.landed(self.started, now, result, rules));
-        match &outcome {
-            Ok(()) => tracing::debug!("got an access token"),
-            Err(error) => {
+    /// Called outside of the lock.
+    fn tell(&self, event: &TokenEvent) {
+        match event {
+            TokenEvent::Refreshed { .. } | TokenEvent::Restored { .. } => {
+                tracing::debug!(?event, "got an access token");
+            }
+            TokenEvent::RefreshFailed { error, .. }
+            | TokenEvent::PermanentlyFailed { error, .. } => {
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(error, "got no access token");
             }
+            TokenEvent::StoreFailed { error } => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(error, "the token store failed");
+            }
         }
-        signal.send(outcome);
-    }
-}
-
-impl<S: TokenSource> Drop for Fetch<S> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.land(Err(AuthError::SourcePanicked));
-        } else if self.signal.is_some() {
-            self.shared.state.lock().interrupted();
+        if let Some(listener) = &self.options.listener {
+            listener.tell(event);
         }
     }
 }

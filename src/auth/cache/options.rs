@@ -1,10 +1,13 @@
 //! What can be set on a token cache.
 
+use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::storage::Storage;
 use super::{Backoff, Clock, SystemClock};
-use crate::auth::AuthError;
+use crate::auth::{AuthError, TokenEvent, TokenKey, TokenStore};
 
 /// Options of a [`TokenCache`](super::TokenCache). The defaults are right for Spotify.
 ///
@@ -25,6 +28,8 @@ pub struct TokenCacheOptions {
     pub(super) time_limit: Duration,
     pub(super) jitter: bool,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) storage: Option<Storage>,
+    pub(super) listener: Option<Listener>,
     invalid: Option<AuthError>,
 }
 
@@ -36,6 +41,8 @@ impl Default for TokenCacheOptions {
             time_limit: Duration::from_secs(30),
             jitter: true,
             clock: Arc::new(SystemClock),
+            storage: None,
+            listener: None,
             invalid: None,
         }
     }
@@ -82,6 +89,32 @@ impl TokenCacheOptions {
         Self { clock: Arc::new(clock), ..self }
     }
 
+    /// Where the token outlives the program, and under which name. None by default.
+    ///
+    /// The store is read before every refresh, so that a token that another process has fetched is
+    /// used instead of one more request; a new token is saved before it is handed out. Each of its
+    /// operations may take five seconds, waiting for its lock as long as an attempt.
+    #[must_use]
+    pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
+        Self { storage: Some(Storage::new(Arc::new(store), key)), ..self }
+    }
+
+    /// Whom to tell what happens. Called in the task that fetched, after all who waited were told,
+    /// and outside of every lock, so it may use the client; a slow one delays nobody but itself.
+    ///
+    /// ```
+    /// use spotify_web::auth::{TokenCacheOptions, TokenEvent};
+    ///
+    /// let options = TokenCacheOptions::default().with_listener(|event| match event {
+    ///     TokenEvent::PermanentlyFailed { error, .. } => eprintln!("look at this: {error}"),
+    ///     other => println!("{other:?}"),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
+        Self { listener: Some(Listener(Arc::new(listener))), ..self }
+    }
+
     /// The first value that was out of range.
     pub(super) fn check(&self) -> Result<(), AuthError> {
         self.invalid.clone().map_or(Ok(()), Err)
@@ -90,5 +123,24 @@ impl TokenCacheOptions {
     /// A random part from 0 to 1, or 0 without jitter.
     pub(super) fn roll(&self) -> f64 {
         if self.jitter { fastrand::f64() } else { 0.0 }
+    }
+}
+
+/// Somebody else's code, which may panic: that harms nothing.
+#[derive(Clone)]
+pub(super) struct Listener(Arc<dyn Fn(&TokenEvent) + Send + Sync>);
+
+impl Listener {
+    pub(super) fn tell(&self, event: &TokenEvent) {
+        let told = std::panic::catch_unwind(AssertUnwindSafe(|| (self.0)(event)));
+        if told.is_err() {
+            tracing::error!("the listener for token events panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
     }
 }

@@ -9,22 +9,35 @@ use super::backoff::LONGEST_PAUSE;
 use super::flight::{Flight, Outcome, Signal};
 use super::token::{Age, CachedToken};
 use super::{Backoff, CacheStats, Now};
-use crate::auth::{AuthError, Replay};
-use crate::oauth::{OAuthError, Token};
+use crate::auth::{AuthError, Replay, StoredToken, TokenEvent};
+use crate::oauth::{AccessToken, Token};
 
 /// Everything that the cache knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct State {
     /// What is handed out while it is good.
     pub(super) current: Option<Arc<CachedToken>>,
-    /// The last token that came, also when it was refused: what the next is requested with.
-    pub(super) last: Option<Token>,
+    /// What the next token is requested with.
+    pub(super) basis: Basis,
     pub(super) stats: CacheStats,
     flight: Option<Flight>,
     pause: Option<Pause>,
     failures: u32,
     refused: Option<HeaderValue>,
     refusals: u32,
+}
+
+/// What a token is requested with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Basis {
+    /// The last token that came, also when it was no good: it has the refresh token.
+    pub(super) last: Option<Token>,
+    /// The version of it in the store.
+    pub(super) version: u64,
+    /// Its refresh token has ended: nothing is sent with it any more.
+    pub(super) ended: Option<AuthError>,
+    /// Counts the logins, so that a fetch with the credentials of before is told apart.
+    pub(super) login: u64,
 }
 
 /// No attempt before its end, and what callers get meanwhile.
@@ -45,6 +58,15 @@ pub(super) enum Decision {
     Fail(AuthError),
 }
 
+/// What a fetch brings: a token with the time from which its lifetime counts.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    pub(super) token: Token,
+    pub(super) counted_from: Now,
+    /// Whether it was found in the store.
+    pub(super) restored: bool,
+}
+
 /// The figures that the machine needs, with the dice already rolled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -52,6 +74,39 @@ pub(super) struct Rules {
     pub(super) window: Duration,
     /// From 0 to 1: how much of the window and of a pause to leave out.
     pub(super) jitter: f64,
+    /// Whether another process may log in, so that a store is worth a look now and then.
+    pub(super) shared: bool,
+}
+
+impl Basis {
+    /// Takes over what is stored, if it is newer. Says whether it was.
+    pub(super) fn adopt(&mut self, stored: &StoredToken) -> bool {
+        if stored.version <= self.version {
+            return false;
+        }
+        self.version = stored.version;
+        self.last = Some(stored.token.clone());
+        self.ended = stored.ended.then_some(AuthError::LoginEnded);
+        true
+    }
+
+    /// Takes over what came, and answers with the version that it is saved as; `None` when a login
+    /// has replaced the credentials of `login`.
+    pub(super) fn succeed(&mut self, login: u64, token: &Token) -> Option<u64> {
+        if login != self.login {
+            return None;
+        }
+        self.last = Some(token.clone());
+        self.version += 1;
+        Some(self.version)
+    }
+
+    /// The store has a version that is not known yet: it is read before the next fetch.
+    pub(super) fn lost_to(&mut self, offered: u64) {
+        if self.version == offered {
+            self.version -= 1;
+        }
+    }
 }
 
 impl State {
@@ -59,9 +114,8 @@ impl State {
     pub(super) fn ask(&mut self, now: Now) -> Decision {
         match (self.good(now), &self.flight, self.paused(now)) {
             (Some((token, Age::Fresh)), _, _) => Decision::Serve(token),
-            (Some((token, _)), Some(_), _) | (Some((token, _)), None, Some(_)) => {
-                Decision::Serve(token)
-            }
+            (Some((token, _)), Some(_), _) => Decision::Serve(token),
+            (Some((token, _)), None, Some(_)) => Decision::Serve(token),
             (Some((token, _)), None, None) => Decision::ServeAndFetch(token, self.take_off().1),
             (None, Some(flight), _) => Decision::Join(flight.clone()),
             (None, None, Some(error)) => Decision::Fail(error),
@@ -72,38 +126,22 @@ impl State {
         }
     }
 
-    /// The fetch that began at `started` has ended.
+    /// A fetch has ended that began with the credentials of `login`.
     pub(super) fn landed(
         &mut self,
-        started: Now,
+        login: u64,
         now: Now,
-        result: Result<Token, AuthError>,
+        result: Result<Arrival, AuthError>,
         rules: Rules,
-    ) -> Outcome {
+    ) -> (Outcome, Option<TokenEvent>) {
         self.flight = None;
-        let landed = self.keep_refresh_token(result).and_then(|token| {
-            let cached = CachedToken::new(
-                self.last.insert(token),
-                started,
-                now,
-                rules.window,
-                rules.jitter,
-            )?;
-            self.not_refused_before(&cached).map(|()| cached)
-        });
-        match landed {
-            Ok(cached) => {
-                self.current = Some(Arc::new(cached));
-                (self.pause, self.failures) = (None, 0);
-                self.stats.refreshes += 1;
-                Ok(())
-            }
-            Err(error) => {
-                self.stats.failures += 1;
-                self.failures = self.failures.saturating_add(1);
-                self.pause = Some(self.pause_after(&error, now, rules));
-                Err(error)
-            }
+        if login != self.basis.login {
+            // A login has replaced the credentials meanwhile: what came of the old ones is void.
+            return (Ok(()), None);
+        }
+        match result.and_then(|arrival| self.arrived(&arrival, now, rules)) {
+            Ok(event) => (Ok(()), Some(event)),
+            Err(error) => (Err(error.clone()), Some(self.failed(error, now, rules))),
         }
     }
 
@@ -125,6 +163,80 @@ impl State {
         }
     }
 
+    /// Forgets failures and refusals, so that the next caller may ask at once.
+    pub(super) fn reset(&mut self) {
+        (self.pause, self.failures, self.refusals) = (None, 0, 0);
+        self.basis.ended = None;
+    }
+
+    /// A login has begun: what a fetch under way brings is void from now on. Answers with the version
+    /// that its token is saved as, at least `after` + 1.
+    pub(super) fn log_in(&mut self, after: u64) -> u64 {
+        self.basis.login += 1;
+        self.basis.version = self.basis.version.max(after) + 1;
+        self.basis.version
+    }
+
+    /// New credentials replace everything.
+    pub(super) fn logged_in(
+        &mut self,
+        token: Token,
+        now: Now,
+        rules: Rules,
+    ) -> Result<(), AuthError> {
+        self.reset();
+        self.current = None;
+        // Once more, for a fetch that began since.
+        self.basis.login += 1;
+        self.basis.last = Some(token.clone());
+        let arrival = Arrival { token, counted_from: now, restored: false };
+        self.arrived(&arrival, now, rules).map(drop)
+    }
+
+    /// Whether the server has refused this token.
+    pub(super) fn has_refused(&self, token: &AccessToken) -> bool {
+        let refused = self.refused.as_ref().and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));
+        refused == Some(token.expose().as_bytes())
+    }
+
+    fn arrived(
+        &mut self,
+        arrival: &Arrival,
+        now: Now,
+        rules: Rules,
+    ) -> Result<TokenEvent, AuthError> {
+        let Arrival { token, counted_from, restored } = arrival;
+        let cached = CachedToken::new(token, *counted_from, now, rules)?;
+        if self.has_refused(&token.access_token) {
+            return Err(AuthError::RefusedBefore);
+        }
+        let expires_in = cached.expires_in(now);
+        self.current = Some(Arc::new(cached));
+        (self.pause, self.failures) = (None, 0);
+        Ok(if *restored {
+            self.stats.restored += 1;
+            TokenEvent::Restored { expires_in }
+        } else {
+            self.stats.refreshes += 1;
+            TokenEvent::Refreshed { expires_in }
+        })
+    }
+
+    fn failed(&mut self, error: AuthError, now: Now, rules: Rules) -> TokenEvent {
+        self.stats.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        if error.needs_login() {
+            self.basis.ended = Some(error.clone());
+        }
+        let pause = self.pause_after(&error, rules);
+        let end = pause.and_then(|pause| now.monotonic.checked_add(pause));
+        self.pause = Some(Pause { error: error.clone(), end });
+        match (error.is_transient(), pause) {
+            (true, Some(retry_in)) => TokenEvent::RefreshFailed { error, retry_in },
+            (_, retry_in) => TokenEvent::PermanentlyFailed { error, retry_in },
+        }
+    }
+
     /// The first refusal is followed at once by a new token: the old one may have been revoked. When
     /// that is refused too, the token is not the reason, and each further one waits for longer.
     fn drop_refused(&mut self, current: &CachedToken, now: Now, rules: Rules) {
@@ -139,6 +251,20 @@ impl State {
         }
     }
 
+    /// What the explorer cannot see from outside, with times as distances from `now`.
+    #[cfg(test)]
+    pub(super) fn fingerprint(&self, now: Now) -> String {
+        let end = self.pause.as_ref().map(|pause| {
+            let end = pause.end.map(|end| end.saturating_duration_since(now.monotonic).as_secs());
+            (end, std::mem::discriminant(&pause.error))
+        });
+        let age = self
+            .current
+            .as_ref()
+            .map(|current| now.monotonic.duration_since(current.obtained).as_secs().min(30));
+        format!("{end:?} {age:?} {} {}", self.refusals.min(3), self.failures.min(2))
+    }
+
     fn good(&self, now: Now) -> Option<(Arc<CachedToken>, Age)> {
         let current = self.current.as_ref()?;
         match current.age(now) {
@@ -147,7 +273,7 @@ impl State {
         }
     }
 
-    fn paused(&self, now: Now) -> Option<AuthError> {
+    pub(super) fn paused(&self, now: Now) -> Option<AuthError> {
         let pause = self.pause.as_ref()?;
         let over = pause.end.is_some_and(|end| now.monotonic >= end);
         (!over).then(|| pause.error.clone())
@@ -160,56 +286,16 @@ impl State {
         (flight, signal)
     }
 
-    /// An answer without refresh token or scopes leaves those that were there; an answer that is
-    /// no good may still carry the only refresh token that works.
-    fn keep_refresh_token(&mut self, result: Result<Token, AuthError>) -> Result<Token, AuthError> {
-        let last = self.last.as_mut();
-        match (result, last) {
-            (Ok(token), Some(last)) => Ok(Token {
-                refresh_token: token.refresh_token.or_else(|| last.refresh_token.clone()),
-                scopes: token.scopes.or_else(|| last.scopes.clone()),
-                ..token
-            }),
-            (Err(error), last) => {
-                match (carried(&error), last) {
-                    (Some(carried), Some(last)) if carried.refresh_token.is_some() => {
-                        last.refresh_token = carried.refresh_token.clone();
-                    }
-                    (Some(carried), None) => self.last = Some(carried.clone()),
-                    _ => {}
-                }
-                Err(error)
-            }
-            (result, None) => result,
+    /// `None` when there is nothing to wait for but a new login.
+    fn pause_after(&self, error: &AuthError, rules: Rules) -> Option<Duration> {
+        if error.needs_login() && !rules.shared {
+            return None;
         }
-    }
-
-    fn not_refused_before(&self, cached: &CachedToken) -> Result<(), AuthError> {
-        match self.refused.as_ref() == Some(&cached.header) {
-            true => Err(AuthError::RefusedBefore),
-            false => Ok(()),
-        }
-    }
-
-    fn pause_after(&self, error: &AuthError, now: Now, rules: Rules) -> Pause {
         let pause = match error.is_transient() {
             true => rules.backoff.pause(self.failures, rules.jitter),
             false => PERMANENT_PAUSE,
         };
-        let pause = pause.max(error.retry_after().unwrap_or_default()).min(LONGEST_PAUSE);
-        let end = if error.needs_login() { None } else { now.monotonic.checked_add(pause) };
-        Pause { error: error.clone(), end }
-    }
-}
-
-/// The token that an answer carried although it could not be used.
-fn carried(error: &AuthError) -> Option<&Token> {
-    match error {
-        AuthError::Request(error) => match &**error {
-            OAuthError::Unusable { token, .. } => Some(token),
-            _ => None,
-        },
-        _ => None,
+        Some(pause.max(error.retry_after().unwrap_or_default()).min(LONGEST_PAUSE))
     }
 }
 

@@ -6,6 +6,7 @@ use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::Now;
+use super::state::Rules;
 use crate::auth::AuthError;
 use crate::oauth::{AccessToken, Token, wiped_bytes};
 
@@ -30,23 +31,23 @@ pub(super) enum Age {
 }
 
 impl CachedToken {
-    /// A token that was requested at `started` and arrived at `now`. `window` is the refresh-ahead
-    /// window, of which `jitter` says how much to leave out, from 0 to 1.
+    /// A token that was requested at `started` and arrived at `now`.
     pub(super) fn new(
         token: &Token,
         started: Now,
         now: Now,
-        window: Duration,
-        jitter: f64,
+        rules: Rules,
     ) -> Result<Self, AuthError> {
         let lifetime = token.expires_in.min(LONGEST_LIFETIME);
-        let leeway = LONGEST_LEEWAY.min(lifetime / 100);
-        let window = window.min(lifetime / 10).mul_f64(1.0 - jitter / 2.0).max(leeway);
+        let last_use = lifetime - LONGEST_LEEWAY.min(lifetime / 100);
+        let window = rules.window.min(lifetime / 10).mul_f64(1.0 - rules.jitter / 2.0);
+        // Tokens of a second or two are not fetched any faster for having a window.
+        let refresh = (lifetime - window).max(rules.backoff.first()).min(last_use);
         let cached = Self {
             header: bearer(&token.access_token)?,
             obtained: now.monotonic,
-            refresh_from: Moment::after(started, lifetime - window),
-            expiry: Moment::after(started, lifetime - leeway),
+            refresh_from: Moment::after(started, refresh),
+            expiry: Moment::after(started, last_use),
         };
         match cached.age(now) {
             Age::Expired => Err(AuthError::ExpiredOnArrival),
@@ -56,6 +57,11 @@ impl CachedToken {
 
     pub(super) fn is_fresh(&self, now: Now) -> bool {
         !self.refresh_from.has_come(now)
+    }
+
+    /// How long it is handed out from now on.
+    pub(super) fn expires_in(&self, now: Now) -> Duration {
+        self.expiry.monotonic.saturating_duration_since(now.monotonic)
     }
 
     pub(super) fn age(&self, now: Now) -> Age {

@@ -10,6 +10,8 @@ pub(crate) use source::{Answer, ScriptedSource};
 
 use reqwest::header::HeaderValue;
 use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 pub(crate) const TRACK: &str = "11dFghVXANMlKmJXsNCbNl";
 pub(crate) const ARTIST: &str = "6sFIWsNpZYqfjUpaCgueju";
@@ -40,3 +42,17 @@ pub(crate) async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+/// A caller in a task of its own.
+pub(crate) fn spawn_header(cache: &TokenCache<ScriptedSource>) -> Caller {
+    let cache = cache.clone();
+    tokio::spawn(async move { cache.header().await })
+}
+
+/// A caller on a runtime of the test's own.
+pub(crate) fn spawn_on(runtime: &Runtime, cache: &TokenCache<ScriptedSource>) -> Caller {
+    let cache = cache.clone();
+    runtime.spawn(async move { cache.header().await })
+}
+
+pub(crate) type Caller = JoinHandle<Result<HeaderValue, AuthError>>;

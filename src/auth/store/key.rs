@@ -1,0 +1,54 @@
+//! Whose token it is.
+
+use std::fmt;
+
+/// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
+///
+/// All three, so that nobody gets another's token, nor one that allows something else.
+///
+/// ```
+/// use spotify_web::auth::TokenKey;
+///
+/// let key = TokenKey::new("CLIENT_ID").with_user("anna").with_scopes(["user-top-read"]);
+/// assert_ne!(key, TokenKey::new("CLIENT_ID").with_user("bert").with_scopes(["user-top-read"]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenKey {
+    client_id: String,
+    user: Option<String>,
+    scopes: Vec<String>,
+}
+
+impl TokenKey {
+    /// The token of an app itself.
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), user: None, scopes: Vec::new() }
+    }
+
+    /// The token of one of its users, by whatever name the program knows them.
+    #[must_use]
+    pub fn with_user(self, user: impl Into<String>) -> Self {
+        Self { user: Some(user.into()), ..self }
+    }
+
+    /// A token that allows so much; the order does not matter.
+    #[must_use]
+    pub fn with_scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        let mut scopes: Vec<_> = scopes.into_iter().map(Into::into).collect();
+        scopes.sort();
+        scopes.dedup();
+        Self { scopes, ..self }
+    }
+}
+
+/// A text that no other key has: each part is quoted, so that none can look like two.
+impl fmt::Display for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.client_id)?;
+        match &self.user {
+            Some(user) => write!(f, " user {user:?}")?,
+            None => f.write_str(" app")?,
+        }
+        self.scopes.iter().try_for_each(|scope| write!(f, " {scope:?}"))
+    }
+}

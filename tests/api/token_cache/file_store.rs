@@ -1,0 +1,351 @@
+//! Tokens in a file: P33 to P36, B33 to B35.
+
+use std::fs;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use spotify_web::auth::{
+    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenKey, TokenStore,
+};
+use spotify_web::oauth::Token;
+
+use crate::common::{Answer, ManualClock, cache_with, token};
+
+const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
+
+#[tokio::test]
+async fn what_is_saved_is_loaded() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.file());
+    let saved = stored(1);
+    store.save(&key(), &saved).await.unwrap();
+
+    let loaded = FileTokenStore::new(directory.file()).load(&key()).await.unwrap().unwrap();
+
+    assert_eq!(loaded.token.access_token.expose(), saved.token.access_token.expose());
+    assert_eq!(loaded.token.refresh_token.unwrap().expose(), SECRET);
+    assert_eq!(loaded.token.scopes, saved.token.scopes);
+    assert_eq!(loaded.token.expires_in, saved.token.expires_in);
+    assert_eq!((loaded.version, loaded.ended), (1, false));
+    let off = saved.expires_at.duration_since(loaded.expires_at).unwrap();
+    assert!(off < Duration::from_secs(1), "whole seconds, rounded down");
+}
+
+#[tokio::test]
+async fn no_file_and_no_entry_are_nothing() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.file());
+    assert!(store.load(&key()).await.unwrap().is_none());
+    store.remove(&key()).await.unwrap();
+    store.save(&key(), &stored(1)).await.unwrap();
+    assert!(store.load(&TokenKey::new("other")).await.unwrap().is_none());
+
+    store.save(&TokenKey::new("other"), &stored(1)).await.unwrap();
+    store.remove(&key()).await.unwrap();
+
+    assert!(store.load(&key()).await.unwrap().is_none());
+    assert!(store.load(&TokenKey::new("other")).await.unwrap().is_some());
+}
+
+/// P35: mode 0600, whatever the umask and whatever was there.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = Directory::new();
+    for name in ["tokens.json", "tokens.json.new", "tokens.json.lock"] {
+        let path = directory.0.join(name);
+        fs::write(&path, "{\"format\":1,\"entries\":{}}").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+
+    FileTokenStore::new(directory.file()).save(&key(), &stored(1)).await.unwrap();
+
+    let mode = fs::metadata(directory.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// A stale writer loses, also when both are processes of their own.
+#[tokio::test]
+async fn a_stale_writer_is_refused() {
+    let directory = Directory::new();
+    let (first, second) =
+        (FileTokenStore::new(directory.file()), FileTokenStore::new(directory.file()));
+    first.save(&key(), &stored(2)).await.unwrap();
+
+    for version in [1, 2] {
+        let error = second.save(&key(), &stored(version)).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::Stale { stored: 2, offered } if offered == version),
+            "{error:?}"
+        );
+    }
+    second.save(&key(), &stored(3)).await.unwrap();
+}
+
+/// Never overwritten, and never quoted.
+#[tokio::test]
+async fn a_file_that_cannot_be_understood_is_left_alone() {
+    for content in [
+        "",
+        "not json",
+        "{\"format\":1,\"entries\":{\"x\":{\"version\":1,\"access_token\":\"s3cr3t-n0t-t0-b3-s33n\"",
+        "{\"format\":1,\"entries\":{\"x\":\"s3cr3t-n0t-t0-b3-s33n\"}}",
+        "{\"format\":2,\"entries\":{}}",
+        "[]",
+    ] {
+        let directory = Directory::new();
+        fs::write(directory.file(), content).unwrap();
+        let store = FileTokenStore::new(directory.file());
+
+        let errors = [
+            store.load(&key()).await.unwrap_err(),
+            store.save(&key(), &stored(1)).await.unwrap_err(),
+        ];
+
+        for error in errors {
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+            assert!(error.to_string().contains("is damaged or no token file"), "{error}");
+            assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
+        }
+        assert_eq!(fs::read_to_string(directory.file()).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_a_clear_error() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.0.join("missing").join("tokens.json"));
+
+    let error = store.save(&key(), &stored(1)).await.unwrap_err();
+
+    assert!(error.to_string().ends_with("cannot be opened; create its directory first"), "{error}");
+}
+
+/// No permission, for which root has to be somebody else.
+#[test]
+fn no_permission_is_a_clear_error() {
+    let directory = Directory::new();
+    let path = directory.file();
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.arg(program).args(arguments("child_that_saves"));
+    let Some(output) = in_child(&mut command, &path) else { return };
+    let text = String::from_utf8_lossy(&output);
+    assert!(text.contains("cannot be opened; give this user the right to"), "{text}");
+}
+
+/// A full disk, for which a file system of 16 KiB is mounted.
+#[test]
+fn a_full_disk_is_a_clear_error_and_leaves_the_old_token() {
+    let directory = Directory::new();
+    let (program, path) = (std::env::current_exe().unwrap(), directory.file());
+    // The mount is in a name space of its own and goes with it.
+    let script = r#"
+        mount -t tmpfs -o size=16k none "$1" || exit 1
+        directory=$1; shift
+        "$@"
+        head -c 100000 /dev/zero > "$directory/filler" 2>/dev/null
+        "$@"
+        cat "$directory/tokens.json""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(&directory.0);
+    command.arg(program).args(arguments("child_that_saves"));
+    let Some(output) = in_child(&mut command, &path) else { return };
+    let text = String::from_utf8_lossy(&output);
+    assert!(text.contains("saved version 1"), "{text}");
+    assert!(text.contains("cannot be written; make room on the disk"), "{text}");
+    assert!(text.contains("\"version\": 1"), "the old token is gone: {text}");
+}
+
+/// B33: two caches in two processes wait for each other; here the lock alone.
+#[tokio::test]
+async fn who_refreshes_keeps_others_from_it() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.file());
+    let other = FileTokenStore::new(directory.file());
+
+    let lock = store.lock(&key()).await.unwrap();
+    let waiting = tokio::spawn(async move { other.lock(&key()).await.map(drop) });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiting.is_finished(), "both hold the lock");
+
+    drop(lock);
+    waiting.await.unwrap().unwrap();
+}
+
+/// A token survives the program.
+#[tokio::test]
+async fn the_second_run_asks_nothing() {
+    let directory = Directory::new();
+    let clock = ManualClock::new();
+    let options = || {
+        let store = FileTokenStore::new(directory.file());
+        TokenCacheOptions::default().with_clock(clock.clone()).with_store(store, key())
+    };
+    let (first, _) = cache_with(options());
+    first.header().await.unwrap();
+    drop(first);
+
+    clock.advance(1800.0);
+    let (second, source) = cache_with(options());
+
+    assert_eq!(token(second.header().await), "token-1");
+    assert_eq!(source.requests(), 0);
+}
+
+/// P33, B34: an unwritable place costs no token.
+#[tokio::test]
+async fn without_a_place_to_save_it_works_all_the_same() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.0.join("missing").join("tokens.json"));
+    let (cache, source) = cache_with(TokenCacheOptions::default().with_store(store, key()));
+    source.next(Answer::Token(Token::new("kept in memory", Duration::from_secs(3600))));
+
+    assert_eq!(token(cache.header().await), "kept in memory");
+}
+
+/// P35, B34: killed at random moments, a hundred times.
+#[test]
+fn kill_9_leaves_the_old_or_the_new_token() {
+    killed_while_writing(100);
+}
+
+#[test]
+#[ignore = "takes a minute; run by hand"]
+fn kill_9_a_thousand_times() {
+    killed_while_writing(1000);
+}
+
+fn killed_while_writing(times: u32) {
+    let directory = Directory::new();
+    let mut last = 0;
+    for round in 0..times {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(arguments("child_that_writes"))
+            .env("TOKEN_FILE", directory.file())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut announced = last;
+        // After so many writes, and a random part of the next one.
+        let writes = 1 + round % 5;
+        let mut seen = 0;
+        while seen < writes {
+            let line = lines.next().expect("the child writes").unwrap();
+            if let Some(version) = line.strip_prefix("saved ") {
+                announced = version.parse().unwrap();
+                seen += 1;
+            }
+        }
+        for _ in 0..fastrand::u32(0..20_000) {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let store = FileTokenStore::new(directory.file());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let loaded = runtime.block_on(store.load(&key())).unwrap().expect("neither old nor new");
+        assert_eq!(loaded.token.access_token.expose(), format!("{SECRET}-{}", loaded.version));
+        assert!(loaded.version >= announced, "{} after {announced} was saved", loaded.version);
+        last = loaded.version;
+    }
+    assert!(last >= u64::from(times), "every child wrote");
+}
+
+/// What the test above kills: writes one version after the other, and says so.
+#[test]
+#[ignore = "a child process of other tests"]
+fn child_that_writes() {
+    let Some(path) = std::env::var_os("TOKEN_FILE") else { return };
+    let store = FileTokenStore::new(path);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let first = store.load(&key()).await.unwrap().map_or(0, |stored| stored.version);
+        for version in first + 1..first + 10_000 {
+            store.save(&key(), &stored(version)).await.unwrap();
+            println!("saved {version}");
+        }
+    });
+}
+
+/// Saves one token and says what came of it.
+#[test]
+#[ignore = "a child process of other tests"]
+fn child_that_saves() {
+    let Some(path) = std::env::var_os("TOKEN_FILE") else { return };
+    let store = FileTokenStore::new(path);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let version = match store.load(&key()).await {
+            Ok(stored) => stored.map_or(1, |stored| stored.version + 1),
+            Err(_) => 1,
+        };
+        match store.save(&key(), &stored(version)).await {
+            Ok(()) => println!("saved version {version}"),
+            Err(error) => println!("{error}"),
+        }
+    });
+}
+
+/// What makes this binary run one of its tests alone.
+fn arguments(test: &str) -> [String; 6] {
+    let test = format!("token_cache::file_store::{test}");
+    ["--ignored", "--nocapture", "--exact", "--test-threads", "1", &test].map(str::to_owned)
+}
+
+/// The output of a command that needs rights which not everybody has; `None` when they are missing,
+/// which CI forbids.
+fn in_child(command: &mut Command, path: &Path) -> Option<Vec<u8>> {
+    let output = command.env("TOKEN_FILE", path).output();
+    match output {
+        Ok(output) if output.status.success() => Some(output.stdout),
+        other => {
+            assert!(std::env::var_os("CI").is_none(), "{other:?}");
+            eprintln!("skipped: needs root and util-linux; {other:?}");
+            None
+        }
+    }
+}
+
+fn key() -> TokenKey {
+    TokenKey::new("app").with_user("anna")
+}
+
+fn stored(version: u64) -> StoredToken {
+    let token = Token::new(format!("{SECRET}-{version}"), Duration::from_secs(3600))
+        .with_refresh_token(SECRET)
+        .with_scopes(["user-top-read"]);
+    StoredToken::new(token, SystemTime::now(), version)
+}
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        let name = format!("spotify-web-{}-{:x}", std::process::id(), fastrand::u64(..));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("tokens.json")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}

@@ -1,0 +1,115 @@
+//! Handing out: P1 to P5.
+
+use futures_util::FutureExt;
+use spotify_web::auth::{AuthError, Replay};
+
+use crate::common::{Answer, ManualClock, cache, settle, token};
+
+/// P1: a fresh token is there at the first poll.
+#[tokio::test]
+async fn a_fresh_token_is_handed_out_without_awaiting() {
+    let (cache, _) = cache(&ManualClock::new());
+    cache.header().await.unwrap();
+
+    let polled = cache.header().now_or_never();
+
+    assert_eq!(token(polled.expect("ready at the first poll")), "token-1");
+}
+
+/// P1: the source may hold on for as long as it likes.
+#[tokio::test]
+async fn a_fresh_token_is_handed_out_while_a_fetch_is_stuck() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.header().await.unwrap();
+    clock.advance(3590.0);
+    source.block();
+    for _ in 0..100 {
+        let polled = cache.header().now_or_never();
+        assert_eq!(token(polled.expect("ready at the first poll")), "token-1");
+    }
+    settle().await;
+    assert_eq!(source.requests(), 2);
+}
+
+/// P2: all headers share one buffer, and none prints.
+#[tokio::test]
+async fn the_header_is_built_once_and_sensitive() {
+    let (cache, _) = cache(&ManualClock::new());
+
+    let (first, second) = (cache.header().await.unwrap(), cache.header().await.unwrap());
+
+    assert_eq!(first.as_bytes().as_ptr(), second.as_bytes().as_ptr());
+    assert!(first.is_sensitive());
+    assert_eq!(format!("{first:?}"), "Sensitive");
+}
+
+/// P4: both clocks are asked, and the last seconds are left out.
+#[tokio::test]
+async fn a_token_is_expired_when_either_clock_says_so() {
+    for (by_monotonic, name) in [(true, "monotonic"), (false, "wall")] {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        cache.header().await.unwrap();
+        source.block();
+
+        match by_monotonic {
+            true => {
+                clock.advance(3595.0);
+                clock.jump_wall(-3595);
+            }
+            false => clock.jump_wall(3595),
+        }
+        let waits = cache.header().now_or_never();
+
+        assert!(waits.is_none(), "handed out after the {name} clock said that it is expired");
+    }
+}
+
+/// P4: the leeway is 5 s, and never more than a hundredth of the lifetime.
+#[tokio::test]
+async fn the_last_seconds_of_a_token_are_not_used() {
+    for (lifetime, last_use) in [(3600_u32, 3594.9), (100, 98.9), (1, 0.989)] {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        source.next_token("first", lifetime.into());
+        cache.header().await.unwrap();
+
+        source.block();
+        clock.advance(last_use);
+        assert_eq!(token(cache.header().await), "first", "of {lifetime} s");
+        clock.advance(f64::from(lifetime) / 1000.0 * 1.1);
+        let waits = cache.header().now_or_never();
+        assert!(waits.is_none(), "handed out in the last moments of {lifetime} s");
+    }
+}
+
+/// P5, B42: not even while backing off.
+#[tokio::test]
+async fn a_refused_token_is_never_handed_out_again() {
+    let (cache, source) = cache(&ManualClock::new());
+    let refused = cache.header().await.unwrap();
+    source.next(Answer::Fail(AuthError::permanent("down")));
+
+    assert_eq!(cache.refused(&refused), Replay::Yes);
+
+    for _ in 0..10 {
+        assert!(cache.header().await.is_err());
+    }
+    assert_eq!(source.requests(), 2);
+}
+
+/// P5: also when the source has nothing better.
+#[tokio::test]
+async fn a_source_that_answers_with_the_refused_token_has_failed() {
+    let (cache, source) = cache(&ManualClock::new());
+    source.next_token("same", 3600);
+    source.next_token("same", 3600);
+    let refused = cache.header().await.unwrap();
+
+    cache.refused(&refused);
+
+    let error = cache.header().await.unwrap_err();
+    assert!(matches!(error, AuthError::RefusedBefore), "{error:?}");
+    assert!(error.is_transient());
+}
