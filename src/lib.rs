@@ -67,6 +67,8 @@
 //! # Promises
 //!
 //! - However many tasks ask, at most one token request is on its way.
+//! - A token in a [`TokenStore`](auth::TokenStore) is saved before it is handed out, and a store that
+//!   fails costs no token.
 //! - No expired token is handed out, and none that the server has refused.
 //! - Credentials go to the origin of the API and of the accounts service only, and over plain HTTP
 //!   to loopback only.

@@ -26,6 +26,8 @@ mod models;
 mod origins;
 #[path = "api/pagination.rs"]
 mod pagination;
+#[path = "api/promises.rs"]
+mod promises;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/token_answers.rs"]

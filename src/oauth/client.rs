@@ -38,15 +38,31 @@ impl OAuthConfig {
     /// policy that stays on the server: a form that is redirected takes its secrets along.
     ///
     /// ```
-    /// use spotify_web::SpotifyClientConfig;
     /// use spotify_web::oauth::{OAuthClient, OAuthConfig};
     ///
-    /// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
-    /// let client = OAuthClient::new(OAuthConfig::new(http, "https://id.example.test/token"));
-    /// # Ok::<(), spotify_web::Error>(())
+    /// # let my_http_client = OAuthConfig::default().http_client()?;
+    /// let config = OAuthConfig::new(my_http_client, "https://id.example.test/token");
+    /// let client = OAuthClient::new(config);
+    /// # Ok::<(), spotify_web::oauth::OAuthError>(())
     /// ```
     pub fn new(http: reqwest::Client, token_url: &str) -> Self {
         Self::with_client_or_reason(Ok(http), token_url)
+    }
+
+    /// Token requests go to `token_url` by an HTTP client of their own, whose redirects stay on the
+    /// server.
+    pub fn for_server(token_url: &str) -> Self {
+        let http = SharedHttpClient::default().get(&HttpOptions::default());
+        Self::with_client_or_reason(http, token_url)
+    }
+
+    /// The HTTP client, to share connections with.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthError::Input`] when it could not be built.
+    pub fn http_client(&self) -> Result<reqwest::Client, OAuthError> {
+        self.http.clone().map_err(|reason| input("HTTP client", &reason))
     }
 
     /// The same, where the HTTP client could perhaps not be built.
@@ -67,8 +83,7 @@ impl OAuthConfig {
 /// Spotify's accounts service, with an HTTP client of its own.
 impl Default for OAuthConfig {
     fn default() -> Self {
-        let http = SharedHttpClient::default().get(&HttpOptions::default());
-        Self::with_client_or_reason(http, Self::SPOTIFY_TOKEN_URL)
+        Self::for_server(Self::SPOTIFY_TOKEN_URL)
     }
 }
 
@@ -122,8 +137,8 @@ impl OAuthClient {
     }
 
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
-        let OAuthConfig { http, token_url, time_limit } = &*self.config;
-        let http = http.as_ref().map_err(|reason| input("HTTP client", reason))?;
+        let OAuthConfig { token_url, time_limit, .. } = &*self.config;
+        let http = self.config.http_client()?;
         let token_url = token_url.as_ref().map_err(|reason| input("token URL", reason))?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
         let later = time_limit.saturating_add(Duration::from_secs(1));

@@ -2,10 +2,12 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use spotify_web::auth::{
-    Authenticator, CachedAuthenticator, CredentialsAuthenticator, TokenAuthenticator,
+    Authenticator, CachedAuthenticator, CredentialsAuthenticator, MemoryTokenStore, StoredToken,
+    TokenAuthenticator, TokenCacheOptions, TokenKey, TokenStore,
 };
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::oauth::{
@@ -39,11 +41,19 @@ async fn no_secret_shows_in_debug() {
     let mut signed = reqwest::Request::new(reqwest::Method::GET, fake.base_url().parse().unwrap());
     authenticator.apply(&mut signed).await.unwrap();
 
+    let key = TokenKey::new("id");
+    let stored = StoredToken::new(secret_token(), SystemTime::now(), 1);
+    let store = MemoryTokenStore::new();
+    store.save(&key, &stored).await.unwrap();
+    let options = TokenCacheOptions::default().with_store(store.clone(), key);
+    let cached_with_store =
+        CachedAuthenticator::with_options(ScriptedSource::default(), options.clone());
+
     let shown = [
         format!("{:#?}", AccessToken::new(SECRET)),
         format!("{:#?}", RefreshToken::new(SECRET)),
         format!("{:#?}", ClientSecret::new(SECRET)),
-        format!("{:#?}", Token::new(SECRET, Token::DEFAULT_LIFETIME).with_refresh_token(SECRET)),
+        format!("{:#?}", secret_token()),
         format!("{request:#?} {:#?}", request.form().unwrap()),
         format!("{form:#?}"),
         format!("{:#?}", OAuthClient::new(&config)),
@@ -51,6 +61,7 @@ async fn no_secret_shows_in_debug() {
         format!("{config:#?}"),
         format!("{authenticator:#?}"),
         format!("{cached:#?} {:#?}", cached.cache()),
+        format!("{stored:#?} {store:#?} {options:#?} {cached_with_store:#?}"),
         format!("{:#?}", TokenAuthenticator::new(SECRET)),
         format!("{:#?}", AuthMiddleware::new(authenticator, origin)),
         format!("{spotify:#?} {:#?} {:#?}", spotify.tracks(), spotify.tracks().get(TRACK)),
@@ -132,6 +143,10 @@ async fn no_secret_shows_in_a_log() {
     }
     assert!(!log.contains(SECRET), "{log}");
     assert!(!log.contains("czNjcjN0"), "in base 64: {log}");
+}
+
+fn secret_token() -> Token {
+    Token::new(SECRET, Token::DEFAULT_LIFETIME).with_refresh_token(SECRET)
 }
 
 #[derive(Clone, Default)]

@@ -71,6 +71,30 @@ async fn while_the_token_is_good_a_failing_refresh_is_invisible() {
     assert_eq!(source.requests(), 1 + 10);
 }
 
+/// P18, B11: a refresh that began in the window fails when there is nothing left to hand out.
+#[tokio::test]
+async fn a_background_refresh_that_fails_after_the_expiry_leaves_nobody_waiting() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.header().await.unwrap();
+    source.block();
+    source.next(Answer::Fail(down()));
+    clock.advance(3400.0);
+    assert_eq!(token(cache.header().await), "token-1");
+    settle().await;
+    clock.advance(200.0);
+    let callers: Vec<_> = (0..10).map(|_| spawn_header(&cache)).collect();
+    settle().await;
+
+    source.release();
+
+    for caller in callers {
+        let error = caller.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the source is down");
+    }
+    assert_eq!(source.requests(), 2);
+}
+
 /// P18, B8: those who waited do not try one after the other, however late they wake.
 #[tokio::test]
 async fn a_failed_attempt_is_not_repeated_by_each_of_its_waiters() {

@@ -1,7 +1,13 @@
 //! Handing out: P1 to P5.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use futures_util::FutureExt;
-use spotify_web::auth::{AuthError, Replay};
+use parking_lot::Mutex;
+use spotify_web::auth::{AuthError, Clock, Replay};
 
 use crate::common::{Answer, ManualClock, cache, settle, token};
 
@@ -14,6 +20,22 @@ async fn a_fresh_token_is_handed_out_without_awaiting() {
     let polled = cache.header().now_or_never();
 
     assert_eq!(token(polled.expect("ready at the first poll")), "token-1");
+}
+
+/// P1, B39: no allocation, from the first hit on.
+#[tokio::test]
+async fn a_fresh_token_is_handed_out_without_allocating() {
+    let (cache, _) = cache(&ManualClock::new());
+    cache.header().await.unwrap();
+
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            let header = cache.header().now_or_never();
+            drop(std::hint::black_box(header));
+        }
+    });
+
+    assert_eq!(counted.count_total, 0);
 }
 
 /// P1: the source may hold on for as long as it likes.
@@ -42,6 +64,50 @@ async fn the_header_is_built_once_and_sensitive() {
     assert_eq!(first.as_bytes().as_ptr(), second.as_bytes().as_ptr());
     assert!(first.is_sensitive());
     assert_eq!(format!("{first:?}"), "Sensitive");
+}
+
+/// P3, B18: a header never comes with the expiry of another token, whatever threads do.
+#[test]
+fn header_and_expiry_always_belong_to_one_token() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    // Every other token has half the life of those beside it.
+    for number in 0..2000 {
+        source.next_token(&format!("{number}"), if number % 2 == 0 { 100 } else { 50 });
+    }
+    let ends: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    let runtime = runtime.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (cache, clock) = (cache.clone(), clock.clone());
+            let (ends, stop) = (Arc::clone(&ends), Arc::clone(&stop));
+            runtime.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let before = clock.now().monotonic;
+                    let Ok(header) = cache.header().await else { continue };
+                    let name = header.to_str().unwrap().to_owned();
+                    let lifetime = if name.ends_with(['0', '2', '4', '6', '8']) { 100 } else { 50 };
+                    // From when it was first seen: it cannot be good for longer.
+                    let end = clock.now().monotonic + Duration::from_secs(lifetime);
+                    let end = *ends.lock().entry(name).or_insert(end);
+                    assert!(before < end, "handed out {:?} after its end", before - end);
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..500 {
+        clock.advance(7.0);
+        let _ = runtime.block_on(cache.header());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        runtime.block_on(reader).unwrap();
+    }
+    assert!(source.requests() > 10);
 }
 
 /// P4: both clocks are asked, and the last seconds are left out.
