@@ -59,7 +59,10 @@ fn item_pointer(path: &Path) -> Option<String> {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{key}")),
+            // Escaped by RFC 6901, section 3.
+            Segment::Map { key } => {
+                pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")));
+            }
             _ => return None,
         }
         if in_items && matches!(segment, Segment::Seq { .. }) {

@@ -58,11 +58,13 @@ enum Event {
     WallForth,
     WallBack,
     Reset,
-    Login,
+    LoginBegins,
+    LoginEnds,
+    LoginCancelled,
 }
 
 impl Event {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Ask,
         Self::Token,
         Self::SameTokenAgain,
@@ -76,7 +78,9 @@ impl Event {
         Self::WallForth,
         Self::WallBack,
         Self::Reset,
-        Self::Login,
+        Self::LoginBegins,
+        Self::LoginEnds,
+        Self::LoginCancelled,
     ];
 }
 
@@ -94,6 +98,7 @@ struct World {
     /// When the fetch under way began, and after which login.
     flight: Option<(Now, u64)>,
     logins: u64,
+    logging_in: bool,
     /// Before when nothing may be asked, or `None` for "not before a login".
     quiet_until: Option<Option<Instant>>,
     failures: u32,
@@ -114,6 +119,7 @@ impl World {
             refused: None,
             flight: None,
             logins: 0,
+            logging_in: false,
             quiet_until: None,
             failures: 0,
         }
@@ -150,7 +156,12 @@ impl World {
                 self.state.reset();
                 (self.quiet_until, self.failures) = (None, 0);
             }
-            Event::Login => self.log_in(),
+            Event::LoginBegins => self.begin_login(),
+            Event::LoginEnds => self.end_login(),
+            Event::LoginCancelled => {
+                self.state.cancel_login();
+                self.logging_in = false;
+            }
         }
     }
 
@@ -166,10 +177,13 @@ impl World {
         match &decision {
             Decision::ServeAndFetch(..) | Decision::Fetch(..) => {
                 assert!(self.flight.is_none(), "a second fetch");
+                assert!(!self.logging_in, "a fetch while a login is taken over");
                 assert!(!quiet, "a fetch before the back-off is over");
                 self.flight = Some((self.now, self.logins));
             }
-            Decision::Join(_) => assert!(self.flight.is_some(), "waits for nothing"),
+            Decision::Join(_) => {
+                assert!(self.flight.is_some() || self.logging_in, "waits for nothing");
+            }
             Decision::Fail(_) => assert!(quiet && self.flight.is_none(), "fails for no reason"),
             Decision::Serve(_) => {}
         }
@@ -210,7 +224,7 @@ impl World {
 
     fn refuse_current(&mut self) {
         let Some((header, _)) = self.current.take() else { return };
-        let had_flight = self.flight.is_some();
+        let had_flight = self.flight.is_some() || self.logging_in;
         let replay = self.state.refused(&header, self.now, rules());
         self.refused = Some(header);
         if self.state.stats.refusals > 0 && replay == Replay::No {
@@ -231,12 +245,22 @@ impl World {
         assert_eq!(before, after, "a late refusal dropped the newer token");
     }
 
-    fn log_in(&mut self) {
+    fn begin_login(&mut self) {
+        if !self.logging_in {
+            drop(self.state.begin_login());
+            self.logging_in = true;
+            self.logins += 1;
+        }
+    }
+
+    fn end_login(&mut self) {
+        if !std::mem::take(&mut self.logging_in) {
+            return;
+        }
         self.tokens += 1;
         let token = Token::new(format!("token-{}", self.tokens), LIFETIME);
         self.current = Some((bearer(&token), end(self.now)));
-        self.state.logged_in(token, self.now, rules()).unwrap();
-        self.logins += 1;
+        self.state.end_login(token, self.now, rules()).unwrap();
         (self.quiet_until, self.failures) = (None, 0);
     }
 
@@ -271,8 +295,9 @@ impl World {
         self.state.interrupted();
         self.flight = None;
         self.pass(1000);
-        if self.quiet_until == Some(None) {
-            self.log_in();
+        if self.logging_in || self.quiet_until == Some(None) {
+            self.begin_login();
+            self.end_login();
         }
         assert!(matches!(self.ask(), Decision::Fetch(..) | Decision::Serve(_)), "does not recover");
         self.tokens += 1;
@@ -308,7 +333,8 @@ impl World {
         });
         let quiet = self.quiet_until.map(|end| end.map(distance));
         format!(
-            "{current:?} {flight:?} {quiet:?} {} {} {} {}",
+            "{current:?} {flight:?} {quiet:?} {} {} {} {} {}",
+            self.logging_in,
             self.failures.min(2),
             self.refused.is_some(),
             self.wall_off,

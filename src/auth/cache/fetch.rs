@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 
 use super::flight::Signal;
 use super::state::{Arrival, Basis};
-use super::storage::Storage;
+use super::storage::{Storage, stored};
 use super::{Now, Shared};
 use crate::auth::{AuthError, RefreshLock, StoreError, StoredToken, TokenEvent, TokenSource};
 use crate::oauth::Token;
@@ -44,20 +44,6 @@ enum Look {
 /// Whether the calling task is the fetch of this cache, as in the code of its source or store.
 pub(super) fn is_within<S>(shared: &Arc<Shared<S>>) -> bool {
     WITHIN.try_with(|within| *within == address(shared)).unwrap_or(false)
-}
-
-/// Saves the token of a new login, over whatever is there.
-pub(super) async fn save_login<S: TokenSource>(
-    shared: &Arc<Shared<S>>,
-    token: &Token,
-    now: Now,
-) -> Result<(), StoreError> {
-    let Some(storage) = &shared.options.storage else { return Ok(()) };
-    let stored = storage.load().await;
-    let after = stored.as_ref().map_or(0, |stored| stored.as_ref().map_or(0, |it| it.version));
-    let version = shared.change(|state| state.log_in(after));
-    stored?;
-    storage.save(&StoredToken::new(token.clone(), expires_at(token, now), version)).await
 }
 
 impl<S: TokenSource> Fetch<S> {
@@ -151,15 +137,15 @@ impl<S: TokenSource> Fetch<S> {
         let (Some(version), Some(storage)) = (version, &self.shared.options.storage) else {
             return;
         };
-        let stored = StoredToken::new(token.clone(), expires_at(token, counted_from), version);
-        match storage.save(&stored).await {
+        let new = stored(token, counted_from, version);
+        match storage.save(&new).await {
             Ok(()) => {}
             Err(error @ StoreError::Stale { .. }) => {
                 self.shared.change(|state| state.basis.lost_to(version));
                 self.events.push(TokenEvent::StoreFailed { error });
             }
             Err(error) => {
-                self.unsaved = Some(stored);
+                self.unsaved = Some(new);
                 self.events.push(TokenEvent::StoreFailed { error });
             }
         }
@@ -250,11 +236,6 @@ async fn save_again<S: TokenSource>(
     }
     // Nobody is left to use the client, but the token may be the only one that still works.
     let _ = storage.save(&unsaved).await;
-}
-
-fn expires_at(token: &Token, counted_from: Now) -> SystemTime {
-    // What a clock cannot express has expired.
-    counted_from.wall.checked_add(token.expires_in).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn address<S>(shared: &Arc<Shared<S>>) -> usize {

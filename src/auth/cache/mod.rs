@@ -42,6 +42,7 @@ mod clock;
 mod explorer;
 mod fetch;
 mod flight;
+mod login;
 mod options;
 mod state;
 mod storage;
@@ -56,6 +57,7 @@ use reqwest::header::HeaderValue;
 
 use self::fetch::Fetch;
 use self::flight::Flight;
+use self::login::Login;
 use self::state::{Decision, Rules, State};
 use self::token::CachedToken;
 use super::{AuthError, Replay, TokenEvent, TokenSource};
@@ -151,19 +153,15 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Takes over the token of a new login, in place of everything that came of the one before.
     ///
-    /// It is saved first, where there is a store; that it cannot be is told to the listener.
+    /// It is saved first, where there is a store, for which callers without a good token wait; that
+    /// it cannot be saved is told to the listener.
     ///
     /// # Errors
     ///
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
     /// used; its refresh token is taken over all the same.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
-        let now = self.shared.options.clock.now();
-        if let Err(error) = fetch::save_login(&self.shared, &token, now).await {
-            self.shared.tell(&TokenEvent::StoreFailed { error });
-        }
-        let rules = self.shared.rules();
-        self.shared.change(|state| state.logged_in(token, now, rules))
+        Login::begin(&self.shared).finish(token).await
     }
 
     /// What the cache has done so far.

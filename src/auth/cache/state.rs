@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) basis: Basis,
     pub(super) stats: CacheStats,
     flight: Option<Flight>,
+    /// A login that is being taken over.
+    login: Option<Flight>,
     pause: Option<Pause>,
     failures: u32,
     refused: Option<HeaderValue>,
@@ -101,6 +103,12 @@ impl Basis {
         Some(self.version)
     }
 
+    /// The version that a login is saved as, over the one that is `stored`.
+    pub(super) fn version_after(&mut self, stored: u64) -> u64 {
+        self.version = self.version.max(stored) + 1;
+        self.version
+    }
+
     /// The store has a version that is not known yet: it is read before the next fetch.
     pub(super) fn lost_to(&mut self, offered: u64) {
         if self.version == offered {
@@ -112,7 +120,7 @@ impl Basis {
 impl State {
     /// A caller asks for a token.
     pub(super) fn ask(&mut self, now: Now) -> Decision {
-        match (self.good(now), &self.flight, self.paused(now)) {
+        match (self.good(now), self.under_way(), self.paused(now)) {
             (Some((token, Age::Fresh)), _, _) => Decision::Serve(token),
             (Some((token, _)), Some(_), _) => Decision::Serve(token),
             (Some((token, _)), None, Some(_)) => Decision::Serve(token),
@@ -157,7 +165,7 @@ impl State {
             // Somebody else was refused with it before, and it has been replaced or soon is.
             None => self.stats.late_refusals += 1,
         }
-        match (self.good(now), &self.flight, self.paused(now)) {
+        match (self.good(now), self.under_way(), self.paused(now)) {
             (None, None, Some(_)) => Replay::No,
             _ => Replay::Yes,
         }
@@ -169,28 +177,31 @@ impl State {
         self.basis.ended = None;
     }
 
-    /// A login has begun: what a fetch under way brings is void from now on. Answers with the version
-    /// that its token is saved as, at least `after` + 1.
-    pub(super) fn log_in(&mut self, after: u64) -> u64 {
+    /// A login has begun: what a fetch under way brings is void from now on, and nobody begins
+    /// another one before the end of the login.
+    pub(super) fn begin_login(&mut self) -> Signal {
+        let (login, signal) = Flight::new();
+        self.login = Some(login);
         self.basis.login += 1;
-        self.basis.version = self.basis.version.max(after) + 1;
-        self.basis.version
+        signal
     }
 
     /// New credentials replace everything.
-    pub(super) fn logged_in(
+    pub(super) fn end_login(
         &mut self,
         token: Token,
         now: Now,
         rules: Rules,
     ) -> Result<(), AuthError> {
         self.reset();
-        self.current = None;
-        // Once more, for a fetch that began since.
-        self.basis.login += 1;
+        (self.login, self.current) = (None, None);
         self.basis.last = Some(token.clone());
         let arrival = Arrival { token, counted_from: now, restored: false };
         self.arrived(&arrival, now, rules).map(drop)
+    }
+
+    pub(super) fn cancel_login(&mut self) {
+        self.login = None;
     }
 
     /// Whether the server has refused this token.
@@ -263,6 +274,11 @@ impl State {
             .as_ref()
             .map(|current| now.monotonic.duration_since(current.obtained).as_secs().min(30));
         format!("{end:?} {age:?} {} {}", self.refusals.min(3), self.failures.min(2))
+    }
+
+    /// What a caller without a good token waits for.
+    fn under_way(&self) -> Option<&Flight> {
+        self.login.as_ref().or(self.flight.as_ref())
     }
 
     fn good(&self, now: Now) -> Option<(Arc<CachedToken>, Age)> {

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -61,8 +61,7 @@ impl FileTokenStore {
         change: impl FnOnce(&mut Entries) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.blocking(|path| {
-            let lock = open_lock(&beside(path, ".lock"))?;
-            lock.lock().map_err(|error| failed(path, "locked", error))?;
+            let _lock = write_lock(&beside(path, ".lock"))?;
             let mut entries = read(path)?;
             change(&mut entries)?;
             write(path, &entries)
@@ -225,6 +224,22 @@ fn open_lock(path: &Path) -> Result<File, StoreError> {
     options.open(path).map_err(|error| failed(path, "opened", error))
 }
 
+/// Waits for other writers, but not for ever: one of them may have been stopped.
+fn write_lock(path: &Path) -> Result<File, StoreError> {
+    let lock = open_lock(path)?;
+    let began = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(failed(path, "locked", error)),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= LOCK_LIMIT => {
+                return Err(StoreError::TimedOut { limit: LOCK_LIMIT });
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
 /// The path with `suffix` after its name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -248,3 +263,6 @@ const FORMAT: u32 = 1;
 
 /// How often a lock that another process holds is asked for.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a writer waits for the others.
+const LOCK_LIMIT: Duration = Duration::from_secs(4);

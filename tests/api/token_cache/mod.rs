@@ -12,4 +12,5 @@ mod refusals;
 mod schedules;
 mod sharing;
 mod stores;
+#[cfg(target_os = "linux")]
 mod wiping;

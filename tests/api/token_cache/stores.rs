@@ -341,6 +341,49 @@ async fn a_login_elsewhere_is_noticed() {
     assert_eq!(source.requests(), 1);
 }
 
+/// While a login is being saved nobody asks with the credentials of before.
+#[tokio::test]
+async fn a_login_under_way_is_waited_for() {
+    let clock = ManualClock::new();
+    let store = TestStore::default();
+    let (cache, source) = cache_with(options(&clock, &store));
+    store.block_saves();
+    let login = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.log_in(Token::new("login", HOUR).with_refresh_token("r")).await }
+    });
+    settle().await;
+    let waiting = spawn_header(&cache);
+    settle().await;
+    assert!(!waiting.is_finished(), "handed out before it was saved");
+
+    store.release_saves();
+
+    login.await.unwrap().unwrap();
+    assert_eq!(token(waiting.await.unwrap()), "login");
+    assert_eq!((source.requests(), store.saved()), (0, vec!["login".to_owned()]));
+}
+
+/// The person closes the window half-way.
+#[tokio::test]
+async fn a_login_that_is_dropped_leaves_the_cache_usable() {
+    let store = TestStore::default();
+    let (cache, _) = cache_with(options(&ManualClock::new(), &store));
+    store.block_saves();
+    let login = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.log_in(Token::new("login", HOUR)).await }
+    });
+    settle().await;
+    let waiting = spawn_header(&cache);
+    settle().await;
+
+    login.abort();
+    store.release_saves();
+
+    assert_eq!(token(waiting.await.unwrap()), "token-1");
+}
+
 /// A writer that is late loses, and reads before it refreshes again.
 #[tokio::test]
 async fn a_stale_writer_loses_and_adopts_what_won() {
