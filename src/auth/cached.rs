@@ -1,5 +1,7 @@
 //! An authenticator out of a token source and the cache.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
@@ -23,8 +25,8 @@ impl<S: TokenSource> CachedAuthenticator<S> {
         Self { cache: TokenCache::new(source) }
     }
 
-    /// An authenticator with options of your own.
-    pub fn with_options(source: S, options: TokenCacheOptions) -> Self {
+    /// An authenticator with options of your own. Many may share them in one `Arc`.
+    pub fn with_options(source: S, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         Self { cache: TokenCache::with_options(source, options) }
     }
 

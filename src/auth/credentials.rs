@@ -1,6 +1,6 @@
 //! Tokens on demand for an app without a user.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use reqwest::header::HeaderValue;
@@ -46,17 +46,17 @@ impl CredentialsAuthenticator {
     ///
     /// An empty id or secret comes out when the client is built.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
-        Self::with_options(client_id, client_secret, TokenCacheOptions::default())
+        let source = CredentialsSource::new(client_id.into(), client_secret.into());
+        Self { inner: CachedAuthenticator::new(source) }
     }
 
-    /// The same with options for the token cache.
+    /// The same with options for the token cache. Many authenticators may share them in one `Arc`.
     pub fn with_options(
         client_id: impl Into<String>,
         client_secret: impl Into<ClientSecret>,
-        options: TokenCacheOptions,
+        options: impl Into<Arc<TokenCacheOptions>>,
     ) -> Self {
-        let request = ClientCredentialsRequest::new(client_id, client_secret);
-        let source = CredentialsSource { request, oauth: OnceLock::new() };
+        let source = CredentialsSource::new(client_id.into(), client_secret.into());
         Self { inner: CachedAuthenticator::with_options(source, options) }
     }
 
@@ -86,6 +86,13 @@ impl Authenticator for CredentialsAuthenticator {
 struct CredentialsSource {
     request: ClientCredentialsRequest,
     oauth: OnceLock<OAuthClient>,
+}
+
+impl CredentialsSource {
+    fn new(client_id: String, client_secret: ClientSecret) -> Self {
+        let request = ClientCredentialsRequest::new(client_id, client_secret);
+        Self { request, oauth: OnceLock::new() }
+    }
 }
 
 #[async_trait]

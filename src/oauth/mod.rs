@@ -20,6 +20,5 @@ pub use client::{OAuthClient, OAuthConfig};
 pub use client_credentials::ClientCredentialsRequest;
 pub use error::{OAuthError, OAuthErrorCode};
 pub use request::{TokenForm, TokenRequest};
-pub(crate) use secret::wiped_bytes;
 pub use secret::{AccessToken, ClientSecret, RefreshToken};
 pub use token::Token;

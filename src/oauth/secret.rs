@@ -47,12 +47,6 @@ macro_rules! secret {
 }
 
 secret!(
-    /// What a request to the API carries ([RFC 6749, section 1.4]).
-    ///
-    /// [RFC 6749, section 1.4]: https://www.rfc-editor.org/rfc/rfc6749#section-1.4
-    AccessToken
-);
-secret!(
     /// What a new access token is had for ([RFC 6749, section 1.5]).
     ///
     /// [RFC 6749, section 1.5]: https://www.rfc-editor.org/rfc/rfc6749#section-1.5
@@ -65,15 +59,69 @@ secret!(
     ClientSecret
 );
 
-/// Bytes that can be sent, and whose memory is wiped when the last clone goes.
-pub(crate) fn wiped_bytes(text: Zeroizing<String>) -> Bytes {
-    struct Owner(Zeroizing<String>);
+/// What a request to the API carries ([RFC 6749, section 1.4]).
+///
+/// `Debug` shows `[redacted]`. Clones share their memory, which is wiped with the last one; so does
+/// the header that the token makes.
+///
+/// [RFC 6749, section 1.4]: https://www.rfc-editor.org/rfc/rfc6749#section-1.4
+#[derive(Clone)]
+pub struct AccessToken(
+    /// As it is sent, `Bearer` included: then the secret is in one place only.
+    Arc<Zeroizing<String>>,
+);
 
-    impl AsRef<[u8]> for Owner {
-        fn as_ref(&self) -> &[u8] {
-            self.0.as_bytes()
-        }
+impl AccessToken {
+    /// Takes over `secret`; what it was copied from is the caller's to wipe.
+    pub fn new(secret: impl Into<String>) -> Self {
+        let secret = Zeroizing::new(secret.into());
+        let mut text = Zeroizing::new(String::with_capacity(BEARER.len() + secret.len()));
+        text.push_str(BEARER);
+        text.push_str(&secret);
+        Self(Arc::new(text))
     }
 
-    Bytes::from_owner(Owner(text))
+    /// The secret itself. Whoever holds it can act as its owner: never log it.
+    pub fn expose(&self) -> &str {
+        self.0.get(BEARER.len()..).unwrap_or_default()
+    }
+
+    /// The value of an `Authorization` header, in the memory of the token.
+    pub(crate) fn authorization(&self) -> Bytes {
+        Bytes::from_owner(Owner(Arc::clone(&self.0)))
+    }
 }
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken([redacted])")
+    }
+}
+
+impl From<&str> for AccessToken {
+    fn from(secret: &str) -> Self {
+        Self::new(secret)
+    }
+}
+
+impl From<String> for AccessToken {
+    fn from(secret: String) -> Self {
+        Self::new(secret)
+    }
+}
+
+/// Bytes that can be sent, and whose memory is wiped when the last clone goes.
+pub(crate) fn wiped_bytes(text: Zeroizing<String>) -> Bytes {
+    Bytes::from_owner(Owner(Arc::new(text)))
+}
+
+struct Owner(Arc<Zeroizing<String>>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// [RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
+const BEARER: &str = "Bearer ";

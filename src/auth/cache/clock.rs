@@ -29,6 +29,7 @@ pub trait Clock: Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[inline]
     fn now(&self) -> Now {
         Now { monotonic: tokio::time::Instant::now().into_std(), wall: SystemTime::now() }
     }

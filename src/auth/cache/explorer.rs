@@ -170,7 +170,7 @@ impl World {
         let decision = self.state.ask(self.now);
         match &decision {
             Decision::Serve(token) | Decision::ServeAndFetch(token, _) => {
-                assert_eq!(Some(&token.header), good.as_ref(), "served what is not good");
+                assert_eq!(Some(token.header()), good.as_ref(), "served what is not good");
             }
             _ => assert!(good.is_none(), "a caller waits or fails although a token is good"),
         }
@@ -239,9 +239,9 @@ impl World {
     }
 
     fn refuse_other(&mut self) {
-        let before = self.state.current.as_ref().map(|it| it.header.clone());
+        let before = self.state.current.as_ref().map(|it| it.header().clone());
         self.state.refused(&HeaderValue::from_static("Bearer other"), self.now, rules());
-        let after = self.state.current.as_ref().map(|it| it.header.clone());
+        let after = self.state.current.as_ref().map(|it| it.header().clone());
         assert_eq!(before, after, "a late refusal dropped the newer token");
     }
 

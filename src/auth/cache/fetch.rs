@@ -98,7 +98,7 @@ impl<S: TokenSource> Fetch<S> {
 
     /// Asks the source once, within the time limit; with a refresh token that has ended, not at all.
     async fn request(&self) -> (Now, Result<Token, AuthError>) {
-        let started = self.shared.options.clock.now();
+        let started = self.shared.options.now();
         let Basis { last, ended, .. } = self.shared.state.lock().basis.clone();
         if let Some(error) = ended {
             return (started, Err(error));
@@ -174,7 +174,7 @@ impl<S: TokenSource> Fetch<S> {
     async fn look_into_store(&mut self) -> Look {
         let Some(storage) = self.shared.options.storage.clone() else { return Look::Nothing };
         let Some(Some(stored)) = self.report(storage.load().await) else { return Look::Nothing };
-        let now = self.shared.options.clock.now();
+        let now = self.shared.options.now();
         let (newer, refused) = self.shared.change(|state| {
             let newer = state.basis.login == self.login && state.basis.adopt(&stored);
             (newer, state.has_refused(&stored.token.access_token))
@@ -198,7 +198,7 @@ impl<S: TokenSource> Fetch<S> {
 
     fn land(&mut self, result: Result<Arrival, AuthError>) {
         let Some(signal) = self.signal.take() else { return };
-        let (now, rules) = (self.shared.options.clock.now(), self.shared.rules());
+        let (now, rules) = (self.shared.options.now(), self.shared.rules());
         let (outcome, event) =
             self.shared.change(|state| state.landed(self.login, now, result, rules));
         signal.send(outcome);

@@ -24,7 +24,7 @@ impl<'a, S: TokenSource> Login<'a, S> {
 
     /// Saves the token, and then hands it out.
     pub(super) async fn finish(mut self, token: Token) -> Result<(), AuthError> {
-        let now = self.shared.options.clock.now();
+        let now = self.shared.options.now();
         let saved = self.save(&token, now).await;
         let rules = self.shared.rules();
         let outcome = self.shared.change(|state| state.end_login(token, now, rules));

@@ -103,20 +103,24 @@ struct Shared<S> {
     /// `State::current` once more, for those who need no more than that.
     published: ArcSwapOption<CachedToken>,
     state: Mutex<State>,
-    options: TokenCacheOptions,
+    options: Arc<TokenCacheOptions>,
     source: S,
 }
 
 impl<S: TokenSource> TokenCache<S> {
     /// A cache with the default options. Requests nothing yet.
     pub fn new(source: S) -> Self {
-        Self::with_options(source, TokenCacheOptions::default())
+        Self::with_options(source, TokenCacheOptions::shared_default())
     }
 
-    /// A cache with options of your own.
-    pub fn with_options(source: S, options: TokenCacheOptions) -> Self {
-        let shared =
-            Shared { published: ArcSwapOption::empty(), state: Mutex::default(), options, source };
+    /// A cache with options of your own. Many caches may share them in one `Arc`.
+    pub fn with_options(source: S, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
+        let shared = Shared {
+            published: ArcSwapOption::empty(),
+            state: Mutex::default(),
+            options: options.into(),
+            source,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -132,7 +136,8 @@ impl<S: TokenSource> TokenCache<S> {
     pub async fn header(&self) -> Result<HeaderValue, AuthError> {
         match self.shared.fresh() {
             Some(header) => Ok(header),
-            None => self.obtain().await,
+            // Boxed, so that the future of a hit is small: moving it costs more than the hit.
+            None => Box::pin(self.obtain()).await,
         }
     }
 
@@ -141,7 +146,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// Drops it if it is still the current one; a newer token stays. Says whether asking again would
     /// bring a different one.
     pub fn refused(&self, rejected: &HeaderValue) -> Replay {
-        let (now, rules) = (self.shared.options.clock.now(), self.shared.rules());
+        let (now, rules) = (self.shared.options.now(), self.shared.rules());
         self.shared.change(|state| state.refused(rejected, now, rules))
     }
 
@@ -195,14 +200,14 @@ impl<S: TokenSource> TokenCache<S> {
     }
 
     fn next_step(&self) -> Result<Step, AuthError> {
-        let now = self.shared.options.clock.now();
+        let now = self.shared.options.now();
         let decision = self.shared.state.lock().ask(now);
         match decision {
-            Decision::Serve(token) => Ok(Step::Serve(token.header.clone())),
+            Decision::Serve(token) => Ok(Step::Serve(token.header().clone())),
             Decision::ServeAndFetch(token, signal) => {
                 // The token is good: that the next cannot be fetched from here is no error yet.
                 let _ = Fetch::spawn(&self.shared, signal);
-                Ok(Step::Serve(token.header.clone()))
+                Ok(Step::Serve(token.header().clone()))
             }
             // Waiting for oneself would never end.
             Decision::Join(_) if fetch::is_within(&self.shared) => Err(AuthError::WithinFetch),
@@ -238,9 +243,9 @@ enum Step {
 impl<S> Shared<S> {
     /// The fast path: no lock, no allocation.
     fn fresh(&self) -> Option<HeaderValue> {
-        let now = self.options.clock.now();
+        let now = self.options.now();
         let current = self.published.load();
-        current.as_ref().filter(|token| token.is_fresh(now)).map(|token| token.header.clone())
+        current.as_ref().filter(|token| token.is_fresh(now)).map(|token| token.header().clone())
     }
 
     /// Changes the state and publishes the token that it then has, in one step.

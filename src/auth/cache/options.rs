@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::storage::Storage;
-use super::{Backoff, Clock, SystemClock};
+use super::{Backoff, Clock, Now, SystemClock};
 use crate::auth::{AuthError, TokenEvent, TokenKey, TokenStore};
 
 /// Options of a [`TokenCache`](super::TokenCache). The defaults are right for Spotify.
@@ -27,7 +27,7 @@ pub struct TokenCacheOptions {
     pub(super) backoff: Backoff,
     pub(super) time_limit: Duration,
     pub(super) jitter: bool,
-    pub(super) clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     pub(super) storage: Option<Storage>,
     pub(super) listener: Option<Listener>,
     invalid: Option<AuthError>,
@@ -40,7 +40,7 @@ impl Default for TokenCacheOptions {
             backoff: Backoff::default(),
             time_limit: Duration::from_secs(30),
             jitter: true,
-            clock: Arc::new(SystemClock),
+            clock: None,
             storage: None,
             listener: None,
             invalid: None,
@@ -86,7 +86,7 @@ impl TokenCacheOptions {
     /// Where the time is read; [`SystemClock`] by default.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+        Self { clock: Some(Arc::new(clock)), ..self }
     }
 
     /// Where the token outlives the program, and under which name. None by default.
@@ -113,6 +113,21 @@ impl TokenCacheOptions {
     #[must_use]
     pub fn with_listener(self, listener: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
         Self { listener: Some(Listener(Arc::new(listener))), ..self }
+    }
+
+    /// What time it is. The system's clocks are read without a detour, on every hit.
+    #[inline]
+    pub(super) fn now(&self) -> Now {
+        match &self.clock {
+            None => SystemClock.now(),
+            Some(clock) => clock.now(),
+        }
+    }
+
+    /// The default, once for all caches that have no options of their own.
+    pub(super) fn shared_default() -> Arc<Self> {
+        static DEFAULT: OnceLock<Arc<TokenCacheOptions>> = OnceLock::new();
+        Arc::clone(DEFAULT.get_or_init(Arc::default))
     }
 
     /// The first value that was out of range.

@@ -160,7 +160,7 @@ impl State {
 
     /// The server has refused `rejected`. Dropped only if it is still the current one.
     pub(super) fn refused(&mut self, rejected: &HeaderValue, now: Now, rules: Rules) -> Replay {
-        match self.current.take_if(|current| current.header == *rejected) {
+        match self.current.take_if(|current| current.header() == rejected) {
             Some(current) => self.drop_refused(&current, now, rules),
             // Somebody else was refused with it before, and it has been replaced or soon is.
             None => self.stats.late_refusals += 1,
@@ -253,7 +253,7 @@ impl State {
     fn drop_refused(&mut self, current: &CachedToken, now: Now, rules: Rules) {
         let age = now.monotonic.saturating_duration_since(current.obtained);
         self.refusals = if age > rules.backoff.cap() { 1 } else { self.refusals.saturating_add(1) };
-        self.refused = Some(current.header.clone());
+        self.refused = Some(current.header().clone());
         self.stats.refusals += 1;
         if self.refusals > 1 && self.paused(now).is_none() {
             let retry_in = rules.backoff.pause(self.refusals - 1, rules.jitter);

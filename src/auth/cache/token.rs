@@ -1,21 +1,24 @@
 //! A token as the cache keeps it.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::HeaderValue;
-use zeroize::Zeroizing;
 
 use super::Now;
 use super::state::Rules;
 use crate::auth::AuthError;
-use crate::oauth::{AccessToken, Token, wiped_bytes};
+use crate::oauth::{AccessToken, Token};
 
 /// A token with the header that it makes and the times at which it changes.
 ///
 /// One value, so that header and times always belong together.
 #[derive(Debug)]
 pub(super) struct CachedToken {
-    pub(super) header: HeaderValue,
+    /// The same header, in the same memory, but each with a count of its clones of its own: that is
+    /// what threads would otherwise fight over.
+    headers: [HeaderValue; STRIPES],
     pub(super) obtained: Instant,
     refresh_from: Moment,
     expiry: Moment,
@@ -44,7 +47,7 @@ impl CachedToken {
         // Tokens of a second or two are not fetched any faster for having a window.
         let refresh = (lifetime - window).max(rules.backoff.first()).min(last_use);
         let cached = Self {
-            header: bearer(&token.access_token)?,
+            headers: stripes(&token.access_token)?,
             obtained: now.monotonic,
             refresh_from: Moment::after(started, refresh),
             expiry: Moment::after(started, last_use),
@@ -55,6 +58,14 @@ impl CachedToken {
         }
     }
 
+    /// The header for the calling thread.
+    #[inline]
+    pub(super) fn header(&self) -> &HeaderValue {
+        let [first, ..] = &self.headers;
+        self.headers.get(stripe()).unwrap_or(first)
+    }
+
+    #[inline]
     pub(super) fn is_fresh(&self, now: Now) -> bool {
         !self.refresh_from.has_come(now)
     }
@@ -91,24 +102,45 @@ impl Moment {
         }
     }
 
+    #[inline]
     fn has_come(&self, now: Now) -> bool {
         now.monotonic >= self.monotonic || now.wall >= self.wall
     }
 }
 
-/// The header that a token makes: built once, marked sensitive, wiped with its last clone.
+/// The header that a token makes: in the token's own memory, marked sensitive.
 pub(crate) fn bearer(token: &AccessToken) -> Result<HeaderValue, AuthError> {
     if token.expose().is_empty() {
         return Err(AuthError::Malformed);
     }
-    let mut text = Zeroizing::new(String::with_capacity("Bearer ".len() + token.expose().len()));
-    text.push_str("Bearer ");
-    text.push_str(token.expose());
     let mut header =
-        HeaderValue::from_maybe_shared(wiped_bytes(text)).map_err(|_| AuthError::Malformed)?;
+        HeaderValue::from_maybe_shared(token.authorization()).map_err(|_| AuthError::Malformed)?;
     header.set_sensitive(true);
     Ok(header)
 }
+
+fn stripes(token: &AccessToken) -> Result<[HeaderValue; STRIPES], AuthError> {
+    Ok([bearer(token)?, bearer(token)?, bearer(token)?, bearer(token)?])
+}
+
+/// Which of the headers a thread takes: the first few threads each have their own.
+#[inline]
+fn stripe() -> usize {
+    thread_local! {
+        static STRIPE: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    STRIPE.try_with(|stripe| stripe.get().unwrap_or_else(|| take_stripe(stripe))).unwrap_or(0)
+}
+
+#[cold]
+fn take_stripe(stripe: &Cell<Option<usize>>) -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let taken = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+    stripe.set(Some(taken));
+    taken
+}
+
+const STRIPES: usize = 4;
 
 /// The last seconds of a token are not used: it might expire on its way.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
