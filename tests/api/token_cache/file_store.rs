@@ -218,7 +218,7 @@ fn kill_9_leaves_the_old_or_the_new_token() {
 }
 
 #[test]
-#[ignore = "takes a minute; run by hand"]
+#[ignore = "ten times the one above; run by hand"]
 fn kill_9_a_thousand_times() {
     killed_while_writing(1000);
 }
