@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, Artists, Connection, ItemStream, Playlists, Request, Search, Tracks, page_at,
+    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Episodes, ItemStream, Library,
+    Paged, Player, Playlists, Request, Search, Shows, Tracks, Users, page_at,
 };
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::AuthMiddleware;
-use crate::model::Page;
 use crate::oauth::OAuthClient;
 use crate::transport::Origin;
 
@@ -81,6 +81,36 @@ impl SpotifyClient {
         Artists(self.connection.clone())
     }
 
+    /// Audiobooks.
+    pub fn audiobooks(&self) -> Audiobooks {
+        Audiobooks(self.connection.clone())
+    }
+
+    /// Categories, genres and markets.
+    pub fn browse(&self) -> Browse {
+        Browse(self.connection.clone())
+    }
+
+    /// Chapters of audiobooks.
+    pub fn chapters(&self) -> Chapters {
+        Chapters(self.connection.clone())
+    }
+
+    /// Podcast episodes.
+    pub fn episodes(&self) -> Episodes {
+        Episodes(self.connection.clone())
+    }
+
+    /// The user's library, of all kinds at once.
+    pub fn library(&self) -> Library {
+        Library(self.connection.clone())
+    }
+
+    /// The player.
+    pub fn player(&self) -> Player {
+        Player(self.connection.clone())
+    }
+
     /// Playlists.
     pub fn playlists(&self) -> Playlists {
         Playlists(self.connection.clone())
@@ -91,9 +121,19 @@ impl SpotifyClient {
         Search(self.connection.clone())
     }
 
+    /// Podcasts.
+    pub fn shows(&self) -> Shows {
+        Shows(self.connection.clone())
+    }
+
     /// Tracks.
     pub fn tracks(&self) -> Tracks {
         Tracks(self.connection.clone())
+    }
+
+    /// Users, and whom they follow.
+    pub fn users(&self) -> Users {
+        Users(self.connection.clone())
     }
 
     /// Reads from an endpoint that this crate does not know, with the same authentication and
@@ -137,16 +177,13 @@ impl SpotifyClient {
     /// The page after `page`, or `None` when it is the last.
     ///
     /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
-    pub fn next_page<T: DeserializeOwned>(
-        &self,
-        page: &Page<T>,
-    ) -> Option<Request<Page<T>, Nothing>> {
-        page.next.as_ref().map(|next| page_at(&self.connection, next))
+    pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
+        page.next_address().map(|next| page_at(&self.connection, next))
     }
 
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
-    pub fn stream<T: DeserializeOwned + Send + 'static>(&self, page: Page<T>) -> ItemStream<T> {
+    pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
         ItemStream::from_page(self.connection.clone(), page)
     }
 
@@ -155,10 +192,7 @@ impl SpotifyClient {
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    pub async fn all<T: DeserializeOwned + Send + 'static>(
-        &self,
-        page: Page<T>,
-    ) -> Result<Vec<T>, Error> {
+    pub async fn all<G: Paged>(&self, page: G) -> Result<Vec<G::Item>, Error> {
         self.stream(page).collect_all().await
     }
 

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
 use crate::model::{IdError, MarketError};
-use crate::oauth::OAuthError;
+use crate::oauth::{OAuthError, Scope};
 use crate::transport::{Origin, OriginError};
 
 /// Why a call failed.
@@ -84,7 +84,7 @@ pub enum Error {
         source: reqwest_middleware::Error,
     },
     /// Spotify refused the request or failed.
-    #[error("{request} was answered with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(*status))]
+    #[error("{request} was answered with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(*status, scopes))]
     Api {
         /// Which request.
         request: RequestLine,
@@ -94,6 +94,8 @@ pub enum Error {
         message: Option<String>,
         /// A word that names the reason, as the player gives: `NO_ACTIVE_DEVICE`.
         reason: Option<String>,
+        /// The scopes that the endpoint needs, or one of them; a 403 may be for want of one.
+        scopes: &'static [Scope],
     },
     /// Too many requests (429).
     #[error("{request} was answered with HTTP 429, too many requests{}", wait(*retry_after))]
@@ -222,12 +224,18 @@ fn detail(message: Option<&str>, reason: Option<&str>) -> String {
     }
 }
 
-fn advice(status: StatusCode) -> &'static str {
+fn advice(status: StatusCode, scopes: &[Scope]) -> String {
     match status {
-        StatusCode::UNAUTHORIZED => "; the token was refused, or the endpoint needs a user's",
-        StatusCode::FORBIDDEN => "; the token lacks a scope, or the app may not use this endpoint",
-        _ if status.is_redirection() => "; redirects to another origin are not followed",
-        _ => "",
+        StatusCode::UNAUTHORIZED => {
+            "; the token was refused, or the endpoint needs a user's".into()
+        }
+        StatusCode::FORBIDDEN if !scopes.is_empty() => {
+            let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+            format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
+        }
+        StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
+        _ if status.is_redirection() => "; redirects to another origin are not followed".into(),
+        _ => String::new(),
     }
 }
 

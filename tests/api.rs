@@ -22,6 +22,8 @@ mod client;
 mod examples;
 #[path = "api/models.rs"]
 mod models;
+#[path = "api/operations.rs"]
+mod operations;
 #[path = "api/origins.rs"]
 mod origins;
 #[path = "api/pagination.rs"]

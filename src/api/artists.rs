@@ -1,10 +1,10 @@
 //! Artists.
 
 use super::Connection;
-use super::params::{ArtistAlbums, Nothing};
+use super::params::{self, Market, Nothing};
 use super::path::path;
 use super::request::Request;
-use crate::model::{Artist, ArtistAlbum, ArtistId, IdError, Page};
+use crate::model::{Artist, ArtistAlbum, ArtistId, IdError, Page, Track};
 
 /// Artists.
 ///
@@ -23,13 +23,50 @@ impl Artists {
         self.0.get(path("artists").id::<ArtistId>(id))
     }
 
+    /// Up to 50 artists at once.
+    ///
+    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists>
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    pub fn several(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
+    ) -> Request<Vec<Option<Artist>>, Nothing> {
+        self.0.get(path("artists")).with_list::<_, ArtistId>("ids", ids, 50).wrapped()
+    }
+
     /// Albums of an artist, newest first within each group.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-albums>
     pub fn albums(
         &self,
         id: impl TryInto<ArtistId, Error: Into<IdError>>,
-    ) -> Request<Page<ArtistAlbum>, ArtistAlbums> {
+    ) -> Request<Page<ArtistAlbum>, params::ArtistAlbums> {
         self.0.get(path("artists").id::<ArtistId>(id).then("albums"))
+    }
+
+    /// The artist's most popular tracks in a market.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-top-tracks>
+    #[deprecated(
+        note = "gone for apps in development mode since February 2026; search for `artist:` instead"
+    )]
+    pub fn top_tracks(
+        &self,
+        id: impl TryInto<ArtistId, Error: Into<IdError>>,
+    ) -> Request<Vec<Option<Track>>, Market> {
+        self.0.get(path("artists").id::<ArtistId>(id).then("top-tracks")).wrapped()
+    }
+
+    /// Artists whose listeners overlap with those of this one.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-related-artists>
+    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    pub fn related(
+        &self,
+        id: impl TryInto<ArtistId, Error: Into<IdError>>,
+    ) -> Request<Vec<Option<Artist>>, Nothing> {
+        self.0.get(path("artists").id::<ArtistId>(id).then("related-artists")).wrapped()
     }
 }

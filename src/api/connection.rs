@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::request::Request;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::model::Market;
+use crate::oauth::Scope;
 use crate::transport::{BodyError, Origin, read_body, retry_after};
 
 /// The way to one API: its address and the stack of layers that requests pass through.
@@ -34,7 +36,14 @@ struct Inner {
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    pub(crate) json: Option<Vec<u8>>,
+    pub(crate) body: Option<Body>,
+    pub(crate) scopes: &'static [Scope],
+}
+
+/// A body with its type.
+pub(crate) struct Body {
+    pub(crate) content_type: &'static str,
+    pub(crate) content: Vec<u8>,
 }
 
 impl Connection {
@@ -53,8 +62,13 @@ impl Connection {
 
     /// A request that reads from an endpoint.
     pub(crate) fn get<T, P: Parameters>(&self, path: Path) -> Request<T, P> {
+        self.request(Method::GET, path)
+    }
+
+    /// A request to an endpoint.
+    pub(crate) fn request<T, P: Parameters>(&self, method: Method, path: Path) -> Request<T, P> {
         let segments = path.into_segments();
-        Request::new(self, Method::GET, segments.map(|segments| self.endpoint(&segments)))
+        Request::new(self, method, segments.map(|segments| self.endpoint(&segments)))
     }
 
     /// The address of an endpoint; each segment is percent-encoded.
@@ -86,14 +100,19 @@ impl Connection {
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Answer, Error> {
         let line = RequestLine { method: outgoing.method, path: outgoing.url.path().to_owned() };
         let mut request = self.0.http.request(line.method.clone(), outgoing.url);
-        if let Some(json) = outgoing.json {
-            request = request.header("content-type", "application/json").body(json);
+        match outgoing.body {
+            Some(Body { content_type, content }) => {
+                request = request.header(CONTENT_TYPE, content_type).body(content);
+            }
+            // Spotify wants a length where there could be a body.
+            None if line.method != Method::GET => request = request.header(CONTENT_LENGTH, 0),
+            None => {}
         }
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Err(not_sent(line, error)),
         };
-        read(line, response).await
+        read(line, response, outgoing.scopes).await
     }
 }
 
@@ -107,11 +126,15 @@ impl fmt::Debug for Connection {
 pub(crate) struct Answer {
     pub(crate) line: RequestLine,
     pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-async fn read(request: RequestLine, mut response: Response) -> Result<Answer, Error> {
+async fn read(
+    request: RequestLine,
+    mut response: Response,
+    scopes: &'static [Scope],
+) -> Result<Answer, Error> {
     let status = response.status();
     let retry_after = retry_after(&response);
     let headers = std::mem::take(response.headers_mut());
@@ -128,7 +151,7 @@ async fn read(request: RequestLine, mut response: Response) -> Result<Answer, Er
     let Words { message, reason } = Words::of(&body);
     Err(match status {
         StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
-        _ => Error::Api { request, status, message, reason },
+        _ => Error::Api { request, status, message, reason, scopes },
     })
 }
 

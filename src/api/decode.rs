@@ -1,8 +1,11 @@
 //! From a body to a value, with the place in the JSON where that fails.
 
 use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
@@ -30,6 +33,38 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(answer: &Answer) -> Result<T
         path: error.path().to_string(),
         source: error.into_inner(),
     })
+}
+
+/// Decodes what an answer wraps in an object with one field: `{"albums": […]}`.
+pub(crate) fn decode_wrapped<T: DeserializeOwned + 'static>(answer: &Answer) -> Result<T, Error> {
+    decode::<Wrapped<T>>(answer).map(|wrapped| wrapped.0)
+}
+
+struct Wrapped<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Wrapped<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(WrappedVisitor(PhantomData))
+    }
+}
+
+struct WrappedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for WrappedVisitor<T> {
+    type Value = Wrapped<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with one field")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wrapped<T>, A::Error> {
+        let Some(_) = map.next_key::<String>()? else {
+            return Err(de::Error::custom("an empty object, expected one with a field"));
+        };
+        let wrapped = map.next_value()?;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Wrapped(wrapped))
+    }
 }
 
 /// Decodes once more with the bad items as `null`, as long as it is an item that is bad.

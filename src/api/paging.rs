@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,13 +14,45 @@ use super::connection::Connection;
 use super::params::{Nothing, Parameters};
 use super::request::Request;
 use crate::error::Error;
-use crate::model::Page;
+use crate::model::{CursorPage, Page};
 
-impl<T, P> Request<Page<T>, P>
-where
-    T: DeserializeOwned + Send + 'static,
-    P: Parameters + 'static,
-{
+/// A page that leads to the next one: [`Page`] and [`CursorPage`].
+pub trait Paged: DeserializeOwned + Send + 'static {
+    /// What the list is made of.
+    type Item: Send + 'static;
+
+    /// Address of the next page; `None` at the end.
+    fn next_address(&self) -> Option<&str>;
+
+    /// The items that are there, without the `None`s.
+    fn into_present(self) -> impl Iterator<Item = Self::Item>;
+}
+
+impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
+    type Item = T;
+
+    fn next_address(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    fn into_present(self) -> impl Iterator<Item = T> {
+        self.items.into_iter().flatten()
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Paged for CursorPage<T> {
+    type Item = T;
+
+    fn next_address(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    fn into_present(self) -> impl Iterator<Item = T> {
+        self.items.into_iter().flatten()
+    }
+}
+
+impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// All items from here to the end of the list, page by page as they are asked for.
     ///
     /// Items that Spotify sends as `null` are passed over; the pages themselves keep them. The
@@ -39,13 +71,14 @@ where
     /// # }
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
-    pub fn stream(self) -> ItemStream<T> {
+    pub fn stream(self) -> ItemStream<G::Item> {
         let connection = self.connection().clone();
         ItemStream {
             connection,
             items: VecDeque::new(),
-            pages: Pages::Fetching(self.into_future()),
+            pages: Pages::Fetching(fetching(self)),
             address: None,
+            fetch: |connection, address| fetching(page_at::<G>(connection, address)),
         }
     }
 
@@ -54,7 +87,7 @@ where
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    pub async fn all(self) -> Result<Vec<T>, Error> {
+    pub async fn all(self) -> Result<Vec<G::Item>, Error> {
         self.stream().collect_all().await
     }
 }
@@ -69,22 +102,46 @@ pub struct ItemStream<T> {
     pages: Pages<T>,
     /// Where the last page came from.
     address: Option<String>,
+    /// Asks for the page at an address, of whatever type it is.
+    fetch: fn(&Connection, &str) -> Fetching<T>,
 }
 
-type FetchingPage<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send>>;
+/// The items of a page, and the address of the next one.
+type Turned<T> = (VecDeque<T>, Option<String>);
+
+type Fetching<T> = Pin<Box<dyn Future<Output = Result<Turned<T>, Error>> + Send>>;
 
 enum Pages<T> {
-    Fetching(FetchingPage<T>),
+    Fetching(Fetching<T>),
     Next(String),
     End,
 }
 
-impl<T: DeserializeOwned + Send + 'static> ItemStream<T> {
+fn fetching<G: Paged, P: Parameters + 'static>(request: Request<G, P>) -> Fetching<G::Item> {
+    Box::pin(async { request.send().await.map(turned) })
+}
+
+fn turned<G: Paged>(page: G) -> Turned<G::Item> {
+    let next = page.next_address().map(str::to_owned);
+    (page.into_present().collect(), next)
+}
+
+/// The page at an absolute address, such as `next` holds.
+pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, Nothing> {
+    Request::new(connection, Method::GET, connection.resolve(address))
+}
+
+impl<T: Send + 'static> ItemStream<T> {
     /// The items of `page` and of all pages after it.
-    pub(crate) fn from_page(connection: Connection, page: Page<T>) -> Self {
-        let mut stream =
-            Self { connection, items: VecDeque::new(), pages: Pages::End, address: None };
-        stream.turn_to(page);
+    pub(crate) fn from_page<G: Paged<Item = T>>(connection: Connection, page: G) -> Self {
+        let mut stream = Self {
+            connection,
+            items: VecDeque::new(),
+            pages: Pages::End,
+            address: None,
+            fetch: |connection, address| fetching(page_at::<G>(connection, address)),
+        };
+        stream.turn_to(turned(page));
         stream
     }
 
@@ -105,29 +162,24 @@ impl<T: DeserializeOwned + Send + 'static> ItemStream<T> {
         Ok(all)
     }
 
-    fn turn_to(&mut self, page: Page<T>) {
-        self.pages = page.next.clone().map_or(Pages::End, Pages::Next);
-        self.items.extend(page.into_present());
+    fn turn_to(&mut self, (items, next): Turned<T>) {
+        self.pages = next.map_or(Pages::End, Pages::Next);
+        self.items.extend(items);
     }
 
     /// A page that leads to itself would be asked for without end.
-    fn fetch(&mut self, address: String) -> Result<FetchingPage<T>, Error> {
+    fn turn_over(&mut self, address: String) -> Result<(), Error> {
         if self.address.as_ref() == Some(&address) {
             let reason = "leads to the page that it is on".to_owned();
             return Err(Error::Parameter { name: "next", reason });
         }
-        let page = page_at(&self.connection, &address).into_future();
+        self.pages = Pages::Fetching((self.fetch)(&self.connection, &address));
         self.address = Some(address);
-        Ok(page)
+        Ok(())
     }
 }
 
-/// The page at an absolute address, such as `next` holds.
-pub(crate) fn page_at<T>(connection: &Connection, address: &str) -> Request<Page<T>, Nothing> {
-    Request::new(connection, Method::GET, connection.resolve(address))
-}
-
-impl<T: DeserializeOwned + Send + 'static> Stream for ItemStream<T> {
+impl<T: Send + 'static> Stream for ItemStream<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -136,11 +188,9 @@ impl<T: DeserializeOwned + Send + 'static> Stream for ItemStream<T> {
             if let Some(item) = this.items.pop_front() {
                 return Poll::Ready(Some(Ok(item)));
             }
-            let page = match std::mem::replace(&mut this.pages, Pages::End) {
+            let turned = match std::mem::replace(&mut this.pages, Pages::End) {
                 Pages::End => return Poll::Ready(None),
-                Pages::Next(address) => this.fetch(address).map(Pages::Fetching).map(|it| {
-                    this.pages = it;
-                }),
+                Pages::Next(address) => this.turn_over(address),
                 Pages::Fetching(mut fetching) => match fetching.as_mut().poll(context) {
                     Poll::Ready(page) => page.map(|page| this.turn_to(page)),
                     Poll::Pending => {
@@ -149,7 +199,7 @@ impl<T: DeserializeOwned + Send + 'static> Stream for ItemStream<T> {
                     }
                 },
             };
-            if let Err(error) = page {
+            if let Err(error) = turned {
                 return Poll::Ready(Some(Err(error)));
             }
         }

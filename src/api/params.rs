@@ -12,10 +12,14 @@ pub trait Parameters: sealed::Sealed {
 /// Takes `market`.
 pub trait AcceptsMarket: Parameters {}
 
-/// Takes `limit` and `offset`.
-pub trait AcceptsPaging: Parameters {
+/// Takes `limit`.
+pub trait AcceptsLimit: Parameters {
     /// The greatest limit that Spotify documents; the smallest is 1.
     const MAX_LIMIT: u32;
+}
+
+/// Takes `offset`, and `limit` with it.
+pub trait AcceptsPaging: AcceptsLimit {
     /// The greatest offset that Spotify documents.
     const MAX_OFFSET: u32;
 }
@@ -32,13 +36,32 @@ pub trait AcceptsGroups: Parameters {}
 /// Takes `include_external`, for content that is hosted elsewhere.
 pub trait AcceptsExternal: Parameters {}
 
+/// Takes `locale`, the language of names.
+pub trait AcceptsLocale: Parameters {}
+
+/// Takes `time_range`, how far back to look.
+pub trait AcceptsTimeRange: Parameters {}
+
+/// Takes `device_id`, the device to command.
+pub trait AcceptsDevice: Parameters {}
+
+/// Takes `after`, the id of the last artist of the page before.
+pub trait AcceptsAfterArtist: Parameters {}
+
+/// Takes `after` or `before`, a point in time.
+pub trait AcceptsMoment: Parameters {}
+
+/// Takes seeds, and minima, maxima and targets for audio features.
+pub trait AcceptsSeeds: Parameters {}
+
 /// Takes any query and body: requests to endpoints that this crate does not know.
 pub trait AcceptsAnything: Parameters {}
 
 macro_rules! parameter_sets {
     ($(
         $(#[$doc:meta])*
-        $name:ident, market: $market:literal $(, paging: $limit:literal / $offset:expr)? => $($accepts:ident),*;
+        $name:ident, market: $market:literal
+            $(, paging: $limit:literal / $offset:expr)? $(, limit: $alone:literal)? => $($accepts:ident),*;
     )+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
@@ -49,9 +72,14 @@ macro_rules! parameter_sets {
         impl Parameters for $name {
             const TAKES_MARKET: bool = $market;
         }
-        $(impl AcceptsPaging for $name {
+        $(impl AcceptsLimit for $name {
             const MAX_LIMIT: u32 = $limit;
+        }
+        impl AcceptsPaging for $name {
             const MAX_OFFSET: u32 = $offset;
+        })?
+        $(impl AcceptsLimit for $name {
+            const MAX_LIMIT: u32 = $alone;
         })?
         $(impl $accepts for $name {})*
     )+};
@@ -76,6 +104,22 @@ parameter_sets! {
     PlaylistItems, market: true, paging: 50 / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `limit` (1 to 50) and `offset` (up to 100,000).
     UserPlaylists, market: false, paging: 50 / 100_000 =>;
+    /// `market` and `additional_types`.
+    Playing, market: true => AcceptsMarket, AcceptsAdditionalTypes;
+    /// `locale`.
+    Locale, market: false => AcceptsLocale;
+    /// `locale`, `limit` (1 to 50) and `offset`.
+    LocalePaging, market: false, paging: 50 / u32::MAX => AcceptsLocale;
+    /// `time_range`, `limit` (1 to 50) and `offset`.
+    TopItems, market: false, paging: 50 / u32::MAX => AcceptsTimeRange;
+    /// `device_id`.
+    OnDevice, market: false => AcceptsDevice;
+    /// `limit` (1 to 50) and `after`.
+    FollowedArtists, market: false, limit: 50 => AcceptsAfterArtist;
+    /// `limit` (1 to 50), and `after` or `before`.
+    RecentlyPlayed, market: false, limit: 50 => AcceptsMoment;
+    /// `market`, `limit` (1 to 100), seeds and audio features.
+    Recommendations, market: true, limit: 100 => AcceptsMarket, AcceptsSeeds;
     /// Any query and body.
     Anything, market: false => AcceptsAnything;
 }

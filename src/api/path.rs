@@ -6,8 +6,8 @@ use std::fmt::Display;
 use crate::error::Error;
 use crate::model::IdError;
 
-/// A path in segments, or the first id in it that was none.
-pub(crate) struct Path(Result<Vec<Cow<'static, str>>, IdError>);
+/// A path in segments, or the first thing in it that was wrong.
+pub(crate) struct Path(Result<Vec<Cow<'static, str>>, Error>);
 
 /// A path that begins with `segment`.
 pub(crate) fn path(segment: &'static str) -> Path {
@@ -26,13 +26,25 @@ impl Path {
     /// Goes on with an id, in whatever form it was given.
     pub(crate) fn id<I: Display>(self, id: impl TryInto<I, Error: Into<IdError>>) -> Self {
         Self(self.0.and_then(|mut segments| {
-            let id = id.try_into().map_err(Into::into)?;
+            let id = id.try_into().map_err(|error| Error::Id(error.into()))?;
             segments.push(id.to_string().into());
             Ok(segments)
         }))
     }
 
+    /// Goes on with any text that is not empty.
+    pub(crate) fn text(self, name: &'static str, text: impl Into<String>) -> Self {
+        Self(self.0.and_then(|mut segments| {
+            let text = text.into();
+            if text.trim().is_empty() {
+                return Err(Error::Parameter { name, reason: "is empty".to_owned() });
+            }
+            segments.push(text.into());
+            Ok(segments)
+        }))
+    }
+
     pub(crate) fn into_segments(self) -> Result<Vec<Cow<'static, str>>, Error> {
-        Ok(self.0?)
+        self.0
     }
 }

@@ -6,20 +6,25 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Answer, Connection, Outgoing};
-use super::decode::decode;
+use super::choices::{AudioFeature, TimeRange};
+use super::connection::{Answer, Body, Connection, Outgoing};
+use super::decode::{decode, decode_wrapped};
 use super::params::{
-    AcceptsAdditionalTypes, AcceptsAnything, AcceptsExternal, AcceptsFields, AcceptsGroups,
-    AcceptsMarket, AcceptsPaging, Nothing, Parameters,
+    AcceptsAdditionalTypes, AcceptsAfterArtist, AcceptsAnything, AcceptsDevice, AcceptsExternal,
+    AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
+    AcceptsPaging, AcceptsSeeds, AcceptsTimeRange, Nothing, Parameters,
 };
 use crate::error::Error;
-use crate::model::{AlbumGroup, Market, MarketError};
+use crate::model::{AlbumGroup, ArtistId, IdError, Market, MarketError, SpotifyUri, TrackId};
+use crate::oauth::Scope;
 
 /// A request that answers with `T` and takes the optional parameters in `P`.
 ///
@@ -47,9 +52,35 @@ pub struct Request<T, P = Nothing> {
     /// The address, or the first thing that was wrong.
     url: Result<Url, Error>,
     query: Vec<(Cow<'static, str>, String)>,
-    json: Option<Vec<u8>>,
+    body: Option<Body>,
+    scopes: &'static [Scope],
+    /// `None` for an answer that is what it says; else how it is unwrapped.
+    decode: Option<Decode<T>>,
     /// A function, so that a request can be sent to another task whatever it answers with.
     answers: PhantomData<fn() -> (T, P)>,
+}
+
+type Decode<T> = fn(&Answer) -> Result<T, Error>;
+
+/// A list with 1 to `most` elements, as texts.
+fn listed<I, E>(
+    name: &'static str,
+    list: impl IntoIterator<Item = I>,
+    most: u32,
+) -> Result<Vec<String>, Error>
+where
+    I: TryInto<E, Error: Into<IdError>>,
+    E: fmt::Display,
+{
+    let texts = list.into_iter().map(|each| {
+        each.try_into().map(|each: E| each.to_string()).map_err(|error| error.into().into())
+    });
+    let texts = texts.collect::<Result<Vec<_>, Error>>()?;
+    let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+    match (1..=most).contains(&count) {
+        true => Ok(texts),
+        false => Err(Error::Range { name, value: count, range: 1..=most }),
+    }
 }
 
 /// A decoded answer with its status and headers.
@@ -71,7 +102,9 @@ impl<T, P: Parameters> Request<T, P> {
             method,
             url,
             query: Vec::new(),
-            json: None,
+            body: None,
+            scopes: &[],
+            decode: None,
             answers: PhantomData,
         };
         match connection.market().filter(|_| P::TAKES_MARKET) {
@@ -96,15 +129,113 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
+    /// Says which scopes it needs, or one of them.
+    pub(crate) fn scopes(mut self, scopes: &'static [Scope]) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    pub(crate) fn with_json(mut self, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(content) => {
+                self.body = Some(Body { content_type: "application/json", content });
+                self
+            }
+            Err(error) => {
+                self.fail(Error::Parameter { name: "body", reason: format!("is no JSON: {error}") })
+            }
+        }
+    }
+
+    pub(crate) fn with_body(mut self, content_type: &'static str, content: Vec<u8>) -> Self {
+        self.body = Some(Body { content_type, content });
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.query.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// Sets a parameter to a list of at most `most` elements, joined by commas.
+    pub(crate) fn with_list<I, E>(
+        self,
+        name: &'static str,
+        list: impl IntoIterator<Item = I>,
+        most: u32,
+    ) -> Self
+    where
+        I: TryInto<E, Error: Into<IdError>>,
+        E: fmt::Display,
+    {
+        match listed(name, list, most) {
+            Ok(list) => self.with(name, list.join(",")),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The same as a field of a JSON body.
+    pub(crate) fn with_json_list<I, E>(
+        self,
+        name: &'static str,
+        list: impl IntoIterator<Item = I>,
+        most: u32,
+    ) -> Self
+    where
+        I: TryInto<E, Error: Into<IdError>>,
+        E: fmt::Display,
+    {
+        match listed(name, list, most) {
+            Ok(list) => self.with_json(&serde_json::json!({ name: list })),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A list of 1 to `most` objects that each hold a URI.
+    pub(crate) fn with_json_uris<I>(
+        self,
+        name: &'static str,
+        uris: impl IntoIterator<Item = I>,
+        most: u32,
+    ) -> Self
+    where
+        I: TryInto<SpotifyUri, Error: Into<IdError>>,
+    {
+        let objects = listed::<_, SpotifyUri>(name, uris, most).map(|uris| {
+            uris.into_iter().map(|uri| serde_json::json!({ "uri": uri })).collect::<Vec<_>>()
+        });
+        match objects {
+            Ok(objects) => self.with_json(&serde_json::json!({ name: objects })),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A JPEG in base 64, as Spotify wants pictures.
+    pub(crate) fn with_jpeg(self, jpeg: &[u8]) -> Self {
+        let wrong = |reason: String| Error::Parameter { name: "cover", reason };
+        let content = BASE64_STANDARD.encode(jpeg);
+        if !jpeg.starts_with(b"\xff\xd8\xff") {
+            self.fail(wrong("is no JPEG; convert it first".to_owned()))
+        } else if content.len() > MOST_BASE64 {
+            let size = content.len();
+            self.fail(wrong(format!(
+                "takes {size} bytes in base 64, of {MOST_BASE64}; make it smaller"
+            )))
+        } else {
+            self.with_body("image/jpeg", content.into_bytes())
+        }
+    }
+
     /// Keeps the first thing that is wrong.
-    fn fail(mut self, error: Error) -> Self {
+    pub(crate) fn fail(mut self, error: Error) -> Self {
         if self.url.is_ok() {
             self.url = Err(error);
         }
         self
     }
 
-    fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
+    /// Sets a parameter that has a range.
+    pub(crate) fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
         match (min..=max).contains(&value) {
             true => self.with(name, value.to_string()),
             false => self.fail(Error::Range { name, value, range: min..=max }),
@@ -116,7 +247,10 @@ impl<T, P: Parameters> Request<T, P> {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(self.query);
         }
-        Ok((self.connection, Outgoing { method: self.method, url, json: self.json }))
+        Ok((
+            self.connection,
+            Outgoing { method: self.method, url, body: self.body, scopes: self.scopes },
+        ))
     }
 }
 
@@ -135,12 +269,14 @@ impl<T, P: AcceptsMarket> Request<T, P> {
     }
 }
 
-impl<T, P: AcceptsPaging> Request<T, P> {
-    /// The greatest number of items in a page, from 1 to what the endpoint allows.
+impl<T, P: AcceptsLimit> Request<T, P> {
+    /// The greatest number of items in an answer, from 1 to what the endpoint allows.
     pub fn limit(self, limit: u32) -> Self {
         self.in_range("limit", limit, 1, P::MAX_LIMIT)
     }
+}
 
+impl<T, P: AcceptsPaging> Request<T, P> {
     /// How many items to pass over.
     pub fn offset(self, offset: u32) -> Self {
         self.in_range("offset", offset, 0, P::MAX_OFFSET)
@@ -180,6 +316,88 @@ impl<T, P: AcceptsExternal> Request<T, P> {
     }
 }
 
+impl<T, P: AcceptsLocale> Request<T, P> {
+    /// The language of names, such as `es_MX`: ISO 639-1, and ISO 3166-1 after an underscore.
+    pub fn locale(self, locale: impl Into<String>) -> Self {
+        self.with("locale", locale.into())
+    }
+}
+
+impl<T, P: AcceptsTimeRange> Request<T, P> {
+    /// How far back to look; about half a year by default.
+    pub fn time_range(self, range: TimeRange) -> Self {
+        self.with("time_range", range.as_str().to_owned())
+    }
+}
+
+impl<T, P: AcceptsDevice> Request<T, P> {
+    /// The device to command; the active one by default.
+    pub fn device(self, device_id: impl Into<String>) -> Self {
+        self.required("device_id", device_id.into())
+    }
+}
+
+impl<T, P: AcceptsAfterArtist> Request<T, P> {
+    /// Begins after this artist.
+    pub fn after_artist(self, id: impl TryInto<ArtistId, Error: Into<IdError>>) -> Self {
+        match id.try_into() {
+            Ok(id) => self.with("after", id.to_string()),
+            Err(error) => self.fail(error.into().into()),
+        }
+    }
+}
+
+impl<T, P: AcceptsMoment> Request<T, P> {
+    /// Only what was played after this; in place of [`played_before`](Self::played_before).
+    pub fn played_after(self, moment: DateTime<Utc>) -> Self {
+        self.without("before").with("after", moment.timestamp_millis().to_string())
+    }
+
+    /// Only what was played before this; in place of [`played_after`](Self::played_after).
+    pub fn played_before(self, moment: DateTime<Utc>) -> Self {
+        self.without("after").with("before", moment.timestamp_millis().to_string())
+    }
+}
+
+impl<T, P: AcceptsSeeds> Request<T, P> {
+    /// Artists to go by; up to five seeds of all kinds together.
+    pub fn seed_artists<I>(self, ids: impl IntoIterator<Item = I>) -> Self
+    where
+        I: TryInto<ArtistId, Error: Into<IdError>>,
+    {
+        self.with_list::<_, ArtistId>("seed_artists", ids, 5)
+    }
+
+    /// Tracks to go by; up to five seeds of all kinds together.
+    pub fn seed_tracks<I>(self, ids: impl IntoIterator<Item = I>) -> Self
+    where
+        I: TryInto<TrackId, Error: Into<IdError>>,
+    {
+        self.with_list::<_, TrackId>("seed_tracks", ids, 5)
+    }
+
+    /// Genres to go by; up to five seeds of all kinds together.
+    pub fn seed_genres<I: Into<String>>(self, genres: impl IntoIterator<Item = I>) -> Self {
+        let genres = genres.into_iter().map(Into::<String>::into);
+        self.with_list::<_, String>("seed_genres", genres, 5)
+    }
+
+    /// Only tracks with at least so much of a feature.
+    pub fn min(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("min_{}", feature.as_str()), value.to_string())
+    }
+
+    /// Only tracks with at most so much of a feature.
+    pub fn max(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("max_{}", feature.as_str()), value.to_string())
+    }
+
+    /// Rather tracks with about so much of a feature.
+    pub fn target(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("target_{}", feature.as_str()), value.to_string())
+    }
+}
+
 impl<T, P: AcceptsAnything> Request<T, P> {
     /// Sets a parameter of the query; percent-encoded when it is sent.
     pub fn query(self, name: impl Into<String>, value: impl fmt::Display) -> Self {
@@ -187,16 +405,8 @@ impl<T, P: AcceptsAnything> Request<T, P> {
     }
 
     /// Sets a JSON body.
-    pub fn json(mut self, body: &impl Serialize) -> Self {
-        match serde_json::to_vec(body) {
-            Ok(json) => {
-                self.json = Some(json);
-                self
-            }
-            Err(error) => {
-                self.fail(Error::Parameter { name: "body", reason: format!("is no JSON: {error}") })
-            }
-        }
+    pub fn json(self, body: &impl Serialize) -> Self {
+        self.with_json(body)
     }
 }
 
@@ -208,6 +418,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     /// See [`Error`]. When the future is dropped, the request is dropped with it; a token refresh
     /// that it started goes on.
     pub async fn send(self) -> Result<T, Error> {
+        let decode = self.decode.unwrap_or(decode);
         decode(&self.answer().await?)
     }
 
@@ -217,9 +428,16 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     ///
     /// As [`send`](Self::send).
     pub async fn send_with_response(self) -> Result<Response<T>, Error> {
+        let decode = self.decode.unwrap_or(decode);
         let answer = self.answer().await?;
         let body = decode(&answer)?;
         Ok(Response { status: answer.status, headers: answer.headers, body })
+    }
+
+    /// The answer wraps what is wanted in an object with one field.
+    pub(crate) fn wrapped(mut self) -> Self {
+        self.decode = Some(decode_wrapped);
+        self
     }
 
     async fn answer(self) -> Result<Answer, Error> {
@@ -254,3 +472,5 @@ impl<T, P> fmt::Debug for Request<T, P> {
             .finish_non_exhaustive()
     }
 }
+
+const MOST_BASE64: usize = 256 * 1024;

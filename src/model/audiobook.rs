@@ -2,62 +2,83 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AudiobookId, Copyright, ExternalUrls, Image, Market, lenient};
+use super::{
+    AudiobookId, Copyright, ExternalUrls, Image, Market, Page, SimplifiedChapter, lenient,
+};
 
-/// An audiobook as searches and lists name it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SimplifiedAudiobook {
-    /// Who wrote it.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub authors: Vec<Author>,
-    /// Where it can be played; empty when a market was asked for, and in development mode.
-    #[serde(default, deserialize_with = "lenient::list_of_parsed")]
-    pub available_markets: Vec<Market>,
-    /// Copyright statements.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub copyrights: Vec<Copyright>,
-    /// The description without HTML tags.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub description: String,
-    /// The description, which may contain HTML tags.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub html_description: String,
-    /// The edition, such as `Unabridged`; absent where that is not known.
-    pub edition: Option<String>,
-    /// Whether it has explicit content; `false` also where that is not known.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub explicit: bool,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
-    pub href: Option<String>,
-    /// The id.
-    pub id: AudiobookId,
-    /// Cover pictures, widest first.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub images: Vec<Image>,
-    /// Languages by ISO 639.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub languages: Vec<String>,
-    /// The kind of media, such as `audio`.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub media_type: String,
-    /// The title.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub name: String,
-    /// Who reads it.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub narrators: Vec<Narrator>,
-    /// The publisher; absent for apps in development mode.
-    pub publisher: Option<String>,
-    /// The URI.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
-    /// Number of chapters.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub total_chapters: u32,
+/// Defines a form of an audiobook: its own fields, and those that all forms share.
+macro_rules! audiobook {
+    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            /// Who wrote it.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub authors: Vec<Author>,
+            /// Where it can be played; empty when a market was asked for, and in development mode.
+            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            pub available_markets: Vec<Market>,
+            /// Copyright statements.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub copyrights: Vec<Copyright>,
+            /// The description without HTML tags.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub description: String,
+            /// The description, which may contain HTML tags.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub html_description: String,
+            /// The edition, such as `Unabridged`; absent where that is not known.
+            pub edition: Option<String>,
+            /// Whether it has explicit content; `false` also where that is not known.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub explicit: bool,
+            /// Addresses on the web.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub external_urls: ExternalUrls,
+            /// Address of this object in the Web API.
+            pub href: Option<String>,
+            /// The id.
+            pub id: AudiobookId,
+            /// Cover pictures, widest first.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub images: Vec<Image>,
+            /// Languages by ISO 639.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub languages: Vec<String>,
+            /// The kind of media, such as `audio`.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub media_type: String,
+            /// The title.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub name: String,
+            /// Who reads it.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub narrators: Vec<Narrator>,
+            /// The publisher; absent for apps in development mode.
+            pub publisher: Option<String>,
+            /// The URI.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub uri: String,
+            /// Number of chapters.
+            #[serde(default, deserialize_with = "lenient::count")]
+            pub total_chapters: u32,
+            $($own)*
+        }
+    };
+}
+
+audiobook! {
+    /// An audiobook as searches and lists name it.
+    pub struct SimplifiedAudiobook {}
+}
+
+audiobook! {
+    /// An audiobook with its first chapters.
+    pub struct Audiobook {
+        /// The first 50 chapters; absent in the user's library.
+        pub chapters: Option<Page<SimplifiedChapter>>,
+    }
 }
 
 /// An author of an audiobook.

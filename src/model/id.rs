@@ -36,12 +36,24 @@ pub enum IdError {
         /// What was given, at most 80 characters of it.
         input: String,
     },
+    /// Neither a URI nor a share URL, where a bare id would not say what it names.
+    #[error("`{input}` is no Spotify URI and no share URL; expected one such as `spotify:track:…`")]
+    NoUri {
+        /// What was given, at most 80 characters of it.
+        input: String,
+    },
     /// An empty user name.
     #[error("the {expected} id is empty")]
     Empty {
         /// The kind that was asked for.
         expected: IdKind,
     },
+}
+
+impl IdError {
+    pub(super) fn no_uri(input: &str) -> Self {
+        Self::NoUri { input: clipped(input) }
+    }
 }
 
 impl From<Infallible> for IdError {
@@ -59,6 +71,8 @@ open_enum! {
         Artist = "artist",
         /// An audiobook.
         Audiobook = "audiobook",
+        /// A chapter of an audiobook.
+        Chapter = "chapter",
         /// A podcast episode.
         Episode = "episode",
         /// A playlist.
@@ -190,6 +204,10 @@ base62_id!(
     AudiobookId, Audiobook
 );
 base62_id!(
+    /// The id of a chapter of an audiobook.
+    ChapterId, Chapter
+);
+base62_id!(
     /// The id of a podcast episode.
     EpisodeId, Episode
 );
@@ -247,9 +265,7 @@ id_conversions!(UserId);
 /// Takes the id out of a URI or a share URL; anything else is taken for a bare id.
 fn bare(expected: IdKind, input: &str) -> Result<&str, IdError> {
     let trimmed = input.trim();
-    let Some((kind, id)) = split_uri(trimmed).or_else(|| split_url(trimmed)) else {
-        return Ok(trimmed);
-    };
+    let Some((kind, id)) = split(trimmed) else { return Ok(trimmed) };
     if kind == expected.as_str() {
         return Ok(id);
     }
@@ -257,6 +273,11 @@ fn bare(expected: IdKind, input: &str) -> Result<&str, IdError> {
         IdKind::Unknown(_) => Err(malformed(expected, input)),
         found => Err(IdError::WrongKind { expected, found, input: clipped(input) }),
     }
+}
+
+/// The kind and the id in a URI or a share URL.
+pub(super) fn split(input: &str) -> Option<(&str, &str)> {
+    split_uri(input).or_else(|| split_url(input))
 }
 
 /// `spotify:track:ID`, and the old `spotify:user:NAME:playlist:ID`.

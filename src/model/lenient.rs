@@ -89,6 +89,29 @@ pub(super) mod milliseconds {
     }
 }
 
+/// A point in time in milliseconds since 1970; one that no calendar has is absent.
+pub(super) mod moment {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserializer, Serialize, Serializer};
+
+    use super::Number;
+
+    pub(crate) fn serialize<S: Serializer>(
+        moment: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        moment.map(|moment| moment.timestamp_millis()).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
+        let number = Number::optional(deserializer)?;
+        let number = number.and_then(|number| i64::try_from(number).ok());
+        Ok(number.and_then(DateTime::from_timestamp_millis))
+    }
+}
+
 /// Any number as a whole one that is not negative.
 struct Number;
 

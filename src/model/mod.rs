@@ -8,8 +8,12 @@
 
 mod album;
 mod artist;
+mod audio;
 mod audiobook;
+mod category;
+mod chapter;
 mod common;
+mod cursor_page;
 mod episode;
 mod id;
 pub(crate) mod lenient;
@@ -17,27 +21,45 @@ mod market;
 pub(crate) mod open_enum;
 mod page;
 mod playable;
+mod player;
 mod playlist;
+mod recommendations;
 mod release_date;
+mod saved;
 mod search;
 mod show;
 mod track;
+mod uri;
 mod user;
 
 pub use album::{Album, AlbumGroup, AlbumType, ArtistAlbum, SimplifiedAlbum};
 pub use artist::{Artist, SimplifiedArtist};
-pub use audiobook::{Author, Narrator, SimplifiedAudiobook};
+pub use audio::{
+    AnalysisMeta, AnalysisTrack, AudioAnalysis, AudioFeatures, Section, Segment, TimeInterval,
+};
+pub use audiobook::{Audiobook, Author, Narrator, SimplifiedAudiobook};
+pub use category::Category;
+pub use chapter::{Chapter, SimplifiedChapter};
 pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restrictions};
+pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
 pub use id::{
-    AlbumId, ArtistId, AudiobookId, EpisodeId, IdError, IdKind, PlaylistId, ShowId, TrackId, UserId,
+    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
+    TrackId, UserId,
 };
 pub use market::{Market, MarketError};
 pub use page::Page;
 pub use playable::PlayableItem;
-pub use playlist::{Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist};
+pub use player::{
+    Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,
+    PlayingType, Queue, RepeatState,
+};
+pub use playlist::{Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist, Snapshot};
+pub use recommendations::{RecommendationSeed, Recommendations};
 pub use release_date::{DatePrecision, ReleaseDate, ReleaseDateError};
+pub use saved::{SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack};
 pub use search::{SearchResults, SearchType};
-pub use show::SimplifiedShow;
+pub use show::{Show, SimplifiedShow};
 pub use track::{LinkedTrack, SimplifiedTrack, Track};
-pub use user::{PlaylistOwner, PlaylistUser};
+pub use uri::SpotifyUri;
+pub use user::{ExplicitContentSettings, PlaylistOwner, PlaylistUser, PrivateUser, PublicUser};

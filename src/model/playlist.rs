@@ -124,3 +124,11 @@ pub struct PlaylistItem {
 }
 
 prefer_new_name!(PlaylistItem, item, track);
+
+/// The version of a playlist after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The version, which later changes can be based on.
+    pub snapshot_id: String,
+}

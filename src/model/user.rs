@@ -1,8 +1,8 @@
-//! Users, as far as playlists name them.
+//! Users.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExternalUrls, UserId, lenient};
+use super::{ExternalUrls, Followers, Image, UserId, lenient};
 
 /// A user as a playlist entry names them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,4 +36,72 @@ pub struct PlaylistOwner {
     pub display_name: Option<String>,
     /// The URI.
     pub uri: Option<String>,
+}
+
+/// A user as everybody sees them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PublicUser {
+    /// The name that the user chose to show; absent when none is set.
+    pub display_name: Option<String>,
+    /// Addresses on the web.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub external_urls: ExternalUrls,
+    /// Followers; absent for apps in development mode.
+    pub followers: Option<Followers>,
+    /// Address of this object in the Web API.
+    pub href: Option<String>,
+    /// The user name.
+    pub id: UserId,
+    /// Pictures of the user.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub images: Vec<Image>,
+    /// The URI.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub uri: String,
+}
+
+/// The user who has logged in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PrivateUser {
+    /// The id of the account, which stays when the user name changes.
+    pub account_id: Option<String>,
+    /// The country, two letters; needs `user-read-private`, absent in development mode.
+    pub country: Option<String>,
+    /// The name that the user chose to show; absent when none is set.
+    pub display_name: Option<String>,
+    /// The address, which nobody has verified; needs `user-read-email`, absent in development mode.
+    pub email: Option<String>,
+    /// What the user wants to hear; needs `user-read-private`, absent in development mode.
+    pub explicit_content: Option<ExplicitContentSettings>,
+    /// Addresses on the web.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub external_urls: ExternalUrls,
+    /// Followers; absent for apps in development mode.
+    pub followers: Option<Followers>,
+    /// Address of this object in the Web API.
+    pub href: Option<String>,
+    /// The user name.
+    pub id: UserId,
+    /// Pictures of the user.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub images: Vec<Image>,
+    /// `premium`, `free` or `open`; needs `user-read-private`, absent in development mode.
+    pub product: Option<String>,
+    /// The URI.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub uri: String,
+}
+
+/// What a user wants to hear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExplicitContentSettings {
+    /// Whether explicit content is not to be played.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub filter_enabled: bool,
+    /// Whether the user cannot change that.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub filter_locked: bool,
 }

@@ -13,6 +13,7 @@ mod client;
 mod client_credentials;
 mod error;
 mod request;
+mod scope;
 mod secret;
 mod token;
 
@@ -20,5 +21,6 @@ pub use client::{OAuthClient, OAuthConfig};
 pub use client_credentials::ClientCredentialsRequest;
 pub use error::{OAuthError, OAuthErrorCode};
 pub use request::{TokenForm, TokenRequest};
+pub use scope::{Scope, ScopeError};
 pub use secret::{AccessToken, ClientSecret, RefreshToken};
 pub use token::Token;

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::request::Parts;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -65,6 +66,8 @@ pub struct FakeRequest {
     pub query: Vec<(String, String)>,
     /// The body, where it is text.
     pub body: String,
+    /// The type of the body.
+    pub content_type: Option<String>,
     /// Whether it came with an `Authorization`.
     pub authorized: bool,
     pub(super) authorization: Option<String>,
@@ -239,13 +242,15 @@ impl Shared {
 impl FakeRequest {
     pub(super) fn new(head: &Parts, body: &[u8]) -> Self {
         let header = head.headers.get(http::header::AUTHORIZATION);
-        let authorization = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = |value: Option<&HeaderValue>| Some(value?.to_str().ok()?.to_owned());
+        let authorization = text(header);
         let query = head.uri.query().unwrap_or_default();
         Self {
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body: String::from_utf8_lossy(body).into_owned(),
+            content_type: text(head.headers.get(http::header::CONTENT_TYPE)),
             authorized: header.is_some(),
             authorization,
         }

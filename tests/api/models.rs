@@ -7,34 +7,72 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use spotify_web::model::{
-    Album, AlbumId, AlbumType, Artist, ArtistAlbum, Episode, IdKind, Market, PlayableItem,
-    Playlist, PlaylistItem, ReleaseDate, SearchResults, SimplifiedAlbum, SimplifiedArtist,
-    SimplifiedAudiobook, SimplifiedEpisode, SimplifiedPlaylist, SimplifiedShow, SimplifiedTrack,
-    Track, TrackId,
+    Album, AlbumId, AlbumType, Artist, ArtistAlbum, AudioAnalysis, AudioFeatures, Audiobook,
+    Category, Chapter, Context, CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device,
+    DeviceKind, Disallows, Episode, IdKind, Market, PlayHistory, PlayableItem, Playlist,
+    PlaylistItem, PrivateUser, PublicUser, Queue, Recommendations, ReleaseDate, SavedAlbum,
+    SavedAudiobook, SavedEpisode, SavedShow, SavedTrack, SearchResults, Show, SimplifiedAlbum,
+    SimplifiedArtist, SimplifiedAudiobook, SimplifiedChapter, SimplifiedEpisode,
+    SimplifiedPlaylist, SimplifiedShow, SimplifiedTrack, Snapshot, Track, TrackId,
 };
 use std::fmt::Debug;
 
+const DATE: &str = "2024-02-29T23:59:59Z";
 const ID: &str = "11dFghVXANMlKmJXsNCbNl";
 
-/// The shape with everything, and the least that is read: each model, by its name.
+/// Does something with each model, its full shape, and the fields that it cannot do without.
+macro_rules! for_each_model {
+    ($do:ident) => {
+        $do::<SimplifiedArtist>(&artist(), &[]);
+        $do::<Artist>(&artist(), &["id"]);
+        $do::<SimplifiedAlbum>(&album(), &[]);
+        $do::<ArtistAlbum>(&album(), &["id"]);
+        $do::<Album>(&album(), &["id", "tracks"]);
+        $do::<SimplifiedTrack>(&track(), &[]);
+        $do::<Track>(&track(), &[]);
+        $do::<SimplifiedShow>(&show(), &["id"]);
+        $do::<Show>(&show(), &["id", "episodes"]);
+        $do::<SimplifiedEpisode>(&episode(), &["id"]);
+        $do::<Episode>(&episode(), &["id"]);
+        $do::<SimplifiedAudiobook>(&audiobook(), &["id"]);
+        $do::<Audiobook>(&audiobook(), &["id"]);
+        $do::<SimplifiedChapter>(&chapter(), &["id"]);
+        $do::<Chapter>(&chapter(), &["id"]);
+        $do::<Playlist>(&playlist(), &["id"]);
+        $do::<SimplifiedPlaylist>(&playlist(), &["id"]);
+        $do::<PlaylistItem>(&playlist_item(), &[]);
+        $do::<SearchResults>(&json!({ "artists": page(&json!([artist()])), "tracks": null }), &[]);
+        $do::<SavedAlbum>(&json!({ "added_at": DATE, "album": album() }), &["album"]);
+        $do::<SavedTrack>(&json!({ "added_at": DATE, "track": track() }), &["track"]);
+        $do::<SavedEpisode>(&json!({ "added_at": DATE, "episode": episode() }), &["episode"]);
+        $do::<SavedShow>(&json!({ "added_at": DATE, "show": show() }), &["show"]);
+        $do::<SavedAudiobook>(&json!({ "added_at": DATE, "audiobook": audiobook() }), &["audiobook"]);
+        $do::<PublicUser>(&user(), &["id"]);
+        $do::<PrivateUser>(&user(), &["id"]);
+        $do::<Category>(&category(), &["id"]);
+        $do::<Device>(&device(), &[]);
+        $do::<Context>(&context(), &[]);
+        $do::<CurrentlyPlaying>(&playing(), &[]);
+        $do::<CurrentlyPlayingContext>(&playing(), &[]);
+        $do::<Queue>(&json!({ "currently_playing": episode(), "queue": [track(), null] }), &[]);
+        $do::<PlayHistory>(&played(), &["track", "played_at"]);
+        $do::<CursorPage<PlayHistory>>(&cursor_page(), &["items"]);
+        $do::<AudioFeatures>(&audio_features(), &["id"]);
+        $do::<AudioAnalysis>(&audio_analysis(), &[]);
+        $do::<Recommendations>(&recommendations(), &[]);
+        $do::<Snapshot>(&json!({ "snapshot_id": "s" }), &["snapshot_id"]);
+    };
+}
+
 #[test]
 fn every_model_reads_its_full_and_its_least_shape() {
-    check::<SimplifiedArtist>(&artist(), &[]);
-    check::<Artist>(&artist(), &["id"]);
-    check::<SimplifiedAlbum>(&album(), &[]);
-    check::<ArtistAlbum>(&album(), &["id"]);
-    check::<Album>(&album(), &["id", "tracks"]);
-    check::<SimplifiedTrack>(&track(), &[]);
-    check::<Track>(&track(), &[]);
-    check::<SimplifiedShow>(&show(), &["id"]);
-    check::<SimplifiedEpisode>(&episode(), &["id"]);
-    check::<Episode>(&episode(), &["id"]);
-    check::<SimplifiedAudiobook>(&audiobook(), &["id"]);
-    check::<Playlist>(&playlist(), &["id"]);
-    check::<SimplifiedPlaylist>(&playlist(), &["id"]);
-    check::<PlaylistItem>(&playlist_item(), &[]);
-    let page = page(&json!([artist()]));
-    check::<SearchResults>(&json!({ "artists": page, "tracks": null }), &[]);
+    for_each_model!(check);
+}
+
+/// Whatever is changed in what Spotify sends: an error or a value, and the value can be sent back.
+#[test]
+fn no_change_to_a_shape_makes_a_model_panic() {
+    for_each_model!(mutate);
 }
 
 #[test]
@@ -81,6 +119,27 @@ fn kinds_that_nobody_has_heard_of_are_kept() {
     assert_eq!((item.uri(), item.name()), (Some("spotify:hologram:1"), Some("Soon")));
     assert_eq!(serde_json::to_value(&item).unwrap(), hologram);
     assert_eq!(IdKind::from("hologram").to_string(), "hologram");
+}
+
+#[test]
+fn what_is_playing_is_read_to_its_last_field() {
+    let state: CurrentlyPlayingContext = serde_json::from_value(playing()).unwrap();
+
+    let device = state.device.unwrap();
+    assert_eq!(
+        (device.volume_percent, device.kind),
+        (Some(59), Some(DeviceKind::Unknown("Fridge".into())))
+    );
+    assert_eq!(state.timestamp.unwrap().timestamp_millis(), 1_490_252_122_574);
+    assert_eq!(state.progress, Duration::from_millis(44_272));
+    assert_eq!(state.context.unwrap().kind, Some(IdKind::Playlist));
+    assert_eq!((state.actions.pausing, state.actions.resuming), (None, Some(true)));
+    assert!(state.is_playing && state.shuffle_state);
+    let bare: CurrentlyPlaying =
+        serde_json::from_value(json!({ "actions": { "pausing": true } })).unwrap();
+    assert_eq!(bare.actions.pausing, Some(true));
+    let none: CurrentlyPlaying = serde_json::from_value(json!({ "actions": null })).unwrap();
+    assert_eq!(none.actions, Disallows::default());
 }
 
 #[test]
@@ -170,6 +229,64 @@ fn check<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, requ
     read(&least);
 }
 
+/// Puts something else in each place of the shape in turn, and in random places together.
+fn mutate<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: &[&str]) {
+    let others = [
+        json!(null),
+        json!(-1),
+        json!(1e300),
+        json!("x"),
+        json!([]),
+        json!([[null]]),
+        json!({}),
+        json!(true),
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let places = pointers(full);
+    for place in &places {
+        for other in &others {
+            let mut changed = full.clone();
+            *changed.pointer_mut(place).unwrap() = other.clone();
+            read_and_back::<T>(&changed);
+        }
+    }
+    for _ in 0..200 {
+        let mut changed = full.clone();
+        for _ in 0..random.usize(2..6) {
+            let place = &places[random.usize(..places.len())];
+            if let Some(value) = changed.pointer_mut(place) {
+                *value = others[random.usize(..others.len())].clone();
+            }
+        }
+        read_and_back::<T>(&changed);
+    }
+    // As deep as a server can make it.
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(serde_json::from_str::<T>(&deep).is_err());
+}
+
+fn read_and_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(json: &Value) {
+    if let Ok(model) = serde_json::from_value::<T>(json.clone()) {
+        let again: T = serde_json::from_value(serde_json::to_value(&model).unwrap()).unwrap();
+        assert_eq!(again, model);
+    }
+}
+
+/// The places in a value, as JSON pointers.
+fn pointers(value: &Value) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let below = children.into_iter().flat_map(|(name, value)| {
+        pointers(value).into_iter().map(move |pointer| format!("/{name}{pointer}"))
+    });
+    std::iter::once(String::new()).chain(below).collect()
+}
+
 fn artist() -> Value {
     json!({
         "external_urls": { "spotify": "https://open.spotify.com/artist/x" },
@@ -257,6 +374,7 @@ fn show() -> Value {
         "type": "show",
         "uri": "spotify:show:x",
         "total_episodes": 7,
+        "episodes": page(&json!([{ "id": ID, "name": "Localhost" }, null])),
     })
 }
 
@@ -307,6 +425,7 @@ fn audiobook() -> Value {
         "type": "audiobook",
         "uri": "spotify:show:x",
         "total_chapters": 51,
+        "chapters": page(&json!([{ "id": ID, "chapter_number": 0.0 }])),
     })
 }
 
@@ -338,6 +457,142 @@ fn playlist_item() -> Value {
         "item": episode(),
         "track": track(),
     })
+}
+
+fn chapter() -> Value {
+    json!({
+        "audio_preview_url": "x",
+        "available_markets": ["DE"],
+        "chapter_number": 1,
+        "description": "d",
+        "html_description": "<p>d</p>",
+        "duration_ms": 1000,
+        "explicit": false,
+        "external_urls": {},
+        "href": "x",
+        "id": ID,
+        "images": [image()],
+        "is_playable": true,
+        "languages": ["en"],
+        "name": "One",
+        "release_date": "2020",
+        "release_date_precision": "year",
+        "resume_point": { "fully_played": true, "resume_position_ms": 5 },
+        "type": "episode",
+        "uri": "spotify:episode:x",
+        "restrictions": { "reason": "payment_required" },
+        "audiobook": audiobook(),
+    })
+}
+
+fn user() -> Value {
+    json!({
+        "account_id": "a",
+        "country": "DE",
+        "display_name": "JM",
+        "email": "jm@example.test",
+        "explicit_content": { "filter_enabled": true, "filter_locked": null },
+        "external_urls": {},
+        "followers": { "total": 1 },
+        "href": "x",
+        "id": "jm perez",
+        "images": [image()],
+        "product": "premium",
+        "type": "user",
+        "uri": "spotify:user:jm%20perez",
+    })
+}
+
+fn category() -> Value {
+    json!({ "href": "x", "icons": [image()], "id": "party", "name": "Party" })
+}
+
+fn device() -> Value {
+    json!({
+        "id": "d",
+        "is_active": true,
+        "is_private_session": false,
+        "is_restricted": false,
+        "name": "Kitchen",
+        "type": "Fridge",
+        "volume_percent": 59,
+        "supports_volume": true,
+    })
+}
+
+fn context() -> Value {
+    json!({ "type": "playlist", "href": "x", "external_urls": {}, "uri": "spotify:playlist:x" })
+}
+
+fn playing() -> Value {
+    json!({
+        "device": device(),
+        "repeat_state": "all",
+        "shuffle_state": true,
+        "context": context(),
+        "timestamp": 1_490_252_122_574_u64,
+        "progress_ms": 44_272,
+        "is_playing": true,
+        "item": { "type": "track", "name": "Cut To The Feeling" },
+        "currently_playing_type": "unknown",
+        "actions": { "disallows": { "resuming": true } },
+    })
+}
+
+fn played() -> Value {
+    json!({ "track": track(), "played_at": DATE, "context": context() })
+}
+
+fn cursor_page() -> Value {
+    json!({
+        "href": "x",
+        "items": [played(), null],
+        "limit": 20,
+        "next": "x",
+        "cursors": { "after": "a", "before": "b" },
+        "total": 2,
+    })
+}
+
+fn audio_features() -> Value {
+    json!({
+        "acousticness": 0.00242,
+        "analysis_url": "x",
+        "danceability": 0.585,
+        "duration_ms": 237_040,
+        "energy": 0.842,
+        "id": ID,
+        "instrumentalness": 0.00686,
+        "key": 9,
+        "liveness": 0.0866,
+        "loudness": -5.883,
+        "mode": 0,
+        "speechiness": 0.0556,
+        "tempo": 118.211,
+        "time_signature": 4,
+        "track_href": "x",
+        "type": "audio_features",
+        "uri": "spotify:track:x",
+        "valence": 0.428,
+    })
+}
+
+fn audio_analysis() -> Value {
+    let interval = json!({ "start": 0.5, "duration": 2, "confidence": 0.9 });
+    json!({
+        "meta": { "analyzer_version": "4.0.0", "status_code": 0, "timestamp": 1_495_193_577 },
+        "track": { "num_samples": 4_585_515, "duration": 207.95985, "sample_md5": "", "key": 9, "codestring": "x" },
+        "bars": [interval],
+        "beats": [interval, null],
+        "sections": [{ "start": 0, "loudness": -14.938, "mode": -1, "time_signature": 4 }],
+        "segments": [{ "start": 0.7, "loudness_max_time": 0.07, "pitches": [0.2, 1], "timbre": [42.1, -3] }],
+        "tatums": [interval],
+    })
+}
+
+fn recommendations() -> Value {
+    let seed = json!({ "afterFilteringSize": 1, "afterRelinkingSize": 2, "href": null, "id": "x", "initialPoolSize": 500.0, "type": "ARTIST" });
+    json!({ "seeds": [seed], "tracks": [track(), null] })
 }
 
 fn image() -> Value {

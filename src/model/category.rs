@@ -1,0 +1,21 @@
+//! Categories that Spotify tags playlists with.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Image, lenient};
+
+/// A category, such as "Pop" or "Focus".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Category {
+    /// Address of this object in the Web API.
+    pub href: Option<String>,
+    /// Its pictures.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub icons: Vec<Image>,
+    /// The id: any text, not 22 letters and digits.
+    pub id: String,
+    /// The name, in the language that was asked for.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub name: String,
+}

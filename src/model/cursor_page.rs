@@ -1,0 +1,103 @@
+//! Pages of lists that are gone through by a cursor rather than by an offset.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::lenient;
+
+/// One page of a list that grows at its front while it is read, such as what was played lately.
+///
+/// Gone through as a [`Page`](super::Page) is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CursorPage<T> {
+    /// Address of this page in the Web API.
+    pub href: Option<String>,
+    /// The items in order; `None` where Spotify sent `null` or something that cannot be read.
+    pub items: Vec<Option<T>>,
+    /// The greatest number of items in this page.
+    pub limit: u32,
+    /// Address of the next page; `None` at the end.
+    pub next: Option<String>,
+    /// Where the pages beside this one begin.
+    pub cursors: Cursors,
+    /// Number of items in the list, where Spotify tells.
+    pub total: Option<u32>,
+}
+
+/// Where the pages beside a [`CursorPage`] begin.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Cursors {
+    /// What the next page is asked for with.
+    pub after: Option<String>,
+    /// What the page before is asked for with.
+    pub before: Option<String>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for CursorPage<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CursorPageVisitor(PhantomData))
+    }
+}
+
+struct CursorPageVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for CursorPageVisitor<T> {
+    type Value = CursorPage<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page, alone or wrapped")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CursorPage<T>, A::Error> {
+        let mut page = CursorPage {
+            href: None,
+            items: Vec::new(),
+            limit: 0,
+            next: None,
+            cursors: Cursors::default(),
+            total: None,
+        };
+        let (mut items, mut wrapped) = (None::<Vec<Option<T>>>, None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Href => page.href = map.next_value()?,
+                Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
+                Field::Next => page.next = map.next_value()?,
+                Field::Cursors => page.cursors = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                Field::Total => page.total = map.next_value::<Count>()?.0,
+                Field::Artists => wrapped = map.next_value()?,
+                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        match (items, wrapped) {
+            (Some(items), _) => Ok(CursorPage { items, ..page }),
+            (None, Some(wrapped)) => Ok(wrapped),
+            (None, None) => Err(de::Error::missing_field("items")),
+        }
+    }
+}
+
+/// An identifier to serde, without which a decoding error could not name the field.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Href,
+    Items,
+    Limit,
+    Next,
+    Cursors,
+    Total,
+    /// The wrapper around followed artists.
+    Artists,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);

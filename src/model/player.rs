@@ -1,0 +1,205 @@
+//! What is playing, where, and what was.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::open_enum::open_enum;
+use super::{ExternalUrls, IdKind, PlayableItem, Track, lenient};
+
+/// A device that can play.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Device {
+    /// The id; absent for devices that cannot be commanded. It may change.
+    pub id: Option<String>,
+    /// Whether it is the one that plays.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub is_active: bool,
+    /// Whether it is in a private session.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub is_private_session: bool,
+    /// Whether it takes no commands from the Web API.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub is_restricted: bool,
+    /// The name that its owner gave it.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub name: String,
+    /// What kind of device it is.
+    #[serde(rename = "type")]
+    pub kind: Option<DeviceKind>,
+    /// The volume, 0 to 100; absent where it cannot be set.
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub volume_percent: Option<u32>,
+    /// Whether the volume can be set.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub supports_volume: bool,
+}
+
+open_enum! {
+    /// Kinds of devices, of which Spotify has many more.
+    pub enum DeviceKind {
+        /// A computer.
+        Computer = "Computer",
+        /// A phone.
+        Smartphone = "Smartphone",
+        /// A speaker.
+        Speaker = "Speaker",
+        /// A tablet.
+        Tablet = "Tablet",
+        /// A television.
+        Tv = "TV",
+    }
+}
+
+open_enum! {
+    /// What is repeated.
+    pub enum RepeatState {
+        /// Nothing.
+        Off = "off",
+        /// The track.
+        Track = "track",
+        /// The album, playlist or other context.
+        Context = "context",
+    }
+}
+
+open_enum! {
+    /// What kind of thing is playing.
+    pub enum PlayingType {
+        /// A track.
+        Track = "track",
+        /// A podcast episode.
+        Episode = "episode",
+        /// An advertisement.
+        Ad = "ad",
+    }
+}
+
+/// What a track is played out of: an album, a playlist, an artist, a podcast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Context {
+    /// What kind of thing it is.
+    #[serde(rename = "type")]
+    pub kind: Option<IdKind>,
+    /// Address of it in the Web API.
+    pub href: Option<String>,
+    /// Addresses on the web.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub external_urls: ExternalUrls,
+    /// The URI.
+    pub uri: Option<String>,
+}
+
+/// What cannot be done at the moment; what is absent can.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Disallows {
+    /// Interrupting playback.
+    pub interrupting_playback: Option<bool>,
+    /// Pausing.
+    pub pausing: Option<bool>,
+    /// Resuming.
+    pub resuming: Option<bool>,
+    /// Seeking.
+    pub seeking: Option<bool>,
+    /// Skipping to the next.
+    pub skipping_next: Option<bool>,
+    /// Skipping to the one before.
+    pub skipping_prev: Option<bool>,
+    /// Repeating the context or not.
+    pub toggling_repeat_context: Option<bool>,
+    /// Shuffling or not.
+    pub toggling_shuffle: Option<bool>,
+    /// Repeating the track or not.
+    pub toggling_repeat_track: Option<bool>,
+    /// Moving to another device.
+    pub transferring_playback: Option<bool>,
+}
+
+/// Defines a form of what is playing: its own fields, and those that all forms share.
+macro_rules! playing {
+    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($own)*
+            /// What it is played out of; absent when it is played by itself.
+            pub context: Option<Context>,
+            /// When the state last changed.
+            #[serde(default, with = "lenient::moment")]
+            pub timestamp: Option<DateTime<Utc>>,
+            /// How far it has come, to the millisecond.
+            #[serde(rename = "progress_ms", default, with = "lenient::milliseconds")]
+            pub progress: Duration,
+            /// Whether it is playing; `false` when it is paused.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub is_playing: bool,
+            /// What it is; absent for advertisements and between two items.
+            pub item: Option<PlayableItem>,
+            /// What kind of thing it is.
+            pub currently_playing_type: Option<PlayingType>,
+            /// What cannot be done at the moment.
+            #[serde(default, deserialize_with = "actions")]
+            pub actions: Disallows,
+        }
+    };
+}
+
+playing! {
+    /// What is playing.
+    pub struct CurrentlyPlaying {}
+}
+
+playing! {
+    /// What is playing, and on which device.
+    pub struct CurrentlyPlayingContext {
+        /// The device.
+        pub device: Option<Device>,
+        /// What is repeated.
+        pub repeat_state: Option<RepeatState>,
+        /// Whether the order is random.
+        #[serde(default, deserialize_with = "lenient::or_default")]
+        pub shuffle_state: bool,
+    }
+}
+
+/// What plays next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Queue {
+    /// What is playing; absent when nothing is.
+    pub currently_playing: Option<PlayableItem>,
+    /// What follows, in order.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub queue: Vec<PlayableItem>,
+}
+
+/// A track that was played.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlayHistory {
+    /// The track.
+    pub track: Track,
+    /// When it was played.
+    pub played_at: DateTime<Utc>,
+    /// What it was played out of.
+    pub context: Option<Context>,
+}
+
+/// Spotify wraps them in `disallows`, other servers of this API do not.
+fn actions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Disallows, D::Error> {
+    #[derive(Deserialize)]
+    struct Actions {
+        disallows: Option<Disallows>,
+        #[serde(flatten)]
+        bare: Disallows,
+    }
+
+    let actions: Option<Actions> = Option::deserialize(deserializer)?;
+    Ok(actions.map(|it| it.disallows.unwrap_or(it.bare)).unwrap_or_default())
+}

@@ -1,0 +1,42 @@
+//! Recommendations.
+//!
+//! Gone for apps that were registered after 27 November 2024.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Track, lenient};
+
+/// Tracks that go with what was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Recommendations {
+    /// What became of each seed.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub seeds: Vec<RecommendationSeed>,
+    /// The tracks.
+    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    pub tracks: Vec<Track>,
+}
+
+/// What became of a seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct RecommendationSeed {
+    /// Number of tracks after the minima and maxima were applied.
+    #[serde(default, deserialize_with = "lenient::count")]
+    pub after_filtering_size: u32,
+    /// Number of tracks after relinking for the market.
+    #[serde(default, deserialize_with = "lenient::count")]
+    pub after_relinking_size: u32,
+    /// Address of the artist or track in the Web API; absent for genres.
+    pub href: Option<String>,
+    /// The id of the artist or track, or the genre.
+    pub id: Option<String>,
+    /// Number of tracks before anything was applied.
+    #[serde(default, deserialize_with = "lenient::count")]
+    pub initial_pool_size: u32,
+    /// What it is: `artist`, `track` or `genre`, in any case of letters.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}

@@ -1,0 +1,93 @@
+//! URIs of things of any kind.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::split;
+use super::{
+    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
+    TrackId, UserId,
+};
+
+/// A Spotify URI, where things of several kinds are allowed: `spotify:track:11dFghVXANMlKmJXsNCbNl`.
+///
+/// Made of any id; parses URIs and share URLs.
+///
+/// ```
+/// use spotify_web::model::{IdKind, SpotifyUri, TrackId};
+///
+/// let id: TrackId = "11dFghVXANMlKmJXsNCbNl".parse()?;
+/// let uri: SpotifyUri = "https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl?si=1".parse()?;
+/// assert_eq!(uri, SpotifyUri::from(id));
+/// assert_eq!(uri.kind(), &IdKind::Track);
+/// # Ok::<(), spotify_web::model::IdError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SpotifyUri {
+    kind: IdKind,
+    text: Box<str>,
+}
+
+impl SpotifyUri {
+    /// What kind of thing it names.
+    pub fn kind(&self) -> &IdKind {
+        &self.kind
+    }
+
+    /// The URI as a text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for SpotifyUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+macro_rules! uri_of {
+    ($($id:ident)+) => {
+        $(impl From<$id> for SpotifyUri {
+            fn from(id: $id) -> Self {
+                Self { kind: $id::KIND, text: id.uri().into() }
+            }
+        }
+
+        impl From<&$id> for SpotifyUri {
+            fn from(id: &$id) -> Self {
+                Self { kind: $id::KIND, text: id.uri().into() }
+            }
+        })+
+
+        impl FromStr for SpotifyUri {
+            type Err = IdError;
+
+            fn from_str(input: &str) -> Result<Self, IdError> {
+                let kind = split(input.trim()).map(|(kind, _)| IdKind::from(kind));
+                match kind {
+                    $(Some(kind) if kind == $id::KIND => input.parse::<$id>().map(Self::from),)+
+                    _ => Err(IdError::no_uri(input)),
+                }
+            }
+        }
+    };
+}
+
+uri_of!(AlbumId ArtistId AudiobookId ChapterId EpisodeId PlaylistId ShowId TrackId UserId);
+
+impl TryFrom<&str> for SpotifyUri {
+    type Error = IdError;
+
+    fn try_from(input: &str) -> Result<Self, IdError> {
+        input.parse()
+    }
+}
+
+impl TryFrom<String> for SpotifyUri {
+    type Error = IdError;
+
+    fn try_from(input: String) -> Result<Self, IdError> {
+        input.parse()
+    }
+}

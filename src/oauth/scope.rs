@@ -1,0 +1,103 @@
+//! Scopes: what a user allows an app to do.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What a user allows an app to do ([RFC 6749, section 3.3]).
+        ///
+        /// <https://developer.spotify.com/documentation/web-api/concepts/scopes>
+        ///
+        /// [RFC 6749, section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Scope {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Scope {
+            /// All scopes that this version of the crate knows.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The scope in Spotify's spelling.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// Command the Spotify app on the user's device.
+    AppRemoteControl = "app-remote-control",
+    /// Read private playlists.
+    PlaylistReadPrivate = "playlist-read-private",
+    /// Read playlists of others that the user may change.
+    PlaylistReadCollaborative = "playlist-read-collaborative",
+    /// Change public playlists.
+    PlaylistModifyPublic = "playlist-modify-public",
+    /// Change private playlists.
+    PlaylistModifyPrivate = "playlist-modify-private",
+    /// Read what is saved.
+    UserLibraryRead = "user-library-read",
+    /// Save and remove.
+    UserLibraryModify = "user-library-modify",
+    /// Read country and subscription.
+    UserReadPrivate = "user-read-private",
+    /// Read the address.
+    UserReadEmail = "user-read-email",
+    /// Read whom the user follows.
+    UserFollowRead = "user-follow-read",
+    /// Follow and unfollow.
+    UserFollowModify = "user-follow-modify",
+    /// Read the user's favourites.
+    UserTopRead = "user-top-read",
+    /// Read where the user stopped in an episode or chapter.
+    UserReadPlaybackPosition = "user-read-playback-position",
+    /// Read what is playing, and on which device.
+    UserReadPlaybackState = "user-read-playback-state",
+    /// Read what was played.
+    UserReadRecentlyPlayed = "user-read-recently-played",
+    /// Read what is playing.
+    UserReadCurrentlyPlaying = "user-read-currently-playing",
+    /// Command playback.
+    UserModifyPlaybackState = "user-modify-playback-state",
+    /// Upload pictures of playlists.
+    UgcImageUpload = "ugc-image-upload",
+    /// Play in a program of one's own.
+    Streaming = "streaming",
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is none of the known scopes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is no scope that this version of the crate knows")]
+#[non_exhaustive]
+pub struct ScopeError {
+    /// What was given, at most 80 characters of it.
+    pub input: String,
+}
+
+impl FromStr for Scope {
+    type Err = ScopeError;
+
+    fn from_str(input: &str) -> Result<Self, ScopeError> {
+        let known = Self::ALL.iter().find(|scope| scope.as_str() == input).copied();
+        known.ok_or_else(|| ScopeError { input: input.chars().take(80).collect() })
+    }
+}
+
+/// So that scopes can be given wherever texts are.
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.as_str().to_owned()
+    }
+}

@@ -1,0 +1,470 @@
+//! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it is
+//! deprecated, and the parameters that its query may have.
+
+#![allow(deprecated, reason = "all operations are called")]
+
+use std::collections::BTreeSet;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+use spotify_web::api::{
+    AudioFeature, PlaylistDetails, PlaylistReorder, Repeat, Shuffle, StartPlayback, TimeRange,
+    Transfer, Visibility,
+};
+use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
+use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
+use spotify_web::{Error, SpotifyClient};
+
+use crate::common::{ALBUM, ARTIST, PLAYLIST, TRACK};
+
+const USER: &str = "jm perez/ü";
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0 and so on";
+
+#[tokio::test]
+async fn every_operation_is_there_and_asks_for_what_the_table_says() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    // What comes back does not matter here: the fake does not know most of them.
+    for call in calls(&spotify) {
+        if let Err(error) = call.await {
+            assert!(error.status().is_some(), "not sent: {error}");
+        }
+    }
+
+    let table = table();
+    let mut called = BTreeSet::new();
+    for request in fake.requests().into_iter().filter(|request| request.path != "/api/token") {
+        let row = table.iter().find(|row| row.is_asked_by(&request));
+        let row = row.unwrap_or_else(|| panic!("not in the table: {request:?}"));
+        for (name, _) in &request.query {
+            assert!(row.query.contains(&name.as_str()), "{} takes no {name}", row.operation);
+        }
+        called.insert(row.operation);
+    }
+    let all: BTreeSet<_> = table.iter().map(|row| row.operation).collect();
+    assert_eq!(all.len(), 97);
+    assert_eq!(all.difference(&called).collect::<Vec<_>>(), Vec::<&&str>::new(), "not called");
+}
+
+/// By the links in the docs, which name the operation.
+#[test]
+fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
+    let mut sources = String::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api")).unwrap() {
+        sources.push_str(&std::fs::read_to_string(file.unwrap().path()).unwrap());
+    }
+    for row in table() {
+        // Two operations share a page.
+        let page = match row.operation {
+            "get-users-top-artists" | "get-users-top-tracks" => "get-users-top-artists-and-tracks",
+            other => other,
+        };
+        let link = format!("/reference/{page}>\n");
+        let after_link = sources.split(&link).skip(1);
+        let heads: Vec<_> = after_link.filter_map(|it| it.split("pub fn").next()).collect();
+        assert!(!heads.is_empty(), "no method links to {page}");
+        for head in heads {
+            assert_eq!(head.contains("#[deprecated"), row.deprecated, "{page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_library_takes_uris_in_its_query() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    fake.next_api(FakeAnswer::json(200, &json!([true, false])));
+
+    let there =
+        spotify.library().contains([uri("track", TRACK), uri("album", ALBUM)]).await.unwrap();
+    spotify.library().save([uri("track", TRACK)]).await.unwrap_err();
+
+    assert_eq!(there, [true, false]);
+    let requests = &fake.requests()[1..];
+    let uris = format!("spotify:track:{TRACK},spotify:album:{ALBUM}");
+    assert_eq!(requests[0].parameter("uris"), Some(uris.as_str()));
+    assert_eq!((requests[1].method.as_str(), requests[1].body.as_str()), ("PUT", ""));
+}
+
+#[tokio::test]
+async fn a_cover_is_sent_as_a_jpeg_in_base_64() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    fake.next_api(FakeAnswer::body(202, "text/plain", ""));
+
+    spotify.playlists().upload_cover(PLAYLIST, JPEG).await.unwrap();
+    let png = spotify.playlists().upload_cover(PLAYLIST, b"\x89PNG").await.unwrap_err();
+    let large = [JPEG, &[0; 200_000]].concat();
+    let large = spotify.playlists().upload_cover(PLAYLIST, &large).await.unwrap_err();
+
+    assert_eq!(png.to_string(), "cover is no JPEG; convert it first");
+    assert!(large.to_string().contains("of 262144; make it smaller"), "{large}");
+    let request = &fake.requests()[1];
+    assert_eq!(request.content_type.as_deref(), Some("image/jpeg"));
+    assert_eq!(request.body, "/9j/4CBhbmQgc28gb24=");
+    assert_eq!(fake.api_requests(), 1);
+}
+
+#[tokio::test]
+async fn user_names_are_encoded_in_paths() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    spotify.users().get(USER).await.unwrap_err();
+
+    assert_eq!(fake.requests()[1].path, "/v1/users/jm%20perez%2F%C3%BC");
+}
+
+#[tokio::test]
+async fn bodies_hold_what_was_set_and_nothing_else() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let album: AlbumId = ALBUM.parse().unwrap();
+    let track: TrackId = TRACK.parse().unwrap();
+    let details = PlaylistDetails::new().description("d").visibility(Visibility::Collaborative);
+    let (player, playlists) = (spotify.player(), spotify.playlists());
+
+    for command in [
+        player.play(&StartPlayback::resume()),
+        player.play(&StartPlayback::context(album).offset(3).position(Duration::from_secs(1))),
+        player.play(&StartPlayback::uris([track]).offset_uri(track)),
+    ] {
+        command.send().await.unwrap_err();
+    }
+    player.transfer("d", Transfer::Play).await.unwrap_err();
+    playlists.create("n", details).await.unwrap_err();
+    playlists.remove_items(PLAYLIST, [uri("track", TRACK)]).await.unwrap_err();
+    let reorder = PlaylistReorder::new(5, 0).length(2).snapshot_id("s");
+    playlists.reorder_items(PLAYLIST, &reorder).await.unwrap_err();
+
+    let bodies = fake.requests()[1..]
+        .iter()
+        .map(|request| serde_json::from_str::<Value>(&request.body).unwrap())
+        .collect::<Vec<_>>();
+    let (album, track) = (uri("album", ALBUM), uri("track", TRACK));
+    assert_eq!(
+        bodies,
+        [
+            json!({}),
+            json!({ "context_uri": album, "offset": { "position": 3 }, "position_ms": 1000 }),
+            json!({ "uris": [track], "offset": { "uri": track } }),
+            json!({ "device_ids": ["d"], "play": true }),
+            json!({ "name": "n", "description": "d", "public": false, "collaborative": true }),
+            json!({ "items": [{ "uri": track }] }),
+            json!({ "range_start": 5, "insert_before": 0, "range_length": 2, "snapshot_id": "s" }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn errors_that_a_user_would_make_are_found_before_sending() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let uris = |count| vec![uri("track", TRACK); count];
+
+    for (error, text) in [
+        (
+            failure(spotify.player().volume(101)).await,
+            "volume_percent is 101, but must be from 0 to 100",
+        ),
+        (failure(spotify.player().pause().device(" ")).await, "device_id is empty"),
+        (failure(spotify.library().save(uris(41))).await, "uris is 41, but must be from 1 to 40"),
+        (failure(spotify.library().save(uris(0))).await, "uris is 0, but must be from 1 to 40"),
+        (
+            failure(spotify.playlists().add_items(PLAYLIST, uris(101))).await,
+            "uris is 101, but must be from 1 to 100",
+        ),
+        (
+            failure(spotify.playlists().remove_items(PLAYLIST, uris(101))).await,
+            "items is 101, but must be from 1 to 100",
+        ),
+        (
+            failure(spotify.albums().several([ALBUM; 21])).await,
+            "ids is 21, but must be from 1 to 20",
+        ),
+        (
+            failure(spotify.users().followed_artists().limit(51)).await,
+            "limit is 51, but must be from 1 to 50",
+        ),
+        (failure(spotify.browse().category("")).await, "category id is empty"),
+        (
+            failure(spotify.library().save([TRACK])).await,
+            "`11dFghVXANMlKmJXsNCbNl` is no Spotify URI and no share URL; expected one such as `spotify:track:…`",
+        ),
+        (failure(spotify.users().get("")).await, "the user id is empty"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_403_names_the_scope_that_is_needed() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let error = spotify.users().top_artists().await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "GET /v1/me/top/artists was answered with HTTP 403 Forbidden: Insufficient client scope; \
+         the endpoint needs a user's token with the scope user-top-read"
+    );
+}
+
+#[tokio::test]
+async fn wrapped_lists_are_unwrapped_in_their_order() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let track = json!({ "name": "known" });
+    fake.next_api(FakeAnswer::json(200, &json!({ "tracks": [track, null], "x": [] })));
+    fake.next_api(FakeAnswer::json(200, &json!({ "markets": ["DE", "SE"] })));
+    fake.next_api(FakeAnswer::json(200, &json!({})));
+
+    let tracks = spotify.tracks().several([TRACK, TRACK]).await.unwrap();
+    let markets = spotify.browse().markets().await.unwrap();
+    let error = spotify.browse().markets().await.unwrap_err();
+
+    assert_eq!((tracks[0].as_ref().unwrap().name.as_str(), &tracks[1]), ("known", &None));
+    assert_eq!(markets.len(), 2);
+    assert!(error.to_line().contains("an empty object, expected one with a field"), "{error:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_playing_is_none() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
+    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
+
+    assert_eq!(spotify.player().state().await.unwrap(), None);
+    assert_eq!(spotify.player().currently_playing().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn pages_with_cursors_are_gone_through_as_others_are() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let artist = |name| json!({ "id": ARTIST, "name": name });
+    let next = format!("{}me/following?type=artist&after=x", fake.base_url());
+    let pages = [
+        json!({ "artists": { "items": [artist("a"), null], "next": next, "cursors": { "after": "x" }, "total": 3.0 } }),
+        json!({ "artists": { "items": [artist("b")], "next": null, "cursors": null } }),
+    ];
+    for page in &pages {
+        fake.next_api(FakeAnswer::json(200, page));
+    }
+
+    let artists = spotify.users().followed_artists().limit(2).all().await.unwrap();
+
+    assert_eq!(artists.iter().map(|artist| artist.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(fake.requests()[2].parameter("after"), Some("x"));
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+fn call<T: Send + 'static>(
+    request: impl IntoFuture<Output = Result<T, Error>, IntoFuture: Send + 'static>,
+) -> Call {
+    let request = request.into_future();
+    Box::pin(async { request.await.map(drop) })
+}
+
+async fn failure<T>(request: impl IntoFuture<Output = Result<T, Error>>) -> Error {
+    request.await.err().expect("an error")
+}
+
+/// Every method once, and every optional parameter at least once.
+fn calls(spotify: &SpotifyClient) -> Vec<Call> {
+    let s = spotify;
+    let id = TRACK;
+    let uris = || [uri("track", TRACK)];
+    let moment = DateTime::UNIX_EPOCH;
+    vec![
+        call(s.albums().get(ALBUM).market("DE")),
+        call(s.albums().several([ALBUM]).market("DE")),
+        call(s.albums().tracks(ALBUM).market("DE").limit(5).offset(5)),
+        call(s.albums().saved().market("DE").limit(5).offset(5)),
+        call(s.albums().save([ALBUM])),
+        call(s.albums().remove([ALBUM])),
+        call(s.albums().are_saved([ALBUM])),
+        call(s.albums().new_releases().limit(5).offset(5)),
+        call(s.artists().get(ARTIST)),
+        call(s.artists().several([ARTIST])),
+        call(
+            s.artists()
+                .albums(ARTIST)
+                .include_groups([AlbumGroup::Single])
+                .market("DE")
+                .limit(5)
+                .offset(5),
+        ),
+        call(s.artists().top_tracks(ARTIST).market("DE")),
+        call(s.artists().related(ARTIST)),
+        call(s.audiobooks().get(id).market("DE")),
+        call(s.audiobooks().several([id]).market("DE")),
+        call(s.audiobooks().chapters(id).market("DE").limit(5).offset(5)),
+        call(s.audiobooks().saved().limit(5).offset(5)),
+        call(s.audiobooks().save([id])),
+        call(s.audiobooks().remove([id])),
+        call(s.audiobooks().are_saved([id])),
+        call(s.chapters().get(id).market("DE")),
+        call(s.chapters().several([id]).market("DE")),
+        call(s.episodes().get(id).market("DE")),
+        call(s.episodes().several([id]).market("DE")),
+        call(s.episodes().saved().market("DE").limit(5).offset(5)),
+        call(s.episodes().save([id])),
+        call(s.episodes().remove([id])),
+        call(s.episodes().are_saved([id])),
+        call(s.shows().get(id).market("DE")),
+        call(s.shows().several([id]).market("DE")),
+        call(s.shows().episodes(id).market("DE").limit(5).offset(5)),
+        call(s.shows().saved().limit(5).offset(5)),
+        call(s.shows().save([id])),
+        call(s.shows().remove([id])),
+        call(s.shows().are_saved([id])),
+        call(s.tracks().get(id).market("DE")),
+        call(s.tracks().several([id]).market("DE")),
+        call(s.tracks().saved().market("DE").limit(5).offset(5)),
+        call(s.tracks().save([id])),
+        call(s.tracks().remove([id])),
+        call(s.tracks().are_saved([id])),
+        call(s.tracks().audio_features(id)),
+        call(s.tracks().several_audio_features([id])),
+        call(s.tracks().audio_analysis(id)),
+        call(
+            s.tracks()
+                .recommendations()
+                .seed_artists([ARTIST])
+                .seed_tracks([id])
+                .seed_genres(["pop"])
+                .min(AudioFeature::Energy, 0.5)
+                .max(AudioFeature::DurationMs, 300_000.0)
+                .target(AudioFeature::Valence, 0.7)
+                .market("DE")
+                .limit(100),
+        ),
+        call(s.browse().featured_playlists().locale("de_DE").limit(5).offset(5)),
+        call(s.browse().categories().locale("de_DE").limit(5).offset(5)),
+        call(s.browse().category("0JQ5DAqbMKFQ00XGBls6ym").locale("de_DE")),
+        call(s.browse().category_playlists("party").limit(5).offset(5)),
+        call(s.browse().genre_seeds()),
+        call(s.browse().markets()),
+        call(s.library().save(uris())),
+        call(s.library().remove(uris())),
+        call(s.library().contains(uris())),
+        call(s.users().me()),
+        call(s.users().get(USER)),
+        call(s.users().top_artists().time_range(TimeRange::LongTerm).limit(5).offset(5)),
+        call(s.users().top_tracks().time_range(TimeRange::ShortTerm).limit(5).offset(5)),
+        call(s.users().followed_artists().after_artist(ARTIST).limit(5)),
+        call(s.users().follow_artists([ARTIST])),
+        call(s.users().unfollow_artists([ARTIST])),
+        call(s.users().follows_artists([ARTIST])),
+        call(s.users().follow_users([USER])),
+        call(s.users().unfollow_users([USER])),
+        call(s.users().follows_users([USER])),
+        call(s.playlists().get(PLAYLIST).market("DE").fields("name").with_episodes()),
+        call(s.playlists().change(PLAYLIST, &PlaylistDetails::new().name("n"))),
+        call(
+            s.playlists()
+                .items(PLAYLIST)
+                .market("DE")
+                .fields("items")
+                .limit(5)
+                .offset(5)
+                .with_episodes(),
+        ),
+        call(s.playlists().add_items(PLAYLIST, uris())),
+        call(s.playlists().insert_items(PLAYLIST, 0, uris())),
+        call(s.playlists().replace_items(PLAYLIST, uris())),
+        call(s.playlists().reorder_items(PLAYLIST, &PlaylistReorder::new(1, 0))),
+        call(s.playlists().remove_items(PLAYLIST, uris())),
+        call(s.playlists().items_by_old_name(PLAYLIST).market("DE")),
+        call(s.playlists().add_items_by_old_name(PLAYLIST, uris())),
+        call(s.playlists().replace_items_by_old_name(PLAYLIST, uris())),
+        call(s.playlists().remove_items_by_old_name(PLAYLIST, uris())),
+        call(s.playlists().mine().limit(5).offset(5)),
+        call(s.playlists().create("n", PlaylistDetails::new())),
+        call(s.playlists().of_user(USER).limit(5).offset(5)),
+        call(s.playlists().create_for_user(USER, "n", PlaylistDetails::new())),
+        call(s.playlists().follow(PLAYLIST)),
+        call(s.playlists().unfollow(PLAYLIST)),
+        call(s.playlists().is_followed(PLAYLIST)),
+        call(s.playlists().cover(PLAYLIST)),
+        call(s.playlists().upload_cover(PLAYLIST, JPEG)),
+        call(s.search().tracks("x").market("DE").limit(5).offset(5).include_external_audio()),
+        call(s.search().artists("x")),
+        call(s.search().albums("x")),
+        call(s.search().playlists("x")),
+        call(s.search().shows("x")),
+        call(s.search().episodes("x")),
+        call(s.search().audiobooks("x")),
+        call(s.player().state().market("DE").with_episodes()),
+        call(s.player().transfer("d", Transfer::KeepState)),
+        call(s.player().devices()),
+        call(s.player().currently_playing().market("DE").with_episodes()),
+        call(s.player().play(&StartPlayback::resume()).device("d")),
+        call(s.player().pause().device("d")),
+        call(s.player().next().device("d")),
+        call(s.player().previous().device("d")),
+        call(s.player().seek(Duration::from_secs(5)).device("d")),
+        call(s.player().repeat(Repeat::Context).device("d")),
+        call(s.player().volume(50).device("d")),
+        call(s.player().shuffle(Shuffle::On).device("d")),
+        call(s.player().recently_played().played_after(moment).limit(5)),
+        call(s.player().recently_played().played_before(moment)),
+        call(s.player().queue()),
+        call(s.player().add_to_queue(uri("track", TRACK)).device("d")),
+    ]
+}
+
+fn uri(kind: &str, id: &str) -> String {
+    let uri = format!("spotify:{kind}:{id}");
+    assert_eq!(uri.parse::<SpotifyUri>().unwrap().as_str(), uri);
+    uri
+}
+
+struct Row {
+    method: &'static str,
+    path: Vec<&'static str>,
+    operation: &'static str,
+    deprecated: bool,
+    query: Vec<&'static str>,
+}
+
+impl Row {
+    fn is_asked_by(&self, request: &FakeRequest) -> bool {
+        let path = request.path.strip_prefix("/v1/").unwrap();
+        let segments: Vec<_> = path.split('/').collect();
+        let fits = |(template, segment): (&&str, &&str)| {
+            template == segment || (template.starts_with('{') && !FIXED.contains(segment))
+        };
+        request.method == self.method
+            && segments.len() == self.path.len()
+            && self.path.iter().zip(&segments).all(fits)
+    }
+}
+
+/// A segment that is one of these is no id.
+const FIXED: [&str; 1] = ["available-genre-seeds"];
+
+fn table() -> Vec<Row> {
+    let rows = include_str!("../operations.tsv").lines().map(|line| {
+        let [method, path, operation, deprecated, query] = line.split('\t').collect::<Vec<_>>()[..]
+        else {
+            panic!("not five columns: {line}")
+        };
+        Row {
+            method,
+            path: path.trim_start_matches('/').split('/').collect(),
+            operation,
+            deprecated: deprecated == "deprecated",
+            query: query.split(',').filter(|name| !name.is_empty()).collect(),
+        }
+    });
+    rows.collect()
+}
