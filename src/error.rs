@@ -118,6 +118,9 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// The task that fetched a page ended with its runtime; ask again on another.
+    #[error("the task that fetched the page ended with its runtime; ask again")]
+    Interrupted,
     /// The answer is longer than is read.
     #[error("the answer to {request} is longer than {limit} bytes")]
     TooLong {
@@ -148,7 +151,7 @@ impl Error {
             Self::Api { status, .. } => {
                 status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
             }
-            Self::RateLimited { .. } => true,
+            Self::RateLimited { .. } | Self::Interrupted => true,
             _ => false,
         }
     }

@@ -2,19 +2,21 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use super::connection::Connection;
+use super::page_queue::{Fetch, PageQueue, Span, Turned};
 use super::params::{Nothing, Parameters};
 use super::request::Request;
 use crate::error::Error;
 use crate::model::{CursorPage, Page};
+use crate::oauth::Scope;
 
 /// A page that leads to the next one: [`Page`] and [`CursorPage`].
 pub trait Paged: DeserializeOwned + Send + 'static {
@@ -23,6 +25,12 @@ pub trait Paged: DeserializeOwned + Send + 'static {
 
     /// Address of the next page; `None` at the end.
     fn next_address(&self) -> Option<&str>;
+
+    /// Number of items in the list, where Spotify tells.
+    fn total(&self) -> Option<u32>;
+
+    /// The greatest number of items in a page, where pages can be asked for by their offset.
+    fn limit(&self) -> Option<u32>;
 
     /// The items that are there, without the `None`s.
     fn into_present(self) -> impl Iterator<Item = Self::Item>;
@@ -33,6 +41,14 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
 
     fn next_address(&self) -> Option<&str> {
         self.next.as_deref()
+    }
+
+    fn total(&self) -> Option<u32> {
+        Some(self.total)
+    }
+
+    fn limit(&self) -> Option<u32> {
+        Some(self.limit)
     }
 
     fn into_present(self) -> impl Iterator<Item = T> {
@@ -47,16 +63,27 @@ impl<T: DeserializeOwned + Send + 'static> Paged for CursorPage<T> {
         self.next.as_deref()
     }
 
+    fn total(&self) -> Option<u32> {
+        self.total
+    }
+
+    /// Each page has the cursor of the next one.
+    fn limit(&self) -> Option<u32> {
+        None
+    }
+
     fn into_present(self) -> impl Iterator<Item = T> {
         self.items.into_iter().flatten()
     }
 }
 
 impl<G: Paged, P: Parameters + 'static> Request<G, P> {
-    /// All items from here to the end of the list, page by page as they are asked for.
+    /// All items from here to the end of the list, in order. The page after the one that is taken
+    /// from is asked for already.
     ///
-    /// Items that Spotify sends as `null` are passed over; the pages themselves keep them. The
-    /// stream ends where a page has no next one, or after an error.
+    /// Items that Spotify sends as `null` are passed over; [`pages`](Self::pages) keep them. The
+    /// stream ends where a page has no next one. After an error it goes on with the page that
+    /// failed, so leave it at the first error, or ask again after a while.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -72,24 +99,67 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn stream(self) -> ItemStream<G::Item> {
-        let connection = self.connection().clone();
-        ItemStream {
-            connection,
-            items: VecDeque::new(),
-            pages: Pages::Fetching(fetching(self)),
-            address: None,
-            fetch: |connection, address| fetching(page_at::<G>(connection, address)),
-        }
+        let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
+        let queue = PageQueue::new(connection, self.into_address(), fetch_items::<G>(scopes));
+        ItemStream { queue, items: VecDeque::new(), total: None }
     }
 
-    /// All items from here to the end of the list.
+    /// All pages from here to the end of the list, in order, as [`stream`](Self::stream) has the
+    /// items.
+    pub fn pages(self) -> PageStream<G> {
+        let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
+        let fetch = fetch_page::<G>(scopes);
+        let queue = PageQueue::new(connection, self.into_address(), fetch);
+        PageStream { queue }
+    }
+
+    /// All items from here to the end of the list, in order, asking for eight pages side by side.
+    ///
+    /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows.
     ///
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
     pub async fn all(self) -> Result<Vec<G::Item>, Error> {
-        self.stream().collect_all().await
+        self.all_with_progress(|_| {}).await
     }
+
+    /// The same, and tells after every page how far it has come.
+    ///
+    /// # Errors
+    ///
+    /// As [`all`](Self::all).
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// let items = spotify.playlists().items("3cEYpjA9oz9GiPac4AsH4n");
+    /// let items = items
+    ///     .all_with_progress(|it| println!("{} of {:?}", it.fetched, it.total))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub async fn all_with_progress(
+        self,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Vec<G::Item>, Error> {
+        let stream = self.with_largest_pages().stream().concurrency(PAGES_OF_ALL);
+        stream.collect_all(progress).await
+    }
+}
+
+/// How far [`all_with_progress`](Request::all_with_progress) has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Number of items so far.
+    pub fetched: usize,
+    /// Number of items in the list, as the last page says; it may change, and may be wrong.
+    pub total: Option<u32>,
 }
 
 /// The items of a list, over all its pages.
@@ -97,85 +167,54 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 /// A [`Stream`]; without that trait at hand, [`next`](Self::next) does.
 #[must_use = "a stream does nothing unless it is asked"]
 pub struct ItemStream<T> {
-    connection: Connection,
+    queue: PageQueue<Items<T>>,
     items: VecDeque<T>,
-    pages: Pages<T>,
-    /// Where the last page came from.
-    address: Option<String>,
-    /// Asks for the page at an address, of whatever type it is.
-    fetch: fn(&Connection, &str) -> Fetching<T>,
+    total: Option<u32>,
 }
 
-/// The items of a page, and the address of the next one.
-type Turned<T> = (VecDeque<T>, Option<String>);
-
-type Fetching<T> = Pin<Box<dyn Future<Output = Result<Turned<T>, Error>> + Send>>;
-
-enum Pages<T> {
-    Fetching(Fetching<T>),
-    Next(String),
-    End,
-}
-
-fn fetching<G: Paged, P: Parameters + 'static>(request: Request<G, P>) -> Fetching<G::Item> {
-    Box::pin(async { request.send().await.map(turned) })
-}
-
-fn turned<G: Paged>(page: G) -> Turned<G::Item> {
-    let next = page.next_address().map(str::to_owned);
-    (page.into_present().collect(), next)
-}
-
-/// The page at an absolute address, such as `next` holds.
-pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, Nothing> {
-    Request::new(connection, Method::GET, connection.resolve(address))
-}
+/// The items of a page, and the total that it names.
+type Items<T> = (VecDeque<T>, Option<u32>);
 
 impl<T: Send + 'static> ItemStream<T> {
     /// The items of `page` and of all pages after it.
     pub(crate) fn from_page<G: Paged<Item = T>>(connection: Connection, page: G) -> Self {
-        let mut stream = Self {
-            connection,
-            items: VecDeque::new(),
-            pages: Pages::End,
-            address: None,
-            fetch: |connection, address| fetching(page_at::<G>(connection, address)),
-        };
-        stream.turn_to(turned(page));
-        stream
+        let first = page.next_address().map(str::to_owned);
+        let total = page.total();
+        let mut queue = PageQueue::new(connection, Ok(String::new()), fetch_items::<G>(&[]));
+        queue.begin_at(first);
+        Self { queue, items: page.into_present().collect(), total }
+    }
+
+    /// Asks for so many pages side by side, from 1, where pages can be asked for by their offset.
+    ///
+    /// One by default: the page after the one that is taken from. As many pages are kept in memory
+    /// at the most.
+    pub fn concurrency(mut self, pages: usize) -> Self {
+        self.queue.set_width(pages);
+        self
     }
 
     /// The next item, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// The [`Error`] of the page that could not be had; the stream ends with it.
+    /// The [`Error`] of the page that could not be had; asked once more, it is tried again.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    pub(crate) async fn collect_all(mut self) -> Result<Vec<T>, Error> {
+    pub(crate) async fn collect_all(
+        mut self,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         while let Some(item) = self.next().await {
             all.push(item?);
+            if self.items.is_empty() {
+                progress(Progress { fetched: all.len(), total: self.total });
+            }
         }
         Ok(all)
-    }
-
-    fn turn_to(&mut self, (items, next): Turned<T>) {
-        self.pages = next.map_or(Pages::End, Pages::Next);
-        self.items.extend(items);
-    }
-
-    /// A page that leads to itself would be asked for without end.
-    fn turn_over(&mut self, address: String) -> Result<(), Error> {
-        if self.address.as_ref() == Some(&address) {
-            let reason = "leads to the page that it is on".to_owned();
-            return Err(Error::Parameter { name: "next", reason });
-        }
-        self.pages = Pages::Fetching((self.fetch)(&self.connection, &address));
-        self.address = Some(address);
-        Ok(())
     }
 }
 
@@ -188,28 +227,92 @@ impl<T: Send + 'static> Stream for ItemStream<T> {
             if let Some(item) = this.items.pop_front() {
                 return Poll::Ready(Some(Ok(item)));
             }
-            let turned = match std::mem::replace(&mut this.pages, Pages::End) {
-                Pages::End => return Poll::Ready(None),
-                Pages::Next(address) => this.turn_over(address),
-                Pages::Fetching(mut fetching) => match fetching.as_mut().poll(context) {
-                    Poll::Ready(page) => page.map(|page| this.turn_to(page)),
-                    Poll::Pending => {
-                        this.pages = Pages::Fetching(fetching);
-                        return Poll::Pending;
-                    }
-                },
-            };
-            if let Err(error) = turned {
-                return Poll::Ready(Some(Err(error)));
+            match ready!(this.queue.poll_page(context)) {
+                Some(Ok((items, total))) => (this.items, this.total) = (items, total),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
         }
     }
 }
 
+/// The pages of a list.
+///
+/// A [`Stream`]; without that trait at hand, [`next`](Self::next) does.
+#[must_use = "a stream does nothing unless it is asked"]
+pub struct PageStream<G> {
+    queue: PageQueue<G>,
+}
+
+impl<G: Paged> PageStream<G> {
+    /// As [`ItemStream::concurrency`].
+    pub fn concurrency(mut self, pages: usize) -> Self {
+        self.queue.set_width(pages);
+        self
+    }
+
+    /// The next page, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] of the page that could not be had; asked once more, it is tried again.
+    pub async fn next(&mut self) -> Option<Result<G, Error>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl<G: Paged> Stream for PageStream<G> {
+    type Item = Result<G, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().queue.poll_page(context)
+    }
+}
+
+/// The page at an absolute address, such as `next` holds.
+pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, Nothing> {
+    Request::new(connection, Method::GET, connection.resolve(address))
+}
+
+fn fetch_page<G: Paged>(scopes: &'static [Scope]) -> Fetch<G> {
+    Box::new(move |connection, address| {
+        let request = page_at::<G>(connection, address).scopes(scopes);
+        Box::pin(async { request.send().await.map(|page| turned(page, |page| page)) })
+    })
+}
+
+fn fetch_items<G: Paged>(scopes: &'static [Scope]) -> Fetch<Items<G::Item>> {
+    let items = |page: G| {
+        let total = page.total();
+        (page.into_present().collect(), total)
+    };
+    Box::new(move |connection, address| {
+        let request = page_at::<G>(connection, address).scopes(scopes);
+        Box::pin(async move { request.send().await.map(|page| turned(page, items)) })
+    })
+}
+
+fn turned<G: Paged, X>(page: G, content: impl FnOnce(G) -> X) -> Turned<X> {
+    let next = page.next_address().map(str::to_owned);
+    let span = page.total().zip(page.limit()).map(|(total, limit)| Span { total, limit });
+    Turned { content: content(page), next, span }
+}
+
 impl<T> Unpin for ItemStream<T> {}
+
+impl<G> Unpin for PageStream<G> {}
 
 impl<T> fmt::Debug for ItemStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ItemStream").field("waiting", &self.items.len()).finish_non_exhaustive()
     }
 }
+
+impl<G> fmt::Debug for PageStream<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageStream").finish_non_exhaustive()
+    }
+}
+
+/// How many pages `all` asks for side by side.
+const PAGES_OF_ALL: usize = 8;

@@ -7,6 +7,8 @@
 pub trait Parameters: sealed::Sealed {
     /// Whether the default market of the config is sent along.
     const TAKES_MARKET: bool;
+    /// The greatest `limit` that Spotify documents, where there is one.
+    const LARGEST_PAGE: Option<u32>;
 }
 
 /// Takes `market`.
@@ -58,6 +60,8 @@ pub trait AcceptsSeeds: Parameters {}
 pub trait AcceptsAnything: Parameters {}
 
 macro_rules! parameter_sets {
+    (@limit) => { None };
+    (@limit $limit:literal) => { Some($limit) };
     ($(
         $(#[$doc:meta])*
         $name:ident, market: $market:literal
@@ -71,6 +75,7 @@ macro_rules! parameter_sets {
         impl sealed::Sealed for $name {}
         impl Parameters for $name {
             const TAKES_MARKET: bool = $market;
+            const LARGEST_PAGE: Option<u32> = parameter_sets!(@limit $($limit)? $($alone)?);
         }
         $(impl AcceptsLimit for $name {
             const MAX_LIMIT: u32 = $limit;

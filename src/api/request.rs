@@ -242,6 +242,25 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
+    pub(crate) fn needed_scopes(&self) -> &'static [Scope] {
+        self.scopes
+    }
+
+    /// The whole address, query included.
+    pub(crate) fn into_address(self) -> Result<String, Error> {
+        self.into_outgoing().map(|(_, outgoing)| outgoing.url.into())
+    }
+
+    /// As large as the endpoint allows, unless a limit is set.
+    pub(crate) fn with_largest_pages(self) -> Self {
+        match P::LARGEST_PAGE {
+            Some(limit) if !self.query.iter().any(|(name, _)| name == "limit") => {
+                self.with("limit", limit.to_string())
+            }
+            _ => self,
+        }
+    }
+
     fn into_outgoing(self) -> Result<(Connection, Outgoing), Error> {
         let mut url = self.url?;
         if !self.query.is_empty() {

@@ -1,9 +1,12 @@
 //! From a page to all of them.
 
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use spotify_web::model::{Page, PlayableItem, SearchType};
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
-use spotify_web::{Error, SpotifyClient};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::common::{ALBUM, ARTIST, PLAYLIST};
 
@@ -25,8 +28,6 @@ async fn a_stream_yields_all_items_in_order() {
 
 #[tokio::test]
 async fn a_stream_is_a_stream() {
-    use futures_util::TryStreamExt;
-
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
@@ -118,7 +119,7 @@ async fn a_search_is_paged_although_it_is_wrapped() {
     assert!(found.artists.is_none());
 }
 
-/// B: rspotify asks for ever where a page is all `null`.
+/// Others ask for ever where a page is all `null`.
 #[tokio::test]
 async fn pages_of_nulls_come_to_an_end() {
     let fake = FakeSpotify::start().await.unwrap();
@@ -127,7 +128,8 @@ async fn pages_of_nulls_come_to_an_end() {
     fake.next_api(page(&fake, json!(null), Some("albums/x/tracks?offset=4")));
     fake.next_api(page(&fake, json!([]), None));
 
-    assert_eq!(spotify.albums().tracks(ALBUM).all().await.unwrap(), []);
+    let tracks: Vec<_> = spotify.albums().tracks(ALBUM).stream().try_collect().await.unwrap();
+    assert_eq!(tracks, []);
     assert_eq!(fake.api_requests(), 3);
 }
 
@@ -139,25 +141,123 @@ async fn a_page_that_leads_to_itself_is_an_error() {
         fake.next_api(page(&fake, json!([]), Some("albums/x/tracks?offset=2")));
     }
 
-    let error = spotify.albums().tracks(ALBUM).all().await.unwrap_err();
+    let error = spotify.albums().tracks(ALBUM).stream().try_collect::<Vec<_>>().await.unwrap_err();
 
-    assert_eq!(error.to_string(), "next leads to the page that it is on");
+    assert_eq!(error.to_string(), "next leads back; the list has no end");
     assert_eq!(fake.api_requests(), 2);
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_the_error_of_its_page() {
+async fn a_page_that_fails_is_an_error_and_then_tried_again() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    let items = json!([{ "name": "only" }]);
+    let items = json!([{ "name": "first" }]);
     fake.next_api(page(&fake, items, Some("albums/x/tracks?offset=1")));
     fake.next(503);
+    fake.next_api(page(&fake, json!([{ "name": "second" }]), None));
 
     let mut stream = spotify.albums().tracks(ALBUM).stream();
 
-    assert_eq!(stream.next().await.unwrap().unwrap().name, "only");
+    assert_eq!(stream.next().await.unwrap().unwrap().name, "first");
     assert!(matches!(stream.next().await, Some(Err(Error::Api { .. }))));
+    assert_eq!(stream.next().await.unwrap().unwrap().name, "second");
     assert!(stream.next().await.is_none());
+}
+
+/// What cannot pass by ends a stream, so that a loop over it comes to an end.
+#[tokio::test]
+async fn a_stream_ends_with_an_error_that_cannot_pass() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let mut stream = spotify.albums().tracks("nobody").stream();
+
+    assert!(matches!(stream.next().await, Some(Err(Error::Id(_)))));
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_for_while_this_one_is_taken_from() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let mut stream = spotify.albums().tracks("3IBcauSj5M2A6lTeffJzdv").limit(10).stream();
+    stream.next().await.unwrap().unwrap();
+    while fake.api_requests() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+
+    assert_eq!(fake.api_requests(), 2, "one page ahead, and no more before it is taken from");
+}
+
+/// Back-pressure: as many pages as were asked for, until one is taken.
+#[tokio::test]
+async fn pages_are_fetched_side_by_side_within_the_bound() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let mut pages =
+        spotify.albums().tracks("3IBcauSj5M2A6lTeffJzdv").limit(5).pages().concurrency(4);
+    let first = pages.next().await.unwrap().unwrap();
+    while fake.api_requests() < 5 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fake.api_requests(), 5, "the first, and four ahead");
+
+    let mut offsets = vec![first.offset];
+    while let Some(page) = pages.next().await {
+        offsets.push(page.unwrap().offset);
+    }
+    assert_eq!(offsets, (0..12).map(|page| page * 5).collect::<Vec<_>>());
+    assert_eq!(fake.api_requests(), 12, "none twice, and none past the end");
+}
+
+#[tokio::test]
+async fn side_by_side_keeps_the_order_and_all_takes_the_largest_pages() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let mut progress = Vec::new();
+    let tracks = spotify
+        .albums()
+        .tracks("3IBcauSj5M2A6lTeffJzdv")
+        .all_with_progress(|it| progress.push((it.fetched, it.total)))
+        .await
+        .unwrap();
+
+    let numbers: Vec<_> = tracks.iter().map(|track| track.track_number).collect();
+    assert_eq!(numbers, (1..=60).collect::<Vec<_>>());
+    assert_eq!(progress, [(50, Some(60)), (60, Some(60))]);
+    assert_eq!(fake.requests()[1].parameter("limit"), Some("50"));
+}
+
+/// `total` shrinks, grows or lies; what counts is `next`.
+#[tokio::test]
+async fn a_total_that_lies_costs_a_request_and_no_item() {
+    // For each page: its offset, its items, the total that it names.
+    for (name, pages) in [
+        ("too large", vec![(0, 2, 1000), (2, 2, 1000), (4, 1, 1000)]),
+        ("zero", vec![(0, 2, 0), (2, 2, 0), (4, 1, 0)]),
+        ("grows", vec![(0, 2, 3), (2, 2, 5), (4, 1, 5)]),
+        ("shrinks", vec![(0, 2, 9), (2, 2, 5), (4, 1, 5)]),
+        ("an empty page in the middle", vec![(0, 2, 5), (2, 0, 5), (4, 1, 5)]),
+    ] {
+        let server = ListServer::start(pages.clone()).await;
+        let items: u32 = pages.iter().map(|(_, items, _)| items).sum();
+        for width in [1, 2, 8] {
+            let config = SpotifyClientConfig::default().with_base_url(&server.base_url);
+            let spotify = SpotifyClient::new(config).unwrap();
+            let list = spotify.get::<Page<u32>>("list?offset=0&limit=2");
+            let got: Vec<u32> = list.stream().concurrency(width).try_collect().await.unwrap();
+            assert_eq!(got, (0..items).collect::<Vec<_>>(), "{name}, {width} side by side");
+        }
+    }
 }
 
 #[test]
@@ -185,4 +285,53 @@ fn page(fake: &FakeSpotify, items: Value, next: Option<&str>) -> FakeAnswer {
             "href": null, "items": items, "limit": 2, "next": next, "offset": 0, "previous": null, "total": 9,
         }),
     )
+}
+
+/// A list whose pages say what they are told to; past its end, pages are empty.
+struct ListServer {
+    base_url: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl ListServer {
+    /// Each page by its offset, with the number of its items and the total that it names.
+    async fn start(pages: Vec<(u32, u32, u32)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/", listener.local_addr().unwrap());
+        let base = base_url.clone();
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                let offset = request.split("offset=").nth(1).unwrap();
+                let offset = offset.split(['&', ' ']).next().unwrap().parse().unwrap();
+                let body = Self::page(&base, &pages, offset).to_string();
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                );
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+        });
+        Self { base_url, server }
+    }
+
+    fn page(base: &str, pages: &[(u32, u32, u32)], offset: u32) -> Value {
+        let before: u32 = pages.iter().filter(|page| page.0 < offset).map(|page| page.1).sum();
+        let (_, count, total) =
+            pages.iter().find(|page| page.0 == offset).copied().unwrap_or((0, 0, 0));
+        let is_last = pages.iter().all(|page| page.0 <= offset);
+        let next = (!is_last).then(|| format!("{base}list?offset={}&limit=2", offset + 2));
+        json!({
+            "href": null, "items": (before..before + count).collect::<Vec<_>>(), "limit": 2,
+            "next": next, "offset": offset, "previous": null, "total": total,
+        })
+    }
+}
+
+impl Drop for ListServer {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
