@@ -9,110 +9,78 @@ use super::{
     lenient,
 };
 
-/// A track.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Track {
-    /// The album that it is on; absent for some local files.
-    pub album: Option<SimplifiedAlbum>,
-    /// Who performs it.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub artists: Vec<SimplifiedArtist>,
-    /// Where it can be played; empty when a market was asked for, and in development mode.
-    #[serde(default, deserialize_with = "lenient::list_of_parsed")]
-    pub available_markets: Vec<Market>,
-    /// Number of the disc, from 1.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub disc_number: u32,
-    /// Length, to the millisecond.
-    #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-    pub duration: Duration,
-    /// Whether its lyrics are explicit; `false` also where that is not known.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub explicit: bool,
-    /// Identifiers outside Spotify; empty for apps in development mode.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub external_ids: ExternalIds,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API; absent for local files.
-    pub href: Option<String>,
-    /// The id; absent for local files.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub id: Option<TrackId>,
-    /// Whether it can be played in the market that was asked for; absent when none was.
-    pub is_playable: Option<bool>,
-    /// The track that was asked for, where this one stands in for it in the market.
-    pub linked_from: Option<LinkedTrack>,
-    /// Why it cannot be played; absent when it can.
-    pub restrictions: Option<Restrictions>,
-    /// The title.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub name: String,
-    /// 0 to 100, the most popular; absent for apps in development mode.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub popularity: Option<u32>,
-    /// Address of a 30-second preview; mostly absent since November 2024.
-    pub preview_url: Option<String>,
-    /// Number on its disc, from 1.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub track_number: u32,
-    /// The URI; `spotify:local:…` for local files.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
-    /// Whether it is a file of the user's own.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_local: bool,
+/// Defines a form of a track: its own fields, and those that all forms share.
+macro_rules! track {
+    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            /// Who performs it.
+            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+            pub artists: Vec<SimplifiedArtist>,
+            /// Where it can be played; empty when a market was asked for, and in development mode.
+            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            pub available_markets: Vec<Market>,
+            /// Number of the disc, from 1.
+            #[serde(default, deserialize_with = "lenient::count")]
+            pub disc_number: u32,
+            /// Length, to the millisecond.
+            #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
+            pub duration: Duration,
+            /// Whether its lyrics are explicit; `false` also where that is not known.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub explicit: bool,
+            /// Addresses on the web.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub external_urls: ExternalUrls,
+            /// Address of this object in the Web API; absent for local files.
+            pub href: Option<String>,
+            /// The id; absent for local files.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
+            pub id: Option<TrackId>,
+            /// Whether it can be played in the market that was asked for; absent when none was.
+            pub is_playable: Option<bool>,
+            /// The track that was asked for, where this one stands in for it in the market.
+            pub linked_from: Option<LinkedTrack>,
+            /// Why it cannot be played; absent when it can.
+            pub restrictions: Option<Restrictions>,
+            /// The title.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub name: String,
+            /// Address of a 30-second preview; mostly absent since November 2024.
+            pub preview_url: Option<String>,
+            /// Number on its disc, from 1.
+            #[serde(default, deserialize_with = "lenient::count")]
+            pub track_number: u32,
+            /// The URI; `spotify:local:…` for local files.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub uri: String,
+            /// Whether it is a file of the user's own.
+            #[serde(default, deserialize_with = "lenient::or_default")]
+            pub is_local: bool,
+            $($own)*
+        }
+    };
 }
 
-/// A track as its album lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SimplifiedTrack {
-    /// Who performs it.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub artists: Vec<SimplifiedArtist>,
-    /// Where it can be played; empty when a market was asked for, and in development mode.
-    #[serde(default, deserialize_with = "lenient::list_of_parsed")]
-    pub available_markets: Vec<Market>,
-    /// Number of the disc, from 1.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub disc_number: u32,
-    /// Length, to the millisecond.
-    #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-    pub duration: Duration,
-    /// Whether its lyrics are explicit; `false` also where that is not known.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub explicit: bool,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
-    pub href: Option<String>,
-    /// The id; absent for local files.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub id: Option<TrackId>,
-    /// Whether it can be played in the market that was asked for; absent when none was.
-    pub is_playable: Option<bool>,
-    /// The track that was asked for, where this one stands in for it in the market.
-    pub linked_from: Option<LinkedTrack>,
-    /// Why it cannot be played; absent when it can.
-    pub restrictions: Option<Restrictions>,
-    /// The title.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub name: String,
-    /// Address of a 30-second preview; mostly absent since November 2024.
-    pub preview_url: Option<String>,
-    /// Number on its disc, from 1.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub track_number: u32,
-    /// The URI.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
-    /// Whether it is a file of the user's own.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_local: bool,
+track! {
+    /// A track as its album lists it.
+    pub struct SimplifiedTrack {}
+}
+
+track! {
+    /// A track with its album.
+    pub struct Track {
+        /// The album that it is on; absent for some local files.
+        pub album: Option<SimplifiedAlbum>,
+        /// Identifiers outside Spotify; empty for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::or_default")]
+        pub external_ids: ExternalIds,
+        /// 0 to 100, the most popular; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub popularity: Option<u32>,
+    }
 }
 
 /// The track that was asked for, where Spotify answered with another recording of it.
