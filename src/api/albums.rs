@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{Market, MarketPaging, Nothing, Paging};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{Album, AlbumId, IdError, Page, SavedAlbum, SimplifiedAlbum, SimplifiedTrack};
 use crate::oauth::Scope;
 
@@ -34,6 +36,22 @@ impl Albums {
         ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Album>>, Market> {
         self.0.get(path("albums")).with_list::<_, AlbumId>("ids", ids, 20).wrapped()
+    }
+
+    /// Any number of albums, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Album>>, Error> {
+        let answers = in_batches::<AlbumId, _, _>(ids, 20, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Tracks of an album, in the order of its discs.

@@ -1,9 +1,11 @@
 //! Artists.
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{self, Market, Nothing};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{Artist, ArtistAlbum, ArtistId, IdError, Page, Track};
 
 /// Artists.
@@ -34,6 +36,22 @@ impl Artists {
         ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Artist>>, Nothing> {
         self.0.get(path("artists")).with_list::<_, ArtistId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of artists, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Artist>>, Error> {
+        let answers = in_batches::<ArtistId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Albums of an artist, newest first within each group.

@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{Market, MarketPaging, Nothing, Paging};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{Audiobook, AudiobookId, IdError, Page, SavedAudiobook, SimplifiedChapter};
 use crate::oauth::Scope;
 
@@ -37,6 +39,22 @@ impl Audiobooks {
         ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Audiobook>>, Market> {
         self.0.get(path("audiobooks")).with_list::<_, AudiobookId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of audiobooks, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Audiobook>>, Error> {
+        let answers = in_batches::<AudiobookId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Chapters of an audiobook, in order.

@@ -1,9 +1,11 @@
 //! Chapters of audiobooks.
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::Market;
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{Chapter, ChapterId, IdError};
 
 /// Chapters of audiobooks.
@@ -34,5 +36,21 @@ impl Chapters {
         ids: impl IntoIterator<Item = impl TryInto<ChapterId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Chapter>>, Market> {
         self.0.get(path("chapters")).with_list::<_, ChapterId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<ChapterId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Chapter>>, Error> {
+        let answers = in_batches::<ChapterId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 }

@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{Market, MarketPaging, Nothing};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{Episode, EpisodeId, IdError, Page, SavedEpisode};
 use crate::oauth::Scope;
 
@@ -41,6 +43,22 @@ impl Episodes {
         ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Episode>>, Market> {
         self.0.get(path("episodes")).with_list::<_, EpisodeId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Episode>>, Error> {
+        let answers = in_batches::<EpisodeId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// What the user has saved, newest first.

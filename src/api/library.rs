@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::Nothing;
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{IdError, SpotifyUri};
 use crate::oauth::Scope;
 
@@ -67,5 +69,44 @@ impl Library {
             .get(path("me").then("library").then("contains"))
             .scopes(&[Scope::UserLibraryRead, Scope::UserFollowRead, Scope::PlaylistReadPrivate])
             .with_list::<_, SpotifyUri>("uris", uris, 40)
+    }
+
+    /// Saves any number of things, with as many requests as it takes.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request, before which others may have been carried out; saving twice
+    /// does no harm. A wrong URI is an error before any is sent.
+    pub async fn save_in_batches(
+        &self,
+        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+    ) -> Result<(), Error> {
+        in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.save(uris)).await.map(drop)
+    }
+
+    /// Removes any number of things, with as many requests as it takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`save_in_batches`](Self::save_in_batches).
+    pub async fn remove_in_batches(
+        &self,
+        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+    ) -> Result<(), Error> {
+        in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.remove(uris)).await.map(drop)
+    }
+
+    /// Whether the user has saved or follows each of any number of things, in their order, with as
+    /// many requests as it takes.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong URI is one before any is sent.
+    pub async fn contains_in_batches(
+        &self,
+        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+    ) -> Result<Vec<bool>, Error> {
+        let answers = in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.contains(uris)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 }

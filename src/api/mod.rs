@@ -9,6 +9,7 @@
 mod albums;
 mod artists;
 mod audiobooks;
+mod batches;
 mod bodies;
 mod browse;
 mod chapters;

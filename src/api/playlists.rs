@@ -3,10 +3,12 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::bodies::{PlaylistDetails, PlaylistReorder};
 use super::params::{self, Nothing, UserPlaylists};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{
     IdError, Image, Page, Playlist, PlaylistId, PlaylistItem, SimplifiedPlaylist, Snapshot,
     SpotifyUri, UserId,
@@ -74,6 +76,22 @@ impl Playlists {
             .request(Method::POST, path("playlists").id::<PlaylistId>(id).then("items"))
             .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
             .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+    }
+
+    /// Adds any number of items at the end, with as many requests as it takes. Answers with the
+    /// versions of the playlist after each, the last of which is the newest.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI is
+    /// an error before any is sent.
+    pub async fn add_items_in_batches(
+        &self,
+        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
+        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+    ) -> Result<Vec<Snapshot>, Error> {
+        let id: PlaylistId = id.try_into().map_err(|error| Error::Id(error.into()))?;
+        in_batches::<SpotifyUri, _, _>(uris, 100, |uris| self.add_items(id, uris)).await
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.

@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{Market, MarketPaging, Nothing, Paging};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{IdError, Page, SavedShow, Show, ShowId, SimplifiedEpisode, SimplifiedShow};
 use crate::oauth::Scope;
 
@@ -38,6 +40,22 @@ impl Shows {
         ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<SimplifiedShow>>, Market> {
         self.0.get(path("shows")).with_list::<_, ShowId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of shows, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<SimplifiedShow>>, Error> {
+        let answers = in_batches::<ShowId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Episodes of a podcast, newest first.

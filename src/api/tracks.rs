@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
+use super::batches::in_batches;
 use super::params::{self, Market, MarketPaging, Nothing};
 use super::path::path;
 use super::request::Request;
+use crate::error::Error;
 use crate::model::{
     AudioAnalysis, AudioFeatures, IdError, Page, Recommendations, SavedTrack, Track, TrackId,
 };
@@ -36,6 +38,22 @@ impl Tracks {
         ids: impl IntoIterator<Item = impl TryInto<TrackId, Error: Into<IdError>>>,
     ) -> Request<Vec<Option<Track>>, Market> {
         self.0.get(path("tracks")).with_list::<_, TrackId>("ids", ids, 50).wrapped()
+    }
+
+    /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None` for
+    /// what Spotify does not know.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[expect(deprecated, reason = "gone together")]
+    pub async fn several_in_batches(
+        &self,
+        ids: impl IntoIterator<Item = impl TryInto<TrackId, Error: Into<IdError>>>,
+    ) -> Result<Vec<Option<Track>>, Error> {
+        let answers = in_batches::<TrackId, _, _>(ids, 50, |ids| self.several(ids)).await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// What the user has saved, newest first.

@@ -234,6 +234,41 @@ async fn wrapped_lists_are_unwrapped_in_their_order() {
 }
 
 #[tokio::test]
+async fn long_lists_are_split_and_joined_in_their_order() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let album =
+        |name: usize| json!({ "id": ALBUM, "name": name.to_string(), "tracks": { "items": [] } });
+    for batch in [0..20, 20..40, 40..45] {
+        let albums: Vec<_> =
+            batch.map(|name| if name == 30 { Value::Null } else { album(name) }).collect();
+        fake.next_api(FakeAnswer::json(200, &json!({ "albums": albums })));
+    }
+
+    let albums = spotify.albums().several_in_batches(vec![ALBUM; 45]).await.unwrap();
+    let names: Vec<_> = albums.iter().map(|it| it.as_ref().map(|it| it.name.clone())).collect();
+    let expected = (0..45).map(|name| (name != 30).then(|| name.to_string()));
+    assert_eq!(names, expected.collect::<Vec<_>>());
+    let counts = |requests: &[FakeRequest], name: &str| -> Vec<_> {
+        requests.iter().map(|it| it.parameter(name).unwrap().split(',').count()).collect()
+    };
+    assert_eq!(counts(&fake.requests()[1..], "ids"), [20, 20, 5]);
+
+    for _ in 0..3 {
+        fake.next_api(FakeAnswer::json(200, &json!([true])));
+    }
+    spotify.library().contains_in_batches(vec![uri("track", TRACK); 100]).await.unwrap();
+    assert_eq!(counts(&fake.requests()[4..], "uris"), [40, 40, 20]);
+
+    // When one is wrong, nothing is sent; and nothing to send is no request.
+    let uris = [vec![uri("track", TRACK); 150], vec!["wrong".to_owned()]].concat();
+    spotify.library().save_in_batches(uris.clone()).await.unwrap_err();
+    spotify.playlists().add_items_in_batches(PLAYLIST, uris).await.unwrap_err();
+    spotify.library().remove_in_batches([] as [String; 0]).await.unwrap();
+    assert_eq!(fake.api_requests(), 6);
+}
+
+#[tokio::test]
 async fn nothing_is_playing_is_none() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
