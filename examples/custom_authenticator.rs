@@ -5,8 +5,6 @@
 
 mod common;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use common::Setup;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -17,7 +15,7 @@ use spotify_web::{Error, SpotifyClient};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    common::run(Duration::from_secs(3600), run).await
+    common::run(FakeSpotify::builder(), run).await
 }
 
 async fn run(setup: &Setup) -> Result<(), Error> {

@@ -4,16 +4,15 @@
 
 mod common;
 
-use std::time::Duration;
-
 use common::Setup;
 use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
+use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    common::run(Duration::from_secs(3600), run).await
+    common::run(FakeSpotify::builder(), run).await
 }
 
 async fn run(setup: &Setup) -> Result<(), Error> {

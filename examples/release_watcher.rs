@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::Setup;
 use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::model::AlbumId;
+use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -20,7 +21,8 @@ const ARTISTS: [&str; 3] =
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    common::run(Duration::from_secs(5), run).await
+    let fake = FakeSpotify::builder().token_lifetime(Duration::from_secs(5));
+    common::run(fake, run).await
 }
 
 async fn run(setup: &Setup) -> Result<(), Error> {

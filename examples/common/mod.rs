@@ -3,10 +3,9 @@
 //! `SPOTIFY_BASE_URL` and `SPOTIFY_TOKEN_URL` lead them to another server, such as a proxy.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use spotify_web::oauth::ClientSecret;
-use spotify_web::testing::FakeSpotify;
+use spotify_web::testing::{FakeSpotify, FakeSpotifyBuilder};
 use spotify_web::{Error, SpotifyClientConfig};
 
 /// Spotify itself, or a fake when there are no credentials in the environment.
@@ -38,14 +37,13 @@ impl Setup {
     }
 }
 
-/// Runs an example. An error becomes one sentence and exit code 1.
-///
-/// The tokens of a fake hold for `lifetime`.
+/// Runs an example, with `fake` where there are no credentials. An error becomes one sentence and
+/// exit code 1.
 pub(crate) async fn run(
-    lifetime: Duration,
+    fake: FakeSpotifyBuilder,
     example: impl AsyncFnOnce(&Setup) -> Result<(), Error>,
 ) -> ExitCode {
-    let result = match set_up(lifetime).await {
+    let result = match set_up(fake).await {
         Ok(setup) => example(&setup).await.map_err(|error| error.to_line()),
         Err(error) => Err(format!("the fake Spotify cannot be started: {error}")),
     };
@@ -58,7 +56,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn set_up(lifetime: Duration) -> std::io::Result<Setup> {
+async fn set_up(fake: FakeSpotifyBuilder) -> std::io::Result<Setup> {
     if let (Some(client_id), Some(client_secret)) =
         (variable("SPOTIFY_CLIENT_ID"), variable("SPOTIFY_CLIENT_SECRET"))
     {
@@ -67,7 +65,7 @@ async fn set_up(lifetime: Duration) -> std::io::Result<Setup> {
     println!(
         "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are not set: using the built-in fake Spotify"
     );
-    let fake = FakeSpotify::builder().token_lifetime(lifetime).start().await?;
+    let fake = fake.start().await?;
     let (client_id, client_secret) = ("fake-id".to_owned(), "fake-secret".into());
     Ok(Setup { client_id, client_secret, fake: Some(fake) })
 }

@@ -12,12 +12,19 @@ use super::answer::FakeAnswer;
 use super::fake::FakeRequest;
 use crate::transport::{HttpOptions, SharedHttpClient};
 
+/// Whom a token acts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    App,
+    User,
+}
+
 pub(super) struct Accounts {
     lifetime: Duration,
     /// The `Authorization` of the only client that is known.
     client: Option<String>,
-    /// Each token with its end.
-    tokens: HashMap<String, Instant>,
+    /// Each token with its end, and whose it is.
+    tokens: HashMap<String, (Instant, Holder)>,
     refuses_all: bool,
     expired_tokens: usize,
 }
@@ -51,14 +58,14 @@ impl Accounts {
         let mut form = form_urlencoded::parse(request.body.as_bytes());
         match form.find(|(name, _)| name == "grant_type").as_ref().map(|(_, grant)| grant.as_ref())
         {
-            Some("client_credentials") => self.issue(),
+            Some("client_credentials") => self.answer_with_token(),
             Some(_) => refusal("unsupported_grant_type", "grant_type parameter is unknown"),
             None => refusal("unsupported_grant_type", "grant_type parameter is missing"),
         }
     }
 
-    /// Whether the request's token is good, else the answer to it.
-    pub(super) fn check(&mut self, request: &FakeRequest) -> Result<(), FakeAnswer> {
+    /// Whom the request's token acts for if it is good, else the answer to it.
+    pub(super) fn check(&mut self, request: &FakeRequest) -> Result<Holder, FakeAnswer> {
         let Some(authorization) = &request.authorization else {
             return Err(unauthorized("No token provided"));
         };
@@ -66,17 +73,23 @@ impl Accounts {
         match self.tokens.get(token) {
             _ if self.refuses_all => Err(unauthorized("Invalid access token")),
             None => Err(unauthorized("Invalid access token")),
-            Some(end) if Instant::now() >= *end => {
+            Some((end, _)) if Instant::now() >= *end => {
                 self.expired_tokens += 1;
                 Err(unauthorized("The access token expired"))
             }
-            Some(_) => Ok(()),
+            Some((_, holder)) => Ok(*holder),
         }
     }
 
-    fn issue(&mut self) -> FakeAnswer {
+    /// A new token.
+    pub(super) fn issue(&mut self, holder: Holder) -> String {
         let token = format!("BQ-fake-{:032x}", fastrand::u128(..));
-        self.tokens.insert(token.clone(), Instant::now() + self.lifetime);
+        self.tokens.insert(token.clone(), (Instant::now() + self.lifetime, holder));
+        token
+    }
+
+    fn answer_with_token(&mut self) -> FakeAnswer {
+        let token = self.issue(Holder::App);
         let answer = json!({
             "access_token": token,
             "token_type": "Bearer",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 pub(super) struct Catalogue {
     artists: Vec<Artist>,
     albums: Vec<Album>,
+    playlist_length: usize,
 }
 
 #[derive(Debug)]
@@ -35,13 +36,13 @@ struct Track {
 }
 
 impl Catalogue {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(playlist_length: usize) -> Self {
         let artists = vec![
             Artist { id: "6sFIWsNpZYqfjUpaCgueju", name: "Carly Rae Jepsen" },
             Artist { id: "0TnOYISbd1XYRBk9myaseg", name: "The Loopbacks" },
             Artist { id: "4NHQUGzhtTLFvgF5SZesLK", name: "Ephemeral Ports" },
         ];
-        let mut catalogue = Self { artists, albums: Vec::new() };
+        let mut catalogue = Self { artists, albums: Vec::new(), playlist_length };
         catalogue.add(0, "0tGPJ0bkWOUmH7MEOR77qc", "Cut To The Feeling", "single", "2017-05-26", 1);
         catalogue.add(0, "1A2GTWGtFfWp7KSQTwWOyo", "Kindness", "album", "2015-08", 15);
         catalogue.add(1, "2up3OPMp9Tb4dAKM2erWXQ", "One Two Seven", "album", "2001", 12);
@@ -155,11 +156,21 @@ impl Catalogue {
         self.tracks().filter(titled).collect()
     }
 
-    /// The entries of the one playlist, with what real playlists hold now and then.
-    pub(super) fn playlist_items(&self) -> Vec<Value> {
-        let tracks = self.tracks().collect::<Vec<_>>();
-        let entries = tracks.iter().cycle().take(PLAYLIST_LENGTH).enumerate();
-        entries.map(|(index, track)| playlist_item(index, track)).collect()
+    pub(super) fn all_tracks(&self) -> Vec<Value> {
+        self.tracks().collect()
+    }
+
+    /// A stretch of the entries of the one playlist, with what real playlists hold now and then.
+    pub(super) fn playlist_items(&self, offset: usize, limit: usize) -> Vec<Value> {
+        let tracks = self.all_tracks();
+        let end = self.playlist_length.min(offset.saturating_add(limit));
+        let entry =
+            |index: usize| Some(playlist_item(index, tracks.get(index % tracks.len().max(1))?));
+        (offset..end).filter_map(entry).collect()
+    }
+
+    pub(super) fn playlist_length(&self) -> usize {
+        self.playlist_length
     }
 
     fn tracks(&self) -> impl Iterator<Item = Value> {
@@ -366,5 +377,3 @@ pub(super) fn merge(json: &mut Value, more: &Value) {
 }
 
 pub(super) const PLAYLIST_ID: &str = "3cEYpjA9oz9GiPac4AsH4n";
-
-const PLAYLIST_LENGTH: usize = 120;

@@ -14,12 +14,14 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use url::form_urlencoded;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Holder};
 use super::answer::FakeAnswer;
 use super::catalogue::Catalogue;
+use super::player::Player;
 use super::{server, web_api};
 use crate::SpotifyClientConfig;
 use crate::auth::CredentialsAuthenticator;
+use crate::oauth::AccessToken;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///
@@ -52,6 +54,7 @@ pub struct FakeSpotify {
 pub struct FakeSpotifyBuilder {
     token_lifetime: Duration,
     client: Option<(String, String)>,
+    playlist_length: usize,
 }
 
 /// A request that arrived.
@@ -82,6 +85,7 @@ pub(super) struct Shared {
 struct State {
     accounts: Accounts,
     catalogue: Catalogue,
+    player: Player,
     requests: Vec<FakeRequest>,
     next_api: VecDeque<FakeAnswer>,
     next_token: VecDeque<FakeAnswer>,
@@ -99,7 +103,8 @@ impl FakeSpotify {
 
     /// Options for one.
     pub fn builder() -> FakeSpotifyBuilder {
-        FakeSpotifyBuilder { token_lifetime: Duration::from_secs(3600), client: None }
+        let token_lifetime = Duration::from_secs(3600);
+        FakeSpotifyBuilder { token_lifetime, client: None, playlist_length: 120 }
     }
 
     /// A config for this fake, without an authenticator.
@@ -147,6 +152,12 @@ impl FakeSpotify {
     /// Has every token refused from now on, also those that are still to be issued.
     pub fn refuse_all_tokens(&self) {
         self.shared.state.lock().accounts.refuse_all();
+    }
+
+    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where one
+    /// track after the other is playing.
+    pub fn user_token(&self) -> AccessToken {
+        self.shared.state.lock().accounts.issue(Holder::User).into()
     }
 
     /// A new single of an artist of the catalogue, released today. Answers with its id.
@@ -198,6 +209,12 @@ impl FakeSpotifyBuilder {
         Self { client: Some((id.into(), secret.into())), ..self }
     }
 
+    /// How many entries its playlist has: 120 by default.
+    #[must_use]
+    pub fn playlist_length(self, length: usize) -> Self {
+        Self { playlist_length: length, ..self }
+    }
+
     /// Starts it on a free port of 127.0.0.1.
     ///
     /// # Errors
@@ -206,9 +223,11 @@ impl FakeSpotifyBuilder {
     pub async fn start(self) -> io::Result<FakeSpotify> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let catalogue = Catalogue::new(self.playlist_length);
         let state = State {
             accounts: Accounts::new(self.token_lifetime, self.client),
-            catalogue: Catalogue::new(),
+            player: Player::new(catalogue.all_tracks()),
+            catalogue,
             requests: Vec::new(),
             next_api: VecDeque::new(),
             next_token: VecDeque::new(),
@@ -233,7 +252,11 @@ impl Shared {
             return scripted;
         }
         match state.accounts.check(request) {
-            Ok(()) => web_api::answer(&state.catalogue, request, self.address),
+            Ok(holder) => {
+                let api =
+                    web_api::WebApi { catalogue: &state.catalogue, request, at: self.address };
+                api.answer(holder, &mut state.player)
+            }
             Err(refusal) => refusal,
         }
     }

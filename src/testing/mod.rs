@@ -7,6 +7,7 @@ mod accounts;
 mod answer;
 mod catalogue;
 mod fake;
+mod player;
 mod server;
 mod web_api;
 

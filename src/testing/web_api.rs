@@ -5,47 +5,64 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::accounts::Holder;
 use super::answer::FakeAnswer;
 use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
 use super::fake::FakeRequest;
+use super::player::Player;
 
-/// Answers a request whose token is good.
-pub(super) fn answer(catalogue: &Catalogue, request: &FakeRequest, at: SocketAddr) -> FakeAnswer {
-    let path = request.path.strip_prefix("/v1/").unwrap_or_default();
-    let segments: Vec<&str> = path.split('/').collect();
-    let api = WebApi { catalogue, request, at };
-    let answer = match (request.method.as_str(), segments.as_slice()) {
-        ("GET", ["tracks", id]) => catalogue.track(id).ok_or(id).map(|it| api.in_market(it)),
-        ("GET", ["albums", id]) => catalogue.album(id).ok_or(id).map(|album| api.album(id, album)),
-        ("GET", ["albums", id, "tracks"]) => return api.page(catalogue.tracks_of(id), (20, 50)),
-        ("GET", ["artists", id]) => catalogue.artist(id).ok_or(id),
-        ("GET", ["artists", id, "albums"]) => {
-            return api.page(catalogue.albums_of(id, request.parameter("include_groups")), (5, 10));
-        }
-        ("GET", ["search"]) => return api.search(),
-        ("GET", ["playlists", PLAYLIST_ID]) => Ok(api.playlist()),
-        ("GET", ["playlists", PLAYLIST_ID, "items"]) => {
-            return api.page(Some(catalogue.playlist_items()), (20, 50));
-        }
-        ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
-        ("GET", ["playlists", id]) | ("GET", ["playlists", id, _]) => Err(id),
-        (_, ["me", ..]) => return error(403, "Insufficient client scope"),
-        _ => return error(404, "Service not found"),
-    };
-    match answer {
-        Ok(json) => FakeAnswer::json(200, &json),
-        Err(id) if id.len() == 22 => error(404, "Resource not found"),
-        Err(_) => error(400, "Invalid base62 id"),
-    }
-}
-
-struct WebApi<'a> {
-    catalogue: &'a Catalogue,
-    request: &'a FakeRequest,
-    at: SocketAddr,
+/// One request to the Web API.
+pub(super) struct WebApi<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) request: &'a FakeRequest,
+    pub(super) at: SocketAddr,
 }
 
 impl WebApi<'_> {
+    /// Answers a request whose token is good.
+    pub(super) fn answer(&self, holder: Holder, player: &mut Player) -> FakeAnswer {
+        let path = self.request.path.strip_prefix("/v1/").unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').collect();
+        match segments.as_slice() {
+            ["me", ..] if holder == Holder::App => error(403, "Insufficient client scope"),
+            ["me", "player", rest @ ..] => {
+                player.answer(self.request, rest).unwrap_or_else(|| error(404, "Service not found"))
+            }
+            segments => self.catalogue(segments),
+        }
+    }
+
+    /// What needs no user.
+    fn catalogue(&self, segments: &[&str]) -> FakeAnswer {
+        let (catalogue, include_groups) =
+            (self.catalogue, self.request.parameter("include_groups"));
+        let answer = match (self.request.method.as_str(), segments) {
+            ("GET", ["tracks", id]) => catalogue.track(id).ok_or(id).map(|it| self.in_market(it)),
+            ("GET", ["albums", id]) => catalogue.album(id).ok_or(id).map(|it| self.album(id, it)),
+            ("GET", ["albums", id, "tracks"]) => {
+                return self.page(catalogue.tracks_of(id), (20, 50));
+            }
+            ("GET", ["artists", id]) => catalogue.artist(id).ok_or(id),
+            ("GET", ["artists", id, "albums"]) => {
+                return self.page(catalogue.albums_of(id, include_groups), (5, 10));
+            }
+            ("GET", ["search"]) => return self.search(),
+            ("GET", ["playlists", PLAYLIST_ID]) => Ok(self.playlist()),
+            ("GET", ["playlists", PLAYLIST_ID, "items"]) => match self.asked((20, 50)) {
+                Ok(slice) => Ok(self.playlist_page(&slice)),
+                Err(refusal) => return refusal,
+            },
+            ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
+            ("GET", ["playlists", id] | ["playlists", id, _]) => Err(id),
+            _ => return error(404, "Service not found"),
+        };
+        match answer {
+            Ok(json) => FakeAnswer::json(200, &json),
+            Err(id) if id.len() == 22 => error(404, "Resource not found"),
+            Err(_) => error(400, "Invalid base62 id"),
+        }
+    }
+
     /// With a market, Spotify says whether a track can be played there, and not where else.
     fn in_market(&self, mut track: Value) -> Value {
         if let (Some(_), Value::Object(fields)) = (self.request.parameter("market"), &mut track) {
@@ -64,12 +81,16 @@ impl WebApi<'_> {
     }
 
     fn playlist(&self) -> Value {
-        let items = self.catalogue.playlist_items();
         let path = format!("/v1/playlists/{PLAYLIST_ID}/items");
-        let page = self.slice(&items, &Slice { path, limit: 50, offset: 0, kind: None });
+        let page = self.playlist_page(&Slice { path, limit: 50, offset: 0, kind: None });
         let mut playlist = catalogue::playlist();
         merge(&mut playlist, &json!({ "tracks": page.clone(), "items": page }));
         playlist
+    }
+
+    fn playlist_page(&self, slice: &Slice<'_>) -> Value {
+        let items = self.catalogue.playlist_items(slice.offset, slice.limit);
+        self.page_of(&items, self.catalogue.playlist_length(), slice)
     }
 
     fn search(&self) -> FakeAnswer {
@@ -116,9 +137,13 @@ impl WebApi<'_> {
     }
 
     fn slice(&self, all: &[Value], slice: &Slice<'_>) -> Value {
+        let items: Vec<_> = all.iter().skip(slice.offset).take(slice.limit).cloned().collect();
+        self.page_of(&items, all.len(), slice)
+    }
+
+    fn page_of(&self, items: &[Value], total: usize, slice: &Slice<'_>) -> Value {
         let Slice { limit, offset, .. } = *slice;
-        let items: Vec<&Value> = all.iter().skip(offset).take(limit).collect();
-        let next = (offset + limit < all.len()).then(|| self.address(slice, offset + limit));
+        let next = (offset + limit < total).then(|| self.address(slice, offset + limit));
         let previous = (offset > 0).then(|| self.address(slice, offset.saturating_sub(limit)));
         json!({
             "href": self.address(slice, offset),
@@ -127,7 +152,7 @@ impl WebApi<'_> {
             "next": next,
             "offset": offset,
             "previous": previous,
-            "total": all.len(),
+            "total": total,
         })
     }
 

@@ -20,7 +20,7 @@ async fn wrong_credentials_end_the_watcher_with_one_sentence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_quick_ones_run_to_their_end() {
-    for name in ["quickstart", "custom_authenticator"] {
+    for name in ["quickstart", "custom_authenticator", "search", "playlist_export"] {
         let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
         let Some(output) = run(name, &fake, "right") else { return };
 

@@ -18,7 +18,7 @@ use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
 use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{ALBUM, ARTIST, PLAYLIST, TRACK};
+use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK};
 
 const USER: &str = "jm perez/ü";
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0 and so on";
@@ -277,6 +277,41 @@ async fn nothing_is_playing_is_none() {
 
     assert_eq!(spotify.player().state().await.unwrap(), None);
     assert_eq!(spotify.player().currently_playing().await.unwrap(), None);
+}
+
+/// The player of the fake, in time that is paused.
+#[tokio::test]
+async fn the_player_plays_pauses_seeks_and_skips() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let player = spotify.player();
+    let state = async || player.state().await.unwrap().unwrap();
+    let first = state().await;
+    assert!(first.is_playing && first.actions.resuming == Some(true));
+
+    time.advance(Duration::from_secs(5)).await;
+    player.pause().await.unwrap();
+    time.advance(Duration::from_secs(5)).await;
+    assert_eq!((state().await.progress, state().await.is_playing), (Duration::from_secs(5), false));
+
+    player.play(&StartPlayback::resume()).await.unwrap();
+    player.seek(Duration::from_secs(170)).await.unwrap();
+    time.advance(Duration::from_secs(20)).await;
+    let second = state().await;
+    assert_ne!(second.item.as_ref().unwrap().uri(), first.item.as_ref().unwrap().uri());
+    assert_eq!(second.progress, Duration::from_secs(9), "181 s have passed in the first");
+
+    player.add_to_queue(uri("track", TRACK)).await.unwrap();
+    assert_eq!(player.queue().await.unwrap().queue[0].uri(), Some(uri("track", TRACK).as_str()));
+    player.next().await.unwrap();
+    assert_eq!(state().await.item.unwrap().uri(), Some(uri("track", TRACK).as_str()));
+    player.volume(7).await.unwrap();
+    player.repeat(Repeat::Track).await.unwrap();
+    player.shuffle(Shuffle::On).await.unwrap();
+    let state = state().await;
+    assert_eq!((state.repeat_state.unwrap().as_str(), state.shuffle_state), ("track", true));
+    assert_eq!(player.devices().await.unwrap()[0].volume_percent, Some(7));
 }
 
 #[tokio::test]

@@ -1,0 +1,69 @@
+//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument, the
+//! system's for temporary files by default. The second argument names the playlist.
+//!
+//! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake whose
+//! playlist has 10,000 entries.
+
+mod common;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use common::Setup;
+use spotify_web::api::Progress;
+use spotify_web::auth::CredentialsAuthenticator;
+use spotify_web::model::{PlayableItem, PlaylistItem};
+use spotify_web::testing::FakeSpotify;
+use spotify_web::{Error, SpotifyClient};
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    common::run(FakeSpotify::builder().playlist_length(10_000), run).await
+}
+
+async fn run(setup: &Setup) -> Result<(), Error> {
+    let directory = std::env::args_os().nth(1).unwrap_or_else(|| std::env::temp_dir().into());
+    let playlist = std::env::args().nth(2).unwrap_or_else(|| "3cEYpjA9oz9GiPac4AsH4n".to_owned());
+    let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
+    let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
+
+    let items = spotify.playlists().items(playlist).with_episodes();
+    let items = items.all_with_progress(draw).await?;
+    println!();
+    match write(Path::new(&directory), &items) {
+        Ok(()) => println!("{} entries are in {}", items.len(), Path::new(&directory).display()),
+        Err(error) => eprintln!("the files cannot be written: {error}"),
+    }
+    Ok(())
+}
+
+/// A bar, over the one before.
+fn draw(progress: Progress) {
+    let total = progress.total.unwrap_or_default() as usize;
+    let filled = (progress.fetched * WIDTH).checked_div(total).unwrap_or_default().min(WIDTH);
+    let bar = "█".repeat(filled) + &"░".repeat(WIDTH - filled);
+    print!("\r{bar} {} of {total}", progress.fetched);
+    let _ = std::io::stdout().flush();
+}
+
+fn write(directory: &Path, items: &[PlaylistItem]) -> std::io::Result<()> {
+    let mut csv = BufWriter::new(std::fs::File::create(directory.join("playlist.csv"))?);
+    writeln!(csv, "added_at,uri,name")?;
+    for item in items {
+        let added_at = item.added_at.map(|it| it.to_rfc3339()).unwrap_or_default();
+        let uri = item.item.as_ref().and_then(PlayableItem::uri).unwrap_or_default();
+        let name = item.item.as_ref().and_then(PlayableItem::name).unwrap_or_default();
+        writeln!(csv, "{added_at},{uri},{}", quoted(name))?;
+    }
+    csv.flush()?;
+    let json = BufWriter::new(std::fs::File::create(directory.join("playlist.json"))?);
+    serde_json::to_writer_pretty(json, items)?;
+    Ok(())
+}
+
+/// RFC 4180: in quotes, and quotes in it doubled.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+const WIDTH: usize = 40;
