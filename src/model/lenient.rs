@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// `null` means the default: an empty list, an empty text, no links.
@@ -53,8 +53,7 @@ where
     D: Deserializer<'de>,
     T: FromStr,
 {
-    let list: Option<Vec<Parsed<T>>> = Option::deserialize(deserializer)?;
-    Ok(list.into_iter().flatten().filter_map(|parsed| parsed.0).collect())
+    deserializer.deserialize_any(ListOfParsed(PhantomData))
 }
 
 /// A list without its nulls; `null` is an empty list.
@@ -180,6 +179,32 @@ impl<T: FromStr> Visitor<'_> for OptionalText<T> {
     }
 }
 
+/// A [`list_of_parsed`], which is as long as 184 markets and read twice for each track.
+struct ListOfParsed<T>(PhantomData<T>);
+
+impl<'de, T: FromStr> Visitor<'de> for ListOfParsed<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Parsed(parsed)) = sequence.next_element()? {
+            if list.is_empty() {
+                list.reserve(USUAL_MARKETS);
+            }
+            list.extend(parsed);
+        }
+        Ok(list)
+    }
+}
+
 /// One element of a [`list_of_parsed`].
 struct Parsed<T>(Option<T>);
 
@@ -188,3 +213,6 @@ impl<'de, T: FromStr> Deserialize<'de> for Parsed<T> {
         optional_parsed(deserializer).map(Self)
     }
 }
+
+/// How many markets there are, about: a list of them that is not empty has most.
+const USUAL_MARKETS: usize = 192;

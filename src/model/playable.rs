@@ -3,8 +3,9 @@
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{Episode, Track};
+use super::{Episode, IdKind, Track};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,16 +39,33 @@ impl PlayableItem {
     }
 }
 
+/// Spotify sends `type` last. So an item is taken for a track, which most are, and looked at again
+/// only when it says at its end that it is none, which spares reading each into a `Value`.
 impl<'de> Deserialize<'de> for PlayableItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        match value.get("type").and_then(Value::as_str) {
-            Some("track") => serde_json::from_value(value).map(Self::Track),
-            Some("episode") => serde_json::from_value(value).map(Self::Episode),
-            _ => Ok(Self::Unknown(value)),
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let as_track = serde_json::from_str::<Track>(raw.get());
+        let kind = match &as_track {
+            Ok(track) => track.kind.clone(),
+            Err(_) => kind_of(&raw),
+        };
+        match kind {
+            Some(IdKind::Track) => as_track.map(|track| Self::Track(Box::new(track))),
+            Some(IdKind::Episode) => serde_json::from_str(raw.get()).map(Self::Episode),
+            _ => serde_json::from_str(raw.get()).map(Self::Unknown),
         }
         .map_err(de::Error::custom)
     }
+}
+
+fn kind_of(raw: &RawValue) -> Option<IdKind> {
+    #[derive(Deserialize)]
+    struct Kind {
+        #[serde(rename = "type")]
+        kind: Option<IdKind>,
+    }
+
+    serde_json::from_str::<Kind>(raw.get()).ok()?.kind
 }
 
 impl Serialize for PlayableItem {
@@ -61,7 +79,7 @@ impl Serialize for PlayableItem {
     }
 }
 
-/// Tracks and episodes are told apart by `type`, which their models do not repeat.
+/// Tracks and episodes are told apart by `type`, which those made by hand may lack.
 fn tagged(item: &impl Serialize, kind: &str) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(item)?;
     if let Value::Object(fields) = &mut value {

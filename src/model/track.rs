@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ExternalIds, ExternalUrls, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist, TrackId,
-    lenient,
+    ExternalIds, ExternalUrls, IdKind, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist,
+    TrackId, lenient,
 };
 
 /// Defines a form of a track: its own fields, and those that all forms share.
@@ -53,6 +53,9 @@ macro_rules! track {
             /// Number on its disc, from 1.
             #[serde(default, deserialize_with = "lenient::count")]
             pub track_number: u32,
+            /// What kind of thing it is: a track.
+            #[serde(rename = "type")]
+            pub kind: Option<IdKind>,
             /// The URI; `spotify:local:…` for local files.
             #[serde(default, deserialize_with = "lenient::or_default")]
             pub uri: String,
