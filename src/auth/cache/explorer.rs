@@ -147,7 +147,9 @@ impl World {
             }
             Event::RefuseCurrent => self.refuse_current(),
             Event::RefuseOther => self.refuse_other(),
-            Event::TenSeconds => self.pass(10),
+            // A fetch has a time limit, after which it lands.
+            Event::TenSeconds if self.flight_age() < TIME_LIMIT => self.pass(10),
+            Event::TenSeconds => {}
             Event::WallForth if self.wall_off < 1 => self.jump(1),
             // A token that came after a jump forth sees this as a jump back.
             Event::WallBack if self.wall_off > 0 => self.jump(-1),
@@ -269,6 +271,10 @@ impl World {
         self.now = Now { monotonic: self.now.monotonic + span, wall: self.now.wall + span };
     }
 
+    fn flight_age(&self) -> Duration {
+        self.flight.map_or(Duration::ZERO, |(began, _)| self.now.monotonic - began.monotonic)
+    }
+
     fn jump(&mut self, direction: i32) {
         self.wall_off += direction;
         match direction > 0 {
@@ -382,4 +388,5 @@ const NONE: u8 = 2;
 /// In tens of seconds, so that every time of interest falls on a step: nine steps fresh, one in the
 /// window, then expired; a back-off of one and two steps, a permanent error of six.
 const LIFETIME: Duration = Duration::from_secs(100);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 const JUMP: Duration = Duration::from_secs(90);
