@@ -49,6 +49,7 @@ mod storage;
 mod token;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -133,11 +134,11 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// The [`AuthError`] of the attempt that was waited for, or of the last one while its back-off
     /// lasts.
+    #[inline]
     pub async fn header(&self) -> Result<HeaderValue, AuthError> {
         match self.shared.fresh() {
             Some(header) => Ok(header),
-            // Boxed, so that the future of a hit is small: moving it costs more than the hit.
-            None => Box::pin(self.obtain()).await,
+            None => self.obtain_boxed().await,
         }
     }
 
@@ -182,6 +183,14 @@ impl<S: TokenSource> TokenCache<S> {
     /// An error where an option is out of its range.
     pub(super) fn check(&self) -> Result<(), AuthError> {
         self.shared.options.check()
+    }
+
+    /// Boxed and out of line, so that the future of a hit is small: moving it costs more than the hit.
+    #[cold]
+    fn obtain_boxed(
+        &self,
+    ) -> Pin<Box<dyn Future<Output = Result<HeaderValue, AuthError>> + Send + '_>> {
+        Box::pin(self.obtain())
     }
 
     async fn obtain(&self) -> Result<HeaderValue, AuthError> {
@@ -242,10 +251,11 @@ enum Step {
 
 impl<S> Shared<S> {
     /// The fast path: no lock, no allocation.
+    #[inline]
     fn fresh(&self) -> Option<HeaderValue> {
-        let now = self.options.now();
         let current = self.published.load();
-        current.as_ref().filter(|token| token.is_fresh(now)).map(|token| token.header().clone())
+        let token = current.as_ref()?;
+        token.is_fresh(self.options.now()).then(|| token.header().clone())
     }
 
     /// Changes the state and publishes the token that it then has, in one step.
