@@ -26,6 +26,7 @@ mod player;
 mod playlists;
 mod request;
 mod search;
+mod setters;
 mod shows;
 mod tracks;
 mod users;
