@@ -4,14 +4,16 @@ use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use spotify_web::auth::{
-    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenKey, TokenStore,
+    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenEvent, TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, ManualClock, cache_with, token};
+use crate::common::{Answer, ManualClock, cache_with, settle, token};
 
 const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
@@ -185,9 +187,13 @@ async fn who_refreshes_keeps_others_from_it() {
 async fn the_second_run_asks_nothing() {
     let directory = Directory::new();
     let clock = ManualClock::new();
+    let events: Arc<Mutex<Vec<TokenEvent>>> = Arc::default();
     let options = || {
-        let store = FileTokenStore::new(directory.file());
-        TokenCacheOptions::default().with_clock(clock.clone()).with_store(store, key())
+        let (store, log) = (FileTokenStore::new(directory.file()), Arc::clone(&events));
+        TokenCacheOptions::default()
+            .with_clock(clock.clone())
+            .with_store(store, key())
+            .with_listener(move |event| log.lock().push(event.clone()))
     };
     let (first, _) = cache_with(options());
     first.header().await.unwrap();
@@ -198,6 +204,14 @@ async fn the_second_run_asks_nothing() {
 
     assert_eq!(token(second.header().await), "token-1");
     assert_eq!(source.requests(), 0);
+    settle().await;
+    let events = events.lock();
+    assert!(
+        matches!(events[0], TokenEvent::Refreshed { expires_in } if expires_in.as_secs() == 3595)
+    );
+    assert!(
+        matches!(events[1], TokenEvent::Restored { expires_in } if expires_in.as_secs() == 1794)
+    );
 }
 
 /// P33, B34: an unwritable place costs no token.
