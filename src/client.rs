@@ -193,7 +193,7 @@ impl SpotifyClient {
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
     pub async fn all<G: Paged>(&self, page: G) -> Result<Vec<G::Item>, Error> {
-        self.stream(page).concurrency(8).collect_all(|_| {}).await
+        self.stream(page).collect_all(|_| {}).await
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {

@@ -17,7 +17,7 @@ use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::model::Market;
 use crate::oauth::Scope;
-use crate::transport::{BodyError, Origin, read_body, retry_after};
+use crate::transport::{BodyError, Origin, clipped, read_body, retry_after};
 
 /// The way to one API: its address and the stack of layers that requests pass through.
 ///
@@ -189,10 +189,6 @@ impl Words {
 
 fn word(error: &Value, name: &str) -> Option<String> {
     error.get(name).and_then(Value::as_str).map(clipped)
-}
-
-fn clipped(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
 const LONGEST_BODY: usize = 32 * 1024 * 1024;

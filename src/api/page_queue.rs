@@ -57,23 +57,17 @@ enum State<X> {
 }
 
 impl<X: Send + 'static> PageQueue<X> {
-    /// A queue that begins with the page at an address.
+    /// A queue that begins with the page at an address, or has nothing.
     pub(crate) fn new(
         connection: Connection,
-        first: Result<String, Error>,
+        first: Result<Option<String>, Error>,
         fetch: Fetch<X>,
     ) -> Self {
         let first = match first {
-            Ok(address) => Slot { address, state: State::Idle },
-            Err(error) => Slot { address: String::new(), state: State::Fetched(Err(error)) },
+            Ok(address) => address.map(|address| Slot { address, state: State::Idle }),
+            Err(error) => Some(Slot { address: String::new(), state: State::Fetched(Err(error)) }),
         };
-        Self { connection, fetch, width: 1, slots: VecDeque::from([first]) }
-    }
-
-    /// Begins at an address instead, or has nothing.
-    pub(crate) fn begin_at(&mut self, address: Option<String>) {
-        self.slots =
-            address.into_iter().map(|address| Slot { address, state: State::Idle }).collect();
+        Self { connection, fetch, width: 1, slots: first.into_iter().collect() }
     }
 
     /// Sets how many pages are asked for side by side, from 1.

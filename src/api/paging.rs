@@ -52,7 +52,7 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
     }
 
     fn into_present(self) -> impl Iterator<Item = T> {
-        self.items.into_iter().flatten()
+        Self::into_present(self)
     }
 }
 
@@ -99,18 +99,13 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn stream(self) -> ItemStream<G::Item> {
-        let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
-        let queue = PageQueue::new(connection, self.into_address(), fetch_items::<G>(scopes));
-        ItemStream { queue, items: VecDeque::new(), total: None }
+        ItemStream { queue: self.queue(items), items: VecDeque::new(), total: None }
     }
 
     /// All pages from here to the end of the list, in order, as [`stream`](Self::stream) has the
     /// items.
     pub fn pages(self) -> PageStream<G> {
-        let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
-        let fetch = fetch_page::<G>(scopes);
-        let queue = PageQueue::new(connection, self.into_address(), fetch);
-        PageStream { queue }
+        PageStream { queue: self.queue(|page| page) }
     }
 
     /// All items from here to the end of the list, in order, asking for eight pages side by side.
@@ -147,8 +142,12 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
         self,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Vec<G::Item>, Error> {
-        let stream = self.with_largest_pages().stream().concurrency(PAGES_OF_ALL);
-        stream.collect_all(progress).await
+        self.with_largest_pages().stream().collect_all(progress).await
+    }
+
+    fn queue<X: Send + 'static>(self, content: fn(G) -> X) -> PageQueue<X> {
+        let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
+        PageQueue::new(connection, self.into_address().map(Some), fetch(scopes, content))
     }
 }
 
@@ -178,11 +177,10 @@ type Items<T> = (VecDeque<T>, Option<u32>);
 impl<T: Send + 'static> ItemStream<T> {
     /// The items of `page` and of all pages after it.
     pub(crate) fn from_page<G: Paged<Item = T>>(connection: Connection, page: G) -> Self {
-        let first = page.next_address().map(str::to_owned);
-        let total = page.total();
-        let mut queue = PageQueue::new(connection, Ok(String::new()), fetch_items::<G>(&[]));
-        queue.begin_at(first);
-        Self { queue, items: page.into_present().collect(), total }
+        let next = page.next_address().map(str::to_owned);
+        let queue = PageQueue::new(connection, Ok(next), fetch::<G, _>(&[], items));
+        let (items, total) = items(page);
+        Self { queue, items, total }
     }
 
     /// Asks for so many pages side by side, from 1, where pages can be asked for by their offset.
@@ -203,15 +201,17 @@ impl<T: Send + 'static> ItemStream<T> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
+    /// Everything, side by side.
     pub(crate) async fn collect_all(
-        mut self,
+        self,
         mut progress: impl FnMut(Progress),
     ) -> Result<Vec<T>, Error> {
+        let mut stream = self.concurrency(PAGES_OF_ALL);
         let mut all = Vec::new();
-        while let Some(item) = self.next().await {
+        while let Some(item) = stream.next().await {
             all.push(item?);
-            if self.items.is_empty() {
-                progress(Progress { fetched: all.len(), total: self.total });
+            if stream.items.is_empty() {
+                progress(Progress { fetched: all.len(), total: stream.total });
             }
         }
         Ok(all)
@@ -274,28 +274,22 @@ pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, N
     Request::new(connection, Method::GET, connection.resolve(address))
 }
 
-fn fetch_page<G: Paged>(scopes: &'static [Scope]) -> Fetch<G> {
+/// Asks for pages, and turns each into what is wanted of it.
+fn fetch<G: Paged, X: Send + 'static>(scopes: &'static [Scope], content: fn(G) -> X) -> Fetch<X> {
     Box::new(move |connection, address| {
         let request = page_at::<G>(connection, address).scopes(scopes);
-        Box::pin(async { request.send().await.map(|page| turned(page, |page| page)) })
+        Box::pin(async move {
+            let page = request.send().await?;
+            let next = page.next_address().map(str::to_owned);
+            let span = page.total().zip(page.limit()).map(|(total, limit)| Span { total, limit });
+            Ok(Turned { content: content(page), next, span })
+        })
     })
 }
 
-fn fetch_items<G: Paged>(scopes: &'static [Scope]) -> Fetch<Items<G::Item>> {
-    let items = |page: G| {
-        let total = page.total();
-        (page.into_present().collect(), total)
-    };
-    Box::new(move |connection, address| {
-        let request = page_at::<G>(connection, address).scopes(scopes);
-        Box::pin(async move { request.send().await.map(|page| turned(page, items)) })
-    })
-}
-
-fn turned<G: Paged, X>(page: G, content: impl FnOnce(G) -> X) -> Turned<X> {
-    let next = page.next_address().map(str::to_owned);
-    let span = page.total().zip(page.limit()).map(|(total, limit)| Span { total, limit });
-    Turned { content: content(page), next, span }
+fn items<G: Paged>(page: G) -> Items<G::Item> {
+    let total = page.total();
+    (page.into_present().collect(), total)
 }
 
 impl<T> Unpin for ItemStream<T> {}

@@ -1,6 +1,7 @@
 //! A request that has not been sent yet.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -129,12 +130,9 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    pub(crate) fn with_json(mut self, body: &impl Serialize) -> Self {
+    pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(content) => {
-                self.body = Some(Body { content_type: "application/json", content });
-                self
-            }
+            Ok(content) => self.with_body("application/json", content),
             Err(error) => {
                 self.fail(Error::Parameter { name: "body", reason: format!("is no JSON: {error}") })
             }
@@ -179,10 +177,7 @@ impl<T, P: Parameters> Request<T, P> {
         I: TryInto<E, Error: Into<IdError>>,
         E: fmt::Display,
     {
-        match listed(name, list, most) {
-            Ok(list) => self.with_json(&serde_json::json!({ name: list })),
-            Err(error) => self.fail(error),
-        }
+        self.with_json_field(name, listed(name, list, most))
     }
 
     /// A list of 1 to `most` objects that each hold a URI.
@@ -198,8 +193,13 @@ impl<T, P: Parameters> Request<T, P> {
         let objects = listed::<_, SpotifyUri>(name, uris, most).map(|uris| {
             uris.into_iter().map(|uri| serde_json::json!({ "uri": uri })).collect::<Vec<_>>()
         });
-        match objects {
-            Ok(objects) => self.with_json(&serde_json::json!({ name: objects })),
+        self.with_json_field(name, objects)
+    }
+
+    /// A JSON body with one field.
+    fn with_json_field(self, name: &str, value: Result<impl Serialize, Error>) -> Self {
+        match value {
+            Ok(value) => self.with_json(&HashMap::from([(name, value)])),
             Err(error) => self.fail(error),
         }
     }

@@ -303,6 +303,7 @@ fn malformed(expected: IdKind, input: &str) -> IdError {
     IdError::Malformed { expected, input: clipped(input) }
 }
 
-fn clipped(input: &str) -> String {
+/// What somebody gave, as far as an error repeats it.
+pub(crate) fn clipped(input: &str) -> String {
     input.chars().take(80).collect()
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::id::clipped;
 use super::lenient;
 
 /// A market: the two letters of a country by ISO 3166-1 alpha-2, as in `DE`.
@@ -54,7 +55,7 @@ impl FromStr for Market {
             Ok(letters) if letters.iter().all(u8::is_ascii_alphabetic) => {
                 Ok(Self(letters.map(|letter| letter.to_ascii_uppercase())))
             }
-            _ => Err(MarketError { input: input.chars().take(80).collect() }),
+            _ => Err(MarketError { input: clipped(input) }),
         }
     }
 }

@@ -43,6 +43,7 @@ pub use chapter::{Chapter, SimplifiedChapter};
 pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restrictions};
 pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
+pub(crate) use id::clipped;
 pub use id::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
     TrackId, UserId,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::id::clipped;
 use super::lenient;
 use super::open_enum::open_enum;
 
@@ -79,7 +80,7 @@ impl FromStr for ReleaseDate {
     type Err = ReleaseDateError;
 
     fn from_str(input: &str) -> Result<Self, ReleaseDateError> {
-        parse(input).ok_or_else(|| ReleaseDateError { input: input.chars().take(80).collect() })
+        parse(input).ok_or_else(|| ReleaseDateError { input: clipped(input) })
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{AccessToken, OAuthError, OAuthErrorCode, RefreshToken, Token};
+use crate::transport::clipped;
 
 /// Reads the body of a successful answer.
 ///
@@ -116,10 +117,6 @@ fn scopes(value: Option<&Value>) -> Option<Vec<String>> {
         }
         _ => None,
     }
-}
-
-fn clipped(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
 /// A hundred years: beyond any token that a server means, and far below what a clock overflows at.

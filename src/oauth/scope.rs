@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::clipped;
+
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
         /// What a user allows an app to do ([RFC 6749, section 3.3]).
@@ -91,7 +93,7 @@ impl FromStr for Scope {
 
     fn from_str(input: &str) -> Result<Self, ScopeError> {
         let known = Self::ALL.iter().find(|scope| scope.as_str() == input).copied();
-        known.ok_or_else(|| ScopeError { input: input.chars().take(80).collect() })
+        known.ok_or_else(|| ScopeError { input: clipped(input) })
     }
 }
 

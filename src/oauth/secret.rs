@@ -4,7 +4,31 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
+
+/// What every secret has: no way to print it, and ways to make it.
+macro_rules! redacted {
+    ($name:ident) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(secret: &str) -> Self {
+                Self::new(secret)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(secret: String) -> Self {
+                Self::new(secret)
+            }
+        }
+    };
+}
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -26,23 +50,7 @@ macro_rules! secret {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "([redacted])"))
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(secret: &str) -> Self {
-                Self::new(secret)
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(secret: String) -> Self {
-                Self::new(secret)
-            }
-        }
+        redacted!($name);
     };
 }
 
@@ -90,25 +98,14 @@ impl AccessToken {
     pub(crate) fn authorization(&self) -> Bytes {
         Bytes::from_owner(Owner(Arc::clone(&self.0)))
     }
-}
 
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken([redacted])")
+    /// Whether it is the token in this `Authorization`.
+    pub(crate) fn is_in(&self, authorization: &HeaderValue) -> bool {
+        authorization.as_bytes() == self.0.as_bytes()
     }
 }
 
-impl From<&str> for AccessToken {
-    fn from(secret: &str) -> Self {
-        Self::new(secret)
-    }
-}
-
-impl From<String> for AccessToken {
-    fn from(secret: String) -> Self {
-        Self::new(secret)
-    }
-}
+redacted!(AccessToken);
 
 /// Bytes that can be sent, and whose memory is wiped when the last clone goes.
 pub(crate) fn wiped_bytes(text: Zeroizing<String>) -> Bytes {

@@ -18,3 +18,8 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?;
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
+
+/// What a server says, fit for an error text: without control characters, and at most 200 long.
+pub(crate) fn clipped(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(200).collect()
+}

@@ -79,21 +79,15 @@ impl<S: TokenSource> Fetch<S> {
         if let Look::Good(arrival) = self.look_into_store().await {
             return Ok(arrival);
         }
-        let (counted_from, result) = self.request().await;
-        if !result.as_ref().is_err_and(AuthError::needs_login) {
-            return self.keep(counted_from, result).await;
-        }
-        match self.look_into_store().await {
-            Look::Good(arrival) => Ok(arrival),
-            Look::Newer => {
-                let (counted_from, result) = self.request().await;
-                self.keep(counted_from, result).await
-            }
-            Look::Nothing => {
-                self.mark_ended().await;
-                self.keep(counted_from, result).await
+        let (mut counted_from, mut result) = self.request().await;
+        if result.as_ref().is_err_and(AuthError::needs_login) {
+            match self.look_into_store().await {
+                Look::Good(arrival) => return Ok(arrival),
+                Look::Newer => (counted_from, result) = self.request().await,
+                Look::Nothing => self.mark_ended().await,
             }
         }
+        self.keep(counted_from, result).await
     }
 
     /// Asks the source once, within the time limit; with a refresh token that has ended, not at all.

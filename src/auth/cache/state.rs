@@ -206,8 +206,7 @@ impl State {
 
     /// Whether the server has refused this token.
     pub(super) fn has_refused(&self, token: &AccessToken) -> bool {
-        let refused = self.refused.as_ref().and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));
-        refused == Some(token.expose().as_bytes())
+        self.refused.as_ref().is_some_and(|refused| token.is_in(refused))
     }
 
     fn arrived(
