@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::open_enum::open_enum;
 use super::{
     AlbumId, Copyright, DatePrecision, ExternalIds, ExternalUrls, Image, Market, Page, ReleaseDate,
-    Restrictions, SimplifiedArtist, SimplifiedTrack, lenient,
+    Restrictions, SimplifiedArtist, SimplifiedTrack, lenient, market_list,
 };
 
 open_enum! {
@@ -48,7 +48,7 @@ macro_rules! album {
             #[serde(default, deserialize_with = "lenient::count")]
             pub total_tracks: u32,
             /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Addresses on the web.
             #[serde(default, deserialize_with = "lenient::or_default")]

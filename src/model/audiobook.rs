@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AudiobookId, Copyright, ExternalUrls, Image, Market, Page, SimplifiedChapter, lenient,
+    market_list,
 };
 
 /// Defines a form of an audiobook: its own fields, and those that all forms share.
@@ -17,7 +18,7 @@ macro_rules! audiobook {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub authors: Vec<Author>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Copyright statements.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]

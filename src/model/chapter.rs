@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChapterId, DatePrecision, ExternalUrls, Image, Market, ReleaseDate, Restrictions, ResumePoint,
-    SimplifiedAudiobook, lenient,
+    SimplifiedAudiobook, lenient, market_list,
 };
 
 /// Defines a form of a chapter: its own fields, and those that all forms share.
@@ -19,7 +19,7 @@ macro_rules! chapter {
             /// Address of a preview; mostly absent since November 2024.
             pub audio_preview_url: Option<String>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Number in the audiobook, from 0.
             #[serde(default, deserialize_with = "lenient::count")]

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{self, SeqAccess, Visitor};
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// `null` means the default: an empty list, an empty text, no links.
@@ -45,15 +45,6 @@ where
     T: FromStr,
 {
     deserializer.deserialize_any(OptionalText(PhantomData))
-}
-
-/// A list of texts of which those that do not parse are left out; `null` is an empty list.
-pub(super) fn list_of_parsed<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr,
-{
-    deserializer.deserialize_any(ListOfParsed(PhantomData))
 }
 
 /// A list without its nulls; `null` is an empty list.
@@ -178,41 +169,3 @@ impl<T: FromStr> Visitor<'_> for OptionalText<T> {
         Ok(None)
     }
 }
-
-/// A [`list_of_parsed`], which is as long as 184 markets and read twice for each track.
-struct ListOfParsed<T>(PhantomData<T>);
-
-impl<'de, T: FromStr> Visitor<'de> for ListOfParsed<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of texts or null")
-    }
-
-    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<T>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(Parsed(parsed)) = sequence.next_element()? {
-            if list.is_empty() {
-                list.reserve(USUAL_MARKETS);
-            }
-            list.extend(parsed);
-        }
-        Ok(list)
-    }
-}
-
-/// One element of a [`list_of_parsed`].
-struct Parsed<T>(Option<T>);
-
-impl<'de, T: FromStr> Deserialize<'de> for Parsed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        optional_parsed(deserializer).map(Self)
-    }
-}
-
-/// How many markets there are, about: a list of them that is not empty has most.
-const USUAL_MARKETS: usize = 192;

@@ -9,9 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::id::clipped;
 use super::lenient;
 
-/// A market: the two letters of a country by ISO 3166-1 alpha-2, as in `DE`.
+/// A market: the two letters of a country by ISO 3166-1 alpha-2, as in `DE`, or `XK` for Kosovo.
 ///
-/// Two bytes, since an album lists about 185 of them.
+/// Two bytes, since an album lists about 185 of them. What a program gives is held against the list of
+/// countries, so that `UK` for `GB` is an error before anything is sent; what Spotify sends is any two
+/// letters.
 ///
 /// ```
 /// use spotify_web::model::Market;
@@ -19,6 +21,7 @@ use super::lenient;
 /// let market: Market = "de".parse()?;
 /// assert_eq!(market.as_str(), "DE");
 /// assert!("Germany".parse::<Market>().is_err());
+/// assert!("UK".parse::<Market>().is_err());
 /// # Ok::<(), spotify_web::model::MarketError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,11 +33,23 @@ impl Market {
         // Only ASCII letters get past `FromStr`.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// Any two letters, for what Spotify sends.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        Self::from_letters(text.as_bytes().try_into().ok()?)
+    }
+
+    pub(super) fn from_letters(letters: [u8; 2]) -> Option<Self> {
+        let [first, second] = letters.map(|letter| letter.to_ascii_uppercase());
+        (first.is_ascii_uppercase() && second.is_ascii_uppercase()).then_some(Self([first, second]))
+    }
 }
 
 /// A text that is not the two letters of a country.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is no market; expected the two letters of a country, such as `DE`")]
+#[error(
+    "`{input}` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
+)]
 #[non_exhaustive]
 pub struct MarketError {
     /// What was given, at most 80 characters of it.
@@ -51,12 +66,9 @@ impl FromStr for Market {
     type Err = MarketError;
 
     fn from_str(input: &str) -> Result<Self, MarketError> {
-        match <[u8; 2]>::try_from(input.as_bytes()) {
-            Ok(letters) if letters.iter().all(u8::is_ascii_alphabetic) => {
-                Ok(Self(letters.map(|letter| letter.to_ascii_uppercase())))
-            }
-            _ => Err(MarketError { input: clipped(input) }),
-        }
+        Self::from_text(input)
+            .filter(|market| COUNTRIES.split_ascii_whitespace().any(|it| it == market.as_str()))
+            .ok_or_else(|| MarketError { input: clipped(input) })
     }
 }
 
@@ -96,6 +108,28 @@ impl Serialize for Market {
 
 impl<'de> Deserialize<'de> for Market {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::parsed(deserializer)
+        lenient::parsed(deserializer).map(|Letters(market)| market)
     }
 }
+
+/// A market as Spotify sends it.
+struct Letters(Market);
+
+impl FromStr for Letters {
+    type Err = MarketError;
+
+    fn from_str(input: &str) -> Result<Self, MarketError> {
+        Market::from_text(input).map(Self).ok_or_else(|| MarketError { input: clipped(input) })
+    }
+}
+
+/// The codes that ISO 3166-1 assigns, and `XK`, which Spotify uses for Kosovo.
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE \
+    EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM \
+    HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC \
+    LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA \
+    NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW \
+    SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO \
+    TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";

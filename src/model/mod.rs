@@ -18,6 +18,7 @@ mod episode;
 mod id;
 pub(crate) mod lenient;
 mod market;
+mod market_list;
 pub(crate) mod open_enum;
 mod page;
 mod playable;

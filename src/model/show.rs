@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedEpisode, lenient};
+use super::{
+    Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedEpisode, lenient, market_list,
+};
 
 /// Defines a form of a podcast: its own fields, and those that all forms share.
 macro_rules! show {
@@ -12,7 +14,7 @@ macro_rules! show {
         #[non_exhaustive]
         pub struct $name {
             /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Copyright statements.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ExternalIds, ExternalUrls, IdKind, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist,
-    TrackId, lenient,
+    TrackId, lenient, market_list,
 };
 
 /// Defines a form of a track: its own fields, and those that all forms share.
@@ -20,7 +20,7 @@ macro_rules! track {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub artists: Vec<SimplifiedArtist>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "lenient::list_of_parsed")]
+            #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Number of the disc, from 1.
             #[serde(default, deserialize_with = "lenient::count")]
