@@ -108,12 +108,15 @@ pub enum Error {
         reason: Option<String>,
     },
     /// The answer is not what this version of the crate understands.
-    #[error("the answer to {request} cannot be read at `{path}`")]
+    #[error("the answer to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
     Decode {
         /// Which request.
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
+        /// How the body begins, at most 200 characters; absent where it is about a user or may hold a
+        /// secret.
+        start: Option<String>,
         /// What was wrong there.
         #[source]
         source: serde_json::Error,
@@ -240,6 +243,10 @@ fn advice(status: StatusCode, scopes: &[Scope]) -> String {
         _ if status.is_redirection() => "; redirects to another origin are not followed".into(),
         _ => String::new(),
     }
+}
+
+fn begins(start: Option<&str>) -> String {
+    start.map(|start| format!("; it begins with `{start}`")).unwrap_or_default()
 }
 
 fn wait(retry_after: Option<Duration>) -> String {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::model::SpotifyUri;
 
 /// What to play, and from where.
@@ -54,7 +55,8 @@ impl StartPlayback {
         Self { uris: Some(uris), ..Self::default() }
     }
 
-    /// Begins with the item at this place, from 0.
+    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is an
+    /// error when the request is sent.
     #[must_use]
     pub fn offset(self, position: u32) -> Self {
         Self { offset: Some(Offset::Position(position)), ..self }
@@ -71,6 +73,20 @@ impl StartPlayback {
     pub fn position(self, position: Duration) -> Self {
         let position = u64::try_from(position.as_millis()).unwrap_or(u64::MAX);
         Self { position_ms: Some(position), ..self }
+    }
+
+    /// Whether there is something to play at the place to begin with.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let Some(uris) = &self.uris else { return Ok(()) };
+        let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
+            return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
+        };
+        match self.offset {
+            Some(Offset::Position(value)) if value > last => {
+                Err(Error::Range { name: "offset", value, range: 0..=last })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

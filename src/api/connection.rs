@@ -128,6 +128,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Whether the endpoint takes a user's token, so that the answer may be about a user.
+    pub(crate) needs_user: bool,
 }
 
 async fn read(
@@ -146,7 +148,8 @@ async fn read(
         Err(BodyError::Torn(error)) => return Err(not_sent(request, error.into())),
     };
     if status.is_success() {
-        return Ok(Answer { line: request, status, headers, body });
+        let needs_user = !scopes.is_empty();
+        return Ok(Answer { line: request, status, headers, body, needs_user });
     }
     let Words { message, reason } = Words::of(&body);
     Err(match status {

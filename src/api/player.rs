@@ -77,10 +77,15 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/start-a-users-playback>
     pub fn play(&self, what: &StartPlayback) -> Request<(), OnDevice> {
-        self.0
+        let request = self
+            .0
             .request(Method::PUT, path("me").then("player").then("play"))
             .scopes(&[Scope::UserModifyPlaybackState])
-            .with_json(what)
+            .with_json(what);
+        match what.check() {
+            Ok(()) => request,
+            Err(error) => request.fail(error),
+        }
     }
 
     /// Pauses.

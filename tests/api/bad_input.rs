@@ -1,5 +1,6 @@
 //! What is wrong with an argument is a typed error before anything is sent.
 
+use spotify_web::api::StartPlayback;
 use spotify_web::auth::{
     AuthError, Backoff, CredentialsAuthenticator, TokenAuthenticator, TokenCacheOptions,
 };
@@ -96,6 +97,11 @@ async fn other_parameters_are_checked_too() {
 
     let error = spotify.tracks().get(TRACK).market("Germany").await.unwrap_err();
     assert!(matches!(error, Error::Market(_)), "{error:?}");
+    let error = spotify.tracks().get(TRACK).market("UK").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`UK` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
+    );
     let error = spotify.search().tracks(" ").await.unwrap_err();
     assert_eq!(error.to_string(), "q is empty");
     let error = spotify.search().all("x", []).await.unwrap_err();
@@ -105,6 +111,21 @@ async fn other_parameters_are_checked_too() {
     assert!(matches!(error, Error::Id(_)), "{error:?}");
     assert!(fake.requests().is_empty());
     assert!("D1".parse::<Market>().is_err());
+}
+
+#[tokio::test]
+async fn a_place_past_the_end_of_what_is_to_be_played_is_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let track = TRACK.parse::<TrackId>().unwrap();
+
+    let what = StartPlayback::uris([track, track]);
+    let error = spotify.player().play(&what.clone().offset(2)).await.unwrap_err();
+    assert_eq!(error.to_string(), "offset is 2, but must be from 0 to 1");
+    let nothing = StartPlayback::uris::<TrackId>([]);
+    let error = spotify.player().play(&nothing).await.unwrap_err();
+    assert_eq!(error.to_string(), "uris is empty");
+    assert!(fake.requests().is_empty());
 }
 
 #[tokio::test]

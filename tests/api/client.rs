@@ -165,10 +165,47 @@ async fn an_answer_that_cannot_be_read_names_request_and_place() {
     assert_eq!(
         error.to_line(),
         "the answer to GET /v1/tracks/11dFghVXANMlKmJXsNCbNl cannot be read at \
-         `album.images[0].url`: invalid type: integer `5`, expected a string at line 1 column 28"
+         `album.images[0].url`; it begins with `{\"album\":{\"images\":[{\"url\":5}]}}`: \
+         invalid type: integer `5`, expected a string at line 1 column 28"
     );
-    fake.next_api(FakeAnswer::body(200, "text/html", "<html>"));
-    assert!(matches!(spotify.tracks().get(TRACK).await.unwrap_err(), Error::Decode { .. }));
+    for body in ["<html>", "{} {}"] {
+        fake.next_api(FakeAnswer::body(200, "text/html", body));
+        assert!(matches!(spotify.tracks().get(TRACK).await.unwrap_err(), Error::Decode { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_may_hold_a_secret_is_not_repeated() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let echo = "<html>authorization: Bearer BQD</html>";
+
+    let about_a_user = FakeAnswer::json(200, &json!([{ "email": "wizzler@example.com" }]));
+    fake.next_api(about_a_user.clone());
+    let me = spotify.users().me().await.unwrap_err();
+    fake.next_api(about_a_user);
+    let by_path = spotify.get::<String>("me").await.unwrap_err();
+    fake.next_api(FakeAnswer::body(200, "text/html", echo));
+    let echoed = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    for error in [me, by_path, echoed] {
+        assert!(matches!(error, Error::Decode { start: None, .. }), "{error:?}");
+        assert!(!error.to_line().contains("begins"), "{}", error.to_line());
+    }
+}
+
+#[tokio::test]
+#[allow(deprecated)]
+async fn a_bad_element_of_several_costs_only_itself() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let bad = json!({ "name": "no album", "album": 5 });
+    fake.next_api(FakeAnswer::json(200, &json!({ "tracks": [{ "name": "good" }, bad, null] })));
+
+    let tracks = spotify.tracks().several([TRACK, TRACK, TRACK]).await.unwrap();
+
+    let names: Vec<_> = tracks.iter().map(|it| it.as_ref().map(|it| it.name.as_str())).collect();
+    assert_eq!(names, [Some("good"), None, None]);
 }
 
 #[tokio::test]
