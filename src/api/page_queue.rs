@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::connection::Connection;
+use super::connection::{Answer, Connection};
 use crate::error::Error;
 
 /// What a page is turned into, and where the list goes on.
@@ -26,48 +26,60 @@ pub(crate) struct Span {
     pub(crate) limit: u32,
 }
 
-pub(crate) type Fetching<X> = Pin<Box<dyn Future<Output = Result<Turned<X>, Error>> + Send>>;
+pub(crate) type Fetching = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
-/// Asks for the page at an address, of whatever type it is.
-pub(crate) type Fetch<X> = Box<dyn Fn(&Connection, &str) -> Fetching<X> + Send>;
+/// How pages are had, of whatever type they are.
+pub(crate) struct Source<X> {
+    pub(crate) fetch: Fetch,
+    pub(crate) turn: Turn<X>,
+}
+
+/// Asks for the page at an address.
+type Fetch = Box<dyn Fn(&Connection, &str) -> Fetching + Send>;
+
+/// Reads a page.
+type Turn<X> = Box<dyn Fn(&Answer) -> Result<Turned<X>, Error> + Send>;
 
 /// Asks for pages ahead of who takes them, and hands them out in order.
 ///
 /// What leads on is `next` alone; a `total` is only believed as far as asking ahead goes, so that one
-/// that lies costs a request and nothing else. Never more than `width` pages are under way or wait to
-/// be taken, and asking goes on only when one is taken.
+/// that lies costs a request and nothing else. Never more than `width` pages are under way. A page is
+/// read when it is taken; until then at most `width - 1` wait, so that a slow one in front does not
+/// hold up those behind it, and whoever takes none is asked for none.
 pub(crate) struct PageQueue<X> {
     connection: Connection,
-    fetch: Fetch<X>,
+    source: Source<X>,
     width: usize,
-    slots: VecDeque<Slot<X>>,
+    slots: VecDeque<Slot>,
+    /// As the last page had it.
+    span: Option<Span>,
 }
 
 /// A page by its address.
-struct Slot<X> {
+struct Slot {
     address: String,
-    state: State<X>,
+    state: State,
 }
 
-enum State<X> {
+enum State {
     /// Not asked for yet, or once more after a failure.
     Idle,
-    Fetching(Fetching<X>),
-    Fetched(Result<Turned<X>, Error>),
+    Fetching(Fetching),
+    Fetched(Result<Answer, Error>),
 }
 
-impl<X: Send + 'static> PageQueue<X> {
+impl<X> PageQueue<X> {
     /// A queue that begins with the page at an address, or has nothing.
     pub(crate) fn new(
         connection: Connection,
         first: Result<Option<String>, Error>,
-        fetch: Fetch<X>,
+        source: Source<X>,
     ) -> Self {
         let first = match first {
             Ok(address) => address.map(|address| Slot { address, state: State::Idle }),
             Err(error) => Some(Slot { address: String::new(), state: State::Fetched(Err(error)) }),
         };
-        Self { connection, fetch, width: 1, slots: first.into_iter().collect() }
+        Self { connection, source, width: 1, slots: first.into_iter().collect(), span: None }
     }
 
     /// Sets how many pages are asked for side by side, from 1.
@@ -86,9 +98,10 @@ impl<X: Send + 'static> PageQueue<X> {
             self.slots.push_front(slot);
             return Poll::Pending;
         };
-        match fetched {
+        match fetched.and_then(|answer| (self.source.turn)(&answer)) {
             Ok(turned) => {
-                self.go_on(&slot.address, turned.next, turned.span);
+                self.span = turned.span;
+                self.go_on(&slot.address, turned.next);
                 // What follows is asked for now, not when somebody waits for it.
                 self.drive(context);
                 Poll::Ready(Some(Ok(turned.content)))
@@ -104,23 +117,24 @@ impl<X: Send + 'static> PageQueue<X> {
         }
     }
 
-    /// Asks for what is not under way, and takes in what has come.
+    /// Takes in what has come, and asks for what comes after it.
     fn drive(&mut self, context: &mut Context<'_>) {
+        let mut under_way = 0;
         for slot in &mut self.slots {
-            if let State::Idle = slot.state {
-                let fetching = (self.fetch)(&self.connection, &slot.address);
-                slot.state = State::Fetching(in_task(fetching));
-            }
-            if let State::Fetching(fetching) = &mut slot.state
-                && let Poll::Ready(fetched) = fetching.as_mut().poll(context)
-            {
-                slot.state = State::Fetched(fetched);
-            }
+            under_way += usize::from(slot.poll(&self.connection, &self.source, context));
+        }
+        while under_way < self.width
+            && self.slots.len() < 2 * self.width - 1
+            && let Some(address) = self.slots.back().and_then(|it| after(&it.address, self.span?))
+        {
+            let mut slot = Slot { address, state: State::Idle };
+            under_way += usize::from(slot.poll(&self.connection, &self.source, context));
+            self.slots.push_back(slot);
         }
     }
 
     /// After the page at `address`: what is asked for ahead stays only if it is what `next` leads to.
-    fn go_on(&mut self, address: &str, next: Option<String>, span: Option<Span>) {
+    fn go_on(&mut self, address: &str, next: Option<String>) {
         let Some(next) = next else { return self.slots.clear() };
         if next == address || offset(&next).is_some_and(|to| Some(to) <= offset(address)) {
             let reason = "leads back; the list has no end".to_owned();
@@ -128,31 +142,43 @@ impl<X: Send + 'static> PageQueue<X> {
             self.slots = [Slot { address: next, state: State::Fetched(error) }].into();
             return;
         }
-        let expected =
-            |slot: &Slot<X>| slot.address == next || offset(&slot.address) == offset(&next);
+        let expected = |slot: &Slot| slot.address == next || offset(&slot.address) == offset(&next);
         if !self.slots.front().is_some_and(expected) {
             self.slots = [Slot { address: next, state: State::Idle }].into();
-        }
-        while self.slots.len() < self.width
-            && let Some(address) = self.slots.back().and_then(|last| after(&last.address, span?))
-        {
-            self.slots.push_back(Slot { address, state: State::Idle });
         }
     }
 }
 
+impl Slot {
+    /// Asks, or takes in what has come; whether it is under way afterwards.
+    fn poll<X>(
+        &mut self,
+        connection: &Connection,
+        source: &Source<X>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        if let State::Idle = self.state {
+            self.state = State::Fetching(in_task((source.fetch)(connection, &self.address)));
+        }
+        let State::Fetching(fetching) = &mut self.state else { return false };
+        let Poll::Ready(fetched) = fetching.as_mut().poll(context) else { return true };
+        self.state = State::Fetched(fetched);
+        false
+    }
+}
+
 /// In a task of its own, so that it comes along while its taker does other things; dropped, it stops.
-fn in_task<X: Send + 'static>(fetching: Fetching<X>) -> Fetching<X> {
+fn in_task(fetching: Fetching) -> Fetching {
     match Handle::try_current() {
         Ok(runtime) => Box::pin(Task(runtime.spawn(fetching))),
         Err(_) => fetching,
     }
 }
 
-struct Task<X>(JoinHandle<Result<Turned<X>, Error>>);
+struct Task(JoinHandle<Result<Answer, Error>>);
 
-impl<X> Future for Task<X> {
-    type Output = Result<Turned<X>, Error>;
+impl Future for Task {
+    type Output = Result<Answer, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(context)) {
@@ -165,7 +191,7 @@ impl<X> Future for Task<X> {
     }
 }
 
-impl<X> Drop for Task<X> {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -11,7 +11,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use super::connection::Connection;
-use super::page_queue::{Fetch, PageQueue, Span, Turned};
+use super::decode::decode;
+use super::page_queue::{PageQueue, Source, Span, Turned};
 use super::params::{Nothing, Parameters};
 use super::request::Request;
 use crate::error::Error;
@@ -147,7 +148,7 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 
     fn queue<X: Send + 'static>(self, content: fn(G) -> X) -> PageQueue<X> {
         let (connection, scopes) = (self.connection().clone(), self.needed_scopes());
-        PageQueue::new(connection, self.into_address().map(Some), fetch(scopes, content))
+        PageQueue::new(connection, self.into_address().map(Some), source(scopes, content))
     }
 }
 
@@ -178,15 +179,15 @@ impl<T: Send + 'static> ItemStream<T> {
     /// The items of `page` and of all pages after it.
     pub(crate) fn from_page<G: Paged<Item = T>>(connection: Connection, page: G) -> Self {
         let next = page.next_address().map(str::to_owned);
-        let queue = PageQueue::new(connection, Ok(next), fetch::<G, _>(&[], items));
+        let queue = PageQueue::new(connection, Ok(next), source::<G, _>(&[], items));
         let (items, total) = items(page);
         Self { queue, items, total }
     }
 
     /// Asks for so many pages side by side, from 1, where pages can be asked for by their offset.
     ///
-    /// One by default: the page after the one that is taken from. As many pages are kept in memory
-    /// at the most.
+    /// One by default: the page after the one that is taken from. So many pages are under way at the
+    /// most, and one less may have come and wait to be taken.
     pub fn concurrency(mut self, pages: usize) -> Self {
         self.queue.set_width(pages);
         self
@@ -275,16 +276,18 @@ pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, N
 }
 
 /// Asks for pages, and turns each into what is wanted of it.
-fn fetch<G: Paged, X: Send + 'static>(scopes: &'static [Scope], content: fn(G) -> X) -> Fetch<X> {
-    Box::new(move |connection, address| {
-        let request = page_at::<G>(connection, address).scopes(scopes);
-        Box::pin(async move {
-            let page = request.send().await?;
+fn source<G: Paged, X: 'static>(scopes: &'static [Scope], content: fn(G) -> X) -> Source<X> {
+    Source {
+        fetch: Box::new(move |connection, address| {
+            Box::pin(page_at::<G>(connection, address).scopes(scopes).answer())
+        }),
+        turn: Box::new(move |answer| {
+            let page = decode::<G>(answer)?;
             let next = page.next_address().map(str::to_owned);
             let span = page.total().zip(page.limit()).map(|(total, limit)| Span { total, limit });
             Ok(Turned { content: content(page), next, span })
-        })
-    })
+        }),
+    }
 }
 
 fn items<G: Paged>(page: G) -> Items<G::Item> {

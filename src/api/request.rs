@@ -297,7 +297,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         self
     }
 
-    async fn answer(self) -> Result<Answer, Error> {
+    pub(crate) async fn answer(self) -> Result<Answer, Error> {
         let (connection, outgoing) = self.into_outgoing()?;
         connection.send(outgoing).await
     }

@@ -39,6 +39,7 @@ impl Market {
         Self::from_letters(text.as_bytes().try_into().ok()?)
     }
 
+    #[inline]
     pub(super) fn from_letters(letters: [u8; 2]) -> Option<Self> {
         let [first, second] = letters.map(|letter| letter.to_ascii_uppercase());
         (first.is_ascii_uppercase() && second.is_ascii_uppercase()).then_some(Self([first, second]))

@@ -1,22 +1,70 @@
 //! Lists of markets: 184 of them, twice in each track, which is half of what a playlist is made of.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use memchr::memmem;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Market;
 
 /// A list of markets without what is none; `null` is an empty list.
+///
+/// Also a text of nothing but letters, as [`shortened`] makes of a list.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Market>, D::Error> {
-    deserializer.deserialize_newtype_struct(AS_RAW_JSON, ListVisitor)
+    deserializer.deserialize_any(ListVisitor)
 }
 
-/// The name by which `serde_json` hands over a value's text instead of its parts, which halves the time
-/// for a list. Any other format takes it for the name of a newtype and hands over the parts.
-const AS_RAW_JSON: &str = "$serde_json::private::RawValue";
+/// Makes `"ADAE"` of each list of markets such as `["AD","AE"]`, which is then one text to serde and
+/// not 184. A list that is written in another way stays as it is.
+pub(super) fn shortened(json: &str) -> Cow<'_, str> {
+    let mut short = String::new();
+    let mut rest = json;
+    // A quote within a text is escaped, so that this is a field and never a part of a text.
+    while let Some(at) = memmem::find(rest.as_bytes(), FIELD.as_bytes()) {
+        let (before, list) = rest.split_at(at + FIELD.len());
+        if short.is_empty() {
+            short.reserve(json.len());
+        }
+        short.push_str(before);
+        rest = push_letters(&mut short, list).unwrap_or(list);
+    }
+    if short.is_empty() {
+        return Cow::Borrowed(json);
+    }
+    short.push_str(rest);
+    Cow::Owned(short)
+}
+
+const FIELD: &str = "\"available_markets\":";
+
+/// The letters of the list that `json` begins with, and what comes after it.
+fn push_letters<'json>(short: &mut String, json: &'json str) -> Option<&'json str> {
+    let (elements, _) = json.strip_prefix('[')?.as_bytes().as_chunks::<5>();
+    let begin = short.len();
+    short.push('"');
+    for (index, element) in elements.iter().enumerate() {
+        let [b'"', first, second, b'"', end] = *element else { break };
+        if !(first.is_ascii_uppercase() && second.is_ascii_uppercase()) {
+            break;
+        }
+        short.push(first.into());
+        short.push(second.into());
+        match end {
+            b',' => {}
+            b']' => {
+                short.push('"');
+                return json.get(1 + (index + 1) * 5..);
+            }
+            _ => break,
+        }
+    }
+    short.truncate(begin);
+    None
+}
 
 struct ListVisitor;
 
@@ -27,16 +75,15 @@ impl<'de> Visitor<'de> for ListVisitor {
         f.write_str("a list of texts or null")
     }
 
-    /// The list's text, as the value of an only field.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<Market>, A::Error> {
-        match map.next_key::<IgnoredAny>()? {
-            Some(_) => map.next_value::<FromText>().map(|FromText(list)| list),
-            None => Err(de::Error::custom("an object, expected a list of texts or null")),
-        }
+    fn visit_unit<E>(self) -> Result<Vec<Market>, E> {
+        Ok(Vec::new())
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Vec<Market>, D::Error> {
-        inner.deserialize_any(self)
+    fn visit_str<E>(self, letters: &str) -> Result<Vec<Market>, E> {
+        let (markets, _) = letters.as_bytes().as_chunks::<2>();
+        let mut list = Vec::with_capacity(markets.len());
+        list.extend(markets.iter().filter_map(|letters| Market::from_letters(*letters)));
+        Ok(list)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Market>, A::Error> {
@@ -46,57 +93,6 @@ impl<'de> Visitor<'de> for ListVisitor {
         }
         Ok(list)
     }
-
-    fn visit_unit<E>(self) -> Result<Vec<Market>, E> {
-        Ok(Vec::new())
-    }
-}
-
-/// A list that is read from its JSON text.
-struct FromText(Vec<Market>);
-
-impl<'de> Deserialize<'de> for FromText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl Visitor<'_> for TextVisitor {
-    type Value = FromText;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the text of a list")
-    }
-
-    fn visit_str<E: de::Error>(self, json: &str) -> Result<FromText, E> {
-        if let Some(list) = as_spotify_writes_it(json) {
-            return Ok(FromText(list));
-        }
-        let parts = &mut serde_json::Deserializer::from_str(json);
-        parts.deserialize_any(ListVisitor).map(FromText).map_err(de::Error::custom)
-    }
-}
-
-/// `["AD","AE"]` without white space and escapes; anything else is left to the parser.
-fn as_spotify_writes_it(json: &str) -> Option<Vec<Market>> {
-    let elements = json.strip_prefix('[')?.strip_suffix(']')?.as_bytes();
-    let (elements, rest) = elements.as_chunks::<5>();
-    let last = match *rest {
-        [] if elements.is_empty() => return Some(Vec::new()),
-        [b'"', first, second, b'"'] => Market::from_letters([first, second])?,
-        _ => return None,
-    };
-    let mut list = Vec::with_capacity(elements.len() + 1);
-    for element in elements {
-        match *element {
-            [b'"', first, second, b'"', b','] => list.push(Market::from_letters([first, second])?),
-            _ => return None,
-        }
-    }
-    list.push(last);
-    Some(list)
 }
 
 /// A text that is a market, or is left out.
@@ -125,29 +121,25 @@ impl Visitor<'_> for ElementVisitor {
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
-    /// As a field of a model.
     #[derive(Deserialize)]
     struct Model {
         #[serde(deserialize_with = "deserialize")]
-        markets: Vec<Market>,
+        available_markets: Vec<Market>,
     }
 
+    /// Reads a list as it is and shortened, which must be the same.
     fn read(list: &str) -> Result<Vec<Market>, serde_json::Error> {
-        let json = format!("{{\"markets\":{list}}}");
-        let direct = serde_json::from_str::<Model>(&json);
-        let from_value = serde_json::from_value::<Model>(serde_json::from_str::<Value>(&json)?);
-        let from_reader = serde_json::from_reader::<_, Model>(json.as_bytes());
-        assert_eq!(direct.is_ok(), from_value.is_ok(), "{list}");
-        assert_eq!(direct.is_ok(), from_reader.is_ok(), "{list}");
-        direct.map(|model| model.markets)
-    }
-
-    fn markets(letters: &[&str]) -> Vec<Market> {
-        letters.iter().map(|letters| letters.parse().unwrap()).collect()
+        let json = format!("{{\"available_markets\":{list}}}");
+        let direct = serde_json::from_str::<Model>(&json).map(|model| model.available_markets);
+        let short = serde_json::from_str::<Model>(&shortened(&json));
+        assert_eq!(
+            direct.as_ref().ok(),
+            short.ok().map(|model| model.available_markets).as_ref(),
+            "{list}"
+        );
+        direct
     }
 
     #[test]
@@ -163,50 +155,33 @@ mod tests {
             ("[]", &[]),
             ("null", &[]),
         ] {
-            assert_eq!(read(json).unwrap(), markets(expected), "{json}");
+            let expected: Vec<Market> = expected.iter().map(|it| it.parse().unwrap()).collect();
+            assert_eq!(read(json).unwrap(), expected, "{json}");
         }
     }
 
     #[test]
     fn what_is_no_list_is_an_error() {
-        for json in [r#"{"AD":1}"#, "7", r#""AD""#, "[7]", "{}"] {
+        for json in [r#"{"AD":1}"#, "7", "[7]", r#"["AD""#, r#"["AD","#, "["] {
             assert!(read(json).is_err(), "{json}");
         }
     }
 
-    /// Where a model is flattened into another, serde holds its parts and not its text.
     #[test]
-    fn a_list_is_read_without_its_text() {
-        #[derive(Deserialize)]
-        struct Outer {
-            #[serde(flatten)]
-            inner: Model,
+    fn only_lists_of_markets_are_shortened() {
+        for (json, expected) in [
+            (
+                r#"{"a":{"available_markets":["AD"]},"available_markets":["AE","DE"],"b":1}"#,
+                r#"{"a":{"available_markets":"AD"},"available_markets":"AEDE","b":1}"#,
+            ),
+            (
+                r#"{"name":"\"available_markets\":[\"AD\"]"}"#,
+                r#"{"name":"\"available_markets\":[\"AD\"]"}"#,
+            ),
+            (r#"{"markets":["AD"]}"#, r#"{"markets":["AD"]}"#),
+            (r#"{"available_markets":["AD" ]}"#, r#"{"available_markets":["AD" ]}"#),
+        ] {
+            assert_eq!(shortened(json), expected);
         }
-
-        let outer: Outer = serde_json::from_str(r#"{"markets":["AD","AE"],"x":1}"#).unwrap();
-        assert_eq!(outer.inner.markets, markets(&["AD", "AE"]));
-    }
-
-    /// If this goes red, `serde_json` has another name for it, and lists are read more slowly.
-    #[test]
-    fn serde_json_hands_over_the_text() {
-        struct AsText;
-
-        impl<'de> Visitor<'de> for AsText {
-            type Value = String;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the text")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
-                map.next_key::<IgnoredAny>()?;
-                map.next_value()
-            }
-        }
-
-        let mut json = serde_json::Deserializer::from_str("[1, 2]");
-        let text = json.deserialize_newtype_struct(AS_RAW_JSON, AsText).unwrap();
-        assert_eq!(text, "[1, 2]");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Episode, IdKind, Track};
+use super::{Episode, IdKind, Track, market_list};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ impl PlayableItem {
 impl<'de> Deserialize<'de> for PlayableItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let as_track = serde_json::from_str::<Track>(raw.get());
+        let as_track = serde_json::from_str::<Track>(&market_list::shortened(raw.get()));
         let kind = match &as_track {
             Ok(track) => track.kind.clone(),
             Err(_) => kind_of(&raw),

@@ -218,6 +218,27 @@ async fn pages_are_fetched_side_by_side_within_the_bound() {
     assert_eq!(fake.api_requests(), 12, "none twice, and none past the end");
 }
 
+/// A slow page holds up as few of those behind it as there is room for, and loses none.
+#[tokio::test]
+async fn pages_behind_a_slow_one_go_on_within_the_bound() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    let mut pages =
+        spotify.albums().tracks("3IBcauSj5M2A6lTeffJzdv").limit(5).pages().concurrency(2);
+    pages.next().await.unwrap().unwrap();
+    fake.next_api(FakeAnswer::never());
+    while fake.api_requests() < 4 {
+        assert!(futures_util::poll!(std::pin::pin!(pages.next())).is_pending());
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        assert!(futures_util::poll!(std::pin::pin!(pages.next())).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fake.api_requests(), 4, "the first, the slow one, and two behind it");
+}
+
 #[tokio::test]
 async fn side_by_side_keeps_the_order_and_all_takes_the_largest_pages() {
     let fake = FakeSpotify::start().await.unwrap();
