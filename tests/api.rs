@@ -20,6 +20,8 @@ mod bad_input;
 mod client;
 #[path = "api/examples.rs"]
 mod examples;
+#[path = "api/logins.rs"]
+mod logins;
 #[path = "api/models.rs"]
 mod models;
 #[path = "api/operations.rs"]

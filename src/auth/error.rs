@@ -15,9 +15,17 @@ pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be had")]
     Request(#[source] Arc<OAuthError>),
-    /// The store says that the refresh token has ended.
-    #[error("the stored refresh token has ended; the user must log in again")]
-    LoginEnded,
+    /// The refresh token has ended: six months after the login, or because it was revoked. Nothing is
+    /// sent any more until the user has logged in again.
+    #[error("the login has ended; the user must log in again")]
+    LoginEnded {
+        /// How the accounts service said so; `None` where the store does.
+        #[source]
+        source: Option<Arc<OAuthError>>,
+    },
+    /// There is no refresh token, neither from a login nor in the store.
+    #[error("nobody has logged in yet; begin a login")]
+    NotLoggedIn,
     /// The token source did not answer in time.
     #[error("the token source did not answer within {limit:?}")]
     TimedOut {
@@ -99,7 +107,8 @@ impl AuthError {
             | Self::RefusedBefore
             | Self::SourcePanicked
             | Self::Interrupted => true,
-            Self::LoginEnded
+            Self::LoginEnded { .. }
+            | Self::NotLoggedIn
             | Self::Option { .. }
             | Self::WithinFetch
             | Self::NoRuntime
@@ -116,13 +125,9 @@ impl AuthError {
         }
     }
 
-    /// Whether the refresh token has ended, so that only a new login helps (`invalid_grant`).
+    /// Whether only a login of the user helps.
     pub fn needs_login(&self) -> bool {
-        match self {
-            Self::Request(error) => error.code() == Some(&OAuthErrorCode::InvalidGrant),
-            Self::LoginEnded => true,
-            _ => false,
-        }
+        matches!(self, Self::LoginEnded { .. } | Self::NotLoggedIn)
     }
 }
 
@@ -141,7 +146,12 @@ impl AuthError {
 
 impl From<OAuthError> for AuthError {
     fn from(error: OAuthError) -> Self {
-        Self::Request(Arc::new(error))
+        match error.code() {
+            Some(OAuthErrorCode::InvalidGrant) => {
+                Self::LoginEnded { source: Some(Arc::new(error)) }
+            }
+            _ => Self::Request(Arc::new(error)),
+        }
     }
 }
 

@@ -32,8 +32,14 @@ pub enum TokenEvent {
     PermanentlyFailed {
         /// Why.
         error: AuthError,
-        /// When the next attempt may be made, or `None` when the user must log in first.
-        retry_in: Option<Duration>,
+        /// When the next attempt may be made, if somebody needs a token then.
+        retry_in: Duration,
+    },
+    /// The user must log in: the refresh token has ended, or there is none. With a store, it is looked
+    /// into for a new login once a minute, and this told again.
+    LoginEnded {
+        /// Why.
+        error: AuthError,
     },
     /// The store could not be read, written or locked; the token is used all the same.
     StoreFailed {

@@ -1,7 +1,8 @@
 //! Who signs a request, and with which token.
 //!
 //! An [`Authenticator`] is the plug: [`TokenAuthenticator`] holds one token,
-//! [`CredentialsAuthenticator`] requests tokens on demand. The refreshing ones differ only in how a
+//! [`CredentialsAuthenticator`] requests tokens on demand; [`AuthorizationCodeAuthenticator`],
+//! [`PkceAuthenticator`] and [`TokenSwapAuthenticator`] act for a user who has logged in. The refreshing ones differ only in how a
 //! token is requested, which is a [`TokenSource`]; all share one [`TokenCache`].
 //!
 //! To write one of your own, implement [`TokenSource`] and get the cache for free through
@@ -14,6 +15,7 @@ mod credentials;
 mod error;
 mod event;
 mod fixed;
+mod refreshing;
 mod source;
 mod store;
 
@@ -24,6 +26,7 @@ pub use credentials::CredentialsAuthenticator;
 pub use error::AuthError;
 pub use event::TokenEvent;
 pub use fixed::TokenAuthenticator;
+pub use refreshing::{AuthorizationCodeAuthenticator, PkceAuthenticator, TokenSwapAuthenticator};
 pub use source::TokenSource;
 pub use store::{
     FileTokenStore, MemoryTokenStore, RefreshLock, StoreError, StoredToken, TokenKey, TokenStore,

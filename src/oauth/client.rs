@@ -109,6 +109,14 @@ impl OAuthClient {
         Self { config: Arc::new(config.into()) }
     }
 
+    /// A client for another address by the same HTTP client, such as that of a token swap server.
+    #[must_use]
+    pub fn at(&self, token_url: &str) -> Self {
+        let config =
+            OAuthConfig { token_url: checked(token_url), ..OAuthConfig::clone(&self.config) };
+        Self { config: Arc::new(config) }
+    }
+
     /// Requests a token once. Nothing is cached, nothing is tried again.
     ///
     /// When the future is dropped, the request is dropped with it, and a refresh token that the

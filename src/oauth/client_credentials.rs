@@ -1,5 +1,6 @@
 //! The client credentials grant.
 
+use super::app::OAuthApp;
 use super::{ClientSecret, OAuthError, TokenForm, TokenRequest};
 
 /// Asks for a token for the app itself, without a user ([RFC 6749, section 4.4]).
@@ -25,30 +26,18 @@ use super::{ClientSecret, OAuthError, TokenForm, TokenRequest};
 /// ```
 #[derive(Debug, Clone)]
 pub struct ClientCredentialsRequest {
-    client_id: String,
-    client_secret: ClientSecret,
+    app: OAuthApp,
 }
 
 impl ClientCredentialsRequest {
     /// Takes the app's id and secret from its page in Spotify's dashboard.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
-        Self { client_id: client_id.into(), client_secret: client_secret.into() }
+        Self { app: OAuthApp::confidential(client_id, client_secret) }
     }
 }
 
 impl TokenRequest for ClientCredentialsRequest {
     fn form(&self) -> Result<TokenForm, OAuthError> {
-        not_blank("client id", &self.client_id)?;
-        not_blank("client secret", self.client_secret.expose())?;
-        Ok(TokenForm::new("client_credentials")
-            .basic(self.client_id.as_str(), self.client_secret.clone()))
+        self.app.form("client_credentials")
     }
-}
-
-/// An empty value is most often a variable of the environment that is not set.
-fn not_blank(name: &'static str, value: &str) -> Result<(), OAuthError> {
-    if value.trim().is_empty() {
-        return Err(OAuthError::Input { name, reason: "is empty; set it to the app's".to_owned() });
-    }
-    Ok(())
 }

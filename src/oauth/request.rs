@@ -60,7 +60,12 @@ struct Parameter {
 impl TokenForm {
     /// A form with its `grant_type`.
     pub fn new(grant_type: impl Into<String>) -> Self {
-        Self { basic: None, parameters: Vec::new() }.parameter("grant_type", grant_type)
+        Self::without_grant_type().parameter("grant_type", grant_type)
+    }
+
+    /// A form for a server that knows the grant without being told.
+    pub fn without_grant_type() -> Self {
+        Self { basic: None, parameters: Vec::new() }
     }
 
     /// Proves the client's identity with HTTP Basic, as confidential clients do

@@ -1,5 +1,8 @@
 //! Scopes: what a user allows an app to do.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,6 +79,77 @@ scopes! {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A set of scopes, as a login asks for them.
+///
+/// ```
+/// use spotify_web::oauth::{Scope, Scopes};
+///
+/// let scopes: Scopes = [Scope::UserReadEmail, Scope::Streaming, Scope::UserReadEmail].into();
+/// assert_eq!(scopes.to_string(), "streaming user-read-email");
+/// assert!(scopes.contains(Scope::Streaming));
+///
+/// // Also one that this version of the crate does not know.
+/// let scopes: Scopes = "streaming made-up-tomorrow".parse().unwrap();
+/// assert_eq!(scopes.iter().count(), 2);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scopes(BTreeSet<Cow<'static, str>>);
+
+impl Scopes {
+    /// Whether a scope is in it.
+    pub fn contains(&self, scope: Scope) -> bool {
+        self.0.contains(scope.as_str())
+    }
+
+    /// Whether there is none in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes in Spotify's spelling, in the order of the alphabet.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().map(|scope| scope.as_str().into()).collect())
+    }
+}
+
+impl<const N: usize> From<[Scope; N]> for Scopes {
+    fn from(scopes: [Scope; N]) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<&[Scope]> for Scopes {
+    fn from(scopes: &[Scope]) -> Self {
+        scopes.iter().copied().collect()
+    }
+}
+
+/// Scopes with white space between them, also those that are not known.
+impl FromStr for Scopes {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.split_whitespace().map(|scope| scope.to_owned().into()).collect()))
+    }
+}
+
+/// With a space between them ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.iter().enumerate() {
+            let space = if index > 0 { " " } else { "" };
+            write!(f, "{space}{scope}")?;
+        }
+        Ok(())
     }
 }
 

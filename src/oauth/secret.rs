@@ -67,6 +67,13 @@ secret!(
     ClientSecret
 );
 
+secret!(
+    /// Proves that whoever redeems a code began the login ([RFC 7636, section 4.1]).
+    ///
+    /// [RFC 7636, section 4.1]: https://www.rfc-editor.org/rfc/rfc7636#section-4.1
+    PkceVerifier
+);
+
 /// What a request to the API carries ([RFC 6749, section 1.4]).
 ///
 /// `Debug` shows `[redacted]`. Clones share their memory, which is wiped with the last one; so does

@@ -1,38 +1,51 @@
-//! The accounts service: issues tokens and says which are good.
+//! The accounts service: who is logged in, which tokens are good, and what is had for what.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use reqwest::header::AUTHORIZATION;
-use serde_json::json;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::form_urlencoded;
 
 use super::answer::FakeAnswer;
+use super::catalogue::merge;
+use super::consent::Consent;
 use super::fake::FakeRequest;
-use crate::transport::{HttpOptions, SharedHttpClient};
+use crate::oauth::PkceVerifier;
 
 /// Whom a token acts for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holder {
     App,
-    User,
+    User(String),
 }
 
 pub(super) struct Accounts {
     lifetime: Duration,
-    /// The `Authorization` of the only client that is known.
-    client: Option<String>,
+    /// The id and secret of the only client that is known.
+    client: Option<(String, String)>,
     /// Each token with its end, and whose it is.
     tokens: HashMap<String, (Instant, Holder)>,
+    /// Codes that nobody has turned in yet.
+    codes: HashMap<String, Consent>,
+    /// Refresh tokens that are good.
+    logins: HashMap<String, Consent>,
     refuses_all: bool,
     expired_tokens: usize,
 }
 
 impl Accounts {
     pub(super) fn new(lifetime: Duration, client: Option<(String, String)>) -> Self {
-        let client = client.and_then(|(id, secret)| basic(&id, &secret));
-        Self { lifetime, client, tokens: HashMap::new(), refuses_all: false, expired_tokens: 0 }
+        Self {
+            lifetime,
+            client,
+            tokens: HashMap::new(),
+            codes: HashMap::new(),
+            logins: HashMap::new(),
+            refuses_all: false,
+            expired_tokens: 0,
+        }
     }
 
     pub(super) fn expire_all(&mut self) {
@@ -43,8 +56,42 @@ impl Accounts {
         self.refuses_all = true;
     }
 
+    pub(super) fn end_logins(&mut self) {
+        self.logins.clear();
+    }
+
     pub(super) fn expired_tokens(&self) -> usize {
         self.expired_tokens
+    }
+
+    /// The page on which users log in, and what becomes of their decision.
+    pub(super) fn authorize(&mut self, request: &FakeRequest) -> FakeAnswer {
+        let form: Vec<(String, String)>;
+        let parameters = match request.method.as_str() {
+            "GET" => &request.query,
+            _ => {
+                form = form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
+                &form
+            }
+        };
+        let consent = match Consent::of(parameters, self.client.as_ref().map(|(id, _)| id.as_str()))
+        {
+            Ok(consent) => consent,
+            Err(refusal) => return refusal,
+        };
+        if request.method == "GET" {
+            return consent.page();
+        }
+        let agrees = parameters.iter().any(|pair| *pair == ("decision".into(), "agree".into()));
+        match agrees {
+            true => {
+                let code = new_secret("AQ");
+                let redirect = consent.redirect(&[("code", code.as_str())]);
+                self.codes.insert(code, consent);
+                redirect
+            }
+            false => consent.redirect(&[("error", "access_denied")]),
+        }
     }
 
     /// Answers a token request.
@@ -52,16 +99,39 @@ impl Accounts {
         if request.method != "POST" {
             return FakeAnswer::status(405);
         }
-        if !self.knows_client(request) {
+        let form = Form::of(request);
+        let Some(client) = self.client_of(request, &form) else {
             return refusal("invalid_client", "Invalid client");
-        }
-        let mut form = form_urlencoded::parse(request.body.as_bytes());
-        match form.find(|(name, _)| name == "grant_type").as_ref().map(|(_, grant)| grant.as_ref())
-        {
-            Some("client_credentials") => self.answer_with_token(),
+        };
+        match form.get("grant_type") {
+            Some("client_credentials") if client.has_secret => {
+                self.answer_with(Holder::App, &json!({}))
+            }
+            Some("client_credentials") => refusal("invalid_client", "Invalid client"),
+            Some("authorization_code") => self.turn_in_code(&form, &client),
+            Some("refresh_token") => self.refresh(&form, &client),
             Some(_) => refusal("unsupported_grant_type", "grant_type parameter is unknown"),
             None => refusal("unsupported_grant_type", "grant_type parameter is missing"),
         }
+    }
+
+    /// What a token swap server answers, which keeps the app's secret: `expires_in` is a text.
+    pub(super) fn swap(&mut self, request: &FakeRequest) -> FakeAnswer {
+        let form = Form::of(request);
+        let login = match (form.get("code"), form.get("refresh_token")) {
+            (Some(code), _) => self.codes.remove(code),
+            (None, Some(token)) => self.logins.get(token).cloned(),
+            (None, None) => return refusal("invalid_request", "neither code nor refresh_token"),
+        };
+        let Some(login) = login else { return refusal("invalid_grant", "Invalid code or token") };
+        let access_token = self.issue(Holder::User(login.user.clone()));
+        let mut answer = json!({
+            "access_token": access_token, "expires_in": self.lifetime.as_secs().to_string(),
+        });
+        if form.get("code").is_some() {
+            merge(&mut answer, &json!({ "refresh_token": self.log_in(login) }));
+        }
+        FakeAnswer::json(200, &answer)
     }
 
     /// Whom the request's token acts for if it is good, else the answer to it.
@@ -77,43 +147,128 @@ impl Accounts {
                 self.expired_tokens += 1;
                 Err(unauthorized("The access token expired"))
             }
-            Some((_, holder)) => Ok(*holder),
+            Some((_, holder)) => Ok(holder.clone()),
         }
     }
 
     /// A new token.
     pub(super) fn issue(&mut self, holder: Holder) -> String {
-        let token = format!("BQ-fake-{:032x}", fastrand::u128(..));
+        let token = new_secret("BQ");
         self.tokens.insert(token.clone(), (Instant::now() + self.lifetime, holder));
         token
     }
 
-    fn answer_with_token(&mut self) -> FakeAnswer {
-        let token = self.issue(Holder::App);
-        let answer = json!({
+    fn turn_in_code(&mut self, form: &Form, client: &Client) -> FakeAnswer {
+        // Whoever tries it, a code is used up.
+        let Some(consent) = form.get("code").and_then(|code| self.codes.remove(code)) else {
+            return refusal("invalid_grant", "Invalid authorization code");
+        };
+        let proven = match &consent.challenge {
+            Some(challenge) => form
+                .get("code_verifier")
+                .is_some_and(|verifier| PkceVerifier::new(verifier).challenge() == *challenge),
+            None => client.has_secret,
+        };
+        if consent.client_id != client.id {
+            return refusal("invalid_grant", "Invalid authorization code");
+        }
+        if form.get("redirect_uri") != Some(&consent.redirect_uri) {
+            return refusal("invalid_grant", "Invalid redirect URI");
+        }
+        if !proven {
+            return refusal("invalid_grant", "code_verifier was incorrect");
+        }
+        let (user, scope) = (consent.user.clone(), consent.scope.clone());
+        let refresh_token = self.log_in(consent);
+        self.answer_with(
+            Holder::User(user),
+            &json!({ "refresh_token": refresh_token, "scope": scope }),
+        )
+    }
+
+    /// As Spotify does: with PKCE a new refresh token takes the place of the old one, which is dead
+    /// from then on; without, the answer names none.
+    fn refresh(&mut self, form: &Form, client: &Client) -> FakeAnswer {
+        let token = form.get("refresh_token").unwrap_or_default();
+        let Some(login) = self.logins.get(token).filter(|login| login.client_id == client.id)
+        else {
+            return refusal("invalid_grant", "Refresh token revoked");
+        };
+        let login = login.clone();
+        let holder = Holder::User(login.user.clone());
+        if client.has_secret {
+            return self.answer_with(holder, &json!({}));
+        }
+        self.logins.remove(token);
+        let refresh_token = self.log_in(login);
+        self.answer_with(holder, &json!({ "refresh_token": refresh_token }))
+    }
+
+    fn log_in(&mut self, login: Consent) -> String {
+        let refresh_token = new_secret("AQ-refresh");
+        self.logins.insert(refresh_token.clone(), login);
+        refresh_token
+    }
+
+    fn answer_with(&mut self, holder: Holder, more: &Value) -> FakeAnswer {
+        let token = self.issue(holder);
+        let mut answer = json!({
             "access_token": token,
             "token_type": "Bearer",
             "expires_in": self.lifetime.as_secs(),
         });
+        merge(&mut answer, more);
         FakeAnswer::json(200, &answer)
     }
 
-    fn knows_client(&self, request: &FakeRequest) -> bool {
-        let Some(authorization) = &request.authorization else { return false };
-        match &self.client {
-            Some(known) => authorization == known,
-            None => authorization.starts_with("Basic "),
-        }
+    /// Who asks, if it is known.
+    fn client_of(&self, request: &FakeRequest, form: &Form) -> Option<Client> {
+        let client = match &request.authorization {
+            Some(authorization) => {
+                let (id, secret) = basic(authorization)?;
+                let known = self.client.as_ref();
+                known.is_none_or(|known| *known == (id.clone(), secret)).then_some(())?;
+                Client { id, has_secret: true }
+            }
+            None => Client { id: form.get("client_id")?.to_owned(), has_secret: false },
+        };
+        let known = self.client.as_ref().is_none_or(|(id, _)| *id == client.id);
+        known.then_some(client)
     }
 }
 
-/// What a known client's `Authorization` is: HTTP Basic as reqwest writes it.
-fn basic(id: &str, secret: &str) -> Option<String> {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let http = SharedHttpClient::default().get(&HttpOptions::default()).ok()?;
-    let request = http.get("http://localhost/").basic_auth(encode(id), Some(encode(secret)));
-    let header = request.build().ok()?.headers().get(AUTHORIZATION)?.to_str().ok()?.to_owned();
-    Some(header)
+/// Who asks for a token.
+struct Client {
+    id: String,
+    has_secret: bool,
+}
+
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn of(request: &FakeRequest) -> Self {
+        Self(form_urlencoded::parse(request.body.as_bytes()).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The id and secret in HTTP Basic, which are form-encoded in it.
+fn basic(authorization: &str) -> Option<(String, String)> {
+    let encoded = authorization.strip_prefix("Basic ")?;
+    let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |text: &str| {
+        let (text, _) = form_urlencoded::parse(text.as_bytes()).next()?;
+        Some(text.into_owned())
+    };
+    Some((decode(id).unwrap_or_default(), decode(secret).unwrap_or_default()))
+}
+
+fn new_secret(prefix: &str) -> String {
+    format!("{prefix}-fake-{:032x}", fastrand::u128(..))
 }
 
 fn refusal(code: &str, description: &str) -> FakeAnswer {

@@ -56,6 +56,12 @@ impl FakeAnswer {
         Self(Kind::Never)
     }
 
+    /// Where it leads.
+    pub(super) fn location(&self) -> Option<&str> {
+        let Kind::Http { headers, .. } = &self.0 else { return None };
+        headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.as_str())
+    }
+
     /// The answer for the wire, or `None` to hang up.
     pub(super) async fn into_response(self) -> Option<Response<Full<Bytes>>> {
         match self.0 {

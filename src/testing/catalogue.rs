@@ -246,6 +246,17 @@ impl Catalogue {
     }
 }
 
+/// The profile of a user, as they see it themselves.
+pub(super) fn user(name: &str) -> Value {
+    json!({
+        "display_name": name, "country": "SE", "product": "premium",
+        "external_urls": { "spotify": format!("https://open.spotify.com/user/{name}") },
+        "followers": { "href": null, "total": 3829 },
+        "href": format!("https://api.spotify.com/v1/users/{name}"), "id": name, "images": [],
+        "type": "user", "uri": format!("spotify:user:{name}"),
+    })
+}
+
 /// The playlist in all but its entries.
 pub(super) fn playlist() -> Value {
     json!({

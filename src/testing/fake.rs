@@ -129,6 +129,52 @@ impl FakeSpotify {
         format!("http://{}/api/token", self.address)
     }
 
+    /// Where its users log in, on a page with Agree and Cancel.
+    pub fn authorize_url(&self) -> String {
+        format!("http://{}/authorize", self.address)
+    }
+
+    /// Where a token swap server takes codes, with this fake's app's secret.
+    pub fn swap_url(&self) -> String {
+        format!("http://{}/swap", self.address)
+    }
+
+    /// Where a token swap server takes refresh tokens.
+    pub fn refresh_url(&self) -> String {
+        format!("http://{}/refresh", self.address)
+    }
+
+    /// Opens the address of a login and agrees, as the user `wizzler`. Answers with the address that
+    /// the browser is sent to, or with a description of what it gets to see instead.
+    pub fn agree(&self, login_url: &str) -> String {
+        self.decide(login_url, "agree")
+    }
+
+    /// Opens the address of a login and cancels.
+    pub fn cancel(&self, login_url: &str) -> String {
+        self.decide(login_url, "cancel")
+    }
+
+    fn decide(&self, login_url: &str, decision: &str) -> String {
+        let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let request = FakeRequest {
+            method: "POST".to_owned(),
+            path: "/authorize".to_owned(),
+            query: Vec::new(),
+            body: format!("{query}&decision={decision}"),
+            content_type: None,
+            authorized: false,
+            authorization: None,
+        };
+        let answer = self.shared.answer(&request);
+        answer.location().map_or_else(|| format!("{answer:?}"), str::to_owned)
+    }
+
+    /// Ends every login: refresh tokens are refused from now on, as those that a user revoked.
+    pub fn end_logins(&self) {
+        self.shared.state.lock().accounts.end_logins();
+    }
+
     /// Has the next API request answered with this status.
     pub fn next(&self, status: u16) {
         self.next_api(FakeAnswer::status(status));
@@ -157,7 +203,7 @@ impl FakeSpotify {
     /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where one
     /// track after the other is playing.
     pub fn user_token(&self) -> AccessToken {
-        self.shared.state.lock().accounts.issue(Holder::User).into()
+        self.shared.state.lock().accounts.issue(Holder::User("wizzler".to_owned())).into()
     }
 
     /// A new single of an artist of the catalogue, released today. Answers with its id.
@@ -172,7 +218,7 @@ impl FakeSpotify {
 
     /// How many API requests arrived.
     pub fn api_requests(&self) -> usize {
-        self.count(|request| !request.is_for_token())
+        self.count(|request| !request.is_for_token() && !request.is_for_login())
     }
 
     /// How many API requests came with a token that had expired.
@@ -245,8 +291,12 @@ impl Shared {
         if request.is_for_token() {
             return match state.next_token.pop_front() {
                 Some(scripted) => scripted,
-                None => state.accounts.token(request),
+                None if request.path == "/api/token" => state.accounts.token(request),
+                None => state.accounts.swap(request),
             };
+        }
+        if request.is_for_login() {
+            return state.accounts.authorize(request);
         }
         if let Some(scripted) = state.next_api.pop_front() {
             return scripted;
@@ -255,7 +305,7 @@ impl Shared {
             Ok(holder) => {
                 let api =
                     web_api::WebApi { catalogue: &state.catalogue, request, at: self.address };
-                api.answer(holder, &mut state.player)
+                api.answer(&holder, &mut state.player)
             }
             Err(refusal) => refusal,
         }
@@ -285,7 +335,11 @@ impl FakeRequest {
     }
 
     fn is_for_token(&self) -> bool {
-        self.path == "/api/token"
+        matches!(self.path.as_str(), "/api/token" | "/swap" | "/refresh")
+    }
+
+    fn is_for_login(&self) -> bool {
+        self.path == "/authorize"
     }
 }
 

@@ -6,6 +6,7 @@
 mod accounts;
 mod answer;
 mod catalogue;
+mod consent;
 mod fake;
 mod player;
 mod server;

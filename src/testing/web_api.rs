@@ -20,15 +20,26 @@ pub(super) struct WebApi<'a> {
 
 impl WebApi<'_> {
     /// Answers a request whose token is good.
-    pub(super) fn answer(&self, holder: Holder, player: &mut Player) -> FakeAnswer {
+    pub(super) fn answer(&self, holder: &Holder, player: &mut Player) -> FakeAnswer {
         let path = self.request.path.strip_prefix("/v1/").unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
-            ["me", ..] if holder == Holder::App => error(403, "Insufficient client scope"),
-            ["me", "player", rest @ ..] => {
+            ["me", rest @ ..] => match holder {
+                Holder::App => error(403, "Insufficient client scope"),
+                Holder::User(name) => self.of_user(name, rest, player),
+            },
+            segments => self.catalogue(segments),
+        }
+    }
+
+    fn of_user(&self, name: &str, segments: &[&str], player: &mut Player) -> FakeAnswer {
+        match (self.request.method.as_str(), segments) {
+            (_, ["player", rest @ ..]) => {
                 player.answer(self.request, rest).unwrap_or_else(|| error(404, "Service not found"))
             }
-            segments => self.catalogue(segments),
+            ("GET", []) => FakeAnswer::json(200, &catalogue::user(name)),
+            ("GET", ["playlists"]) => self.page(Some(vec![catalogue::playlist()]), (20, 50)),
+            _ => error(404, "Service not found"),
         }
     }
 

@@ -282,7 +282,8 @@ impl<S> Shared<S> {
                 tracing::debug!(?event, "got an access token");
             }
             TokenEvent::RefreshFailed { error, .. }
-            | TokenEvent::PermanentlyFailed { error, .. } => {
+            | TokenEvent::PermanentlyFailed { error, .. }
+            | TokenEvent::LoginEnded { error } => {
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(error, "got no access token");
             }

@@ -106,6 +106,7 @@ impl TokenCacheOptions {
     /// use spotify_web::auth::{TokenCacheOptions, TokenEvent};
     ///
     /// let options = TokenCacheOptions::default().with_listener(|event| match event {
+    ///     TokenEvent::LoginEnded { error } => eprintln!("ask the user to log in: {error}"),
     ///     TokenEvent::PermanentlyFailed { error, .. } => eprintln!("look at this: {error}"),
     ///     other => println!("{other:?}"),
     /// });
@@ -125,7 +126,7 @@ impl TokenCacheOptions {
     }
 
     /// The default, once for all caches that have no options of their own.
-    pub(super) fn shared_default() -> Arc<Self> {
+    pub(in crate::auth) fn shared_default() -> Arc<Self> {
         static DEFAULT: OnceLock<Arc<TokenCacheOptions>> = OnceLock::new();
         Arc::clone(DEFAULT.get_or_init(Arc::default))
     }

@@ -88,7 +88,7 @@ impl Basis {
         }
         self.version = stored.version;
         self.last = Some(stored.token.clone());
-        self.ended = stored.ended.then_some(AuthError::LoginEnded);
+        self.ended = stored.ended.then_some(AuthError::LoginEnded { source: None });
         true
     }
 
@@ -241,9 +241,12 @@ impl State {
         let pause = self.pause_after(&error, rules);
         let end = pause.and_then(|pause| now.monotonic.checked_add(pause));
         self.pause = Some(Pause { error: error.clone(), end });
-        match (error.is_transient(), pause) {
-            (true, Some(retry_in)) => TokenEvent::RefreshFailed { error, retry_in },
-            (_, retry_in) => TokenEvent::PermanentlyFailed { error, retry_in },
+        match (pause, error.is_transient()) {
+            (Some(retry_in), true) => TokenEvent::RefreshFailed { error, retry_in },
+            (Some(retry_in), false) if !error.needs_login() => {
+                TokenEvent::PermanentlyFailed { error, retry_in }
+            }
+            _ => TokenEvent::LoginEnded { error },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use spotify_web::auth::{
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, ManualClock, cache_with, settle, token};
+use crate::common::{Answer, Directory, ManualClock, cache_with, settle, token};
 
 const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
@@ -59,7 +59,7 @@ async fn the_file_is_private() {
 
     let directory = Directory::new();
     for name in ["tokens.json", "tokens.json.new", "tokens.json.lock"] {
-        let path = directory.0.join(name);
+        let path = directory.path().join(name);
         fs::write(&path, "{\"format\":1,\"entries\":{}}").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     }
@@ -120,7 +120,7 @@ async fn a_file_that_cannot_be_understood_is_left_alone() {
 #[tokio::test]
 async fn a_missing_directory_is_a_clear_error() {
     let directory = Directory::new();
-    let store = FileTokenStore::new(directory.0.join("missing").join("tokens.json"));
+    let store = FileTokenStore::new(directory.path().join("missing").join("tokens.json"));
 
     let error = store.save(&key(), &stored(1)).await.unwrap_err();
 
@@ -134,7 +134,7 @@ fn no_permission_is_a_clear_error() {
     use std::os::unix::fs::PermissionsExt;
 
     let directory = Directory::new();
-    fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o500)).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o500)).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
     command.arg(std::env::current_exe().unwrap()).args(arguments("child_that_saves"));
@@ -157,7 +157,7 @@ fn a_full_disk_is_a_clear_error_and_leaves_the_old_token() {
         "$@"
         cat "$directory/tokens.json""#;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", script, "sh"]).arg(&directory.0);
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(directory.path());
     command.arg(program).args(arguments("child_that_saves"));
     let Some(output) = in_child(&mut command, &path) else { return };
     let text = String::from_utf8_lossy(&output);
@@ -220,7 +220,7 @@ async fn the_second_run_asks_nothing() {
 #[tokio::test]
 async fn without_a_place_to_save_it_works_all_the_same() {
     let directory = Directory::new();
-    let store = FileTokenStore::new(directory.0.join("missing").join("tokens.json"));
+    let store = FileTokenStore::new(directory.path().join("missing").join("tokens.json"));
     let (cache, source) = cache_with(TokenCacheOptions::default().with_store(store, key()));
     source.next(Answer::Token(Token::new("kept in memory", Duration::from_secs(3600))));
 
@@ -342,26 +342,4 @@ fn stored(version: u64) -> StoredToken {
         .with_refresh_token(SECRET)
         .with_scopes(["user-top-read"]);
     StoredToken::new(token, SystemTime::now(), version)
-}
-
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        let name = format!("spotify-web-{}-{:x}", std::process::id(), fastrand::u64(..));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("tokens.json")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
 }

@@ -136,7 +136,7 @@ async fn events_tell_what_happened_and_when_it_is_tried_again() {
         [
             "down, 1s",
             "the token source panicked; the next attempt starts anew, 2s",
-            "wrong, Some(60s)",
+            "wrong, 60s",
             "refreshed, 3595s",
         ]
     );

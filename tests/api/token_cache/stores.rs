@@ -316,7 +316,7 @@ async fn a_login_that_has_ended_is_marked_and_not_used_again() {
     let (restarted, source) = cache_with(options(&clock, &store));
     for _ in 0..100 {
         let error = restarted.header().await.unwrap_err();
-        assert!(matches!(error, AuthError::LoginEnded), "{error:?}");
+        assert!(matches!(error, AuthError::LoginEnded { source: None }), "{error:?}");
         clock.advance(60.0);
     }
     assert_eq!(source.requests(), 0);

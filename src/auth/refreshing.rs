@@ -1,0 +1,266 @@
+//! Tokens that act for a user: from one login on, refreshed for as long as it lasts.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use reqwest::header::HeaderValue;
+
+use super::{
+    AuthError, Authenticator, CacheStats, CachedAuthenticator, Replay, TokenCacheOptions,
+    TokenSource,
+};
+use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, OAuthConfig, RefreshRequest, Token};
+
+/// Defines an authenticator that refreshes; they differ in how an app proves who it is.
+macro_rules! refreshing {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Clones share one token. Give it a store
+        /// ([`TokenCacheOptions::with_store`]), so that the login outlives the program: a refresh
+        /// token that is rotated is saved before the new access token is used.
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            inner: CachedAuthenticator<RefreshSource>,
+        }
+
+        impl $name {
+            /// Takes over the token of a login, in place of one before, and saves it where there is a
+            /// store.
+            ///
+            /// # Errors
+            ///
+            /// As [`TokenCache::log_in`](super::TokenCache::log_in).
+            pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
+                self.inner.cache().log_in(token).await
+            }
+
+            /// Whether the user must log in, because nobody has yet or because the login has ended.
+            /// Refreshes if that is due, and reads the store if nothing is known yet.
+            ///
+            /// # Errors
+            ///
+            /// The [`AuthError`] that says why it is not known.
+            pub async fn needs_login(&self) -> Result<bool, AuthError> {
+                match self.inner.cache().header().await {
+                    Ok(_) => Ok(false),
+                    Err(error) if error.needs_login() => Ok(true),
+                    Err(error) => Err(error),
+                }
+            }
+
+            /// What the token cache has done so far.
+            pub fn stats(&self) -> CacheStats {
+                self.inner.stats()
+            }
+
+            fn of(source: RefreshSource, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
+                Self { inner: CachedAuthenticator::with_options(source, options) }
+            }
+        }
+
+        #[async_trait]
+        impl Authenticator for $name {
+            async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
+                self.inner.sign(request).await
+            }
+
+            async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
+                self.inner.refused(rejected).await
+            }
+
+            fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+                self.inner.connect(oauth)
+            }
+        }
+    };
+}
+
+refreshing!(
+    /// Signs for a user who logged in to an app that keeps a secret: the authorization code flow
+    /// ([RFC 6749, section 4.1]).
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config();
+    /// use spotify_web::SpotifyClient;
+    /// use spotify_web::auth::AuthorizationCodeAuthenticator;
+    /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
+    ///
+    /// let login = Login::authorization_code("CLIENT_ID", "https://example.test/callback");
+    /// # let login = login.authorize_url(fake.authorize_url());
+    /// let pending = login.begin()?;
+    /// // The user opens `pending.url()`, agrees, and comes back to this address.
+    /// # let redirect = fake.agree(pending.url());
+    /// let code = pending.finish(&redirect)?;
+    ///
+    /// let request = AuthorizationCodeRequest::confidential("CLIENT_ID", "CLIENT_SECRET", code);
+    /// let token = OAuthClient::new(&config).request_token(request).await?;
+    ///
+    /// let authenticator = AuthorizationCodeAuthenticator::new("CLIENT_ID", "CLIENT_SECRET");
+    /// authenticator.log_in(token).await?;
+    /// let spotify = SpotifyClient::new(config.with_authenticator(authenticator))?;
+    /// println!("{:?}", spotify.users().me().await?.display_name);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// [RFC 6749, section 4.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1
+    AuthorizationCodeAuthenticator
+);
+
+impl AuthorizationCodeAuthenticator {
+    /// Takes the app's id and secret. Nobody has logged in yet.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
+        Self::with_options(client_id, client_secret, TokenCacheOptions::shared_default())
+    }
+
+    /// The same with options for the token cache. Many may share them in one `Arc`.
+    pub fn with_options(
+        client_id: impl Into<String>,
+        client_secret: impl Into<ClientSecret>,
+        options: impl Into<Arc<TokenCacheOptions>>,
+    ) -> Self {
+        let app = OAuthApp::confidential(client_id, client_secret);
+        Self::of(RefreshSource::new(app, None), options)
+    }
+}
+
+refreshing!(
+    /// Signs for a user who logged in to an app that keeps no secret, with PKCE ([RFC 7636]).
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config();
+    /// use spotify_web::SpotifyClient;
+    /// use spotify_web::auth::PkceAuthenticator;
+    /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
+    ///
+    /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback");
+    /// # let login = login.authorize_url(fake.authorize_url());
+    /// let pending = login.begin()?;
+    /// # let redirect = fake.agree(pending.url());
+    /// let code = pending.finish(&redirect)?;
+    ///
+    /// let request = AuthorizationCodeRequest::public("CLIENT_ID", code);
+    /// let token = OAuthClient::new(&config).request_token(request).await?;
+    ///
+    /// let authenticator = PkceAuthenticator::new("CLIENT_ID");
+    /// authenticator.log_in(token).await?;
+    /// let spotify = SpotifyClient::new(config.with_authenticator(authenticator))?;
+    /// println!("{:?}", spotify.users().me().await?.display_name);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+    PkceAuthenticator
+);
+
+impl PkceAuthenticator {
+    /// Takes the app's id. Nobody has logged in yet.
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self::with_options(client_id, TokenCacheOptions::shared_default())
+    }
+
+    /// The same with options for the token cache. Many may share them in one `Arc`.
+    pub fn with_options(
+        client_id: impl Into<String>,
+        options: impl Into<Arc<TokenCacheOptions>>,
+    ) -> Self {
+        Self::of(RefreshSource::new(OAuthApp::public(client_id), None), options)
+    }
+}
+
+refreshing!(
+    /// Signs for a user who logged in to an app whose secret a token swap server of yours holds.
+    ///
+    /// The code goes to the server's address for swapping, by
+    /// [`AuthorizationCodeRequest::swap`](crate::oauth::AuthorizationCodeRequest::swap); refresh
+    /// tokens go to its address for refreshing, which this takes.
+    ///
+    /// <https://developer.spotify.com/documentation/ios/concepts/token-swap-and-refresh>
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config();
+    /// # let (swap_url, refresh_url) = (fake.swap_url(), fake.refresh_url());
+    /// use spotify_web::auth::TokenSwapAuthenticator;
+    /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
+    ///
+    /// let login = Login::authorization_code("CLIENT_ID", "my-app://callback");
+    /// # let login = login.authorize_url(fake.authorize_url());
+    /// let pending = login.begin()?;
+    /// # let redirect = fake.agree(pending.url());
+    /// let code = pending.finish(&redirect)?;
+    ///
+    /// let swap = OAuthClient::new(&config).at(&swap_url);
+    /// let token = swap.request_token(AuthorizationCodeRequest::swap(code)).await?;
+    ///
+    /// let authenticator = TokenSwapAuthenticator::new(refresh_url);
+    /// authenticator.log_in(token).await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    TokenSwapAuthenticator
+);
+
+impl TokenSwapAuthenticator {
+    /// Takes the server's address for refreshing. Nobody has logged in yet.
+    pub fn new(refresh_url: impl Into<String>) -> Self {
+        Self::with_options(refresh_url, TokenCacheOptions::shared_default())
+    }
+
+    /// The same with options for the token cache. Many may share them in one `Arc`.
+    pub fn with_options(
+        refresh_url: impl Into<String>,
+        options: impl Into<Arc<TokenCacheOptions>>,
+    ) -> Self {
+        Self::of(RefreshSource::new(OAuthApp::Swap, Some(refresh_url.into())), options)
+    }
+}
+
+/// Turns in the refresh token of the token before.
+#[derive(Debug)]
+struct RefreshSource {
+    app: OAuthApp,
+    /// Where, if not where the client requests its tokens.
+    refresh_url: Option<String>,
+    oauth: OnceLock<OAuthClient>,
+}
+
+impl RefreshSource {
+    fn new(app: OAuthApp, refresh_url: Option<String>) -> Self {
+        Self { app, refresh_url, oauth: OnceLock::new() }
+    }
+
+    fn for_address(&self, oauth: &OAuthClient) -> OAuthClient {
+        self.refresh_url.as_ref().map_or_else(|| oauth.clone(), |url| oauth.at(url))
+    }
+}
+
+#[async_trait]
+impl TokenSource for RefreshSource {
+    async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
+        let refresh_token = previous.and_then(|token| token.refresh_token.clone());
+        let refresh_token = refresh_token.ok_or(AuthError::NotLoggedIn)?;
+        let oauth =
+            self.oauth.get_or_init(|| self.for_address(&OAuthClient::new(OAuthConfig::default())));
+        let request = RefreshRequest::by(self.app.clone(), refresh_token);
+        Ok(oauth.request_token(request).await?)
+    }
+
+    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
+        self.oauth.get_or_init(|| self.for_address(oauth));
+        Ok(self.app.check()?)
+    }
+}

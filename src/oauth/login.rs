@@ -1,0 +1,282 @@
+//! Logging in: an address that the user opens, and the one that they come back to.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use super::pkce::random_text;
+use super::{AuthorizationCode, LoginError, PkceVerifier, Scopes};
+use crate::transport::clipped;
+
+/// An app that users log in to: what the address of a login is made of ([RFC 6749, section 4.1.1]).
+///
+/// ```
+/// use spotify_web::oauth::{Login, Scope};
+///
+/// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback")
+///     .scopes([Scope::PlaylistReadPrivate, Scope::UserReadCurrentlyPlaying])
+///     .show_dialog(true);
+/// let pending = login.begin()?;
+/// println!("open {}", pending.url());
+/// # Ok::<(), spotify_web::oauth::LoginError>(())
+/// ```
+///
+/// [RFC 6749, section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
+#[derive(Debug, Clone)]
+pub struct Login {
+    client_id: String,
+    redirect_uri: String,
+    authorize_url: String,
+    scopes: Scopes,
+    show_dialog: Option<bool>,
+    with_pkce: bool,
+}
+
+impl Login {
+    /// Where Spotify's users log in.
+    pub const SPOTIFY_AUTHORIZE_URL: &'static str = "https://accounts.spotify.com/authorize";
+
+    /// A login of an app that keeps no secret: on a desktop, in a bot, on a phone ([RFC 7636]).
+    ///
+    /// The redirect URI must be one that is registered on the app's page in Spotify's dashboard:
+    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or an address of a phone's app.
+    ///
+    /// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+    pub fn pkce(client_id: impl Into<String>, redirect_uri: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            redirect_uri: redirect_uri.into(),
+            authorize_url: Self::SPOTIFY_AUTHORIZE_URL.to_owned(),
+            scopes: Scopes::default(),
+            show_dialog: None,
+            with_pkce: true,
+        }
+    }
+
+    /// A login of an app that keeps a secret, on a server; or of one whose token swap server does.
+    pub fn authorization_code(
+        client_id: impl Into<String>,
+        redirect_uri: impl Into<String>,
+    ) -> Self {
+        Self { with_pkce: false, ..Self::pkce(client_id, redirect_uri) }
+    }
+
+    /// What the user is asked to allow; nothing but their public profile by default.
+    #[must_use]
+    pub fn scopes(self, scopes: impl Into<Scopes>) -> Self {
+        Self { scopes: scopes.into(), ..self }
+    }
+
+    /// Whether a user who has agreed before is asked again; Spotify does not by default.
+    #[must_use]
+    pub fn show_dialog(self, show: bool) -> Self {
+        Self { show_dialog: Some(show), ..self }
+    }
+
+    /// Where users log in: [`SPOTIFY_AUTHORIZE_URL`](Self::SPOTIFY_AUTHORIZE_URL) by default.
+    #[must_use]
+    pub fn authorize_url(self, url: impl Into<String>) -> Self {
+        Self { authorize_url: url.into(), ..self }
+    }
+
+    /// The same with another redirect URI, such as one whose port is known now.
+    #[must_use]
+    pub fn redirect_uri(self, redirect_uri: impl Into<String>) -> Self {
+        Self { redirect_uri: redirect_uri.into(), ..self }
+    }
+
+    /// The id of the app.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Begins a login of one user: a new `state`, and a new verifier with PKCE.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError::Input`] when a part cannot be used, such as a redirect URI to `localhost`,
+    /// which Spotify refuses; [`LoginError::NoRandomness`].
+    pub fn begin(&self) -> Result<PendingLogin, LoginError> {
+        if self.client_id.trim().is_empty() {
+            return Err(input("client id", "is empty; set it to the app's"));
+        }
+        check_redirect(&self.redirect_uri)?;
+        let mut url = Url::parse(&self.authorize_url)
+            .map_err(|error| input("authorize URL", &format!("is no address: {error}")))?;
+        let state = random_text::<32>()?;
+        let verifier = self.with_pkce.then(PkceVerifier::generate).transpose()?;
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("state", &state);
+        if !self.scopes.is_empty() {
+            query.append_pair("scope", &self.scopes.to_string());
+        }
+        if let Some(show) = self.show_dialog {
+            query.append_pair("show_dialog", if show { "true" } else { "false" });
+        }
+        if let Some(verifier) = &verifier {
+            query
+                .append_pair("code_challenge_method", "S256")
+                .append_pair("code_challenge", &verifier.challenge());
+        }
+        drop(query);
+        let verifier = verifier.map(|verifier| Zeroizing::new(verifier.expose().to_owned()));
+        Ok(PendingLogin {
+            url: url.into(),
+            redirect_uri: self.redirect_uri.clone(),
+            state,
+            verifier,
+        })
+    }
+}
+
+/// A login that has begun: its address is shown to the user, who comes back with a code.
+///
+/// It can be serialized, so that another request, process or day finishes it. Then it holds secrets:
+/// keep it where sessions are kept, and not in the hands of another user. `Debug` shows none.
+///
+/// ```
+/// use spotify_web::oauth::{Login, LoginError, PendingLogin};
+///
+/// let pending = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback").begin()?;
+/// let kept = serde_json::to_string(&pending).unwrap();
+///
+/// let pending: PendingLogin = serde_json::from_str(&kept).unwrap();
+/// let error = pending.finish("http://127.0.0.1:8888/callback?error=access_denied").unwrap_err();
+/// assert_eq!(error, LoginError::StateMissing);
+/// # Ok::<(), LoginError>(())
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PendingLogin {
+    url: String,
+    redirect_uri: String,
+    state: Zeroizing<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verifier: Option<Zeroizing<String>>,
+}
+
+impl PendingLogin {
+    /// The address that the user opens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What links the way back to this login: the key to keep it by, where many are pending.
+    ///
+    /// A secret between the user and the app.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// The `state` of an address that somebody came back to: which login it belongs to, where many are
+    /// pending. Whether it is right, [`finish`](Self::finish) says.
+    ///
+    /// ```
+    /// use spotify_web::oauth::PendingLogin;
+    ///
+    /// let state = PendingLogin::state_of("/callback?code=x&state=abc");
+    /// assert_eq!(state.as_deref(), Some("abc"));
+    /// assert_eq!(PendingLogin::state_of("/callback"), None);
+    /// ```
+    pub fn state_of(redirect: &str) -> Option<String> {
+        Query::of(redirect.trim()).ok()?.get("state").map(str::to_owned)
+    }
+
+    /// Takes the address that the user was sent back to, whole or from its path on. White space in it,
+    /// as from a terminal's line breaks, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another address may
+    /// still be the right one.
+    pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
+        let redirect: String = redirect.split_whitespace().collect();
+        let query = Query::of(&redirect)?;
+        let state = query.get("state").ok_or(LoginError::StateMissing)?;
+        if !bool::from(state.as_bytes().ct_eq(self.state.as_bytes())) {
+            return Err(LoginError::StateMismatch);
+        }
+        match query.get("error") {
+            Some("access_denied") => return Err(LoginError::Denied),
+            Some(code) => {
+                let description = query.get("error_description").map(clipped);
+                return Err(LoginError::Refused { code: clipped(code), description });
+            }
+            None => {}
+        }
+        let code = query.get("code").filter(|code| !code.is_empty());
+        Ok(AuthorizationCode {
+            code: Zeroizing::new(code.ok_or(LoginError::CodeMissing)?.to_owned()),
+            redirect_uri: self.redirect_uri.clone(),
+            verifier: self.verifier.as_ref().map(|it| PkceVerifier::new(it.as_str())),
+        })
+    }
+}
+
+impl fmt::Debug for PendingLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingLogin")
+            .field("redirect_uri", &self.redirect_uri)
+            .field("with_pkce", &self.verifier.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parameters of an address, decoded.
+struct Query(Vec<(String, Zeroizing<String>)>);
+
+impl Query {
+    fn of(address: &str) -> Result<Self, LoginError> {
+        let Some((_, query)) = address.split_once('?') else {
+            // A code is one long word.
+            let is_word = address.len() > 20
+                && address
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            return Err(if is_word { LoginError::OnlyCode } else { LoginError::NoAddress });
+        };
+        let query = query.split('#').next().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        Ok(Self(
+            pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect(),
+        ))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// <https://developer.spotify.com/documentation/web-api/concepts/redirect_uri>
+fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
+    let wrong = |reason| Err(input("redirect URI", reason));
+    let Ok(url) = Url::parse(redirect_uri) else {
+        return wrong("is no address; give the one that is registered for the app");
+    };
+    let loopback = match url.host() {
+        Some(Host::Domain("localhost")) => {
+            return wrong("is of `localhost`, which Spotify refuses; use 127.0.0.1 or [::1]");
+        }
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        _ => false,
+    };
+    match url.scheme() {
+        "http" if !loopback => {
+            wrong("is plain HTTP, which Spotify refuses but to 127.0.0.1 or [::1]")
+        }
+        _ if url.fragment().is_some() => wrong("has a fragment (`#`), which none may have"),
+        _ => Ok(()),
+    }
+}
+
+fn input(name: &'static str, reason: &str) -> LoginError {
+    LoginError::Input { name, reason: reason.to_owned() }
+}

@@ -1,0 +1,146 @@
+//! The page on which a user allows an app something, or does not.
+
+use url::Url;
+
+use super::answer::FakeAnswer;
+
+/// What an app asks a user for, and who the user is.
+#[derive(Debug, Clone)]
+pub(super) struct Consent {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) challenge: Option<String>,
+    pub(super) scope: String,
+    pub(super) user: String,
+    state: Option<String>,
+    parameters: Vec<(String, String)>,
+}
+
+impl Consent {
+    /// What the parameters of a login's address ask for, or the page that refuses it.
+    pub(super) fn of(
+        parameters: &[(String, String)],
+        known_client: Option<&str>,
+    ) -> Result<Self, FakeAnswer> {
+        let get = |name: &str| {
+            let found = parameters.iter().find(|(other, _)| other == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let client_id = get("client_id").filter(|id| !id.is_empty());
+        let client_id = client_id.filter(|id| known_client.is_none_or(|known| known == id));
+        let client_id = client_id.ok_or_else(|| refusal("INVALID_CLIENT: Invalid client"))?;
+        let redirect_uri = get("redirect_uri").filter(|uri| is_allowed(uri));
+        let redirect_uri =
+            redirect_uri.ok_or_else(|| refusal("INVALID_CLIENT: Insecure redirect URI"))?;
+        if get("response_type").as_deref() != Some("code") {
+            return Err(refusal("response_type must be code"));
+        }
+        let challenge = get("code_challenge");
+        if challenge.is_some() && get("code_challenge_method").as_deref() != Some("S256") {
+            return Err(refusal("code_challenge_method must be S256"));
+        }
+        if get("show_dialog").is_some_and(|show| show != "true" && show != "false") {
+            return Err(refusal("show_dialog must be true or false"));
+        }
+        Ok(Self {
+            client_id,
+            redirect_uri,
+            challenge,
+            scope: get("scope").unwrap_or_default(),
+            user: get("user").filter(|user| !user.is_empty()).unwrap_or_else(|| "wizzler".into()),
+            state: get("state"),
+            parameters: parameters.to_vec(),
+        })
+    }
+
+    /// Asks the user.
+    pub(super) fn page(&self) -> FakeAnswer {
+        let hidden: String = self
+            .parameters
+            .iter()
+            .filter(|(name, _)| name != "user" && name != "decision")
+            .map(|(name, value)| {
+                let (name, value) = (escaped(name), escaped(value));
+                format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n")
+            })
+            .collect();
+        let scopes: String = match self.scope.is_empty() {
+            true => "<li>your public profile</li>".to_owned(),
+            false => {
+                self.scope.split(' ').map(|scope| format!("<li>{}</li>", escaped(scope))).collect()
+            }
+        };
+        let app = escaped(&self.client_id);
+        page(
+            200,
+            "Log in",
+            &format!(
+                "<h1>Allow <b>{app}</b> to act for you?</h1>
+<p>This is not Spotify, but a fake to test with. The app asks for:</p>
+<ul>{scopes}</ul>
+<form method=\"post\" action=\"/authorize\">
+{hidden}<label>Your name <input name=\"user\" value=\"{}\" autocomplete=\"off\"></label>
+<div class=\"buttons\">
+<button name=\"decision\" value=\"agree\" id=\"agree\" class=\"primary\">Agree</button>
+<button name=\"decision\" value=\"cancel\" id=\"cancel\">Cancel</button>
+</div>
+</form>",
+                escaped(&self.user),
+            ),
+        )
+    }
+
+    /// Sends the user back to the app.
+    pub(super) fn redirect(&self, parameters: &[(&str, &str)]) -> FakeAnswer {
+        // Only what parses gets past `of`.
+        let Ok(mut url) = Url::parse(&self.redirect_uri) else { return FakeAnswer::status(400) };
+        let state = self.state.as_deref().map(|state| ("state", state));
+        url.query_pairs_mut().extend_pairs(parameters.iter().copied().chain(state));
+        FakeAnswer::body(303, "text/plain", "").header("location", url)
+    }
+}
+
+/// As Spotify has it since November 2025: HTTPS, or loopback by its number, or an app's own scheme.
+fn is_allowed(redirect_uri: &str) -> bool {
+    let Ok(url) = Url::parse(redirect_uri) else { return false };
+    match url.scheme() {
+        "http" => matches!(url.host_str(), Some("127.0.0.1" | "[::1]")),
+        _ => url.host_str() != Some("localhost"),
+    }
+}
+
+fn refusal(reason: &str) -> FakeAnswer {
+    page(400, "Refused", &format!("<h1>Refused</h1><p id=\"reason\">{}</p>", escaped(reason)))
+}
+
+fn page(status: u16, title: &str, main: &str) -> FakeAnswer {
+    let html = format!(
+        "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width\">
+<title>{title} - fake Spotify</title>
+<style>
+body {{ font: 1.1rem/1.6 system-ui, sans-serif; color: #191414; background: #f4f5f4; margin: 0 }}
+main {{ max-width: 30rem; margin: 8vh auto; padding: 2rem; background: #fff; border-radius: 1rem }}
+h1 {{ font-size: 1.5rem; font-weight: 600; line-height: 1.3; margin-top: 0 }}
+input {{ font: inherit; padding: .4rem .6rem; margin-left: .5rem; border: 1px solid #767676; border-radius: .4rem }}
+.buttons {{ display: flex; gap: 1rem; margin-top: 2rem }}
+button {{ font: inherit; padding: .6rem 1.8rem; border-radius: 2rem; border: 1px solid #767676; background: #fff; cursor: pointer }}
+.primary {{ background: #14733b; border-color: #14733b; color: #fff }}
+</style>
+</head>
+<body><main>
+{main}
+</main></body>
+</html>"
+    );
+    FakeAnswer::body(status, "text/html; charset=utf-8", html)
+        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+        .header("cache-control", "no-store")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

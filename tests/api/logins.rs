@@ -1,0 +1,405 @@
+//! Users log in: the address, the way back, the token, and what may go wrong.
+
+use serde_json::json;
+use spotify_web::auth::{
+    AuthError, Authenticator, AuthorizationCodeAuthenticator, FileTokenStore, MemoryTokenStore,
+    PkceAuthenticator, TokenCacheOptions, TokenEvent, TokenKey, TokenStore, TokenSwapAuthenticator,
+};
+use spotify_web::oauth::{
+    AuthorizationCodeRequest, Login, LoginError, OAuthClient, OAuthError, OAuthErrorCode,
+    PendingLogin, PkceVerifier, RefreshRequest, Scope, Token,
+};
+use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::{Error, SpotifyClient};
+use std::sync::{Arc, Mutex};
+use url::Url;
+
+use crate::common::{Directory, ManualClock};
+
+const REDIRECT: &str = "http://127.0.0.1:8888/callback";
+
+fn login(fake: &FakeSpotify) -> Login {
+    Login::pkce("id", REDIRECT).authorize_url(fake.authorize_url())
+}
+
+fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = Url::parse(url).unwrap();
+    url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
+}
+
+/// The token of a user who logs in and agrees.
+async fn log_in(fake: &FakeSpotify) -> Token {
+    let pending = login(fake).begin().unwrap();
+    let code = pending.finish(&fake.agree(pending.url())).unwrap();
+    let request = AuthorizationCodeRequest::public("id", code);
+    OAuthClient::new(&fake.config()).request_token(request).await.unwrap()
+}
+
+#[test]
+fn the_address_of_a_login_says_what_the_app_asks_for() {
+    let login = Login::pkce("my id&x", "http://127.0.0.1:8888/call back")
+        .scopes([Scope::UserReadEmail, Scope::PlaylistReadPrivate, Scope::UserReadEmail])
+        .show_dialog(true);
+    let pending = login.begin().unwrap();
+
+    let get = |name: &str| parameter(pending.url(), name);
+    assert!(pending.url().starts_with("https://accounts.spotify.com/authorize?"));
+    assert!(pending.url().contains("client_id=my+id%26x"), "{}", pending.url());
+    assert_eq!(get("response_type").unwrap(), "code");
+    assert_eq!(get("redirect_uri").unwrap(), "http://127.0.0.1:8888/call back");
+    assert_eq!(get("scope").unwrap(), "playlist-read-private user-read-email");
+    assert_eq!(get("show_dialog").unwrap(), "true", "in lower case");
+    assert_eq!(get("code_challenge_method").unwrap(), "S256");
+    assert_eq!(get("code_challenge").unwrap().len(), 43);
+    assert_eq!(get("state").unwrap(), pending.state());
+
+    let without = Login::authorization_code("id", REDIRECT).begin().unwrap();
+    for absent in ["scope", "show_dialog", "code_challenge", "code_challenge_method"] {
+        assert_eq!(parameter(without.url(), absent), None);
+    }
+}
+
+/// RFC 7636, Appendix B and section 4.1.
+#[test]
+fn verifiers_and_states_are_as_they_should_be() {
+    let example = PkceVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    assert_eq!(example.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+
+    let (one, other) = (PkceVerifier::generate().unwrap(), PkceVerifier::generate().unwrap());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    assert!((43..=128).contains(&one.expose().len()) && one.expose().bytes().all(allowed));
+    assert_ne!(one.expose(), other.expose());
+
+    let login = Login::pkce("id", REDIRECT);
+    assert_ne!(login.begin().unwrap().state(), login.begin().unwrap().state());
+}
+
+#[test]
+fn a_login_that_spotify_would_refuse_is_an_error_at_once() {
+    for (redirect, reason) in [
+        ("", "is no address"),
+        ("localhost:8888", "is no address"),
+        ("http://localhost:8888/callback", "is of `localhost`"),
+        ("https://localhost/callback", "is of `localhost`"),
+        ("http://example.test/callback", "is plain HTTP"),
+        ("https://example.test/callback#top", "has a fragment"),
+    ] {
+        match Login::pkce("id", redirect).begin().map(drop) {
+            Err(LoginError::Input { name: "redirect URI", reason: said }) => {
+                assert!(said.starts_with(reason), "{redirect}: {said}");
+            }
+            // `localhost:8888` is an address of a scheme of that name.
+            other => assert_eq!((redirect, other), ("localhost:8888", Ok(()))),
+        }
+    }
+    for redirect in ["https://example.test/callback", "http://[::1]:9/x", "my-app://callback"] {
+        Login::pkce("id", redirect).begin().unwrap();
+    }
+    let error = Login::pkce(" ", REDIRECT).begin().unwrap_err();
+    assert_eq!(error.to_string(), "client id is empty; set it to the app's");
+}
+
+#[tokio::test]
+async fn the_way_back_is_checked_and_errors_say_what_to_do() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let pending = login(&fake).begin().unwrap();
+    let state = pending.state();
+    let redirect = fake.agree(pending.url());
+    let code = parameter(&redirect, "code").unwrap();
+
+    for (pasted, error) in [
+        (format!("{REDIRECT}?error=access_denied&state={state}"), LoginError::Denied),
+        (fake.cancel(pending.url()), LoginError::Denied),
+        (format!("{REDIRECT}?code={code}"), LoginError::StateMissing),
+        (format!("{REDIRECT}?code={code}&state="), LoginError::StateMismatch),
+        (format!("{REDIRECT}?code={code}&state={state}x"), LoginError::StateMismatch),
+        (format!("{REDIRECT}?error=access_denied&state=x"), LoginError::StateMismatch),
+        (code.clone(), LoginError::OnlyCode),
+        (String::new(), LoginError::NoAddress),
+        ("I agreed".to_owned(), LoginError::NoAddress),
+        (REDIRECT.to_owned(), LoginError::NoAddress),
+        // The address of the login page in place of the one that it led to.
+        (pending.url().to_owned(), LoginError::CodeMissing),
+        (format!("{REDIRECT}?code=&state={state}"), LoginError::CodeMissing),
+        (
+            format!("{REDIRECT}?error=server_error&error_description=a%0Ab&state={state}"),
+            LoginError::Refused {
+                code: "server_error".to_owned(),
+                description: Some("ab".to_owned()),
+            },
+        ),
+    ] {
+        assert_eq!(pending.finish(&pasted).map(drop).unwrap_err(), error, "{pasted}");
+        assert!(!error.to_string().contains(&code) && !error.to_string().contains(state));
+    }
+    // As a terminal breaks it, and as a server behind a proxy sees it.
+    let (head, tail) = redirect.split_at(40);
+    for pasted in [format!(" {head}\n {tail}\r\n"), redirect.replace("http://127.0.0.1:8888", "")] {
+        pending.finish(&pasted).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_login_goes_on_in_another_process() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let pending = login(&fake).begin().unwrap();
+    let redirect = fake.agree(pending.url());
+    let kept = serde_json::to_string(&pending).unwrap();
+    assert_eq!(PendingLogin::state_of(&redirect).as_deref(), Some(pending.state()));
+    drop(pending);
+
+    let pending: PendingLogin = serde_json::from_str(&kept).unwrap();
+    let code = pending.finish(&redirect).unwrap();
+    let request = AuthorizationCodeRequest::public("id", code);
+    let token = OAuthClient::new(&fake.config()).request_token(request).await.unwrap();
+
+    assert!(token.refresh_token.is_some());
+    let sent = fake.requests().pop().unwrap();
+    assert!(!sent.authorized, "a public client has no secret to send");
+    assert!(sent.body.contains("client_id=id") && sent.body.contains("code_verifier="));
+}
+
+/// A code is good for one token, of the app that it was given to, from where it was sent to.
+#[tokio::test]
+async fn a_code_is_refused_where_it_should_be() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let oauth = OAuthClient::new(&fake.config());
+
+    let pending = login(&fake).begin().unwrap();
+    let redirect = fake.agree(pending.url());
+    let request = |id: &str, redirect: &str| {
+        AuthorizationCodeRequest::public(id, pending.finish(redirect).unwrap())
+    };
+    oauth.request_token(request("id", &redirect)).await.unwrap();
+    let replayed = oauth.request_token(request("id", &redirect)).await.unwrap_err();
+    let redirect = fake.agree(pending.url());
+    let of_another = oauth.request_token(request("other", &redirect)).await.unwrap_err();
+    for error in [replayed, of_another] {
+        assert_eq!(error.code(), Some(&OAuthErrorCode::InvalidGrant));
+        assert!(error.to_string().ends_with("the user must log in again"), "{error}");
+    }
+
+    // Without PKCE a secret is needed, and a public client has none.
+    let pending = Login::authorization_code("id", REDIRECT);
+    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let code = pending.finish(&fake.agree(pending.url())).unwrap();
+    let error = oauth.request_token(AuthorizationCodeRequest::public("id", code)).await;
+    assert!(matches!(error, Err(OAuthError::Input { name: "code", .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_bot_acts_for_a_user_who_logged_in_with_a_secret() {
+    let fake = FakeSpotify::builder().client("id", "secret").start().await.unwrap();
+    let pending = Login::authorization_code("id", REDIRECT);
+    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let code = pending.finish(&fake.agree(pending.url())).unwrap();
+    let request = AuthorizationCodeRequest::confidential("id", "secret", code);
+    let token = OAuthClient::new(&fake.config()).request_token(request).await.unwrap();
+    let clock = ManualClock::new();
+    let options = TokenCacheOptions::default().with_clock(clock.clone());
+    let authenticator = AuthorizationCodeAuthenticator::with_options("id", "secret", options);
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator.clone()));
+    let spotify = spotify.unwrap();
+    authenticator.log_in(token).await.unwrap();
+
+    let me = spotify.users().me().await.unwrap();
+    for _ in 0..2 {
+        clock.advance(3600.0);
+        spotify.users().me().await.unwrap();
+    }
+
+    assert_eq!(me.id.as_str(), "wizzler");
+    // The answers to refreshes name no refresh token: the first one stays good.
+    assert_eq!(fake.token_requests(), 3);
+    assert_eq!(authenticator.stats().requests, 2);
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_is_saved_before_the_access_token_is_used() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (store, key, clock) = (MemoryTokenStore::new(), TokenKey::new("id"), ManualClock::new());
+    let options = TokenCacheOptions::default().with_clock(clock.clone());
+    let options = options.with_store(store.clone(), key.clone());
+    let authenticator = PkceAuthenticator::with_options("id", options.clone());
+    let config = fake.config().with_authenticator(authenticator.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+    assert!(authenticator.needs_login().await.unwrap());
+    let error = spotify.users().me().await.unwrap_err();
+    assert!(matches!(error, Error::Auth { source: AuthError::NotLoggedIn, .. }), "{error:?}");
+
+    authenticator.log_in(log_in(&fake).await).await.unwrap();
+    assert!(!authenticator.needs_login().await.unwrap());
+    let refresh_token = async || {
+        let stored = store.load(&key).await.unwrap().unwrap();
+        stored.token.refresh_token.unwrap().expose().to_owned()
+    };
+    let mut seen = vec![refresh_token().await];
+    for _ in 0..3 {
+        clock.advance(3600.0);
+        spotify.users().me().await.unwrap();
+        seen.push(refresh_token().await);
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "each is good once");
+
+    // The next run asks nothing.
+    let restarted = PkceAuthenticator::with_options("id", options);
+    let config = fake.config().with_authenticator(restarted.clone());
+    SpotifyClient::new(config).unwrap().users().me().await.unwrap();
+    assert_eq!(restarted.stats().restored, 1);
+}
+
+#[tokio::test]
+async fn a_login_that_has_ended_is_told_and_nothing_more_is_sent() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let events: Arc<Mutex<Vec<TokenEvent>>> = Arc::default();
+    let log = Arc::clone(&events);
+    let store = MemoryTokenStore::new();
+    let options = TokenCacheOptions::default()
+        .with_store(store.clone(), TokenKey::new("id"))
+        .with_listener(move |event| log.lock().unwrap().push(event.clone()));
+    let authenticator = PkceAuthenticator::with_options("id", options);
+    let config = fake.config().with_authenticator(authenticator.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+    authenticator.log_in(log_in(&fake).await).await.unwrap();
+    fake.expire_tokens();
+    fake.end_logins();
+
+    for _ in 0..5 {
+        let error = spotify.users().me().await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Auth { source: AuthError::LoginEnded { .. }, .. }),
+            "{error:?}"
+        );
+        assert!(error.to_line().contains("the user must log in again"), "{}", error.to_line());
+    }
+
+    assert_eq!(fake.token_requests(), 2, "the login, and one refresh that was refused");
+    let stored = store.load(&TokenKey::new("id")).await.unwrap().unwrap();
+    assert!(stored.ended && stored.token.refresh_token.is_some(), "marked and not deleted");
+    let ended = |event: &TokenEvent| matches!(event, TokenEvent::LoginEnded { .. });
+    assert_eq!(events.lock().unwrap().iter().filter(|event| ended(event)).count(), 1);
+
+    authenticator.log_in(log_in(&fake).await).await.unwrap();
+    spotify.users().me().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_swap_server_keeps_the_secret() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let pending = Login::authorization_code("id", "my-app://callback");
+    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let code = pending.finish(&fake.agree(pending.url())).unwrap();
+    let swap = OAuthClient::new(&fake.config()).at(&fake.swap_url());
+    let token = swap.request_token(AuthorizationCodeRequest::swap(code)).await.unwrap();
+    let authenticator = TokenSwapAuthenticator::new(fake.refresh_url());
+    let config = fake.config().with_authenticator(authenticator.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+    authenticator.log_in(token).await.unwrap();
+
+    spotify.users().me().await.unwrap();
+    fake.expire_tokens();
+    spotify.users().me().await.unwrap();
+
+    let requests = fake.requests();
+    let swapped: Vec<_> = requests.iter().filter(|it| it.path.ends_with('p')).collect();
+    let refreshed: Vec<_> = requests.iter().filter(|it| it.path == "/refresh").collect();
+    assert_eq!((swapped.len(), refreshed.len()), (1, 1));
+    assert!(swapped[0].body.starts_with("code=AQ-fake-"), "and nothing else");
+    assert!(refreshed[0].body.starts_with("refresh_token=AQ-refresh-fake-"));
+    assert!(!refreshed[0].body.contains("client") && !refreshed[0].authorized);
+}
+
+/// The scope is kept where an answer has none, as refreshes do not.
+#[tokio::test]
+async fn scopes_and_refresh_tokens_outlive_an_answer_that_names_none() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (store, key) = (MemoryTokenStore::new(), TokenKey::new("id"));
+    let options = TokenCacheOptions::default().with_store(store.clone(), key.clone());
+    let authenticator = PkceAuthenticator::with_options("id", options);
+    let config = fake.config().with_authenticator(authenticator.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+    let token = log_in(&fake).await.with_scopes([Scope::UserReadEmail]);
+    let refresh_token = token.refresh_token.clone().unwrap();
+    authenticator.log_in(token).await.unwrap();
+    fake.expire_tokens();
+    fake.next_token(FakeAnswer::json(200, &json!({ "access_token": "BQ", "expires_in": 3600 })));
+
+    spotify.users().me().await.unwrap_err();
+
+    let stored = store.load(&key).await.unwrap().unwrap();
+    assert_eq!(stored.token.scopes.unwrap(), ["user-read-email"]);
+    assert_eq!(stored.token.refresh_token.unwrap().expose(), refresh_token.expose());
+}
+
+/// Each has a cache of its own, as two programs have; the file is all that they share.
+#[tokio::test]
+async fn two_programs_with_one_token_file_never_lose_the_session() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (directory, clock) = (Directory::new(), ManualClock::new());
+    let client = || {
+        let store = FileTokenStore::new(directory.file());
+        let options = TokenCacheOptions::default().with_clock(clock.clone());
+        let options = options.with_store(store, TokenKey::new("id"));
+        let authenticator = PkceAuthenticator::with_options("id", options);
+        let config = fake.config().with_authenticator(authenticator.clone());
+        (SpotifyClient::new(config).unwrap(), authenticator)
+    };
+    let ((first, authenticator), (second, _)) = (client(), client());
+    authenticator.log_in(log_in(&fake).await).await.unwrap();
+
+    for round in 0..30 {
+        if round % 3 == 0 {
+            clock.advance(3600.0);
+        }
+        let (one, other) = tokio::join!(first.users().me().send(), second.users().me().send());
+        one.unwrap();
+        other.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_comes_out_before_anything_is_sent() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let oauth = OAuthClient::new(&fake.config());
+
+    for request in [
+        RefreshRequest::public("", "token"),
+        RefreshRequest::public("id", " "),
+        RefreshRequest::confidential("id", "", "token"),
+        RefreshRequest::swap(""),
+    ] {
+        let error = oauth.request_token(request).await.unwrap_err();
+        assert!(matches!(error, OAuthError::Input { .. }), "{error:?}");
+    }
+    let authenticators: [Box<dyn Authenticator>; 2] = [
+        Box::new(PkceAuthenticator::new(" ")),
+        Box::new(AuthorizationCodeAuthenticator::new("id", "")),
+    ];
+    for authenticator in authenticators {
+        assert!(authenticator.connect(&oauth).is_err());
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn no_secret_of_a_login_shows() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let pending = login(&fake).begin().unwrap();
+    let kept = serde_json::to_value(&pending).unwrap();
+    let redirect = fake.agree(pending.url());
+    let code = pending.finish(&redirect).unwrap();
+
+    let shown = format!("{pending:#?} {code:#?} ");
+    let request = AuthorizationCodeRequest::public("id", code);
+    let shown = format!("{shown} {request:#?} {:#?}", PkceVerifier::generate().unwrap());
+    let secrets = [
+        pending.state(),
+        kept["verifier"].as_str().unwrap(),
+        &parameter(&redirect, "code").unwrap(),
+    ]
+    .map(str::to_owned);
+    for secret in secrets {
+        assert!(!shown.contains(&secret), "{shown}");
+    }
+}
