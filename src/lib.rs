@@ -62,7 +62,7 @@
 //! | `transport` ([`Origin`]) | to which origin does a request travel, and over which connection? |
 //! | [`model`] | what does Spotify send? |
 //!
-//! Beside them, `testing` has a fake Spotify for tests.
+//! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
 //! # Promises
 //!
@@ -83,6 +83,7 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
 //! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
+//! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
 //! | `testing` | no | `testing::FakeSpotify` |
 //!
 //! [Spotify Web API]: https://developer.spotify.com/documentation/web-api
@@ -96,6 +97,11 @@ pub mod auth;
 mod client;
 mod config;
 mod error;
+#[cfg(any(feature = "login", feature = "testing"))]
+mod html;
+#[cfg(feature = "login")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "login")))]
+pub mod login;
 pub mod middleware;
 pub mod model;
 pub mod oauth;

@@ -16,6 +16,8 @@ mod common;
 mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/browser.rs"]
+mod browser;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/examples.rs"]
@@ -34,6 +36,8 @@ mod pagination;
 mod promises;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/signing_in.rs"]
+mod signing_in;
 #[path = "api/token_answers.rs"]
 mod token_answers;
 #[path = "api/token_cache/mod.rs"]

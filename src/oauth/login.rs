@@ -89,6 +89,11 @@ impl Login {
         Self { redirect_uri: redirect_uri.into(), ..self }
     }
 
+    #[cfg(feature = "login")]
+    pub(crate) fn redirect(&self) -> &str {
+        &self.redirect_uri
+    }
+
     /// The id of the app.
     pub fn client_id(&self) -> &str {
         &self.client_id

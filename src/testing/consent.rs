@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::answer::FakeAnswer;
+use crate::html::{self, escaped};
 
 /// What an app asks a user for, and who the user is.
 #[derive(Debug, Clone)]
@@ -114,33 +115,8 @@ fn refusal(reason: &str) -> FakeAnswer {
 }
 
 fn page(status: u16, title: &str, main: &str) -> FakeAnswer {
-    let html = format!(
-        "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width\">
-<title>{title} - fake Spotify</title>
-<style>
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; color: #191414; background: #f4f5f4; margin: 0 }}
-main {{ max-width: 30rem; margin: 8vh auto; padding: 2rem; background: #fff; border-radius: 1rem }}
-h1 {{ font-size: 1.5rem; font-weight: 600; line-height: 1.3; margin-top: 0 }}
-input {{ font: inherit; padding: .4rem .6rem; margin-left: .5rem; border: 1px solid #767676; border-radius: .4rem }}
-.buttons {{ display: flex; gap: 1rem; margin-top: 2rem }}
-button {{ font: inherit; padding: .6rem 1.8rem; border-radius: 2rem; border: 1px solid #767676; background: #fff; cursor: pointer }}
-.primary {{ background: #14733b; border-color: #14733b; color: #fff }}
-</style>
-</head>
-<body><main>
-{main}
-</main></body>
-</html>"
-    );
+    let html = html::page(&format!("{title} - fake Spotify"), main);
     FakeAnswer::body(status, "text/html; charset=utf-8", html)
-        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+        .header("content-security-policy", html::CONTENT_SECURITY_POLICY)
         .header("cache-control", "no-store")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
