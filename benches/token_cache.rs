@@ -21,6 +21,11 @@ use spotify_web::auth::{AuthError, Authenticator, CachedAuthenticator, TokenCach
 use spotify_web::oauth::Token;
 use tokio::sync::watch;
 
+use self::figures::Figure;
+
+#[path = "common/figures.rs"]
+mod figures;
+
 fn main() -> std::process::ExitCode {
     let mut criterion = Criterion::default().configure_from_args();
     time(&mut criterion);
@@ -108,15 +113,8 @@ fn report() -> std::process::ExitCode {
             "bytes",
         ),
     ];
-    println!("\n| figure | measured | must reach |\n|---|---|---|");
-    for figure in &figures {
-        println!("{figure}");
-    }
     println!("\nThe floor is {floor:.0} ns.");
-    match figures.iter().all(Figure::is_reached) {
-        true => std::process::ExitCode::SUCCESS,
-        false => std::process::ExitCode::FAILURE,
-    }
+    figures::report(&figures)
 }
 
 /// The median that criterion has left behind.
@@ -196,38 +194,6 @@ fn idle_bytes() -> f64 {
 
 fn request() -> reqwest::Request {
     reqwest::Request::new(reqwest::Method::GET, "http://127.0.0.1/".parse().unwrap())
-}
-
-struct Figure {
-    name: &'static str,
-    value: f64,
-    limit: f64,
-    unit: &'static str,
-    at_most: bool,
-}
-
-impl Figure {
-    fn at_most(name: &'static str, value: f64, limit: f64, unit: &'static str) -> Self {
-        Self { name, value, limit, unit, at_most: true }
-    }
-
-    fn at_least(name: &'static str, value: f64, limit: f64, unit: &'static str) -> Self {
-        Self { name, value, limit, unit, at_most: false }
-    }
-
-    fn is_reached(&self) -> bool {
-        if self.at_most { self.value <= self.limit } else { self.value >= self.limit }
-    }
-}
-
-impl std::fmt::Display for Figure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, value, limit, unit, at_most } = self;
-        let digits = if value.fract() == 0.0 || *value >= 100.0 { 0 } else { 2 };
-        let bound = if *at_most { "at most" } else { "at least" };
-        let missed = if self.is_reached() { "" } else { " **missed**" };
-        write!(f, "| {name} | {value:.digits$} {unit}{missed} | {bound} {limit} {unit} |")
-    }
 }
 
 /// A token as long as Spotify's.

@@ -45,6 +45,8 @@ use crate::transport::Origin;
 pub struct SpotifyClient {
     connection: Connection,
     config: Arc<SpotifyClientConfig>,
+    /// Shared by all users.
+    oauth: OAuthClient,
 }
 
 impl SpotifyClient {
@@ -55,7 +57,8 @@ impl SpotifyClient {
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
     /// authenticator that cannot.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
-        Ok(Self { connection: connect(&config)?, config: Arc::new(config) })
+        let oauth = OAuthClient::new(&config);
+        Ok(Self { connection: connect(&config, &oauth)?, config: Arc::new(config), oauth })
     }
 
     /// A client for another user: other credentials, but the same connections and configuration.
@@ -67,8 +70,8 @@ impl SpotifyClient {
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
         let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
-        let connection = connect(&config)?;
-        Ok(Self { connection, config: Arc::clone(&self.config) })
+        let connection = connect(&config, &self.oauth)?;
+        Ok(Self { connection, config: Arc::clone(&self.config), oauth: self.oauth.clone() })
     }
 
     /// Albums.
@@ -202,7 +205,7 @@ impl SpotifyClient {
 }
 
 /// Puts the layers together, outside in: the user's own, authentication, transport.
-fn connect(config: &SpotifyClientConfig) -> Result<Connection, Error> {
+fn connect(config: &SpotifyClientConfig, oauth: &OAuthClient) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
     let mut http = ClientBuilder::new(config.http_client()?);
@@ -210,7 +213,7 @@ fn connect(config: &SpotifyClientConfig) -> Result<Connection, Error> {
         http = http.with_arc(Arc::clone(middleware));
     }
     if let Some(authenticator) = &config.authenticator {
-        authenticator.connect(&OAuthClient::new(config)).map_err(Error::Authenticator)?;
+        authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
     Ok(Connection::new(http.build(), base, origin, config.checked_market()?))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest_middleware::Middleware;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::auth::{Authenticator, TokenAuthenticator};
@@ -39,6 +40,7 @@ pub struct SpotifyClientConfig {
     token_timeout: Duration,
     http_options: HttpOptions,
     http: SharedHttpClient,
+    token_requests: Arc<Semaphore>,
 }
 
 impl Default for SpotifyClientConfig {
@@ -52,6 +54,7 @@ impl Default for SpotifyClientConfig {
             token_timeout: OAuthConfig::DEFAULT_TIME_LIMIT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
+            token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
         }
     }
 }
@@ -176,7 +179,9 @@ impl SpotifyClientConfig {
 impl From<&SpotifyClientConfig> for OAuthConfig {
     fn from(config: &SpotifyClientConfig) -> Self {
         let http = config.http.get(&config.http_options);
-        Self::with_client_or_reason(http, &config.token_url).with_time_limit(config.token_timeout)
+        Self::with_client_or_reason(http, &config.token_url)
+            .with_time_limit(config.token_timeout)
+            .with_turns(Arc::clone(&config.token_requests))
     }
 }
 

@@ -64,6 +64,9 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
+//! Guides: [how a program gets a token](guide::flows), coming from
+//! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
+//!
 //! # Promises
 //!
 //! - However many tasks ask, at most one token request is on its way.
@@ -97,6 +100,8 @@ pub mod auth;
 mod client;
 mod config;
 mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(any(feature = "login", feature = "testing"))]
 mod html;
 #[cfg(feature = "login")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Response, StatusCode};
+use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,11 +24,16 @@ pub struct OAuthConfig {
     http: Result<reqwest::Client, String>,
     token_url: Result<Url, OriginError>,
     time_limit: Duration,
+    at_once: Arc<Semaphore>,
 }
 
 impl OAuthConfig {
     /// Where Spotify's accounts service answers token requests.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
+
+    /// How many token requests of one config are under way at once, whoever they are for: 32. More wait
+    /// their turn, so that ten thousand logins that need a new token at once are no flood.
+    pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
     pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -70,10 +76,21 @@ impl OAuthConfig {
         http: Result<reqwest::Client, String>,
         token_url: &str,
     ) -> Self {
-        Self { http, token_url: checked(token_url), time_limit: Self::DEFAULT_TIME_LIMIT }
+        Self {
+            http,
+            token_url: checked(token_url),
+            time_limit: Self::DEFAULT_TIME_LIMIT,
+            at_once: Arc::new(Semaphore::new(Self::REQUESTS_AT_ONCE)),
+        }
     }
 
-    /// Sets how long one token request may take, connecting and reading included.
+    /// Shares the number of requests at once with others.
+    pub(crate) fn with_turns(self, at_once: Arc<Semaphore>) -> Self {
+        Self { at_once, ..self }
+    }
+
+    /// Sets how long one token request may take, from when it is its turn, connecting and reading
+    /// included.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
@@ -129,6 +146,8 @@ impl OAuthClient {
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
         let limit = self.config.time_limit;
+        // Never closed.
+        let _turn = self.config.at_once.acquire().await;
         tokio::time::timeout(limit, self.exchange(&form))
             .await
             .unwrap_or(Err(OAuthError::TimedOut { limit }))

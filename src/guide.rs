@@ -1,0 +1,10 @@
+//! Guides: how to get from here to there. They hold no code.
+
+#[doc = include_str!("../docs/flows.md")]
+pub mod flows {}
+
+#[doc = include_str!("../docs/from_spotifyapi_net.md")]
+pub mod from_spotifyapi_net {}
+
+#[doc = include_str!("../docs/from_rspotify.md")]
+pub mod from_rspotify {}
