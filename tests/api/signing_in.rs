@@ -294,6 +294,29 @@ async fn ctrl_c_ends_it_and_frees_the_port() {
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
 }
 
+/// Each refresh token is good once: whichever process refreshes, the other finds the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_with_one_token_file_never_lose_the_session() {
+    let Some(program) = program("sign_in") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let directory = Directory::new();
+    let variables = [("XDG_CONFIG_HOME", directory.path().to_str().unwrap())];
+    let mut first = Run::start(&program, &fake, &variables, &[]);
+    let redirect = fake.agree(&first.told("/authorize?"));
+    std::io::Write::write_all(&mut first.input(), format!("{redirect}\n").as_bytes()).unwrap();
+    assert!(first.end().0);
+
+    for round in 0..10 {
+        fake.expire_tokens();
+        let mut both = [(); 2].map(|()| Run::start(&program, &fake, &variables, &[]));
+        for run in &mut both {
+            let (ended_well, errors) = run.end();
+            assert!(ended_well, "round {round}: {errors}");
+        }
+    }
+    assert!(fake.token_requests() <= 21, "one for both, or one for each");
+}
+
 #[tokio::test]
 async fn a_redirect_that_does_not_come_back_here_is_an_error() {
     let fake = FakeSpotify::start().await.unwrap();

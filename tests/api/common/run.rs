@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use spotify_web::testing::FakeSpotify;
 
@@ -50,6 +50,10 @@ impl Run {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    pub(crate) fn input(&mut self) -> ChildStdin {
+        self.process.stdin.take().unwrap()
     }
 
     /// Whether it ended well, and what it told since.
