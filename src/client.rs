@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Episodes, ItemStream, Library,
-    Paged, Player, Playlists, Request, Search, Shows, Tracks, Users, page_at,
+    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
+    Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users, page_at,
 };
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::AuthMiddleware;
+use crate::middleware::{AuthMiddleware, GateStats, RateGate, RetryMiddleware};
 use crate::oauth::OAuthClient;
 use crate::transport::Origin;
 
@@ -45,8 +45,26 @@ use crate::transport::Origin;
 pub struct SpotifyClient {
     connection: Connection,
     config: Arc<SpotifyClientConfig>,
-    /// Shared by all users.
+    /// Shared by all users, as is what follows.
     oauth: OAuthClient,
+    layers: Layers,
+}
+
+/// The layers that all users share.
+#[derive(Debug, Clone)]
+struct Layers {
+    retries: Option<RetryMiddleware>,
+    gate: Option<RateGate>,
+}
+
+/// What a client and all its clones and users have done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Requests that were sent once more.
+    pub retries: u64,
+    /// What the rate gate is doing.
+    pub gate: GateStats,
 }
 
 impl SpotifyClient {
@@ -58,7 +76,12 @@ impl SpotifyClient {
     /// authenticator that cannot.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
-        Ok(Self { connection: connect(&config, &oauth)?, config: Arc::new(config), oauth })
+        let layers = Layers {
+            retries: config.retries.clone().map(RetryMiddleware::new),
+            gate: config.longest_wait.map(RateGate::new),
+        };
+        let connection = connect(&config, &oauth, &layers)?;
+        Ok(Self { connection, config: Arc::new(config), oauth, layers })
     }
 
     /// A client for another user: other credentials, but the same connections and configuration.
@@ -70,8 +93,17 @@ impl SpotifyClient {
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
         let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
-        let connection = connect(&config, &self.oauth)?;
-        Ok(Self { connection, config: Arc::clone(&self.config), oauth: self.oauth.clone() })
+        let connection = connect(&config, &self.oauth, &self.layers)?;
+        Ok(Self { connection, ..self.clone() })
+    }
+
+    /// What this client and all its clones and users have done so far.
+    pub fn stats(&self) -> ClientStats {
+        let Layers { retries, gate } = &self.layers;
+        ClientStats {
+            retries: retries.as_ref().map(RetryMiddleware::retries).unwrap_or_default(),
+            gate: gate.as_ref().map(RateGate::stats).unwrap_or_default(),
+        }
     }
 
     /// Albums.
@@ -205,16 +237,31 @@ impl SpotifyClient {
 }
 
 /// Puts the layers together, outside in: the user's own, authentication, transport.
-fn connect(config: &SpotifyClientConfig, oauth: &OAuthClient) -> Result<Connection, Error> {
+fn connect(
+    config: &SpotifyClientConfig,
+    oauth: &OAuthClient,
+    layers: &Layers,
+) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
     let mut http = ClientBuilder::new(config.http_client()?);
+    if let Some(retries) = &layers.retries {
+        http = http.with(retries.clone());
+    }
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
+    }
+    if let Some(gate) = &layers.gate {
+        http = http.with(gate.clone());
     }
     if let Some(authenticator) = &config.authenticator {
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    Ok(Connection::new(http.build(), base, origin, config.checked_market()?))
+    let defaults = Defaults {
+        market: config.checked_market()?,
+        deadline: config.deadline,
+        observer: config.observer.clone(),
+    };
+    Ok(Connection::new(http.build(), base, origin, defaults))
 }

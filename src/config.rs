@@ -8,8 +8,10 @@ use reqwest_middleware::Middleware;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::api::{CallReport, Observer};
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
+use crate::middleware::{RateGate, RetryOptions};
 use crate::model::{Market, MarketError};
 use crate::oauth::{AccessToken, OAuthConfig};
 use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
@@ -41,6 +43,10 @@ pub struct SpotifyClientConfig {
     http_options: HttpOptions,
     http: SharedHttpClient,
     token_requests: Arc<Semaphore>,
+    pub(crate) retries: Option<RetryOptions>,
+    pub(crate) longest_wait: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) observer: Option<Observer>,
 }
 
 impl Default for SpotifyClientConfig {
@@ -55,6 +61,10 @@ impl Default for SpotifyClientConfig {
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
             token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
+            retries: Some(RetryOptions::default()),
+            longest_wait: Some(RateGate::DEFAULT_LONGEST_WAIT),
+            deadline: None,
+            observer: None,
         }
     }
 }
@@ -119,6 +129,54 @@ impl SpotifyClientConfig {
     #[must_use]
     pub fn with_connect_timeout(self, timeout: Duration) -> Self {
         self.with_http_options(|options| options.connect_timeout = timeout)
+    }
+
+    /// How requests that fail are sent once more: three times, with pauses, unless it is set. A write is
+    /// sent again only where that cannot do something twice.
+    #[must_use]
+    pub fn with_retries(self, options: RetryOptions) -> Self {
+        Self { retries: Some(options), ..self }
+    }
+
+    /// Sends nothing once more, but what was refused with 401.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        Self { retries: None, ..self }
+    }
+
+    /// How long a request waits at most before the rate gate: a minute by default. Where Spotify asks to
+    /// be left alone for longer, calls fail at once, with [`Error::RateLimited`].
+    #[must_use]
+    pub fn with_longest_wait(self, longest_wait: Duration) -> Self {
+        Self { longest_wait: Some(longest_wait), ..self }
+    }
+
+    /// Holds no request back. For programs with a rate limit of their own.
+    #[must_use]
+    pub fn without_rate_gate(self) -> Self {
+        Self { longest_wait: None, ..self }
+    }
+
+    /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the answer
+    /// was read; a slow one delays its call.
+    ///
+    /// ```
+    /// use spotify_web::SpotifyClientConfig;
+    ///
+    /// let config = SpotifyClientConfig::default().with_observer(|call| {
+    ///     println!("{} {} {:?} {:?}", call.method, call.endpoint, call.status, call.elapsed);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_observer(self, observer: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Observer::new(observer)), ..self }
+    }
+
+    /// How long a whole call may take, with its waits and retries; no limit by default. See also
+    /// [`Request::deadline`](crate::api::Request::deadline).
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     /// How long one token request may take, connecting and reading included; 30 s by default.
@@ -192,6 +250,9 @@ impl fmt::Debug for SpotifyClientConfig {
             .field("middleware", &self.middleware.len())
             .field("market", &self.market)
             .field("token_timeout", &self.token_timeout)
+            .field("retries", &self.retries)
+            .field("longest_wait", &self.longest_wait)
+            .field("deadline", &self.deadline)
             .field("http_options", &self.http_options)
             .finish_non_exhaustive()
     }

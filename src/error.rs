@@ -121,6 +121,14 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// The call took longer than it may. What became of a write is not known.
+    #[error("{request} took longer than {limit:?} with its waits and retries")]
+    DeadlineExceeded {
+        /// Which request.
+        request: RequestLine,
+        /// The limit.
+        limit: Duration,
+    },
     /// The task that fetched a page ended with its runtime; ask again on another.
     #[error("the task that fetched the page ended with its runtime; ask again")]
     Interrupted,
@@ -154,7 +162,7 @@ impl Error {
             Self::Api { status, .. } => {
                 status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
             }
-            Self::RateLimited { .. } | Self::Interrupted => true,
+            Self::RateLimited { .. } | Self::DeadlineExceeded { .. } | Self::Interrupted => true,
             _ => false,
         }
     }

@@ -115,7 +115,7 @@ pub mod oauth;
 pub mod testing;
 mod transport;
 
-pub use client::SpotifyClient;
+pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
 pub use error::{Error, RequestLine};
 pub use transport::{Origin, OriginError};

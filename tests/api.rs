@@ -34,6 +34,8 @@ mod origins;
 mod pagination;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/resilience.rs"]
+mod resilience;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/signing_in.rs"]

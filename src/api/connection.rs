@@ -3,18 +3,24 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::Extensions;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{Instrument, field};
 use url::Url;
 
+use super::observing::{CallReport, Endpoint, Observer};
 use super::params::Parameters;
 use super::path::Path;
 use super::request::Request;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
+use crate::middleware::{CallTrace, GateClosed, RequestClass};
 use crate::model::Market;
 use crate::oauth::Scope;
 use crate::transport::{BodyError, Origin, clipped, read_body, retry_after};
@@ -29,7 +35,15 @@ struct Inner {
     http: ClientWithMiddleware,
     base: Url,
     origin: Origin,
-    market: Option<Market>,
+    defaults: Defaults,
+}
+
+/// What holds for all requests that say nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) market: Option<Market>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) observer: Option<Observer>,
 }
 
 /// What is put on the wire.
@@ -38,6 +52,12 @@ pub(crate) struct Outgoing {
     pub(crate) url: Url,
     pub(crate) body: Option<Body>,
     pub(crate) scopes: &'static [Scope],
+    pub(crate) endpoint: Endpoint,
+    pub(crate) class: RequestClass,
+    /// For one attempt; `None` is the HTTP client's.
+    pub(crate) timeout: Option<Duration>,
+    /// For the whole call; `None` is the client's.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// A body with its type.
@@ -51,13 +71,13 @@ impl Connection {
         http: ClientWithMiddleware,
         base: Url,
         origin: Origin,
-        market: Option<Market>,
+        defaults: Defaults,
     ) -> Self {
-        Self(Arc::new(Inner { http, base, origin, market }))
+        Self(Arc::new(Inner { http, base, origin, defaults }))
     }
 
     pub(crate) fn market(&self) -> Option<Market> {
-        self.0.market
+        self.0.defaults.market
     }
 
     /// A request that reads from an endpoint.
@@ -67,8 +87,13 @@ impl Connection {
 
     /// A request to an endpoint.
     pub(crate) fn request<T, P: Parameters>(&self, method: Method, path: Path) -> Request<T, P> {
-        let segments = path.into_segments();
-        Request::new(self, method, segments.map(|segments| self.endpoint(&segments)))
+        match path.into_segments() {
+            Ok(segments) => {
+                let url = self.endpoint(&segments);
+                Request::new(self, method, Ok(url)).endpoint(Endpoint::of(segments))
+            }
+            Err(error) => Request::new(self, method, Err(error)),
+        }
     }
 
     /// The address of an endpoint; each segment is percent-encoded.
@@ -98,21 +123,75 @@ impl Connection {
 
     /// Sends, and reads the answer to its end; an answer that is not successful is an error.
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Answer, Error> {
+        let span = tracing::debug_span!(
+            "spotify call",
+            method = %outgoing.method,
+            endpoint = field::Empty,
+            status = field::Empty,
+            attempts = field::Empty,
+            waited_ms = field::Empty,
+        );
+        if span.is_disabled() && self.0.defaults.observer.is_none() {
+            return self.exchange(outgoing, &mut CallTrace::default()).await.0;
+        }
+        let (method, endpoint) = (outgoing.method.clone(), outgoing.endpoint.to_string());
+        let (began, mut trace) = (Instant::now(), CallTrace::default());
+        let (result, status) = self.exchange(outgoing, &mut trace).instrument(span.clone()).await;
+        let CallTrace { attempts, waited, .. } = trace;
+        span.record("endpoint", &endpoint).record("attempts", attempts);
+        span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        if let Some(status) = status {
+            span.record("status", status.as_u16());
+        }
+        if let Some(observer) = &self.0.defaults.observer {
+            let elapsed = began.elapsed();
+            observer.tell(&CallReport { method, endpoint, status, attempts, waited, elapsed });
+        }
+        result
+    }
+
+    /// With the status of the answer, if one came.
+    async fn exchange(
+        &self,
+        outgoing: Outgoing,
+        trace: &mut CallTrace,
+    ) -> (Result<Answer, Error>, Option<StatusCode>) {
         let line = RequestLine { method: outgoing.method, path: outgoing.url.path().to_owned() };
-        let mut request = self.0.http.request(line.method.clone(), outgoing.url);
+        let mut request = reqwest::Request::new(line.method.clone(), outgoing.url);
         match outgoing.body {
             Some(Body { content_type, content }) => {
-                request = request.header(CONTENT_TYPE, content_type).body(content);
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+                *request.body_mut() = Some(content.into());
             }
             // Spotify wants a length where there could be a body.
-            None if line.method != Method::GET => request = request.header(CONTENT_LENGTH, 0),
+            None if line.method != Method::GET => {
+                request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
             None => {}
         }
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(not_sent(line, error)),
+        *request.timeout_mut() = outgoing.timeout;
+        let mut extensions = Extensions::new();
+        extensions.insert(outgoing.class);
+        let mut status = None;
+        let limit = outgoing.deadline.or(self.0.defaults.deadline);
+        let exchange = async {
+            let response = match self.0.http.execute_with_extensions(request, &mut extensions).await
+            {
+                Ok(response) => response,
+                Err(error) => return Err(not_sent(line.clone(), error)),
+            };
+            status = Some(response.status());
+            read(line.clone(), response, outgoing.scopes).await
         };
-        read(line, response, outgoing.scopes).await
+        let result = match limit {
+            None => exchange.await,
+            Some(limit) => {
+                let late = || Err(Error::DeadlineExceeded { request: line.clone(), limit });
+                tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| late())
+            }
+        };
+        *trace = extensions.get().copied().unwrap_or_default();
+        (result, status)
     }
 }
 
@@ -164,7 +243,13 @@ fn not_sent(request: RequestLine, error: reqwest_middleware::Error) -> Error {
     let source = match error {
         Middleware(error) => match error.downcast::<AuthError>() {
             Ok(source) => return Error::Auth { request, source },
-            Err(error) => Middleware(error),
+            Err(error) => match error.downcast::<GateClosed>() {
+                Ok(closed) => {
+                    let retry_after = Some(closed.retry_after);
+                    return Error::RateLimited { request, retry_after, reason: None };
+                }
+                Err(error) => Middleware(error),
+            },
         },
         Reqwest(error) => Reqwest(error.without_url()),
     };

@@ -44,6 +44,7 @@ impl Player {
     ) -> Request<(), Nothing> {
         self.0
             .request(Method::PUT, path("me").then("player"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with_json(&transfer.body(device_id))
     }
@@ -80,6 +81,7 @@ impl Player {
         let request = self
             .0
             .request(Method::PUT, path("me").then("player").then("play"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with_json(what);
         match what.check() {
@@ -96,6 +98,7 @@ impl Player {
     pub fn pause(&self) -> Request<(), OnDevice> {
         self.0
             .request(Method::PUT, path("me").then("player").then("pause"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
     }
 
@@ -107,6 +110,7 @@ impl Player {
     pub fn next(&self) -> Request<(), OnDevice> {
         self.0
             .request(Method::POST, path("me").then("player").then("next"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
     }
 
@@ -118,6 +122,7 @@ impl Player {
     pub fn previous(&self) -> Request<(), OnDevice> {
         self.0
             .request(Method::POST, path("me").then("player").then("previous"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
     }
 
@@ -129,6 +134,7 @@ impl Player {
     pub fn seek(&self, position: Duration) -> Request<(), OnDevice> {
         self.0
             .request(Method::PUT, path("me").then("player").then("seek"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with("position_ms", position.as_millis().to_string())
     }
@@ -141,6 +147,7 @@ impl Player {
     pub fn repeat(&self, repeat: Repeat) -> Request<(), OnDevice> {
         self.0
             .request(Method::PUT, path("me").then("player").then("repeat"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with("state", repeat.as_str().to_owned())
     }
@@ -153,6 +160,7 @@ impl Player {
     pub fn volume(&self, percent: u32) -> Request<(), OnDevice> {
         self.0
             .request(Method::PUT, path("me").then("player").then("volume"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .in_range("volume_percent", percent, 0, 100)
     }
@@ -165,6 +173,7 @@ impl Player {
     pub fn shuffle(&self, shuffle: Shuffle) -> Request<(), OnDevice> {
         self.0
             .request(Method::PUT, path("me").then("player").then("shuffle"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with("state", shuffle.as_str().to_owned())
     }
@@ -202,6 +211,7 @@ impl Player {
     ) -> Request<(), OnDevice> {
         self.0
             .request(Method::POST, path("me").then("player").then("queue"))
+            .urgent()
             .scopes(&[Scope::UserModifyPlaybackState])
             .with_list::<_, SpotifyUri>("uri", [uri], 1)
     }

@@ -141,6 +141,7 @@ impl Playlists {
         self.0
             .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("items"))
             .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+            .once()
             .with_json(reorder)
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use reqwest::header::HeaderMap;
@@ -16,8 +17,10 @@ use url::Url;
 
 use super::connection::{Answer, Body, Connection, Outgoing};
 use super::decode::{decode, decode_wrapped};
+use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
 use crate::error::Error;
+use crate::middleware::{RequestClass, Safety};
 use crate::model::{IdError, SpotifyUri};
 use crate::oauth::Scope;
 
@@ -49,6 +52,10 @@ pub struct Request<T, P = Nothing> {
     query: Vec<(Cow<'static, str>, String)>,
     body: Option<Body>,
     scopes: &'static [Scope],
+    endpoint: Endpoint,
+    class: RequestClass,
+    timeout: Option<Duration>,
+    deadline: Option<Duration>,
     /// `None` for an answer that is what it says; else how it is unwrapped.
     decode: Option<Decode<T>>,
     /// A function, so that a request can be sent to another task whatever it answers with.
@@ -94,6 +101,10 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn new(connection: &Connection, method: Method, url: Result<Url, Error>) -> Self {
         let request = Self {
             connection: connection.clone(),
+            endpoint: Endpoint::default(),
+            class: RequestClass::of(&method),
+            timeout: None,
+            deadline: None,
             method,
             url,
             query: Vec::new(),
@@ -128,6 +139,40 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn scopes(mut self, scopes: &'static [Scope]) -> Self {
         self.scopes = scopes;
         self
+    }
+
+    pub(crate) fn endpoint(self, endpoint: Endpoint) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// Sent twice, it would do something twice, whatever the method says.
+    pub(crate) fn once(mut self) -> Self {
+        self.class.safety = Safety::Once;
+        self
+    }
+
+    /// Goes before what waits.
+    pub(crate) fn urgent(mut self) -> Self {
+        self.class.is_urgent = true;
+        self
+    }
+
+    /// Sets how often it is sent once more at the most, in place of the client's; 0 for never.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.class.retries = Some(retries);
+        self
+    }
+
+    /// Sets how long one attempt may take, in place of the client's.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
+    ///
+    /// Past it, the call fails with [`Error::DeadlineExceeded`].
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
@@ -262,7 +307,16 @@ impl<T, P: Parameters> Request<T, P> {
         }
         Ok((
             self.connection,
-            Outgoing { method: self.method, url, body: self.body, scopes: self.scopes },
+            Outgoing {
+                method: self.method,
+                url,
+                body: self.body,
+                scopes: self.scopes,
+                endpoint: self.endpoint,
+                class: self.class,
+                timeout: self.timeout,
+                deadline: self.deadline,
+            },
         ))
     }
 }

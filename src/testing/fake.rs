@@ -36,8 +36,8 @@ use crate::oauth::AccessToken;
 /// let spotify = SpotifyClient::new(fake.config_with_credentials())?;
 ///
 /// fake.next(503);
-/// let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
-/// assert!(error.is_transient());
+/// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
+/// assert_eq!(fake.api_requests(), 2, "sent once more");
 /// assert_eq!(fake.token_requests(), 1);
 /// # Ok(())
 /// # }

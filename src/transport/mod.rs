@@ -4,8 +4,9 @@ mod body;
 mod http_client;
 mod origin;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use chrono::DateTime;
 use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
 
@@ -13,10 +14,17 @@ pub(crate) use body::{BodyError, read_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
 
-/// How long the server asks to be left alone, in whole seconds.
+/// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
+/// which is over at once if it has passed.
+///
+/// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(RETRY_AFTER)?;
-    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?);
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// What a server says, fit for an error text: without control characters, and at most 200 long.

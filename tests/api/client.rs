@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK};
+use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK, plain};
 
 #[tokio::test]
 async fn every_endpoint_asks_for_its_path() {
@@ -121,7 +121,7 @@ async fn an_error_answer_keeps_status_message_and_reason() {
         (json!([]), "GET /v1/x was answered with HTTP 404 Not Found"),
     ];
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
     for (body, text) in cases {
         fake.next_api(FakeAnswer::json(404, &body));
         let error = spotify.get::<Value>("x").await.unwrap_err();
@@ -139,7 +139,7 @@ async fn an_error_answer_keeps_status_message_and_reason() {
 #[tokio::test]
 async fn too_many_requests_say_how_long_to_wait() {
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
     let quota =
         json!({ "error": { "status": 429, "message": "Quota", "reason": "QUOTA_EXCEEDED" } });
     fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "86400"));
@@ -212,7 +212,7 @@ async fn a_bad_element_of_several_costs_only_itself() {
 async fn a_request_that_takes_too_long_is_given_up() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let config = fake.config_with_credentials().with_timeout(Duration::from_secs(5));
+    let config = plain(&fake).with_timeout(Duration::from_secs(5));
     let spotify = SpotifyClient::new(config).unwrap();
     fake.next_api(FakeAnswer::never());
     let call = tokio::spawn(async move { spotify.tracks().get(TRACK).await });

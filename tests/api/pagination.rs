@@ -8,7 +8,7 @@ use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::common::{ALBUM, ARTIST, PLAYLIST};
+use crate::common::{ALBUM, ARTIST, PLAYLIST, plain};
 
 #[tokio::test]
 async fn a_stream_yields_all_items_in_order() {
@@ -150,7 +150,7 @@ async fn a_page_that_leads_to_itself_is_an_error() {
 #[tokio::test]
 async fn a_page_that_fails_is_an_error_and_then_tried_again() {
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
     let items = json!([{ "name": "first" }]);
     fake.next_api(page(&fake, items, Some("albums/x/tracks?offset=1")));
     fake.next(503);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use spotify_web::auth::{Clock, Now};
+use tokio::task::JoinHandle;
 
 /// A pair of clocks that stand still until they are moved.
 #[derive(Debug, Clone)]
@@ -56,5 +57,22 @@ impl PausedTime {
 
     pub(crate) async fn advance(&self, span: Duration) {
         tokio::time::advance(span).await;
+    }
+
+    /// Lets everything happen that can happen without time.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+            std::thread::yield_now();
+        }
+    }
+
+    /// Moves on until a task has ended.
+    pub(crate) async fn run<T>(&self, task: JoinHandle<T>) -> T {
+        while !task.is_finished() {
+            self.settle().await;
+            self.advance(Duration::from_millis(100)).await;
+        }
+        task.await.unwrap()
     }
 }

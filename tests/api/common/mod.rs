@@ -13,7 +13,9 @@ pub(crate) use run::Run;
 pub(crate) use source::{Answer, ScriptedSource};
 
 use reqwest::header::HeaderValue;
+use spotify_web::SpotifyClientConfig;
 use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+use spotify_web::testing::FakeSpotify;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -21,6 +23,11 @@ pub(crate) const TRACK: &str = "11dFghVXANMlKmJXsNCbNl";
 pub(crate) const ARTIST: &str = "6sFIWsNpZYqfjUpaCgueju";
 pub(crate) const ALBUM: &str = "0tGPJ0bkWOUmH7MEOR77qc";
 pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
+
+/// A config with which each call is sent once, whatever comes of it.
+pub(crate) fn plain(fake: &FakeSpotify) -> SpotifyClientConfig {
+    fake.config_with_credentials().without_retries().without_rate_gate()
+}
 
 /// A cache over a scripted source, with a clock in the test's hand and no jitter.
 pub(crate) fn cache(clock: &ManualClock) -> (TokenCache<ScriptedSource>, ScriptedSource) {

@@ -1,0 +1,50 @@
+//! What the layers need to know of a request.
+
+use reqwest::Method;
+
+/// Whether a request may be sent once more when it is not known what became of it.
+///
+/// Part of an endpoint's definition; without one, the method says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Safety {
+    /// It changes nothing.
+    Read,
+    /// Carried out twice, it has the same effect as once ([RFC 9110, section 9.2.2]).
+    ///
+    /// [RFC 9110, section 9.2.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+    Idempotent,
+    /// Carried out twice, it does something twice. It is sent again only when it was provably not
+    /// carried out.
+    Once,
+}
+
+impl Safety {
+    /// What a method promises.
+    pub fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Self::Read,
+            Method::PUT | Method::DELETE => Self::Idempotent,
+            _ => Self::Once,
+        }
+    }
+}
+
+/// How the layers treat one request: an extension of it, which requests of this crate have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestClass {
+    /// Whether it may be sent once more.
+    pub safety: Safety,
+    /// Whether it goes before those that wait, as a player's commands do.
+    pub is_urgent: bool,
+    /// How often it may be sent once more; `None` is as often as the layer has it.
+    pub retries: Option<u32>,
+}
+
+impl RequestClass {
+    /// A class by the method alone.
+    pub fn of(method: &Method) -> Self {
+        Self { safety: Safety::of(method), is_urgent: false, retries: None }
+    }
+}

@@ -1,0 +1,260 @@
+//! The rate gate: one for all clones and users of a client, before which requests wait their turn.
+
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Extensions;
+use parking_lot::Mutex;
+use reqwest::{Request, Response, StatusCode};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::sync::{Mutex as Turnstile, Notify};
+use tokio::time::Instant;
+
+use self::state::{Outcome, State, Ticket, Wait};
+use super::{CallTrace, QuotaExceeded, RequestClass};
+use crate::transport::{read_body, retry_after};
+
+/// Holds requests back while the server asks for it.
+///
+/// After a 429, no request of any clone or user goes out before `Retry-After` is over; then they start
+/// spread out, at the rate that the server was seen to allow, which is raised little by little. While
+/// the server fails, one request at a time looks whether it is back. Whoever waits is let through in
+/// order; who gives up leaves no hole. [Urgent](RequestClass::is_urgent) requests go before the others.
+///
+/// Clones share the gate.
+///
+/// ```
+/// use reqwest_middleware::ClientBuilder;
+/// use spotify_web::SpotifyClientConfig;
+/// use spotify_web::middleware::RateGate;
+///
+/// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
+/// let client = ClientBuilder::new(http).with(RateGate::default()).build();
+/// # Ok::<(), spotify_web::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RateGate {
+    shared: Arc<Shared>,
+    longest_wait: Duration,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Those who wait, in order; the first of them stands before the gate.
+    queue: Turnstile<()>,
+    /// The place before the gate. The urgent come here without queueing.
+    front: Turnstile<()>,
+    /// Something has changed for who stands before the gate.
+    changed: Notify,
+    waiting: AtomicUsize,
+    refusals: AtomicU64,
+}
+
+/// Why a request was not let through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server asks to be left alone for {} s, which is longer than requests may wait", retry_after.as_secs())]
+#[non_exhaustive]
+pub struct GateClosed {
+    /// After how long it may be tried again.
+    pub retry_after: Duration,
+}
+
+/// What a gate is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GateStats {
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Requests a second that may start; `None` while no limit is known.
+    pub rate: Option<f64>,
+    /// How long nothing goes at all.
+    pub closed_for: Duration,
+    /// Whether the server fails, and is only looked at now and then.
+    pub is_failing: bool,
+    /// Answers with 429 so far.
+    pub refusals: u64,
+}
+
+impl RateGate {
+    /// How long requests wait at most unless it is set: a minute.
+    pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+    /// A gate before which requests wait at most so long: one that would wait for longer gets
+    /// [`GateClosed`] at once.
+    pub fn new(longest_wait: Duration) -> Self {
+        let shared = Shared {
+            state: Mutex::new(State::new()),
+            queue: Turnstile::new(()),
+            front: Turnstile::new(()),
+            changed: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            refusals: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), longest_wait }
+    }
+
+    /// What it is doing.
+    pub fn stats(&self) -> GateStats {
+        let (state, now) = (self.shared.state.lock(), Instant::now());
+        GateStats {
+            waiting: self.shared.waiting.load(Ordering::Relaxed),
+            rate: state.rate(now),
+            closed_for: state.closed_for(now),
+            is_failing: state.is_failing(),
+            refusals: self.shared.refusals.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn pass(&self, is_urgent: bool) -> std::result::Result<Pass, GateClosed> {
+        let shared = &self.shared;
+        if shared.waiting.load(Ordering::Acquire) == 0
+            && let Ok(ticket) = shared.state.lock().take(Instant::now())
+        {
+            return Ok(Pass::new(shared, ticket));
+        }
+        let before = shared.waiting.fetch_add(1, Ordering::AcqRel);
+        let _waiting = Waiting(shared);
+        self.check(if is_urgent { 0 } else { before })?;
+        let _queue = if is_urgent { None } else { Some(shared.queue.lock().await) };
+        let _front = shared.front.lock().await;
+        loop {
+            let now = Instant::now();
+            let wait = match shared.state.lock().take(now) {
+                Ok(ticket) => return Ok(Pass::new(shared, ticket)),
+                Err(wait) => wait,
+            };
+            self.check(0)?;
+            match wait {
+                // It may be closed for longer meanwhile, or open earlier.
+                Wait::Until(then) => {
+                    let _ = tokio::time::timeout_at(then, shared.changed.notified()).await;
+                }
+                Wait::ForAnother => shared.changed.notified().await,
+            }
+        }
+    }
+
+    fn check(&self, before: usize) -> std::result::Result<(), GateClosed> {
+        let retry_after = self.shared.state.lock().expected_wait(before, Instant::now());
+        match retry_after > self.longest_wait {
+            true => Err(GateClosed { retry_after }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Default for RateGate {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_LONGEST_WAIT)
+    }
+}
+
+impl fmt::Debug for RateGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateGate")
+            .field("longest_wait", &self.longest_wait)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Middleware for RateGate {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let is_urgent = extensions.get::<RequestClass>().is_some_and(|class| class.is_urgent);
+        let came = Instant::now();
+        let pass = self.pass(is_urgent).await.map_err(Error::middleware)?;
+        extensions.get_or_insert_default::<CallTrace>().waited += came.elapsed();
+        let result = next.run(request, extensions).await;
+        pass.settle(outcome(&result));
+        match result {
+            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                Ok(with_reason(response).await)
+            }
+            result => result,
+        }
+    }
+}
+
+fn outcome(result: &Result<Response>) -> Outcome {
+    match result {
+        Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+            Outcome::Refused(retry_after(response))
+        }
+        Ok(response) if response.status().is_server_error() => Outcome::Failed,
+        Ok(_) => Outcome::Succeeded,
+        Err(Error::Reqwest(error)) if !error.is_builder() => Outcome::Failed,
+        Err(_) => Outcome::Nothing,
+    }
+}
+
+/// Reads the body for the reason, and puts it back.
+async fn with_reason(mut response: Response) -> Response {
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let body = read_body(response, LONGEST_REASON).await.unwrap_or_default();
+    let is_quota = body.windows(QUOTA_EXCEEDED.len()).any(|part| part == QUOTA_EXCEEDED);
+    let mut again = http::Response::new(body);
+    *again.status_mut() = status;
+    *again.headers_mut() = headers;
+    if is_quota {
+        again.extensions_mut().insert(QuotaExceeded);
+    }
+    again.into()
+}
+
+/// A request that was let through. Dropped, it has ended without telling anything.
+struct Pass {
+    shared: Arc<Shared>,
+    ticket: Option<Ticket>,
+}
+
+impl Pass {
+    fn new(shared: &Arc<Shared>, ticket: Ticket) -> Self {
+        Self { shared: Arc::clone(shared), ticket: Some(ticket) }
+    }
+
+    fn settle(mut self, outcome: Outcome) {
+        if matches!(outcome, Outcome::Refused(_)) {
+            self.shared.refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        let Some(ticket) = self.ticket.take() else { return };
+        self.shared.state.lock().settle(ticket, outcome, Instant::now(), fastrand::f64());
+        if self.shared.waiting.load(Ordering::Acquire) > 0 {
+            self.shared.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.end(Outcome::Nothing);
+    }
+}
+
+/// One who waits, until they go or give up.
+struct Waiting<'a>(&'a Shared);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Spotify's word for the quota of a developer's account, since July 2026.
+const QUOTA_EXCEEDED: &[u8] = b"QUOTA_EXCEEDED";
+const LONGEST_REASON: usize = 64 * 1024;

@@ -1,0 +1,232 @@
+//! How many requests may go, and when: pure, with the time as an argument.
+//!
+//! Without a refusal, requests go as they come, at first eight at once, and one more for each that
+//! succeeds. After a 429 nothing goes before `Retry-After` is over; from then on they start spread
+//! out, at the rate that the server was seen to allow: what succeeded, over the time that it took
+//! and that it was then closed for. The rate grows by a part of itself (additive increase) and is
+//! measured anew at the next 429 (which decreases it). While the server fails, one request at a time
+//! looks whether it is back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What the gate knows of the server.
+#[derive(Debug)]
+pub(super) struct State {
+    in_flight: usize,
+    /// How many may be under way at once.
+    width: usize,
+    rate: Option<Rate>,
+    closed_until: Option<Instant>,
+    /// Counts the refusals that were acted on, so that those of one burst count once.
+    epoch: u64,
+    refusals: u32,
+    failures: u32,
+    successes: Successes,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    /// Requests a second when it was measured.
+    measured: f64,
+    since: Instant,
+    /// When the next request may start.
+    next: Instant,
+}
+
+/// A request may go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    epoch: u64,
+}
+
+/// Why no request may go now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Wait {
+    /// Before this, none.
+    Until(Instant),
+    /// Until one that is under way has ended.
+    ForAnother,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Outcome {
+    Succeeded,
+    /// 429, with what `Retry-After` says.
+    Refused(Option<Duration>),
+    /// The server is not well: 5xx, or no whole answer.
+    Failed,
+    /// It says nothing about the server: given up, or never sent.
+    Nothing,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            in_flight: 0,
+            width: FIRST_WIDTH,
+            rate: None,
+            closed_until: None,
+            epoch: 0,
+            refusals: 0,
+            failures: 0,
+            successes: Successes::default(),
+        }
+    }
+
+    /// Lets a request go, if one may.
+    pub(super) fn take(&mut self, now: Instant) -> Result<Ticket, Wait> {
+        if let Some(until) = self.closed_until.filter(|until| now < *until) {
+            return Err(Wait::Until(until));
+        }
+        self.closed_until = None;
+        if self.in_flight >= self.width {
+            return Err(Wait::ForAnother);
+        }
+        if let Some(rate) = &mut self.rate {
+            if now < rate.next {
+                return Err(Wait::Until(rate.next));
+            }
+            if now - rate.since > FORGOTTEN {
+                self.rate = None;
+            } else {
+                rate.next = now + Duration::from_secs_f64(1.0 / rate.at(now));
+            }
+        }
+        self.in_flight += 1;
+        Ok(Ticket { epoch: self.epoch })
+    }
+
+    /// A request has ended. `jitter` is from 0 to 1.
+    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant, jitter: f64) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match outcome {
+            Outcome::Succeeded => self.succeeded(now),
+            Outcome::Refused(retry_after) => self.refused(ticket, retry_after, now),
+            Outcome::Failed => self.failed(now, jitter),
+            Outcome::Nothing => {}
+        }
+    }
+
+    /// How long nothing goes at all.
+    pub(super) fn closed_for(&self, now: Instant) -> Duration {
+        self.closed_until.map(|until| until.saturating_duration_since(now)).unwrap_or_default()
+    }
+
+    /// How long somebody waits with so many before them, as far as that is known.
+    pub(super) fn expected_wait(&self, before: usize, now: Instant) -> Duration {
+        let queued = self.rate.map(|rate| before as f64 / rate.at(now)).unwrap_or_default();
+        self.closed_for(now) + Duration::try_from_secs_f64(queued).unwrap_or(Duration::MAX)
+    }
+
+    /// Requests a second that may start, where that is limited.
+    pub(super) fn rate(&self, now: Instant) -> Option<f64> {
+        self.rate.map(|rate| rate.at(now))
+    }
+
+    /// Whether the server fails, and is only looked at now and then.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures >= MOST_FAILURES
+    }
+
+    fn succeeded(&mut self, now: Instant) {
+        if self.is_failing() {
+            self.width = FIRST_WIDTH;
+        }
+        (self.failures, self.refusals) = (0, 0);
+        self.width = (self.width + 1).min(WIDEST);
+        self.successes.count(now);
+    }
+
+    fn refused(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Instant) {
+        let is_news = ticket.epoch == self.epoch;
+        if is_news {
+            self.refusals = self.refusals.saturating_add(1);
+        }
+        let doubling = 1 << self.refusals.saturating_sub(1).min(6);
+        let pause = retry_after.filter(|pause| !pause.is_zero());
+        let pause = pause.unwrap_or_else(|| Duration::from_secs(doubling).min(LONGEST_GUESS));
+        let until = now + pause.min(LONGEST_CLOSED);
+        self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
+        if !is_news {
+            return;
+        }
+        self.epoch += 1;
+        let allowed = match self.successes.take(now) {
+            Some((count, span)) => f64::from(count) / (span + pause).as_secs_f64() * MARGIN,
+            None => self.rate(now).unwrap_or(1.0) / 2.0,
+        };
+        self.rate = Some(Rate { measured: allowed.max(SLOWEST), since: now, next: until });
+    }
+
+    fn failed(&mut self, now: Instant, jitter: f64) {
+        self.failures = self.failures.saturating_add(1);
+        if self.is_failing() {
+            self.width = 1;
+            let until = now + PROBE_PAUSE.mul_f64(1.0 + jitter);
+            self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
+        }
+    }
+}
+
+impl Rate {
+    fn at(&self, now: Instant) -> f64 {
+        let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
+        self.measured * (1.0 + GROWTH_A_SECOND * elapsed)
+    }
+}
+
+/// How many succeeded lately, by the second.
+#[derive(Debug, Default)]
+struct Successes {
+    /// The first second that counts.
+    since: Option<Instant>,
+    seconds: VecDeque<u32>,
+}
+
+impl Successes {
+    fn count(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let second = now.saturating_duration_since(since).as_secs() as usize;
+        let dropped = (second + 1).saturating_sub(WINDOW);
+        if dropped > 0 {
+            self.seconds.drain(..dropped.min(self.seconds.len()));
+            self.since = Some(since + Duration::from_secs(dropped as u64));
+        }
+        let index = second - dropped;
+        if self.seconds.len() <= index {
+            self.seconds.resize(index + 1, 0);
+        }
+        if let Some(count) = self.seconds.get_mut(index) {
+            *count += 1;
+        }
+    }
+
+    /// How many there were and in what time, and forgets them.
+    fn take(&mut self, now: Instant) -> Option<(u32, Duration)> {
+        let since = self.since.take()?;
+        let count = self.seconds.drain(..).sum();
+        (count > 0).then(|| (count, now.saturating_duration_since(since)))
+    }
+}
+
+/// How many go at once while nothing is known of the server.
+const FIRST_WIDTH: usize = 8;
+const WIDEST: usize = 4096;
+/// Seconds that are looked back on: Spotify counts over 30.
+const WINDOW: usize = 30;
+/// How much less than what was allowed is asked for.
+const MARGIN: f64 = 0.97;
+const SLOWEST: f64 = 0.1;
+const GROWTH_A_SECOND: f64 = 0.002;
+/// A limit that was not met for so long is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
+const LONGEST_GUESS: Duration = Duration::from_secs(60);
+const LONGEST_CLOSED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// So many failures in a row are no accident.
+const MOST_FAILURES: u32 = 8;
+/// While the server fails, it is looked at once in this time, or twice it.
+const PROBE_PAUSE: Duration = Duration::from_millis(500);

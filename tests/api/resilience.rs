@@ -1,0 +1,326 @@
+//! Retries, the rate gate, deadlines, and what a program sees of them.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use spotify_web::api::{PlaylistReorder, StartPlayback};
+use spotify_web::auth::{Backoff, TokenAuthenticator};
+use spotify_web::middleware::RetryOptions;
+use spotify_web::model::TrackId;
+use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use tokio::task::JoinHandle;
+
+use crate::common::{Behaviour, BrokenServer, PLAYLIST, PausedTime, TRACK};
+
+/// Pauses of a millisecond, so that tests of what is retried need no clock.
+fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
+    let millisecond = Duration::from_millis(1);
+    let backoff = Backoff::new(millisecond, 1.0, millisecond).unwrap();
+    config.with_retries(RetryOptions::default().backoff(backoff))
+}
+
+async fn fake_and_client() -> (Arc<FakeSpotify>, SpotifyClient) {
+    let fake = Arc::new(FakeSpotify::start().await.unwrap());
+    let config = quick(fake.config().with_token(fake.user_token()));
+    let spotify = SpotifyClient::new(config).unwrap();
+    (fake, spotify)
+}
+
+fn get_track(spotify: &SpotifyClient) -> JoinHandle<Result<(), Error>> {
+    let request = spotify.tracks().get(TRACK);
+    tokio::spawn(async move { request.await.map(drop) })
+}
+
+#[tokio::test]
+async fn reads_are_sent_again_after_what_may_have_been_an_accident() {
+    for accident in [
+        FakeAnswer::status(500),
+        FakeAnswer::status(502),
+        FakeAnswer::status(503),
+        FakeAnswer::status(504),
+        FakeAnswer::hang_up(),
+    ] {
+        let (fake, spotify) = fake_and_client().await;
+        fake.next_api(accident.clone());
+        fake.next_api(accident);
+
+        spotify.tracks().get(TRACK).await.unwrap();
+
+        assert_eq!(fake.api_requests(), 3);
+        assert_eq!(spotify.stats().retries, 2);
+    }
+    let (fake, spotify) = fake_and_client().await;
+    for status in [400, 403, 404, 501] {
+        fake.next(status);
+        spotify.tracks().get(TRACK).await.unwrap_err();
+    }
+    assert_eq!(fake.api_requests(), 4, "it would be the same again");
+}
+
+/// What was sent is not known: a write that does something twice is not sent again.
+#[tokio::test]
+async fn writes_are_sent_again_only_where_that_does_nothing_twice() {
+    let (fake, spotify) = fake_and_client().await;
+    let track: TrackId = TRACK.parse().unwrap();
+    let playback = StartPlayback::uris([track]);
+    let reorder = PlaylistReorder::new(1, 0);
+    fake.next(503);
+    spotify.player().play(&playback).await.unwrap();
+    assert_eq!(fake.api_requests(), 2, "idempotent");
+
+    for answer in [FakeAnswer::status(503), FakeAnswer::hang_up()] {
+        let before = fake.api_requests();
+        fake.next_api(answer.clone());
+        spotify.player().next().await.unwrap_err();
+        fake.next_api(answer.clone());
+        spotify.playlists().add_items(PLAYLIST, [track]).await.unwrap_err();
+        fake.next_api(answer);
+        spotify.playlists().reorder_items(PLAYLIST, &reorder).await.unwrap_err();
+        assert_eq!(fake.api_requests() - before, 3, "once each");
+    }
+}
+
+/// A connection that was never made has carried nothing.
+#[tokio::test]
+async fn what_was_never_sent_is_sent_again_whatever_it_is() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/", closed.local_addr().unwrap());
+    drop(closed);
+    let config = quick(SpotifyClientConfig::default().with_base_url(base).with_token("token"));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.player().next().await.unwrap_err();
+
+    assert!(matches!(error, Error::Transport { .. }), "{error:?}");
+    assert_eq!(spotify.stats().retries, 3);
+}
+
+#[tokio::test]
+async fn retries_can_be_set_for_one_request_and_turned_off_for_all() {
+    let (fake, spotify) = fake_and_client().await;
+    for _ in 0..7 {
+        fake.next(503);
+    }
+    spotify.tracks().get(TRACK).retries(0).await.unwrap_err();
+    assert_eq!(fake.api_requests(), 1);
+    spotify.tracks().get(TRACK).retries(5).await.unwrap_err();
+    assert_eq!(fake.api_requests(), 7);
+
+    let config = fake.config().with_token(fake.user_token()).without_retries();
+    fake.next(503);
+    SpotifyClient::new(config).unwrap().tracks().get(TRACK).await.unwrap_err();
+    assert_eq!(fake.api_requests(), 8);
+}
+
+/// One retry for ten requests, and ten more to begin with.
+#[tokio::test]
+async fn an_outage_is_not_multiplied() {
+    let server = BrokenServer::start(Behaviour::Reset);
+    let config = SpotifyClientConfig::default().with_base_url(server.url()).with_token("token");
+    let spotify = SpotifyClient::new(quick(config).without_rate_gate()).unwrap();
+
+    for _ in 0..200 {
+        spotify.tracks().get(TRACK).await.unwrap_err();
+    }
+
+    assert_eq!(spotify.stats().retries, 30);
+    assert_eq!(server.connections(), 230);
+}
+
+#[tokio::test]
+async fn after_a_429_nothing_goes_out_from_anybody_before_it_is_over() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client().await;
+    let other_user = spotify.for_user(TokenAuthenticator::new(fake.user_token().expose())).unwrap();
+    fake.next_api(FakeAnswer::status(429).header("retry-after", "5"));
+
+    let first = get_track(&spotify);
+    while fake.api_requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    time.settle().await;
+    let others = [get_track(&spotify.clone()), get_track(&other_user)];
+    time.settle().await;
+    time.advance(Duration::from_millis(4_900)).await;
+    time.settle().await;
+    assert_eq!(fake.api_requests(), 1);
+    assert_eq!(spotify.stats().gate.waiting, 3);
+
+    time.advance(Duration::from_millis(200)).await;
+    time.run(first).await.unwrap();
+    for other in others {
+        time.run(other).await.unwrap();
+    }
+    assert_eq!(fake.api_requests(), 4);
+    assert_eq!(spotify.stats().gate.refusals, 1);
+}
+
+/// Never a silent day: an error at once, for the one that was refused and for all after it.
+#[tokio::test]
+async fn a_wait_that_is_too_long_is_an_error_at_once() {
+    let (fake, spotify) = fake_and_client().await;
+    fake.next_api(FakeAnswer::status(429).header("retry-after", "86400"));
+
+    for _ in 0..3 {
+        let error = spotify.tracks().get(TRACK).await.unwrap_err();
+        assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+        let wait = error.retry_after().unwrap().as_secs();
+        assert!((86_390..=86_400).contains(&wait), "{wait}");
+    }
+    assert_eq!(fake.api_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_not_waited_out() {
+    let (fake, spotify) = fake_and_client().await;
+    let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
+    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "2"));
+
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    assert!(
+        matches!(&error, Error::RateLimited { reason: Some(reason), .. } if reason == "QUOTA_EXCEEDED"),
+        "{error:?}"
+    );
+    assert_eq!(fake.api_requests(), 1);
+}
+
+/// Missing or past: a second, then twice it. A date: until then.
+#[tokio::test]
+async fn however_retry_after_is_written_the_gate_opens() {
+    let time = PausedTime::pause();
+    let past = "Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
+    let soon = chrono::DateTime::<chrono::Utc>::from(SystemTime::now() + Duration::from_secs(30));
+    let soon = soon.to_rfc2822().replace("+0000", "GMT");
+    for (value, seconds) in
+        [(None, 1.0), (Some(past), 1.0), (Some("soon".to_owned()), 1.0), (Some(soon), 29.0)]
+    {
+        let (fake, spotify) = fake_and_client().await;
+        let refusal = FakeAnswer::status(429);
+        fake.next_api(match &value {
+            Some(value) => refusal.header("retry-after", value),
+            None => refusal,
+        });
+        let call = get_track(&spotify);
+        while fake.api_requests() == 0 {
+            tokio::task::yield_now().await;
+        }
+        time.settle().await;
+        let closed = spotify.stats().gate.closed_for.as_secs_f64();
+        assert!(
+            (seconds - 1.5..=seconds + 1.5).contains(&closed) && closed > 0.5,
+            "{value:?} {closed}"
+        );
+        time.run(call).await.unwrap();
+    }
+}
+
+/// Who gives up leaves no hole; the player's commands go before the rest.
+#[tokio::test]
+async fn who_waits_goes_in_order_and_the_urgent_go_first() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client().await;
+    fake.next_api(FakeAnswer::status(429).header("retry-after", "10"));
+    let first = get_track(&spotify);
+    while fake.api_requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    time.settle().await;
+    let mut calls = Vec::new();
+    for number in 0..5 {
+        let request = spotify.get::<Value>(&format!("artists/{number}"));
+        calls.push(tokio::spawn(async move { drop(request.await) }));
+        time.settle().await;
+    }
+    calls.remove(2).abort();
+    let request = spotify.player().pause();
+    let urgent = tokio::spawn(async move { drop(request.await) });
+    time.settle().await;
+
+    time.run(first).await.unwrap();
+    time.run(urgent).await;
+    for call in calls {
+        time.run(call).await;
+    }
+
+    let paths: Vec<String> = fake.requests().into_iter().map(|it| it.path).skip(1).collect();
+    let place = |path: &str| paths.iter().position(|it| it.ends_with(path)).unwrap();
+    let numbers: Vec<_> = paths.iter().filter_map(|it| it.strip_prefix("/v1/artists/")).collect();
+    assert_eq!(numbers, ["0", "1", "3", "4"], "{paths:?}");
+    assert!(place("pause") <= 1, "one was before the gate already: {paths:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_takes_longer_than_it_may_is_given_up() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client().await;
+    fake.next_api(FakeAnswer::status(429).header("retry-after", "50"));
+
+    let request = spotify.tracks().get(TRACK).deadline(Duration::from_secs(20));
+    let error = time.run(tokio::spawn(async move { request.await.map(drop) })).await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "GET /v1/tracks/11dFghVXANMlKmJXsNCbNl took longer than 20s with its waits and retries"
+    );
+    assert!(error.is_transient());
+    assert_eq!(fake.api_requests(), 1);
+    assert_eq!(spotify.stats().gate.waiting, 0);
+}
+
+/// While the server fails, it is looked at once or twice a second; when it is back, all go on.
+#[tokio::test]
+async fn a_server_that_fails_is_left_alone_and_looked_at() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client().await;
+    for _ in 0..40 {
+        fake.next(503);
+    }
+    let calls: Vec<_> = (0..100).map(|_| get_track(&spotify)).collect();
+    while fake.api_requests() < 8 {
+        tokio::task::yield_now().await;
+    }
+    time.settle().await;
+    let first = fake.api_requests();
+    assert!(first <= 17, "eight at once, and each once more at the most: {first}");
+    assert!(spotify.stats().gate.is_failing);
+
+    for _ in 0..100 {
+        time.advance(Duration::from_millis(100)).await;
+        time.settle().await;
+    }
+    let looked = fake.api_requests() - first;
+    assert!((5..=21).contains(&looked), "in ten seconds: {looked}");
+    let mut answered = 0;
+    for call in calls {
+        answered += usize::from(time.run(call).await.is_ok());
+    }
+    assert!(answered >= 80, "{answered}");
+    assert!(!spotify.stats().gate.is_failing);
+}
+
+/// Templates and numbers, and no id of anybody's.
+#[tokio::test]
+async fn an_observer_hears_what_became_of_each_call() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let reports: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = Arc::clone(&reports);
+    let config = quick(fake.config_with_credentials()).with_observer(move |call| {
+        let status = call.status.map(|status| status.as_u16());
+        let text = format!("{} {} {status:?} {}", call.method, call.endpoint, call.attempts);
+        log.lock().unwrap().push(text);
+    });
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    fake.next(503);
+    spotify.albums().tracks("3IBcauSj5M2A6lTeffJzdv").await.unwrap();
+    spotify.users().me().await.unwrap_err();
+    spotify.get::<Value>("search?q=secret").await.unwrap_err();
+
+    assert_eq!(
+        *reports.lock().unwrap(),
+        ["GET albums/{}/tracks Some(200) 2", "GET me Some(403) 1", "GET (raw) Some(400) 1",]
+    );
+}
