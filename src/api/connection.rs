@@ -131,12 +131,20 @@ impl Connection {
             attempts = field::Empty,
             waited_ms = field::Empty,
         );
-        if span.is_disabled() && self.0.defaults.observer.is_none() {
-            return self.exchange(outgoing, &mut CallTrace::default()).await.0;
+        let mut extensions = Extensions::new();
+        // What the layers know without being told costs nothing.
+        if outgoing.class != RequestClass::of(&outgoing.method) {
+            extensions.insert(outgoing.class);
         }
+        if span.is_disabled() && self.0.defaults.observer.is_none() {
+            return self.exchange(outgoing, &mut extensions, &mut None).await;
+        }
+        extensions.insert(CallTrace::default());
         let (method, endpoint) = (outgoing.method.clone(), outgoing.endpoint.to_string());
-        let (began, mut trace) = (Instant::now(), CallTrace::default());
-        let (result, status) = self.exchange(outgoing, &mut trace).instrument(span.clone()).await;
+        let (began, mut status) = (Instant::now(), None);
+        let exchange = self.exchange(outgoing, &mut extensions, &mut status);
+        let result = exchange.instrument(span.clone()).await;
+        let trace = extensions.get::<CallTrace>().copied().unwrap_or_default();
         let CallTrace { attempts, waited, .. } = trace;
         span.record("endpoint", &endpoint).record("attempts", attempts);
         span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
@@ -150,48 +158,63 @@ impl Connection {
         result
     }
 
-    /// With the status of the answer, if one came.
+    /// Within the time limit; tells the status of the answer as soon as it has come.
     async fn exchange(
         &self,
         outgoing: Outgoing,
-        trace: &mut CallTrace,
-    ) -> (Result<Answer, Error>, Option<StatusCode>) {
-        let line = RequestLine { method: outgoing.method, path: outgoing.url.path().to_owned() };
-        let mut request = reqwest::Request::new(line.method.clone(), outgoing.url);
-        match outgoing.body {
+        extensions: &mut Extensions,
+        status: &mut Option<StatusCode>,
+    ) -> Result<Answer, Error> {
+        let Some(limit) = outgoing.deadline.or(self.0.defaults.deadline) else {
+            return self.exchange_unlimited(outgoing, extensions, status).await;
+        };
+        let request = outgoing.line();
+        let exchange = self.exchange_unlimited(outgoing, extensions, status);
+        tokio::time::timeout(limit, exchange)
+            .await
+            .unwrap_or(Err(Error::DeadlineExceeded { request, limit }))
+    }
+
+    async fn exchange_unlimited(
+        &self,
+        outgoing: Outgoing,
+        extensions: &mut Extensions,
+        status: &mut Option<StatusCode>,
+    ) -> Result<Answer, Error> {
+        let (line, scopes) = (outgoing.line(), outgoing.scopes);
+        let request = outgoing.into_request();
+        let response = match self.0.http.execute_with_extensions(request, extensions).await {
+            Ok(response) => response,
+            Err(error) => return Err(not_sent(line, error)),
+        };
+        *status = Some(response.status());
+        read(line, response, scopes).await
+    }
+}
+
+impl Outgoing {
+    fn line(&self) -> RequestLine {
+        RequestLine { method: self.method.clone(), path: self.url.path().to_owned() }
+    }
+
+    fn into_request(self) -> reqwest::Request {
+        let is_get = self.method == Method::GET;
+        let mut request = reqwest::Request::new(self.method, self.url);
+        match self.body {
             Some(Body { content_type, content }) => {
                 request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
                 *request.body_mut() = Some(content.into());
             }
             // Spotify wants a length where there could be a body.
-            None if line.method != Method::GET => {
+            None if !is_get => {
                 request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
             None => {}
         }
-        *request.timeout_mut() = outgoing.timeout;
-        let mut extensions = Extensions::new();
-        extensions.insert(outgoing.class);
-        let mut status = None;
-        let limit = outgoing.deadline.or(self.0.defaults.deadline);
-        let exchange = async {
-            let response = match self.0.http.execute_with_extensions(request, &mut extensions).await
-            {
-                Ok(response) => response,
-                Err(error) => return Err(not_sent(line.clone(), error)),
-            };
-            status = Some(response.status());
-            read(line.clone(), response, outgoing.scopes).await
-        };
-        let result = match limit {
-            None => exchange.await,
-            Some(limit) => {
-                let late = || Err(Error::DeadlineExceeded { request: line.clone(), limit });
-                tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| late())
-            }
-        };
-        *trace = extensions.get().copied().unwrap_or_default();
-        (result, status)
+        if self.timeout.is_some() {
+            *request.timeout_mut() = self.timeout;
+        }
+        request
     }
 }
 

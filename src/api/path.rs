@@ -11,7 +11,9 @@ pub(crate) struct Path(Result<Vec<Cow<'static, str>>, Error>);
 
 /// A path that begins with `segment`.
 pub(crate) fn path(segment: &'static str) -> Path {
-    Path(Ok(vec![segment.into()]))
+    let mut segments = Vec::with_capacity(USUAL_SEGMENTS);
+    segments.push(segment.into());
+    Path(Ok(segments))
 }
 
 impl Path {
@@ -48,3 +50,5 @@ impl Path {
         self.0
     }
 }
+
+const USUAL_SEGMENTS: usize = 4;

@@ -9,7 +9,7 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::auth::{AuthError, Authenticator, Replay};
-use crate::transport::Origin;
+use crate::transport::{Origin, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
@@ -84,7 +84,7 @@ impl Middleware for AuthMiddleware {
         if !self.origin.covers(request.url()) {
             return next.run(request, extensions).await;
         }
-        let again = request.try_clone();
+        let again = repeated(&request);
         let signed = self.sign(&mut request).await?;
         let response = next.clone().run(request, extensions).await?;
         let Some(rejected) = signed.filter(|_| self.is_refusal(&response)) else {

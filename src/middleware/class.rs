@@ -30,7 +30,7 @@ impl Safety {
     }
 }
 
-/// How the layers treat one request: an extension of it, which requests of this crate have.
+/// How the layers treat one request: an extension of it. Without one, the method says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestClass {

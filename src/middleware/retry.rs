@@ -11,6 +11,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
+use crate::transport::repeated;
 
 /// How often a request is sent once more, and when.
 ///
@@ -160,7 +161,7 @@ impl Middleware for RetryMiddleware {
         self.deposit();
         let mut request = request;
         for attempt in 1..=most {
-            let Some(again) = request.try_clone() else { break };
+            let Some(again) = repeated(&request) else { break };
             let result = attempt_once(&next, request, extensions).await;
             let verdict = judge(&result, class.safety);
             if verdict == Verdict::Done || !self.withdraw(verdict) {
@@ -170,7 +171,9 @@ impl Middleware for RetryMiddleware {
             if verdict == Verdict::Again {
                 let pause = self.options.backoff.pause(attempt, fastrand::f64());
                 tokio::time::sleep(pause).await;
-                extensions.get_or_insert_default::<CallTrace>().waited += pause;
+                if let Some(trace) = extensions.get_mut::<CallTrace>() {
+                    trace.waited += pause;
+                }
             }
             request = again;
         }
@@ -183,7 +186,9 @@ async fn attempt_once(
     request: Request,
     extensions: &mut Extensions,
 ) -> Result<Response> {
-    extensions.get_or_insert_default::<CallTrace>().attempts += 1;
+    if let Some(trace) = extensions.get_mut::<CallTrace>() {
+        trace.attempts += 1;
+    }
     next.clone().run(request, extensions).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Counted by the layers, in the extensions of the request.
+/// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {

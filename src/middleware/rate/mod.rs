@@ -174,7 +174,9 @@ impl Middleware for RateGate {
         let is_urgent = extensions.get::<RequestClass>().is_some_and(|class| class.is_urgent);
         let came = Instant::now();
         let pass = self.pass(is_urgent).await.map_err(Error::middleware)?;
-        extensions.get_or_insert_default::<CallTrace>().waited += came.elapsed();
+        if let Some(trace) = extensions.get_mut::<CallTrace>() {
+            trace.waited += came.elapsed();
+        }
         let result = next.run(request, extensions).await;
         pass.settle(outcome(&result));
         match result {
