@@ -73,6 +73,7 @@ fn every_model_reads_its_full_and_its_least_shape() {
 #[test]
 fn no_change_to_a_shape_makes_a_model_panic() {
     for_each_model!(mutate);
+    for_each_model!(grow);
 }
 
 #[test]
@@ -263,6 +264,44 @@ fn mutate<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: 
     // As deep as a server can make it.
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(serde_json::from_str::<T>(&deep).is_err());
+}
+
+/// Puts any tree of JSON in any place of the shape.
+fn grow<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: &[&str]) {
+    let places = pointers(full);
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let changes = (0..places.len(), json_tree());
+    runner
+        .run(&changes, |(place, tree)| {
+            let mut changed = full.clone();
+            *changed.pointer_mut(&places[place]).unwrap() = tree;
+            read_and_back::<T>(&changed);
+            let from_text = serde_json::from_str::<T>(&changed.to_string());
+            prop_assert_eq!(from_text.is_ok(), serde_json::from_value::<T>(changed).is_ok());
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn json_tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "(track|episode|album|spotify:[a-z]{4,6}:[0-9A-Za-z]{22}|[A-Z]{2}|20[0-9]{2}-[0-9]{2})"
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        let name = "(type|id|items|track|item|available_markets|href|[a-z]{0,4})";
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(name, inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
 }
 
 fn read_and_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(json: &Value) {
