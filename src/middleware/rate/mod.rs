@@ -57,7 +57,7 @@ struct Shared {
 
 /// Why a request was not let through.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the server asks to be left alone for {} s, which is longer than requests may wait", retry_after.as_secs())]
+#[error("the server asks to be left alone for longer than requests may wait; try again in {} s", retry_after.as_secs())]
 #[non_exhaustive]
 pub struct GateClosed {
     /// After how long it may be tried again.
@@ -84,8 +84,8 @@ impl RateGate {
     /// How long requests wait at most unless it is set: a minute.
     pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-    /// A gate before which requests wait at most so long: one that would wait for longer gets
-    /// [`GateClosed`] at once.
+    /// A gate before which requests wait at most so long: then they get [`GateClosed`], and at once where
+    /// the server asks to be left alone for longer.
     pub fn new(longest_wait: Duration) -> Self {
         let shared = Shared {
             state: Mutex::new(State::new()),
@@ -112,23 +112,31 @@ impl RateGate {
 
     async fn pass(&self, is_urgent: bool) -> std::result::Result<Pass, GateClosed> {
         let shared = &self.shared;
-        if shared.waiting.load(Ordering::Acquire) == 0
-            && let Ok(ticket) = shared.state.lock().take(Instant::now())
-        {
+        let waiting = shared.waiting.load(Ordering::Acquire);
+        if let Some(ticket) = shared.state.lock().take_past(waiting, Instant::now()) {
             return Ok(Pass::new(shared, ticket));
         }
-        let before = shared.waiting.fetch_add(1, Ordering::AcqRel);
+        let limit = self.longest_wait;
+        match tokio::time::timeout(limit, self.wait(is_urgent)).await {
+            Ok(passed) => passed,
+            // The queue is longer than anybody should wait.
+            Err(_) => Err(GateClosed { retry_after: self.closed_for().max(limit) }),
+        }
+    }
+
+    async fn wait(&self, is_urgent: bool) -> std::result::Result<Pass, GateClosed> {
+        let shared = &self.shared;
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
         let _waiting = Waiting(shared);
-        self.check(if is_urgent { 0 } else { before })?;
+        self.check()?;
         let _queue = if is_urgent { None } else { Some(shared.queue.lock().await) };
         let _front = shared.front.lock().await;
         loop {
-            let now = Instant::now();
-            let wait = match shared.state.lock().take(now) {
+            let wait = match shared.state.lock().take(Instant::now()) {
                 Ok(ticket) => return Ok(Pass::new(shared, ticket)),
                 Err(wait) => wait,
             };
-            self.check(0)?;
+            self.check()?;
             match wait {
                 // It may be closed for longer meanwhile, or open earlier.
                 Wait::Until(then) => {
@@ -139,12 +147,17 @@ impl RateGate {
         }
     }
 
-    fn check(&self, before: usize) -> std::result::Result<(), GateClosed> {
-        let retry_after = self.shared.state.lock().expected_wait(before, Instant::now());
+    /// An error at once where it is known that the wait is too long.
+    fn check(&self) -> std::result::Result<(), GateClosed> {
+        let retry_after = self.closed_for();
         match retry_after > self.longest_wait {
             true => Err(GateClosed { retry_after }),
             false => Ok(()),
         }
+    }
+
+    fn closed_for(&self) -> Duration {
+        self.shared.state.lock().closed_for(Instant::now())
     }
 }
 

@@ -1,7 +1,7 @@
 //! How many requests may go, and when: pure, with the time as an argument.
 //!
-//! Without a refusal, requests go as they come, at first eight at once, and one more for each that
-//! succeeds. After a 429 nothing goes before `Retry-After` is over; from then on they start spread
+//! Without a refusal, requests go as they come: at first eight at once, and when so many have
+//! succeeded, one more for each that does. After a 429 nothing goes before `Retry-After` is over; from then on they start spread
 //! out, at the rate that the server was seen to allow: what succeeded, over the time that it took
 //! and that it was then closed for. The rate grows by a part of itself (additive increase) and is
 //! measured anew at the next 429 (which decreases it). While the server fails, one request at a time
@@ -18,6 +18,8 @@ pub(super) struct State {
     in_flight: usize,
     /// How many may be under way at once.
     width: usize,
+    /// How many succeeded, as far as it matters.
+    seen: usize,
     rate: Option<Rate>,
     closed_until: Option<Instant>,
     /// Counts the refusals that were acted on, so that those of one burst count once.
@@ -29,8 +31,9 @@ pub(super) struct State {
 
 #[derive(Debug, Clone, Copy)]
 struct Rate {
-    /// Requests a second when it was measured.
-    measured: f64,
+    /// How many were allowed, in so many seconds.
+    allowed: f64,
+    seconds: f64,
     since: Instant,
     /// When the next request may start.
     next: Instant,
@@ -68,6 +71,7 @@ impl State {
         Self {
             in_flight: 0,
             width: FIRST_WIDTH,
+            seen: 0,
             rate: None,
             closed_until: None,
             epoch: 0,
@@ -100,11 +104,20 @@ impl State {
         Ok(Ticket { epoch: self.epoch })
     }
 
+    /// Lets a request go past so many who wait, if there is room for all of them at once.
+    pub(super) fn take_past(&mut self, waiting: usize, now: Instant) -> Option<Ticket> {
+        let has_room = self.rate.is_none() && self.in_flight + waiting < self.width;
+        if waiting > 0 && !has_room {
+            return None;
+        }
+        self.take(now).ok()
+    }
+
     /// A request has ended. `jitter` is from 0 to 1.
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant, jitter: f64) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match outcome {
-            Outcome::Succeeded => self.succeeded(now),
+            Outcome::Succeeded => self.succeeded(ticket, now),
             Outcome::Refused(retry_after) => self.refused(ticket, retry_after, now),
             Outcome::Failed => self.failed(now, jitter),
             Outcome::Nothing => {}
@@ -114,12 +127,6 @@ impl State {
     /// How long nothing goes at all.
     pub(super) fn closed_for(&self, now: Instant) -> Duration {
         self.closed_until.map(|until| until.saturating_duration_since(now)).unwrap_or_default()
-    }
-
-    /// How long somebody waits with so many before them, as far as that is known.
-    pub(super) fn expected_wait(&self, before: usize, now: Instant) -> Duration {
-        let queued = self.rate.map(|rate| before as f64 / rate.at(now)).unwrap_or_default();
-        self.closed_for(now) + Duration::try_from_secs_f64(queued).unwrap_or(Duration::MAX)
     }
 
     /// Requests a second that may start, where that is limited.
@@ -132,13 +139,21 @@ impl State {
         self.failures >= MOST_FAILURES
     }
 
-    fn succeeded(&mut self, now: Instant) {
+    fn succeeded(&mut self, ticket: Ticket, now: Instant) {
         if self.is_failing() {
             self.width = FIRST_WIDTH;
         }
         (self.failures, self.refusals) = (0, 0);
-        self.width = (self.width + 1).min(WIDEST);
-        self.successes.count(now);
+        // Not before the first of them have all come back: a limit shows in them.
+        self.seen = (self.seen + 1).min(FIRST_WIDTH);
+        if self.seen == FIRST_WIDTH {
+            self.width = (self.width + 1).min(WIDEST);
+        }
+        match &mut self.rate {
+            // It was under way when another was refused: it was allowed as well.
+            Some(rate) if ticket.epoch + 1 == self.epoch => rate.allowed += 1.0,
+            _ => self.successes.count(now),
+        }
     }
 
     fn refused(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Instant) {
@@ -155,11 +170,15 @@ impl State {
             return;
         }
         self.epoch += 1;
-        let allowed = match self.successes.take(now) {
-            Some((count, span)) => f64::from(count) / (span + pause).as_secs_f64() * MARGIN,
-            None => self.rate(now).unwrap_or(1.0) / 2.0,
+        let (allowed, seconds) = match self.successes.take(now) {
+            Some((count, span)) => (f64::from(count), (span + pause).as_secs_f64()),
+            // None in all that time: half of what was tried.
+            None => match &self.rate {
+                Some(rate) => (rate.allowed / 2.0, rate.seconds),
+                None => (0.0, pause.as_secs_f64()),
+            },
         };
-        self.rate = Some(Rate { measured: allowed.max(SLOWEST), since: now, next: until });
+        self.rate = Some(Rate { allowed, seconds, since: now, next: until });
     }
 
     fn failed(&mut self, now: Instant, jitter: f64) {
@@ -175,7 +194,8 @@ impl State {
 impl Rate {
     fn at(&self, now: Instant) -> f64 {
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
-        self.measured * (1.0 + GROWTH_A_SECOND * elapsed)
+        let measured = self.allowed / self.seconds * MARGIN;
+        measured.max(SLOWEST) * (1.0 + GROWTH_A_SECOND * elapsed)
     }
 }
 
@@ -219,7 +239,7 @@ const WIDEST: usize = 4096;
 /// Seconds that are looked back on: Spotify counts over 30.
 const WINDOW: usize = 30;
 /// How much less than what was allowed is asked for.
-const MARGIN: f64 = 0.97;
+const MARGIN: f64 = 0.96;
 const SLOWEST: f64 = 0.1;
 const GROWTH_A_SECOND: f64 = 0.002;
 /// A limit that was not met for so long is forgotten.
