@@ -305,7 +305,8 @@ async fn a_token_swap_server_keeps_the_secret() {
     let swapped: Vec<_> = requests.iter().filter(|it| it.path.ends_with('p')).collect();
     let refreshed: Vec<_> = requests.iter().filter(|it| it.path == "/refresh").collect();
     assert_eq!((swapped.len(), refreshed.len()), (1, 1));
-    assert!(swapped[0].body.starts_with("code=AQ-fake-"), "and nothing else");
+    assert!(swapped[0].body.starts_with("code=AQ-fake-"));
+    assert!(!swapped[0].body.contains('&'), "and nothing else");
     assert!(refreshed[0].body.starts_with("refresh_token=AQ-refresh-fake-"));
     assert!(!refreshed[0].body.contains("client") && !refreshed[0].authorized);
 }
