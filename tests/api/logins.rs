@@ -383,6 +383,38 @@ async fn what_is_missing_comes_out_before_anything_is_sent() {
     assert!(fake.requests().is_empty());
 }
 
+/// So that a program meets in a test what it would meet at Spotify.
+#[tokio::test]
+async fn the_fake_refuses_what_spotify_refuses() {
+    let fake = FakeSpotify::builder().client("id", "secret").start().await.unwrap();
+    let open = |query: &str| fake.agree(&format!("{}?{query}", fake.authorize_url()));
+    let good = "response_type=code&client_id=id&redirect_uri=http://127.0.0.1:1/";
+
+    assert!(open(good).starts_with("http://127.0.0.1:1/?code="));
+    for bad in [
+        "response_type=code&client_id=id&redirect_uri=http://localhost:1/",
+        "response_type=code&client_id=id&redirect_uri=http://example.test/",
+        "response_type=code&client_id=other&redirect_uri=http://127.0.0.1:1/",
+        "response_type=token&client_id=id&redirect_uri=http://127.0.0.1:1/",
+        &format!("{good}&code_challenge=x&code_challenge_method=plain"),
+        &format!("{good}&show_dialog=True"),
+    ] {
+        assert_eq!(open(bad), "FakeAnswer(400)", "{bad}");
+    }
+
+    // From elsewhere than it was sent to.
+    let login = |redirect: &str| {
+        let login = Login::authorization_code("id", redirect);
+        login.authorize_url(fake.authorize_url()).begin().unwrap()
+    };
+    let (here, there) = (login(REDIRECT), login("http://127.0.0.1:9/other"));
+    let code = parameter(&fake.agree(here.url()), "code").unwrap();
+    let code = there.finish(&format!("/other?code={code}&state={}", there.state())).unwrap();
+    let request = AuthorizationCodeRequest::confidential("id", "secret", code);
+    let error = OAuthClient::new(&fake.config()).request_token(request).await.unwrap_err();
+    assert!(error.to_string().contains("Invalid redirect URI"), "{error}");
+}
+
 #[tokio::test]
 async fn no_secret_of_a_login_shows() {
     let fake = FakeSpotify::start().await.unwrap();
