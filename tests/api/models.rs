@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -270,7 +271,9 @@ fn mutate<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: 
 fn grow<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: &[&str]) {
     let places = pointers(full);
     let config = ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() };
-    let mut runner = proptest::test_runner::TestRunner::new(config);
+    // The same trees each time, so that a change is what makes it red.
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let changes = (0..places.len(), json_tree());
     runner
         .run(&changes, |(place, tree)| {
@@ -289,7 +292,8 @@ fn json_tree() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
+        // Eighths: `serde_json` may be wrong in the last of 17 digits.
+        any::<i32>().prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
         any::<String>().prop_map(Value::from),
         "(track|episode|album|spotify:[a-z]{4,6}:[0-9A-Za-z]{22}|[A-Z]{2}|20[0-9]{2}-[0-9]{2})"
             .prop_map(Value::from),
