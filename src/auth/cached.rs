@@ -69,3 +69,42 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
         self.cache.source().connect(oauth)
     }
 }
+
+/// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, which is nobody else's
+/// business: so its source can stay private.
+macro_rules! signs_by_its_cache {
+    ($name:ident) => {
+        impl $name {
+            /// What the token cache has done so far.
+            pub fn stats(&self) -> $crate::auth::CacheStats {
+                self.inner.stats()
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::auth::Authenticator for $name {
+            async fn apply(
+                &self,
+                request: &mut reqwest::Request,
+            ) -> Result<(), $crate::auth::AuthError> {
+                self.inner.sign(request).await
+            }
+
+            async fn refused(
+                &self,
+                rejected: &reqwest::header::HeaderValue,
+            ) -> Result<$crate::auth::Replay, $crate::auth::AuthError> {
+                self.inner.refused(rejected).await
+            }
+
+            fn connect(
+                &self,
+                oauth: &$crate::oauth::OAuthClient,
+            ) -> Result<(), $crate::auth::AuthError> {
+                self.inner.connect(oauth)
+            }
+        }
+    };
+}
+
+pub(super) use signs_by_its_cache;

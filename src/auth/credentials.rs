@@ -3,12 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use reqwest::header::HeaderValue;
 
-use super::{
-    AuthError, Authenticator, CacheStats, CachedAuthenticator, Replay, TokenCacheOptions,
-    TokenSource,
-};
+use super::cached::signs_by_its_cache;
+use super::{AuthError, CachedAuthenticator, TokenCacheOptions, TokenSource};
 use crate::oauth::{
     ClientCredentialsRequest, ClientSecret, OAuthClient, OAuthConfig, Token, TokenRequest,
 };
@@ -59,27 +56,9 @@ impl CredentialsAuthenticator {
         let source = CredentialsSource::new(client_id.into(), client_secret.into());
         Self { inner: CachedAuthenticator::with_options(source, options) }
     }
-
-    /// What the token cache has done so far.
-    pub fn stats(&self) -> CacheStats {
-        self.inner.stats()
-    }
 }
 
-#[async_trait]
-impl Authenticator for CredentialsAuthenticator {
-    async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
-        self.inner.sign(request).await
-    }
-
-    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
-        self.inner.refused(rejected).await
-    }
-
-    fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
-        self.inner.connect(oauth)
-    }
-}
+signs_by_its_cache!(CredentialsAuthenticator);
 
 /// Asks the accounts service of the client that it was plugged into, else Spotify's.
 #[derive(Debug)]

@@ -3,12 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use reqwest::header::HeaderValue;
 
-use super::{
-    AuthError, Authenticator, CacheStats, CachedAuthenticator, Replay, TokenCacheOptions,
-    TokenSource,
-};
+use super::cached::signs_by_its_cache;
+use super::{AuthError, CachedAuthenticator, TokenCacheOptions, TokenSource};
 use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, OAuthConfig, RefreshRequest, Token};
 
 /// Defines an authenticator that refreshes; they differ in how an app proves who it is.
@@ -49,30 +46,12 @@ macro_rules! refreshing {
                 }
             }
 
-            /// What the token cache has done so far.
-            pub fn stats(&self) -> CacheStats {
-                self.inner.stats()
-            }
-
             fn of(source: RefreshSource, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
                 Self { inner: CachedAuthenticator::with_options(source, options) }
             }
         }
 
-        #[async_trait]
-        impl Authenticator for $name {
-            async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError> {
-                self.inner.sign(request).await
-            }
-
-            async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
-                self.inner.refused(rejected).await
-            }
-
-            fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
-                self.inner.connect(oauth)
-            }
-        }
+        signs_by_its_cache!($name);
     };
 }
 
