@@ -7,8 +7,8 @@ use reqwest::Method;
 use super::Connection;
 use super::bodies::StartPlayback;
 use super::choices::{Repeat, Shuffle, Transfer};
-use super::params::{Nothing, OnDevice, Playing, RecentlyPlayed};
-use super::path::path;
+use super::params::{Nothing, OnDevice, Parameters, Playing, RecentlyPlayed};
+use super::path::{Path, path};
 use super::request::Request;
 use crate::model::{
     CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device, IdError, PlayHistory, Queue,
@@ -23,6 +23,11 @@ use crate::oauth::Scope;
 pub struct Player(pub(crate) Connection);
 
 impl Player {
+    /// A request to change what is playing: it goes before those that wait.
+    fn command<P: Parameters>(&self, method: Method, path: Path) -> Request<(), P> {
+        self.0.request(method, path).urgent().scopes(&[Scope::UserModifyPlaybackState])
+    }
+
     /// What is playing and where; `None` when nothing is.
     ///
     /// Scopes: `user-read-playback-state`.
@@ -42,11 +47,7 @@ impl Player {
         device_id: impl Into<String>,
         transfer: Transfer,
     ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("player"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
-            .with_json(&transfer.body(device_id))
+        self.command(Method::PUT, path("me").then("player")).with_json(&transfer.body(device_id))
     }
 
     /// Devices that can play.
@@ -78,12 +79,8 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/start-a-users-playback>
     pub fn play(&self, what: &StartPlayback) -> Request<(), OnDevice> {
-        let request = self
-            .0
-            .request(Method::PUT, path("me").then("player").then("play"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
-            .with_json(what);
+        let request =
+            self.command(Method::PUT, path("me").then("player").then("play")).with_json(what);
         match what.check() {
             Ok(()) => request,
             Err(error) => request.fail(error),
@@ -96,10 +93,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/pause-a-users-playback>
     pub fn pause(&self) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::PUT, path("me").then("player").then("pause"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::PUT, path("me").then("player").then("pause"))
     }
 
     /// Skips to the next item.
@@ -108,10 +102,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/skip-users-playback-to-next-track>
     pub fn next(&self) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::POST, path("me").then("player").then("next"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::POST, path("me").then("player").then("next"))
     }
 
     /// Skips to the item before.
@@ -120,10 +111,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/skip-users-playback-to-previous-track>
     pub fn previous(&self) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::POST, path("me").then("player").then("previous"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::POST, path("me").then("player").then("previous"))
     }
 
     /// Goes to a position in what is playing; past its end, to the next item.
@@ -132,10 +120,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/seek-to-position-in-currently-playing-track>
     pub fn seek(&self, position: Duration) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::PUT, path("me").then("player").then("seek"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::PUT, path("me").then("player").then("seek"))
             .with("position_ms", position.as_millis().to_string())
     }
 
@@ -145,10 +130,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/set-repeat-mode-on-users-playback>
     pub fn repeat(&self, repeat: Repeat) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::PUT, path("me").then("player").then("repeat"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::PUT, path("me").then("player").then("repeat"))
             .with("state", repeat.as_str().to_owned())
     }
 
@@ -158,11 +140,12 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/set-volume-for-users-playback>
     pub fn volume(&self, percent: u32) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::PUT, path("me").then("player").then("volume"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
-            .in_range("volume_percent", percent, 0, 100)
+        self.command(Method::PUT, path("me").then("player").then("volume")).in_range(
+            "volume_percent",
+            percent,
+            0,
+            100,
+        )
     }
 
     /// Sets whether the order is random.
@@ -171,10 +154,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/toggle-shuffle-for-users-playback>
     pub fn shuffle(&self, shuffle: Shuffle) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::PUT, path("me").then("player").then("shuffle"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::PUT, path("me").then("player").then("shuffle"))
             .with("state", shuffle.as_str().to_owned())
     }
 
@@ -209,10 +189,7 @@ impl Player {
         &self,
         uri: impl TryInto<SpotifyUri, Error: Into<IdError>>,
     ) -> Request<(), OnDevice> {
-        self.0
-            .request(Method::POST, path("me").then("player").then("queue"))
-            .urgent()
-            .scopes(&[Scope::UserModifyPlaybackState])
+        self.command(Method::POST, path("me").then("player").then("queue"))
             .with_list::<_, SpotifyUri>("uri", [uri], 1)
     }
 }
