@@ -66,14 +66,8 @@ impl Accounts {
 
     /// The page on which users log in, and what becomes of their decision.
     pub(super) fn authorize(&mut self, request: &FakeRequest) -> FakeAnswer {
-        let form: Vec<(String, String)>;
-        let parameters = match request.method.as_str() {
-            "GET" => &request.query,
-            _ => {
-                form = form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
-                &form
-            }
-        };
+        let form = Form::of(request);
+        let parameters = if request.method == "GET" { &request.query } else { &form.0 };
         let consent = match Consent::of(parameters, self.client.as_ref().map(|(id, _)| id.as_str()))
         {
             Ok(consent) => consent,

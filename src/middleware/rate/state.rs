@@ -165,7 +165,7 @@ impl State {
         let pause = retry_after.filter(|pause| !pause.is_zero());
         let pause = pause.unwrap_or_else(|| Duration::from_secs(doubling).min(LONGEST_GUESS));
         let until = now + pause.min(LONGEST_CLOSED);
-        self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
+        self.close(until);
         if !is_news {
             return;
         }
@@ -185,9 +185,13 @@ impl State {
         self.failures = self.failures.saturating_add(1);
         if self.is_failing() {
             self.width = 1;
-            let until = now + PROBE_PAUSE.mul_f64(1.0 + jitter);
-            self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
+            self.close(now + PROBE_PAUSE.mul_f64(1.0 + jitter));
         }
+    }
+
+    /// Nothing goes before `until`, or for as long as it is closed already.
+    fn close(&mut self, until: Instant) {
+        self.closed_until = self.closed_until.max(Some(until));
     }
 }
 
