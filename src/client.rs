@@ -53,7 +53,7 @@ pub struct SpotifyClient {
 /// The layers that all users share.
 #[derive(Debug, Clone)]
 struct Layers {
-    retries: Option<RetryMiddleware>,
+    retries: RetryMiddleware,
     gate: Option<RateGate>,
 }
 
@@ -77,7 +77,7 @@ impl SpotifyClient {
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
-            retries: config.retries.clone().map(RetryMiddleware::new),
+            retries: RetryMiddleware::new(config.retries.clone()),
             gate: config.longest_wait.map(RateGate::new),
         };
         let connection = connect(&config, &oauth, &layers)?;
@@ -101,7 +101,7 @@ impl SpotifyClient {
     pub fn stats(&self) -> ClientStats {
         let Layers { retries, gate } = &self.layers;
         ClientStats {
-            retries: retries.as_ref().map(RetryMiddleware::retries).unwrap_or_default(),
+            retries: retries.retries(),
             gate: gate.as_ref().map(RateGate::stats).unwrap_or_default(),
         }
     }
@@ -244,10 +244,7 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
-    let mut http = ClientBuilder::new(config.http_client()?);
-    if let Some(retries) = &layers.retries {
-        http = http.with(retries.clone());
-    }
+    let mut http = ClientBuilder::new(config.http_client()?).with(layers.retries.clone());
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }

@@ -43,7 +43,7 @@ pub struct SpotifyClientConfig {
     http_options: HttpOptions,
     http: SharedHttpClient,
     token_requests: Arc<Semaphore>,
-    pub(crate) retries: Option<RetryOptions>,
+    pub(crate) retries: RetryOptions,
     pub(crate) longest_wait: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
@@ -61,7 +61,7 @@ impl Default for SpotifyClientConfig {
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
             token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
-            retries: Some(RetryOptions::default()),
+            retries: RetryOptions::default(),
             longest_wait: Some(RateGate::DEFAULT_LONGEST_WAIT),
             deadline: None,
             observer: None,
@@ -135,13 +135,14 @@ impl SpotifyClientConfig {
     /// sent again only where that cannot do something twice.
     #[must_use]
     pub fn with_retries(self, options: RetryOptions) -> Self {
-        Self { retries: Some(options), ..self }
+        Self { retries: options, ..self }
     }
 
-    /// Sends nothing once more, but what was refused with 401.
+    /// Sends nothing once more, but what was refused with 401, and requests that are given
+    /// [retries](crate::api::Request::retries) of their own.
     #[must_use]
     pub fn without_retries(self) -> Self {
-        Self { retries: None, ..self }
+        self.with_retries(RetryOptions::default().retries(0))
     }
 
     /// How long a request waits at most before the rate gate: a minute by default. Where Spotify asks to

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Extensions;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{Instrument, field};
+use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallReport, Endpoint, Observer};
@@ -48,23 +50,17 @@ pub(crate) struct Defaults {
 
 /// What is put on the wire.
 pub(crate) struct Outgoing {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) body: Option<Body>,
+    pub(crate) request: reqwest::Request,
     pub(crate) scopes: &'static [Scope],
     pub(crate) endpoint: Endpoint,
     pub(crate) class: RequestClass,
-    /// For one attempt; `None` is the HTTP client's.
-    pub(crate) timeout: Option<Duration>,
     /// For the whole call; `None` is the client's.
     pub(crate) deadline: Option<Duration>,
 }
 
-/// A body with its type.
-pub(crate) struct Body {
-    pub(crate) content_type: &'static str,
-    pub(crate) content: Vec<u8>,
-}
+/// What will come of a request. It is boxed here, and not where its type is known, since the large part of
+/// it is the same for all types.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
 
 impl Connection {
     pub(crate) fn new(
@@ -122,31 +118,59 @@ impl Connection {
     }
 
     /// Sends, and reads the answer to its end; an answer that is not successful is an error.
-    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Answer, Error> {
+    pub(crate) fn send(self, outgoing: Outgoing) -> Answering {
         let span = tracing::debug_span!(
             "spotify call",
-            method = %outgoing.method,
+            method = %outgoing.request.method(),
             endpoint = field::Empty,
             status = field::Empty,
             attempts = field::Empty,
             waited_ms = field::Empty,
         );
-        let mut extensions = Extensions::new();
-        // What the layers know without being told costs nothing.
-        if outgoing.class != RequestClass::of(&outgoing.method) {
-            extensions.insert(outgoing.class);
+        let Defaults { deadline, observer, .. } = &self.0.defaults;
+        let limit = outgoing.deadline.or(*deadline);
+        // What most calls do without takes neither time nor room in them.
+        if !span.is_disabled() || observer.is_some() || limit.is_some() {
+            return Box::pin(self.observed(outgoing, span, limit));
         }
-        if span.is_disabled() && self.0.defaults.observer.is_none() {
-            return self.exchange(outgoing, &mut extensions, &mut None).await;
-        }
+        let (line, mut extensions) = (outgoing.line(), outgoing.extensions());
+        let Outgoing { request, scopes, .. } = outgoing;
+        Box::pin(async move {
+            let sent = self.0.http.execute_with_extensions(request, &mut extensions);
+            let mut response = sent.await.map_err(|error| not_sent(line.clone(), error))?;
+            read(line, &mut response, scopes).await
+        })
+    }
+
+    /// Within a time limit, with its span, and told to who wants to know.
+    async fn observed(
+        self,
+        outgoing: Outgoing,
+        span: Span,
+        limit: Option<Duration>,
+    ) -> Result<Answer, Error> {
+        let mut extensions = outgoing.extensions();
         extensions.insert(CallTrace::default());
-        let (method, endpoint) = (outgoing.method.clone(), outgoing.endpoint.to_string());
+        let (line, scopes) = (outgoing.line(), outgoing.scopes);
+        let (method, endpoint) = (line.method.clone(), outgoing.endpoint.to_string());
+        span.record("endpoint", &endpoint);
         let (began, mut status) = (Instant::now(), None);
-        let exchange = self.exchange(outgoing, &mut extensions, &mut status);
-        let result = exchange.instrument(span.clone()).await;
+        let exchange = async {
+            let sent = self.0.http.execute_with_extensions(outgoing.request, &mut extensions);
+            let mut response = sent.await.map_err(|error| not_sent(line.clone(), error))?;
+            status = Some(response.status());
+            read(line.clone(), &mut response, scopes).await
+        };
+        let exchange = exchange.instrument(span.clone());
+        let result = match limit {
+            Some(limit) => tokio::time::timeout(limit, exchange)
+                .await
+                .unwrap_or_else(|_| Err(Error::DeadlineExceeded { request: line.clone(), limit })),
+            None => exchange.await,
+        };
         let trace = extensions.get::<CallTrace>().copied().unwrap_or_default();
         let CallTrace { attempts, waited, .. } = trace;
-        span.record("endpoint", &endpoint).record("attempts", attempts);
+        span.record("attempts", attempts);
         span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
         if let Some(status) = status {
             span.record("status", status.as_u16());
@@ -157,64 +181,21 @@ impl Connection {
         }
         result
     }
-
-    /// Within the time limit; tells the status of the answer as soon as it has come.
-    async fn exchange(
-        &self,
-        outgoing: Outgoing,
-        extensions: &mut Extensions,
-        status: &mut Option<StatusCode>,
-    ) -> Result<Answer, Error> {
-        let Some(limit) = outgoing.deadline.or(self.0.defaults.deadline) else {
-            return self.exchange_unlimited(outgoing, extensions, status).await;
-        };
-        let request = outgoing.line();
-        let exchange = self.exchange_unlimited(outgoing, extensions, status);
-        tokio::time::timeout(limit, exchange)
-            .await
-            .unwrap_or(Err(Error::DeadlineExceeded { request, limit }))
-    }
-
-    async fn exchange_unlimited(
-        &self,
-        outgoing: Outgoing,
-        extensions: &mut Extensions,
-        status: &mut Option<StatusCode>,
-    ) -> Result<Answer, Error> {
-        let (line, scopes) = (outgoing.line(), outgoing.scopes);
-        let request = outgoing.into_request();
-        let response = match self.0.http.execute_with_extensions(request, extensions).await {
-            Ok(response) => response,
-            Err(error) => return Err(not_sent(line, error)),
-        };
-        *status = Some(response.status());
-        read(line, response, scopes).await
-    }
 }
 
 impl Outgoing {
     fn line(&self) -> RequestLine {
-        RequestLine { method: self.method.clone(), path: self.url.path().to_owned() }
+        let (method, url) = (self.request.method(), self.request.url());
+        RequestLine { method: method.clone(), path: url.path().to_owned() }
     }
 
-    fn into_request(self) -> reqwest::Request {
-        let is_get = self.method == Method::GET;
-        let mut request = reqwest::Request::new(self.method, self.url);
-        match self.body {
-            Some(Body { content_type, content }) => {
-                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-                *request.body_mut() = Some(content.into());
-            }
-            // Spotify wants a length where there could be a body.
-            None if !is_get => {
-                request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-            }
-            None => {}
+    /// What the layers are to know; what they know without being told costs nothing.
+    fn extensions(&self) -> Extensions {
+        let mut extensions = Extensions::new();
+        if self.class != RequestClass::of(self.request.method()) {
+            extensions.insert(self.class);
         }
-        if self.timeout.is_some() {
-            *request.timeout_mut() = self.timeout;
-        }
-        request
+        extensions
     }
 }
 
@@ -229,24 +210,24 @@ pub(crate) struct Answer {
     pub(crate) line: RequestLine,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     /// Whether the endpoint takes a user's token, so that the answer may be about a user.
     pub(crate) needs_user: bool,
 }
 
 async fn read(
     request: RequestLine,
-    mut response: Response,
+    response: &mut Response,
     scopes: &'static [Scope],
 ) -> Result<Answer, Error> {
     let status = response.status();
-    let retry_after = retry_after(&response);
+    let retry_after = retry_after(response);
     let headers = std::mem::take(response.headers_mut());
     let body = match read_body(response, LONGEST_BODY).await {
         Ok(body) => body,
         // The status says enough, whatever became of the words.
-        Err(_) if !status.is_success() => Vec::new(),
-        Err(BodyError::TooLong(limit)) => return Err(Error::TooLong { request, limit }),
+        Err(_) if !status.is_success() => Bytes::new(),
+        Err(BodyError::TooLong) => return Err(Error::TooLong { request, limit: LONGEST_BODY }),
         Err(BodyError::Torn(error)) => return Err(not_sent(request, error.into())),
     };
     if status.is_success() {

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Answering, Connection};
 use crate::error::Error;
 
 /// What a page is turned into, and where the list goes on.
@@ -26,8 +26,6 @@ pub(crate) struct Span {
     pub(crate) limit: u32,
 }
 
-pub(crate) type Fetching = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
-
 /// How pages are had, of whatever type they are.
 pub(crate) struct Source<X> {
     pub(crate) fetch: Fetch,
@@ -35,7 +33,7 @@ pub(crate) struct Source<X> {
 }
 
 /// Asks for the page at an address.
-type Fetch = Box<dyn Fn(&Connection, &str) -> Fetching + Send>;
+type Fetch = Box<dyn Fn(&Connection, &str) -> Answering + Send>;
 
 /// Reads a page.
 type Turn<X> = Box<dyn Fn(&Answer) -> Result<Turned<X>, Error> + Send>;
@@ -64,7 +62,7 @@ struct Slot {
 enum State {
     /// Not asked for yet, or once more after a failure.
     Idle,
-    Fetching(Fetching),
+    Fetching(Answering),
     Fetched(Result<Answer, Error>),
 }
 
@@ -168,7 +166,7 @@ impl Slot {
 }
 
 /// In a task of its own, so that it comes along while its taker does other things; dropped, it stops.
-fn in_task(fetching: Fetching) -> Fetching {
+fn in_task(fetching: Answering) -> Answering {
     match Handle::try_current() {
         Ok(runtime) => Box::pin(Task(runtime.spawn(fetching))),
         Err(_) => fetching,

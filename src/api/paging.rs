@@ -279,7 +279,7 @@ pub(crate) fn page_at<G>(connection: &Connection, address: &str) -> Request<G, N
 fn source<G: Paged, X: 'static>(scopes: &'static [Scope], content: fn(G) -> X) -> Source<X> {
     Source {
         fetch: Box::new(move |connection, address| {
-            Box::pin(page_at::<G>(connection, address).scopes(scopes).answer())
+            page_at::<G>(connection, address).scopes(scopes).answer()
         }),
         turn: Box::new(move |answer| {
             let page = decode::<G>(answer)?;

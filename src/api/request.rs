@@ -3,22 +3,22 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Answer, Body, Connection, Outgoing};
+use super::connection::{Answering, Connection, Outgoing};
 use super::decode::{decode, decode_wrapped};
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::sending::{Decode, Sending};
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::{IdError, SpotifyUri};
@@ -62,7 +62,11 @@ pub struct Request<T, P = Nothing> {
     answers: PhantomData<fn() -> (T, P)>,
 }
 
-type Decode<T> = fn(&Answer) -> Result<T, Error>;
+/// A body with its type.
+struct Body {
+    content_type: &'static str,
+    content: Vec<u8>,
+}
 
 /// A list with 1 to `most` elements, as texts.
 fn listed<I, E>(
@@ -287,7 +291,7 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// The whole address, query included.
     pub(crate) fn into_address(self) -> Result<String, Error> {
-        self.into_outgoing().map(|(_, outgoing)| outgoing.url.into())
+        self.into_outgoing().map(|(_, outgoing)| outgoing.request.url().as_str().to_owned())
     }
 
     /// As large as the endpoint allows, unless a limit is set.
@@ -305,19 +309,24 @@ impl<T, P: Parameters> Request<T, P> {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(self.query);
         }
-        Ok((
-            self.connection,
-            Outgoing {
-                method: self.method,
-                url,
-                body: self.body,
-                scopes: self.scopes,
-                endpoint: self.endpoint,
-                class: self.class,
-                timeout: self.timeout,
-                deadline: self.deadline,
-            },
-        ))
+        let is_get = self.method == Method::GET;
+        let mut request = reqwest::Request::new(self.method, url);
+        match self.body {
+            Some(Body { content_type, content }) => {
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+                *request.body_mut() = Some(content.into());
+            }
+            // Spotify wants a length where there could be a body.
+            None if !is_get => {
+                request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            None => {}
+        }
+        if self.timeout.is_some() {
+            *request.timeout_mut() = self.timeout;
+        }
+        let Self { connection, scopes, endpoint, class, deadline, .. } = self;
+        Ok((connection, Outgoing { request, scopes, endpoint, class, deadline }))
     }
 }
 
@@ -326,11 +335,10 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. When the future is dropped, the request is dropped with it; a token refresh
-    /// that it started goes on.
-    pub async fn send(self) -> Result<T, Error> {
+    /// See [`Error`].
+    pub fn send(self) -> Sending<T> {
         let decode = self.decode.unwrap_or(decode);
-        decode(&self.answer().await?)
+        Sending::new(self.answer(), decode)
     }
 
     /// Sends the request and answers with status and headers as well.
@@ -351,9 +359,11 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         self
     }
 
-    pub(crate) async fn answer(self) -> Result<Answer, Error> {
-        let (connection, outgoing) = self.into_outgoing()?;
-        connection.send(outgoing).await
+    pub(crate) fn answer(self) -> Answering {
+        match self.into_outgoing() {
+            Ok((connection, outgoing)) => connection.send(outgoing),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -367,10 +377,10 @@ where
     P: Parameters + 'static,
 {
     type Output = Result<T, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Sending<T>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        self.send()
     }
 }
 

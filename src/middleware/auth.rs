@@ -60,16 +60,25 @@ impl AuthMiddleware {
         self.authenticator.refused(rejected).await.map_err(Error::middleware::<AuthError>)
     }
 
-    /// The request once more with other credentials, where there are any.
-    async fn signed_anew(
+    /// Sends once more with other credentials, where there are any; else the refusal is the answer.
+    async fn replay(
         &self,
-        rejected: &HeaderValue,
+        refusal: Response,
+        rejected: HeaderValue,
         again: Option<Request>,
-    ) -> Result<Option<Request>> {
-        let replay = self.refused(rejected).await?;
-        let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(None) };
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let replay = self.refused(&rejected).await?;
+        let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(refusal) };
         let other = self.sign(&mut again).await?;
-        Ok(other.is_some_and(|other| other != rejected).then_some(again))
+        let Some(other) = other.filter(|other| *other != rejected) else { return Ok(refusal) };
+        let response = next.run(again, extensions).await?;
+        if self.is_refusal(&response) {
+            // No further attempt; but nobody else should run into the same token.
+            self.refused(&other).await?;
+        }
+        Ok(response)
     }
 }
 
@@ -77,26 +86,30 @@ impl AuthMiddleware {
 impl Middleware for AuthMiddleware {
     async fn handle(
         &self,
-        mut request: Request,
+        request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        if !self.origin.covers(request.url()) {
-            return next.run(request, extensions).await;
-        }
-        let again = repeated(&request);
-        let signed = self.sign(&mut request).await?;
-        let response = next.clone().run(request, extensions).await?;
-        let Some(rejected) = signed.filter(|_| self.is_refusal(&response)) else {
-            return Ok(response);
+        // In blocks, since what was looked at takes room in the future to the end of its scope.
+        let (sending, signed, again) = {
+            let mut request = request;
+            if !self.origin.covers(request.url()) {
+                return next.run(request, extensions).await;
+            }
+            let again = repeated(&request);
+            let signed = self.sign(&mut request).await?;
+            (next.clone().run(request, extensions), signed, again)
         };
-        let Some(again) = self.signed_anew(&rejected, again).await? else { return Ok(response) };
-        let second = again.headers().get(AUTHORIZATION).cloned();
-        let response = next.run(again, extensions).await?;
-        if let Some(rejected) = second.filter(|_| self.is_refusal(&response)) {
-            // No further attempt; but nobody else should run into the same token.
-            self.refused(&rejected).await?;
-        }
-        Ok(response)
+        let replay = {
+            let response = sending.await?;
+            match signed {
+                // What most requests do without takes no room in them.
+                Some(rejected) if self.is_refusal(&response) => {
+                    Box::pin(self.replay(response, rejected, again, extensions, next))
+                }
+                _ => return Ok(response),
+            }
+        };
+        replay.await
     }
 }

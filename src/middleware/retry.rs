@@ -1,13 +1,15 @@
 //! Retries: what may have been an accident is tried once more.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use http::Extensions;
-use parking_lot::Mutex;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tracing::{Instrument, Span, field};
 
 use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
@@ -79,13 +81,14 @@ impl Default for RetryOptions {
 #[derive(Clone)]
 pub struct RetryMiddleware {
     options: RetryOptions,
-    budget: Arc<Mutex<Budget>>,
+    budget: Arc<Budget>,
 }
 
-/// Retries that may still be made, in thousandths.
+#[derive(Default)]
 struct Budget {
-    left: u64,
-    used: u64,
+    /// Retries that may still be made, in thousandths.
+    left: AtomicU64,
+    used: AtomicU64,
 }
 
 /// What may be done after an attempt.
@@ -102,33 +105,65 @@ enum Verdict {
 impl RetryMiddleware {
     /// A layer with options of your own.
     pub fn new(options: RetryOptions) -> Self {
-        let budget = Budget { left: FIRST_RETRIES, used: 0 };
-        Self { options, budget: Arc::new(Mutex::new(budget)) }
+        let budget = Budget { left: FIRST_RETRIES.into(), ..Budget::default() };
+        Self { options, budget: Arc::new(budget) }
     }
 
     /// How many retries there were.
     pub fn retries(&self) -> u64 {
-        self.budget.lock().used
+        self.budget.used.load(Ordering::Relaxed)
     }
 
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
-        let mut budget = self.budget.lock();
-        budget.left = (budget.left + share).min(MOST_RETRIES);
+        let _ = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            (left < MOST_RETRIES).then(|| (left + share).min(MOST_RETRIES))
+        });
     }
 
     /// Takes a retry from the budget. One that waits for the gate costs nothing: the gate sees to it
     /// that it does no harm.
     fn withdraw(&self, verdict: Verdict) -> bool {
         let cost = if verdict == Verdict::WhenOpen { 0 } else { ONE_RETRY };
-        let mut budget = self.budget.lock();
-        if budget.left < cost {
-            return false;
+        let left = &self.budget.left;
+        let paid =
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
+        if paid.is_ok() {
+            self.budget.used.fetch_add(1, Ordering::Relaxed);
         }
-        budget.left -= cost;
-        budget.used += 1;
-        true
+        paid.is_ok()
+    }
+
+    /// Sends a request again and again, until a result is final or the budget is used up.
+    async fn retry(
+        &self,
+        mut result: Result<Response>,
+        request: Request,
+        safety: Safety,
+        most: u32,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        for retry in 1..=most {
+            let verdict = judge(&result, safety);
+            if verdict == Verdict::Done || !self.withdraw(verdict) {
+                break;
+            }
+            let Some(again) = repeated(&request) else { break };
+            tracing::debug!(retry, ?verdict, "sending a request once more");
+            // Whoever is not looked at any more need not hold a connection.
+            drop(result);
+            if verdict == Verdict::Again {
+                let pause = self.options.backoff.pause(retry, fastrand::f64());
+                tokio::time::sleep(pause).await;
+                if let Some(trace) = extensions.get_mut::<CallTrace>() {
+                    trace.waited += pause;
+                }
+            }
+            result = attempt(&next, retry + 1, again, extensions).await;
+        }
+        result
     }
 }
 
@@ -155,42 +190,71 @@ impl Middleware for RetryMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let class = extensions.get::<RequestClass>().copied();
-        let class = class.unwrap_or_else(|| RequestClass::of(request.method()));
-        let most = class.retries.unwrap_or(self.options.retries);
         self.deposit();
-        let mut request = request;
-        for attempt in 1..=most {
-            let Some(again) = repeated(&request) else { break };
-            let result = attempt_once(&next, request, extensions).await;
-            let verdict = judge(&result, class.safety);
-            if verdict == Verdict::Done || !self.withdraw(verdict) {
-                return result;
-            }
-            tracing::debug!(attempt, ?verdict, "sending a request once more");
-            if verdict == Verdict::Again {
-                let pause = self.options.backoff.pause(attempt, fastrand::f64());
-                tokio::time::sleep(pause).await;
-                if let Some(trace) = extensions.get_mut::<CallTrace>() {
-                    trace.waited += pause;
+        // In blocks, since what was looked at takes room in the future to the end of its scope.
+        let (sending, again, safety, most) = {
+            let request = request;
+            let class = extensions.get::<RequestClass>().copied();
+            let class = class.unwrap_or_else(|| RequestClass::of(request.method()));
+            let most = class.retries.unwrap_or(self.options.retries);
+            let again = if most > 0 { repeated(&request) } else { None };
+            (attempt(&next, 1, request, extensions), again, class.safety, most)
+        };
+        let retrying = {
+            let result = sending.await;
+            match again {
+                // What most requests do without takes no room in them.
+                Some(again) if judge(&result, safety) != Verdict::Done => {
+                    Box::pin(self.retry(result, again, safety, most, extensions, next))
                 }
+                _ => return result,
             }
-            request = again;
-        }
-        attempt_once(&next, request, extensions).await
+        };
+        retrying.await
     }
 }
 
-async fn attempt_once(
-    next: &Next<'_>,
+/// Sends once, in a span of its own.
+fn attempt<'a>(
+    next: &Next<'a>,
+    number: u32,
     request: Request,
-    extensions: &mut Extensions,
-) -> Result<Response> {
+    extensions: &'a mut Extensions,
+) -> Sending<'a> {
+    let span = tracing::debug_span!(
+        "spotify attempt",
+        attempt = number,
+        status = field::Empty,
+        waited_ms = field::Empty,
+    );
     if let Some(trace) = extensions.get_mut::<CallTrace>() {
         trace.attempts += 1;
     }
-    next.clone().run(request, extensions).await
+    match span.is_disabled() {
+        true => next.clone().run(request, extensions),
+        false => Box::pin(observed(next.clone(), span, request, extensions)),
+    }
 }
+
+async fn observed(
+    next: Next<'_>,
+    span: Span,
+    request: Request,
+    extensions: &mut Extensions,
+) -> Result<Response> {
+    let waited =
+        |extensions: &mut Extensions| extensions.get_or_insert_default::<CallTrace>().waited;
+    let before = waited(extensions);
+    let result = next.run(request, extensions).instrument(span.clone()).await;
+    let waited = waited(extensions).saturating_sub(before);
+    span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+    if let Ok(response) = &result {
+        span.record("status", response.status().as_u16());
+    }
+    result
+}
+
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {

@@ -187,12 +187,12 @@ fn checked(url: &str) -> Result<Url, OriginError> {
     Origin::of(&url).map(|_| url)
 }
 
-async fn read(response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> {
-    match read_body(response, LONGEST_ANSWER).await {
-        Ok(body) => Ok(Zeroizing::new(body)),
+async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> {
+    match read_body(&mut response, LONGEST_ANSWER).await {
+        Ok(body) => Ok(Zeroizing::new(body.into())),
         Err(BodyError::Torn(error)) => Err(transport(error)),
-        Err(BodyError::TooLong(limit)) => {
-            Err(OAuthError::Answer { reason: format!("it is longer than {limit} bytes") })
+        Err(BodyError::TooLong) => {
+            Err(OAuthError::Answer { reason: format!("it is longer than {LONGEST_ANSWER} bytes") })
         }
     }
 }

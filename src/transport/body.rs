@@ -1,30 +1,40 @@
 //! Reading the body of an answer, within a limit.
 
+use bytes::Bytes;
 use reqwest::Response;
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
 pub(crate) enum BodyError {
-    /// It is longer than the limit, in bytes.
-    TooLong(usize),
+    /// It is longer than the limit.
+    TooLong,
     /// It was torn.
     Torn(reqwest::Error),
 }
 
-/// Reads a body of at most `limit` bytes.
-pub(crate) async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
+/// Reads a body of at most `limit` bytes. One that came in one piece is not copied.
+pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let first = next_piece(response, limit).await?.unwrap_or_default();
+    let Some(second) = next_piece(response, limit - first.len()).await? else {
+        return Ok(first);
+    };
     // What is announced may be a lie: believe it only for so much memory.
-    let mut body =
-        Vec::with_capacity(announced.unwrap_or(FIRST_GUESS).min(limit).min(MOST_AT_ONCE));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Torn)? {
-        if body.len() + chunk.len() > limit {
-            return Err(BodyError::TooLong(limit));
-        }
-        body.extend_from_slice(&chunk);
+    let mut body = Vec::with_capacity(announced.unwrap_or_default().min(limit).min(MOST_AT_ONCE));
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    while let Some(piece) = next_piece(response, limit - body.len()).await? {
+        body.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(body.into())
 }
 
-const FIRST_GUESS: usize = 8 * 1024;
+/// What comes next, as long as it is at most `room` bytes.
+async fn next_piece(response: &mut Response, room: usize) -> Result<Option<Bytes>, BodyError> {
+    match response.chunk().await.map_err(BodyError::Torn)? {
+        Some(piece) if piece.len() > room => Err(BodyError::TooLong),
+        piece => Ok(piece),
+    }
+}
+
 const MOST_AT_ONCE: usize = 1024 * 1024;

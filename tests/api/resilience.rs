@@ -11,8 +11,9 @@ use spotify_web::model::TrackId;
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
+use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::common::{Behaviour, BrokenServer, PLAYLIST, PausedTime, TRACK};
+use crate::common::{ALBUM, Behaviour, BrokenServer, Log, PLAYLIST, PausedTime, TRACK};
 
 /// Pauses of a millisecond, so that tests of what is retried need no clock.
 fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
@@ -323,4 +324,27 @@ async fn an_observer_hears_what_became_of_each_call() {
         *reports.lock().unwrap(),
         ["GET albums/{}/tracks Some(200) 2", "GET me Some(403) 1", "GET (raw) Some(400) 1",]
     );
+}
+
+/// One for the call, and one in it for each attempt; named by the endpoint, and not by whose it is.
+#[tokio::test]
+async fn spans_tell_of_calls_and_attempts() {
+    let log = Log::default();
+    let format = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).without_time();
+    let format = format.with_max_level(tracing::Level::DEBUG).with_span_events(FmtSpan::CLOSE);
+    let _guard = tracing::subscriber::set_default(format.finish());
+    let (fake, spotify) = fake_and_client().await;
+
+    fake.next(503);
+    spotify.albums().tracks(ALBUM).await.unwrap();
+
+    let log = log.text();
+    let closed: Vec<_> = log.lines().filter(|line| line.contains("close")).collect();
+    assert_eq!(closed.len(), 3, "{log}");
+    let call = "spotify call{method=GET endpoint=\"albums/{}/tracks\"";
+    assert!(closed[0].contains("spotify attempt{attempt=1 waited_ms=0 status=503}"), "{log}");
+    assert!(closed[1].contains("spotify attempt{attempt=2 waited_ms=0 status=200}"), "{log}");
+    assert!(closed.iter().all(|line| line.contains(call)), "{log}");
+    assert!(closed[2].contains("status=200") && closed[2].contains("attempts=2"), "{log}");
+    assert!(!closed.iter().any(|line| line.contains(ALBUM)), "{log}");
 }

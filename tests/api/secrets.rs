@@ -1,7 +1,5 @@
 //! No secret shows, wherever one looks.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -17,7 +15,7 @@ use spotify_web::oauth::{
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Origin, SpotifyClient};
 
-use crate::common::{ScriptedSource, TRACK};
+use crate::common::{Log, ScriptedSource, TRACK};
 
 const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
@@ -147,31 +145,4 @@ async fn no_secret_shows_in_a_log() {
 
 fn secret_token() -> Token {
     Token::new(SECRET, Token::DEFAULT_LIFETIME).with_refresh_token(SECRET)
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }

@@ -110,21 +110,25 @@ impl RateGate {
         }
     }
 
-    async fn pass(&self, is_urgent: bool) -> std::result::Result<Pass, GateClosed> {
+    /// Lets a request through if it need not wait.
+    fn pass_at_once(&self) -> Option<Pass<'_>> {
         let shared = &self.shared;
         let waiting = shared.waiting.load(Ordering::Acquire);
-        if let Some(ticket) = shared.state.lock().take_past(waiting, Instant::now()) {
-            return Ok(Pass::new(shared, ticket));
-        }
-        let limit = self.longest_wait;
+        let ticket = shared.state.lock().take_past(waiting, Instant::now())?;
+        Some(Pass::new(shared, ticket))
+    }
+
+    /// Lets a request through as soon as it may go, and says how long it waited.
+    async fn pass(&self, is_urgent: bool) -> std::result::Result<(Pass<'_>, Duration), GateClosed> {
+        let (limit, came) = (self.longest_wait, Instant::now());
         match tokio::time::timeout(limit, self.wait(is_urgent)).await {
-            Ok(passed) => passed,
+            Ok(passed) => Ok((passed?, came.elapsed())),
             // The queue is longer than anybody should wait.
             Err(_) => Err(GateClosed { retry_after: self.closed_for().max(limit) }),
         }
     }
 
-    async fn wait(&self, is_urgent: bool) -> std::result::Result<Pass, GateClosed> {
+    async fn wait(&self, is_urgent: bool) -> std::result::Result<Pass<'_>, GateClosed> {
         let shared = &self.shared;
         shared.waiting.fetch_add(1, Ordering::AcqRel);
         let _waiting = Waiting(shared);
@@ -184,17 +188,25 @@ impl Middleware for RateGate {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let is_urgent = extensions.get::<RequestClass>().is_some_and(|class| class.is_urgent);
-        let came = Instant::now();
-        let pass = self.pass(is_urgent).await.map_err(Error::middleware)?;
-        if let Some(trace) = extensions.get_mut::<CallTrace>() {
-            trace.waited += came.elapsed();
-        }
+        let pass = match self.pass_at_once() {
+            Some(pass) => pass,
+            None => {
+                let class = extensions.get::<RequestClass>();
+                let is_urgent = class.is_some_and(|class| class.is_urgent);
+                // What most requests do without takes no room in them.
+                let passing = Box::pin(self.pass(is_urgent));
+                let (pass, waited) = passing.await.map_err(Error::middleware)?;
+                if let Some(trace) = extensions.get_mut::<CallTrace>() {
+                    trace.waited += waited;
+                }
+                pass
+            }
+        };
         let result = next.run(request, extensions).await;
         pass.settle(outcome(&result));
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
-                Ok(with_reason(response).await)
+                Ok(Box::pin(with_reason(response)).await)
             }
             result => result,
         }
@@ -217,7 +229,7 @@ fn outcome(result: &Result<Response>) -> Outcome {
 async fn with_reason(mut response: Response) -> Response {
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
-    let body = read_body(response, LONGEST_REASON).await.unwrap_or_default();
+    let body = read_body(&mut response, LONGEST_REASON).await.unwrap_or_default();
     let is_quota = body.windows(QUOTA_EXCEEDED.len()).any(|part| part == QUOTA_EXCEEDED);
     let mut again = http::Response::new(body);
     *again.status_mut() = status;
@@ -229,14 +241,14 @@ async fn with_reason(mut response: Response) -> Response {
 }
 
 /// A request that was let through. Dropped, it has ended without telling anything.
-struct Pass {
-    shared: Arc<Shared>,
+struct Pass<'a> {
+    shared: &'a Shared,
     ticket: Option<Ticket>,
 }
 
-impl Pass {
-    fn new(shared: &Arc<Shared>, ticket: Ticket) -> Self {
-        Self { shared: Arc::clone(shared), ticket: Some(ticket) }
+impl<'a> Pass<'a> {
+    fn new(shared: &'a Shared, ticket: Ticket) -> Self {
+        Self { shared, ticket: Some(ticket) }
     }
 
     fn settle(mut self, outcome: Outcome) {
@@ -255,7 +267,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for Pass<'_> {
     fn drop(&mut self) {
         self.end(Outcome::Nothing);
     }

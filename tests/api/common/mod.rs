@@ -3,12 +3,14 @@
 mod broken_server;
 mod clock;
 mod directory;
+mod log;
 mod run;
 mod source;
 
 pub(crate) use broken_server::{Behaviour, BrokenServer};
 pub(crate) use clock::{ManualClock, PausedTime};
 pub(crate) use directory::Directory;
+pub(crate) use log::Log;
 pub(crate) use run::Run;
 pub(crate) use source::{Answer, ScriptedSource};
 
