@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
     Albums, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
-    Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users, page_at,
+    LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
+    page_at,
 };
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
@@ -77,7 +78,7 @@ impl SpotifyClient {
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
-            retries: RetryMiddleware::new(config.retries.clone()),
+            retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
             gate: config.longest_wait.map(RateGate::new),
         };
         let connection = connect(&config, &oauth, &layers)?;

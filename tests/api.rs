@@ -22,6 +22,8 @@ mod browser;
 mod client;
 #[path = "api/examples.rs"]
 mod examples;
+#[path = "api/faults.rs"]
+mod faults;
 #[path = "api/logins.rs"]
 mod logins;
 #[path = "api/models.rs"]
@@ -32,6 +34,8 @@ mod operations;
 mod origins;
 #[path = "api/pagination.rs"]
 mod pagination;
+#[path = "api/parsing.rs"]
+mod parsing;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/resilience.rs"]

@@ -283,4 +283,5 @@ fn word(error: &Value, name: &str) -> Option<String> {
     error.get(name).and_then(Value::as_str).map(clipped)
 }
 
-const LONGEST_BODY: usize = 32 * 1024 * 1024;
+/// The longest answer that is read, in bytes.
+pub(crate) const LONGEST_BODY: usize = 32 * 1024 * 1024;

@@ -40,7 +40,7 @@ pub use bodies::{PlaylistDetails, PlaylistReorder, StartPlayback, Visibility};
 pub use browse::Browse;
 pub use chapters::Chapters;
 pub use choices::{AudioFeature, Repeat, Shuffle, TimeRange, Transfer};
-pub(crate) use connection::{Connection, Defaults};
+pub(crate) use connection::{Connection, Defaults, LONGEST_BODY};
 pub use episodes::Episodes;
 pub use library::Library;
 pub use observing::CallReport;

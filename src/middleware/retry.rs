@@ -13,7 +13,7 @@ use tracing::{Instrument, Span, field};
 
 use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
-use crate::transport::repeated;
+use crate::transport::{read_ahead, repeated};
 
 /// How often a request is sent once more, and when.
 ///
@@ -61,7 +61,8 @@ impl Default for RetryOptions {
 ///
 /// Retried are 500, 502, 503 and 504, connections that fail or are reset, and time-outs, where the
 /// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
-/// nothing was carried out. A body that is a stream cannot be sent again.
+/// nothing was carried out. A body that is a stream cannot be sent again. What is torn after its head has
+/// come is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries that too.
 ///
 /// A [`RateGate`](super::RateGate) belongs below it, so that each attempt waits its turn. Clones share
 /// the budget.
@@ -82,6 +83,8 @@ impl Default for RetryOptions {
 pub struct RetryMiddleware {
     options: RetryOptions,
     budget: Arc<Budget>,
+    /// Up to how many bytes of answers are read here, so that one that is torn is asked for again.
+    reads_ahead: Option<usize>,
 }
 
 #[derive(Default)]
@@ -106,7 +109,13 @@ impl RetryMiddleware {
     /// A layer with options of your own.
     pub fn new(options: RetryOptions) -> Self {
         let budget = Budget { left: FIRST_RETRIES.into(), ..Budget::default() };
-        Self { options, budget: Arc::new(budget) }
+        Self { options, budget: Arc::new(budget), reads_ahead: None }
+    }
+
+    /// Reads the bodies of answers, up to so many bytes, for `read_body` to find: what is torn in its
+    /// body is sent once more then, as what is torn before.
+    pub(crate) fn reading_ahead(self, limit: usize) -> Self {
+        Self { reads_ahead: Some(limit), ..self }
     }
 
     /// How many retries there were.
@@ -135,6 +144,16 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
+    async fn read_ahead(&self, result: Result<Response>) -> Result<Response> {
+        let Some(limit) = self.reads_ahead else { return result };
+        let mut response = result?;
+        match read_ahead(&mut response, limit).await {
+            // An error is one, whatever became of its words.
+            Err(torn) if response.status().is_success() => Err(Error::Reqwest(torn)),
+            _ => Ok(response),
+        }
+    }
+
     /// Sends a request again and again, until a result is final or the budget is used up.
     async fn retry(
         &self,
@@ -161,7 +180,7 @@ impl RetryMiddleware {
                     trace.waited += pause;
                 }
             }
-            result = attempt(&next, retry + 1, again, extensions).await;
+            result = self.read_ahead(attempt(&next, retry + 1, again, extensions).await).await;
         }
         result
     }
@@ -201,7 +220,7 @@ impl Middleware for RetryMiddleware {
             (attempt(&next, 1, request, extensions), again, class.safety, most)
         };
         let retrying = {
-            let result = sending.await;
+            let result = self.read_ahead(sending.await).await;
             match again {
                 // What most requests do without takes no room in them.
                 Some(again) if judge(&result, safety) != Verdict::Done => {

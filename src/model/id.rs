@@ -1,10 +1,13 @@
 //! Ids, and everything that people paste where an id is asked for.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient;
@@ -126,12 +129,12 @@ macro_rules! id_conversions {
         impl $name {
             /// The Spotify URI, as in `spotify:track:11dFghVXANMlKmJXsNCbNl`.
             pub fn uri(&self) -> String {
-                format!("spotify:{}:{self}", Self::KIND)
+                format!("spotify:{}:{}", Self::KIND, encoded(self.as_str()))
             }
 
             /// The address of the thing's page, as the share button gives it.
             pub fn url(&self) -> String {
-                format!("https://open.spotify.com/{}/{self}", Self::KIND)
+                format!("https://open.spotify.com/{}/{}", Self::KIND, encoded(self.as_str()))
             }
         }
 
@@ -252,8 +255,13 @@ impl FromStr for UserId {
 
     fn from_str(input: &str) -> Result<Self, IdError> {
         let id = bare(Self::KIND, input)?;
-        let id = percent_decode_str(id).decode_utf8().map_err(|_| malformed(Self::KIND, input))?;
-        match id.as_ref() {
+        let id = match id == input.trim() {
+            true => Cow::Borrowed(id),
+            false => {
+                percent_decode_str(id).decode_utf8().map_err(|_| malformed(Self::KIND, input))?
+            }
+        };
+        match id.trim() {
             "" => Err(IdError::Empty { expected: Self::KIND }),
             id => Ok(Self(id.into())),
         }
@@ -292,12 +300,23 @@ fn split_url(input: &str) -> Option<(&str, &str)> {
     let rest =
         input.strip_prefix("https://").or_else(|| input.strip_prefix("http://")).unwrap_or(input);
     let path = rest.strip_prefix("open.spotify.com/")?;
-    let path = path.split(['?', '#']).next()?;
-    let mut segments =
-        path.split('/').filter(|part| !part.starts_with("intl-") && *part != "embed").rev();
-    let last = segments.find(|part| !part.is_empty())?;
-    Some((segments.next()?, last))
+    let path = path.split(['?', '#']).next()?.trim_matches('/');
+    let is_for_readers = |part: &str| part.starts_with("intl-") || part == "embed";
+    let path = match path.split_once('/') {
+        Some((first, rest)) if is_for_readers(first) => rest,
+        _ => path,
+    };
+    let (head, id) = path.rsplit_once('/')?;
+    Some((head.rsplit_once('/').map_or(head, |(_, kind)| kind), id))
 }
+
+/// As it stands in an address; that of a user may hold anything.
+fn encoded(id: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(id, ENCODED)
+}
+
+/// What is not unreserved ([RFC 3986, section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn malformed(expected: IdKind, input: &str) -> IdError {
     IdError::Malformed { expected, input: clipped(input) }

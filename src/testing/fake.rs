@@ -55,6 +55,7 @@ pub struct FakeSpotifyBuilder {
     token_lifetime: Duration,
     client: Option<(String, String)>,
     playlist_length: usize,
+    memory: usize,
 }
 
 /// A request that arrived.
@@ -74,11 +75,12 @@ pub struct FakeRequest {
     /// Whether it came with an `Authorization`.
     pub authorized: bool,
     pub(super) authorization: Option<String>,
+    /// By which name the server was called.
+    pub(super) host: String,
 }
 
 /// What the server and the test share.
 pub(super) struct Shared {
-    address: SocketAddr,
     state: Mutex<State>,
 }
 
@@ -86,7 +88,11 @@ struct State {
     accounts: Accounts,
     catalogue: Catalogue,
     player: Player,
-    requests: Vec<FakeRequest>,
+    requests: VecDeque<FakeRequest>,
+    /// How many of them are remembered.
+    memory: usize,
+    token_requests: usize,
+    api_requests: usize,
     next_api: VecDeque<FakeAnswer>,
     next_token: VecDeque<FakeAnswer>,
 }
@@ -104,7 +110,12 @@ impl FakeSpotify {
     /// Options for one.
     pub fn builder() -> FakeSpotifyBuilder {
         let token_lifetime = Duration::from_secs(3600);
-        FakeSpotifyBuilder { token_lifetime, client: None, playlist_length: 120 }
+        FakeSpotifyBuilder {
+            token_lifetime,
+            client: None,
+            playlist_length: 120,
+            memory: usize::MAX,
+        }
     }
 
     /// A config for this fake, without an authenticator.
@@ -155,6 +166,10 @@ impl FakeSpotify {
         self.decide(login_url, "cancel")
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn decide(&self, login_url: &str, decision: &str) -> String {
         let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let request = FakeRequest {
@@ -165,6 +180,7 @@ impl FakeSpotify {
             content_type: None,
             authorized: false,
             authorization: None,
+            host: self.address.to_string(),
         };
         let answer = self.shared.answer(&request);
         answer.location().map_or_else(|| format!("{answer:?}"), str::to_owned)
@@ -213,12 +229,12 @@ impl FakeSpotify {
 
     /// How many token requests arrived.
     pub fn token_requests(&self) -> usize {
-        self.count(FakeRequest::is_for_token)
+        self.shared.state.lock().token_requests
     }
 
     /// How many API requests arrived.
     pub fn api_requests(&self) -> usize {
-        self.count(|request| !request.is_for_token() && !request.is_for_login())
+        self.shared.state.lock().api_requests
     }
 
     /// How many API requests came with a token that had expired.
@@ -226,13 +242,10 @@ impl FakeSpotify {
         self.shared.state.lock().accounts.expired_tokens()
     }
 
-    /// Everything that arrived, in order.
+    /// Everything that arrived, in order; or the last of it, see
+    /// [`remembering`](FakeSpotifyBuilder::remembering).
     pub fn requests(&self) -> Vec<FakeRequest> {
-        self.shared.state.lock().requests.clone()
-    }
-
-    fn count(&self, which: impl Fn(&FakeRequest) -> bool) -> usize {
-        self.shared.state.lock().requests.iter().filter(|request| which(request)).count()
+        self.shared.state.lock().requests.iter().cloned().collect()
     }
 }
 
@@ -261,6 +274,13 @@ impl FakeSpotifyBuilder {
         Self { playlist_length: length, ..self }
     }
 
+    /// How many requests [`FakeSpotify::requests`] answers with, the last ones: all by default, which
+    /// takes more and more memory in a test that runs for long.
+    #[must_use]
+    pub fn remembering(self, requests: usize) -> Self {
+        Self { memory: requests, ..self }
+    }
+
     /// Starts it on a free port of 127.0.0.1.
     ///
     /// # Errors
@@ -274,11 +294,14 @@ impl FakeSpotifyBuilder {
             accounts: Accounts::new(self.token_lifetime, self.client),
             player: Player::new(catalogue.all_tracks()),
             catalogue,
-            requests: Vec::new(),
+            requests: VecDeque::new(),
+            memory: self.memory,
+            token_requests: 0,
+            api_requests: 0,
             next_api: VecDeque::new(),
             next_token: VecDeque::new(),
         };
-        let shared = Arc::new(Shared { address, state: Mutex::new(state) });
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
         Ok(FakeSpotify { shared, address, server })
     }
@@ -287,8 +310,9 @@ impl FakeSpotifyBuilder {
 impl Shared {
     pub(super) fn answer(&self, request: &FakeRequest) -> FakeAnswer {
         let state = &mut *self.state.lock();
-        state.requests.push(request.clone());
+        state.remember(request);
         if request.is_for_token() {
+            state.token_requests += 1;
             return match state.next_token.pop_front() {
                 Some(scripted) => scripted,
                 None if request.path == "/api/token" => state.accounts.token(request),
@@ -298,16 +322,27 @@ impl Shared {
         if request.is_for_login() {
             return state.accounts.authorize(request);
         }
+        state.api_requests += 1;
         if let Some(scripted) = state.next_api.pop_front() {
             return scripted;
         }
         match state.accounts.check(request) {
             Ok(holder) => {
-                let api =
-                    web_api::WebApi { catalogue: &state.catalogue, request, at: self.address };
+                let api = web_api::WebApi { catalogue: &state.catalogue, request };
                 api.answer(&holder, &mut state.player)
             }
             Err(refusal) => refusal,
+        }
+    }
+}
+
+impl State {
+    fn remember(&mut self, request: &FakeRequest) {
+        if self.requests.len() == self.memory {
+            self.requests.pop_front();
+        }
+        if self.memory > 0 {
+            self.requests.push_back(request.clone());
         }
     }
 }
@@ -326,6 +361,7 @@ impl FakeRequest {
             content_type: text(head.headers.get(http::header::CONTENT_TYPE)),
             authorized: header.is_some(),
             authorization,
+            host: text(head.headers.get(http::header::HOST)).unwrap_or_default(),
         }
     }
 

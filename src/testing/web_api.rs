@@ -1,7 +1,5 @@
 //! The Web API of the fake, as far as it goes.
 
-use std::net::SocketAddr;
-
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -15,7 +13,6 @@ use super::player::Player;
 pub(super) struct WebApi<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) request: &'a FakeRequest,
-    pub(super) at: SocketAddr,
 }
 
 impl WebApi<'_> {
@@ -180,7 +177,7 @@ impl WebApi<'_> {
             .append_pair("offset", &offset.to_string())
             .append_pair("limit", &slice.limit.to_string())
             .finish();
-        format!("http://{}{}?{query}", self.at, slice.path)
+        format!("http://{}{}?{query}", self.request.host, slice.path)
     }
 }
 

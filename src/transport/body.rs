@@ -12,8 +12,35 @@ pub(crate) enum BodyError {
     Torn(reqwest::Error),
 }
 
-/// Reads a body of at most `limit` bytes. One that came in one piece is not copied.
+/// Reads a body of at most `limit` bytes; one that was [read ahead](read_ahead) is there already.
 pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
+    match response.extensions_mut().remove::<ReadAhead>() {
+        Some(ReadAhead(body)) => body.ok_or(BodyError::TooLong),
+        None => read(response, limit).await,
+    }
+}
+
+/// Reads a body of at most `limit` bytes and keeps it with the answer, for [`read_body`].
+///
+/// # Errors
+///
+/// Why it was torn. That it is too long is kept like a body.
+pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> reqwest::Result<()> {
+    let body = match read(response, limit).await {
+        Ok(body) => Some(body),
+        Err(BodyError::TooLong) => None,
+        Err(BodyError::Torn(error)) => return Err(error),
+    };
+    response.extensions_mut().insert(ReadAhead(body));
+    Ok(())
+}
+
+/// A body that was read before it was asked for; `None` where it is too long.
+#[derive(Clone)]
+struct ReadAhead(Option<Bytes>);
+
+/// One that came in one piece is not copied.
+async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     let first = next_piece(response, limit).await?.unwrap_or_default();
     let Some(second) = next_piece(response, limit - first.len()).await? else {

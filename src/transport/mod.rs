@@ -10,7 +10,7 @@ use chrono::DateTime;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_body};
+pub(crate) use body::{BodyError, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
 

@@ -260,8 +260,10 @@ impl<'a> Pass<'a> {
 
     fn end(&mut self, outcome: Outcome) {
         let Some(ticket) = self.ticket.take() else { return };
-        self.shared.state.lock().settle(ticket, outcome, Instant::now(), fastrand::f64());
-        if self.shared.waiting.load(Ordering::Acquire) > 0 {
+        let others_wait = self.shared.waiting.load(Ordering::Acquire) > 0;
+        let (now, jitter) = (Instant::now(), fastrand::f64());
+        self.shared.state.lock().settle(ticket, outcome, others_wait, now, jitter);
+        if others_wait {
             self.shared.changed.notify_one();
         }
     }

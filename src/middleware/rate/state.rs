@@ -113,11 +113,18 @@ impl State {
         self.take(now).ok()
     }
 
-    /// A request has ended. `jitter` is from 0 to 1.
-    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant, jitter: f64) {
+    /// A request has ended, while others wait or not. `jitter` is from 0 to 1.
+    pub(super) fn settle(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+        others_wait: bool,
+        now: Instant,
+        jitter: f64,
+    ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match outcome {
-            Outcome::Succeeded => self.succeeded(ticket, now),
+            Outcome::Succeeded => self.succeeded(ticket, others_wait, now),
             Outcome::Refused(retry_after) => self.refused(ticket, retry_after, now),
             Outcome::Failed => self.failed(now, jitter),
             Outcome::Nothing => {}
@@ -139,7 +146,7 @@ impl State {
         self.failures >= MOST_FAILURES
     }
 
-    fn succeeded(&mut self, ticket: Ticket, now: Instant) {
+    fn succeeded(&mut self, ticket: Ticket, others_wait: bool, now: Instant) {
         if self.is_failing() {
             self.width = FIRST_WIDTH;
         }
@@ -152,7 +159,7 @@ impl State {
         match &mut self.rate {
             // It was under way when another was refused: it was allowed as well.
             Some(rate) if ticket.epoch + 1 == self.epoch => rate.allowed += 1.0,
-            _ => self.successes.count(now),
+            _ => self.successes.count(now, others_wait),
         }
     }
 
@@ -164,7 +171,9 @@ impl State {
         let doubling = 1 << self.refusals.saturating_sub(1).min(6);
         let pause = retry_after.filter(|pause| !pause.is_zero());
         let pause = pause.unwrap_or_else(|| Duration::from_secs(doubling).min(LONGEST_GUESS));
-        let until = now + pause.min(LONGEST_CLOSED);
+        // A server may say anything, more than a clock can express too.
+        let pause = pause.min(LONGEST_CLOSED);
+        let until = now + pause;
         self.close(until);
         if !is_news {
             return;
@@ -206,34 +215,50 @@ impl Rate {
 /// How many succeeded lately, by the second.
 #[derive(Debug, Default)]
 struct Successes {
-    /// The first second that counts.
-    since: Option<Instant>,
-    seconds: VecDeque<u32>,
+    begin: Option<Instant>,
+    seconds: VecDeque<Second>,
+}
+
+/// A second in which some succeeded.
+#[derive(Debug)]
+struct Second {
+    /// Counted from the beginning.
+    number: u64,
+    count: u32,
+    /// Whether others waited, so that time that passed without a success counts too.
+    is_busy: bool,
 }
 
 impl Successes {
-    fn count(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        let second = now.saturating_duration_since(since).as_secs() as usize;
-        let dropped = (second + 1).saturating_sub(WINDOW);
-        if dropped > 0 {
-            self.seconds.drain(..dropped.min(self.seconds.len()));
-            self.since = Some(since + Duration::from_secs(dropped as u64));
-        }
-        let index = second - dropped;
-        if self.seconds.len() <= index {
-            self.seconds.resize(index + 1, 0);
-        }
-        if let Some(count) = self.seconds.get_mut(index) {
-            *count += 1;
+    fn count(&mut self, now: Instant, others_wait: bool) {
+        let number = self.second(now);
+        self.seconds.retain(|second| second.number + WINDOW > number);
+        match self.seconds.back_mut() {
+            Some(second) if second.number == number => {
+                second.count += 1;
+                second.is_busy = others_wait;
+            }
+            _ => self.seconds.push_back(Second { number, count: 1, is_busy: others_wait }),
         }
     }
 
-    /// How many there were and in what time, and forgets them.
+    /// How many there were and in what time, and forgets them. Time in which nobody wanted anything
+    /// does not count: it says nothing about what would have been allowed.
     fn take(&mut self, now: Instant) -> Option<(u32, Duration)> {
-        let since = self.since.take()?;
-        let count = self.seconds.drain(..).sum();
-        (count > 0).then(|| (count, now.saturating_duration_since(since)))
+        let end = self.second(now);
+        let next = self.seconds.iter().skip(1).map(|second| second.number).chain([end]);
+        let spans = self.seconds.iter().zip(next).map(|(second, next)| match second.is_busy {
+            true => next - second.number,
+            false => (next - second.number).min(1),
+        });
+        let span = Duration::from_secs(spans.sum());
+        let count = self.seconds.drain(..).map(|second| second.count).sum();
+        self.begin = None;
+        (count > 0).then_some((count, span))
+    }
+
+    fn second(&mut self, now: Instant) -> u64 {
+        now.saturating_duration_since(*self.begin.get_or_insert(now)).as_secs()
     }
 }
 
@@ -241,7 +266,7 @@ impl Successes {
 const FIRST_WIDTH: usize = 8;
 const WIDEST: usize = 4096;
 /// Seconds that are looked back on: Spotify counts over 30.
-const WINDOW: usize = 30;
+const WINDOW: u64 = 30;
 /// How much less than what was allowed is asked for.
 const MARGIN: f64 = 0.96;
 const SLOWEST: f64 = 0.1;

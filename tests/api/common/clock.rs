@@ -41,6 +41,26 @@ impl Clock for ManualClock {
     }
 }
 
+/// Tokio's clock, for what goes by the clock of the system.
+#[derive(Debug)]
+pub(crate) struct TokioClock {
+    begin: tokio::time::Instant,
+    wall: SystemTime,
+}
+
+impl TokioClock {
+    pub(crate) fn new() -> Self {
+        Self { begin: tokio::time::Instant::now(), wall: SystemTime::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Now {
+        let now = tokio::time::Instant::now();
+        Now { monotonic: now.into_std(), wall: self.wall + (now - self.begin) }
+    }
+}
+
 /// Tokio's time stands still, also while a test waits for a socket.
 ///
 /// Paused time jumps ahead whenever a runtime has nothing to do, and waiting for an answer over
@@ -69,9 +89,14 @@ impl PausedTime {
 
     /// Moves on until a task has ended.
     pub(crate) async fn run<T>(&self, task: JoinHandle<T>) -> T {
+        self.run_by(Duration::from_millis(100), task).await
+    }
+
+    /// The same in other steps.
+    pub(crate) async fn run_by<T>(&self, step: Duration, task: JoinHandle<T>) -> T {
         while !task.is_finished() {
             self.settle().await;
-            self.advance(Duration::from_millis(100)).await;
+            self.advance(step).await;
         }
         task.await.unwrap()
     }

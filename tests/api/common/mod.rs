@@ -8,7 +8,7 @@ mod run;
 mod source;
 
 pub(crate) use broken_server::{Behaviour, BrokenServer};
-pub(crate) use clock::{ManualClock, PausedTime};
+pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
 pub(crate) use run::Run;
