@@ -44,6 +44,8 @@ mod resilience;
 mod secrets;
 #[path = "api/signing_in.rs"]
 mod signing_in;
+#[path = "api/tls.rs"]
+mod tls;
 #[path = "api/token_answers.rs"]
 mod token_answers;
 #[path = "api/token_cache/mod.rs"]

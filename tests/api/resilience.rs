@@ -8,7 +8,7 @@ use spotify_web::api::{PlaylistReorder, StartPlayback};
 use spotify_web::auth::{Backoff, TokenAuthenticator};
 use spotify_web::middleware::RetryOptions;
 use spotify_web::model::TrackId;
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -347,4 +347,68 @@ async fn spans_tell_of_calls_and_attempts() {
     assert!(closed.iter().all(|line| line.contains(call)), "{log}");
     assert!(closed[2].contains("status=200") && closed[2].contains("attempts=2"), "{log}");
     assert!(!closed.iter().any(|line| line.contains(ALBUM)), "{log}");
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_is_given_up() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+    let config = proxy.config().with_token(fake.user_token());
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    proxy.next(Fault::EndlessBody);
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    let Error::TooLong { limit, .. } = error else { panic!("{error:?}") };
+    assert_eq!(limit, 32 * 1024 * 1024);
+    assert_eq!(proxy.api_requests(), 1, "it would be as long again");
+}
+
+/// Nothing was asked to be compressed, and nothing is inflated.
+#[tokio::test]
+async fn a_bomb_does_not_go_off() {
+    let (fake, spotify) = fake_and_client().await;
+    // 100 kB of zeros.
+    let mut bomb =
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\xc1\x01\x0d\x00\x00\x00\xc2\xa0".to_vec();
+    bomb.extend([0; 100]);
+    let answer = FakeAnswer::body(200, "application/json", bomb);
+    fake.next_api(answer.header("content-encoding", "gzip"));
+
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    assert!(matches!(error, Error::Decode { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_a_connection_that_failed() {
+    let config = SpotifyClientConfig::default().with_base_url("https://nowhere.invalid/v1/");
+    let spotify = SpotifyClient::new(quick(config.with_token("token"))).unwrap();
+
+    let error = spotify.player().next().await.unwrap_err();
+
+    assert!(matches!(error, Error::Transport { .. }), "{error:?}");
+    assert!(error.is_transient());
+    assert_eq!(spotify.stats().retries, 3, "a write as well: nothing was sent");
+}
+
+/// Whatever comes of a call, its time is over at its deadline; and nothing is sent after it.
+#[tokio::test]
+async fn retries_and_waits_end_at_the_deadline() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client().await;
+    let deadline = Duration::from_secs(2);
+    let refusal = FakeAnswer::status(429).header("retry-after", "30");
+    for answer in [refusal, FakeAnswer::never()] {
+        fake.next_api(answer);
+        let before = fake.api_requests();
+        let request = spotify.tracks().get(TRACK).deadline(deadline);
+        let error = time.run(tokio::spawn(async move { request.await })).await.unwrap_err();
+
+        assert!(matches!(error, Error::DeadlineExceeded { .. }), "{error:?}");
+        time.advance(Duration::from_secs(60)).await;
+        time.settle().await;
+        assert_eq!(fake.api_requests(), before + 1);
+    }
+    assert_eq!(spotify.stats().gate.waiting, 0);
 }
