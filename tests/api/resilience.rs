@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use spotify_web::api::{PlaylistReorder, StartPlayback};
-use spotify_web::auth::{Backoff, TokenAuthenticator};
+use spotify_web::auth::{Backoff, CredentialsAuthenticator, TokenAuthenticator};
 use spotify_web::middleware::RetryOptions;
 use spotify_web::model::TrackId;
 use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
@@ -411,4 +412,34 @@ async fn retries_and_waits_end_at_the_deadline() {
         assert_eq!(fake.api_requests(), before + 1);
     }
     assert_eq!(spotify.stats().gate.waiting, 0);
+}
+
+/// What was under way is given up, but a token request: that ends within its limit, since a rotated
+/// refresh token would be lost otherwise.
+#[tokio::test]
+async fn no_task_outlives_the_last_clone() {
+    let time = PausedTime::pause();
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let fake = FakeSpotify::start().await.unwrap();
+    let before = tasks();
+    let spotify = SpotifyClient::new(quick(fake.config_with_credentials())).unwrap();
+    let mut stream = spotify.playlists().items(PLAYLIST).limit(10).stream().concurrency(4);
+    stream.next().await.unwrap().unwrap();
+    fake.next_api(FakeAnswer::status(429).header("retry-after", "30"));
+    let waits = get_track(&spotify);
+    let user = spotify.for_user(CredentialsAuthenticator::new("id", "secret")).unwrap();
+    fake.next_token(FakeAnswer::never());
+    let asks = get_track(&user);
+    time.settle().await;
+    assert_eq!(fake.token_requests(), 2);
+    assert!(tasks() > before + 4);
+
+    (waits.abort(), asks.abort());
+    drop((spotify, user, stream));
+    let sent = fake.api_requests();
+    time.settle().await;
+    time.advance(Duration::from_secs(31)).await;
+    time.settle().await;
+    assert_eq!(tasks(), before);
+    assert_eq!(fake.api_requests(), sent);
 }
