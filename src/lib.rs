@@ -64,8 +64,9 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides: [how a program gets a token](guide::flows), coming from
-//! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
+//! Guides: [how a program gets a token](guide::flows), [what could leak, break or be
+//! misused](guide::threats), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from
+//! [rspotify](guide::from_rspotify).
 //!
 //! # Promises
 //!
@@ -91,7 +92,7 @@
 //! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
 //! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
-//! | `testing` | no | `testing::FakeSpotify` |
+//! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
 //! [Spotify Web API]: https://developer.spotify.com/documentation/web-api
 //! [`Authenticator`]: auth::Authenticator

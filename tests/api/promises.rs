@@ -1,11 +1,47 @@
-//! `tests/promises.tsv` says which test holds which promise of the token cache; this holds the table.
+//! `tests/promises.tsv` says which test holds which promise of the token cache, and `docs/threats.md`
+//! which one holds off which threat; this holds the tables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 #[test]
 fn every_promise_and_every_report_has_a_test_that_exists() {
-    let table = include_str!("../promises.tsv");
+    let (table, sources) = (include_str!("../promises.tsv"), sources());
+    let mut listed = BTreeSet::new();
+    for row in table.lines() {
+        let [number, _, tests] = row.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("not three columns: {row}")
+        };
+        listed.insert(number.to_owned());
+        for test in tests.split(' ') {
+            assert!(is_there(test, &sources), "{number}: no test {test}");
+        }
+    }
+
+    let all = (1..=43).flat_map(|number| [format!("P{number}"), format!("B{number}")]);
+    assert_eq!(listed, all.collect());
+}
+
+#[test]
+fn every_threat_has_a_test_that_exists() {
+    let (text, sources) = (include_str!("../../docs/threats.md"), sources());
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 20, "{}", rows.len());
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        for test in tests.split_whitespace().map(|test| test.trim_matches('`')) {
+            assert!(is_there(test, &sources), "no test {test} for {row}");
+        }
+    }
+}
+
+/// With the parameters that `proptest` gives it, or none.
+fn is_there(test: &str, sources: &str) -> bool {
+    sources.contains(&format!("fn {test}()")) || sources.contains(&format!("fn {test}(data"))
+}
+
+/// Of all tests.
+fn sources() -> String {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for directory in ["tests/api", "tests/api/token_cache", "src/auth/cache"] {
@@ -16,18 +52,5 @@ fn every_promise_and_every_report_has_a_test_that_exists() {
             }
         }
     }
-
-    let mut listed = BTreeSet::new();
-    for row in table.lines() {
-        let [number, _, tests] = row.split('\t').collect::<Vec<_>>()[..] else {
-            panic!("not three columns: {row}")
-        };
-        listed.insert(number.to_owned());
-        for test in tests.split(' ') {
-            assert!(sources.contains(&format!("fn {test}()")), "{number}: no test {test}");
-        }
-    }
-
-    let all = (1..=43).flat_map(|number| [format!("P{number}"), format!("B{number}")]);
-    assert_eq!(listed, all.collect());
+    sources
 }

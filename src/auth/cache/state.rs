@@ -221,7 +221,10 @@ impl State {
             return Err(AuthError::RefusedBefore);
         }
         let expires_in = cached.expires_in(now);
-        self.current = Some(Arc::new(cached));
+        // The one before served its time: whatever is refused next is not refused in a row.
+        if self.current.replace(Arc::new(cached)).is_some() {
+            self.refusals = 0;
+        }
         (self.pause, self.failures) = (None, 0);
         Ok(if *restored {
             self.stats.restored += 1;

@@ -97,7 +97,9 @@ impl State {
             if now - rate.since > FORGOTTEN {
                 self.rate = None;
             } else {
-                rate.next = now + Duration::from_secs_f64(1.0 / rate.at(now));
+                // Whoever is woken late does not hold up the others: that would be taken for the rate.
+                let planned = now.checked_sub(LATENESS).map_or(now, |then| then.max(rate.next));
+                rate.next = planned + Duration::from_secs_f64(1.0 / rate.at(now));
             }
         }
         self.in_flight += 1;
@@ -269,6 +271,8 @@ const WIDEST: usize = 4096;
 const WINDOW: u64 = 30;
 /// How much less than what was allowed is asked for.
 const MARGIN: f64 = 0.96;
+/// How much later than planned a request may start without delaying those behind it.
+const LATENESS: Duration = Duration::from_millis(20);
 const SLOWEST: f64 = 0.1;
 const GROWTH_A_SECOND: f64 = 0.002;
 /// A limit that was not met for so long is forgotten.

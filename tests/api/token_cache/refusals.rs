@@ -57,6 +57,22 @@ async fn a_refusal_after_a_good_while_is_the_first_again() {
     assert_eq!(source.requests(), 11);
 }
 
+/// P29: the same for tokens that live for seconds; those between served their time.
+#[tokio::test]
+async fn a_refusal_after_a_good_token_is_the_first_again() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    for _ in 0..20 {
+        source.next_token(&format!("token-{}", source.requests()), 2);
+        let good = cache.header().await.unwrap();
+        clock.advance(2.0);
+        source.next_token(&format!("token-{}", source.requests()), 2);
+        let refused = cache.header().await.unwrap();
+        assert_ne!(good, refused);
+        assert_eq!(cache.refused(&refused), Replay::Yes);
+    }
+}
+
 /// P30: the refresh is under way already.
 #[tokio::test]
 async fn a_refusal_joins_the_refresh_under_way() {
