@@ -46,7 +46,9 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     inject(&proxy);
     let authenticator = CredentialsAuthenticator::new("fake-id", "fake-secret");
     let config = proxy.config().with_authenticator(authenticator.clone());
-    let spotify = SpotifyClient::new(config.with_timeout(Duration::from_secs(2)))?;
+    // Two seconds without an answer are as long here as a token lives.
+    let limit = Duration::from_secs(2);
+    let spotify = SpotifyClient::new(config.with_timeout(limit).with_token_timeout(limit))?;
 
     let (soak, began) = (Arc::new(Soak::default()), Instant::now());
     let tasks: Vec<_> = (0..TASKS)

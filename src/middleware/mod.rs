@@ -4,6 +4,7 @@
 //! Outside in: retries, the layers of the user's own, the rate gate, authentication. So each attempt
 //! waits its turn, and then carries a fresh token.
 
+mod attempt;
 mod auth;
 mod class;
 mod rate;

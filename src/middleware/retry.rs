@@ -1,7 +1,6 @@
 //! Retries: what may have been an accident is tried once more.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,8 +8,8 @@ use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
-use tracing::{Instrument, Span, field};
 
+use super::attempt::attempt;
 use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
 use crate::transport::{read_ahead, repeated};
@@ -232,48 +231,6 @@ impl Middleware for RetryMiddleware {
         retrying.await
     }
 }
-
-/// Sends once, in a span of its own.
-fn attempt<'a>(
-    next: &Next<'a>,
-    number: u32,
-    request: Request,
-    extensions: &'a mut Extensions,
-) -> Sending<'a> {
-    let span = tracing::debug_span!(
-        "spotify attempt",
-        attempt = number,
-        status = field::Empty,
-        waited_ms = field::Empty,
-    );
-    if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.attempts += 1;
-    }
-    match span.is_disabled() {
-        true => next.clone().run(request, extensions),
-        false => Box::pin(observed(next.clone(), span, request, extensions)),
-    }
-}
-
-async fn observed(
-    next: Next<'_>,
-    span: Span,
-    request: Request,
-    extensions: &mut Extensions,
-) -> Result<Response> {
-    let waited =
-        |extensions: &mut Extensions| extensions.get_or_insert_default::<CallTrace>().waited;
-    let before = waited(extensions);
-    let result = next.run(request, extensions).instrument(span.clone()).await;
-    let waited = waited(extensions).saturating_sub(before);
-    span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
-    if let Ok(response) = &result {
-        span.record("status", response.status().as_u16());
-    }
-    result
-}
-
-type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {

@@ -357,6 +357,33 @@ async fn spans_tell_of_calls_and_attempts() {
 }
 
 #[tokio::test]
+async fn reads_survive_each_accident_and_writes_are_carried_out_once() {
+    for fault in [
+        Fault::ResetBeforeRequest,
+        Fault::ResetBeforeAnswer,
+        Fault::ResetInAnswer,
+        Fault::HalfBody,
+        Fault::GatewayError,
+        Fault::ErrorAfterwards,
+    ] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+        let config = quick(proxy.config().with_token(fake.user_token()));
+        let spotify = SpotifyClient::new(config).unwrap();
+
+        proxy.next(fault);
+        spotify.tracks().get(TRACK).await.unwrap();
+        assert_eq!(proxy.api_requests(), 2, "{fault:?}");
+
+        let before = fake.api_requests();
+        proxy.next(fault);
+        let error = spotify.player().next().await.unwrap_err();
+        assert!(error.is_transient(), "{fault:?}: {error:?}");
+        assert_eq!(fake.api_requests() - before, usize::from(fault.reaches_server()), "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_without_an_end_is_given_up() {
     let fake = FakeSpotify::start().await.unwrap();
     let proxy = FaultProxy::start(&fake, 1).await.unwrap();

@@ -283,3 +283,93 @@ const LONGEST_CLOSED: Duration = Duration::from_secs(7 * 24 * 3600);
 const MOST_FAILURES: u32 = 8;
 /// While the server fails, it is looked at once in this time, or twice it.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    /// A gate before a server that allowed `count` in each of `seconds`, then refused for a second.
+    fn refused_after(count: u32, seconds: u64, others_wait: bool, now: &mut Instant) -> State {
+        let mut state = State::new();
+        for _ in 0..seconds {
+            for _ in 0..count {
+                let ticket = state.take(*now).unwrap();
+                state.settle(ticket, Outcome::Succeeded, others_wait, *now, 0.0);
+            }
+            *now += Duration::from_secs(1);
+        }
+        let ticket = state.take(*now).unwrap();
+        let refusal = Outcome::Refused(Some(Duration::from_secs(1)));
+        state.settle(ticket, refusal, others_wait, *now, 0.0);
+        *now += Duration::from_secs(1);
+        state
+    }
+
+    #[test]
+    fn the_rate_is_what_succeeded_over_its_time_and_the_pause() {
+        let mut now = Instant::now();
+        let state = refused_after(6, 4, true, &mut now);
+        let rate = state.rate(now).unwrap();
+        assert!((4.5..4.9).contains(&rate), "24 in 5 s, and a little less: {rate}");
+    }
+
+    /// Waking takes a millisecond or two; at 200 a second that would be a quarter of the rate.
+    #[test]
+    fn whoever_is_woken_late_does_not_slow_down_the_others() {
+        let mut now = Instant::now();
+        let mut state = refused_after(250, 4, true, &mut now);
+        let (begin, mut sent) = (now, 0);
+        let rate = state.rate(now).unwrap();
+        while now - begin < Duration::from_secs(5) {
+            match state.take(now) {
+                Ok(ticket) => {
+                    state.settle(ticket, Outcome::Succeeded, true, now, 0.0);
+                    sent += 1;
+                }
+                Err(Wait::Until(then)) => now = then + 2 * MILLISECOND,
+                Err(Wait::ForAnother) => unreachable!("none is under way"),
+            }
+        }
+        let share = f64::from(sent) / (rate * 5.0);
+        assert!((0.98..1.02).contains(&share), "{share} of {rate}");
+    }
+
+    /// One call in ten seconds does not show that no more are allowed.
+    #[test]
+    fn time_in_which_nobody_asked_is_not_taken_for_a_limit() {
+        for (others_wait, expected) in [(false, 0.5..1.0), (true, 0.0..0.2)] {
+            let mut now = Instant::now();
+            let mut state = State::new();
+            for _ in 0..3 {
+                let ticket = state.take(now).unwrap();
+                state.settle(ticket, Outcome::Succeeded, others_wait, now, 0.0);
+                now += Duration::from_secs(10);
+            }
+            let ticket = state.take(now).unwrap();
+            let refusal = Outcome::Refused(Some(Duration::from_secs(1)));
+            state.settle(ticket, refusal, others_wait, now, 0.0);
+            let rate = state.rate(now).unwrap();
+            assert!(expected.contains(&rate), "{rate}");
+        }
+    }
+
+    #[test]
+    fn no_retry_after_is_too_long_to_be_reckoned_with() {
+        let mut now = Instant::now();
+        for pause in [Duration::ZERO, Duration::MAX, Duration::from_secs(u64::MAX)] {
+            let mut state = refused_after(1, 3, true, &mut now);
+            for _ in 0..3 {
+                let ticket = state.take(now).unwrap();
+                state.settle(ticket, Outcome::Succeeded, true, now, 0.0);
+                now += Duration::from_secs(20);
+            }
+            let ticket = state.take(now).unwrap();
+            state.settle(ticket, Outcome::Refused(Some(pause)), true, now, 0.0);
+            assert!(state.rate(now).unwrap() > 0.0);
+            assert!(state.closed_for(now) <= LONGEST_CLOSED);
+        }
+    }
+}

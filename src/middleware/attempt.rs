@@ -1,0 +1,52 @@
+//! One attempt of a call, in a span of its own.
+
+use std::pin::Pin;
+
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Next, Result};
+use tracing::{Instrument, Span, field};
+
+use super::CallTrace;
+
+pub(super) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+
+/// Sends once, in a span of its own.
+pub(super) fn attempt<'a>(
+    next: &Next<'a>,
+    number: u32,
+    request: Request,
+    extensions: &'a mut Extensions,
+) -> Attempt<'a> {
+    let span = tracing::debug_span!(
+        "spotify attempt",
+        attempt = number,
+        status = field::Empty,
+        waited_ms = field::Empty,
+    );
+    if let Some(trace) = extensions.get_mut::<CallTrace>() {
+        trace.attempts += 1;
+    }
+    match span.is_disabled() {
+        true => next.clone().run(request, extensions),
+        false => Box::pin(observed(next.clone(), span, request, extensions)),
+    }
+}
+
+async fn observed(
+    next: Next<'_>,
+    span: Span,
+    request: Request,
+    extensions: &mut Extensions,
+) -> Result<Response> {
+    let waited =
+        |extensions: &mut Extensions| extensions.get_or_insert_default::<CallTrace>().waited;
+    let before = waited(extensions);
+    let result = next.run(request, extensions).instrument(span.clone()).await;
+    let waited = waited(extensions).saturating_sub(before);
+    span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+    if let Ok(response) = &result {
+        span.record("status", response.status().as_u16());
+    }
+    result
+}
