@@ -10,6 +10,7 @@ use spotify_web::model::TrackId;
 use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient, Scope};
 use spotify_web::testing::{FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient};
+use tokio::runtime::Handle;
 use tracing::subscriber::NoSubscriber;
 
 use crate::common::{PLAYLIST, PausedTime, TRACK, TokioClock};
@@ -51,6 +52,9 @@ async fn survive(requests: u64, seed: u64) {
     let lifetime = Duration::from_secs(60);
     let fake = FakeSpotify::builder().token_lifetime(lifetime).start().await.unwrap();
     let proxy = FaultProxy::start(&fake, seed).await.unwrap();
+    let tasks_alive = || Handle::current().metrics().num_alive_tasks();
+    time.settle().await;
+    let before = tasks_alive();
     let spotify = logged_in(&fake, &proxy).await;
     for (fault, share) in FAULTS {
         proxy.inject(fault, share);
@@ -101,6 +105,7 @@ async fn survive(requests: u64, seed: u64) {
         time.advance(Duration::from_millis(100)).await;
     }
     assert_eq!(proxy.connections(), 0);
+    assert_eq!(tasks_alive(), before);
 }
 
 /// A client of a user who has logged in, through the proxy.

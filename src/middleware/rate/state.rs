@@ -1,11 +1,11 @@
 //! How many requests may go, and when: pure, with the time as an argument.
 //!
 //! Without a refusal, requests go as they come: at first eight at once, and when so many have
-//! succeeded, one more for each that does. After a 429 nothing goes before `Retry-After` is over; from then on they start spread
-//! out, at the rate that the server was seen to allow: what succeeded, over the time that it took
-//! and that it was then closed for. The rate grows by a part of itself (additive increase) and is
-//! measured anew at the next 429 (which decreases it). While the server fails, one request at a time
-//! looks whether it is back.
+//! succeeded, one more for each that does. After a 429 nothing goes before `Retry-After` is over; from
+//! then on they start spread out, at the rate that the server was seen to allow: what succeeded, over
+//! the time that it took and that it was then closed for. The rate grows by a part of itself (additive
+//! increase) and is measured anew at the next 429 (which decreases it). While the server fails, one
+//! request at a time looks whether it is back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -234,7 +234,9 @@ struct Second {
 impl Successes {
     fn count(&mut self, now: Instant, others_wait: bool) {
         let number = self.second(now);
-        self.seconds.retain(|second| second.number + WINDOW > number);
+        while self.seconds.front().is_some_and(|second| second.number + WINDOW <= number) {
+            self.seconds.pop_front();
+        }
         match self.seconds.back_mut() {
             Some(second) if second.number == number => {
                 second.count += 1;
