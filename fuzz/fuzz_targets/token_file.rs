@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks.rs"]
+#[path = "../../tests/api/parsing/checks.rs"]
 #[allow(dead_code, reason = "one check each")]
 mod checks;
 

@@ -143,13 +143,12 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    async fn read_ahead(&self, result: Result<Response>) -> Result<Response> {
-        let Some(limit) = self.reads_ahead else { return result };
-        let mut response = result?;
-        match read_ahead(&mut response, limit).await {
-            // An error is one, whatever became of its words.
-            Err(torn) if response.status().is_success() => Err(Error::Reqwest(torn)),
-            _ => Ok(response),
+    async fn read_ahead(&self, result: &mut Result<Response>) {
+        let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
+        let read = read_ahead(response, limit).await;
+        // An error is one, whatever became of its words.
+        if let (Err(torn), true) = (read, response.status().is_success()) {
+            *result = Err(Error::Reqwest(torn));
         }
     }
 
@@ -179,7 +178,8 @@ impl RetryMiddleware {
                     trace.waited += pause;
                 }
             }
-            result = self.read_ahead(attempt(&next, retry + 1, again, extensions).await).await;
+            result = attempt(&next, retry + 1, again, extensions).await;
+            self.read_ahead(&mut result).await;
         }
         result
     }
@@ -219,7 +219,8 @@ impl Middleware for RetryMiddleware {
             (attempt(&next, 1, request, extensions), again, class.safety, most)
         };
         let retrying = {
-            let result = self.read_ahead(sending.await).await;
+            let mut result = sending.await;
+            self.read_ahead(&mut result).await;
             match again {
                 // What most requests do without takes no room in them.
                 Some(again) if judge(&result, safety) != Verdict::Done => {

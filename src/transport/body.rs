@@ -41,15 +41,23 @@ struct ReadAhead(Option<Bytes>);
 
 /// One that came in one piece is not copied.
 async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
-    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     let first = next_piece(response, limit).await?.unwrap_or_default();
-    let Some(second) = next_piece(response, limit - first.len()).await? else {
-        return Ok(first);
-    };
+    match next_piece(response, limit - first.len()).await? {
+        None => Ok(first),
+        // What small answers do without takes no room in their futures.
+        Some(second) => Box::pin(read_on(response, limit, [first, second])).await,
+    }
+}
+
+async fn read_on(
+    response: &mut Response,
+    limit: usize,
+    pieces: [Bytes; 2],
+) -> Result<Bytes, BodyError> {
+    let mut body = pieces.concat();
     // What is announced may be a lie: believe it only for so much memory.
-    let mut body = Vec::with_capacity(announced.unwrap_or_default().min(limit).min(MOST_AT_ONCE));
-    body.extend_from_slice(&first);
-    body.extend_from_slice(&second);
+    let rest = response.content_length().and_then(|length| usize::try_from(length).ok());
+    body.reserve(rest.unwrap_or_default().min(MOST_AT_ONCE));
     while let Some(piece) = next_piece(response, limit - body.len()).await? {
         body.extend_from_slice(&piece);
     }

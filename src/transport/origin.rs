@@ -41,7 +41,15 @@ impl Origin {
 
     /// Whether `url` is of this origin.
     pub fn covers(&self, url: &Url) -> bool {
-        url.origin() == self.0
+        // As `url.origin() == self.0`, which makes texts of both for each request.
+        let url::Origin::Tuple(scheme, host, port) = &self.0 else { return false };
+        let is_host = match (host, url.host()) {
+            (Host::Domain(host), Some(Host::Domain(other))) => host == other,
+            (Host::Ipv4(host), Some(Host::Ipv4(other))) => *host == other,
+            (Host::Ipv6(host), Some(Host::Ipv6(other))) => *host == other,
+            _ => false,
+        };
+        is_host && url.scheme() == scheme && url.port_or_known_default() == Some(*port)
     }
 }
 

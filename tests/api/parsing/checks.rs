@@ -119,8 +119,16 @@ pub(crate) fn id(data: &[u8]) {
 /// A base address, and the path of a request below a good one; pages that name each other's.
 pub(crate) fn address(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(origin) = text.parse::<Origin>() {
-        assert!(origin.to_string().starts_with("http"));
+    let url = reqwest::Url::parse(text).ok();
+    if let (Some(url), Ok(origin)) = (&url, text.parse::<Origin>()) {
+        assert!(origin.covers(url), "an address is of its origin");
+    }
+    for other in ["https://api.spotify.com", "http://127.0.0.1:1", "http://[::1]:1"] {
+        let (origin, other): (Origin, reqwest::Url) =
+            (other.parse().unwrap(), other.parse().unwrap());
+        if let Some(url) = &url {
+            assert_eq!(origin.covers(url), url.origin() == other.origin(), "{url}");
+        }
     }
     let page = serde_json::json!({ "items": [null], "total": 1_000, "limit": 1, "next": text });
     let answers = Answering::new(0, &[], [page.to_string()]);
