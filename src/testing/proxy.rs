@@ -166,21 +166,26 @@ impl Shared {
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
-        shared.connections.fetch_add(1, Ordering::AcqRel);
+        let open = Open::new(&shared);
         connections.spawn(async move {
-            let open = Open(&shared);
             // A connection that breaks is what a proxy is for.
-            let _ = Connection::new(stream, open.0).serve().await;
+            let _ = Connection::new(stream, &open.0).serve().await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// A connection that is counted.
-struct Open<'a>(&'a Shared);
+struct Open(Arc<Shared>);
 
-impl Drop for Open<'_> {
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.connections.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::AcqRel);
     }
@@ -226,9 +231,7 @@ impl<'a> Connection<'a> {
             false => None,
         };
         let own_answer = fault.and_then(Fault::own_answer);
-        let (Some(answer), fault) = (own_answer.or(answer), fault) else {
-            return Ok(After::Reset);
-        };
+        let Some(answer) = own_answer.or(answer) else { return Ok(After::Reset) };
         let bytes = answer.bytes();
         match fault {
             Some(Fault::ResetBeforeRequest | Fault::ResetBeforeAnswer) => return Ok(After::Reset),
