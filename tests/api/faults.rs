@@ -40,7 +40,7 @@ async fn five_thousand_requests_survive_all_faults() {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes; `cargo test -- --ignored hundred_thousand`"]
+#[ignore = "takes minutes; `cargo test --release -- --ignored hundred_thousand`"]
 async fn a_hundred_thousand_requests_survive_all_faults() {
     survive(100_000, 11).await;
 }
