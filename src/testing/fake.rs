@@ -338,11 +338,9 @@ impl Shared {
 
 impl State {
     fn remember(&mut self, request: &FakeRequest) {
-        if self.requests.len() == self.memory {
+        self.requests.push_back(request.clone());
+        if self.requests.len() > self.memory {
             self.requests.pop_front();
-        }
-        if self.memory > 0 {
-            self.requests.push_back(request.clone());
         }
     }
 }

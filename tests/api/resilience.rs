@@ -13,7 +13,7 @@ use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::common::{ALBUM, Behaviour, BrokenServer, Log, PLAYLIST, PausedTime, TRACK};
+use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, TRACK};
 
 /// Pauses of a millisecond, so that tests of what is retried need no clock.
 fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
@@ -118,16 +118,18 @@ async fn retries_can_be_set_for_one_request_and_turned_off_for_all() {
 /// One retry for ten requests, and ten more to begin with.
 #[tokio::test]
 async fn an_outage_is_not_multiplied() {
-    let server = BrokenServer::start(Behaviour::Reset);
-    let config = SpotifyClientConfig::default().with_base_url(server.url()).with_token("token");
-    let spotify = SpotifyClient::new(quick(config).without_rate_gate()).unwrap();
+    let fake = FakeSpotify::start().await.unwrap();
+    let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+    proxy.inject(Fault::ResetBeforeRequest, 1.0);
+    let config = quick(proxy.config().with_token("token"));
+    let spotify = SpotifyClient::new(config.without_rate_gate()).unwrap();
 
     for _ in 0..200 {
         spotify.tracks().get(TRACK).await.unwrap_err();
     }
 
     assert_eq!(spotify.stats().retries, 30);
-    assert_eq!(server.connections(), 230);
+    assert_eq!(proxy.api_requests(), 230);
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use spotify_web::auth::{AuthError, CredentialsAuthenticator};
 use spotify_web::oauth::{
     ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, Token,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{Behaviour, BrokenServer, PausedTime, TRACK};
+use crate::common::{PausedTime, TRACK};
 
 #[tokio::test]
 async fn html_with_503_is_transient() {
@@ -162,15 +162,16 @@ async fn a_token_that_has_expired_on_arrival_is_a_failed_attempt() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_is_transient() {
-    for behaviour in [Behaviour::Reset, Behaviour::TornBody] {
-        let server = BrokenServer::start(behaviour);
-        let config = SpotifyClientConfig::default().with_token_url(server.url());
+    for fault in [Fault::ResetBeforeRequest, Fault::HalfBody] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+        proxy.inject_into_tokens(fault, 1.0);
 
-        let error = request(&config).await.unwrap_err();
+        let error = request(&proxy.config()).await.unwrap_err();
 
-        assert!(matches!(error, OAuthError::Transport { .. }), "{behaviour:?}: {error:?}");
+        assert!(matches!(error, OAuthError::Transport { .. }), "{fault:?}: {error:?}");
         assert!(error.is_transient());
-        assert!(server.connections() > 0);
+        assert!(proxy.faults().contains_key(&fault));
     }
     let hung_up = ask(FakeAnswer::hang_up()).await.unwrap_err();
     assert!(hung_up.is_transient());

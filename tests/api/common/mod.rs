@@ -1,13 +1,11 @@
 //! What many tests need to build their input.
 
-mod broken_server;
 mod clock;
 mod directory;
 mod log;
 mod run;
 mod source;
 
-pub(crate) use broken_server::{Behaviour, BrokenServer};
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
