@@ -46,7 +46,7 @@ mod secrets;
 mod signing_in;
 #[path = "api/tls.rs"]
 mod tls;
-#[path = "api/token_answers.rs"]
-mod token_answers;
 #[path = "api/token_cache/mod.rs"]
 mod token_cache;
+#[path = "api/token_responses.rs"]
+mod token_responses;

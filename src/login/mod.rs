@@ -133,6 +133,7 @@ impl SignIn {
     }
 
     async fn sign_in(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
+        oauth.check()?;
         let (sender, mut answers) = mpsc::channel(1);
         let (listener, redirect_uri) = Listener::bind(self.login.redirect()).await?;
         let client_id = self.login.client_id().to_owned();

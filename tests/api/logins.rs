@@ -176,7 +176,6 @@ async fn a_code_is_refused_where_it_should_be() {
     let of_another = oauth.request_token(request("other", &redirect)).await.unwrap_err();
     for error in [replayed, of_another] {
         assert_eq!(error.code(), Some(&OAuthErrorCode::InvalidGrant));
-        assert!(error.to_string().ends_with("the user must log in again"), "{error}");
     }
 
     // Without PKCE a secret is needed, and a public client has none.

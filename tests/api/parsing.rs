@@ -75,8 +75,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_token_answer(data in close_to(TOKENS)) {
-        checks::token_answer(&data);
+    fn a_token_response(data in close_to(TOKENS)) {
+        checks::token_response(&data);
     }
 
     #[test]

@@ -29,12 +29,12 @@ use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, Origin, SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
 
-/// The first byte is the status of the answer to a token request, the rest its body.
-pub(crate) fn token_answer(data: &[u8]) {
+/// The first byte is the status of the response to a token request, the rest its body.
+pub(crate) fn token_response(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     with_fake(async |fake| {
-        let answer = || FakeAnswer::body(status_of(*status), "application/json", body);
-        fake.next_token(answer());
+        let response = || FakeAnswer::body(status_of(*status), "application/json", body);
+        fake.next_token(response());
         let request = ClientCredentialsRequest::new("id", SECRET);
         match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
             Ok(Token { access_token, expires_in, .. }) => {
@@ -45,7 +45,7 @@ pub(crate) fn token_answer(data: &[u8]) {
             Err(error) => shows_nothing(&error),
         }
         // The same by way of the cache, which reckons with it.
-        fake.next_token(answer());
+        fake.next_token(response());
         let config = one_client(fake.config_with_credentials()).without_retries();
         match SpotifyClient::new(config).unwrap().get::<Value>("tracks/x").await {
             Err(Error::Auth { source: AuthError::SourcePanicked, .. }) => panic!("it panicked"),
