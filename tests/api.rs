@@ -36,6 +36,8 @@ mod origins;
 mod pagination;
 #[path = "api/parsing.rs"]
 mod parsing;
+#[path = "api/pasting.rs"]
+mod pasting;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/resilience.rs"]

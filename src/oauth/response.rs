@@ -43,10 +43,7 @@ impl TokenResponse {
         let sent = form.secrets();
         let fields = Fields::of(&self.body).without_refresh_token_in(&sent);
         let scrubber = fields.scrubber(&sent);
-        let reason = match self.fault(&fields, &scrubber) {
-            None => return Ok(fields.token()),
-            Some(reason) => reason,
-        };
+        let Some(reason) = self.fault(&fields, &scrubber) else { return Ok(fields.token()) };
         let code = fields.error.as_deref().and_then(|code| scrubber.code(code));
         if fields.refresh_token.is_some() || self.has_odd_token(&fields) && code.is_none() {
             let token = Box::new(Token { expires_in: Duration::ZERO, ..fields.token() });

@@ -77,8 +77,8 @@ fn verifiers_and_states_are_as_they_should_be() {
 #[test]
 fn a_login_that_spotify_would_refuse_is_an_error_at_once() {
     for (redirect, reason) in [
-        ("", "is no address"),
-        ("localhost:8888", "is no address"),
+        ("", "is not a valid URL"),
+        ("localhost:8888", "is not a valid URL"),
         ("http://localhost:8888/callback", "is of `localhost`"),
         ("https://localhost/callback", "is of `localhost`"),
         ("http://example.test/callback", "is plain HTTP"),
@@ -88,7 +88,7 @@ fn a_login_that_spotify_would_refuse_is_an_error_at_once() {
             Err(LoginError::Input { name: "redirect URI", reason: said }) => {
                 assert!(said.starts_with(reason), "{redirect}: {said}");
             }
-            // `localhost:8888` is an address of a scheme of that name.
+            // `localhost:8888` is a URL of a scheme of that name.
             other => assert_eq!((redirect, other), ("localhost:8888", Ok(()))),
         }
     }
@@ -115,9 +115,9 @@ async fn the_way_back_is_checked_and_errors_say_what_to_do() {
         (format!("{REDIRECT}?code={code}&state={state}x"), LoginError::StateMismatch),
         (format!("{REDIRECT}?error=access_denied&state=x"), LoginError::StateMismatch),
         (code.clone(), LoginError::OnlyCode),
-        (String::new(), LoginError::NoAddress),
-        ("I agreed".to_owned(), LoginError::NoAddress),
-        (REDIRECT.to_owned(), LoginError::NoAddress),
+        (String::new(), LoginError::NoUrl),
+        ("I agreed".to_owned(), LoginError::NoUrl),
+        (REDIRECT.to_owned(), LoginError::NoUrl),
         // The address of the login page in place of the one that it led to.
         (pending.url().to_owned(), LoginError::CodeMissing),
         (format!("{REDIRECT}?code=&state={state}"), LoginError::CodeMissing),

@@ -6,7 +6,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use spotify_web::auth::{AuthError, CredentialsAuthenticator};
 use spotify_web::oauth::{
-    ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest, Token,
+    ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest,
+    RefreshToken, Token,
 };
 use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
@@ -172,7 +173,7 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         let error = ask(response.header("retry-after", "5")).await.unwrap_err();
 
         let kept = error.token().and_then(|token| token.refresh_token.as_ref());
-        assert_eq!(kept.map(|token| token.expose()), Some("kept-token"), "{what}: {error:?}");
+        assert_eq!(kept.map(RefreshToken::expose), Some("kept-token"), "{what}: {error:?}");
         assert!(error.is_transient(), "{what}: it can be used at once");
         assert!(error.token().unwrap().expires_in.is_zero());
         assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
