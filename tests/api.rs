@@ -40,6 +40,8 @@ mod parsing;
 mod pasting;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/real_oauth_server.rs"]
+mod real_oauth_server;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/secrets.rs"]

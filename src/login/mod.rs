@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::listener::{Listener, Server};
 use self::page::Page;
-use self::pasting::{Invitation, Pasting};
+use self::pasting::Pasting;
 use self::redirect::LoopbackRedirect;
 use crate::oauth::{
     AuthorizationCode, AuthorizationCodeRequest, Login, LoginError, OAuthClient, PendingLogin,
@@ -200,7 +200,7 @@ impl SignIn {
             Some(input) => Pasting::from_input(input, returns),
             None => {
                 let origin = pending.redirect_origin().to_owned();
-                Pasting::from_stdin(Invitation { has_browser, origin }, returns)
+                Pasting::from_stdin(has_browser, origin, returns)
             }
         }
     }

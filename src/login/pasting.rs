@@ -4,7 +4,7 @@
 //! one is the program's. From standard input, nothing is read before it is there, so that no thread waits
 //! in a read when the browser has come back first.
 
-use std::io::{BufRead, IsTerminal, stdin};
+use std::io::BufRead;
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,14 +15,6 @@ use super::Return;
 pub(super) struct Pasting {
     #[cfg(unix)]
     _wakes: Option<std::io::PipeWriter>,
-}
-
-/// How the user was asked to paste.
-pub(super) struct Invitation {
-    /// A browser may have been opened, so that nothing may be pasted at all.
-    pub(super) has_browser: bool,
-    /// What the URL that is pasted begins with.
-    pub(super) origin: String,
 }
 
 impl Pasting {
@@ -40,15 +32,17 @@ impl Pasting {
         }
     }
 
-    /// Reads from standard input.
+    /// Reads from standard input. Where a browser may have been opened, so that nothing may be pasted at
+    /// all, only a line that is the user's: one of a terminal, or one that begins with `origin`.
     #[cfg(unix)]
     pub(super) fn from_stdin(
-        invitation: Invitation,
+        has_browser: bool,
+        origin: String,
         returns: mpsc::UnboundedSender<Return>,
     ) -> Self {
         // Without a pipe there is no way to end the reading, so that it does not begin.
         let Ok((ends, wakes)) = std::io::pipe() else { return Self { _wakes: None } };
-        let mut lines = super::stdin::Stdin::new(invitation, ends);
+        let mut lines = super::stdin::Stdin::new(has_browser, origin, ends);
         read(returns, move || lines.next_line());
         Self { _wakes: Some(wakes) }
     }
@@ -57,25 +51,14 @@ impl Pasting {
     /// a line, and waiting for one would take it from the program.
     #[cfg(not(unix))]
     pub(super) fn from_stdin(
-        invitation: Invitation,
+        has_browser: bool,
+        _: String,
         returns: mpsc::UnboundedSender<Return>,
     ) -> Self {
-        if !invitation.has_browser {
-            read(returns, || blocking_line(&mut stdin().lock()));
+        if !has_browser {
+            read(returns, || blocking_line(&mut std::io::stdin().lock()));
         }
         Self {}
-    }
-}
-
-impl Invitation {
-    /// Whether a line is the user's, before it is read. Who pipes something into a program that opens a
-    /// browser means it for the program.
-    pub(super) fn takes(&self, start: &[u8]) -> bool {
-        let origin = self.origin.as_bytes();
-        let start = start.trim_ascii_start();
-        !self.has_browser
-            || stdin().is_terminal()
-            || start.get(..origin.len()).is_some_and(|start| start.eq_ignore_ascii_case(origin))
     }
 }
 

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::pasting::{Invitation, LONGEST_LINE};
+use super::pasting::LONGEST_LINE;
 
 /// Lines of standard input until the other end of a pipe is closed.
 ///
 /// Read by way of [`std::io::stdin`], whose buffer the whole process shares: what is read too much is
 /// still there for the program.
 pub(super) struct Stdin {
-    invitation: Invitation,
+    has_browser: bool,
+    /// What a URL of the user's begins with.
+    origin: String,
     ends: PipeReader,
     /// There is more in the buffer than the last line.
     has_more: bool,
@@ -26,8 +28,8 @@ enum Readiness {
 }
 
 impl Stdin {
-    pub(super) fn new(invitation: Invitation, ends: PipeReader) -> Self {
-        Self { invitation, ends, has_more: false }
+    pub(super) fn new(has_browser: bool, origin: String, ends: PipeReader) -> Self {
+        Self { has_browser, origin, ends, has_more: false }
     }
 
     /// The next line that the user pastes; `None` when the reading has ended, or the line is the
@@ -46,7 +48,7 @@ impl Stdin {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return None,
             };
-            if line.is_empty() && !self.invitation.takes(there) {
+            if line.is_empty() && !self.is_users(there) {
                 return None;
             }
             let end = memchr::memchr(b'\n', there).map(|end| end + 1);
@@ -60,6 +62,15 @@ impl Stdin {
                 return (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned());
             }
         }
+    }
+
+    /// Whether a line is the user's, before it is read. Who pipes something into a program that opens a
+    /// browser means it for the program.
+    fn is_users(&self, start: &[u8]) -> bool {
+        let (origin, start) = (self.origin.as_bytes(), start.trim_ascii_start());
+        !self.has_browser
+            || stdin().is_terminal()
+            || start.get(..origin.len()).is_some_and(|start| start.eq_ignore_ascii_case(origin))
     }
 
     /// Waits until there is something to read, or the reading has ended.
@@ -90,7 +101,7 @@ impl Stdin {
         // user was asked for a line and nothing else can come.
         let is_blind = input.contains(PollFlags::NVAL);
         match () {
-            () if !ends.is_empty() || is_blind && self.invitation.has_browser => Readiness::Over,
+            () if !ends.is_empty() || is_blind && self.has_browser => Readiness::Over,
             () if !input.is_empty() => Readiness::Ready,
             () => Readiness::NotYet,
         }

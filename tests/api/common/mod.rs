@@ -3,12 +3,14 @@
 mod clock;
 mod directory;
 mod log;
+mod oauth_server;
 mod run;
 mod source;
 
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
+pub(crate) use oauth_server::OAuthServer;
 pub(crate) use run::Run;
 pub(crate) use source::{Answer, ScriptedSource};
 
