@@ -98,6 +98,19 @@ impl SpotifyClient {
         Ok(Self { connection, ..self.clone() })
     }
 
+    /// Waits until nothing is under way that would be lost if the program ended now, such as a
+    /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] says what would be lost.
+    pub async fn settle(&self) -> Result<(), Error> {
+        match &self.config.authenticator {
+            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
+            None => Ok(()),
+        }
+    }
+
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
         let Layers { retries, gate } = &self.layers;

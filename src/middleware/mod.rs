@@ -8,6 +8,7 @@ mod attempt;
 mod auth;
 mod class;
 mod rate;
+mod rejection;
 mod retry;
 mod trace;
 

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::limit::{self, RequestStep};
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
 use super::{OAuthError, Token, TokenForm, TokenRequest};
@@ -145,8 +146,11 @@ impl OAuthClient {
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
         let limit = self.config.time_limit;
+        limit::say(RequestStep::Queued, limit);
         // Never closed.
         let _permit = self.config.at_once.acquire().await;
+        let is_limited = limit::say(RequestStep::Sent, limit);
+        let limit = if is_limited { LONGEST_REQUEST } else { limit };
         let mut received = None;
         let end = tokio::time::timeout(limit, self.exchange(&form, &mut received)).await;
         let cut = end.unwrap_or(Err(OAuthError::TimedOut { limit })).err();
@@ -195,7 +199,8 @@ impl OAuthClient {
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
         let http = self.config.http_client()?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
-        let later = self.config.time_limit.saturating_add(Duration::from_secs(1));
+        let later =
+            self.config.time_limit.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
         let mut request = http
             .post(self.token_url()?.clone())
             .timeout(later)
@@ -225,3 +230,6 @@ fn input(name: &'static str, reason: &impl fmt::Display) -> OAuthError {
 const LONGEST_RESPONSE: usize = 64 * 1024;
 /// Room for what is usual: growing leaves copies of it behind that nobody wipes.
 const USUAL_RESPONSE: usize = 4 * 1024;
+
+/// The limit of a request whose caller limits it, and may want its response though it is late.
+const LONGEST_REQUEST: Duration = Duration::from_secs(60);

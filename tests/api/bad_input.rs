@@ -185,11 +185,11 @@ fn options_of_the_config_are_checked_when_the_client_is_built() {
     let config = SpotifyClientConfig::default().with_market("Germany");
     assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Market(_)));
 
-    let options = TokenCacheOptions::default().with_time_limit(Duration::ZERO);
-    let authenticator = CredentialsAuthenticator::with_options("id", "secret", options);
+    let options = TokenCacheOptions::default().with_timeout(Duration::ZERO);
+    let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     let config = SpotifyClientConfig::default().with_authenticator(authenticator);
     let error = SpotifyClient::new(config).unwrap_err();
-    assert!(error.to_line().contains("time_limit must be at least 1 ms"), "{}", error.to_line());
+    assert!(error.to_line().contains("timeout must be at least 1 ms"), "{}", error.to_line());
 }
 
 #[test]

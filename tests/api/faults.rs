@@ -119,7 +119,7 @@ async fn logged_in(fake: &FakeSpotify, proxy: &FaultProxy) -> SpotifyClient {
     let request = AuthorizationCodeRequest::confidential("id", "secret", code);
     let token = OAuthClient::new(&fake.config()).request_token(request).await.unwrap();
     let options = TokenCacheOptions::default().with_clock(TokioClock::new());
-    let authenticator = AuthorizationCodeAuthenticator::with_options("id", "secret", options);
+    let authenticator = AuthorizationCodeAuthenticator::new("id", "secret").with_options(options);
     authenticator.log_in(token).await.unwrap();
     let config = proxy.config().with_authenticator(authenticator);
     SpotifyClient::new(config.with_timeout(Duration::from_secs(5))).unwrap()

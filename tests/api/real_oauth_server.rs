@@ -50,7 +50,7 @@ async fn authorization_code_at_a_real_server() {
     let clock = ManualClock::new();
     let options = TokenCacheOptions::default().with_clock(clock.clone());
     let (id, secret) = (OAuthServer::CONFIDENTIAL, OAuthServer::SECRET);
-    let authenticator = AuthorizationCodeAuthenticator::with_options(id, secret, options);
+    let authenticator = AuthorizationCodeAuthenticator::new(id, secret).with_options(options);
     let config = server.config().with_authenticator(authenticator.clone());
     let spotify = SpotifyClient::new(config).unwrap();
 
@@ -74,7 +74,7 @@ async fn pkce_with_rotation_at_a_real_server() {
     let Some(server) = OAuthServer::start() else { return };
     let clock = ManualClock::new();
     let options = TokenCacheOptions::default().with_clock(clock.clone());
-    let authenticator = PkceAuthenticator::with_options(OAuthServer::PUBLIC, options);
+    let authenticator = PkceAuthenticator::new(OAuthServer::PUBLIC).with_options(options);
     let config = server.config().with_authenticator(authenticator.clone());
     let spotify = SpotifyClient::new(config).unwrap();
     authenticator.log_in(log_in(&server).await).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_login_whose_refresh_token_was_used_by_another_has_ended() {
     let Some(server) = OAuthServer::start() else { return };
     let clock = ManualClock::new();
     let options = TokenCacheOptions::default().with_clock(clock.clone());
-    let authenticator = PkceAuthenticator::with_options(OAuthServer::PUBLIC, options);
+    let authenticator = PkceAuthenticator::new(OAuthServer::PUBLIC).with_options(options);
     let config = server.config().with_authenticator(authenticator.clone());
     let spotify = SpotifyClient::new(config).unwrap();
     let token = log_in(&server).await;

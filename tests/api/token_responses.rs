@@ -445,7 +445,7 @@ async fn wrong_credentials_say_what_to_check() {
 
     assert_eq!(
         error.to_line(),
-        "GET /v1/tracks/11dFghVXANMlKmJXsNCbNl could not be signed: no access token could be had: \
+        "GET /v1/tracks/11dFghVXANMlKmJXsNCbNl could not be signed: no access token could be obtained: \
          the accounts service refused the token request: invalid_client: Invalid client \
          (HTTP 400 Bad Request); check client id and secret"
     );

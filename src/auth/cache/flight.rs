@@ -1,6 +1,11 @@
-//! One token request on its way, and those who wait for it.
+//! One token request under way, and those who wait for it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::auth::AuthError;
 
@@ -9,27 +14,67 @@ pub(super) type Outcome = Result<(), AuthError>;
 
 /// A fetch that any number of callers can wait for. A caller that goes away changes nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Flight(watch::Receiver<Option<Outcome>>);
+pub(super) struct Flight {
+    outcome: watch::Receiver<Option<Outcome>>,
+    due: Due,
+}
 
-/// Tells those who wait. Dropped without a word, it tells them that the fetch was interrupted.
+/// Tells those who wait. Dropped without an outcome, it tells them that the fetch was interrupted.
 #[derive(Debug)]
-pub(super) struct Signal(watch::Sender<Option<Outcome>>);
+pub(super) struct Signal {
+    outcome: watch::Sender<Option<Outcome>>,
+    due: Due,
+}
+
+/// Until when the fetch must have come to its next step. By tokio's clock, since it measures the
+/// runtime and not the token.
+type Due = Arc<Mutex<Option<Instant>>>;
 
 impl Flight {
     pub(super) fn new() -> (Self, Signal) {
         let (sender, receiver) = watch::channel(None);
-        (Self(receiver), Signal(sender))
+        let due = Due::default();
+        let signal = Signal { outcome: sender, due: Arc::clone(&due) };
+        (Self { outcome: receiver, due }, signal)
     }
 
     /// The outcome, or `None` when the fetch was interrupted.
-    pub(super) async fn outcome(mut self) -> Option<Outcome> {
-        let outcome = self.0.wait_for(Option::is_some).await.ok()?;
+    pub(super) async fn outcome(&mut self) -> Option<Outcome> {
+        let outcome = self.outcome.wait_for(Option::is_some).await.ok()?;
         outcome.clone()
+    }
+
+    /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
+    pub(super) fn due(&self) -> Option<Instant> {
+        *self.due.lock()
+    }
+
+    pub(super) fn is_overdue(&self) -> bool {
+        self.due().is_some_and(|due| Instant::now() >= due)
     }
 }
 
 impl Signal {
-    pub(super) fn send(self, outcome: Outcome) {
-        self.0.send_replace(Some(outcome));
+    /// The next step takes no longer than `limit`, unless the runtime does not run it.
+    pub(super) fn begin_step(&self, limit: Duration) {
+        *self.due.lock() = Instant::now().checked_add(limit + SLACK);
+    }
+
+    /// Tells those who wait now and later. The first outcome stays.
+    pub(super) fn send(&self, outcome: Outcome) {
+        self.outcome.send_if_modified(|sent| {
+            let is_first = sent.is_none();
+            if is_first {
+                *sent = Some(outcome);
+            }
+            is_first
+        });
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        self.outcome.borrow().is_some()
     }
 }
+
+/// How late a runtime that is merely busy may be.
+const SLACK: Duration = Duration::from_secs(3);

@@ -1,13 +1,13 @@
 //! A token as the cache keeps it.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::HeaderValue;
 
 use super::Now;
-use super::state::Rules;
+use super::state::Policy;
 use crate::auth::AuthError;
 use crate::oauth::{AccessToken, Token};
 
@@ -19,9 +19,11 @@ pub(super) struct CachedToken {
     /// The same header, in the same memory, but each with a count of its clones of its own: that is
     /// what threads would otherwise fight over.
     headers: [HeaderValue; STRIPES],
-    pub(super) obtained: Instant,
     refresh_from: Moment,
     expiry: Moment,
+    /// Whether the server has accepted it, and whether a request with it got a 401.
+    accepted: AtomicBool,
+    rejected: AtomicBool,
 }
 
 /// Where a token is in its life.
@@ -39,18 +41,19 @@ impl CachedToken {
         token: &Token,
         started: Now,
         now: Now,
-        rules: Rules,
+        policy: Policy,
     ) -> Result<Self, AuthError> {
         let lifetime = token.expires_in.min(LONGEST_LIFETIME);
         let last_use = lifetime - LONGEST_LEEWAY.min(lifetime / 100);
-        let window = rules.window.min(lifetime / 10).mul_f64(1.0 - rules.jitter / 2.0);
+        let window = policy.window.min(lifetime / 10).mul_f64(1.0 - policy.jitter / 2.0);
         // Tokens of a second or two are not fetched any faster for having a window.
-        let refresh = (lifetime - window).max(rules.backoff.first()).min(last_use);
+        let refresh = (lifetime - window).max(policy.backoff.first()).min(last_use);
         let cached = Self {
             headers: stripes(&token.access_token)?,
-            obtained: now.monotonic,
             refresh_from: Moment::after(started, refresh),
             expiry: Moment::after(started, last_use),
+            accepted: AtomicBool::new(false),
+            rejected: AtomicBool::new(false),
         };
         match cached.age(now) {
             Age::Expired => Err(AuthError::ExpiredOnArrival),
@@ -73,6 +76,29 @@ impl CachedToken {
     /// How long it is handed out from now on.
     pub(super) fn expires_in(&self, now: Now) -> Duration {
         self.expiry.monotonic.saturating_duration_since(now.monotonic)
+    }
+
+    /// How long ago its end was, by whichever clock says more.
+    pub(super) fn expired_for(&self, now: Now) -> Duration {
+        let monotonic = now.monotonic.saturating_duration_since(self.expiry.monotonic);
+        monotonic.max(now.wall.duration_since(self.expiry.wall).unwrap_or_default())
+    }
+
+    #[inline]
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_accepted(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn was_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_rejected(&self) {
+        self.rejected.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn age(&self, now: Now) -> Age {

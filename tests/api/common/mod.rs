@@ -16,7 +16,10 @@ pub(crate) use source::{Answer, ScriptedSource};
 
 use reqwest::header::HeaderValue;
 use spotify_web::SpotifyClientConfig;
-use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+use spotify_web::auth::{
+    AuthError, Rejection, RejectionReason, Replay, StoredToken, TokenCache, TokenCacheOptions,
+    TokenKey, TokenSource, TokenStore,
+};
 use spotify_web::testing::FakeSpotify;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -40,7 +43,22 @@ pub(crate) fn cache_with(
     options: TokenCacheOptions,
 ) -> (TokenCache<ScriptedSource>, ScriptedSource) {
     let source = ScriptedSource::default();
-    (TokenCache::with_options(source.clone(), options), source)
+    (TokenCache::new(source.clone()).with_options(options), source)
+}
+
+/// Keeps `stored` over whatever is there, as another process does.
+pub(crate) async fn put(store: &dyn TokenStore, key: &TokenKey, stored: &StoredToken) {
+    let there = store.load(key).await.unwrap().map(|there| there.revision());
+    store.save(key, stored, there).await.unwrap();
+}
+
+/// A request with these credentials got a 401 that does not say why.
+pub(crate) async fn rejected<S: TokenSource>(
+    cache: &TokenCache<S>,
+    credentials: &HeaderValue,
+) -> Replay {
+    let rejection = Rejection::new(credentials.clone(), RejectionReason::Unknown);
+    cache.rejected(&rejection).await.unwrap()
 }
 
 /// The token in a header: what comes after `Bearer `.

@@ -177,22 +177,21 @@ pub(crate) fn token_file(data: &[u8]) {
     let (store, key) = (FileTokenStore::new(&path), TokenKey::new("id"));
     run(async {
         let loaded = store.load(&key).await;
-        let version = match &loaded {
-            Ok(stored) => stored.as_ref().map_or(0, |stored| stored.version),
+        let replaces = match &loaded {
+            Ok(stored) => stored.as_ref().map(StoredToken::revision),
             Err(error) => {
                 shows_nothing(error);
-                0
+                None
             }
         };
         let token = Token::new("new", Duration::from_secs(3600));
         let expires_at = std::time::SystemTime::UNIX_EPOCH;
-        let new = StoredToken::new(token, expires_at, version.saturating_add(1));
-        match store.save(&key, &new).await {
+        let new = StoredToken::new(token, expires_at);
+        match store.save(&key, &new, replaces).await {
             Ok(()) => {
                 let stored = store.load(&key).await.unwrap().unwrap();
-                assert_eq!(stored.token.access_token.expose(), "new");
+                assert_eq!(stored.token().unwrap().access_token.expose(), "new");
             }
-            Err(StoreError::Stale { .. }) => assert_eq!(version, u64::MAX),
             Err(error) => {
                 assert!(loaded.is_err(), "{error}");
                 assert_eq!(std::fs::read(&path).unwrap(), data, "what is not understood stays");

@@ -114,7 +114,8 @@ fn without_a_runtime_there_is_a_typed_error() {
 /// P15, B12: a source that never answers costs a time-out, and not the cache.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_has_its_own_time_limit() {
-    let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
+    let options = TokenCacheOptions::default().with_max_wait(Duration::from_secs(60));
+    let (cache, source) = cache_with(options.without_jitter());
     source.next(Answer::Never);
     let begun = tokio::time::Instant::now();
 

@@ -23,7 +23,7 @@ use spotify_web::auth::{
 use spotify_web::oauth::{OAuthError, OAuthErrorCode, Token};
 use tokio::sync::oneshot;
 
-use crate::common::{Caller, ManualClock};
+use crate::common::{Caller, ManualClock, rejected};
 
 /// In blocks, so that several threads share the work.
 #[test]
@@ -157,11 +157,11 @@ impl Schedule {
         let server = Arc::new(Server { clock: clock.clone(), state: Mutex::default() });
         let store = MemoryTokenStore::new();
         let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
-        let options = match random.bool() {
-            true => options.with_store(store.clone(), TokenKey::new("app")),
-            false => options,
+        let cache = TokenCache::new(Arc::clone(&server)).with_options(options);
+        let cache = match random.bool() {
+            true => cache.with_store(store.clone(), TokenKey::new("app")),
+            false => cache,
         };
-        let cache = TokenCache::with_options(Arc::clone(&server), options);
         let (callers, handed_out, refused) = (Vec::new(), Vec::new(), HashSet::new());
         Self { random, clock, server, store, cache, callers, handed_out, refused }
     }
@@ -219,7 +219,8 @@ impl Schedule {
     fn refuse(&mut self) {
         if !self.handed_out.is_empty() {
             let header = self.handed_out.swap_remove(self.random.usize(0..self.handed_out.len()));
-            self.cache.refused(&header);
+            let (cache, credentials) = (self.cache.clone(), header.clone());
+            tokio::spawn(async move { rejected(&cache, &credentials).await });
             self.refused.insert(header);
         }
     }
@@ -251,7 +252,8 @@ impl Schedule {
         }
         // Where there is a store, what it keeps is what the server would take.
         if let Some(stored) = self.store.load(&TokenKey::new("app")).await.unwrap() {
-            let kept = stored.token.refresh_token.map(|token| token.expose().to_owned());
+            let kept = stored.token().and_then(|token| token.refresh_token.as_ref());
+            let kept = kept.map(|token| token.expose().to_owned());
             assert_eq!(kept, self.server.state.lock().refresh_token);
         }
         // And with a back-off behind it, the same cache goes on.
