@@ -53,10 +53,10 @@ impl TokenResponse {
             let description = fields.error_description.as_deref().map(|it| scrubber.words(it));
             return Err(OAuthError::Refused { status, code, description, retry_after });
         }
-        let is_answered = status == StatusCode::OK || !self.body.is_empty();
+        let has_content = status == StatusCode::OK || !self.body.is_empty();
         Err(match cut {
             Some(cut) => cut,
-            None if status.is_success() && is_answered => OAuthError::NoToken { reason },
+            None if status.is_success() && has_content => OAuthError::NoToken { reason },
             None => OAuthError::Status { status, retry_after },
         })
     }
