@@ -75,7 +75,8 @@ impl TokenResponse {
         if !can_be_sent(access_token) {
             return Some("access_token has characters that cannot be sent".to_owned());
         }
-        let other = fields.token_type.as_ref().filter(|it| !it.eq_ignore_ascii_case("bearer"));
+        let other =
+            fields.token_type.as_deref().filter(|it| !it.trim().eq_ignore_ascii_case("bearer"));
         if let Some(other) = other {
             return Some(format!("its type is {:?}, not bearer", scrubber.words(other)));
         }
