@@ -38,6 +38,8 @@ mod pagination;
 mod parsing;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/rate_limit.rs"]
+mod rate_limit;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/secrets.rs"]

@@ -242,4 +242,8 @@ impl TokenSource for RefreshSource {
         self.oauth.get_or_init(|| self.for_address(oauth));
         Ok(self.app.check()?)
     }
+
+    fn client_id(&self) -> Option<&str> {
+        self.app.client_id()
+    }
 }
