@@ -197,11 +197,13 @@ async fn however_retry_after_is_written_the_limiter_opens() {
     let past = "Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
     let soon = chrono::DateTime::<chrono::Utc>::from(SystemTime::now() + Duration::from_secs(30));
     let soon = soon.to_rfc2822().replace("+0000", "GMT");
+    let date = chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
+    let date = date.to_rfc2822().replace("+0000", "GMT");
     for (value, seconds) in
         [(None, 1.0), (Some(past), 1.0), (Some("soon".to_owned()), 1.0), (Some(soon), 29.0)]
     {
         let (fake, spotify) = fake_and_client().await;
-        let refusal = FakeAnswer::status(429);
+        let refusal = FakeAnswer::status(429).header("date", &date);
         fake.next_api(match &value {
             Some(value) => refusal.header("retry-after", value),
             None => refusal,
