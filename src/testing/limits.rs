@@ -134,7 +134,7 @@ fn refusal(seconds: Option<u64>) -> FakeAnswer {
     let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
     let answer = FakeAnswer::json(429, &error);
     match seconds {
-        Some(seconds) => answer.header("retry-after", &seconds.to_string()),
+        Some(seconds) => answer.header("retry-after", seconds.to_string()),
         None => answer,
     }
 }

@@ -40,7 +40,7 @@ fn artist(spotify: &SpotifyClient) -> JoinHandle<Result<Value, Error>> {
 }
 
 fn refusal(seconds: u64) -> FakeAnswer {
-    FakeAnswer::status(429).header("retry-after", &seconds.to_string())
+    FakeAnswer::status(429).header("retry-after", seconds.to_string())
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn retry_waits_for_retry_after_without_a_limiter() {
             config.with_retries(RetryOptions::default().backoff(backoff)).without_rate_limiter()
         })
         .await;
-        let answer = FakeAnswer::status(status).header("retry-after", &seconds.to_string());
+        let answer = FakeAnswer::status(status).header("retry-after", seconds.to_string());
         fake.next_api(answer);
         let began = Instant::now();
 
