@@ -1,4 +1,5 @@
-//! `tests/promises.tsv` says which test holds which promise of the token cache, and `docs/threats.md`
+//! `tests/promises.tsv` says which test holds which promise of the token cache and the rate
+//! limiter, and `docs/threats.md`
 //! which one holds off which threat; this holds the tables.
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ fn every_promise_and_every_report_has_a_test_that_exists() {
     }
 
     let all = (1..=43).flat_map(|number| [format!("P{number}"), format!("B{number}")]);
+    let all = all.chain((1..=34).map(|number| format!("R{number}")));
     assert_eq!(listed, all.collect());
 }
 
@@ -44,7 +46,7 @@ fn is_there(test: &str, sources: &str) -> bool {
 fn sources() -> String {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for directory in ["tests/api", "tests/api/token_cache", "src/auth/cache"] {
+    for directory in ["tests/api", "tests/api/token_cache", "src/auth/cache", RATE_LIMIT] {
         for file in std::fs::read_dir(root.join(directory)).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {
@@ -54,3 +56,5 @@ fn sources() -> String {
     }
     sources
 }
+
+const RATE_LIMIT: &str = "src/middleware/rate_limit";
