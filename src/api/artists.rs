@@ -1,10 +1,10 @@
 //! Artists.
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{self, Market, Nothing};
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::{self, Market, Nothing};
+use super::request::path;
 use crate::error::Error;
 use crate::model::{Artist, ArtistAlbum, ArtistId, IdError, Page, Track};
 

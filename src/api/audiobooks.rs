@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{Market, MarketPaging, Nothing, Paging};
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::{Market, MarketPaging, Nothing, Paging};
+use super::request::path;
 use crate::error::Error;
 use crate::model::{Audiobook, AudiobookId, IdError, Page, SavedAudiobook, SimplifiedChapter};
 use crate::oauth::Scope;

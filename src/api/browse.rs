@@ -1,9 +1,9 @@
 //! Categories, genres and markets.
 
 use super::Connection;
-use super::params::{Locale, LocalePaging, Nothing, Paging};
-use super::path::path;
 use super::request::Request;
+use super::request::params::{Locale, LocalePaging, Nothing, Paging};
+use super::request::path;
 use crate::model::{Category, Market, Page, SimplifiedPlaylist};
 
 /// Categories, genres and markets.

@@ -1,10 +1,10 @@
 //! Chapters of audiobooks.
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::Market;
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::Market;
+use super::request::path;
 use crate::error::Error;
 use crate::model::{Chapter, ChapterId, IdError};
 

@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::Nothing;
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::Nothing;
+use super::request::path;
 use crate::error::Error;
 use crate::model::{IdError, SpotifyUri};
 use crate::oauth::Scope;

@@ -6,10 +6,10 @@ use reqwest::Method;
 
 use super::Connection;
 use super::bodies::StartPlayback;
-use super::choices::{Repeat, Shuffle, Transfer};
-use super::params::{Nothing, OnDevice, Parameters, Playing, RecentlyPlayed};
-use super::path::{Path, path};
 use super::request::Request;
+use super::request::params::{Nothing, OnDevice, Parameters, Playing, RecentlyPlayed};
+use super::request::{Path, path};
+use super::request::{Repeat, Shuffle, Transfer};
 use crate::model::{
     CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device, IdError, PlayHistory, Queue,
     SpotifyUri,

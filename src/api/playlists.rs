@@ -3,11 +3,11 @@
 use reqwest::Method;
 
 use super::Connection;
-use super::batches::in_batches;
 use super::bodies::{PlaylistDetails, PlaylistReorder};
-use super::params::{self, Nothing, UserPlaylists};
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::{self, Nothing, UserPlaylists};
+use super::request::path;
 use crate::error::Error;
 use crate::model::{
     IdError, Image, Page, Playlist, PlaylistId, PlaylistItem, SimplifiedPlaylist, Snapshot,

@@ -1,9 +1,9 @@
 //! Searching the catalogue.
 
 use super::Connection;
-use super::params;
-use super::path::path;
 use super::request::Request;
+use super::request::params;
+use super::request::path;
 use crate::model::{
     Artist, Page, SearchResults, SearchType, SimplifiedAlbum, SimplifiedAudiobook,
     SimplifiedEpisode, SimplifiedPlaylist, SimplifiedShow, Track,

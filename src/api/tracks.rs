@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{self, Market, MarketPaging, Nothing};
-use super::path::path;
 use super::request::Request;
+use super::request::in_batches;
+use super::request::params::{self, Market, MarketPaging, Nothing};
+use super::request::path;
 use crate::error::Error;
 use crate::model::{
     AudioAnalysis, AudioFeatures, IdError, Page, Recommendations, SavedTrack, Track, TrackId,

@@ -3,9 +3,9 @@
 use reqwest::Method;
 
 use super::Connection;
-use super::params::{FollowedArtists, Nothing, TopItems};
-use super::path::path;
 use super::request::Request;
+use super::request::params::{FollowedArtists, Nothing, TopItems};
+use super::request::path;
 use crate::model::{
     Artist, ArtistId, CursorPage, IdError, Page, PrivateUser, PublicUser, Track, UserId,
 };

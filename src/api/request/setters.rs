@@ -5,13 +5,13 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::builder::Request;
 use super::choices::{AudioFeature, TimeRange};
 use super::params::{
     AcceptsAdditionalTypes, AcceptsAfterArtist, AcceptsAnything, AcceptsDevice, AcceptsExternal,
     AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
     AcceptsPaging, AcceptsSeeds, AcceptsTimeRange,
 };
-use super::request::Request;
 use crate::model::{AlbumGroup, ArtistId, IdError, Market, MarketError, TrackId};
 
 impl<T, P: AcceptsMarket> Request<T, P> {

@@ -16,9 +16,9 @@ use url::Url;
 
 use super::connection::{Answering, Connection, Outgoing};
 use super::decode::{decode, decode_wrapped};
+use super::future::{Decode, Sending};
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
-use super::sending::{Decode, Sending};
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::{IdError, SpotifyUri};

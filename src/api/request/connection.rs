@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
 
+use super::builder::Request;
 use super::observing::{CallReport, Endpoint, Observer};
 use super::params::Parameters;
 use super::path::Path;
-use super::request::Request;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, GateClosed, RequestClass};

@@ -10,11 +10,11 @@ use futures_core::Stream;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
+use super::builder::Request;
 use super::connection::Connection;
 use super::decode::decode;
 use super::page_queue::{PageQueue, Source, Span, Turned};
 use super::params::{Nothing, Parameters};
-use super::request::Request;
 use crate::error::Error;
 use crate::model::{CursorPage, Page};
 use crate::oauth::Scope;
