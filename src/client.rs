@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
+    Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
     page_at,
 };
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::{AuthMiddleware, GateStats, RateGate, RetryMiddleware};
+use crate::middleware::{AttemptCounter, AuthMiddleware, GateStats, RateGate, RetryMiddleware};
 use crate::oauth::OAuthClient;
 use crate::transport::Origin;
 
@@ -214,22 +214,19 @@ impl SpotifyClient {
     ///
     /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        page.next_address().map(|next| page_at(&self.connection, next))
+        page.next_url().map(|next| page_at(&self.connection, next))
     }
 
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
-        ItemStream::from_page(self.connection.clone(), page)
+        ItemStream::from_page(&self.connection, page)
     }
 
-    /// The items of `page` and of all pages after it, in one list.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    pub async fn all<G: Paged>(&self, page: G) -> Result<Vec<G::Item>, Error> {
-        self.stream(page).collect_all(|_| {}).await
+    /// The items of `page` and of all pages after it, in one list; see
+    /// [`Request::all`](crate::api::Request::all).
+    pub fn all<G: Paged>(&self, page: G) -> All<G::Item> {
+        All::from_page(&self.connection, page)
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
@@ -245,6 +242,9 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
+    if base.scheme() == "https" && !config.can_do_tls() {
+        return Err(Error::config("base URL", NO_TLS));
+    }
     let mut http = ClientBuilder::new(config.http_client()?).with(layers.retries.clone());
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
@@ -256,10 +256,16 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
+    let http = http.with(AttemptCounter);
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,
+        retries: layers.retries.clone(),
+        may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
+
+const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or `native-tls`, or \
+    set an HTTP client of your own";

@@ -17,6 +17,7 @@ mod library;
 mod player;
 mod playlists;
 pub(crate) mod request;
+mod scopes;
 mod search;
 mod shows;
 mod tracks;
@@ -33,8 +34,9 @@ pub use library::Library;
 pub use player::Player;
 pub use playlists::Playlists;
 pub use request::{
-    AudioFeature, CallReport, ItemStream, PageStream, Paged, Progress, Repeat, Request, Response,
-    Sending, Shuffle, TimeRange, Transfer, params,
+    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream,
+    ListEntry, PageStream, Paged, Progress, Repeat, Request, RequestFuture, Response, Shuffle,
+    TimeRange, Transfer, params,
 };
 pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, page_at};
 pub use search::Search;

@@ -11,9 +11,10 @@ mod rate;
 mod retry;
 mod trace;
 
+pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use rate::{GateClosed, GateStats, RateGate};
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::QuotaExceeded;
+pub(crate) use trace::{LastFailure, QuotaExceeded};

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
+use super::{CallTrace, LastFailure, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
-use crate::transport::{read_ahead, repeated};
+use crate::transport::{
+    BodyError, is_transient_failure, is_transient_status, read_ahead, read_body, repeated,
+};
 
 /// How often a request is sent once more, and when.
 ///
@@ -58,7 +62,7 @@ impl Default for RetryOptions {
 
 /// Sends a request once more when its answer was lost on the way or the server failed.
 ///
-/// Retried are 500, 502, 503 and 504, connections that fail or are reset, and time-outs, where the
+/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and time-outs, where the
 /// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
 /// nothing was carried out. A body that is a stream cannot be sent again. What is torn after its head has
 /// come is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries that too.
@@ -122,6 +126,11 @@ impl RetryMiddleware {
         self.budget.used.load(Ordering::Relaxed)
     }
 
+    /// The pause after so many failures in a row, from 1: a random part of its step.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.options.backoff.pause(failures, fastrand::f64())
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -143,12 +152,14 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    async fn read_ahead(&self, result: &mut Result<Response>) {
+    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read: a
+    /// write is done when its status has come, and an error is one whatever becomes of its words.
+    async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
-        let read = read_ahead(response, limit).await;
-        // An error is one, whatever became of its words.
-        if let (Err(torn), true) = (read, response.status().is_success()) {
-            *result = Err(Error::Reqwest(torn));
+        let is_truncated = read_ahead(response, limit).await;
+        let is_failure = is_truncated && safety == Safety::Read && response.status().is_success();
+        if is_failure && let Err(BodyError::Truncated(error)) = read_body(response, limit).await {
+            *result = Err(Error::Reqwest(error));
         }
     }
 
@@ -162,6 +173,7 @@ impl RetryMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
+        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
         for retry in 1..=most {
             let verdict = judge(&result, safety);
             if verdict == Verdict::Done || !self.withdraw(verdict) {
@@ -169,17 +181,24 @@ impl RetryMiddleware {
             }
             let Some(again) = repeated(&request) else { break };
             tracing::debug!(retry, ?verdict, "sending a request once more");
-            // Whoever is not looked at any more need not hold a connection.
-            drop(result);
+            let pause = self.pause(retry);
+            if verdict == Verdict::Again && deadline.is_some_and(|end| Instant::now() + pause > end)
+            {
+                break;
+            }
+            // What is not looked at any more need not hold a connection.
+            match extensions.get::<LastFailure>() {
+                Some(last) => last.set(result),
+                None => drop(result),
+            }
             if verdict == Verdict::Again {
-                let pause = self.options.backoff.pause(retry, fastrand::f64());
                 tokio::time::sleep(pause).await;
                 if let Some(trace) = extensions.get_mut::<CallTrace>() {
                     trace.waited += pause;
                 }
             }
             result = attempt(&next, retry + 1, again, extensions).await;
-            self.read_ahead(&mut result).await;
+            self.read_ahead(&mut result, safety).await;
         }
         result
     }
@@ -220,7 +239,7 @@ impl Middleware for RetryMiddleware {
         };
         let retrying = {
             let mut result = sending.await;
-            self.read_ahead(&mut result).await;
+            self.read_ahead(&mut result, safety).await;
             match again {
                 // What most requests do without takes no room in them.
                 Some(again) if judge(&result, safety) != Verdict::Done => {
@@ -239,20 +258,14 @@ fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
             // Not before the quota is renewed, whenever that is.
             _ if response.extensions().get::<QuotaExceeded>().is_some() => Verdict::Done,
             StatusCode::TOO_MANY_REQUESTS => Verdict::WhenOpen,
-            status if may_pass(status) && safety != Safety::Once => Verdict::Again,
+            status if is_transient_status(status) && safety != Safety::Once => Verdict::Again,
             _ => Verdict::Done,
         },
         // Nothing was sent.
         Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Again,
-        Err(Error::Reqwest(error)) if !error.is_builder() && safety != Safety::Once => {
-            Verdict::Again
-        }
+        Err(error) if is_transient_failure(error) && safety != Safety::Once => Verdict::Again,
         Err(_) => Verdict::Done,
     }
-}
-
-fn may_pass(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
 const ONE_RETRY: u64 = 1000;

@@ -190,7 +190,7 @@ fn checked(url: &str) -> Result<Url, OriginError> {
 async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> {
     match read_body(&mut response, LONGEST_ANSWER).await {
         Ok(body) => Ok(Zeroizing::new(body.into())),
-        Err(BodyError::Torn(error)) => Err(transport(error)),
+        Err(BodyError::Truncated(error)) => Err(transport(error)),
         Err(BodyError::TooLong) => {
             Err(OAuthError::Answer { reason: format!("it is longer than {LONGEST_ANSWER} bytes") })
         }

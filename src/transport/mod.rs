@@ -3,6 +3,7 @@
 mod body;
 mod http_client;
 mod origin;
+mod server_error;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,9 @@ use reqwest::{Request, Response};
 pub(crate) use body::{BodyError, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
+pub(crate) use server_error::{
+    ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
+};
 
 /// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
 /// which is over at once if it has passed.
@@ -27,7 +31,7 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// A request once more, or `None` when its body is a stream.
+/// The same request again, or `None` when its body is a stream.
 ///
 /// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {

@@ -122,7 +122,7 @@ async fn a_place_past_the_end_of_what_is_to_be_played_is_refused() {
     let what = StartPlayback::uris([track, track]);
     let error = spotify.player().play(&what.clone().offset(2)).await.unwrap_err();
     assert_eq!(error.to_string(), "offset is 2, but must be from 0 to 1");
-    let nothing = StartPlayback::uris::<TrackId>([]);
+    let nothing = StartPlayback::uris([""; 0]);
     let error = spotify.player().play(&nothing).await.unwrap_err();
     assert_eq!(error.to_string(), "uris is empty");
     assert!(fake.requests().is_empty());

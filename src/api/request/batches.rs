@@ -2,26 +2,24 @@
 
 use std::future::IntoFuture;
 
+use super::into_id::IntoIds;
 use crate::error::Error;
-use crate::model::IdError;
 
-/// Sends as many requests as it takes, one after the other, and joins what they answer.
+/// Sends as many requests as it takes, one after the other, and joins their responses.
 ///
 /// All elements are looked at first: when one is wrong, nothing is sent.
-pub(crate) async fn in_batches<E, R, A>(
-    list: impl IntoIterator<Item = impl TryInto<E, Error: Into<IdError>>>,
+pub(crate) async fn in_batches<T: Clone, R, B>(
+    list: impl IntoIds<T>,
     size: usize,
-    request: impl Fn(Vec<E>) -> R,
-) -> Result<Vec<A>, Error>
+    request: impl Fn(Vec<T>) -> R,
+) -> Result<Vec<B>, Error>
 where
-    E: Clone,
-    R: IntoFuture<Output = Result<A, Error>>,
+    R: IntoFuture<Output = Result<B, Error>>,
 {
-    let list = list.into_iter().map(|each| each.try_into().map_err(|it| Error::Id(it.into())));
-    let list = list.collect::<Result<Vec<E>, Error>>()?;
-    let mut answers = Vec::new();
+    let list = list.into_ids()?;
+    let mut responses = Vec::new();
     for batch in list.chunks(size) {
-        answers.push(request(batch.to_vec()).await?);
+        responses.push(request(batch.to_vec()).await?);
     }
-    Ok(answers)
+    Ok(responses)
 }

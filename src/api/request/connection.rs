@@ -1,4 +1,4 @@
-//! Sending a request and reading what comes back.
+//! Sending a prepared request: with its layers, within its deadline, told to the observer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,28 +6,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Extensions;
-use reqwest::header::HeaderMap;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::LOCATION;
+use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
-use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
 
-use super::builder::Request;
-use super::observing::{CallReport, Endpoint, Observer};
-use super::params::Parameters;
-use super::path::Path;
-use crate::auth::AuthError;
+use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{CallTrace, GateClosed, RequestClass};
+use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
 use crate::model::Market;
 use crate::oauth::Scope;
-use crate::transport::{BodyError, Origin, clipped, read_body, retry_after};
+use crate::transport::{Origin, repeated};
 
-/// The way to one API: its address and the stack of layers that requests pass through.
+/// The way to one API: its URL and the stack of layers that requests pass through.
 ///
 /// Cheap to clone; every request holds one.
 #[derive(Clone)]
@@ -46,21 +42,33 @@ pub(crate) struct Defaults {
     pub(crate) market: Option<Market>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
+    /// Whose pauses pages take as well.
+    pub(crate) retries: RetryMiddleware,
+    /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
+    pub(crate) may_sign: bool,
 }
 
-/// What is put on the wire.
-pub(crate) struct Outgoing {
-    pub(crate) request: reqwest::Request,
+/// A request that is ready to be sent. It is kept as a template for the pages that follow.
+pub(crate) struct PreparedRequest {
+    pub(crate) request: Request,
     pub(crate) scopes: &'static [Scope],
     pub(crate) endpoint: Endpoint,
     pub(crate) class: RequestClass,
-    /// For the whole call; `None` is the client's.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Option<Deadline>,
 }
 
-/// What will come of a request. It is boxed here, and not where its type is known, since the large part of
-/// it is the same for all types.
-pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>;
+/// When a call has to be over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Deadline {
+    /// So long after it began.
+    After(Duration),
+    /// Then, which was so long after the first of several calls began.
+    At(Instant, Duration),
+}
+
+/// What will come of a request. It is boxed here, and not where its type is known, since the large
+/// part of it is the same for all types.
+pub(crate) type Responding = Pin<Box<dyn Future<Output = Result<RawResponse, Error>> + Send>>;
 
 impl Connection {
     pub(crate) fn new(
@@ -76,117 +84,189 @@ impl Connection {
         self.0.defaults.market
     }
 
-    /// A request that reads from an endpoint.
-    pub(crate) fn get<T, P: Parameters>(&self, path: Path) -> Request<T, P> {
-        self.request(Method::GET, path)
+    /// The pause after so many failures in a row, from 1.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.0.defaults.retries.pause(failures)
     }
 
-    /// A request to an endpoint.
-    pub(crate) fn request<T, P: Parameters>(&self, method: Method, path: Path) -> Request<T, P> {
-        match path.into_segments() {
-            Ok(segments) => {
-                let url = self.endpoint(&segments);
-                Request::new(self, method, Ok(url)).endpoint(Endpoint::of(segments))
-            }
-            Err(error) => Request::new(self, method, Err(error)),
-        }
+    pub(crate) fn default_deadline(&self) -> Option<Duration> {
+        self.0.defaults.deadline
     }
 
-    /// The address of an endpoint; each segment is percent-encoded.
-    fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
+    /// The URL of an endpoint; each segment is percent-encoded.
+    pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
         let mut url = self.0.base.clone();
-        // Only addresses such as `mailto:` have no segments, and a base URL is none of those.
+        // Only URLs such as `mailto:` have no segments, and a base URL is none of those.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
         url
     }
 
-    /// An address below the base URL, or an absolute one on its origin.
+    /// A URL below the base URL, or an absolute one of its origin.
     pub(crate) fn resolve(&self, path: &str) -> Result<Url, Error> {
-        let url = match Url::parse(path) {
-            Ok(absolute) => absolute,
-            Err(_) => self.0.base.join(path.trim_start_matches(['/', '\\'])).map_err(|error| {
-                Error::Parameter { name: "path", reason: format!("is no path: {error}") }
-            })?,
+        match Url::parse(path) {
+            Ok(absolute) => self.own(absolute),
+            Err(_) => {
+                let path = path.trim_start_matches(['/', '\\']);
+                self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
+            }
+        }
+    }
+
+    /// The URL that `next` of a page holds.
+    ///
+    /// One of Spotify's own is rebased on the base URL: a reverse proxy or a mock passes on what
+    /// Spotify wrote. A relative one is meant from `page`.
+    pub(crate) fn resolve_next(&self, next: &str, page: Option<&Url>) -> Result<Url, Error> {
+        let url = match (Url::parse(next), page) {
+            (Ok(absolute), _) => absolute,
+            (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,
+            (Err(_), None) => return self.resolve(next),
         };
+        match self.rebased(&url) {
+            Some(rebased) => Ok(rebased),
+            None => self.own(url),
+        }
+    }
+
+    fn rebased(&self, url: &Url) -> Option<Url> {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if has_user || url.origin().ascii_serialization() != SPOTIFY_ORIGIN {
+            return None;
+        }
+        let path = url.path().strip_prefix(SPOTIFY_PATH)?;
+        let mut rebased = self.0.base.clone();
+        rebased.set_path(&format!("{}{path}", self.0.base.path()));
+        rebased.set_query(url.query());
+        Some(rebased)
+    }
+
+    /// Lets pass what is of the API's own origin.
+    fn own(&self, url: Url) -> Result<Url, Error> {
         if self.0.origin.covers(&url) && url.username().is_empty() && url.password().is_none() {
             return Ok(url);
         }
-        let address = url.origin().ascii_serialization();
-        Err(Error::ForeignOrigin { address, origin: self.0.origin.clone() })
+        let url = url.origin().ascii_serialization();
+        Err(Error::ForeignOrigin { url, origin: self.0.origin.clone() })
     }
 
-    /// Sends, and reads the answer to its end; an answer that is not successful is an error.
-    pub(crate) fn send(self, outgoing: Outgoing) -> Answering {
+    /// Sends, and reads the response to its end; one that is not successful is an error.
+    pub(crate) fn send(self, prepared: PreparedRequest) -> Responding {
         let span = tracing::debug_span!(
             "spotify call",
-            method = %outgoing.request.method(),
+            method = %prepared.request.method(),
             endpoint = field::Empty,
             status = field::Empty,
             attempts = field::Empty,
             waited_ms = field::Empty,
         );
-        let Defaults { deadline, observer, .. } = &self.0.defaults;
-        let limit = outgoing.deadline.or(*deadline);
         // What most calls do without takes neither time nor room in them.
-        if !span.is_disabled() || observer.is_some() || limit.is_some() {
-            return Box::pin(self.observed(outgoing, span, limit));
+        let is_observed = !span.is_disabled() || self.0.defaults.observer.is_some();
+        if is_observed || prepared.deadline.is_some() {
+            return Box::pin(self.send_observed(prepared, span));
         }
-        let (line, mut extensions) = (outgoing.line(), outgoing.extensions());
-        let Outgoing { request, scopes, .. } = outgoing;
+        let line = prepared.line();
+        let mut extensions = prepared.extensions();
+        let PreparedRequest { request, scopes, .. } = prepared;
         Box::pin(async move {
-            let sent = self.0.http.execute_with_extensions(request, &mut extensions);
-            let mut response = sent.await.map_err(|error| not_sent(line.clone(), error))?;
-            read(line, &mut response, scopes).await
+            self.check(&line)?;
+            let mut response = self.exchange(line.clone(), request, &mut extensions).await?;
+            RawResponse::read(line, &mut response, scopes).await
         })
     }
 
-    /// Within a time limit, with its span, and told to who wants to know.
-    async fn observed(
+    /// What has to be there before anything is sent.
+    fn check(&self, line: &RequestLine) -> Result<(), Error> {
+        if Handle::try_current().is_err() {
+            return Err(Error::NoRuntime { request: line.clone() });
+        }
+        match self.0.defaults.may_sign {
+            true => Ok(()),
+            false => Err(Error::NoAuthenticator { request: line.clone() }),
+        }
+    }
+
+    /// Within the deadline, in a span, and told to the observer.
+    async fn send_observed(
         self,
-        outgoing: Outgoing,
+        mut prepared: PreparedRequest,
         span: Span,
-        limit: Option<Duration>,
-    ) -> Result<Answer, Error> {
-        let mut extensions = outgoing.extensions();
-        extensions.insert(CallTrace::default());
-        let (line, scopes) = (outgoing.line(), outgoing.scopes);
-        let (method, endpoint) = (line.method.clone(), outgoing.endpoint.to_string());
-        span.record("endpoint", &endpoint);
-        let (began, mut status) = (Instant::now(), None);
-        let exchange = async {
-            let sent = self.0.http.execute_with_extensions(outgoing.request, &mut extensions);
-            let mut response = sent.await.map_err(|error| not_sent(line.clone(), error))?;
-            status = Some(response.status());
-            read(line.clone(), &mut response, scopes).await
+    ) -> Result<RawResponse, Error> {
+        let line = prepared.line();
+        self.check(&line)?;
+        let end = prepared.deadline.and_then(Deadline::end);
+        prepared.class.deadline = end.map(|(end, _)| end);
+        let mut call = Call::begin(&self, &prepared, span);
+        let result = match end {
+            Some((end, _)) if end <= Instant::now() => None,
+            Some((end, _)) => tokio::time::timeout_at(end, call.make(&self, prepared)).await.ok(),
+            None => Some(call.make(&self, prepared).await),
         };
-        let exchange = exchange.instrument(span.clone());
-        let result = match limit {
-            Some(limit) => tokio::time::timeout(limit, exchange)
-                .await
-                .unwrap_or_else(|_| Err(Error::DeadlineExceeded { request: line.clone(), limit })),
-            None => exchange.await,
+        let result = match result {
+            Some(result) => result,
+            None => Err(call.out_of_time(end.map(|(_, limit)| limit).unwrap_or_default()).await),
         };
-        let trace = extensions.get::<CallTrace>().copied().unwrap_or_default();
-        let CallTrace { attempts, waited, .. } = trace;
-        span.record("attempts", attempts);
-        span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
-        if let Some(status) = status {
-            span.record("status", status.as_u16());
-        }
-        if let Some(observer) = &self.0.defaults.observer {
-            let elapsed = began.elapsed();
-            observer.tell(&CallReport { method, endpoint, status, attempts, waited, elapsed });
-        }
+        call.end(&result);
         result
+    }
+
+    /// Sends, and follows where a read is redirected on the same origin. A write is never sent again
+    /// as a read, which is what 301, 302 and 303 would make of it.
+    async fn exchange(
+        &self,
+        line: RequestLine,
+        request: Request,
+        extensions: &mut Extensions,
+    ) -> Result<reqwest::Response, Error> {
+        let timeout = request.timeout().copied();
+        let sent = self.0.http.execute_with_extensions(request, extensions).await;
+        let response = sent.map_err(|error| no_response(line.clone(), error))?;
+        if line.is_write() || !is_redirect(response.status()) {
+            return Ok(response);
+        }
+        Box::pin(self.follow(line, response, timeout, extensions)).await
+    }
+
+    async fn follow(
+        &self,
+        line: RequestLine,
+        mut response: reqwest::Response,
+        timeout: Option<Duration>,
+        extensions: &mut Extensions,
+    ) -> Result<reqwest::Response, Error> {
+        for _ in 0..MOST_REDIRECTS {
+            let Some(url) = self.location(&response).filter(|_| is_redirect(response.status()))
+            else {
+                break;
+            };
+            let mut request = Request::new(line.method.clone(), url);
+            *request.timeout_mut() = timeout;
+            let sent = self.0.http.execute_with_extensions(request, extensions).await;
+            response = sent.map_err(|error| no_response(line.clone(), error))?;
+        }
+        Ok(response)
+    }
+
+    /// Where a response redirects to, on the API's own origin.
+    fn location(&self, response: &reqwest::Response) -> Option<Url> {
+        let location = response.headers().get(LOCATION)?.to_str().ok()?;
+        self.own(response.url().join(location).ok()?).ok()
     }
 }
 
-impl Outgoing {
-    fn line(&self) -> RequestLine {
+impl PreparedRequest {
+    /// The same request for another URL.
+    pub(crate) fn at(&self, url: Url) -> Option<Self> {
+        let mut request = repeated(&self.request)?;
+        *request.url_mut() = url;
+        let (scopes, endpoint) = (self.scopes, self.endpoint.clone());
+        Some(Self { request, scopes, endpoint, class: self.class, deadline: self.deadline })
+    }
+
+    pub(crate) fn line(&self) -> RequestLine {
         let (method, url) = (self.request.method(), self.request.url());
-        RequestLine { method: method.clone(), path: url.path().to_owned() }
+        RequestLine { method: method.clone(), path: url.path().into() }
     }
 
     /// What the layers are to know; what they know without being told costs nothing.
@@ -199,89 +279,141 @@ impl Outgoing {
     }
 }
 
+impl Deadline {
+    /// When that is for a call that begins now, and how long it is; `None` for what no clock reaches.
+    fn end(self) -> Option<(Instant, Duration)> {
+        match self {
+            Self::After(limit) => Some((Instant::now().checked_add(limit)?, limit)),
+            Self::At(end, limit) => Some((end, limit)),
+        }
+    }
+
+    /// The same moment for calls that begin later.
+    pub(crate) fn fixed(self) -> Option<Self> {
+        self.end().map(|(end, limit)| Self::At(end, limit))
+    }
+}
+
+/// A call while it is made. Dropped before its end, it was abandoned, which is told as well.
+struct Call {
+    observer: Option<Observer>,
+    line: RequestLine,
+    scopes: &'static [Scope],
+    endpoint: String,
+    span: Span,
+    began: Instant,
+    status: Option<StatusCode>,
+    reason: Option<String>,
+    outcome: CallOutcome,
+    extensions: Extensions,
+}
+
+impl Call {
+    fn begin(connection: &Connection, prepared: &PreparedRequest, span: Span) -> Self {
+        let mut extensions = prepared.extensions();
+        extensions.insert(CallTrace::default());
+        if prepared.deadline.is_some() {
+            extensions.insert(LastFailure::default());
+        }
+        let endpoint = prepared.endpoint.to_string();
+        span.record("endpoint", &endpoint);
+        Self {
+            observer: connection.0.defaults.observer.clone(),
+            line: prepared.line(),
+            scopes: prepared.scopes,
+            endpoint,
+            span,
+            began: Instant::now(),
+            status: None,
+            reason: None,
+            outcome: CallOutcome::Abandoned,
+            extensions,
+        }
+    }
+
+    async fn make(
+        &mut self,
+        connection: &Connection,
+        prepared: PreparedRequest,
+    ) -> Result<RawResponse, Error> {
+        let (line, span) = (self.line.clone(), self.span.clone());
+        let PreparedRequest { request, scopes, .. } = prepared;
+        let exchange = async {
+            let sent = connection.exchange(line.clone(), request, &mut self.extensions);
+            let mut response = sent.await?;
+            self.status = Some(response.status());
+            RawResponse::read(line, &mut response, scopes).await
+        };
+        exchange.instrument(span).await
+    }
+
+    /// The error for a call whose deadline has passed, with how its last attempt failed.
+    async fn out_of_time(&self, limit: Duration) -> Error {
+        let request = self.line.clone();
+        let last = match self.extensions.get::<LastFailure>().and_then(LastFailure::take) {
+            // Its body was read by the layer that kept it.
+            Some(Ok(mut response)) => {
+                RawResponse::read(request.clone(), &mut response, self.scopes).await.err()
+            }
+            Some(Err(error)) => Some(no_response(request.clone(), error)),
+            None => None,
+        };
+        Error::DeadlineExceeded { request, limit, last: last.map(Box::new) }
+    }
+
+    fn end(&mut self, result: &Result<RawResponse, Error>) {
+        self.outcome = match result {
+            Ok(_) => CallOutcome::Succeeded,
+            Err(error) => {
+                self.status = self.status.or_else(|| error.status());
+                self.reason = error.reason().map(str::to_owned);
+                CallOutcome::Failed
+            }
+        };
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
+        let CallTrace { attempts, waited, .. } = trace;
+        self.span.record("attempts", attempts);
+        self.span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        if let Some(status) = self.status {
+            self.span.record("status", status.as_u16());
+        }
+        let Some(observer) = &self.observer else { return };
+        observer.tell(&CallReport {
+            method: self.line.method.clone(),
+            endpoint: std::mem::take(&mut self.endpoint),
+            outcome: self.outcome,
+            status: self.status,
+            reason: self.reason.take(),
+            attempts,
+            waited,
+            elapsed: self.began.elapsed(),
+        });
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("origin", &self.0.origin).finish_non_exhaustive()
     }
 }
 
-/// A successful answer.
-pub(crate) struct Answer {
-    pub(crate) line: RequestLine,
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    /// Whether the endpoint takes a user's token, so that the answer may be about a user.
-    pub(crate) needs_user: bool,
+fn not_a_path(error: &url::ParseError) -> Error {
+    Error::Parameter { name: "path", reason: format!("is not a valid path: {error}") }
 }
 
-async fn read(
-    request: RequestLine,
-    response: &mut Response,
-    scopes: &'static [Scope],
-) -> Result<Answer, Error> {
-    let status = response.status();
-    let retry_after = retry_after(response);
-    let headers = std::mem::take(response.headers_mut());
-    let body = match read_body(response, LONGEST_BODY).await {
-        Ok(body) => body,
-        // The status says enough, whatever became of the words.
-        Err(_) if !status.is_success() => Bytes::new(),
-        Err(BodyError::TooLong) => return Err(Error::TooLong { request, limit: LONGEST_BODY }),
-        Err(BodyError::Torn(error)) => return Err(not_sent(request, error.into())),
-    };
-    if status.is_success() {
-        let needs_user = !scopes.is_empty();
-        return Ok(Answer { line: request, status, headers, body, needs_user });
-    }
-    let Words { message, reason } = Words::of(&body);
-    Err(match status {
-        StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
-        _ => Error::Api { request, status, message, reason, scopes },
-    })
+/// 307 and 308 are followed by the HTTP client, since they keep the method.
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER)
 }
 
-fn not_sent(request: RequestLine, error: reqwest_middleware::Error) -> Error {
-    use reqwest_middleware::Error::{Middleware, Reqwest};
+/// Where Spotify's own links lead, whatever the base URL is.
+const SPOTIFY_ORIGIN: &str = "https://api.spotify.com";
+const SPOTIFY_PATH: &str = "/v1/";
 
-    let source = match error {
-        Middleware(error) => match error.downcast::<AuthError>() {
-            Ok(source) => return Error::Auth { request, source },
-            Err(error) => match error.downcast::<GateClosed>() {
-                Ok(closed) => {
-                    let retry_after = Some(closed.retry_after);
-                    return Error::RateLimited { request, retry_after, reason: None };
-                }
-                Err(error) => Middleware(error),
-            },
-        },
-        Reqwest(error) => Reqwest(error.without_url()),
-    };
-    Error::Transport { request, source }
-}
-
-/// What an error answer says: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something that
-/// is no JSON.
-#[derive(Default)]
-struct Words {
-    message: Option<String>,
-    reason: Option<String>,
-}
-
-impl Words {
-    fn of(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
-        match body.get("error") {
-            Some(Value::String(message)) => Self { message: Some(clipped(message)), reason: None },
-            Some(error) => Self { message: word(error, "message"), reason: word(error, "reason") },
-            None => Self::default(),
-        }
-    }
-}
-
-fn word(error: &Value, name: &str) -> Option<String> {
-    error.get(name).and_then(Value::as_str).map(clipped)
-}
-
-/// The longest answer that is read, in bytes.
-pub(crate) const LONGEST_BODY: usize = 32 * 1024 * 1024;
+/// As the HTTP client follows.
+const MOST_REDIRECTS: usize = 5;

@@ -1,153 +1,189 @@
 //! From a body to a value, with the place in the JSON where that fails.
+//!
+//! A good body is read in one go. One that has something bad in it is read again, element by element:
+//! what cannot be read costs the element of the list that it is in, and two passes are all that it
+//! takes, however much is bad.
 
 use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
+use bytes::Bytes;
+use serde::Deserializer;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::Deserializer as Json;
+use serde_json::de::SliceRead;
+use serde_path_to_error::Track;
 
-use super::connection::Answer;
+use super::response::RawResponse;
 use crate::error::Error;
+use crate::model::lenient::{readable, report_unreadable};
+use crate::model::{PageItem, in_one_go};
 use crate::transport::clipped;
 
-/// Decodes an answer.
-///
-/// No body is `null`: "nothing is playing" is an `Option`. An answer that nobody wants, `()`, is not
-/// looked at, since those of commands are not always JSON. An item of a page that cannot be read
-/// becomes `None` and is reported to `tracing`: one bad item does not cost the page.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(answer: &Answer) -> Result<T, Error> {
-    decode_with_items(answer, is_items)
+/// How a response becomes a value.
+pub(crate) struct Decoder<T> {
+    read: fn(RawResponse, &'static str) -> Result<T, Error>,
+    /// The field that wraps the value, where one does.
+    wrapper: &'static str,
 }
 
-/// Decodes what an answer wraps in an object with one field: `{"albums": […]}`. A list there is
-/// treated as the items of a page are.
-pub(crate) fn decode_wrapped<T: DeserializeOwned + 'static>(answer: &Answer) -> Result<T, Error> {
-    decode_with_items::<Wrapped<T>>(answer, |fields, name| fields == 1 || is_items(fields, name))
-        .map(|wrapped| wrapped.0)
+impl<T: DeserializeOwned + 'static> Decoder<T> {
+    /// The body is the value.
+    ///
+    /// No body is `null`: "nothing is playing" is an `Option`. A body that nobody wants, `()`, is not
+    /// looked at, since those of commands are not always JSON.
+    pub(crate) fn plain() -> Self {
+        Self { read: |response, _| decode(response, PhantomData), wrapper: "" }
+    }
 }
 
-/// Whether the elements of a list may be left out, by how deep it is and by the field that holds it.
-type HoldsItems = fn(usize, &str) -> bool;
-
-fn is_items(_: usize, field: &str) -> bool {
-    field == "items"
+impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
+    /// A list with places, where what cannot be read is `None`.
+    pub(crate) fn several(wrapper: &'static str) -> Self {
+        let read = |response, name| {
+            let list = decode(response, Wrapped::<Vec<PageItem<T>>>::new(name))?;
+            report_unreadable(&list);
+            Ok(list.into_iter().map(PageItem::into_item).collect())
+        };
+        Self { read, wrapper }
+    }
 }
 
-fn decode_with_items<T>(answer: &Answer, holds_items: HoldsItems) -> Result<T, Error>
+impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
+    /// A list where only what is there matters.
+    pub(crate) fn list(wrapper: &'static str) -> Self {
+        let read = |response, name| {
+            decode(response, Wrapped::<Option<Vec<PageItem<T>>>>::new(name))
+                .map(|list| readable(list.unwrap_or_default()))
+        };
+        Self { read, wrapper }
+    }
+}
+
+impl<T> Decoder<T> {
+    pub(crate) fn decode(self, response: RawResponse) -> Result<T, Error> {
+        (self.read)(response, self.wrapper)
+    }
+}
+
+impl<T> Clone for Decoder<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Decoder<T> {}
+
+fn decode<T: 'static, S>(mut response: RawResponse, seed: S) -> Result<T, Error>
 where
-    T: DeserializeOwned + 'static,
+    S: Copy + for<'de> DeserializeSeed<'de, Value = T>,
 {
-    let unwanted = TypeId::of::<T>() == TypeId::of::<()>();
-    let body = match unwanted || answer.body.is_empty() {
-        true => b"null".as_slice(),
-        false => &answer.body,
+    let body = std::mem::replace(&mut response.body, Ok(Bytes::new()));
+    let decoded = match body {
+        _ if TypeId::of::<T>() == TypeId::of::<()>() => read(b"null", seed, &response),
+        Ok(body) if body.is_empty() => read(b"null", seed, &response),
+        Ok(body) => read(&body, seed, &response),
+        Err(error) => Err(*error),
     };
-    // The path costs a tenth of the time, so that it is followed only when it is wanted.
-    if let Ok(value) = serde_json::from_slice(body) {
+    decoded.map_err(|error| match response.line.is_write() {
+        // Its status has come: it is done, and must not be taken for one that failed.
+        true => {
+            let (request, status) = (response.line, response.status);
+            Error::CarriedOut { request, status, source: Box::new(error) }
+        }
+        false => error,
+    })
+}
+
+fn read<T, S>(body: &[u8], seed: S, response: &RawResponse) -> Result<T, Error>
+where
+    S: Copy + for<'de> DeserializeSeed<'de, Value = T>,
+{
+    // The path costs a tenth of the time, and care for each element more: only where it is needed.
+    if let Ok(value) = in_one_go(|| read_all(&mut Json::from_slice(body), seed)) {
         return Ok(value);
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let (path, source) = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+    // What is not UTF-8 is a bad place as others are.
+    let text = String::from_utf8_lossy(body);
+    let mut json = Json::from_str(&text);
+    let mut track = Track::new();
+    let read = seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let (path, source) = match read {
         Ok(value) => match json.end() {
             Ok(()) => return Ok(value),
             Err(error) => (".".to_owned(), error),
         },
-        Err(error) => {
-            if let Some(value) = without_bad_items(body, error.path(), answer, holds_items) {
-                return Ok(value);
-            }
-            (error.path().to_string(), error.into_inner())
-        }
+        Err(error) => (track.path().to_string(), error),
     };
-    Err(Error::Decode { request: answer.line.clone(), path, start: start(answer), source })
+    let start = start(&text, response);
+    Err(Error::Decode { request: response.line.clone(), path, start, source })
 }
 
-/// How a body begins, where it cannot hold a secret: what is answered about a user is theirs, and a
-/// proxy may answer with the header that it was sent.
-fn start(answer: &Answer) -> Option<String> {
-    let about_a_user = answer.needs_user || answer.line.path.split('/').any(|part| part == "me");
-    let body = String::from_utf8_lossy(&answer.body);
+fn read_all<'de, S: DeserializeSeed<'de>>(
+    json: &mut Json<SliceRead<'de>>,
+    seed: S,
+) -> serde_json::Result<S::Value> {
+    let value = seed.deserialize(&mut *json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs, and
+/// a proxy may send back the header that it got.
+fn start(body: &str, response: &RawResponse) -> Option<String> {
+    let line = &response.line;
+    let about_a_user = response.needs_user || line.path.split('/').any(|part| part == "me");
     let words = body.to_ascii_lowercase();
-    let may_be_secret = ["bearer", "basic", "token", "secret"].iter().any(|it| words.contains(it));
-    (!about_a_user && !may_be_secret && !body.is_empty()).then(|| clipped(&body))
+    let may_be_secret =
+        ["bearer", "basic", "token", "secret"].iter().any(|word| words.contains(word));
+    (!about_a_user && !may_be_secret && !body.is_empty()).then(|| clipped(body))
 }
 
-struct Wrapped<T>(T);
+/// Reads the value of one field of an object, and passes over the others.
+struct Wrapped<T> {
+    field: &'static str,
+    value: PhantomData<fn() -> T>,
+}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Wrapped<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(WrappedVisitor(PhantomData))
+impl<T> Wrapped<T> {
+    fn new(field: &'static str) -> Self {
+        Self { field, value: PhantomData }
     }
 }
 
-struct WrappedVisitor<T>(PhantomData<T>);
+impl<T> Clone for Wrapped<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for WrappedVisitor<T> {
-    type Value = Wrapped<T>;
+impl<T> Copy for Wrapped<T> {}
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Wrapped<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for Wrapped<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with one field")
+        write!(f, "an object with the field `{}`", self.field)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wrapped<T>, A::Error> {
-        let Some(_) = map.next_key::<String>()? else {
-            return Err(de::Error::custom("an empty object, expected one with a field"));
-        };
-        let wrapped = map.next_value()?;
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Wrapped(wrapped))
-    }
-}
-
-/// Decodes once more with the bad items as `null`, as long as it is an item that is bad.
-///
-/// The body is gone through again only here, so that a good page costs nothing.
-fn without_bad_items<T: DeserializeOwned>(
-    body: &[u8],
-    at: &Path,
-    answer: &Answer,
-    holds_items: HoldsItems,
-) -> Option<T> {
-    let mut json: Value = serde_json::from_slice(body).ok()?;
-    let mut path = item_pointer(at, holds_items)?;
-    loop {
-        let item = json.pointer_mut(&path)?;
-        if item.is_null() {
-            return None;
-        }
-        *item = Value::Null;
-        tracing::warn!(request = %answer.line, item = %path, "left out an item that cannot be read");
-        match serde_path_to_error::deserialize(&json) {
-            Ok(value) => return Some(value),
-            Err(error) => path = item_pointer(error.path(), holds_items)?,
-        }
-    }
-}
-
-/// The JSON pointer of the outermost item of a list that `path` leads into.
-fn item_pointer(path: &Path, holds_items: HoldsItems) -> Option<String> {
-    let mut pointer = String::new();
-    let mut fields = 0;
-    let mut in_items = false;
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => {
-                pointer.push_str(&format!("/{index}"));
-                if in_items {
-                    return Some(pointer);
-                }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut value = None;
+        while let Some(field) = map.next_key::<String>()? {
+            if field == self.field {
+                value = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
-            // Escaped by RFC 6901, section 3.
-            Segment::Map { key } => {
-                fields += 1;
-                in_items = holds_items(fields, key);
-                pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")));
-            }
-            _ => return None,
         }
+        value.ok_or_else(|| de::Error::missing_field(self.field))
     }
-    None
 }

@@ -3,45 +3,43 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use super::into_id::IntoId;
 use crate::error::Error;
-use crate::model::IdError;
 
 /// A path in segments, or the first thing in it that was wrong.
 pub(crate) struct Path(Result<Vec<Cow<'static, str>>, Error>);
 
-/// A path that begins with `segment`.
-pub(crate) fn path(segment: &'static str) -> Path {
-    let mut segments = Vec::with_capacity(USUAL_SEGMENTS);
-    segments.push(segment.into());
-    Path(Ok(segments))
+/// A path that begins with fixed segments, such as `me/albums`.
+pub(crate) fn path(segments: &'static str) -> Path {
+    Path(Ok(Vec::with_capacity(USUAL_SEGMENTS))).then(segments)
 }
 
 impl Path {
-    /// Goes on with a fixed segment.
-    pub(crate) fn then(mut self, segment: &'static str) -> Self {
-        if let Ok(segments) = &mut self.0 {
-            segments.push(segment.into());
+    /// Goes on with fixed segments.
+    pub(crate) fn then(mut self, segments: &'static str) -> Self {
+        if let Ok(path) = &mut self.0 {
+            path.extend(segments.split('/').map(Cow::Borrowed));
         }
         self
     }
 
     /// Goes on with an id, in whatever form it was given.
-    pub(crate) fn id<I: Display>(self, id: impl TryInto<I, Error: Into<IdError>>) -> Self {
+    pub(crate) fn id<T: Display>(self, id: impl IntoId<T>) -> Self {
         Self(self.0.and_then(|mut segments| {
-            let id = id.try_into().map_err(|error| Error::Id(error.into()))?;
+            let id = id.into_id()?;
             segments.push(id.to_string().into());
             Ok(segments)
         }))
     }
 
-    /// Goes on with any text that is not empty.
-    pub(crate) fn text(self, name: &'static str, text: impl Into<String>) -> Self {
+    /// Goes on with any string that is not empty.
+    pub(crate) fn string(self, name: &'static str, string: impl Into<String>) -> Self {
         Self(self.0.and_then(|mut segments| {
-            let text = text.into();
-            if text.trim().is_empty() {
+            let string = string.into();
+            if string.trim().is_empty() {
                 return Err(Error::Parameter { name, reason: "is empty".to_owned() });
             }
-            segments.push(text.into());
+            segments.push(string.into());
             Ok(segments)
         }))
     }
