@@ -62,7 +62,7 @@ struct Layers {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Requests that were sent once more.
+    /// Number of retries.
     pub retries: u64,
     /// What the rate gate is doing.
     pub gate: GateStats,
@@ -175,7 +175,7 @@ impl SpotifyClient {
     /// Reads from an endpoint that this crate does not know, with the same authentication and
     /// errors.
     ///
-    /// `path` is below the base URL, such as `me/top/genres`, or an absolute address on its origin;
+    /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
     /// any other comes out as [`Error::ForeignOrigin`].
     ///
     /// ```
@@ -199,8 +199,8 @@ impl SpotifyClient {
         self.request(Method::POST, path)
     }
 
-    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands answer
-    /// with `()`, whatever their body.
+    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands return
+    /// `()`, whatever their body.
     pub fn put<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
         self.request(Method::PUT, path)
     }
@@ -212,7 +212,7 @@ impl SpotifyClient {
 
     /// The page after `page`, or `None` when it is the last.
     ///
-    /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
         page.next_url().map(|next| page_at(&self.connection, next))
     }

@@ -26,6 +26,8 @@ mod client;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/lists.rs"]
+mod lists;
 #[path = "api/logins.rs"]
 mod logins;
 #[path = "api/models.rs"]
@@ -40,6 +42,8 @@ mod pagination;
 mod parsing;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/public_api.rs"]
+mod public_api;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/secrets.rs"]

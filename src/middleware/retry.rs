@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::attempt::attempt;
 use super::{CallTrace, LastFailure, QuotaExceeded, RequestClass, Safety};
-use crate::auth::Backoff;
+use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, is_transient_failure, is_transient_status, read_ahead, read_body, repeated,
 };

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{PageItem, Unreadable};
+use super::{List, PageItem, Unreadable};
 
 /// `null` means the default: an empty list, an empty text, no links.
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -55,8 +55,8 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let list: Option<Vec<PageItem<T>>> = Option::deserialize(deserializer)?;
-    Ok(readable(list.unwrap_or_default()))
+    let list: Option<List<T>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
 /// The items of a list. Those that cannot be read are reported, once for the list.

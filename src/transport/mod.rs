@@ -33,7 +33,8 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
 
 /// The same request again, or `None` when its body is a stream.
 ///
-/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations less.
+/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations
+/// less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {
     if request.body().is_some() || request.timeout().is_some() {
         return request.try_clone();

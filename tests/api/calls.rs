@@ -154,7 +154,7 @@ async fn a_read_follows_a_redirect_on_its_origin() {
 async fn a_deadline_that_is_shorter_than_the_pause_fails_at_once() {
     let fake = FakeSpotify::start().await.unwrap();
     let minute = Duration::from_secs(60);
-    let backoff = spotify_web::auth::Backoff::new(minute * 60, 1.0, minute * 60).unwrap();
+    let backoff = spotify_web::Backoff::new(minute * 60, 1.0, minute * 60).unwrap();
     let config =
         fake.config_with_credentials().with_retries(RetryOptions::default().backoff(backoff));
     let spotify = SpotifyClient::new(config).unwrap();
@@ -274,7 +274,7 @@ async fn an_observer_that_panics_costs_nobody_a_response() {
 
 /// Whatever people hold is taken where an id or a URI is.
 #[tokio::test]
-#[expect(clippy::needless_borrows_for_generic_args, clippy::useless_vec, reason = "the promise")]
+#[expect(clippy::needless_borrows_for_generic_args, reason = "the promise")]
 async fn ids_are_taken_in_every_form() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();

@@ -105,10 +105,12 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// All items from here to the end of the list, in order. The page after the one that is taken
     /// from is asked for already.
     ///
-    /// What is set on the request holds for every page, the deadline for each. `null` and what cannot
-    /// be read is left out, with one warning for the list; [`entries`](Self::entries) have it, and
-    /// [`fail_on_unreadable`](ItemStream::fail_on_unreadable) makes an error of it. After a transient
-    /// error the stream goes on with the page that failed, after a pause; any other error ends it.
+    /// What is set on the request holds for every page, the deadline for each. `null` and what
+    /// cannot be read is left out, with one warning for the list; [`entries`](Self::entries) have
+    /// it, and
+    /// [`fail_on_unreadable`](ItemStream::fail_on_unreadable) makes an error of it. After a
+    /// transient error the stream goes on with the page that failed, after a pause; any other error
+    /// ends it.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -140,8 +142,8 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 
     /// All items from here to the end of the list, in order, asking for eight pages side by side.
     ///
-    /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of the
-    /// request or of the client, is for all of it.
+    /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of
+    /// the request or of the client, is for all of it.
     ///
     /// # Errors
     ///
@@ -299,13 +301,14 @@ impl<T: Send + 'static> ItemStream<T> {
 
     /// Asks for so many pages side by side, from 1, where pages can be asked for by their offset.
     ///
-    /// One by default: the page after the one that is taken from. So many pages are under way at the
-    /// most, and one less may have come and wait to be taken.
+    /// One by default: the page after the one that is taken from. So many pages are under way at
+    /// the most, and one less may have come and wait to be taken.
     pub fn concurrency(self, pages: usize) -> Self {
         Self { entries: self.entries.concurrency(pages), ..self }
     }
 
-    /// Ends with [`Error::UnreadableItem`] at an item that cannot be read, instead of leaving it out.
+    /// Ends with [`Error::UnreadableItem`] at an item that cannot be read, instead of leaving it
+    /// out.
     pub fn fail_on_unreadable(mut self) -> Self {
         self.left_out.fails_on_unreadable = true;
         self
@@ -579,6 +582,6 @@ impl<G> fmt::Debug for PageStream<G> {
     }
 }
 
-/// How many pages `all` asks for side by side: 10,000 items of a playlist in 25 rounds, and not more
-/// than a browser opens of its own accord.
+/// How many pages `all` asks for side by side: 10,000 items of a playlist in 25 rounds, and not
+/// more than a browser opens of its own accord.
 const PAGES_OF_ALL: usize = 8;

@@ -30,7 +30,6 @@
 //! sends nothing. A fresh token is handed out by an atomic load and two comparisons; the lock is
 //! held for the table only, never over an await or over somebody else's code.
 
-mod backoff;
 mod clock;
 #[cfg(test)]
 #[allow(
@@ -62,9 +61,9 @@ use self::login::Login;
 use self::state::{Decision, Rules, State};
 use self::token::CachedToken;
 use super::{AuthError, Replay, TokenEvent, TokenSource};
+use crate::backoff::Backoff;
 use crate::oauth::Token;
 
-pub use backoff::Backoff;
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
 pub(super) use token::bearer;

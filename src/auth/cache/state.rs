@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderValue;
 
-use super::backoff::LONGEST_PAUSE;
 use super::flight::{Flight, Outcome, Signal};
 use super::token::{Age, CachedToken};
 use super::{Backoff, CacheStats, Now};
 use crate::auth::{AuthError, Replay, StoredToken, TokenEvent};
+use crate::backoff::LONGEST_PAUSE;
 use crate::oauth::{AccessToken, Token};
 
 /// Everything that the cache knows.
