@@ -9,7 +9,6 @@ use spotify_web::api::ListEntry;
 use spotify_web::model::{Page, PageItem, PlayableItem, SimplifiedTrack};
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, plain};
 
@@ -337,7 +336,8 @@ async fn what_is_not_utf_8_costs_its_item() {
 #[tokio::test]
 async fn what_is_left_out_is_counted_and_reported_once_a_list() {
     let log = Log::default();
-    let _guard = tracing_subscriber::fmt().with_writer(log.clone()).set_default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     fake.next_api(FakeAnswer::body(200, "application/json", mixed()));
