@@ -8,7 +8,7 @@ use spotify_web::api::{CallOutcome, CallReport, IntoId, PlaylistDetails, StartPl
 use spotify_web::auth::{AuthError, Authenticator};
 use spotify_web::middleware::RetryOptions;
 use spotify_web::model::{AlbumId, SpotifyUri, TrackId};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, plain, settle};
@@ -63,6 +63,26 @@ async fn a_write_whose_status_came_is_done() {
         assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
         assert_eq!(fake.api_requests(), 2, "nothing is sent again");
     }
+}
+
+/// Also one that could be retried: the status says that it need not be.
+#[tokio::test]
+async fn a_write_with_half_a_body_is_not_retried() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+    let spotify = SpotifyClient::new(proxy.config().with_token(fake.user_token())).unwrap();
+    for _ in 0..2 {
+        fake.next_api(FakeAnswer::json(200, &json!({ "snapshot_id": "long enough to be halved" })));
+    }
+
+    proxy.next(Fault::HalfBody);
+    spotify.player().pause().await.unwrap();
+    proxy.next(Fault::HalfBody);
+    let track = format!("spotify:track:{TRACK}");
+    let error = spotify.playlists().replace_items(PLAYLIST, [track]).await.unwrap_err();
+
+    assert!(matches!(error, Error::CarriedOut { .. }), "{error:?}");
+    assert_eq!(fake.api_requests(), 2);
 }
 
 #[tokio::test]
