@@ -78,12 +78,13 @@ async fn a_deadline_is_for_all_of_a_list() {
         fake.next_api(FakeAnswer::status(429).header("retry-after", "6"));
         fake.next_api(page(tracks(&["c"]), None));
 
-        // Asked for one by one, from a page with a total that hides the others.
         let request = spotify.albums().tracks(ALBUM).limit(2).offset(6);
         let all = request.deadline(Duration::from_secs(seconds)).all();
+        let began = tokio::time::Instant::now();
         let result = time.run(tokio::spawn(async move { all.await.map(drop) })).await;
 
         assert_eq!(result.is_ok(), is_enough, "{seconds} s: {result:?}");
+        assert!(began.elapsed() < Duration::from_secs(seconds + 1), "{:?}", began.elapsed());
         tokio::time::resume();
     }
 }
