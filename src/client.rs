@@ -10,7 +10,7 @@ use crate::api::params::{Anything, Nothing};
 use crate::api::{
     Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    page_at,
+    entries_from, page_at,
 };
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
@@ -220,13 +220,13 @@ impl SpotifyClient {
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
-        ItemStream::from_page(&self.connection, page)
+        ItemStream::new(entries_from(&self.connection, page))
     }
 
     /// The items of `page` and of all pages after it, in one list; see
     /// [`Request::all`](crate::api::Request::all).
     pub fn all<G: Paged>(&self, page: G) -> All<G::Item> {
-        All::from_page(&self.connection, page)
+        All::new(entries_from(&self.connection, page))
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
