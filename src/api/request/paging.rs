@@ -140,7 +140,8 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     ///
     /// # Errors
     ///
-    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
+    /// The first [`Error`](crate::Error); the items before it are lost, which
+    /// [`stream`](Self::stream) avoids.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

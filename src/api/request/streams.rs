@@ -13,7 +13,7 @@ use super::page_queue::PageQueue;
 use crate::error::Error;
 use crate::model::PageItem;
 
-/// Everything of a list, to be awaited; from [`Request::all`].
+/// Everything of a list, to be awaited; from [`Request::all`](crate::api::Request::all).
 #[must_use = "nothing is sent before it is awaited"]
 pub struct All<T> {
     stream: ItemStream<T>,
@@ -91,7 +91,7 @@ impl<T: Send + 'static> IntoFuture for All<T> {
     }
 }
 
-/// How far [`Request::all`] has come.
+/// How far [`Request::all`](crate::api::Request::all) has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -137,8 +137,8 @@ impl<T: Send + 'static> ItemStream<T> {
     ///
     /// # Errors
     ///
-    /// The [`Error`] of the page that could not be fetched; see [`Request::stream`] for what comes
-    /// after it.
+    /// The [`Error`] of the page that could not be fetched; see
+    /// [`Request::stream`](crate::api::Request::stream) for what comes after it.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
