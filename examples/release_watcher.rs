@@ -91,7 +91,7 @@ impl Watcher {
         let first = self.seen.is_empty();
         for artist in artists {
             let albums = self.spotify.artists().albums(*artist).await?;
-            for album in albums.into_present() {
+            for album in albums.into_items() {
                 if self.seen.insert(album.id) && !first {
                     let by = album.artists.first().map_or("somebody", |artist| &artist.name);
                     println!("new release: {} by {by}, {}", album.name, album.id.url());

@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
+    Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    page_at,
+    entries_from, page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::config::{RateLimit, SpotifyClientConfig};
 use crate::error::Error;
 use crate::middleware::{
-    AuthMiddleware, CountingMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
+    AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
 };
 use crate::oauth::{OAuthClient, Token};
 use crate::transport::Origin;
@@ -64,7 +64,7 @@ struct Layers {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Requests that were sent once more.
+    /// Number of retries.
     pub retries: u64,
     /// What the rate limiter knows of the app that this client's user belongs to.
     pub rate_limit: RateLimitStats,
@@ -234,7 +234,7 @@ impl SpotifyClient {
     /// Reads from an endpoint that this crate does not know, with the same authentication and
     /// errors.
     ///
-    /// `path` is below the base URL, such as `me/top/genres`, or an absolute address on its origin;
+    /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
     /// any other comes out as [`Error::ForeignOrigin`].
     ///
     /// ```
@@ -258,8 +258,8 @@ impl SpotifyClient {
         self.request(Method::POST, path)
     }
 
-    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands answer
-    /// with `()`, whatever their body.
+    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands return
+    /// `()`, whatever their body.
     pub fn put<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
         self.request(Method::PUT, path)
     }
@@ -271,24 +271,21 @@ impl SpotifyClient {
 
     /// The page after `page`, or `None` when it is the last.
     ///
-    /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        page.next_address().map(|next| page_at(&self.connection, next))
+        page.next_url().map(|next| page_at(&self.connection, next))
     }
 
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
-        ItemStream::from_page(self.connection.clone(), page)
+        ItemStream::new(entries_from(&self.connection, page))
     }
 
-    /// The items of `page` and of all pages after it, in one list.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    pub async fn all<G: Paged>(&self, page: G) -> Result<Vec<G::Item>, Error> {
-        self.stream(page).collect_all(|_| {}).await
+    /// The items of `page` and of all pages after it, in one list; see
+    /// [`Request::all`](crate::api::Request::all).
+    pub fn all<G: Paged>(&self, page: G) -> All<G::Item> {
+        All::new(entries_from(&self.connection, page))
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
@@ -313,6 +310,9 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
+    if base.scheme() == "https" && !config.can_do_tls() {
+        return Err(Error::config("base URL", NO_TLS));
+    }
     let mut http = ClientBuilder::new(config.http_client()?).with(layers.retries.clone());
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
@@ -321,14 +321,19 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    http = match &layers.limiter {
-        Some(limiter) => http.with(limiter.clone()),
-        None => http.with(CountingMiddleware),
-    };
+    if let Some(limiter) = &layers.limiter {
+        http = http.with(limiter.clone());
+    }
+    let http = http.with(AttemptCounter);
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,
+        retries: layers.retries.clone(),
+        may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
+
+const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or `native-tls`, or \
+    set an HTTP client of your own";

@@ -245,6 +245,12 @@ impl SpotifyClientConfig {
         self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
     }
 
+    /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.
+    pub(crate) fn can_do_tls(&self) -> bool {
+        cfg!(any(feature = "rustls", feature = "native-tls"))
+            || matches!(self.http, SharedHttpClient::Given(_))
+    }
+
     pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
         Ok(self.market.clone().transpose()?)
     }

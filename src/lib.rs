@@ -102,6 +102,7 @@
 
 pub mod api;
 pub mod auth;
+mod backoff;
 mod client;
 mod config;
 mod error;
@@ -120,10 +121,14 @@ pub mod oauth;
 pub mod testing;
 mod transport;
 
+pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
 pub use error::{Error, RequestLine};
 pub use transport::{Origin, OriginError};
+
+// What the public API names: a program that uses these uses the versions that fit.
+pub use {async_trait, chrono, http, reqwest, reqwest_middleware, url};
 
 /// The README's examples compile.
 #[cfg(doctest)]

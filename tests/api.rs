@@ -18,12 +18,16 @@ mod authentication;
 mod bad_input;
 #[path = "api/browser.rs"]
 mod browser;
+#[path = "api/calls.rs"]
+mod calls;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/lists.rs"]
+mod lists;
 #[path = "api/logins.rs"]
 mod logins;
 #[path = "api/models.rs"]
@@ -40,6 +44,8 @@ mod parsing;
 mod pasting;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/public_api.rs"]
+mod public_api;
 #[path = "api/rate_limit.rs"]
 mod rate_limit;
 #[path = "api/real_oauth_server.rs"]

@@ -19,8 +19,9 @@ mod refreshing;
 mod source;
 mod store;
 
+pub use crate::backoff::Backoff;
 pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
-pub use cache::{Backoff, CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
+pub use cache::{CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;
 pub use error::AuthError;

@@ -11,8 +11,8 @@ mod rate_limit;
 mod rejection;
 mod retry;
 mod trace;
-mod wire;
 
+pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use rate_limit::{
@@ -20,6 +20,5 @@ pub use rate_limit::{
     RateLimiter,
 };
 pub use retry::{RetryMiddleware, RetryOptions};
-pub(crate) use trace::LimitedResponse;
-pub use trace::{CallDeadline, CallTrace};
-pub(crate) use wire::CountingMiddleware;
+pub use trace::CallTrace;
+pub(crate) use trace::{LastFailure, LimitedResponse};

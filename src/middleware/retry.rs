@@ -13,9 +13,12 @@ use tokio::time::Instant;
 
 use super::attempt::attempt;
 use super::trace::CallWaits;
-use super::{CallDeadline, CallTrace, LimitedResponse, RateLimitOptions, RequestClass, Safety};
-use crate::auth::Backoff;
-use crate::transport::{read_ahead, repeated, retry_after};
+use super::{CallTrace, LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
+use crate::backoff::Backoff;
+use crate::transport::{
+    BodyError, is_transient_failure, is_transient_status, read_ahead, read_body, repeated,
+    retry_after,
+};
 
 /// How often a request is retried, and when.
 ///
@@ -74,7 +77,8 @@ impl Default for RetryOptions {
 
 /// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
-/// Retried are 408, 500, 502, 503 and 504, connections that fail or are reset, and time-outs, where the
+/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and
+/// time-outs, where the
 /// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
 /// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated
 /// after its headers is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries
@@ -139,6 +143,11 @@ impl RetryMiddleware {
         self.budget.used.load(Ordering::Relaxed)
     }
 
+    /// The pause after so many failures in a row, from 1: a random part of its step.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.options.backoff.pause(failures, fastrand::f64())
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -160,12 +169,14 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    async fn read_ahead(&self, result: &mut Result<Response>) {
+    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read: a
+    /// write is done when its status has come, and an error is one whatever becomes of its words.
+    async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
-        let read = read_ahead(response, limit).await;
-        // An error is one, whatever became of its words.
-        if let (Err(torn), true) = (read, response.status().is_success()) {
-            *result = Err(Error::Reqwest(torn));
+        let is_truncated = read_ahead(response, limit).await;
+        let is_failure = is_truncated && safety == Safety::Read && response.status().is_success();
+        if is_failure && let Err(BodyError::Truncated(error)) = read_body(response, limit).await {
+            *result = Err(Error::Reqwest(error));
         }
     }
 
@@ -188,7 +199,7 @@ impl RetryMiddleware {
                 Verdict::Retry(_) if retries == most => break,
                 Verdict::Retry(asked) => {
                     retries += 1;
-                    let Some(pause) = self.pause(retries, asked, extensions) else { break };
+                    let Some(pause) = self.fitting_pause(retries, asked, extensions) else { break };
                     Some(pause)
                 }
             };
@@ -198,32 +209,33 @@ impl RetryMiddleware {
             }
             tracing::debug!(attempt = number, ?verdict, "retrying a request");
             // A response that nobody looks at any more need not hold a connection.
-            drop(result);
+            match extensions.get::<LastFailure>() {
+                Some(last) => last.set(result),
+                None => drop(result),
+            }
             if let Some(pause) = pause {
                 wait(pause, extensions).await;
             }
             result = attempt(&next, number, again, extensions).await;
-            self.read_ahead(&mut result).await;
+            self.read_ahead(&mut result, safety).await;
         }
         result
     }
 
     /// The pause before a retry, unless it is longer than the call may wait.
-    fn pause(
+    fn fitting_pause(
         &self,
         retry: u32,
         asked: Option<Duration>,
         extensions: &Extensions,
     ) -> Option<Duration> {
-        let backoff = self.options.backoff.pause(retry, fastrand::f64());
-        let Some(asked) = asked else { return Some(backoff) };
-        let pause = backoff.max(asked);
+        let pause = self.pause(retry).max(asked.unwrap_or_default());
+        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
+        let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
+        let is_late = left.is_some_and(|left| left <= pause);
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
-        let deadline = extensions.get::<CallDeadline>().map(|deadline| deadline.0);
-        let is_late =
-            deadline.is_some_and(|then| then.saturating_duration_since(Instant::now()) <= pause);
-        let fits = waited.saturating_add(pause) <= self.options.max_wait && !is_late;
-        fits.then_some(pause)
+        let is_long = asked.is_some() && waited.saturating_add(pause) > self.options.max_wait;
+        (!is_late && !is_long).then_some(pause)
     }
 }
 
@@ -270,7 +282,7 @@ impl Middleware for RetryMiddleware {
         };
         let retrying = {
             let mut result = sending.await;
-            self.read_ahead(&mut result).await;
+            self.read_ahead(&mut result, safety).await;
             match again {
                 // What most requests do without takes no room in them.
                 Some(again) if judge(&result, safety) != Verdict::Done => {
@@ -288,9 +300,7 @@ fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
         Ok(response) => judge_response(response, safety),
         // Nothing was sent.
         Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Retry(None),
-        Err(Error::Reqwest(error)) if !error.is_builder() && safety != Safety::Once => {
-            Verdict::Retry(None)
-        }
+        Err(error) if is_transient_failure(error) && safety != Safety::Once => Verdict::Retry(None),
         Err(_) => Verdict::Done,
     }
 }
@@ -303,15 +313,11 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
         (StatusCode::TOO_MANY_REQUESTS, None) => {
             Verdict::Retry(Some(retry_after(response).unwrap_or_default().max(SHORTEST_PAUSE)))
         }
-        (status, _) if is_transient(status) && safety != Safety::Once => {
+        (status, _) if is_transient_status(status) && safety != Safety::Once => {
             Verdict::Retry(retry_after(response))
         }
         _ => Verdict::Done,
     }
-}
-
-fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 500 | 502 | 503 | 504)
 }
 
 /// What a 429 without a word, or with zero, asks for.

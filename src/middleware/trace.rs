@@ -1,24 +1,20 @@
 //! What became of a call on its way through the layers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use parking_lot::Mutex;
+use reqwest::Response;
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
-    /// How often it was sent. Counted by the [`RateLimiter`](super::RateLimiter), which sees each request
-    /// that leaves, the replay after a 401 too.
+    /// How often it left. Counted by the client's innermost layer.
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
 }
-
-/// When a call must be over: an extension of its request, by which the layers know that a wait is too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "whoever sends a request must be able to make one")]
-pub struct CallDeadline(pub Instant);
 
 /// What a call has waited for so far because it was refused: an extension of its request.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,4 +31,19 @@ pub(crate) struct LimitedResponse {
     pub(crate) retry_after: Duration,
     /// What is used up is the quota of the developer's account, and not a limit that is over in seconds.
     pub(crate) is_quota: bool,
+}
+
+/// An extension of a request that has a deadline: the result of the last attempt, for the error that
+/// says that the deadline has passed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastFailure(Arc<Mutex<Option<reqwest_middleware::Result<Response>>>>);
+
+impl LastFailure {
+    pub(crate) fn set(&self, result: reqwest_middleware::Result<Response>) {
+        *self.0.lock() = Some(result);
+    }
+
+    pub(crate) fn take(&self) -> Option<reqwest_middleware::Result<Response>> {
+        self.0.lock().take()
+    }
 }

@@ -3,6 +3,7 @@
 mod body;
 mod http_client;
 mod origin;
+mod server_error;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,9 @@ use reqwest::{Request, Response};
 pub(crate) use body::{BodyError, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
+pub(crate) use server_error::{
+    ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
+};
 
 /// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
 /// which counts from the response's own `Date`, since the server's clock may be wrong, and is over at once
@@ -35,9 +39,10 @@ fn parse_date(value: &str) -> Option<SystemTime> {
     Some(SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?))
 }
 
-/// A request once more, or `None` when its body is a stream.
+/// The same request again, or `None` when its body is a stream.
 ///
-/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations less.
+/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations
+/// less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {
     if request.body().is_some() || request.timeout().is_some() {
         return request.try_clone();

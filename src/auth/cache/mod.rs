@@ -35,7 +35,6 @@
 //!
 //! `credentials.rs` has the table of what the store and the cache know of each other.
 
-mod backoff;
 mod clock;
 mod credentials;
 mod fetch;
@@ -66,9 +65,9 @@ use self::storage::Storage;
 use self::token::CachedToken;
 use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
 use super::{TokenKey, TokenStore};
+use crate::backoff::Backoff;
 use crate::oauth::Token;
 
-pub use backoff::Backoff;
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
 pub(super) use token::bearer;

@@ -39,7 +39,7 @@ use tokio::time::Instant;
 use self::app::{App, Permit, Wanted};
 use self::state::{Outcome, Pair};
 use super::trace::{CallWaits, LimitedResponse};
-use super::{CallDeadline, CallTrace, RequestClass};
+use super::{CallTrace, RequestClass};
 use crate::transport::{read_body, retry_after};
 
 pub use error::{LimitKind, RateLimited};
@@ -153,12 +153,13 @@ impl RateLimiter {
     ) -> std::result::Result<Permit, RateLimited> {
         let began = Instant::now();
         let waits = extensions.get::<CallWaits>().copied().unwrap_or_default();
-        let deadline = extensions.get::<CallDeadline>();
+        let class = extensions.get::<RequestClass>().copied();
+        let deadline = class.and_then(|class| class.deadline);
         let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
-            deadline.0.saturating_duration_since(began).saturating_sub(TIMER_STEP)
+            deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
         });
         let max_wait = self.registry.options.max_wait.saturating_sub(waits.waited);
-        let is_urgent = extensions.get::<RequestClass>().is_some_and(|class| class.is_urgent);
+        let is_urgent = class.is_some_and(|class| class.is_urgent);
         let patience = max_wait.min(to_deadline);
         let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
         let permit = self.app.permit(wanted).await;
@@ -224,9 +225,6 @@ impl Middleware for RateLimiter {
                 Box::pin(self.permit(pair, extensions)).await.map_err(Error::middleware)?
             }
         };
-        if let Some(trace) = extensions.get_mut::<CallTrace>() {
-            trace.attempts += 1;
-        }
         let result = next.run(request, extensions).await;
         let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
         permit.settle(outcome);

@@ -26,7 +26,7 @@ pub trait AcceptsPaging: AcceptsLimit {
     const MAX_OFFSET: u32;
 }
 
-/// Takes `fields`, a filter on the fields of the answer.
+/// Takes `fields`, a filter on the fields of the response.
 pub trait AcceptsFields: Parameters {}
 
 /// Takes `additional_types`, for items that are not tracks.
@@ -94,7 +94,7 @@ parameter_sets! {
     /// No parameters.
     Nothing, market: false =>;
     /// `market`.
-    Market, market: true => AcceptsMarket;
+    InMarket, market: true => AcceptsMarket;
     /// `limit` (1 to 50) and `offset`.
     Paging, market: false, paging: 50 / u32::MAX =>;
     /// `market`, `limit` (1 to 50) and `offset`.
@@ -102,9 +102,9 @@ parameter_sets! {
     /// `include_groups`, `market`, `limit` (1 to 10) and `offset`.
     ArtistAlbums, market: true, paging: 10 / u32::MAX => AcceptsMarket, AcceptsGroups;
     /// `market`, `limit` (1 to 10), `offset` (up to 1000) and `include_external`.
-    Search, market: true, paging: 10 / 1000 => AcceptsMarket, AcceptsExternal;
+    SearchPaging, market: true, paging: 10 / 1000 => AcceptsMarket, AcceptsExternal;
     /// `market`, `fields` and `additional_types`.
-    Playlist, market: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
+    PlaylistFields, market: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `market`, `fields`, `limit` (1 to 50), `offset` and `additional_types`.
     PlaylistItems, market: true, paging: 50 / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `limit` (1 to 50) and `offset` (up to 100,000).
@@ -124,7 +124,7 @@ parameter_sets! {
     /// `limit` (1 to 50), and `after` or `before`.
     RecentlyPlayed, market: false, limit: 50 => AcceptsMoment;
     /// `market`, `limit` (1 to 100), seeds and audio features.
-    Recommendations, market: true, limit: 100 => AcceptsMarket, AcceptsSeeds;
+    Seeds, market: true, limit: 100 => AcceptsMarket, AcceptsSeeds;
     /// Any query and body.
     Anything, market: false => AcceptsAnything;
 }

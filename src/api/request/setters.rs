@@ -5,14 +5,15 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::builder::Request;
 use super::choices::{AudioFeature, TimeRange};
+use super::into_id::{IntoId, IntoIds};
 use super::params::{
     AcceptsAdditionalTypes, AcceptsAfterArtist, AcceptsAnything, AcceptsDevice, AcceptsExternal,
     AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
     AcceptsPaging, AcceptsSeeds, AcceptsTimeRange,
 };
-use super::request::Request;
-use crate::model::{AlbumGroup, ArtistId, IdError, Market, MarketError, TrackId};
+use crate::model::{AlbumGroup, ArtistId, Market, MarketError, TrackId};
 
 impl<T, P: AcceptsMarket> Request<T, P> {
     /// Only what can be played in this market, and as it is there: the two letters of a country.
@@ -30,7 +31,7 @@ impl<T, P: AcceptsMarket> Request<T, P> {
 }
 
 impl<T, P: AcceptsLimit> Request<T, P> {
-    /// The greatest number of items in an answer, from 1 to what the endpoint allows.
+    /// The greatest number of items in a response, from 1 to what the endpoint allows.
     pub fn limit(self, limit: u32) -> Self {
         self.in_range("limit", limit, 1, P::MAX_LIMIT)
     }
@@ -44,7 +45,7 @@ impl<T, P: AcceptsPaging> Request<T, P> {
 }
 
 impl<T, P: AcceptsFields> Request<T, P> {
-    /// Only these fields of the answer, in [Spotify's notation]: `items(added_at,item(name))`.
+    /// Only these fields of the response, in [Spotify's notation]: `items(added_at,item(name))`.
     ///
     /// A model needs the ids of what it describes: leave those in.
     ///
@@ -99,11 +100,8 @@ impl<T, P: AcceptsDevice> Request<T, P> {
 
 impl<T, P: AcceptsAfterArtist> Request<T, P> {
     /// Begins after this artist.
-    pub fn after_artist(self, id: impl TryInto<ArtistId, Error: Into<IdError>>) -> Self {
-        match id.try_into() {
-            Ok(id) => self.with("after", id.to_string()),
-            Err(error) => self.fail(error.into().into()),
-        }
+    pub fn after_artist(self, id: impl IntoId<ArtistId>) -> Self {
+        self.ids("after", [id], 1)
     }
 }
 
@@ -121,25 +119,18 @@ impl<T, P: AcceptsMoment> Request<T, P> {
 
 impl<T, P: AcceptsSeeds> Request<T, P> {
     /// Artists to go by; up to five seeds of all kinds together.
-    pub fn seed_artists<I>(self, ids: impl IntoIterator<Item = I>) -> Self
-    where
-        I: TryInto<ArtistId, Error: Into<IdError>>,
-    {
-        self.with_list::<_, ArtistId>("seed_artists", ids, 5)
+    pub fn seed_artists(self, ids: impl IntoIds<ArtistId>) -> Self {
+        self.ids("seed_artists", ids, 5)
     }
 
     /// Tracks to go by; up to five seeds of all kinds together.
-    pub fn seed_tracks<I>(self, ids: impl IntoIterator<Item = I>) -> Self
-    where
-        I: TryInto<TrackId, Error: Into<IdError>>,
-    {
-        self.with_list::<_, TrackId>("seed_tracks", ids, 5)
+    pub fn seed_tracks(self, ids: impl IntoIds<TrackId>) -> Self {
+        self.ids("seed_tracks", ids, 5)
     }
 
     /// Genres to go by; up to five seeds of all kinds together.
-    pub fn seed_genres<I: Into<String>>(self, genres: impl IntoIterator<Item = I>) -> Self {
-        let genres = genres.into_iter().map(Into::<String>::into);
-        self.with_list::<_, String>("seed_genres", genres, 5)
+    pub fn seed_genres(self, genres: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.strings("seed_genres", genres.into_iter().map(Into::into).collect(), 5)
     }
 
     /// Only tracks with at least so much of a feature.

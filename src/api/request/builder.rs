@@ -8,23 +8,25 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Answering, Connection, Outgoing};
-use super::decode::{decode, decode_wrapped};
+use super::connection::{Connection, Deadline, PreparedRequest, Responding};
+use super::decode::Decoder;
+use super::future::RequestFuture;
+use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
-use super::sending::{Decode, Sending};
+use super::response::Response;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
-use crate::model::{IdError, SpotifyUri};
+use crate::model::SpotifyUri;
 use crate::oauth::Scope;
 
-/// A request that answers with `T` and takes the optional parameters in `P`.
+/// A request that returns `T` and takes the optional parameters in `P`.
 ///
 /// Sent by `.await`. A setter is there where the endpoint has that parameter; what is wrong with a
 /// parameter or an id comes out when the request is sent, before anything goes out.
@@ -47,7 +49,7 @@ use crate::oauth::Scope;
 pub struct Request<T, P = Nothing> {
     connection: Connection,
     method: Method,
-    /// The address, or the first thing that was wrong.
+    /// The URL, or the first thing that was wrong.
     url: Result<Url, Error>,
     query: Vec<(Cow<'static, str>, String)>,
     body: Option<Body>,
@@ -56,10 +58,10 @@ pub struct Request<T, P = Nothing> {
     class: RequestClass,
     timeout: Option<Duration>,
     deadline: Option<Duration>,
-    /// `None` for an answer that is what it says; else how it is unwrapped.
-    decode: Option<Decode<T>>,
-    /// A function, so that a request can be sent to another task whatever it answers with.
-    answers: PhantomData<fn() -> (T, P)>,
+    /// `None` for a body that is the value.
+    decoder: Option<Decoder<T>>,
+    /// A function, so that a request can be sent to another task whatever it returns.
+    returns: PhantomData<fn() -> (T, P)>,
 }
 
 /// A body with its type.
@@ -68,37 +70,21 @@ struct Body {
     content: Vec<u8>,
 }
 
-/// A list with 1 to `most` elements, as texts.
-fn listed<I, E>(
+/// A list with 1 to `most` elements, as strings.
+fn listed<I: fmt::Display>(
     name: &'static str,
-    list: impl IntoIterator<Item = I>,
+    ids: impl IntoIds<I>,
     most: u32,
-) -> Result<Vec<String>, Error>
-where
-    I: TryInto<E, Error: Into<IdError>>,
-    E: fmt::Display,
-{
-    let texts = list.into_iter().map(|each| {
-        each.try_into().map(|each: E| each.to_string()).map_err(|error| error.into().into())
-    });
-    let texts = texts.collect::<Result<Vec<_>, Error>>()?;
-    let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
-    match (1..=most).contains(&count) {
-        true => Ok(texts),
-        false => Err(Error::Range { name, value: count, range: 1..=most }),
-    }
+) -> Result<Vec<String>, Error> {
+    bounded(name, ids.into_ids()?.iter().map(ToString::to_string).collect(), most)
 }
 
-/// A decoded answer with its status and headers.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Response<T> {
-    /// The status; always a successful one.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The answer itself.
-    pub body: T,
+fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<String>, Error> {
+    let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
+    match (1..=most).contains(&count) {
+        true => Ok(list),
+        false => Err(Error::Range { name, value: count, range: 1..=most }),
+    }
 }
 
 impl<T, P: Parameters> Request<T, P> {
@@ -114,8 +100,8 @@ impl<T, P: Parameters> Request<T, P> {
             query: Vec::new(),
             body: None,
             scopes: &[],
-            decode: None,
-            answers: PhantomData,
+            decoder: None,
+            returns: PhantomData,
         };
         match connection.market().filter(|_| P::TAKES_MARKET) {
             Some(market) => request.with("market", market.to_string()),
@@ -161,7 +147,7 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    /// Sets how often it is sent once more at the most, in place of the client's; 0 for never.
+    /// Sets how often it is retried at the most, in place of the client's; 0 for never.
     pub fn retries(mut self, retries: u32) -> Self {
         self.class.retries = Some(retries);
         self
@@ -182,9 +168,10 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(content) => self.with_body("application/json", content),
-            Err(error) => {
-                self.fail(Error::Parameter { name: "body", reason: format!("is no JSON: {error}") })
-            }
+            Err(error) => self.fail(Error::Parameter {
+                name: "body",
+                reason: format!("cannot be written as JSON: {error}"),
+            }),
         }
     }
 
@@ -198,48 +185,46 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    /// Sets a parameter to a list of at most `most` elements, joined by commas.
-    pub(crate) fn with_list<I, E>(
+    /// Sets a parameter to a list of at most `most` ids, joined by commas.
+    pub(crate) fn ids<I: fmt::Display>(
         self,
         name: &'static str,
-        list: impl IntoIterator<Item = I>,
+        ids: impl IntoIds<I>,
         most: u32,
-    ) -> Self
-    where
-        I: TryInto<E, Error: Into<IdError>>,
-        E: fmt::Display,
-    {
-        match listed(name, list, most) {
+    ) -> Self {
+        self.joined(name, listed(name, ids, most))
+    }
+
+    /// Sets a parameter to a list of at most `most` strings, joined by commas.
+    pub(crate) fn strings(self, name: &'static str, list: Vec<String>, most: u32) -> Self {
+        self.joined(name, bounded(name, list, most))
+    }
+
+    fn joined(self, name: &'static str, list: Result<Vec<String>, Error>) -> Self {
+        match list {
             Ok(list) => self.with(name, list.join(",")),
             Err(error) => self.fail(error),
         }
     }
 
-    /// The same as a field of a JSON body.
-    pub(crate) fn with_json_list<I, E>(
+    /// A JSON body with a list of at most `most` ids in one field.
+    pub(crate) fn json_ids<I: fmt::Display>(
         self,
         name: &'static str,
-        list: impl IntoIterator<Item = I>,
+        ids: impl IntoIds<I>,
         most: u32,
-    ) -> Self
-    where
-        I: TryInto<E, Error: Into<IdError>>,
-        E: fmt::Display,
-    {
-        self.with_json_field(name, listed(name, list, most))
+    ) -> Self {
+        self.with_json_field(name, listed(name, ids, most))
     }
 
     /// A list of 1 to `most` objects that each hold a URI.
-    pub(crate) fn with_json_uris<I>(
+    pub(crate) fn json_uris(
         self,
         name: &'static str,
-        uris: impl IntoIterator<Item = I>,
+        uris: impl IntoIds<SpotifyUri>,
         most: u32,
-    ) -> Self
-    where
-        I: TryInto<SpotifyUri, Error: Into<IdError>>,
-    {
-        let objects = listed::<_, SpotifyUri>(name, uris, most).map(|uris| {
+    ) -> Self {
+        let objects = listed(name, uris, most).map(|uris| {
             uris.into_iter().map(|uri| serde_json::json!({ "uri": uri })).collect::<Vec<_>>()
         });
         self.with_json_field(name, objects)
@@ -258,7 +243,7 @@ impl<T, P: Parameters> Request<T, P> {
         let wrong = |reason: String| Error::Parameter { name: "cover", reason };
         let content = BASE64_STANDARD.encode(jpeg);
         if !jpeg.starts_with(b"\xff\xd8\xff") {
-            self.fail(wrong("is no JPEG; convert it first".to_owned()))
+            self.fail(wrong("is not a JPEG; convert it first".to_owned()))
         } else if content.len() > MOST_BASE64 {
             let size = content.len();
             self.fail(wrong(format!(
@@ -285,15 +270,6 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
-    pub(crate) fn needed_scopes(&self) -> &'static [Scope] {
-        self.scopes
-    }
-
-    /// The whole address, query included.
-    pub(crate) fn into_address(self) -> Result<String, Error> {
-        self.into_outgoing().map(|(_, outgoing)| outgoing.request.url().as_str().to_owned())
-    }
-
     /// As large as the endpoint allows, unless a limit is set.
     pub(crate) fn with_largest_pages(self) -> Self {
         match P::LARGEST_PAGE {
@@ -304,7 +280,8 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
-    fn into_outgoing(self) -> Result<(Connection, Outgoing), Error> {
+    /// What is sent; what is wrong with it comes out here.
+    pub(crate) fn prepare(self) -> Result<(Connection, PreparedRequest), Error> {
         let mut url = self.url?;
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(self.query);
@@ -326,7 +303,8 @@ impl<T, P: Parameters> Request<T, P> {
             *request.timeout_mut() = self.timeout;
         }
         let Self { connection, scopes, endpoint, class, deadline, .. } = self;
-        Ok((connection, Outgoing { request, scopes, endpoint, class, deadline }))
+        let deadline = deadline.or_else(|| connection.default_deadline()).map(Deadline::After);
+        Ok((connection, PreparedRequest { request, scopes, endpoint, class, deadline }))
     }
 }
 
@@ -336,38 +314,46 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     /// # Errors
     ///
     /// See [`Error`].
-    pub fn send(self) -> Sending<T> {
-        let decode = self.decode.unwrap_or(decode);
-        Sending::new(self.answer(), decode)
+    pub fn send(self) -> RequestFuture<T> {
+        let decoder = self.decoder();
+        RequestFuture::new(self.send_raw(), decoder)
     }
 
-    /// Sends the request and answers with status and headers as well.
+    /// Sends the request and returns status and headers as well.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     pub async fn send_with_response(self) -> Result<Response<T>, Error> {
-        let decode = self.decode.unwrap_or(decode);
-        let answer = self.answer().await?;
-        let body = decode(&answer)?;
-        Ok(Response { status: answer.status, headers: answer.headers, body })
+        let decoder = self.decoder();
+        let mut response = self.send_raw().await?;
+        let (status, headers) = (response.status, std::mem::take(&mut response.headers));
+        Ok(Response { status, headers, body: decoder.decode(response)? })
     }
 
-    /// The answer wraps what is wanted in an object with one field.
-    pub(crate) fn wrapped(mut self) -> Self {
-        self.decode = Some(decode_wrapped);
-        self
+    pub(crate) fn decoder(&self) -> Decoder<T> {
+        self.decoder.unwrap_or_else(Decoder::plain)
     }
 
-    pub(crate) fn answer(self) -> Answering {
-        match self.into_outgoing() {
-            Ok((connection, outgoing)) => connection.send(outgoing),
+    fn send_raw(self) -> Responding {
+        match self.prepare() {
+            Ok((connection, prepared)) => connection.send(prepared),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
+}
 
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
+impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
+    /// The list is in the field of this name; what cannot be read is `None` at its place.
+    pub(crate) fn several(self, field: &'static str) -> Self {
+        Self { decoder: Some(Decoder::several(field)), ..self }
+    }
+}
+
+impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<T>, P> {
+    /// The list is in the field of this name; what cannot be read is left out.
+    pub(crate) fn list(self, field: &'static str) -> Self {
+        Self { decoder: Some(Decoder::list(field)), ..self }
     }
 }
 
@@ -377,7 +363,7 @@ where
     P: Parameters + 'static,
 {
     type Output = Result<T, Error>;
-    type IntoFuture = Sending<T>;
+    type IntoFuture = RequestFuture<T>;
 
     fn into_future(self) -> Self::IntoFuture {
         self.send()

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,30 +15,50 @@ use reqwest::{Method, StatusCode};
 pub struct CallReport {
     /// The method.
     pub method: Method,
-    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none is anybody's. `(raw)` for a
-    /// path of your own.
+    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none is anybody's.
+    /// `(raw)` for a path of your own.
     pub endpoint: String,
-    /// The status of the answer; `None` where none came.
+    /// How the call ended.
+    pub outcome: CallOutcome,
+    /// The status of the response; `None` where none came. A request that the rate limiter refused
+    /// has the 429 that it was refused for.
     pub status: Option<StatusCode>,
-    /// How often it was sent.
+    /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
+    pub reason: Option<String>,
+    /// How often the request left: 0 for one that got no token or no permit.
     pub attempts: u32,
-    /// How long it waited for the rate limiter and for retries.
+    /// How long it waited for a permit and for retries.
     pub waited: Duration,
     /// How long it took, with that.
     pub elapsed: Duration,
 }
 
-/// Whom to tell.
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallOutcome {
+    /// With a successful response.
+    Succeeded,
+    /// With an error.
+    Failed,
+    /// Its caller dropped it.
+    Abandoned,
+}
+
+/// The user's callback.
 #[derive(Clone)]
 pub(crate) struct Observer(Arc<dyn Fn(&CallReport) + Send + Sync>);
 
 impl Observer {
-    pub(crate) fn new(tell: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+    pub(crate) fn new(callback: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(callback))
     }
 
+    /// A callback that panics costs nobody a response.
     pub(crate) fn tell(&self, report: &CallReport) {
-        (self.0)(report);
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(report))).is_err() {
+            tracing::error!(endpoint = report.endpoint, "the observer panicked");
+        }
     }
 }
 
