@@ -48,11 +48,19 @@ pub(super) struct Happened {
     pub(super) is_login: bool,
     pub(super) begun: u32,
     pub(super) ended: Option<u32>,
+    /// Whose entry was removed.
+    removed: Option<User>,
 }
 
 impl Model {
     pub(super) fn new(is_logged_in: bool, forgives: bool) -> Self {
-        let before = Happened { process: None, is_login: is_logged_in, begun: 0, ended: Some(0) };
+        let before = Happened {
+            process: None,
+            is_login: is_logged_in,
+            begun: 0,
+            ended: Some(0),
+            removed: None,
+        };
         let mut model = Self {
             entry: None,
             entry_of: 0,
@@ -85,13 +93,18 @@ impl Model {
 
     pub(super) fn begin(&mut self, process: Option<usize>, is_login: bool) -> User {
         let ended = process.is_none().then_some(self.step);
-        self.history.push(Happened { process, is_login, begun: self.step, ended });
+        let removed = process.is_none().then_some(self.entry_of);
+        self.history.push(Happened { process, is_login, begun: self.step, ended, removed });
         self.history.len() - 1
     }
 
     /// Whether `one` had ended when `other` began, or began before it in the same process.
     pub(super) fn is_before(&self, one: User, other: User) -> bool {
         let (earlier, later) = (&self.history[one], &self.history[other]);
+        if let Some(removed) = later.removed {
+            // What was never in the store was not removed from it.
+            return one == removed || (one != other && self.is_before(one, removed));
+        }
         let is_same = earlier.process.is_some() && earlier.process == later.process;
         one != other
             && (earlier.ended.is_some_and(|ended| ended < later.begun) || (is_same && one < other))

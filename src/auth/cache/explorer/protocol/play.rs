@@ -243,6 +243,7 @@ impl Play {
         for operation in self.world.operations.lock().drain(..) {
             if let Some(Return::Token(Ok(token))) = operation.returns {
                 self.lost.push(user_of(token.access_token.expose()));
+                self.world.model.lock().server.may_see_twice = true;
             }
         }
         (self.callers, self.login_callers) = (Vec::new(), Vec::new());

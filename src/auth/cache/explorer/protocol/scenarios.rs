@@ -59,6 +59,16 @@ impl Scenario {
                 ..one.clone()
             },
             Self {
+                name: "a login whose save only seems to fail, a refresh",
+                is_warm: true,
+                asks: [1, 0],
+                logins: [1, 0],
+                load_failures: 1,
+                save_failures: 1,
+                expiries: 1,
+                ..one.clone()
+            },
+            Self {
                 name: "two logins overlap",
                 asks: [1, 0],
                 logins: [2, 0],
