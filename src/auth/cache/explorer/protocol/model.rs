@@ -161,7 +161,7 @@ impl Model {
         if old.is_some_and(|old| !stored.login.is_later_than(old.login)) {
             self.violation(format!("P51: the id of {owner} is not later than what it replaced"));
         }
-        if stored.has_ended() && !self.server.may_see_twice {
+        if stored.has_ended() && !self.may_see_twice(owner) {
             self.violation(format!("P48, P54: {owner} was marked as ended"));
         }
         (self.entry, self.entry_of) = (Some(stored.clone()), owner);
@@ -182,7 +182,7 @@ impl Model {
         if sent == newest {
             return Ok(self.server.issue(user));
         }
-        if !self.server.may_see_twice {
+        if !self.may_see_twice(user) {
             self.violation(format!("P6, P48: {sent} was sent again"));
         }
         if is_last && self.server.forgives {
@@ -191,6 +191,13 @@ impl Model {
         }
         let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
         Err(OAuthError::Refused { status, code, description: None, retry_after: None }.into())
+    }
+
+    /// Whether a refresh token of this user may come twice: what followed it could not be saved, or
+    /// was given up for a later login.
+    fn may_see_twice(&self, user: User) -> bool {
+        let is_replaced = (0..self.history.len()).any(|other| self.is_before(user, other));
+        self.server.may_see_twice || is_replaced
     }
 
     pub(super) fn violation(&mut self, violation: String) {
