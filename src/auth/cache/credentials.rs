@@ -8,6 +8,7 @@
 //! | nothing | anything else | what is here is saved |
 //! | the entry that is here | | nothing new, unless it is marked as ended |
 //! | the entry that was seen last | something newer that is not saved yet | what is here is saved over it |
+//! | one that this was refreshed from | something newer that is not saved yet | what is here is saved over it |
 //! | another entry | a login that was never saved, and is not earlier | what is here is saved over it |
 //! | another entry | anything else | the entry is adopted |
 //!
@@ -32,6 +33,9 @@ pub(super) struct Credentials {
     pub(super) login: Option<LoginId>,
     /// Names the token, here and in the store. `None` as long as there is none.
     pub(super) revision: Option<Revision>,
+    /// Those from which it was refreshed, as long as the store may have one: a save may have taken
+    /// place although it failed, and a refresh token is good only once.
+    ancestors: Vec<Revision>,
     /// Nothing is sent any more: its refresh token has ended, or the user has logged out.
     pub(super) ended: Option<Box<AuthError>>,
     /// The end is to be told to other processes.
@@ -89,6 +93,7 @@ impl Default for Credentials {
             expires_at: SystemTime::UNIX_EPOCH,
             login: None,
             revision: None,
+            ancestors: Vec::new(),
             ended: None,
             is_end_unsaved: false,
             logged_out: false,
@@ -111,6 +116,7 @@ impl Credentials {
         let entry = Known::Entry(found.revision);
         if self.revision == Some(found.revision) {
             (self.known, self.was_stored) = (entry, true);
+            self.ancestors.clear();
             if found.has_ended() && self.ended.is_none() {
                 self.ended = Some(has_ended());
             }
@@ -122,8 +128,10 @@ impl Credentials {
             && self
                 .login
                 .is_some_and(|login| found.login != login && !found.login.is_later_than(login));
+        let is_ancestor = self.ancestors.contains(&found.revision);
         self.known = entry;
-        if is_seen || is_earlier {
+        self.was_stored |= is_ancestor;
+        if is_seen || is_earlier || is_ancestor {
             return Seen::NothingNew;
         }
         self.adopt(found)
@@ -144,6 +152,7 @@ impl Credentials {
     fn adopt(&mut self, found: &StoredToken) -> Seen {
         self.login = Some(found.login);
         self.revision = Some(found.revision);
+        self.ancestors.clear();
         self.was_stored = true;
         self.is_end_unsaved = false;
         match &found.content {
@@ -174,7 +183,7 @@ impl Credentials {
         self.token = Some(token);
         self.expires_at = expires_at;
         self.login.get_or_insert(login);
-        self.revision = Some(revision);
+        self.ancestors.extend(self.revision.replace(revision));
         (self.ended, self.is_end_unsaved, self.logged_out) = (None, false, false);
     }
 
@@ -196,6 +205,7 @@ impl Credentials {
             expires_at,
             login: Some(login),
             revision: Some(revision),
+            ancestors: Vec::new(),
             is_end_unsaved: false,
             is_login: true,
             was_stored: false,
@@ -238,6 +248,9 @@ impl Credentials {
         self.known = Known::Entry(stored.revision);
         if self.login == Some(stored.login) {
             self.was_stored = true;
+        }
+        if self.revision == Some(stored.revision) {
+            self.ancestors.clear();
         }
         if self.revision == Some(stored.revision) && stored.has_ended() == self.is_end_unsaved {
             self.is_end_unsaved = false;

@@ -37,6 +37,15 @@
 
 mod clock;
 mod credentials;
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails is a test that panics"
+)]
+mod explorer;
 mod fetch;
 mod flight;
 mod listener;

@@ -1,5 +1,8 @@
 //! The state machine: pure, with the time as an argument. The tables are in [`super`].
 
+#[cfg(test)]
+mod view;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

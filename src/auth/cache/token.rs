@@ -101,6 +101,18 @@ impl CachedToken {
         self.rejected.store(true, Ordering::Relaxed);
     }
 
+    /// Apart from this one, with what it remembers.
+    #[cfg(test)]
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            headers: self.headers.clone(),
+            refresh_from: self.refresh_from,
+            expiry: self.expiry,
+            accepted: AtomicBool::new(self.is_accepted()),
+            rejected: AtomicBool::new(self.was_rejected()),
+        }
+    }
+
     pub(super) fn age(&self, now: Now) -> Age {
         if self.is_fresh(now) {
             Age::Fresh
