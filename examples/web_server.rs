@@ -17,8 +17,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use spotify_web::auth::AuthorizationCodeAuthenticator;
+use spotify_web::model::UserId;
 use spotify_web::oauth::{
-    AuthorizationCodeRequest, ClientSecret, Login, OAuthClient, PendingLogin, Scope,
+    AuthorizationCodeRequest, ClientSecret, Login, OAuthClient, PendingLogin, Scope, Token,
 };
 use spotify_web::{Error, SpotifyClient};
 
@@ -35,12 +36,12 @@ struct Server {
     sessions: Mutex<HashMap<String, Session>>,
 }
 
-/// What a browser's cookie leads to. A real server keeps these in a database, pending logins and the
-/// tokens in a `TokenStore`.
+/// What a browser's cookie leads to. A real server keeps these in a database, and tokens in a `TokenStore`
+/// by a key with the id of the user.
 #[derive(Clone)]
 enum Session {
     LoggingIn(PendingLogin),
-    LoggedIn(SpotifyClient),
+    LoggedIn { user: UserId, spotify: SpotifyClient },
 }
 
 #[tokio::main]
@@ -79,13 +80,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// The user's playlists, or a way to log in.
 async fn home(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    let Some(Session::LoggedIn(spotify)) = server.session(&headers) else {
+    let Some(Session::LoggedIn { user, spotify }) = server.session(&headers) else {
         return page(
             "<h1>Your playlists</h1>
 <form method=\"post\" action=\"/login\"><button id=\"login\">Log in with Spotify</button></form>",
         );
     };
-    match playlists(&spotify).await {
+    match playlists(&spotify, &user).await {
         Ok(html) => page(&html),
         Err(Error::Auth { source, .. }) if source.needs_login() => {
             failure("Your login has ended. Please log in again.")
@@ -94,12 +95,11 @@ async fn home(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response
     }
 }
 
-async fn playlists(spotify: &SpotifyClient) -> Result<String, Error> {
-    let me = spotify.users().me().await?;
+async fn playlists(spotify: &SpotifyClient, user: &UserId) -> Result<String, Error> {
     let playlists = spotify.playlists().mine().all().await?;
     let list: String =
         playlists.iter().map(|it| format!("<li>{}</li>", escaped(&it.name))).collect();
-    let name = escaped(me.display_name.as_deref().unwrap_or(me.id.as_str()));
+    let name = escaped(user.as_str());
     Ok(format!(
         "<h1>Playlists of <span id=\"user\">{name}</span></h1>\n<ul>{list}</ul>
 <form method=\"post\" action=\"/logout\"><button id=\"logout\">Log out</button></form>"
@@ -117,7 +117,7 @@ async fn log_in(State(server): State<Arc<Server>>) -> Response {
 }
 
 /// The pending login is the one of the browser that comes back, so that nobody can be logged in with
-/// somebody else's answer.
+/// somebody else's redirect.
 async fn come_back(
     State(server): State<Arc<Server>>,
     OriginalUri(uri): OriginalUri,
@@ -136,15 +136,9 @@ async fn come_back(
         Ok(token) => token,
         Err(error) => return failure(&error.to_string()),
     };
-    let authenticator = AuthorizationCodeAuthenticator::new(client_id, client_secret.clone());
-    if let Err(error) = authenticator.log_in(token).await {
-        return failure(&error.to_string());
-    }
-    match server.spotify.for_user(authenticator) {
+    match server.logged_in(token).await {
         // A new cookie: one that was known before the login is worth nothing after it.
-        Ok(spotify) => {
-            (server.new_session(Session::LoggedIn(spotify)), Redirect::to("/")).into_response()
-        }
+        Ok(session) => (server.new_session(session), Redirect::to("/")).into_response(),
         Err(error) => failure(&error.to_line()),
     }
 }
@@ -155,6 +149,16 @@ async fn log_out(State(server): State<Arc<Server>>, headers: HeaderMap) -> Respo
 }
 
 impl Server {
+    /// Asks whose the token is, with nothing but the token, and plugs it in for them.
+    async fn logged_in(&self, token: Token) -> Result<Session, Error> {
+        let user = self.spotify.for_token(&token)?.users().me().await?.id;
+        let secret = self.client_secret.clone();
+        let authenticator = AuthorizationCodeAuthenticator::new(&self.client_id, secret);
+        let spotify = self.spotify.for_user(authenticator.clone())?;
+        authenticator.log_in(token).await.map_err(Error::Authenticator)?;
+        Ok(Session::LoggedIn { user, spotify })
+    }
+
     fn session(&self, headers: &HeaderMap) -> Option<Session> {
         self.sessions.lock().get(cookie(headers)?).cloned()
     }

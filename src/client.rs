@@ -12,11 +12,11 @@ use crate::api::{
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
     page_at,
 };
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{AuthMiddleware, GateStats, RateGate, RetryMiddleware};
-use crate::oauth::OAuthClient;
+use crate::oauth::{OAuthClient, Token};
 use crate::transport::Origin;
 
 /// The Spotify Web API.
@@ -109,6 +109,38 @@ impl SpotifyClient {
             Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
             None => Ok(()),
         }
+    }
+
+    /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
+    /// before it is known whose login to keep.
+    ///
+    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for a token that no header can carry.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config();
+    /// # let oauth = spotify_web::oauth::OAuthClient::new(&config);
+    /// # let login = spotify_web::oauth::Login::pkce("id", "http://127.0.0.1:8888/callback");
+    /// # let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    /// # let code = pending.finish(&fake.agree(pending.url()))?;
+    /// # let request = spotify_web::oauth::AuthorizationCodeRequest::public("id", code);
+    /// let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// let token = oauth.request_token(request).await?;
+    ///
+    /// let me = spotify.for_token(&token)?.users().me().await?;
+    /// assert_eq!(me.id.as_str(), "wizzler");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn for_token(&self, token: &Token) -> Result<Self, Error> {
+        self.for_user(TokenAuthenticator::new(token.access_token.clone()))
     }
 
     /// What this client and all its clones and users have done so far.

@@ -42,6 +42,8 @@ mod pasting;
 mod promises;
 #[path = "api/real_oauth_server.rs"]
 mod real_oauth_server;
+#[path = "api/real_processes.rs"]
+mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/secrets.rs"]

@@ -62,8 +62,8 @@ impl Callback {
         }
     }
 
-    /// A name would be one that somebody has led to this address, so that their page may read it. A
-    /// browser leaves a port of 80 out.
+    /// Never a name: whoever lets a name of theirs resolve to this machine could read the page. A browser
+    /// leaves a port of 80 out.
     fn is_host(&self, host: Option<&str>) -> bool {
         let authority = self.redirect_uri.authority();
         host.is_some_and(|host| {

@@ -112,7 +112,8 @@ impl SignIn {
         }
     }
 
-    /// Sets how long the user may take.
+    /// Sets how long the user may take to come back. The exchange of their code has a limit of its own,
+    /// that of a token request.
     #[must_use]
     pub fn time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
@@ -143,22 +144,18 @@ impl SignIn {
     /// # Errors
     ///
     /// As [`sign_in`].
-    pub async fn run(self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
-        let limit = self.time_limit;
-        tokio::time::timeout(limit, self.sign_in(oauth))
-            .await
-            .unwrap_or(Err(SignInError::TimedOut { limit }))
-    }
-
-    async fn sign_in(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
+    pub async fn run(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
         let redirect = self.check(oauth)?;
         let listener = Listener::bind(&redirect).await?;
         let pending = self.login.clone().redirect_uri(listener.redirect_uri()).begin()?;
         let (sender, returns) = mpsc::unbounded_channel();
         let server = listener.serve(pending.clone(), sender.clone())?;
         let pasting = self.invite(&pending, sender);
-        let (code, reply) = code(&pending, returns, &*self.tells).await?;
+        // What follows is no longer the user's: it has the limit of a token request.
+        let limit = self.time_limit;
+        let returned = tokio::time::timeout(limit, code(&pending, returns, &*self.tells)).await;
         drop(pasting);
+        let (code, reply) = returned.unwrap_or(Err(SignInError::TimedOut { limit }))?;
         let outcome = redeem(self.login.client_id(), code, oauth).await;
         show(&outcome, reply, &server).await;
         outcome.map(|token| SignedIn { token, refused: server.refused() })

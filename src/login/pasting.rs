@@ -73,10 +73,10 @@ fn blocking_line(input: &mut dyn BufRead) -> Option<String> {
 /// In a thread, since reading blocks.
 fn read(
     returns: mpsc::UnboundedSender<Return>,
-    mut next_line: impl FnMut() -> Option<String> + Send + 'static,
+    next_line: impl FnMut() -> Option<String> + Send + 'static,
 ) {
     let read = move || {
-        while let Some(line) = next_line() {
+        for line in std::iter::from_fn(next_line).take(MOST_LINES) {
             if line.trim().is_empty() {
                 continue;
             }
@@ -91,4 +91,6 @@ fn read(
     let _ = thread::Builder::new().spawn(read);
 }
 
+/// More than anybody pastes wrongly; a file may have more.
+const MOST_LINES: usize = 100;
 pub(super) const LONGEST_LINE: usize = 64 * 1024;

@@ -53,10 +53,10 @@ impl TokenResponse {
             let description = fields.error_description.as_deref().map(|it| scrubber.words(it));
             return Err(OAuthError::Refused { status, code, description, retry_after });
         }
-        let is_answered = status == StatusCode::OK || !self.body.is_empty();
+        let has_content = status == StatusCode::OK || !self.body.is_empty();
         Err(match cut {
             Some(cut) => cut,
-            None if status.is_success() && is_answered => OAuthError::NoToken { reason },
+            None if status.is_success() && has_content => OAuthError::NoToken { reason },
             None => OAuthError::Status { status, retry_after },
         })
     }
@@ -75,7 +75,8 @@ impl TokenResponse {
         if !can_be_sent(access_token) {
             return Some("access_token has characters that cannot be sent".to_owned());
         }
-        let other = fields.token_type.as_ref().filter(|it| !it.eq_ignore_ascii_case("bearer"));
+        let other =
+            fields.token_type.as_deref().filter(|it| !it.trim().eq_ignore_ascii_case("bearer"));
         if let Some(other) = other {
             return Some(format!("its type is {:?}, not bearer", scrubber.words(other)));
         }

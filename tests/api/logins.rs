@@ -1,4 +1,4 @@
-//! Users log in: the address, the way back, the token, and what may go wrong.
+//! Users log in: the URL, the way back, the token, and what may go wrong.
 
 use serde_json::json;
 use spotify_web::auth::{
@@ -37,7 +37,7 @@ async fn log_in(fake: &FakeSpotify) -> Token {
 }
 
 #[test]
-fn the_address_of_a_login_says_what_the_app_asks_for() {
+fn the_url_of_a_login_says_what_the_app_asks_for() {
     let login = Login::pkce("my id&x", "http://127.0.0.1:8888/call back")
         .scopes([Scope::UserReadEmail, Scope::PlaylistReadPrivate, Scope::UserReadEmail])
         .show_dialog(true);
@@ -119,7 +119,7 @@ async fn the_way_back_is_checked_and_errors_say_what_to_do() {
         (String::new(), LoginError::NoUrl),
         ("I agreed".to_owned(), LoginError::NoUrl),
         (REDIRECT.to_owned(), LoginError::NoUrl),
-        // The address of the login page in place of the one that it led to.
+        // The URL of the login page in place of the one that it led to.
         (pending.url().to_owned(), LoginError::CodeMissing),
         (format!("{REDIRECT}?code=&state={state}"), LoginError::CodeMissing),
         (
@@ -209,7 +209,7 @@ async fn a_bot_acts_for_a_user_who_logged_in_with_a_secret() {
     }
 
     assert_eq!(me.id.as_str(), "wizzler");
-    // The answers to refreshes name no refresh token: the first one stays good.
+    // The responses to refreshes name no refresh token: the first one stays good.
     assert_eq!(fake.token_requests(), 3);
     assert_eq!(authenticator.stats().requests, 2);
 }
@@ -314,9 +314,9 @@ async fn a_token_swap_server_keeps_the_secret() {
     assert!(!refreshed[0].body.contains("client") && !refreshed[0].authorized);
 }
 
-/// The scope is kept where an answer has none, as refreshes do not.
+/// The scope is kept where a response has none, as those to refreshes do.
 #[tokio::test]
-async fn scopes_and_refresh_tokens_outlive_an_answer_that_names_none() {
+async fn scopes_and_refresh_tokens_outlive_a_response_that_names_none() {
     let fake = FakeSpotify::start().await.unwrap();
     let (store, key) = (MemoryTokenStore::new(), TokenKey::new("id"));
     let authenticator = PkceAuthenticator::new("id").with_store(store.clone(), key.clone());

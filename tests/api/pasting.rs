@@ -13,7 +13,7 @@ use spotify_web::oauth::{Login, OAuthClient};
 use spotify_web::testing::FakeSpotify;
 
 use super::signing_in::open;
-use crate::common::Directory;
+use crate::common::{Directory, this_test};
 
 /// Signs in, then reads the next line of its own. Does nothing unless it is started by the others.
 #[tokio::test]
@@ -143,16 +143,12 @@ impl Program {
     async fn start(terminal: Terminal, has_browser: bool) -> (FakeSpotify, Self) {
         let fake = FakeSpotify::start().await.unwrap();
         let directory = Directory::new();
-        let this = std::env::current_exe().unwrap();
-        let arguments = ["--exact", "pasting::a_program_that_signs_in", "--nocapture"];
+        let program = this_test("pasting::a_program_that_signs_in");
         let mut command = match terminal {
-            Terminal::Pipe => {
-                let mut command = Command::new(this);
-                command.args(arguments);
-                command
-            }
+            Terminal::Pipe => program,
             Terminal::Real => {
-                let line = format!("{} {}", this.display(), arguments.join(" "));
+                let arguments: Vec<_> = program.get_args().map(|it| it.to_str().unwrap()).collect();
+                let line = format!("{} {}", program.get_program().display(), arguments.join(" "));
                 let mut command = Command::new("script");
                 command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
                 command

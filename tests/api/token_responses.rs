@@ -272,6 +272,26 @@ async fn a_truncated_response_keeps_its_refresh_token() {
     assert_eq!(token.refresh_token.unwrap().expose(), "kept");
 }
 
+/// P25: the same where the rest never comes.
+#[tokio::test]
+async fn a_response_that_stalls_keeps_its_refresh_token() {
+    let time = PausedTime::pause();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = SpotifyClientConfig::default()
+        .with_token_url(format!("http://{}/", listener.local_addr().unwrap()));
+    let asked = tokio::spawn(async move { request(&config).await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n";
+    let response = format!(r#"{head}{{"refresh_token":"kept","access_token":"a"#);
+    stream.write_all(response.as_bytes()).await.unwrap();
+    time.settle().await;
+
+    let error = time.run_by(Duration::from_secs(1), asked).await.unwrap_err();
+
+    let token = error.token().unwrap_or_else(|| panic!("{error:?}"));
+    assert_eq!(token.refresh_token.as_ref().unwrap().expose(), "kept");
+}
+
 /// A server that repeats the refresh token that it refuses has not rotated it.
 #[tokio::test]
 async fn a_refresh_token_that_is_repeated_in_a_refusal_is_not_a_new_one() {

@@ -11,7 +11,7 @@ pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
 pub(crate) use oauth_server::OAuthServer;
-pub(crate) use run::Run;
+pub(crate) use run::{Run, this_test};
 pub(crate) use source::{Answer, ScriptedSource};
 
 use reqwest::header::HeaderValue;

@@ -44,6 +44,15 @@ pub(crate) fn token_response(data: &[u8]) {
             }
             Err(error) => shows_nothing(&error),
         }
+        // Whatever follows a refresh token, it is kept, or the one that replaces it.
+        let carrier = [br#"{"refresh_token":"that-is-kept","#, body].concat();
+        fake.next_token(FakeAnswer::body(200, "application/json", carrier));
+        let request = ClientCredentialsRequest::new("id", SECRET);
+        let kept = match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
+            Ok(token) => token.refresh_token,
+            Err(error) => error.token().and_then(|token| token.refresh_token.clone()),
+        };
+        assert!(kept.is_some() || body.len() > 60_000);
         // The same by way of the cache, which reckons with it.
         fake.next_token(response());
         let config = one_client(fake.config_with_credentials()).without_retries();
@@ -165,7 +174,12 @@ pub(crate) fn redirect(data: &[u8]) {
         let _ = kept.finish(&right);
         assert!(!format!("{kept:?}").contains(kept.state()) || kept.state().len() < 8);
     }
-    let _ = Login::pkce("id", text).begin();
+    // Spotify compares redirect URIs as strings.
+    if let Ok(pending) = Login::pkce("id", text).begin() {
+        let url = reqwest::Url::parse(pending.url()).unwrap();
+        let mut sent = url.query_pairs().filter(|(name, _)| name == "redirect_uri");
+        assert_eq!(sent.next().unwrap().1, text);
+    }
 }
 
 /// The content of a token file, whoever wrote it.
