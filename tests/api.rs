@@ -18,6 +18,8 @@ mod authentication;
 mod bad_input;
 #[path = "api/browser.rs"]
 mod browser;
+#[path = "api/check_token_store.rs"]
+mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/examples.rs"]

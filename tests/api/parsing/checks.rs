@@ -16,7 +16,7 @@ use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use spotify_web::auth::{AuthError, FileTokenStore, StoreError, StoredToken, TokenKey, TokenStore};
+use spotify_web::auth::{AuthError, FileTokenStore, StoredToken, TokenKey, TokenStore};
 use spotify_web::middleware::RateGate;
 use spotify_web::model::{
     AlbumId, Artist, CurrentlyPlaying, Device, Market, Page, Playlist, PlaylistItem, ReleaseDate,
