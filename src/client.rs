@@ -98,19 +98,6 @@ impl SpotifyClient {
         Ok(Self { connection, ..self.clone() })
     }
 
-    /// Waits until nothing is under way that would be lost if the program ended now, such as a
-    /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Authenticator`] says what would be lost.
-    pub async fn settle(&self) -> Result<(), Error> {
-        match &self.config.authenticator {
-            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
-            None => Ok(()),
-        }
-    }
-
     /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
     /// before it is known whose login to keep.
     ///
@@ -141,6 +128,19 @@ impl SpotifyClient {
     /// ```
     pub fn for_token(&self, token: &Token) -> Result<Self, Error> {
         self.for_user(TokenAuthenticator::new(token.access_token.clone()))
+    }
+
+    /// Waits until nothing is under way that would be lost if the program ended now, such as a
+    /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] says what would be lost.
+    pub async fn settle(&self) -> Result<(), Error> {
+        match &self.config.authenticator {
+            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
+            None => Ok(()),
+        }
     }
 
     /// What this client and all its clones and users have done so far.

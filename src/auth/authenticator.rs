@@ -1,6 +1,7 @@
 //! The plug.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,6 +67,15 @@ pub trait Authenticator: Debug + Send + Sync {
         let _ = credentials;
     }
 
+    /// What was begun for a call that did not wait for it, such as a refresh ahead of expiry.
+    ///
+    /// A `current_thread` runtime may not run any longer when the call is over, as in a program that
+    /// blocks on one call after the other. There the client waits for this before it returns; it
+    /// should take a second at most.
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        None
+    }
+
     /// Waits until nothing is under way that would be lost if the program ended now, such as a
     /// refresh whose token is not saved yet.
     ///
@@ -88,6 +98,9 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(())
     }
 }
+
+/// What [`Authenticator::unfinished`] waits for.
+pub type Unfinished<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A 401, as an [`Authenticator`] is told of it.
 #[derive(Debug, Clone)]
@@ -143,6 +156,10 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn accepted(&self, credentials: &HeaderValue) {
         (**self).accepted(credentials);
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        (**self).unfinished()
     }
 
     async fn settle(&self) -> Result<(), AuthError> {

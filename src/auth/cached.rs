@@ -7,7 +7,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::{
     AuthError, Authenticator, CacheStats, Rejection, Replay, TokenCache, TokenCacheOptions,
-    TokenKey, TokenSource, TokenStore,
+    TokenKey, TokenSource, TokenStore, Unfinished,
 };
 use crate::oauth::OAuthClient;
 
@@ -86,6 +86,10 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
 
     fn accepted(&self, credentials: &HeaderValue) {
         self.cache.accepted(credentials);
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        self.cache.unfinished()
     }
 
     async fn settle(&self) -> Result<(), AuthError> {
@@ -167,6 +171,10 @@ macro_rules! signs_by_its_cache {
 
             fn accepted(&self, credentials: &reqwest::header::HeaderValue) {
                 self.inner.accepted(credentials);
+            }
+
+            fn unfinished(&self) -> Option<$crate::auth::Unfinished<'_>> {
+                self.inner.unfinished()
             }
 
             async fn settle(&self) -> Result<(), $crate::auth::AuthError> {

@@ -158,19 +158,17 @@ impl AuthError {
     /// The token that a response carried although it could not be used.
     pub(super) fn carried_token(&self) -> Option<&Token> {
         match self {
-            Self::Request(error) => match &**error {
-                OAuthError::Unusable { token, .. } => Some(token),
-                _ => None,
-            },
+            Self::Request(error) => error.token(),
             _ => None,
         }
     }
 }
 
+/// `invalid_grant` ends the login, unless the response carries a refresh token all the same.
 impl From<OAuthError> for AuthError {
     fn from(error: OAuthError) -> Self {
-        match error.code() {
-            Some(OAuthErrorCode::InvalidGrant) => {
+        match (error.token(), error.code()) {
+            (None, Some(OAuthErrorCode::InvalidGrant)) => {
                 Self::LoginEnded { source: Some(Arc::new(error)) }
             }
             _ => Self::Request(Arc::new(error)),

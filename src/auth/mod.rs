@@ -19,7 +19,7 @@ mod refreshing;
 mod source;
 mod store;
 
-pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay};
+pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
 pub use cache::{Backoff, CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;

@@ -4,6 +4,7 @@ use std::io::{BufRead, ErrorKind, IsTerminal, PipeReader, stdin};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::pasting::LONGEST_LINE;
 
@@ -20,11 +21,16 @@ pub(super) struct Stdin {
     has_more: bool,
 }
 
-/// What to do next.
+#[derive(PartialEq, Eq)]
 enum Readiness {
     Ready,
     NotYet,
-    Over,
+}
+
+/// How much of a line was read.
+enum Read {
+    Part,
+    Line,
 }
 
 impl Stdin {
@@ -37,30 +43,39 @@ impl Stdin {
     pub(super) fn next_line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         loop {
-            match self.wait() {
-                Readiness::Over => return None,
-                Readiness::NotYet => continue,
-                Readiness::Ready => {}
+            self.wait()?;
+            match self.read_into(&mut line)? {
+                Read::Part => {}
+                Read::Line => return Some(String::from_utf8_lossy(&line).into_owned()),
             }
-            let mut input = stdin().lock();
-            let there = match input.fill_buf() {
-                Ok(there) => there,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return None,
-            };
-            if line.is_empty() && !self.is_users(there) {
-                return None;
-            }
-            let end = memchr::memchr(b'\n', there).map(|end| end + 1);
-            let part = there.get(..end.unwrap_or(there.len())).unwrap_or(there);
-            self.has_more = part.len() < there.len();
-            let is_whole = end.is_some() || part.is_empty() || line.len() > LONGEST_LINE;
-            line.extend_from_slice(part);
-            let read = part.len();
-            input.consume(read);
-            if is_whole {
-                return (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned());
-            }
+        }
+    }
+
+    /// Reads what is there, up to the end of the line; `None` at the end of the input.
+    fn read_into(&mut self, line: &mut Vec<u8>) -> Option<Read> {
+        let mut input = stdin().lock();
+        // While this waited for the lock, the program may have read what was there.
+        if !self.has_more && self.poll(Some(Duration::ZERO))? == Readiness::NotYet {
+            return Some(Read::Part);
+        }
+        let there = match input.fill_buf() {
+            Ok(there) => there,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Some(Read::Part),
+            Err(_) => return None,
+        };
+        if line.is_empty() && !self.is_users(there) {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', there).map(|end| end + 1);
+        let (part, rest) = there.split_at_checked(end.unwrap_or(there.len()))?;
+        let (read, is_end) = (part.len(), part.is_empty());
+        line.extend_from_slice(part);
+        self.has_more = !rest.is_empty();
+        input.consume(read);
+        match end {
+            None if is_end && line.is_empty() => None,
+            None if !is_end && line.len() < LONGEST_LINE => Some(Read::Part),
+            _ => Some(Read::Line),
         }
     }
 
@@ -73,44 +88,40 @@ impl Stdin {
             || start.get(..origin.len()).is_some_and(|start| start.eq_ignore_ascii_case(origin))
     }
 
-    /// Waits until there is something to read, or the reading has ended.
-    fn wait(&self) -> Readiness {
-        let stdin = stdin();
+    /// Waits until there may be something to read; `None` when the reading has ended.
+    fn wait(&self) -> Option<()> {
         // Who reads from a terminal that another program has in hand is stopped.
-        if !is_in_foreground(&stdin) {
-            return match self.is_over_after(Some(BACKGROUND)) {
-                true => Readiness::Over,
-                false => Readiness::NotYet,
-            };
+        while !is_in_foreground(&stdin()) {
+            self.pause(BACKGROUND)?;
         }
-        if self.has_more {
-            return if self.is_over_after(Some(Duration::ZERO)) {
-                Readiness::Over
-            } else {
-                Readiness::Ready
-            };
+        match self.has_more {
+            true => self.pause(Duration::ZERO),
+            false => self.poll(None).map(drop),
         }
+    }
+
+    /// Whether there is something to read, which is waited for; `None` when the reading has ended.
+    fn poll(&self, limit: Option<Duration>) -> Option<Readiness> {
+        let (limit, stdin) = (limit.and_then(|limit| Timespec::try_from(limit).ok()), stdin());
         let mut both = [PollFd::new(&self.ends, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut both, None) {
-            Err(rustix::io::Errno::INTR) => return Readiness::NotYet,
-            Err(_) => return Readiness::Over,
+        match poll(&mut both, limit.as_ref()) {
+            Err(Errno::INTR) => return Some(Readiness::NotYet),
+            Err(_) => return None,
             Ok(_) => {}
         }
         let [ends, input] = both.map(|each| each.revents());
         // Some systems cannot wait for a terminal. Then reading it waits, which is right only where the
         // user was asked for a line and nothing else can come.
-        let is_blind = input.contains(PollFlags::NVAL);
-        match () {
-            () if !ends.is_empty() || is_blind && self.has_browser => Readiness::Over,
-            () if !input.is_empty() => Readiness::Ready,
-            () => Readiness::NotYet,
-        }
+        let is_over = !ends.is_empty() || input.contains(PollFlags::NVAL) && self.has_browser;
+        let readiness = if input.is_empty() { Readiness::NotYet } else { Readiness::Ready };
+        (!is_over).then_some(readiness)
     }
 
-    fn is_over_after(&self, time: Option<Duration>) -> bool {
-        let time = time.and_then(|time| Timespec::try_from(time).ok());
+    /// Waits for this long; `None` when the reading has ended meanwhile.
+    fn pause(&self, time: Duration) -> Option<()> {
+        let time = Timespec::try_from(time).ok();
         let mut ends = [PollFd::new(&self.ends, PollFlags::IN)];
-        poll(&mut ends, time.as_ref()).is_ok_and(|ready| ready > 0)
+        poll(&mut ends, time.as_ref()).is_ok_and(|ready| ready == 0).then_some(())
     }
 }
 

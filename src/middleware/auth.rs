@@ -7,9 +7,10 @@ use http::Extensions;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
-use crate::auth::{AuthError, Authenticator, Rejection, Replay};
+use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
@@ -64,6 +65,12 @@ impl AuthMiddleware {
         if proves_acceptance(response.status()) && self.origin.covers(response.url()) {
             self.authenticator.accepted(credentials);
         }
+    }
+
+    /// What is waited for where nobody may run it afterwards.
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        let flavor = Handle::try_current().ok()?.runtime_flavor();
+        (flavor == RuntimeFlavor::CurrentThread).then(|| self.authenticator.unfinished()).flatten()
     }
 
     /// Sends again with other credentials, where there are any; else the rejection is the response.
@@ -129,6 +136,9 @@ impl Middleware for AuthMiddleware {
                 }
                 Some(accepted) => {
                     self.note(&accepted, &response);
+                    if let Some(unfinished) = self.unfinished() {
+                        unfinished.await;
+                    }
                     return Ok(response);
                 }
                 None => return Ok(response),

@@ -76,8 +76,8 @@ async fn log_in(server: &OAuthServer, file: &Path) {
 
 fn at(file: &Path) -> PkceAuthenticator {
     let store = FileTokenStore::new(file);
-    PkceAuthenticator::new(OAuthServer::PUBLIC)
-        .with_store(store, TokenKey::new(OAuthServer::PUBLIC))
+    let key = TokenKey::new(OAuthServer::PUBLIC);
+    PkceAuthenticator::new(OAuthServer::PUBLIC).with_store(store, key)
 }
 
 /// A process that calls.

@@ -17,6 +17,7 @@ pub(super) type Outcome = Result<(), AuthError>;
 pub(super) struct Flight {
     outcome: watch::Receiver<Option<Outcome>>,
     due: Due,
+    began: Instant,
 }
 
 /// Tells those who wait. Dropped without an outcome, it tells them that the fetch was interrupted.
@@ -35,13 +36,22 @@ impl Flight {
         let (sender, receiver) = watch::channel(None);
         let due = Due::default();
         let signal = Signal { outcome: sender, due: Arc::clone(&due) };
-        (Self { outcome: receiver, due }, signal)
+        (Self { outcome: receiver, due, began: Instant::now() }, signal)
     }
 
     /// The outcome, or `None` when the fetch was interrupted.
     pub(super) async fn outcome(&mut self) -> Option<Outcome> {
         let outcome = self.outcome.wait_for(Option::is_some).await.ok()?;
         outcome.clone()
+    }
+
+    /// Waits for it, but only in its first moments.
+    pub(super) async fn while_young(mut self) {
+        let _ = tokio::time::timeout_at(self.began + YOUTH, self.outcome()).await;
+    }
+
+    pub(super) fn is_young(&self) -> bool {
+        self.outcome.borrow().is_none() && self.began.elapsed() < YOUTH
     }
 
     /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
@@ -75,6 +85,9 @@ impl Signal {
         self.outcome.borrow().is_some()
     }
 }
+
+/// Several times as long as a token request takes.
+const YOUTH: Duration = Duration::from_secs(1);
 
 /// How late a runtime that is merely busy may be.
 const SLACK: Duration = Duration::from_secs(3);

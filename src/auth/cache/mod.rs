@@ -65,7 +65,7 @@ use self::flight::{Flight, Outcome};
 use self::state::{Decision, Policy, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
-use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource};
+use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
 use super::{TokenKey, TokenStore};
 use crate::oauth::Token;
 
@@ -300,6 +300,13 @@ impl<S: TokenSource> TokenCache<S> {
             listener.idle().await;
         }
         Ok(())
+    }
+
+    /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may not
+    /// run any longer then. Ready after a second at the latest.
+    pub fn unfinished(&self) -> Option<Unfinished<'static>> {
+        let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
+        flight.map(|flight| Box::pin(flight.while_young()) as Unfinished<'static>)
     }
 
     /// What the cache has done so far.

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use spotify_web::auth::{AuthError, TokenCacheOptions};
+use spotify_web::SpotifyClient;
+use spotify_web::auth::{
+    AuthError, CredentialsAuthenticator, MemoryTokenStore, TokenCacheOptions, TokenKey, TokenStore,
+};
+use spotify_web::testing::FakeSpotify;
 
 use crate::common::{
-    Answer, ManualClock, cache, cache_with, settle, spawn_header, spawn_on, token,
+    Answer, ManualClock, TRACK, cache, cache_with, settle, spawn_header, spawn_on, token,
 };
 
 /// P12, B9: dropping the first of three, which began the fetch.
@@ -143,4 +147,28 @@ async fn dropping_the_last_clone_releases_the_source() {
     settle().await;
 
     assert!(source.is_released());
+}
+
+/// P61: a program that blocks on one call after the other, on a runtime that does nothing in between.
+#[test]
+fn a_refresh_ahead_of_expiry_ends_with_the_call_that_began_it() {
+    let server = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let fake = server.block_on(FakeSpotify::start()).unwrap();
+    let clock = ManualClock::new();
+    let store = MemoryTokenStore::new();
+    let authenticator = CredentialsAuthenticator::new("id", "secret")
+        .with_options(TokenCacheOptions::default().with_clock(clock.clone()))
+        .with_store(store.clone(), TokenKey::new("id"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+    let call = || runtime.block_on(async { spotify.tracks().get(TRACK).await.unwrap() });
+    let kept = || server.block_on(store.load(&TokenKey::new("id"))).unwrap().unwrap().revision();
+    call();
+    let first = kept();
+
+    clock.advance(3400.0);
+    call();
+
+    assert_ne!(kept(), first, "the new token is in the store when the runtime stands still");
+    assert_eq!(fake.token_requests(), 2);
 }
