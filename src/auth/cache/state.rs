@@ -287,7 +287,7 @@ impl State {
 
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
-        self.login_under_way().or(self.fetch.as_ref().map(|(_, flight)| flight))
+        self.login_under_way().or_else(|| self.fetch.as_ref().map(|(_, flight)| flight))
     }
 
     pub(super) fn login_under_way(&self) -> Option<&Flight> {
