@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -49,7 +50,14 @@ async fn leaves_other_keys(check: &Check, key: &TokenKey) -> Checked {
 /// The wait that is given up is first in the queue, and another is behind it.
 async fn is_freed_by_who_gives_up(check: &Check, key: &TokenKey) -> Checked {
     let held = free(check, key).await?;
-    let mut gives_up = wait(check, key);
+    let (begins, begun) = oneshot::channel();
+    let (store, own) = (Arc::clone(&check.store), key.clone());
+    let mut gives_up = tokio::spawn(async move {
+        // Whoever blocks from here on cannot be given up, however late the task began.
+        let _ = begins.send(());
+        store.lock(&own).await
+    });
+    let _ = begun.await;
     let is_kept = timeout(WHILE, &mut gives_up).await.is_err();
     StorePromise::LockExcludes.holds(is_kept, "two held the lock of one key at once")?;
     let behind = wait(check, key);

@@ -40,6 +40,34 @@ async fn a_fetch_beside_a_login_does_not_use_up_its_refresh_token() {
     }
 }
 
+/// P46, P47: nor does what comes of the login before take the place of the new one.
+#[tokio::test]
+async fn what_an_old_refresh_brings_does_not_replace_a_new_login() {
+    for is_stored in [false, true] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = match is_stored {
+            true => stored(&clock, &store),
+            false => cache(&clock),
+        };
+        cache.log_in(user("old")).await.unwrap();
+        clock.advance(3600.0);
+        source.next(Answer::Token(user("rotated")));
+        source.block();
+        let waiting = spawn_header(&cache);
+        settle().await;
+
+        cache.log_in(user("new")).await.unwrap();
+        source.release();
+
+        assert_eq!(token(waiting.await.unwrap()), "access of new");
+        cache.settle().await.unwrap();
+        clock.advance(3600.0);
+        cache.header().await.unwrap();
+        let sent = source.previous();
+        assert_eq!(sent, [Some("old".to_owned()), Some("new".to_owned())], "stored: {is_stored}");
+    }
+}
+
 /// P47: a store that cannot be read once leads to nobody else's token.
 #[tokio::test]
 async fn after_a_login_whose_store_failed_the_old_user_does_not_come_back() {
