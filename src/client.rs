@@ -13,9 +13,11 @@ use crate::api::{
     page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::SpotifyClientConfig;
+use crate::config::{RateLimit, SpotifyClientConfig};
 use crate::error::Error;
-use crate::middleware::{AuthMiddleware, GateStats, RateGate, RetryMiddleware};
+use crate::middleware::{
+    AuthMiddleware, CountingMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
+};
 use crate::oauth::{OAuthClient, Token};
 use crate::transport::Origin;
 
@@ -55,17 +57,17 @@ pub struct SpotifyClient {
 #[derive(Debug, Clone)]
 struct Layers {
     retries: RetryMiddleware,
-    gate: Option<RateGate>,
+    limiter: Option<RateLimiter>,
 }
 
 /// What a client and all its clones and users have done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientStats {
     /// Requests that were sent once more.
     pub retries: u64,
-    /// What the rate gate is doing.
-    pub gate: GateStats,
+    /// What the rate limiter knows of the app that this client's user belongs to.
+    pub rate_limit: RateLimitStats,
 }
 
 impl SpotifyClient {
@@ -79,8 +81,13 @@ impl SpotifyClient {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
             retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            gate: config.longest_wait.map(RateGate::new),
+            limiter: match &config.rate_limit {
+                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
+                RateLimit::Shared(limiter) => Some(limiter.clone()),
+                RateLimit::Off => None,
+            },
         };
+        let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
         Ok(Self { connection, config: Arc::new(config), oauth, layers })
     }
@@ -94,8 +101,9 @@ impl SpotifyClient {
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
         let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
-        let connection = connect(&config, &self.oauth, &self.layers)?;
-        Ok(Self { connection, ..self.clone() })
+        let layers = self.layers.for_user(&config);
+        let connection = connect(&config, &self.oauth, &layers)?;
+        Ok(Self { connection, layers, ..self.clone() })
     }
 
     /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
@@ -145,11 +153,17 @@ impl SpotifyClient {
 
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
-        let Layers { retries, gate } = &self.layers;
+        let Layers { retries, limiter } = &self.layers;
         ClientStats {
             retries: retries.retries(),
-            gate: gate.as_ref().map(RateGate::stats).unwrap_or_default(),
+            rate_limit: limiter.as_ref().map(RateLimiter::stats).unwrap_or_default(),
         }
+    }
+
+    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is turned
+    /// off. It is that of the app that this client's user belongs to.
+    pub fn rate_limiter(&self) -> Option<&RateLimiter> {
+        self.layers.limiter.as_ref()
     }
 
     /// Albums.
@@ -282,7 +296,16 @@ impl SpotifyClient {
     }
 }
 
-/// Puts the layers together, outside in: the user's own, authentication, transport.
+impl Layers {
+    /// The same for a user: the limiter is that of the user's app.
+    fn for_user(&self, config: &SpotifyClientConfig) -> Self {
+        let client_id = config.authenticator.as_ref().and_then(|it| it.client_id());
+        let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
+        Self { limiter, retries: self.retries.clone() }
+    }
+}
+
+/// Puts the layers together, outside in: retries, the user's own, authentication, the rate limiter.
 fn connect(
     config: &SpotifyClientConfig,
     oauth: &OAuthClient,
@@ -294,13 +317,14 @@ fn connect(
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
-    if let Some(gate) = &layers.gate {
-        http = http.with(gate.clone());
-    }
     if let Some(authenticator) = &config.authenticator {
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
+    http = match &layers.limiter {
+        Some(limiter) => http.with(limiter.clone()),
+        None => http.with(CountingMiddleware),
+    };
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,

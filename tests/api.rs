@@ -42,6 +42,8 @@ mod parsing;
 mod pasting;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/rate_limit.rs"]
+mod rate_limit;
 #[path = "api/real_oauth_server.rs"]
 mod real_oauth_server;
 #[path = "api/real_processes.rs"]

@@ -22,7 +22,7 @@ use super::path::Path;
 use super::request::Request;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
-use crate::middleware::{CallTrace, GateClosed, RequestClass};
+use crate::middleware::{CallDeadline, CallTrace, LimitedResponse, RateLimited, RequestClass};
 use crate::model::Market;
 use crate::oauth::Scope;
 use crate::transport::{BodyError, Origin, clipped, read_body, retry_after};
@@ -155,6 +155,9 @@ impl Connection {
         let (method, endpoint) = (line.method.clone(), outgoing.endpoint.to_string());
         span.record("endpoint", &endpoint);
         let (began, mut status) = (Instant::now(), None);
+        if let Some(deadline) = limit.and_then(|limit| began.checked_add(limit)) {
+            extensions.insert(CallDeadline(deadline));
+        }
         let exchange = async {
             let sent = self.0.http.execute_with_extensions(outgoing.request, &mut extensions);
             let mut response = sent.await.map_err(|error| not_sent(line.clone(), error))?;
@@ -221,7 +224,9 @@ async fn read(
     scopes: &'static [Scope],
 ) -> Result<Answer, Error> {
     let status = response.status();
-    let retry_after = retry_after(response);
+    // What the limiter knows is more: the queue, and what other requests were told.
+    let limited = response.extensions().get::<LimitedResponse>().map(|limited| limited.retry_after);
+    let retry_after = limited.or_else(|| retry_after(response));
     let headers = std::mem::take(response.headers_mut());
     let body = match read_body(response, LONGEST_BODY).await {
         Ok(body) => body,
@@ -247,10 +252,10 @@ fn not_sent(request: RequestLine, error: reqwest_middleware::Error) -> Error {
     let source = match error {
         Middleware(error) => match error.downcast::<AuthError>() {
             Ok(source) => return Error::Auth { request, source },
-            Err(error) => match error.downcast::<GateClosed>() {
-                Ok(closed) => {
-                    let retry_after = Some(closed.retry_after);
-                    return Error::RateLimited { request, retry_after, reason: None };
+            Err(error) => match error.downcast::<RateLimited>() {
+                Ok(RateLimited { retry_after, reason, .. }) => {
+                    let retry_after = Some(retry_after);
+                    return Error::RateLimited { request, retry_after, reason };
                 }
                 Err(error) => Middleware(error),
             },

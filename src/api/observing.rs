@@ -21,7 +21,7 @@ pub struct CallReport {
     pub status: Option<StatusCode>,
     /// How often it was sent.
     pub attempts: u32,
-    /// How long it waited before the rate gate and for retries.
+    /// How long it waited for the rate limiter and for retries.
     pub waited: Duration,
     /// How long it took, with that.
     pub elapsed: Duration,

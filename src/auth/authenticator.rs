@@ -97,6 +97,12 @@ pub trait Authenticator: Debug + Send + Sync {
         let _ = oauth;
         Ok(())
     }
+
+    /// The client id of the app whose tokens it signs with, where it is known. The API limits each app for
+    /// itself, so the [rate limiter](crate::middleware::RateLimiter) keeps them apart by it.
+    fn client_id(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What [`Authenticator::unfinished`] waits for.
@@ -168,5 +174,9 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         (**self).connect(oauth)
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        (**self).client_id()
     }
 }

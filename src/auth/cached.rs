@@ -100,6 +100,10 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
         self.cache.check()?;
         self.cache.source().connect(oauth)
     }
+
+    fn client_id(&self) -> Option<&str> {
+        self.cache.source().client_id()
+    }
 }
 
 /// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its source can
@@ -186,6 +190,10 @@ macro_rules! signs_by_its_cache {
                 oauth: &$crate::oauth::OAuthClient,
             ) -> Result<(), $crate::auth::AuthError> {
                 self.inner.connect(oauth)
+            }
+
+            fn client_id(&self) -> Option<&str> {
+                self.inner.client_id()
             }
         }
     };

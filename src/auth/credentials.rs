@@ -73,4 +73,8 @@ impl TokenSource for CredentialsSource {
         self.oauth.get_or_init(|| oauth.clone());
         Ok(self.request.form().map(drop)?)
     }
+
+    fn client_id(&self) -> Option<&str> {
+        self.request.client_id()
+    }
 }

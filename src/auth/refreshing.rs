@@ -235,4 +235,8 @@ impl TokenSource for RefreshSource {
         self.oauth.get_or_init(|| self.at_its_url(oauth));
         Ok(self.app.check()?)
     }
+
+    fn client_id(&self) -> Option<&str> {
+        self.app.client_id()
+    }
 }

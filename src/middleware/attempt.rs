@@ -24,9 +24,6 @@ pub(super) fn attempt<'a>(
         status = field::Empty,
         waited_ms = field::Empty,
     );
-    if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.attempts += 1;
-    }
     match span.is_disabled() {
         true => next.clone().run(request, extensions),
         false => Box::pin(observed(next.clone(), span, request, extensions)),

@@ -3,7 +3,7 @@
 //! Each process is this test binary itself, started once more for [`a_process_that_calls`] alone.
 
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use spotify_web::SpotifyClient;
@@ -25,7 +25,9 @@ async fn a_process_that_calls() {
         std::thread::spawn(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
 
     while !input_ends.is_finished() {
-        spotify.users().me().await.unwrap();
+        if let Err(error) = spotify.users().me().await {
+            assert!(error.is_transient(), "{error:?}");
+        }
         // Not a measure of anything: so that eight processes leave the machine to others.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -59,6 +61,73 @@ async fn processes_share_a_login(number: usize) {
     for process in processes {
         process.end();
     }
+    let stats = server.stats().await;
+    assert_eq!((stats.reused, stats.refused.len()), (0, 0), "{stats:?}");
+}
+
+/// Killed, and stopped for longer than a token lives, while others go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_are_killed_or_stopped_cost_no_login() {
+    let Some(server) = OAuthServer::start() else { return };
+    server.set_lifetime(2).await;
+    let directory = Directory::new();
+    log_in(&server, &directory.file()).await;
+    let mut processes: Vec<_> =
+        (0..4).map(|_| Process::start(&server, &directory.file())).collect();
+
+    for round in 0..3 {
+        // Just after a rotation nobody holds a refresh token that is not saved.
+        server.after_rotations(1).await;
+        processes[round].signal("STOP");
+        drop(std::mem::replace(&mut processes[3], Process::start(&server, &directory.file())));
+        server.after_rotations(2).await;
+        processes[round].signal("CONT");
+    }
+
+    // All are stopped while a response with a rotated token is on its way to one of them.
+    server.set("hang_before", 1.into()).await;
+    while server.stats().await.in_flight == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    processes.iter().for_each(|process| process.signal("STOP"));
+    server.after_rotations(1).await;
+    processes.iter().for_each(|process| process.signal("CONT"));
+    server.set("hang_before", 0.into()).await;
+    server.after_rotations(2).await;
+
+    processes.into_iter().for_each(Process::end);
+    let stats = server.stats().await;
+    assert_eq!((stats.reused, stats.refused.len()), (0, 0), "{stats:?}");
+}
+
+/// For longer than callers wait, and for less than a request may take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_endpoint_that_hangs_costs_no_login() {
+    the_endpoint_hangs_for(12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes 40 s; run by hand"]
+async fn a_token_endpoint_that_hangs_to_the_limit_costs_no_login() {
+    the_endpoint_hangs_for(29).await;
+}
+
+async fn the_endpoint_hangs_for(seconds: u32) {
+    let Some(server) = OAuthServer::start() else { return };
+    server.set_lifetime(1).await;
+    let directory = Directory::new();
+    log_in(&server, &directory.file()).await;
+    let processes: Vec<_> = (0..4).map(|_| Process::start(&server, &directory.file())).collect();
+    server.after_rotations(1).await;
+
+    server.set("hang_before", seconds.into()).await;
+    while server.stats().await.in_flight == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.set("hang_before", 0.into()).await;
+    server.after_rotations(3).await;
+
+    processes.into_iter().for_each(Process::end);
     let stats = server.stats().await;
     assert_eq!((stats.reused, stats.refused.len()), (0, 0), "{stats:?}");
 }
@@ -98,6 +167,12 @@ impl Process {
             .unwrap();
         let input = process.stdin.take();
         Self { process, input }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success(), "no process {id}");
     }
 
     fn is_running(&mut self) {

@@ -24,7 +24,7 @@ use crate::oauth::Token;
 #[derive(Debug, Clone)]
 pub(super) struct Credentials {
     /// Counts what replaced them as a whole: logins and log-outs. A fetch belongs to one number.
-    pub(super) generation: u64,
+    pub(super) generation: u32,
     /// The last token that arrived, also when it was not usable: it has the refresh token.
     pub(super) token: Option<Token>,
     /// The end of its access token by the wall clock.
@@ -33,7 +33,7 @@ pub(super) struct Credentials {
     /// Names the token, here and in the store. `None` as long as there is none.
     pub(super) revision: Option<Revision>,
     /// Nothing is sent any more: its refresh token has ended, or the user has logged out.
-    pub(super) ended: Option<AuthError>,
+    pub(super) ended: Option<Box<AuthError>>,
     /// The end is to be told to other processes.
     is_end_unsaved: bool,
     logged_out: bool,
@@ -112,7 +112,7 @@ impl Credentials {
         if self.revision == Some(found.revision) {
             (self.known, self.was_stored) = (entry, true);
             if found.has_ended() && self.ended.is_none() {
-                self.ended = Some(AuthError::LoginEnded { source: None });
+                self.ended = Some(has_ended());
             }
             return Seen::NothingNew;
         }
@@ -134,7 +134,7 @@ impl Credentials {
         if self.was_stored {
             // Nothing is to be saved: the entry is gone, and stays so.
             self.logged_out = self.logged_out || self.has_refresh_token();
-            self.ended = self.logged_out.then_some(AuthError::NotLoggedIn);
+            self.ended = self.logged_out.then(is_logged_out);
             (self.token, self.revision, self.login) = (None, None, None);
             (self.was_stored, self.is_end_unsaved) = (false, false);
         }
@@ -151,13 +151,13 @@ impl Credentials {
                 self.token = Some(token.clone());
                 self.expires_at = *expires_at;
                 self.logged_out = false;
-                self.ended = ended.then_some(AuthError::LoginEnded { source: None });
+                self.ended = ended.then(has_ended);
                 Seen::Adopted
             }
             Content::LoggedOut => {
                 self.token = None;
                 self.logged_out = true;
-                self.ended = Some(AuthError::NotLoggedIn);
+                self.ended = Some(is_logged_out());
                 Seen::LoggedOut
             }
         }
@@ -182,15 +182,15 @@ impl Credentials {
     pub(super) fn end(&mut self, error: AuthError) {
         // Only the entry itself can be marked: another would be a login of its own.
         self.is_end_unsaved = self.revision.is_some_and(|it| self.known == Known::Entry(it));
-        self.ended = Some(error);
+        self.ended = Some(Box::new(error));
     }
 
     /// A login or a log-out has taken their place.
     pub(super) fn replace(&mut self, new: Replacement) {
         let Replacement { login, revision, token, expires_at } = new;
         *self = Self {
-            generation: self.generation + 1,
-            ended: token.is_none().then_some(AuthError::NotLoggedIn),
+            generation: self.generation.wrapping_add(1),
+            ended: token.is_none().then(is_logged_out),
             logged_out: token.is_none(),
             token,
             expires_at,
@@ -222,7 +222,7 @@ impl Credentials {
     }
 
     fn stored(&self, login: LoginId, revision: Revision) -> Option<StoredToken> {
-        let ended = matches!(self.ended, Some(AuthError::LoginEnded { .. }));
+        let ended = matches!(self.ended.as_deref(), Some(AuthError::LoginEnded { .. }));
         let content = match &self.token {
             Some(token) => {
                 Content::Token { token: token.clone(), expires_at: self.expires_at, ended }
@@ -262,4 +262,13 @@ impl Credentials {
         let left = self.expires_at.duration_since(now.wall).unwrap_or_default();
         Some((token, left.min(token.expires_in)))
     }
+}
+
+/// As the store says it.
+fn has_ended() -> Box<AuthError> {
+    Box::new(AuthError::LoginEnded { source: None })
+}
+
+fn is_logged_out() -> Box<AuthError> {
+    Box::new(AuthError::NotLoggedIn)
 }

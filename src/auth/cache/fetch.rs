@@ -297,7 +297,7 @@ impl<S: TokenSource> Fetch<S> {
         let now = self.shared.options.now();
         let state = self.shared.state.lock();
         if let Some(error) = &state.credentials.ended {
-            return Err(error.clone().into());
+            return Err(AuthError::clone(error).into());
         }
         let Some((token, left)) = state.credentials.left(now) else { return Ok(Look::NothingNew) };
         self.shared.check_scopes(token)?;
@@ -361,7 +361,6 @@ impl<S: TokenSource> Fetch<S> {
         })?;
         self.is_complete = true;
         self.signal.send(outcome);
-        self.shared.changed.notify_waiters();
         self.events.drain(..).chain(event).for_each(|event| self.shared.tell(event));
         Ok(())
     }
@@ -376,7 +375,6 @@ impl<S: TokenSource> Drop for Fetch<S> {
             && self.complete(Err(AuthError::SourcePanicked.into())).is_ok();
         if !is_told {
             self.shared.state.lock().leave(self.ticket);
-            self.shared.changed.notify_waiters();
         }
     }
 }

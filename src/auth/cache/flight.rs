@@ -45,6 +45,11 @@ impl Flight {
         outcome.clone()
     }
 
+    /// Waits until the task has ended that it stands for; that may be after its outcome.
+    pub(super) async fn gone(mut self) {
+        while self.outcome.changed().await.is_ok() {}
+    }
+
     /// Waits for it, but only in its first moments.
     pub(super) async fn while_young(mut self) {
         let _ = tokio::time::timeout_at(self.began + YOUTH, self.outcome()).await;

@@ -97,7 +97,6 @@ impl<S: TokenSource> LoginTask<S> {
         let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
         let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
         self.start.signal.send(Ok(()));
-        self.shared.changed.notify_waiters();
         outcome
     }
 }

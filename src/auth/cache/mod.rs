@@ -57,7 +57,6 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::fetch::Fetch;
@@ -111,19 +110,17 @@ struct Shared<S> {
     /// `State::current` again, for the many who need no more than that.
     published: ArcSwapOption<CachedToken>,
     state: Mutex<State>,
-    /// Told when a fetch or a login has ended.
-    changed: Notify,
     options: Arc<TokenCacheOptions>,
     source: Arc<S>,
     storage: Option<Storage>,
-    required_scopes: Arc<[String]>,
+    required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
 }
 
 impl<S: TokenSource> TokenCache<S> {
     /// A cache with the default options. Requests nothing yet.
     pub fn new(source: S) -> Self {
-        Self::of(Arc::new(source), TokenCacheOptions::shared_default(), None, Arc::default())
+        Self::of(Arc::new(source), TokenCacheOptions::shared_default(), None, None)
     }
 
     /// The same source with options of your own; many caches may share them in one `Arc`.
@@ -132,7 +129,7 @@ impl<S: TokenSource> TokenCache<S> {
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
-        let (source, scopes) = (Arc::clone(source), Arc::clone(required_scopes));
+        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
@@ -146,7 +143,7 @@ impl<S: TokenSource> TokenCache<S> {
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
         let storage = Storage::new(Arc::new(store), key);
-        let (source, scopes) = (Arc::clone(source), Arc::clone(required_scopes));
+        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
         Self::of(source, Arc::clone(options), Some(storage), scopes)
     }
 
@@ -160,19 +157,18 @@ impl<S: TokenSource> TokenCache<S> {
     ) -> Self {
         let Shared { source, options, storage, .. } = &*self.shared;
         let scopes = scopes.into_iter().map(Into::into).collect();
-        Self::of(Arc::clone(source), Arc::clone(options), storage.clone(), scopes)
+        Self::of(Arc::clone(source), Arc::clone(options), storage.clone(), Some(scopes))
     }
 
     fn of(
         source: Arc<S>,
         options: Arc<TokenCacheOptions>,
         storage: Option<Storage>,
-        required_scopes: Arc<[String]>,
+        required_scopes: Option<Arc<[String]>>,
     ) -> Self {
         let shared = Shared {
             published: ArcSwapOption::empty(),
             state: Mutex::default(),
-            changed: Notify::new(),
             options,
             source,
             storage,
@@ -470,8 +466,10 @@ impl<S> Shared<S> {
 
     /// A token that says its scopes has those that the program needs.
     fn check_scopes(&self, token: &Token) -> Result<(), AuthError> {
-        let Some(scopes) = &token.scopes else { return Ok(()) };
-        let missing = self.required_scopes.iter().filter(|scope| !scopes.contains(scope));
+        let (Some(required), Some(scopes)) = (&self.required_scopes, &token.scopes) else {
+            return Ok(());
+        };
+        let missing = required.iter().filter(|scope| !scopes.contains(scope));
         let missing: Vec<_> = missing.cloned().collect();
         if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScopes { missing }) }
     }
@@ -484,11 +482,9 @@ impl<S> Shared<S> {
     /// Waits until no fetch and no login is under way.
     async fn idle(&self) {
         loop {
-            let changed = self.changed.notified();
-            if self.state.lock().under_way().is_none() {
-                return;
-            }
-            changed.await;
+            let under_way = self.state.lock().under_way().cloned();
+            let Some(flight) = under_way else { return };
+            flight.gone().await;
         }
     }
 

@@ -22,17 +22,18 @@ pub(super) struct State {
     /// What the next token is requested with.
     pub(super) credentials: Credentials,
     pub(super) stats: CacheStats,
-    fetch: Option<(u64, Flight)>,
+    fetch: Option<Box<(u32, Flight)>>,
     /// Logins and log-outs that are being taken over, in the order in which they began.
-    logins: Vec<(u64, Flight)>,
+    logins: Vec<(u32, Flight)>,
     /// The last login that was taken over, by its number.
-    last_login: u64,
-    begun: u64,
-    pause: Option<Pause>,
+    last_login: u32,
+    begun: u32,
+    /// In boxes, since most of ten thousand idle users have none.
+    pause: Option<Box<Pause>>,
     failures: u32,
-    suspicion: Suspicion,
+    suspicion: Option<Box<Suspicion>>,
     /// A token that is not handed out again.
-    rejected: Option<HeaderValue>,
+    rejected: Option<Box<HeaderValue>>,
 }
 
 /// No attempt before its end, and what callers get meanwhile.
@@ -47,7 +48,7 @@ struct Pause {
 }
 
 /// Replacements because of a 401: at most one for each step of the back-off.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Suspicion {
     steps: u32,
     end: Option<Instant>,
@@ -85,14 +86,14 @@ pub(super) struct Start {
 /// Which fetch it is, and whose credentials it was decided with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Ticket {
-    id: u64,
-    generation: u64,
+    id: u32,
+    generation: u32,
 }
 
 /// A login or a log-out that has begun.
 #[derive(Debug)]
 pub(super) struct LoginStart {
-    pub(super) id: u64,
+    pub(super) id: u32,
     pub(super) signal: Signal,
     /// The one that began before it, which ends first.
     pub(super) before: Option<Flight>,
@@ -154,7 +155,7 @@ impl State {
             return Permission::Superseded;
         }
         match &self.credentials.ended {
-            Some(error) => Permission::Ended(error.clone()),
+            Some(error) => Permission::Ended(AuthError::clone(error)),
             None => Permission::Send {
                 previous: self.credentials.token.clone(),
                 revision: self.credentials.revision,
@@ -211,7 +212,7 @@ impl State {
     }
 
     fn is_current(&self, ticket: Ticket) -> bool {
-        self.is_valid(ticket) && self.fetch.as_ref().is_some_and(|(id, _)| *id == ticket.id)
+        self.is_valid(ticket) && self.fetch.as_ref().is_some_and(|fetch| fetch.0 == ticket.id)
     }
 
     /// A fetch has ended. Those who wait look again after `Ok`.
@@ -271,23 +272,23 @@ impl State {
     /// The fetch has gone without a result, or does not come to its next step; who waits may begin
     /// anew.
     pub(super) fn leave(&mut self, ticket: Ticket) {
-        self.fetch.take_if(|(id, _)| *id == ticket.id);
+        self.fetch.take_if(|fetch| fetch.0 == ticket.id);
     }
 
     /// The fetch that is overdue may be replaced by another.
     pub(super) fn leave_overdue(&mut self) {
-        self.fetch.take_if(|(_, flight)| flight.is_overdue());
+        self.fetch.take_if(|fetch| fetch.1.is_overdue());
     }
 
     /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
-        (self.pause, self.failures, self.suspicion) = (None, 0, Suspicion::default());
+        (self.pause, self.failures, self.suspicion) = (None, 0, None);
         self.credentials.ended = None;
     }
 
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
-        self.login_under_way().or_else(|| self.fetch.as_ref().map(|(_, flight)| flight))
+        self.login_under_way().or_else(|| self.fetch.as_ref().map(|fetch| &fetch.1))
     }
 
     pub(super) fn login_under_way(&self) -> Option<&Flight> {
@@ -296,9 +297,9 @@ impl State {
 
     fn start(&mut self) -> Start {
         let (flight, signal) = Flight::new();
-        self.begun += 1;
+        self.begun = self.begun.wrapping_add(1);
         self.stats.requests += 1;
-        self.fetch = Some((self.begun, flight.clone()));
+        self.fetch = Some(Box::new((self.begun, flight.clone())));
         let ticket = Ticket { id: self.begun, generation: self.credentials.generation };
         Start { ticket, flight, signal }
     }
@@ -311,7 +312,7 @@ impl State {
     pub(super) fn begin_login(&mut self) -> LoginStart {
         let before = self.login_under_way().cloned();
         let (flight, signal) = Flight::new();
-        self.begun += 1;
+        self.begun = self.begun.wrapping_add(1);
         self.logins.push((self.begun, flight));
         LoginStart { id: self.begun, signal, before }
     }
@@ -320,13 +321,14 @@ impl State {
     /// store has it.
     pub(super) fn end_login(
         &mut self,
-        id: u64,
+        id: u32,
         new: Replacement,
         counted_from: Now,
         is_saved: bool,
         policy: Policy,
     ) -> Outcome {
         self.logins.retain(|(other, _)| *other != id);
+        self.logins.shrink_to_fit();
         if id < self.last_login {
             return Ok(());
         }
@@ -393,23 +395,24 @@ impl State {
             self.withdraw(current);
             return Verdict::Join(flight);
         }
-        if self.suspicion.end.is_some_and(|end| now.monotonic < end) {
+        let suspicion = self.suspicion.as_deref();
+        if suspicion.and_then(|it| it.end).is_some_and(|end| now.monotonic < end) {
             return Verdict::Replay(Replay::No);
         }
+        let steps = suspicion.map_or(0, |suspicion| suspicion.steps).saturating_add(1);
         self.withdraw(current);
         if let Some(error) = self.paused(now) {
             return verdict_of(error, reason);
         }
-        let steps = self.suspicion.steps.saturating_add(1);
         let end = now.monotonic.checked_add(policy.backoff.pause(steps, policy.jitter));
-        self.suspicion = Suspicion { steps, end };
+        self.suspicion = Some(Box::new(Suspicion { steps, end }));
         Verdict::Fetch(self.start())
     }
 
     /// A token that the server has accepted before goes on being handed out to others: what was
     /// rejected may be the request.
     fn withdraw(&mut self, current: &Arc<CachedToken>) {
-        self.rejected = Some(current.header().clone());
+        self.rejected = Some(Box::new(current.header().clone()));
         if !current.is_accepted() {
             self.current = None;
         }
@@ -433,7 +436,7 @@ impl State {
             self.current.as_ref().is_some_and(|current| !current.was_rejected());
         let expires_in = self.take_over(arrival, now, policy)?;
         if was_never_rejected {
-            self.suspicion = Suspicion::default();
+            self.suspicion = None;
         }
         (self.pause, self.failures) = (None, 0);
         Ok(if arrival.restored {
@@ -466,14 +469,15 @@ impl State {
         self.stats.failures += 1;
         self.failures = self.failures.saturating_add(1);
         if error.needs_login() {
-            self.credentials.ended.get_or_insert_with(|| error.clone());
+            self.credentials.ended.get_or_insert_with(|| Box::new(error.clone()));
             self.pause_for_good(error.clone(), now, policy);
             return TokenEventKind::LoginEnded { error };
         }
         let retry_in = self.pause_after(&error, policy);
         let end = now.monotonic.checked_add(retry_in);
         let is_firm = !error.is_transient() || error.retry_after().is_some();
-        self.pause = Some(Pause { error: error.clone(), began: now.monotonic, end, is_firm });
+        let (began, cause) = (now.monotonic, error.clone());
+        self.pause = Some(Box::new(Pause { error: cause, began, end, is_firm }));
         if error.is_transient() {
             TokenEventKind::RefreshFailed { error, retry_in }
         } else {
@@ -484,7 +488,8 @@ impl State {
     /// Only a new login helps; with a store, one of another process.
     fn pause_for_good(&mut self, error: AuthError, now: Now, policy: Policy) {
         let end = policy.shared.then(|| now.monotonic.checked_add(PERMANENT_PAUSE)).flatten();
-        self.pause = Some(Pause { error, began: now.monotonic, end, is_firm: true });
+        let began = now.monotonic;
+        self.pause = Some(Box::new(Pause { error, began, end, is_firm: true }));
     }
 
     fn pause_after(&self, error: &AuthError, policy: Policy) -> Duration {

@@ -9,22 +9,25 @@ use super::credentials::Unsaved;
 use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
 #[derive(Debug, Clone)]
-pub(super) struct Storage {
+pub(super) struct Storage(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     store: Arc<dyn TokenStore>,
     key: Arc<TokenKey>,
 }
 
 impl Storage {
     pub(super) fn new(store: Arc<dyn TokenStore>, key: TokenKey) -> Self {
-        Self { store, key: Arc::new(key) }
+        Self(Arc::new(Parts { store, key: Arc::new(key) }))
     }
 
     pub(super) fn key(&self) -> &Arc<TokenKey> {
-        &self.key
+        &self.0.key
     }
 
     pub(super) async fn load(&self) -> Result<Option<StoredToken>, StoreError> {
-        within(OPERATION_LIMIT, self.store.load(&self.key)).await
+        within(OPERATION_LIMIT, self.0.store.load(&self.0.key)).await
     }
 
     pub(super) async fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {
@@ -36,11 +39,11 @@ impl Storage {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        within(OPERATION_LIMIT, self.store.save(&self.key, token, replaces)).await
+        within(OPERATION_LIMIT, self.0.store.save(&self.0.key, token, replaces)).await
     }
 
     pub(super) async fn lock(&self, limit: Duration) -> Result<RefreshLock, StoreError> {
-        within(limit, self.store.lock(&self.key)).await
+        within(limit, self.0.store.lock(&self.0.key)).await
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
 
 /// A config with which each call is sent once, whatever comes of it.
 pub(crate) fn plain(fake: &FakeSpotify) -> SpotifyClientConfig {
-    fake.config_with_credentials().without_retries().without_rate_gate()
+    fake.config_with_credentials().without_retries().without_rate_limiter()
 }
 
 /// A cache over a scripted source, with a clock in the test's hand and no jitter.

@@ -134,6 +134,18 @@ impl OAuthServer {
     }
 
     /// How long an access token is good for, in seconds.
+    /// Waits for so many refreshes from now on that rotated, with none under way.
+    pub(crate) async fn after_rotations(&self, number: u64) {
+        let before = self.stats().await.rotations;
+        loop {
+            let stats = self.stats().await;
+            if stats.rotations >= before + number && stats.in_flight == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) async fn set_lifetime(&self, seconds: u32) {
         self.set("lifetime", json!(seconds)).await;
     }

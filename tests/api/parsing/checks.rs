@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use spotify_web::auth::{AuthError, FileTokenStore, StoredToken, TokenKey, TokenStore};
-use spotify_web::middleware::RateGate;
+use spotify_web::middleware::{RateLimitOptions, RateLimiter};
 use spotify_web::model::{
     AlbumId, Artist, CurrentlyPlaying, Device, Market, Page, Playlist, PlaylistItem, ReleaseDate,
     SearchResults, SpotifyUri, Track, TrackId, UserId,
@@ -85,15 +85,15 @@ pub(crate) fn api_answer(data: &[u8]) {
 pub(crate) fn retry_after(data: &[u8]) {
     let Ok(value) = http::HeaderValue::from_bytes(data) else { return };
     let answers = Answering::refusing(value);
-    let gate = RateGate::new(Duration::ZERO);
+    let limiter = RateLimiter::new(RateLimitOptions::default().with_max_wait(Duration::ZERO));
     let http = one_client(SpotifyClientConfig::default()).http_client().unwrap();
-    let client = ClientBuilder::new(http).with(gate.clone()).with(answers.clone()).build();
+    let client = ClientBuilder::new(http).with(limiter.clone()).with(answers.clone()).build();
     run(async {
         // One that succeeds, and two that are refused.
         for _ in 0..3 {
             let _ = client.get("http://127.0.0.1/").send().await;
         }
-        assert!(gate.stats().rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
+        assert!(limiter.stats().app.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
         match self::client(answers).tracks().get("11dFghVXANMlKmJXsNCbNl").await {
             Err(Error::RateLimited { .. }) => {}
             other => panic!("{other:?}"),
@@ -270,7 +270,7 @@ fn one_client(config: SpotifyClientConfig) -> SpotifyClientConfig {
 fn client(answers: Answering) -> SpotifyClient {
     let config = one_client(SpotifyClientConfig::default());
     let config = config.with_token(SECRET).with_middleware(answers);
-    SpotifyClient::new(config.without_retries().without_rate_gate()).unwrap()
+    SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap()
 }
 
 /// A layer that answers without asking anybody.

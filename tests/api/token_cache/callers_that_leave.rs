@@ -10,7 +10,8 @@ use spotify_web::auth::{
 use spotify_web::testing::FakeSpotify;
 
 use crate::common::{
-    Answer, ManualClock, TRACK, cache, cache_with, settle, spawn_header, spawn_on, token,
+    Answer, ManualClock, PausedTime, TRACK, cache, cache_with, settle, spawn_header, spawn_on,
+    token,
 };
 
 /// P12, B9: dropping the first of three, which began the fetch.
@@ -95,6 +96,9 @@ fn a_runtime_that_shuts_down_does_not_take_the_cache_along() {
     let waiting = spawn_on(&second, &cache);
 
     first.shutdown_background();
+    while source.in_flight() > 0 {
+        std::thread::yield_now();
+    }
     source.release();
 
     assert_eq!(token(second.block_on(waiting).unwrap()), "token-2");
@@ -161,7 +165,14 @@ fn a_refresh_ahead_of_expiry_ends_with_the_call_that_began_it() {
         .with_store(store.clone(), TokenKey::new("id"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
-    let call = || runtime.block_on(async { spotify.tracks().get(TRACK).await.unwrap() });
+    let call = || {
+        runtime.block_on(async {
+            // However long the machine takes for it.
+            let _time = PausedTime::pause();
+            spotify.tracks().get(TRACK).await.unwrap();
+            tokio::time::resume();
+        });
+    };
     let kept = || server.block_on(store.load(&TokenKey::new("id"))).unwrap().unwrap().revision();
     call();
     let first = kept();
