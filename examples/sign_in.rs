@@ -42,6 +42,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let me = spotify.users().me().await?;
     println!("You are {}.", me.display_name.as_deref().unwrap_or(me.id.as_str()));
     println!("The token is kept in {}.", file.display());
+    // Before the program ends: a refresh token that was replaced must be in the file by then.
+    spotify.settle().await?;
     Ok(())
 }
 

@@ -37,11 +37,11 @@ struct Server {
 }
 
 /// What a browser's cookie leads to. A real server keeps these in a database, and tokens in a `TokenStore`
-/// by a key with the id of the user.
+/// by a key with the id of the user, as the `sqlite_store` example does.
 #[derive(Clone)]
 enum Session {
     LoggingIn(PendingLogin),
-    LoggedIn { user: UserId, spotify: SpotifyClient },
+    LoggedIn { user: UserId, spotify: SpotifyClient, login: AuthorizationCodeAuthenticator },
 }
 
 #[tokio::main]
@@ -70,17 +70,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/login", post(log_in))
         .route("/callback", get(come_back))
         .route("/logout", post(log_out))
-        .with_state(server);
+        .with_state(Arc::clone(&server));
     println!("open {origin}");
     axum::serve(listener, router)
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
         .await?;
+    server.settle().await;
     Ok(())
 }
 
 /// The user's playlists, or a way to log in.
 async fn home(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    let Some(Session::LoggedIn { user, spotify }) = server.session(&headers) else {
+    let Some(Session::LoggedIn { user, spotify, .. }) = server.session(&headers) else {
         return page(
             "<h1>Your playlists</h1>
 <form method=\"post\" action=\"/login\"><button id=\"login\">Log in with Spotify</button></form>",
@@ -144,7 +145,12 @@ async fn come_back(
 }
 
 async fn log_out(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    server.end_session(&headers);
+    if let Some(Session::LoggedIn { login, .. }) = server.end_session(&headers) {
+        // With a store, this ends the login in all processes that share it.
+        if let Err(error) = login.log_out().await {
+            return failure(&error.to_string());
+        }
+    }
     Redirect::to("/").into_response()
 }
 
@@ -153,10 +159,22 @@ impl Server {
     async fn logged_in(&self, token: Token) -> Result<Session, Error> {
         let user = self.spotify.for_token(&token)?.users().me().await?.id;
         let secret = self.client_secret.clone();
-        let authenticator = AuthorizationCodeAuthenticator::new(&self.client_id, secret);
-        let spotify = self.spotify.for_user(authenticator.clone())?;
-        authenticator.log_in(token).await.map_err(Error::Authenticator)?;
-        Ok(Session::LoggedIn { user, spotify })
+        let login = AuthorizationCodeAuthenticator::new(&self.client_id, secret);
+        let spotify = self.spotify.for_user(login.clone())?;
+        login.log_in(token).await.map_err(Error::Authenticator)?;
+        Ok(Session::LoggedIn { user, spotify, login })
+    }
+
+    /// Before the program ends: refresh tokens that were replaced must be in the store by then.
+    async fn settle(&self) {
+        let sessions: Vec<_> = self.sessions.lock().drain().collect();
+        for (_, session) in sessions {
+            if let Session::LoggedIn { user, login, .. } = session
+                && let Err(error) = login.settle().await
+            {
+                eprintln!("the login of {user} may be lost: {error}");
+            }
+        }
     }
 
     fn session(&self, headers: &HeaderMap) -> Option<Session> {

@@ -20,6 +20,8 @@ mod bad_input;
 mod browser;
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/check_token_store.rs"]
+mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/examples.rs"]

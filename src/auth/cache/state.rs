@@ -291,7 +291,7 @@ impl State {
 
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
-        self.login_under_way().or(self.fetch.as_ref().map(|fetch| &fetch.1))
+        self.login_under_way().or_else(|| self.fetch.as_ref().map(|fetch| &fetch.1))
     }
 
     pub(super) fn login_under_way(&self) -> Option<&Flight> {

@@ -128,7 +128,7 @@ impl RefreshLock {
     }
 
     /// Whether it keeps others away.
-    pub(super) fn is_exclusive(&self) -> bool {
+    pub(crate) fn is_exclusive(&self) -> bool {
         self.0.is_some()
     }
 }

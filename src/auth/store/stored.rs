@@ -117,6 +117,24 @@ impl StoredToken {
     }
 }
 
+/// What only the cache makes, for who checks a store.
+#[cfg(feature = "testing")]
+impl StoredToken {
+    /// The same entry with the mark that its refresh token has ended.
+    pub(crate) fn ended(mut self) -> Self {
+        if let Content::Token { ended, .. } = &mut self.content {
+            *ended = true;
+        }
+        self
+    }
+
+    /// What takes its place when the user logs out.
+    pub(crate) fn logged_out(&self) -> Self {
+        let login = LoginId::after(SystemTime::now(), Some(self.login), fastrand::u64(..));
+        Self { login, revision: Revision::random(), content: Content::LoggedOut }
+    }
+}
+
 /// Identifies one login of a user. A later login has a greater id than the one that it replaced,
 /// whatever the clocks say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,6 +6,8 @@ mod log;
 mod oauth_server;
 mod run;
 mod source;
+mod store;
+mod token_server;
 
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
@@ -13,6 +15,8 @@ pub(crate) use log::Log;
 pub(crate) use oauth_server::OAuthServer;
 pub(crate) use run::{Run, this_test};
 pub(crate) use source::{Answer, ScriptedSource};
+pub(crate) use store::{FailingStore, Locks};
+pub(crate) use token_server::TokenServer;
 
 use reqwest::header::HeaderValue;
 use spotify_web::SpotifyClientConfig;
