@@ -168,7 +168,7 @@ impl AuthError {
 impl From<OAuthError> for AuthError {
     fn from(error: OAuthError) -> Self {
         match (error.token(), error.code()) {
-            (None, Some(OAuthErrorCode::InvalidGrant)) => {
+            (None, Some(OAuthErrorCode::InvalidGrant)) if !error.is_transient() => {
                 Self::LoginEnded { source: Some(Arc::new(error)) }
             }
             _ => Self::Request(Arc::new(error)),

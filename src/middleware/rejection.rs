@@ -77,7 +77,7 @@ const TOKEN: [&str; 4] =
     ["invalid_token", "access token expired", "invalid access token", "no token provided"];
 
 /// What is longer says nothing that is looked for here.
-const LONGEST_BODY: usize = 64 * 1024;
+const LONGEST_BODY: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

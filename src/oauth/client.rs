@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::limit::{self, RequestStep};
+use super::limit;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
 use super::{OAuthError, Token, TokenForm, TokenRequest};
@@ -146,11 +146,15 @@ impl OAuthClient {
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
         let limit = self.config.time_limit;
-        limit::say(RequestStep::Queued, limit);
+        limit::queued(limit);
         // Never closed.
         let _permit = self.config.at_once.acquire().await;
-        let is_limited = limit::say(RequestStep::Sent, limit);
-        let limit = if is_limited { LONGEST_REQUEST } else { limit };
+        let limit = match limit::its_turn(limit) {
+            Some(true) => LONGEST_REQUEST,
+            // Its result is nobody's any more.
+            Some(false) => return Err(OAuthError::TimedOut { limit: Duration::ZERO }),
+            None => limit,
+        };
         let mut received = None;
         let end = tokio::time::timeout(limit, self.exchange(&form, &mut received)).await;
         let cut = end.unwrap_or(Err(OAuthError::TimedOut { limit })).err();

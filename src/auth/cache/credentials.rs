@@ -110,8 +110,13 @@ impl Credentials {
         self.token.as_ref().is_some_and(|token| token.refresh_token.is_some())
     }
 
+    /// Whether the store was ever read or written.
+    pub(super) fn has_used_store(&self) -> bool {
+        self.known != Known::Unread || self.was_stored
+    }
+
     /// The store was read: see the table.
-    pub(super) fn look(&mut self, found: Option<&StoredToken>) -> Seen {
+    pub(super) fn look(&mut self, found: Option<&StoredToken>, now: SystemTime) -> Seen {
         let Some(found) = found else { return self.look_at_nothing() };
         let entry = Known::Entry(found.revision);
         if self.revision == Some(found.revision) {
@@ -125,9 +130,9 @@ impl Credentials {
         let is_seen = self.revision.is_some() && self.known == entry;
         let is_earlier = self.is_login
             && !self.was_stored
-            && self
-                .login
-                .is_some_and(|login| found.login != login && !found.login.is_later_than(login));
+            && self.login.is_some_and(|login| {
+                found.login != login && !found.login.is_known_later(login, now)
+            });
         let is_ancestor = self.ancestors.contains(&found.revision);
         self.known = entry;
         self.was_stored |= is_ancestor;

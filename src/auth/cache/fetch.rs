@@ -23,9 +23,7 @@ use super::saving::{self, SaveOutcome};
 use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
-use crate::auth::{
-    AuthError, LoginId, RefreshLock, Revision, StoreError, TokenEventKind, TokenSource,
-};
+use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
 use crate::oauth::{RequestLimit, RequestStep, Token};
 
 /// A fetch under way. However it ends, those who wait are told.
@@ -46,6 +44,8 @@ struct StoreTrust {
     error: Option<StoreError>,
     /// Whether other processes may use it.
     is_shared: bool,
+    /// Whether its lock could not be had, so that an entry may only seem to be gone.
+    is_unlocked: bool,
     has_locks: bool,
 }
 
@@ -89,12 +89,14 @@ impl<S: TokenSource> Fetch<S> {
         };
         fetch.signal.begin_step(START_LIMIT);
         let runtime = Handle::try_current().map_err(|_| AuthError::NoRuntime)?;
-        runtime.spawn(fetch.run());
+        let flight = start.flight;
+        flight.runs_in(runtime.spawn(fetch.run()).abort_handle());
         Ok(())
     }
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        self.signal.release();
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
             result = early;
@@ -107,7 +109,7 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
-        let _lock = self.lock_store().await;
+        self.lock_store().await;
         match self.look_into_store().await? {
             Look::Good(arrival) => return Ok(arrival),
             Look::Newer | Look::NothingNew => self.save_before_request().await,
@@ -136,10 +138,14 @@ impl<S: TokenSource> Fetch<S> {
             Permission::Ended(error) => return Err(error.into()),
         };
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
+        // Nobody else can have what has never been in the store.
+        let is_used = self.shared.state.lock().credentials.has_used_store();
+        self.store.is_shared |= self.store.is_unlocked && is_used;
         self.store.check(&sent)?;
         tracing::debug!("requesting an access token");
-        let counted_from = self.shared.options.now();
-        let mut result = self.ask_source(previous.as_ref(), sent.has_refresh_token).await;
+        let mut counted_from = self.shared.options.now();
+        let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
+        let mut result = asked.ok_or(Halt::Superseded)?;
         if !sent.has_refresh_token {
             result = result.map_err(AuthError::about_no_login);
         }
@@ -151,27 +157,45 @@ impl<S: TokenSource> Fetch<S> {
     async fn ask_source(
         &mut self,
         previous: Option<&Token>,
-        has_refresh_token: bool,
-    ) -> Result<Token, AuthError> {
+        sent: &Sent,
+        counted_from: &mut Now,
+    ) -> Option<Result<Token, AuthError>> {
         let shared = Arc::clone(&self.shared);
         let mut request = shared.source.request_token(previous);
+        self.signal.begin_step(LATE_LIMIT);
+        let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
         let signal = &self.signal;
-        signal.begin_step(LATE_LIMIT);
-        let limit = RequestLimit::new(shared.options.timeout);
         let in_time = limit.run(&mut request, |step| match step {
             RequestStep::Queued => signal.begin_step(QUEUE_LIMIT),
-            RequestStep::Sent => signal.begin_step(LATE_LIMIT),
+            RequestStep::Sent => {
+                signal.begin_step(LATE_LIMIT);
+                *counted_from = shared.options.now();
+            }
         });
-        let limit = match in_time.await {
-            Ok(result) => return result,
+        let result = in_time.await;
+        if limit.is_withdrawn() {
+            return None;
+        }
+        let limit = match result {
+            Ok(result) => return Some(result),
             Err(limit) => limit,
         };
         let error = AuthError::TimedOut { limit };
-        if !has_refresh_token {
-            return Err(error);
+        if !sent.has_refresh_token {
+            return Some(Err(error));
         }
         self.give_up_waiting(&error);
-        timeout(LATE_LIMIT.saturating_sub(limit), request).await.unwrap_or(Err(error))
+        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
+        Some(late.unwrap_or(Err(error)))
+    }
+
+    /// Asked again when it is the request's turn: a login may have begun while it was queued.
+    fn may_send(&self, sent: &Sent) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (shared, ticket, of) = (Arc::clone(&self.shared), self.ticket, sent.revision);
+        move || {
+            let permission = shared.state.lock().permission(ticket);
+            matches!(permission, Permission::Send { revision, .. } if revision == of)
+        }
     }
 
     /// Takes over and saves what came. A token that is not usable may still carry the only refresh
@@ -250,14 +274,14 @@ impl<S: TokenSource> Fetch<S> {
         }
     }
 
-    async fn lock_store(&mut self) -> Option<RefreshLock> {
-        let storage = self.storage()?;
+    async fn lock_store(&mut self) {
+        let Some(storage) = self.storage() else { return };
         self.signal.begin_step(LOCK_LIMIT);
         match storage.lock(LOCK_LIMIT).await {
             Ok(lock) => {
                 self.store.is_shared = lock.is_exclusive();
                 self.store.has_locks = lock.is_exclusive();
-                Some(lock)
+                self.signal.keep(lock);
             }
             Err(error) => {
                 let is_impossible = matches!(error, StoreError::NoLocks { .. });
@@ -265,10 +289,9 @@ impl<S: TokenSource> Fetch<S> {
                     self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
                 }
                 if !is_impossible {
-                    self.store.is_shared = true;
+                    self.store.is_unlocked = true;
                     self.store.error = Some(error);
                 }
-                None
             }
         }
     }
@@ -277,6 +300,7 @@ impl<S: TokenSource> Fetch<S> {
         let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(OPERATION_LIMIT);
         let found = match storage.load().await {
+            Ok(None) if self.store.is_unlocked => return Ok(Look::NothingNew),
             Ok(found) => found,
             Err(error) => {
                 self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
@@ -284,7 +308,8 @@ impl<S: TokenSource> Fetch<S> {
                 return Ok(Look::NothingNew);
             }
         };
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref())) {
+        let wall = self.shared.options.now().wall;
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
             None => Err(Halt::Superseded),
             Some(Seen::NothingNew) => Ok(Look::NothingNew),
             Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
@@ -301,7 +326,8 @@ impl<S: TokenSource> Fetch<S> {
         }
         let Some((token, left)) = state.credentials.left(now) else { return Ok(Look::NothingNew) };
         self.shared.check_scopes(token)?;
-        if left.is_zero() || state.has_rejected(&token.access_token) {
+        let is_usable = super::bearer(&token.access_token).is_ok();
+        if left.is_zero() || !is_usable || state.has_rejected(&token.access_token) {
             return Ok(Look::Newer);
         }
         let token = Token { expires_in: left, ..token.clone() };
@@ -368,6 +394,7 @@ impl<S: TokenSource> Fetch<S> {
 
 impl<S: TokenSource> Drop for Fetch<S> {
     fn drop(&mut self) {
+        self.signal.release();
         if self.is_complete {
             return;
         }

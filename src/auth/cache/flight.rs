@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::auth::AuthError;
+use crate::auth::{AuthError, RefreshLock};
 
 /// What came of a fetch; the token itself is in the cache by then.
 pub(super) type Outcome = Result<(), AuthError>;
@@ -16,7 +17,7 @@ pub(super) type Outcome = Result<(), AuthError>;
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     outcome: watch::Receiver<Option<Outcome>>,
-    due: Due,
+    hold: Arc<Hold>,
     began: Instant,
 }
 
@@ -24,19 +25,25 @@ pub(super) struct Flight {
 #[derive(Debug)]
 pub(super) struct Signal {
     outcome: watch::Sender<Option<Outcome>>,
-    due: Due,
+    hold: Arc<Hold>,
 }
 
-/// Until when the fetch must have come to its next step. By tokio's clock, since it measures the
-/// runtime and not the token.
-type Due = Arc<Mutex<Option<Instant>>>;
+/// What others can take from a fetch whose runtime does not run it.
+#[derive(Debug, Default)]
+struct Hold {
+    /// Until when it must have come to its next step. By tokio's clock, since it measures the runtime
+    /// and not the token.
+    due: Mutex<Option<Instant>>,
+    lock: Mutex<Option<RefreshLock>>,
+    task: Mutex<Option<AbortHandle>>,
+}
 
 impl Flight {
     pub(super) fn new() -> (Self, Signal) {
         let (sender, receiver) = watch::channel(None);
-        let due = Due::default();
-        let signal = Signal { outcome: sender, due: Arc::clone(&due) };
-        (Self { outcome: receiver, due, began: Instant::now() }, signal)
+        let hold = Arc::<Hold>::default();
+        let signal = Signal { outcome: sender, hold: Arc::clone(&hold) };
+        (Self { outcome: receiver, hold, began: Instant::now() }, signal)
     }
 
     /// The outcome, or `None` when the fetch was interrupted.
@@ -61,7 +68,26 @@ impl Flight {
 
     /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
     pub(super) fn due(&self) -> Option<Instant> {
-        *self.due.lock()
+        *self.hold.due.lock()
+    }
+
+    pub(super) fn runs_in(&self, task: AbortHandle) {
+        *self.hold.task.lock() = Some(task);
+    }
+
+    /// Ends its task: what it would bring is void. Called without the lock of the state, since a
+    /// runtime that shuts down drops the task on the spot.
+    pub(super) fn abort(&self) {
+        let task = self.hold.task.lock().take();
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+
+    /// Lets others refresh, since this one does not go on.
+    pub(super) fn release(&self) {
+        let lock = self.hold.lock.lock().take();
+        drop(lock);
     }
 
     pub(super) fn is_overdue(&self) -> bool {
@@ -72,7 +98,17 @@ impl Flight {
 impl Signal {
     /// The next step takes no longer than `limit`, unless the runtime does not run it.
     pub(super) fn begin_step(&self, limit: Duration) {
-        *self.due.lock() = Instant::now().checked_add(limit + SLACK);
+        *self.hold.due.lock() = Instant::now().checked_add(limit + SLACK);
+    }
+
+    /// Keeps the store's lock, until it is released by whoever comes first.
+    pub(super) fn keep(&self, lock: RefreshLock) {
+        *self.hold.lock.lock() = Some(lock);
+    }
+
+    pub(super) fn release(&self) {
+        let lock = self.hold.lock.lock().take();
+        drop(lock);
     }
 
     /// Tells those who wait now and later. The first outcome stays.

@@ -4,14 +4,15 @@
 //! taken over one after the other, in the order in which they began.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::credentials::Replacement;
-use super::flight::{Flight, Outcome};
+use super::flight::Outcome;
 use super::saving;
-use super::state::LoginStart;
-use super::storage::Storage;
+use super::state::{LoginStart, PendingLogin};
+use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
 use crate::auth::store::Content;
 use crate::auth::{
@@ -28,7 +29,9 @@ pub(super) async fn log_in<S: TokenSource>(
     if shared.storage.is_none() {
         return (LoginTask::begin(shared, token).end(false), None);
     }
-    let Ok(runtime) = Handle::try_current() else { return (Err(AuthError::NoRuntime), None) };
+    let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
+        return (Err(AuthError::NoRuntime), None);
+    };
     let task = LoginTask::begin(shared, token);
     let taken_over = runtime.spawn(task.run()).await;
     taken_over.unwrap_or((Err(AuthError::Interrupted), None))
@@ -37,8 +40,8 @@ pub(super) async fn log_in<S: TokenSource>(
 struct LoginTask<S: TokenSource> {
     shared: Arc<Shared<S>>,
     start: LoginStart,
-    /// Taken when it ends.
-    new: Option<Replacement>,
+    /// Taken when it ends, by whoever ends it.
+    new: PendingLogin,
     now: Now,
 }
 
@@ -46,7 +49,7 @@ impl<S: TokenSource> LoginTask<S> {
     /// From now on nothing is sent, saved or published with what there was.
     fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
         let now = shared.options.now();
-        let (start, login) = shared.change(|state| (state.begin_login(), state.credentials.login));
+        let login = shared.state.lock().credentials.login;
         let expires_in = token.as_ref().map_or_else(Default::default, |token| token.expires_in);
         let expires_at = now.wall.checked_add(expires_in);
         let new = Replacement {
@@ -55,12 +58,20 @@ impl<S: TokenSource> LoginTask<S> {
             token,
             expires_at: expires_at.unwrap_or(std::time::SystemTime::UNIX_EPOCH),
         };
-        Self { shared: Arc::clone(shared), start, new: Some(new), now }
+        let new = PendingLogin::new(new, now);
+        let start = shared.change(|state| {
+            let start = state.begin_login();
+            state.hold_login(start.id, new.clone());
+            start
+        });
+        start.signal.begin_step(START_LIMIT);
+        Self { shared: Arc::clone(shared), start, new, now }
     }
 
     async fn run(mut self) -> (Outcome, Option<StoreError>) {
         if let Some(before) = self.start.before.take() {
-            wait_for(before).await;
+            self.start.signal.begin_step(BEFORE_LIMIT);
+            saving::wait_for_login(&self.shared, before).await;
         }
         let error = match self.shared.storage.clone() {
             Some(storage) => self.save(&storage).await.err(),
@@ -78,13 +89,12 @@ impl<S: TokenSource> LoginTask<S> {
     /// Over what is there, whatever that is.
     async fn save(&mut self, storage: &Storage) -> Result<(), StoreError> {
         for _ in 0..MOST_CONFLICTS {
+            self.start.signal.begin_step(OPERATION_LIMIT * 2);
             let there = storage.load().await?;
-            let Some(new) = &mut self.new else { return Ok(()) };
-            if let Some(there) = &there {
-                new.login = new.login.moved_after(there.login);
-            }
+            // Taken over already where it was overdue; then the next fetch saves.
+            let Some(stored) = self.new.over(there.as_ref()) else { return Ok(()) };
             let replaces = there.map(|there| there.revision);
-            match storage.save_over(&new.stored(), replaces).await {
+            match storage.save_over(&stored, replaces).await {
                 Err(StoreError::Stale) => {}
                 saved => return saved,
             }
@@ -93,7 +103,8 @@ impl<S: TokenSource> LoginTask<S> {
     }
 
     fn end(&mut self, is_saved: bool) -> Outcome {
-        let Some(new) = self.new.take() else { return Ok(()) };
+        let taken = self.new.lock().take();
+        let Some(new) = taken else { return Ok(()) };
         let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
         let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
         self.start.signal.send(Ok(()));
@@ -109,8 +120,16 @@ impl<S: TokenSource> Drop for LoginTask<S> {
     }
 }
 
-async fn wait_for(mut login: Flight) {
-    login.outcome().await;
+impl PendingLogin {
+    /// As it is saved over what is there.
+    fn over(&self, there: Option<&StoredToken>) -> Option<StoredToken> {
+        let mut new = self.lock();
+        let new = new.as_mut()?;
+        if let Some(there) = there {
+            new.login = new.login.moved_after(there.login);
+        }
+        Some(new.stored())
+    }
 }
 
 impl Replacement {
@@ -127,3 +146,9 @@ impl Replacement {
 }
 
 const MOST_CONFLICTS: u32 = 8;
+
+/// How long a busy runtime may take to begin.
+const START_LIMIT: Duration = Duration::from_secs(2);
+
+/// Longer than the logins take that began before.
+const BEFORE_LIMIT: Duration = Duration::from_secs(60);

@@ -242,7 +242,7 @@ impl<S: TokenSource> TokenCache<S> {
     pub fn accepted(&self, credentials: &HeaderValue) {
         let current = self.shared.published.load();
         let Some(token) = &*current else { return };
-        if !token.is_accepted() && token.header() == credentials {
+        if !token.is_known_accepted() && token.header() == credentials {
             token.note_accepted();
         }
     }
@@ -301,7 +301,7 @@ impl<S: TokenSource> TokenCache<S> {
         settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
         self.shared.save_now().await?;
         if let Some(listener) = &self.shared.options.listener {
-            listener.idle().await;
+            listener.idle_within(LISTENER_LIMIT).await;
         }
         Ok(())
     }
@@ -376,6 +376,10 @@ impl<S: TokenSource> TokenCache<S> {
     }
 
     fn start(&self, start: Start) -> Result<Flight, AuthError> {
+        if let Err(error) = runtime_with_time() {
+            self.shared.change(|state| state.leave(start.ticket));
+            return Err(error);
+        }
         let flight = start.flight.clone();
         Fetch::spawn(&self.shared, start).map(|()| flight)
     }
@@ -399,7 +403,10 @@ impl<S: TokenSource> TokenCache<S> {
                 return Ok(outcome);
             }
             if flight.is_overdue() {
-                self.shared.change(State::leave_overdue);
+                self.shared.take_over_overdue_logins();
+                if let Some(left) = self.shared.change(State::leave_overdue) {
+                    left.release();
+                }
                 return Ok(None);
             }
             if Instant::now() >= deadline {
@@ -447,6 +454,11 @@ impl<S> Shared<S> {
         token.is_fresh(self.options.now()).then(|| token.header().clone())
     }
 
+    fn take_over_overdue_logins(&self) {
+        let policy = self.policy();
+        self.change(|state| state.take_over_overdue_logins(policy));
+    }
+
     fn replay_instead_of(&self, rejected: &HeaderValue) -> Replay {
         match &*self.published.load() {
             Some(token) if token.header() != rejected => Replay::Yes,
@@ -459,6 +471,11 @@ impl<S> Shared<S> {
         let mut state = self.state.lock();
         let changed = change(&mut state);
         self.published.store(state.current.clone());
+        let superseded = state.take_superseded();
+        drop(state);
+        if let Some(fetch) = superseded {
+            fetch.abort();
+        }
         changed
     }
 
@@ -529,3 +546,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Longer than a request and the saving of its token take.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the last events may take to be told.
+const LISTENER_LIMIT: Duration = Duration::from_secs(5);

@@ -69,14 +69,18 @@ impl TokenCacheOptions {
         Self { backoff, ..self }
     }
 
-    /// How long one token request may take once it is its turn, from 1 ms; 30 s by default. For the
+    /// How long one token request may take once it is its turn, from 1 ms to 60 s; 30 s by default. For the
     /// authenticators of this crate, the limit of the client that they are plugged into holds as
     /// well.
     ///
     /// A request that carried a refresh token is not given up then, since its response may carry
     /// the next one: until 60 s are over it is taken over when it comes, and no other is sent.
     #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        if timeout > Duration::from_secs(60) {
+            let invalid = AuthError::Option { name: "timeout", reason: "must be at most 60 s" };
+            self.invalid.get_or_insert(invalid);
+        }
         Self { timeout, ..self.in_range("timeout", timeout) }
     }
 

@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
+use tokio::time::Instant;
+
 use super::Shared;
 use super::credentials::{Seen, Unsaved};
+use super::flight::Flight;
 use super::state::Ticket;
 use super::storage::Storage;
 use crate::auth::{AuthError, StoreError, TokenSource};
@@ -67,7 +70,8 @@ async fn read<S>(
     ticket: Ticket,
 ) -> Result<Option<SaveOutcome>, StoreError> {
     let found = storage.load().await?;
-    Ok(match shared.change(|state| state.look(ticket, found.as_ref())) {
+    let wall = shared.options.now().wall;
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
         None => Some(SaveOutcome::Superseded),
         Some(Seen::NothingNew) => None,
         Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
@@ -91,8 +95,22 @@ async fn write<S>(
 pub(super) async fn wait_for_logins<S>(shared: &Shared<S>) {
     loop {
         let login = shared.state.lock().login_under_way().cloned();
-        let Some(mut login) = login else { return };
-        login.outcome().await;
+        let Some(login) = login else { return };
+        wait_for_login(shared, login).await;
+    }
+}
+
+/// A login whose runtime does not run it is taken over as it is, and saved later.
+pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
+    loop {
+        let due = login.due().unwrap_or_else(|| Instant::now() + UNKNOWN_DUE);
+        if tokio::time::timeout_at(due, login.outcome()).await.is_ok() {
+            return;
+        }
+        if login.is_overdue() {
+            shared.take_over_overdue_logins();
+            return;
+        }
     }
 }
 
@@ -137,6 +155,9 @@ impl<S: TokenSource> Shared<S> {
         }
     }
 }
+
+/// When to look again for the due time of a login that has just begun.
+const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How often somebody else may be faster.
 const MOST_CONFLICTS: u32 = 8;

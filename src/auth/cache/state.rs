@@ -4,8 +4,9 @@
 mod view;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};
@@ -25,9 +26,11 @@ pub(super) struct State {
     /// What the next token is requested with.
     pub(super) credentials: Credentials,
     pub(super) stats: CacheStats,
-    fetch: Option<Box<(u32, Flight)>>,
+    fetch: Option<Box<(Ticket, Flight)>>,
+    /// A fetch of an earlier login, whose task is to be ended.
+    superseded: Option<Box<(Ticket, Flight)>>,
     /// Logins and log-outs that are being taken over, in the order in which they began.
-    logins: Vec<(u32, Flight)>,
+    logins: Vec<(u32, Flight, Option<PendingLogin>)>,
     /// The last login that was taken over, by its number.
     last_login: u32,
     begun: u32,
@@ -55,6 +58,8 @@ struct Pause {
 struct Suspicion {
     steps: u32,
     end: Option<Instant>,
+    /// When the first rejection came since the token was last accepted.
+    row_began: Instant,
 }
 
 /// What a caller gets.
@@ -100,6 +105,23 @@ pub(super) struct LoginStart {
     pub(super) signal: Signal,
     /// The one that began before it, which ends first.
     pub(super) before: Option<Flight>,
+}
+
+/// What a login brings, until somebody takes it over.
+#[derive(Debug, Clone)]
+pub(super) struct PendingLogin {
+    new: Arc<Mutex<Option<Replacement>>>,
+    counted_from: Now,
+}
+
+impl PendingLogin {
+    pub(super) fn new(new: Replacement, counted_from: Now) -> Self {
+        Self { new: Arc::new(Mutex::new(Some(new))), counted_from }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Replacement>> {
+        self.new.lock()
+    }
 }
 
 /// What a fetch may send.
@@ -215,7 +237,7 @@ impl State {
     }
 
     fn is_current(&self, ticket: Ticket) -> bool {
-        self.is_valid(ticket) && self.fetch.as_ref().is_some_and(|fetch| fetch.0 == ticket.id)
+        self.is_valid(ticket) && self.fetch.as_ref().is_some_and(|fetch| fetch.0 == ticket)
     }
 
     /// A fetch has ended. Those who wait look again after `Ok`.
@@ -249,12 +271,17 @@ impl State {
 
     /// The store was read; `None` when a login has begun to replace what is known. A token of another
     /// login is not handed out any more.
-    pub(super) fn look(&mut self, ticket: Ticket, found: Option<&StoredToken>) -> Option<Seen> {
+    pub(super) fn look(
+        &mut self,
+        ticket: Ticket,
+        found: Option<&StoredToken>,
+        now: SystemTime,
+    ) -> Option<Seen> {
         if !self.may_act(ticket) {
             return None;
         }
         let login = self.credentials.login;
-        let seen = self.credentials.look(found);
+        let seen = self.credentials.look(found, now);
         if seen == Seen::LoggedOut || self.credentials.login != login {
             self.current = None;
         }
@@ -275,35 +302,44 @@ impl State {
     /// The fetch has gone without a result, or does not come to its next step; who waits may begin
     /// anew.
     pub(super) fn leave(&mut self, ticket: Ticket) {
-        self.fetch.take_if(|fetch| fetch.0 == ticket.id);
+        self.fetch.take_if(|fetch| fetch.0 == ticket);
     }
 
-    /// The fetch that is overdue may be replaced by another.
-    pub(super) fn leave_overdue(&mut self) {
-        self.fetch.take_if(|fetch| fetch.1.is_overdue());
+    /// The fetch that is overdue may be replaced by another. Gives it back, for what it holds.
+    pub(super) fn leave_overdue(&mut self) -> Option<Flight> {
+        self.fetch.take_if(|fetch| fetch.1.is_overdue()).map(|fetch| fetch.1)
     }
 
     /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
         (self.pause, self.failures, self.suspicion) = (None, 0, None);
-        self.credentials.ended = None;
+        // Who has logged out stays so.
+        self.credentials.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
     }
 
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
-        self.login_under_way().or_else(|| self.fetch.as_ref().map(|fetch| &fetch.1))
+        let generation = self.credentials.generation;
+        // One of an earlier login is nobody's to wait for.
+        let fetch = self.fetch.as_ref().filter(|fetch| fetch.0.generation == generation);
+        self.login_under_way().or_else(|| fetch.map(|fetch| &fetch.1))
     }
 
     pub(super) fn login_under_way(&self) -> Option<&Flight> {
-        self.logins.last().map(|(_, flight)| flight)
+        self.logins.last().map(|(_, flight, _)| flight)
+    }
+
+    /// The fetch of an earlier login, to be ended without the lock.
+    pub(super) fn take_superseded(&mut self) -> Option<Flight> {
+        self.superseded.take().map(|fetch| fetch.1)
     }
 
     fn start(&mut self) -> Start {
         let (flight, signal) = Flight::new();
         self.begun = self.begun.wrapping_add(1);
         self.stats.requests += 1;
-        self.fetch = Some(Box::new((self.begun, flight.clone())));
         let ticket = Ticket { id: self.begun, generation: self.credentials.generation };
+        self.fetch = Some(Box::new((ticket, flight.clone())));
         Start { ticket, flight, signal }
     }
 }
@@ -316,8 +352,27 @@ impl State {
         let before = self.login_under_way().cloned();
         let (flight, signal) = Flight::new();
         self.begun = self.begun.wrapping_add(1);
-        self.logins.push((self.begun, flight));
+        self.logins.push((self.begun, flight, None));
         LoginStart { id: self.begun, signal, before }
+    }
+
+    /// Keeps what a login brings, in case its task does not end it.
+    pub(super) fn hold_login(&mut self, id: u32, new: PendingLogin) {
+        if let Some(login) = self.logins.iter_mut().find(|login| login.0 == id) {
+            login.2 = Some(new);
+        }
+    }
+
+    /// Logins whose runtime does not run them count as they are, and are saved later.
+    pub(super) fn take_over_overdue_logins(&mut self, policy: Policy) {
+        let overdue: Vec<_> = self.logins.extract_if(.., |login| login.1.is_overdue()).collect();
+        for (id, _, new) in overdue {
+            let Some(pending) = new else { continue };
+            let taken = pending.lock().take();
+            if let Some(new) = taken {
+                let _ = self.end_login(id, new, pending.counted_from, false, policy);
+            }
+        }
     }
 
     /// Replaces everything, unless one that began later already has. `is_saved` says whether the
@@ -330,14 +385,15 @@ impl State {
         is_saved: bool,
         policy: Policy,
     ) -> Outcome {
-        self.logins.retain(|(other, _)| *other != id);
+        self.logins.retain(|(other, ..)| *other != id);
         self.logins.shrink_to_fit();
         if id < self.last_login {
             return Ok(());
         }
         self.last_login = id;
         self.reset();
-        self.current = None;
+        (self.current, self.rejected) = (None, None);
+        self.superseded = self.fetch.take();
         let token = new.token.clone();
         self.credentials.replace(new);
         if is_saved {
@@ -398,8 +454,20 @@ impl State {
             self.withdraw(current);
             return Verdict::Join(flight);
         }
+        let row_began = match &mut self.suspicion {
+            Some(suspicion) if current.is_first_in_row() => {
+                suspicion.row_began = now.monotonic;
+                now.monotonic
+            }
+            Some(suspicion) => suspicion.row_began,
+            None => now.monotonic,
+        };
+        let doubted = now.monotonic.saturating_duration_since(row_began);
+        let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
         let suspicion = self.suspicion.as_deref();
-        if suspicion.and_then(|it| it.end).is_some_and(|end| now.monotonic < end) {
+        let end = suspicion.and_then(|suspicion| suspicion.end);
+        let is_in_step = !is_dead && end.is_some_and(|end| now.monotonic < end);
+        if is_in_step {
             return Verdict::Replay(Replay::No);
         }
         let steps = suspicion.map_or(0, |suspicion| suspicion.steps).saturating_add(1);
@@ -408,7 +476,7 @@ impl State {
             return verdict_of(error, reason);
         }
         let end = now.monotonic.checked_add(policy.backoff.pause(steps, policy.jitter));
-        self.suspicion = Some(Box::new(Suspicion { steps, end }));
+        self.suspicion = Some(Box::new(Suspicion { steps, end, row_began }));
         Verdict::Fetch(self.start())
     }
 
@@ -475,6 +543,10 @@ impl State {
             self.credentials.ended.get_or_insert_with(|| Box::new(error.clone()));
             self.pause_for_good(error.clone(), now, policy);
             return TokenEventKind::LoginEnded { error };
+        }
+        if matches!(error, AuthError::NotConnected) {
+            // Nothing was sent, and connecting helps at once.
+            return TokenEventKind::PermanentlyFailed { error, retry_in: Duration::ZERO };
         }
         let retry_in = self.pause_after(&error, policy);
         let end = now.monotonic.checked_add(retry_in);
@@ -552,6 +624,9 @@ impl Arrival {
 /// A permanent error may heal by somebody's doing, such as a secret that is set right; and another
 /// process may have logged in.
 const PERMANENT_PAUSE: Duration = Duration::from_secs(60);
+
+/// After so long without an acceptance the token is at fault, whatever was at fault before.
+const LONGEST_DOUBT: Duration = Duration::from_secs(10);
 
 /// The longest back-off while there is nothing to hand out.
 const MAX_LACK: Duration = Duration::from_secs(10);

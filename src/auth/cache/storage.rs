@@ -1,6 +1,8 @@
 //! A store with its key, and with a limit to everything it does.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -51,7 +53,14 @@ async fn within<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(limit, operation).await.unwrap_or(Err(StoreError::TimedOut { limit }))
+    let mut operation = std::pin::pin!(operation);
+    // A store is user code: that it panics is its failure, and costs no token.
+    let guarded = std::future::poll_fn(|context| {
+        let polled = AssertUnwindSafe(|| operation.as_mut().poll(context));
+        std::panic::catch_unwind(polled)
+            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::custom("the token store panicked"))))
+    });
+    timeout(limit, guarded).await.unwrap_or(Err(StoreError::TimedOut { limit }))
 }
 
 /// How long reading and writing may take.

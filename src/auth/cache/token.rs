@@ -1,7 +1,7 @@
 //! A token as the cache keeps it.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::HeaderValue;
@@ -24,6 +24,8 @@ pub(super) struct CachedToken {
     /// Whether the server has accepted it, and whether a request with it got a 401.
     accepted: AtomicBool,
     rejected: AtomicBool,
+    /// Rejections since it was last accepted.
+    in_a_row: AtomicU8,
 }
 
 /// Where a token is in its life.
@@ -54,6 +56,7 @@ impl CachedToken {
             expiry: Moment::after(started, last_use),
             accepted: AtomicBool::new(false),
             rejected: AtomicBool::new(false),
+            in_a_row: AtomicU8::new(0),
         };
         match cached.age(now) {
             Age::Expired => Err(AuthError::ExpiredOnArrival),
@@ -84,6 +87,23 @@ impl CachedToken {
         monotonic.max(now.wall.duration_since(self.expiry.wall).unwrap_or_default())
     }
 
+    /// Whether it was accepted before the rejection that has just been noted.
+    pub(super) fn is_first_in_row(&self) -> bool {
+        self.in_a_row.load(Ordering::Relaxed) == 1
+    }
+
+    /// Whether the server has accepted it and has stopped to: a request that is at fault is rejected
+    /// while others go on being accepted.
+    pub(super) fn is_rejected_by_all(&self) -> bool {
+        self.is_accepted() && self.in_a_row.load(Ordering::Relaxed) >= ENDED_IN_A_ROW
+    }
+
+    /// Whether there is nothing to note when it is accepted.
+    #[inline]
+    pub(super) fn is_known_accepted(&self) -> bool {
+        self.is_accepted() && self.in_a_row.load(Ordering::Relaxed) == 0
+    }
+
     #[inline]
     pub(super) fn is_accepted(&self) -> bool {
         self.accepted.load(Ordering::Relaxed)
@@ -91,6 +111,7 @@ impl CachedToken {
 
     pub(super) fn note_accepted(&self) {
         self.accepted.store(true, Ordering::Relaxed);
+        self.in_a_row.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn was_rejected(&self) -> bool {
@@ -99,6 +120,14 @@ impl CachedToken {
 
     pub(super) fn note_rejected(&self) {
         self.rejected.store(true, Ordering::Relaxed);
+        self.in_a_row
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_add(1))
+            .ok();
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_a_row(&self) -> u8 {
+        self.in_a_row.load(Ordering::Relaxed)
     }
 
     /// Apart from this one, with what it remembers.
@@ -110,6 +139,7 @@ impl CachedToken {
             expiry: self.expiry,
             accepted: AtomicBool::new(self.is_accepted()),
             rejected: AtomicBool::new(self.was_rejected()),
+            in_a_row: AtomicU8::new(self.in_a_row.load(Ordering::Relaxed)),
         }
     }
 
@@ -179,6 +209,9 @@ fn take_stripe(stripe: &Cell<Option<usize>>) -> usize {
 }
 
 const STRIPES: usize = 4;
+
+/// A single one is a suspicion; so many with nothing accepted in between are the token's fault.
+const ENDED_IN_A_ROW: u8 = 3;
 
 /// The last seconds of a token are not used: it might expire on its way.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{StoreError, TokenText, text};
 use crate::oauth::Token;
@@ -148,9 +148,7 @@ impl LoginId {
     /// The id of a login at `now` that replaces `old`. `nonce` tells logins of different processes
     /// apart.
     pub(in crate::auth) fn after(now: SystemTime, old: Option<Self>, nonce: u64) -> Self {
-        let micros = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        let at = u64::try_from(micros).unwrap_or(u64::MAX);
-        Self { at: at.max(old.map_or(0, |old| old.at.saturating_add(1))), nonce }
+        Self { at: micros(now).max(old.map_or(0, |old| old.at.saturating_add(1))), nonce }
     }
 
     /// The same login, later than `other`.
@@ -158,9 +156,11 @@ impl LoginId {
         Self { at: self.at.max(other.at.saturating_add(1)), ..self }
     }
 
-    /// Whether it is the login of a later moment. Two of the same moment are told apart by neither.
-    pub(in crate::auth) fn is_later_than(self, other: Self) -> bool {
-        self.at > other.at
+    /// Whether it is the login of a later moment than `other`. One from the future is of a clock that
+    /// is wrong, and says nothing.
+    pub(in crate::auth) fn is_known_later(self, other: Self, now: SystemTime) -> bool {
+        let latest = now.checked_add(CLOCK_SKEW).map_or(u64::MAX, micros);
+        self.at > other.at && self.at <= latest
     }
 }
 
@@ -206,6 +206,14 @@ impl FromStr for Revision {
         hex(text).map(Self)
     }
 }
+
+fn micros(time: SystemTime) -> u64 {
+    let micros = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    u64::try_from(micros).unwrap_or(u64::MAX)
+}
+
+/// By how much the clocks of machines that are set by the network differ at most.
+const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
 fn hex(text: &str) -> Result<u64, StoreError> {
     let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -220,6 +220,7 @@ impl World {
         self.sum()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an event happens once")]
     fn on(&mut self, event: Event) {
         match event {
             Event::Arrives(client, ticket) => {

@@ -126,9 +126,9 @@ struct Seen {
     withdrawn: Option<HeaderValue>,
     flight: Option<Flight>,
     /// Logins under way, with when they began.
-    logins: Vec<(u64, Now)>,
-    last_login: u64,
-    generation: u64,
+    logins: Vec<(u32, Now)>,
+    last_login: u32,
+    generation: u32,
     quiet: Option<Quiet>,
     failures: u32,
     /// When a rejection last made a fetch begin, unless that is forgiven.
@@ -142,13 +142,14 @@ struct Current {
     end: Now,
     is_accepted: bool,
     is_rejected: bool,
+    in_a_row: u8,
 }
 
 #[derive(Clone)]
 struct Flight {
     ticket: Ticket,
     began: Now,
-    generation: u64,
+    generation: u32,
     is_given_up: bool,
 }
 
@@ -243,7 +244,9 @@ impl World {
     }
 
     fn begin(&mut self, ticket: Ticket) {
-        assert!(self.seen.flight.is_none(), "P6: a second fetch");
+        let generation = self.seen.generation;
+        let is_other = |flight: &Flight| flight.generation != generation;
+        assert!(self.seen.flight.as_ref().is_none_or(is_other), "P6: a second fetch");
         assert!(self.seen.logins.is_empty(), "P46: a fetch while a login is taken over");
         let Seen { now, generation, .. } = self.seen;
         self.seen.flight = Some(Flight { ticket, began: now, generation, is_given_up: false });
@@ -303,7 +306,7 @@ impl World {
     fn accept(&mut self) {
         if let (Some(token), Some(current)) = (&self.state.current, &mut self.seen.current) {
             token.note_accepted();
-            current.is_accepted = true;
+            (current.is_accepted, current.in_a_row) = (true, 0);
         }
     }
 
@@ -311,6 +314,9 @@ impl World {
         let Some(current) = &mut self.seen.current else { return };
         let header = current.header.clone();
         current.is_rejected = true;
+        current.in_a_row = current.in_a_row.saturating_add(1).min(3);
+        // What the server had accepted, and rejects whoever sends it, has ended.
+        let is_dead = current.is_accepted && current.in_a_row == 3;
         let (is_accepted, now) = (current.is_accepted, self.seen.now);
         let verdict = self.state.reject(&header, RejectionReason::Unknown, now, policy());
         let stays = self.state.current.is_some();
@@ -321,7 +327,7 @@ impl World {
             Verdict::Fetch(start) => {
                 let last = self.seen.last_rejection.replace(now.monotonic);
                 let is_early = last.is_some_and(|last| now.monotonic < last + STEP);
-                assert!(!is_early, "P29: a second fetch within a step of the back-off");
+                assert!(!is_early || is_dead, "P29: a second fetch within a step of the back-off");
                 assert!(!self.seen.is_quiet_for_certain(), "P19: a fetch within the back-off");
                 self.begin(start.ticket);
             }
@@ -390,8 +396,8 @@ impl World {
         let token = is_login.then(|| Token::new(self.seen.next_token(), LIFETIME));
         let header = token.as_ref().map(bearer);
         let new = Replacement {
-            login: LoginId::after(began.wall, None, id),
-            revision: Revision(id),
+            login: LoginId::after(began.wall, None, id.into()),
+            revision: Revision(id.into()),
             token,
             expires_at: began.wall + LIFETIME,
         };
@@ -506,7 +512,8 @@ impl Seen {
     }
 
     fn is_busy(&self) -> bool {
-        self.flight.is_some() || !self.logins.is_empty()
+        let fetch = self.flight.as_ref();
+        fetch.is_some_and(|it| it.generation == self.generation) || !self.logins.is_empty()
     }
 
     /// Whether callers may be told that it is too early to ask again.
@@ -559,7 +566,7 @@ impl Current {
         // Less the leeway of a hundredth.
         let span = LIFETIME - LIFETIME / 100;
         let end = Now { monotonic: began.monotonic + span, wall: began.wall + span };
-        Self { header, end, is_accepted: false, is_rejected: false }
+        Self { header, end, is_accepted: false, is_rejected: false, in_a_row: 0 }
     }
 }
 

@@ -24,7 +24,7 @@ impl State {
         };
         let mut text = String::new();
         if let Some(token) = &self.current {
-            let flags = (token.is_accepted(), token.was_rejected());
+            let flags = (token.is_accepted(), token.was_rejected(), token.in_a_row().min(3));
             let _ = write!(text, "{:?}{flags:?}{:?}", token.header().to_str(), token.age(now));
         }
         if let Some(pause) = &self.pause {
@@ -32,11 +32,12 @@ impl State {
             let kind = (pause.is_firm, pause.error.needs_login(), pause.error.is_transient());
             let _ = write!(text, "p{end:?}{:?}{kind:?}", distance(pause.began).1.min(10));
         }
-        let end = self.suspicion.end.map(|end| distance(end).0);
+        let suspicion = self.suspicion.as_deref();
+        let end = suspicion.and_then(|it| it.end).map(|end| distance(end).0);
         let rejected = self.rejected.as_ref().map(|header| header.to_str());
         let (fetch, logins) = (self.fetch.is_some(), self.logins.len());
-        let steps = (self.failures.min(3), self.suspicion.steps.min(3), end);
-        let ended = self.credentials.ended.as_ref().map(AuthError::needs_login);
+        let steps = (self.failures.min(3), suspicion.map_or(0, |it| it.steps.min(3)), end);
+        let ended = self.credentials.ended.as_deref().map(AuthError::needs_login);
         let _ = write!(text, "{steps:?}{rejected:?}{fetch}{logins}{ended:?}");
         text
     }

@@ -54,7 +54,8 @@ impl Disk {
                 let read = file.take(most).read_to_end(&mut bytes);
                 read.map_err(|error| failed(&self.path, "read", error))?;
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // A directory that is gone, as an unmounted disk is, does not mean that nothing was kept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_directory() => {}
             Err(error) => return Err(failed(&self.path, "read", error)),
         }
         if bytes.len() as u64 > MOST_BYTES {
@@ -67,6 +68,13 @@ impl Disk {
 
     /// The only moment that may lose a token is before the rename.
     pub(super) fn write(&self, content: &[u8]) -> Result<(), StoreError> {
+        if content.len() as u64 > MOST_BYTES {
+            let reason = format!(
+                "the token file would be longer than the {MOST_BYTES} bytes that are read; use a \
+                 store for many users"
+            );
+            return Err(StoreError::custom(reason));
+        }
         let new = self.beside(".new");
         // Left by a process that died: its mode may be anything.
         fs::remove_file(&new)
@@ -116,6 +124,11 @@ impl Disk {
             }
             Err(TryLockError::Error(error)) => Err(failed(&path, "locked", error)),
         }
+    }
+
+    fn has_directory(&self) -> bool {
+        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        directory.unwrap_or_else(|| Path::new(".")).is_dir()
     }
 
     /// The path with `suffix` after its name.

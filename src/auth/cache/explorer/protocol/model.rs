@@ -158,7 +158,7 @@ impl Model {
             self.violation(format!("P50, P51: {owner} was saved over {}", self.entry_of));
         }
         let old = self.entry.as_ref().filter(|old| old.login != stored.login);
-        if old.is_some_and(|old| !stored.login.is_later_than(old.login)) {
+        if old.is_some_and(|old| stored.login <= old.login) {
             self.violation(format!("P51: the id of {owner} is not later than what it replaced"));
         }
         if stored.has_ended() && !self.may_see_twice(owner) {

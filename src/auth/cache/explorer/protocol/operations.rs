@@ -99,7 +99,7 @@ impl World {
 }
 
 pub(super) fn refresh_token(token: Option<&Token>) -> Option<&str> {
-    token?.refresh_token.as_ref().map(|token| token.expose())
+    token?.refresh_token.as_ref().map(crate::oauth::RefreshToken::expose)
 }
 
 /// The world as one process sees it: its store, its source and its clock.
@@ -139,7 +139,7 @@ impl Call {
 pub(super) fn describe(returned: &Return) -> String {
     match returned {
         Return::Locked => "+".into(),
-        Return::Loaded(found) => format!("({})", found.as_ref().map_or("-".into(), entry)),
+        Return::Loaded(found) => format!("({})", found.as_ref().map_or_else(|| "-".into(), entry)),
         Return::Saved => "+".into(),
         Return::Stale => "~".into(),
         Return::Token(Ok(token)) => format!("({})", token.access_token.expose()),

@@ -51,7 +51,7 @@ struct Process {
     cache: TokenCache<View>,
     /// What was published at the last look, and how many logins had been taken over.
     published: Option<HeaderValue>,
-    generation: u64,
+    generation: u32,
     was_logging_in: bool,
 }
 
@@ -485,7 +485,8 @@ impl Process {
         let state = self.cache.shared.state.lock();
         let token = state.credentials.token.as_ref();
         let token = token.map(|token| {
-            let refresh_token = token.refresh_token.as_ref().map(|token| token.expose());
+            let refresh_token =
+                token.refresh_token.as_ref().map(crate::oauth::RefreshToken::expose);
             (token.access_token.expose(), refresh_token)
         });
         let now = self.cache.shared.options.now();
