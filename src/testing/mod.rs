@@ -2,7 +2,7 @@
 //!
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
 //! It is scripted from the test, and counts what arrives. A [`FaultProxy`] before it has things go wrong
-//! on the way. [`check_token_store`] runs every promise of a token store against one of yours.
+//! on the way. [`check_token_store()`] runs every promise of a token store against one of yours.
 
 mod accounts;
 mod answer;
