@@ -292,7 +292,7 @@ impl Error {
     /// let error = SpotifyClient::new(config).unwrap_err();
     /// assert_eq!(
     ///     error.to_line(),
-    ///     "the authenticator cannot be used: no access token could be had: \
+    ///     "the authenticator cannot be used: no access token could be obtained: \
     ///      client id is empty; set it to the app's"
     /// );
     /// ```
