@@ -1,9 +1,10 @@
 //! What a 401 is for.
 
+use reqwest::Response;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Response, ResponseBuilderExt};
 
 use crate::auth::RejectionReason;
+use crate::transport::with_body;
 
 /// Reads why a request was rejected, and gives its response back, whole.
 pub(super) async fn read(response: Response) -> (Response, RejectionReason) {
@@ -23,18 +24,9 @@ fn said_in(headers: &HeaderMap) -> RejectionReason {
 }
 
 async fn read_body(mut response: Response) -> (Response, RejectionReason) {
-    let url = response.url().clone();
-    let (status, version) = (response.status(), response.version());
-    let headers = response.headers().clone();
     let body = body_of(&mut response).await;
     let reason = reason_of(&String::from_utf8_lossy(&body));
-    let mut builder = http::Response::builder().status(status).version(version).url(url);
-    if let Some(all) = builder.headers_mut() {
-        *all = headers;
-    }
-    // Status, headers and URL are those of a response that came.
-    let whole = builder.body(body).unwrap_or_default();
-    (Response::from(whole), reason)
+    (with_body(response, body.into()), reason)
 }
 
 /// As much as comes, up to a limit: a 401 stays one when its body is truncated.

@@ -12,8 +12,8 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::trace::CallWaits;
-use super::{CallTrace, LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
+use super::trace::{CallWaits, note_wait};
+use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, is_transient_failure, is_transient_status, read_ahead, read_body, repeated,
@@ -214,7 +214,8 @@ impl RetryMiddleware {
                 None => drop(result),
             }
             if let Some(pause) = pause {
-                wait(pause, extensions).await;
+                tokio::time::sleep(pause).await;
+                note_wait(extensions, pause);
             }
             result = attempt(&next, number, again, extensions).await;
             self.read_ahead(&mut result, safety).await;
@@ -236,14 +237,6 @@ impl RetryMiddleware {
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
         let is_long = asked.is_some() && waited.saturating_add(pause) > self.options.max_wait;
         (!is_late && !is_long).then_some(pause)
-    }
-}
-
-async fn wait(pause: Duration, extensions: &mut Extensions) {
-    tokio::time::sleep(pause).await;
-    extensions.get_or_insert_default::<CallWaits>().waited += pause;
-    if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.waited += pause;
     }
 }
 

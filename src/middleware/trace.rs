@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Extensions;
 use parking_lot::Mutex;
 use reqwest::Response;
 
@@ -22,6 +23,14 @@ pub(crate) struct CallWaits {
     pub(crate) waited: Duration,
     /// Its number in the queue, which it keeps.
     pub(crate) number: Option<u64>,
+}
+
+/// Notes that a call has waited, for its limits and for its report.
+pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
+    extensions.get_or_insert_default::<CallWaits>().waited += waited;
+    if let Some(trace) = extensions.get_mut::<CallTrace>() {
+        trace.waited += waited;
+    }
 }
 
 /// An extension of a response with 429 that a limiter has seen: the next attempt waits for a permit.

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_ahead, read_body};
+pub(crate) use body::{BodyError, read_ahead, read_body, with_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
 pub(crate) use server_error::{

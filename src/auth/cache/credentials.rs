@@ -64,7 +64,7 @@ pub(super) enum Seen {
     NothingNew,
     /// Another token was adopted.
     Adopted,
-    /// Whoever had logged in has logged out.
+    /// The user who had logged in has logged out.
     LoggedOut,
 }
 
@@ -256,9 +256,8 @@ impl Credentials {
         }
         if self.revision == Some(stored.revision) {
             self.ancestors.clear();
-        }
-        if self.revision == Some(stored.revision) && stored.has_ended() == self.is_end_unsaved {
-            self.is_end_unsaved = false;
+            // A mark that was set while this was being saved is still to be saved.
+            self.is_end_unsaved &= !stored.has_ended();
         }
     }
 

@@ -51,7 +51,7 @@ struct StoreTrust {
 
 /// Why a fetch brings no token.
 enum Halt {
-    /// Its credentials are being replaced: whoever waits looks again.
+    /// Its credentials are being replaced: those who wait look again.
     Superseded,
     Failed(AuthError),
 }
@@ -234,10 +234,7 @@ impl<S: TokenSource> Fetch<S> {
         saving::wait_for_logins(&self.shared).await;
         self.signal.begin_step(SAVE_LIMIT);
         match self.save().await {
-            SaveOutcome::Replaced => match self.adopted()? {
-                Look::Good(theirs) => Ok(theirs),
-                Look::Newer | Look::NothingNew => Err(Halt::Superseded),
-            },
+            SaveOutcome::Replaced => self.replaced_by(),
             SaveOutcome::Done | SaveOutcome::Failed => Ok(arrival),
             SaveOutcome::Superseded => Err(Halt::Superseded),
         }
@@ -267,10 +264,15 @@ impl<S: TokenSource> Fetch<S> {
         match self.save().await {
             SaveOutcome::Done | SaveOutcome::Failed => Err(error.into()),
             SaveOutcome::Superseded => Err(Halt::Superseded),
-            SaveOutcome::Replaced => match self.adopted()? {
-                Look::Good(theirs) => Ok(theirs),
-                Look::Newer | Look::NothingNew => Err(Halt::Superseded),
-            },
+            SaveOutcome::Replaced => self.replaced_by(),
+        }
+    }
+
+    /// What another process saved meanwhile, if it is good; else those who wait look again.
+    fn replaced_by(&self) -> Result<Arrival, Halt> {
+        match self.adopted()? {
+            Look::Good(theirs) => Ok(theirs),
+            Look::Newer | Look::NothingNew => Err(Halt::Superseded),
         }
     }
 

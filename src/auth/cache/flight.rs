@@ -38,6 +38,13 @@ struct Hold {
     task: Mutex<Option<AbortHandle>>,
 }
 
+impl Hold {
+    fn release(&self) {
+        let lock = self.lock.lock().take();
+        drop(lock);
+    }
+}
+
 impl Flight {
     pub(super) fn new() -> (Self, Signal) {
         let (sender, receiver) = watch::channel(None);
@@ -86,8 +93,7 @@ impl Flight {
 
     /// Lets others refresh, since this one does not go on.
     pub(super) fn release(&self) {
-        let lock = self.hold.lock.lock().take();
-        drop(lock);
+        self.hold.release();
     }
 
     pub(super) fn is_overdue(&self) -> bool {
@@ -101,14 +107,13 @@ impl Signal {
         *self.hold.due.lock() = Instant::now().checked_add(limit + SLACK);
     }
 
-    /// Keeps the store's lock, until it is released by whoever comes first.
+    /// Keeps the store's lock, until it is released from either side.
     pub(super) fn keep(&self, lock: RefreshLock) {
         *self.hold.lock.lock() = Some(lock);
     }
 
     pub(super) fn release(&self) {
-        let lock = self.hold.lock.lock().take();
-        drop(lock);
+        self.hold.release();
     }
 
     /// Tells those who wait now and later. The first outcome stays.

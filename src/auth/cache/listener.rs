@@ -100,7 +100,7 @@ impl Run {
     fn next(&mut self) -> Option<TokenEvent> {
         let mut queue = self.inner.queue.lock();
         let event = queue.events.pop_front();
-        // In the same step, so that whoever adds one knows that nobody runs.
+        // In the same step, so that who adds one knows that nobody runs.
         queue.is_running = event.is_some();
         self.is_over = event.is_none();
         event

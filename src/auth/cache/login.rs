@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::credentials::Replacement;
 use super::flight::Outcome;
 use super::saving;
-use super::state::{LoginStart, PendingLogin};
+use super::state::{LoginStart, PendingLogin, end_of};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
 use crate::auth::store::Content;
@@ -40,7 +40,7 @@ pub(super) async fn log_in<S: TokenSource>(
 struct LoginTask<S: TokenSource> {
     shared: Arc<Shared<S>>,
     start: LoginStart,
-    /// Taken when it ends, by whoever ends it.
+    /// Taken when it ends, also by those who wait for it when it is overdue.
     new: PendingLogin,
     now: Now,
 }
@@ -50,13 +50,12 @@ impl<S: TokenSource> LoginTask<S> {
     fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
         let now = shared.options.now();
         let login = shared.state.lock().credentials.login;
-        let expires_in = token.as_ref().map_or_else(Default::default, |token| token.expires_in);
-        let expires_at = now.wall.checked_add(expires_in);
+        let expires_at = token.as_ref().map_or(now.wall, |token| end_of(token, now));
         let new = Replacement {
             login: LoginId::after(now.wall, login, fastrand::u64(..)),
             revision: Revision::random(),
             token,
-            expires_at: expires_at.unwrap_or(std::time::SystemTime::UNIX_EPOCH),
+            expires_at,
         };
         let new = PendingLogin::new(new, now);
         let start = shared.change(|state| {
@@ -88,7 +87,7 @@ impl<S: TokenSource> LoginTask<S> {
 
     /// Over what is there, whatever that is.
     async fn save(&mut self, storage: &Storage) -> Result<(), StoreError> {
-        for _ in 0..MOST_CONFLICTS {
+        for _ in 0..saving::MOST_CONFLICTS {
             self.start.signal.begin_step(OPERATION_LIMIT * 2);
             let there = storage.load().await?;
             // Taken over already where it was overdue; then the next fetch saves.
@@ -144,8 +143,6 @@ impl Replacement {
         StoredToken { login: self.login, revision: self.revision, content }
     }
 }
-
-const MOST_CONFLICTS: u32 = 8;
 
 /// How long a busy runtime may take to begin.
 const START_LIMIT: Duration = Duration::from_secs(2);

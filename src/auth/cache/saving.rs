@@ -28,7 +28,7 @@ pub(super) enum SaveOutcome {
 enum SaveStep {
     End(SaveOutcome),
     /// Nobody knows what is there.
-    Read(Ticket),
+    Read,
     Write(Unsaved),
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn save<S: TokenSource>(
     for _ in 0..MOST_CONFLICTS {
         let tried = match next_step(shared, ticket) {
             SaveStep::End(outcome) => return (outcome, None),
-            SaveStep::Read(ticket) => read(shared, storage, ticket).await,
+            SaveStep::Read => read(shared, storage, ticket).await,
             SaveStep::Write(unsaved) => write(shared, storage, &unsaved).await,
         };
         match tried {
@@ -61,7 +61,7 @@ fn next_step<S>(shared: &Shared<S>, ticket: Ticket) -> SaveStep {
     if !state.credentials.is_unsaved() {
         return SaveStep::End(SaveOutcome::Done);
     }
-    state.credentials.unsaved().map_or(SaveStep::Read(ticket), SaveStep::Write)
+    state.credentials.unsaved().map_or(SaveStep::Read, SaveStep::Write)
 }
 
 async fn read<S>(
@@ -160,6 +160,6 @@ impl<S: TokenSource> Shared<S> {
 const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How often somebody else may be faster.
-const MOST_CONFLICTS: u32 = 8;
+pub(super) const MOST_CONFLICTS: u32 = 8;
 
 const MOST_SAVES: u32 = 5;

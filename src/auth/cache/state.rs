@@ -198,8 +198,7 @@ impl State {
         arrival: &Arrival,
         (login, revision): (LoginId, Revision),
     ) -> bool {
-        let counts =
-            ticket.generation == self.credentials.generation && sent == self.credentials.revision;
+        let counts = self.is_unchanged(ticket, sent);
         if counts {
             let token = arrival.token.clone();
             self.credentials.receive(token, arrival.expires_at(), login, revision);
@@ -214,12 +213,16 @@ impl State {
         sent: Option<Revision>,
         error: &AuthError,
     ) -> bool {
-        let counts =
-            ticket.generation == self.credentials.generation && sent == self.credentials.revision;
+        let counts = self.is_unchanged(ticket, sent);
         if counts {
             self.credentials.end(error.clone());
         }
         counts
+    }
+
+    /// Whether the credentials are those that a request was sent with.
+    fn is_unchanged(&self, ticket: Ticket, sent: Option<Revision>) -> bool {
+        self.is_valid(ticket) && sent == self.credentials.revision
     }
 
     /// For what is done on behalf of the present credentials by nobody's fetch.
@@ -614,11 +617,15 @@ pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
 }
 
 impl Arrival {
-    /// By the wall clock. What a clock cannot express has expired.
-    pub(super) fn expires_at(&self) -> std::time::SystemTime {
-        let end = self.counted_from.wall.checked_add(self.token.expires_in);
-        end.unwrap_or(std::time::SystemTime::UNIX_EPOCH)
+    fn expires_at(&self) -> SystemTime {
+        end_of(&self.token, self.counted_from)
     }
+}
+
+/// The end of a token by the wall clock. What a clock cannot express has expired.
+pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
+    let end = counted_from.wall.checked_add(token.expires_in);
+    end.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A permanent error may heal by somebody's doing, such as a secret that is set right; and another

@@ -38,9 +38,9 @@ use tokio::time::Instant;
 
 use self::app::{App, Permit, Wanted};
 use self::state::{Outcome, Pair};
-use super::trace::{CallWaits, LimitedResponse};
-use super::{CallTrace, RequestClass};
-use crate::transport::{read_body, retry_after};
+use super::RequestClass;
+use super::trace::{CallWaits, LimitedResponse, note_wait};
+use crate::transport::{ServerError, read_body, retry_after, with_body};
 
 pub use error::{LimitKind, RateLimited};
 pub use options::RateLimitOptions;
@@ -163,11 +163,7 @@ impl RateLimiter {
         let patience = max_wait.min(to_deadline);
         let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
         let permit = self.app.permit(wanted).await;
-        let waited = began.elapsed();
-        extensions.insert(CallWaits { waited: waits.waited + waited, ..waits });
-        if let Some(trace) = extensions.get_mut::<CallTrace>() {
-            trace.waited += waited;
-        }
+        note_wait(extensions, began.elapsed());
         permit
     }
 
@@ -254,20 +250,9 @@ fn outcome(result: &Result<Response>) -> Outcome {
 
 /// Reads the body for the reason, and puts it back.
 async fn with_reason(mut response: Response) -> (Response, Option<String>) {
-    let status = response.status();
-    let headers = std::mem::take(response.headers_mut());
     let body = read_body(&mut response, LONGEST_REASON).await.unwrap_or_default();
-    let reason = reason(&body);
-    let mut again = http::Response::new(body);
-    *again.status_mut() = status;
-    *again.headers_mut() = headers;
-    (again.into(), reason)
-}
-
-fn reason(body: &[u8]) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let reason = body.get("error")?.get("reason")?.as_str()?;
-    Some(crate::transport::clipped(reason))
+    let reason = ServerError::of(&body).reason;
+    (with_body(response, body), reason)
 }
 
 /// Spotify's word for the quota of a developer's account, since July 2026.
