@@ -92,6 +92,7 @@
 //! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
 //! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
+//! | `redis` | no | `fleet::RedisFleet`: processes that share logins through Redis or Valkey |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
 //! [Spotify Web API]: https://developer.spotify.com/documentation/web-api
@@ -106,6 +107,9 @@ mod backoff;
 mod client;
 mod config;
 mod error;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "redis")))]
+pub mod fleet;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(feature = "login", feature = "testing"))]

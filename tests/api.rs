@@ -28,6 +28,8 @@ mod client;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/fleet.rs"]
+mod fleet;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]

@@ -50,6 +50,10 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The server that a fleet shares failed, or does not fit.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Fleet(#[from] crate::fleet::FleetError),
     /// An error of a store of the user's own.
     #[error("{message}")]
     Custom {

@@ -1,0 +1,100 @@
+//! Who refreshes a token: a key of the server with its owner's random value and an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::FleetError;
+use super::names::Place;
+use super::scripts::{RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE};
+use super::server::Server;
+use super::tokens::read;
+
+/// Keeps other processes from refreshing the same token, until it is dropped or its process dies.
+pub(super) struct Lease {
+    server: Arc<Server>,
+    key: String,
+    owner: String,
+    runtime: Handle,
+    renewing: Option<AbortHandle>,
+}
+
+/// Waits for the lease of a place.
+///
+/// Asks with the same value each time: a call whose response was lost may have taken it, and the next
+/// one finds that it is its own.
+pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, FleetError> {
+    let runtime = Handle::try_current().map_err(|_| FleetError::Server {
+        reason: "there is no tokio runtime; call this from within one".into(),
+    })?;
+    let owner = format!("{:032x}", fastrand::u128(..));
+    // From here on it is given back, however this ends.
+    let mut lease = Lease {
+        server: Arc::clone(server),
+        key: place.lease.clone(),
+        owner,
+        runtime,
+        renewing: None,
+    };
+    let mut pause = FIRST_PAUSE;
+    while !lease.is_taken().await? {
+        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    lease.renew();
+    Ok(lease)
+}
+
+impl Lease {
+    async fn is_taken(&self) -> Result<bool, FleetError> {
+        let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
+        let taken = self.server.run(TAKE_LEASE, &[&self.key], &arguments).await?;
+        Ok(read::<(u32, i64)>(taken)?.0 == 1)
+    }
+
+    /// Renews it in a task of its own, as long as a refresh can take.
+    fn renew(&mut self) {
+        let (server, key, owner) = (Arc::clone(&self.server), self.key.clone(), self.owner.clone());
+        let renewing = async move {
+            for _ in 0..MOST_RENEWALS {
+                sleep(RENEWAL).await;
+                let arguments = [owner.as_bytes(), LENGTH_MS.as_bytes()];
+                let renewed = server.run(RENEW_LEASE, &[&key], &arguments).await;
+                // When it is another's, only the revision at the save decides.
+                if matches!(renewed.and_then(read::<u32>), Ok(0)) {
+                    return;
+                }
+            }
+        };
+        self.renewing = Some(self.runtime.spawn(renewing).abort_handle());
+    }
+}
+
+/// Released without waiting; on a runtime that ends it ends by itself.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
+        let (server, key) = (Arc::clone(&self.server), std::mem::take(&mut self.key));
+        let owner = std::mem::take(&mut self.owner);
+        self.runtime.spawn(async move {
+            let _ = server.run(RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;
+        });
+    }
+}
+
+/// 10 s: a process that was killed keeps others up for less than callers wait.
+const LENGTH_MS: &str = "10000";
+
+/// Two renewals may fail.
+const RENEWAL: Duration = Duration::from_secs(3);
+
+/// 150 s in all: longer than a refresh takes, so that a task that hangs cannot hold it for ever.
+const MOST_RENEWALS: u32 = 50;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,240 @@
+//! What concerns many logins at once: listing, removing and sealing them anew.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use redis::Value;
+use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+use tokio::sync::mpsc;
+
+use super::names::Place;
+use super::scripts::{REMOVE_ALL, RESEAL};
+use super::sealing::Opened;
+use super::server::Live;
+use super::tokens::{KEPT_FOR_MS, Parts, read};
+use super::{FleetError, RedisTokenStore};
+use crate::auth::TokenKey;
+
+/// The logins of a fleet: a stream of keys, from [`RedisTokenStore::logins`].
+pub struct Logins {
+    keys: mpsc::Receiver<Result<TokenKey, FleetError>>,
+}
+
+/// A login as it stands in the server.
+struct Standing {
+    place: Place,
+    revision: String,
+    record: Vec<u8>,
+}
+
+impl RedisTokenStore {
+    /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among them.
+    ///
+    /// It reads on as they are taken, at most 500 entries in a step, so that the server serves others
+    /// in between. After an error it ends, except for a record that cannot be opened.
+    pub fn logins(&self) -> Logins {
+        let (sender, keys) = mpsc::channel(AHEAD);
+        let parts = Arc::clone(self.parts());
+        let listing = async move {
+            let mut listing = Listing::new(&parts);
+            while let Some(step) = listing.next().await.transpose() {
+                let logins = match step {
+                    Ok(logins) => logins,
+                    Err(error) => {
+                        let _ = sender.send(Err(error)).await;
+                        return;
+                    }
+                };
+                for login in logins {
+                    let opened = login.open(&parts);
+                    if opened.as_ref().is_ok_and(|opened| opened.token.is_logged_out()) {
+                        continue;
+                    }
+                    if sender.send(opened.map(|opened| opened.key)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(listing);
+        }
+        Logins { keys }
+    }
+
+    /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
+    ///
+    /// Other processes notice when they next look into the store, which is before a refresh; until
+    /// then the access token that they have is good. No process puts a removed login back.
+    ///
+    /// # Errors
+    ///
+    /// A [`FleetError`] when the logins may still be there.
+    pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<(), FleetError> {
+        let parts = self.parts();
+        let key = parts.names.logins(client_id, Some(user));
+        parts.server()?.run(REMOVE_ALL, &[&key], &[KEPT_FOR_MS.as_bytes()]).await.map(drop)
+    }
+
+    /// Seals with the first key what was sealed with another or not at all. Returns how many logins it
+    /// sealed anew. A login that is refreshed meanwhile is sealed with the first key anyway.
+    ///
+    /// # Errors
+    ///
+    /// The first [`FleetError`]; what was sealed before it stays so.
+    pub async fn reseal(&self) -> Result<u64, FleetError> {
+        let parts = self.parts();
+        let (mut listing, mut resealed) = (Listing::new(parts), 0);
+        while let Some(logins) = listing.next().await? {
+            for login in logins {
+                resealed += u64::from(login.reseal(parts).await?);
+            }
+        }
+        Ok(resealed)
+    }
+}
+
+impl Standing {
+    fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
+        parts.sealer()?.open(&self.place, &self.revision, &self.record)
+    }
+
+    /// Whether it had to be sealed anew, and nobody replaced it meanwhile.
+    async fn reseal(&self, parts: &Parts) -> Result<bool, FleetError> {
+        let Self { place, revision, record } = self;
+        let sealer = parts.sealer()?;
+        let Opened { key, token, is_current } = sealer.open_any(place, revision, record)?;
+        if is_current {
+            return Ok(false);
+        }
+        let record = sealer.seal(&key, place, &token)?;
+        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), &record];
+        let resealed = parts.server()?.run(RESEAL, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(resealed)? == 1)
+    }
+}
+
+/// Walks over all logins, one step after the other.
+struct Listing<'a> {
+    parts: &'a Parts,
+    /// Which master, and from where on; `None` before the masters are known.
+    masters: Option<VecDeque<(Option<Master>, u64)>>,
+    /// A server may name a key twice.
+    seen: std::collections::HashSet<u64>,
+    hasher: std::hash::RandomState,
+}
+
+/// By host and port.
+type Master = (String, u16);
+
+impl<'a> Listing<'a> {
+    fn new(parts: &'a Parts) -> Self {
+        let (seen, hasher) = (Default::default(), Default::default());
+        Self { parts, masters: None, seen, hasher }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Standing>>, FleetError> {
+        let server = self.parts.server()?;
+        let mut live = server.live().await?;
+        if self.masters.is_none() {
+            self.masters = Some(masters(&mut live).await?.into_iter().map(|it| (it, 0)).collect());
+        }
+        let Some((master, cursor)) = self.masters.as_mut().and_then(VecDeque::pop_front) else {
+            return Ok(None);
+        };
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
+        let (cursor, keys): (u64, Vec<String>) =
+            read(ask(&mut live, master.as_ref(), scan).await?)?;
+        if cursor != 0
+            && let Some(masters) = &mut self.masters
+        {
+            masters.push_front((master, cursor));
+        }
+        let mut logins = Vec::new();
+        for key in keys {
+            if self.seen.insert(std::hash::BuildHasher::hash_one(&self.hasher, &key)) {
+                let fields = server.command(redis::cmd("HGETALL").arg(&key)).await?;
+                logins.extend(standing(&key, read(fields)?));
+            }
+        }
+        Ok(Some(logins))
+    }
+}
+
+/// What stands in the hash of a user.
+fn standing(key: &str, fields: Vec<(String, Vec<u8>)>) -> Vec<Standing> {
+    let records =
+        fields.iter().filter_map(|(name, record)| Some((name.strip_suffix('r')?, record)));
+    let login = |(scopes, record): (&str, &Vec<u8>)| {
+        let (_, revision) =
+            fields.iter().find(|(name, _)| name.strip_suffix('v') == Some(scopes))?;
+        let place =
+            Place { logins: key.to_owned(), scopes: scopes.to_owned(), lease: String::new() };
+        let revision = String::from_utf8_lossy(revision).into_owned();
+        Some(Standing { place, revision, record: record.clone() })
+    };
+    records.filter_map(login).collect()
+}
+
+/// The masters of a cluster; the server itself where there is none.
+async fn masters(live: &mut Live) -> Result<Vec<Option<Master>>, FleetError> {
+    if matches!(live, Live::One(_)) {
+        return Ok(vec![None]);
+    }
+    let slots = ask(live, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
+    let Value::Array(slots) = slots else { return Ok(Vec::new()) };
+    let mut masters: Vec<Option<Master>> = Vec::new();
+    for slot in slots {
+        let Value::Array(parts) = slot else { continue };
+        let Some(Value::Array(master)) = parts.into_iter().nth(2) else { continue };
+        let mut master = master.into_iter();
+        let (Some(host), Some(port)) = (master.next(), master.next()) else { continue };
+        let master = Some((read::<String>(host)?, read::<u16>(port)?));
+        if !masters.contains(&master) {
+            masters.push(master);
+        }
+    }
+    Ok(masters)
+}
+
+async fn ask(
+    live: &mut Live,
+    master: Option<&Master>,
+    command: redis::Cmd,
+) -> Result<Value, FleetError> {
+    let asked = match (live, master) {
+        (Live::Cluster(cluster), Some((host, port))) => {
+            let to = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
+            cluster.route_command(command, RoutingInfo::SingleNode(to)).await
+        }
+        (live, _) => live.call(&command).await,
+    };
+    asked.map_err(|error| FleetError::Server {
+        reason: crate::transport::clipped(&error.to_string()),
+    })
+}
+
+impl Stream for Logins {
+    type Item = Result<TokenKey, FleetError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.keys.poll_recv(context)
+    }
+}
+
+impl fmt::Debug for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
+
+/// How many logins are read ahead of who takes them.
+const AHEAD: usize = 16;
+
+/// Entries that the server looks at in one step.
+const STEP: u32 = 500;

@@ -1,0 +1,190 @@
+//! A fleet: processes behind one app that share its users' logins through Redis or Valkey.
+//!
+//! Feature `redis`. A [`RedisFleet`] is made of the server's URL, and [`RedisFleet::tokens`] is a
+//! [`TokenStore`](crate::auth::TokenStore) for any number of authenticators:
+//!
+//! ```
+//! use spotify_web::SpotifyClientConfig;
+//! use spotify_web::auth::{CredentialsAuthenticator, TokenKey};
+//! use spotify_web::fleet::RedisFleet;
+//!
+//! let fleet = RedisFleet::new("redis://127.0.0.1/").with_prefix("my-bots");
+//! let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET")
+//!     .with_store(fleet.tokens(), TokenKey::new("CLIENT_ID"));
+//! let config = SpotifyClientConfig::default().with_authenticator(authenticator);
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `server_url.rs` | what URLs there are |
+//! | `connecting.rs`, `server.rs` | the connection, and what becomes of it when it fails |
+//! | `scripts.rs` | what runs in the server, in one step each |
+//! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
+//! | `tokens.rs`, `remembered.rs` | the store of tokens, and what it puts back when the server forgets |
+//! | `lease.rs` | who refreshes a token |
+//! | `logins.rs` | what concerns many logins at once |
+
+mod connecting;
+mod error;
+mod lease;
+mod logins;
+mod names;
+mod remembered;
+mod scripts;
+mod sealing;
+mod server;
+mod server_url;
+mod tokens;
+
+use std::fmt;
+use std::sync::Arc;
+
+use redis::Value;
+
+use self::names::Names;
+use self::sealing::Sealer;
+use self::server::Server;
+use crate::auth::{Clock, SystemClock};
+
+pub use error::FleetError;
+pub use logins::Logins;
+pub use sealing::SealingKey;
+pub use tokens::RedisTokenStore;
+
+/// Processes behind one app that share logins through Redis or Valkey.
+///
+/// It connects when it is first used. A setting that cannot be used comes out of the first use, and of
+/// [`check`](Self::check). Clones, and the stores that it gives, share one connection.
+#[derive(Clone)]
+pub struct RedisFleet {
+    server: Result<Arc<Server>, FleetError>,
+    prefix: String,
+    name_key: Option<[u8; 32]>,
+    sealer: Result<Sealer, FleetError>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisFleet {
+    /// The fleet whose server has this URL:
+    ///
+    /// | URL | server |
+    /// |---|---|
+    /// | `redis://[USER:PASSWORD@]HOST[:6379][/DATABASE]` | a single one |
+    /// | `redis+cluster://HOST,HOST,…` | a cluster, of which any servers |
+    /// | `redis+sentinel://HOST[:26379],…/MASTER[/DATABASE]` | the master that Sentinels know by its name |
+    ///
+    /// `rediss` is TLS, `valkey` and `valkeys` mean the same. A user name or a password with characters
+    /// such as `@` is percent-encoded. No error and no log shows it.
+    pub fn new(url: impl AsRef<str>) -> Self {
+        Self {
+            server: url.as_ref().parse().map(|url| Arc::new(Server::new(url))),
+            prefix: "spotify-web".to_owned(),
+            name_key: None,
+            sealer: Ok(Sealer::default()),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets what all keys in the server begin with: `spotify-web` by default. Fleets with other
+    /// prefixes share nothing.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    /// Seals what is kept in the server, so that who can read it there learns no token, no client id
+    /// and no user. Without keys, tokens stand there readable.
+    ///
+    /// The first key seals, all of them open. To replace one, put the new key in front, let every
+    /// process run with both, and call [`RedisTokenStore::reseal`] before the old one goes. `name_key`
+    /// makes the names of the keys in the server, and never changes: with another nobody has logged in.
+    ///
+    /// ```
+    /// use spotify_web::fleet::{RedisFleet, SealingKey};
+    ///
+    /// # let (name_key, new, old) = ([1; 32], [2; 32], [3; 32]);
+    /// let keys = [SealingKey::new("2026-11", new), SealingKey::new("2026-05", old)];
+    /// let fleet = RedisFleet::new("rediss://redis.internal/").with_sealing_keys(name_key, keys);
+    /// ```
+    #[must_use]
+    pub fn with_sealing_keys(
+        self,
+        name_key: [u8; 32],
+        keys: impl IntoIterator<Item = SealingKey>,
+    ) -> Self {
+        Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
+    }
+
+    /// Sets where the time is read, for tests. Processes whose clocks differ share logins all the
+    /// same: what reaches another process is measured by the server's clock.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// The fleet's logins, for the authenticators of this process.
+    pub fn tokens(&self) -> RedisTokenStore {
+        RedisTokenStore::new(self)
+    }
+
+    /// Asks the server whether it will do, so that a program can say so when it starts.
+    ///
+    /// # Errors
+    ///
+    /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
+    /// cannot be reached, does not accept the password, is too old, lacks a right, or may evict
+    /// logins. A server that does not tell its configuration passes.
+    pub async fn check(&self) -> Result<(), FleetError> {
+        self.sealer.clone()?;
+        let server = self.server.clone()?;
+        let info = server.command(redis::cmd("INFO").arg("server")).await;
+        if let Some(version) = info.ok().as_ref().and_then(text_of).and_then(version_in) {
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_some_and(|major| major < OLDEST) {
+                return Err(FleetError::TooOld { version: version.to_owned() });
+            }
+        }
+        self.tokens().check().await?;
+        let mut asks = redis::cmd("CONFIG");
+        let policy = server.command(asks.arg("GET").arg("maxmemory-policy")).await;
+        let policy: Vec<String> =
+            policy.ok().and_then(|it| redis::from_redis_value(it).ok()).unwrap_or_default();
+        match policy.get(1) {
+            Some(policy) if policy.starts_with("allkeys") => {
+                Err(FleetError::Evicts { policy: policy.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn names(&self) -> Names {
+        Names::new(self.prefix.clone(), self.name_key.as_ref())
+    }
+}
+
+/// Without its keys.
+impl fmt::Debug for RedisFleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisFleet")
+            .field("server", &self.server)
+            .field("prefix", &self.prefix)
+            .field("sealer", &self.sealer)
+            .finish_non_exhaustive()
+    }
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok(),
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Valkey says under the same name which Redis it is compatible with.
+fn version_in(info: &str) -> Option<&str> {
+    info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(str::trim)
+}
+
+/// The first whose scripts may read the clock before they write.
+const OLDEST: u32 = 5;
