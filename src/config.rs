@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest_middleware::Middleware;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::api::{CallReport, Observer};
@@ -13,7 +12,7 @@ use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
 use crate::middleware::{RateLimitOptions, RateLimiter, RetryOptions};
 use crate::model::{Market, MarketError};
-use crate::oauth::{AccessToken, OAuthConfig};
+use crate::oauth::{AccessToken, OAuthConfig, Turns};
 use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
 
 /// How a [`SpotifyClient`](crate::SpotifyClient) talks to Spotify, and who signs its requests.
@@ -42,7 +41,7 @@ pub struct SpotifyClientConfig {
     token_timeout: Duration,
     http_options: HttpOptions,
     http: SharedHttpClient,
-    token_requests: Arc<Semaphore>,
+    turns: Turns,
     pub(crate) retries: RetryOptions,
     pub(crate) rate_limit: RateLimit,
     pub(crate) deadline: Option<Duration>,
@@ -68,7 +67,7 @@ impl Default for SpotifyClientConfig {
             token_timeout: OAuthConfig::DEFAULT_TIME_LIMIT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
-            token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
+            turns: Turns::default(),
             retries: RetryOptions::default(),
             rate_limit: RateLimit::Own(RateLimitOptions::default()),
             deadline: None,
@@ -274,7 +273,7 @@ impl From<&SpotifyClientConfig> for OAuthConfig {
         let http = config.http.get(&config.http_options);
         Self::with_client_or_reason(http, &config.token_url)
             .with_time_limit(config.token_timeout)
-            .with_turns(Arc::clone(&config.token_requests))
+            .with_turns(config.turns.clone())
     }
 }
 

@@ -56,6 +56,8 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
+#[path = "api/restored.rs"]
+mod restored;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/signing_in.rs"]
@@ -66,3 +68,5 @@ mod tls;
 mod token_cache;
 #[path = "api/token_responses.rs"]
 mod token_responses;
+#[path = "api/turns.rs"]
+mod turns;

@@ -10,9 +10,10 @@ use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::limit;
+use super::limit::Unsent;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
+use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest};
 use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, retry_after};
 
@@ -24,15 +25,16 @@ pub struct OAuthConfig {
     http: Result<reqwest::Client, String>,
     token_url: Result<Url, OriginError>,
     time_limit: Duration,
-    at_once: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl OAuthConfig {
     /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at once, whoever they are for: 32. The others
-    /// wait, so that ten thousand logins that need a new token at once do not flood the server.
+    /// How many token requests of one config are under way at one server at once, whoever they are for:
+    /// 32. The others wait, so that ten thousand logins that need a new token at once do not flood it. A
+    /// server that hangs delays no request to another one.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
@@ -80,13 +82,13 @@ impl OAuthConfig {
             http,
             token_url: checked(token_url),
             time_limit: Self::DEFAULT_TIME_LIMIT,
-            at_once: Arc::new(Semaphore::new(Self::REQUESTS_AT_ONCE)),
+            turns: Turns::default(),
         }
     }
 
     /// Shares the permits for requests with other clients.
-    pub(crate) fn with_turns(self, at_once: Arc<Semaphore>) -> Self {
-        Self { at_once, ..self }
+    pub(crate) fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// Sets how long one token request may take, from when it has a permit, connecting and reading
@@ -146,10 +148,17 @@ impl OAuthClient {
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
         let limit = self.config.time_limit;
-        limit::queued(limit);
+        let unsent = Unsent::new(limit);
+        let permits = self.permits();
         // Never closed.
-        let _permit = self.config.at_once.acquire().await;
-        let limit = match limit::its_turn(limit) {
+        let _permit = match permits.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => {
+                unsent.is_queued();
+                permits.acquire().await
+            }
+        };
+        let limit = match unsent.its_turn().await {
             Some(true) => LONGEST_REQUEST,
             // Its result is nobody's any more.
             Some(false) => return Err(OAuthError::TimedOut { limit: Duration::ZERO }),
@@ -170,6 +179,10 @@ impl OAuthClient {
     pub(crate) fn check(&self) -> Result<(), OAuthError> {
         self.config.http_client()?;
         self.token_url().map(drop)
+    }
+
+    fn permits(&self) -> Arc<Semaphore> {
+        self.config.turns.at(self.config.token_url.as_ref().ok())
     }
 
     fn token_url(&self) -> Result<&Url, OAuthError> {
