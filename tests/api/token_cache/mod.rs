@@ -16,6 +16,7 @@ mod rejections;
 mod schedules;
 mod sharing;
 mod stores;
+mod troubled_stores;
 mod turns;
 mod user_code;
 mod waiting;
