@@ -76,15 +76,38 @@ async fn a_directory_that_is_away_is_no_log_out() {
     let (directory, clock) = (Directory::new(), ManualClock::new());
     let (place, away) = (directory.path().join("mounted"), directory.path().join("away"));
     fs::create_dir(&place).unwrap();
-    let (cache, source) = stored(&clock, &FileTokenStore::new(place.join("tokens.json")));
+    let store = FileTokenStore::new(place.join("tokens.json"));
+    let (cache, source) = stored(&clock, &store);
     cache.log_in(user("r")).await.unwrap();
     clock.advance(3600.0);
 
     fs::rename(&place, &away).unwrap();
+    let error = store.load(&key()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
     is_failure_of_store(cache.header().await.unwrap_err());
     assert_eq!(source.requests(), 0, "another process may have used its refresh token");
 
     fs::rename(&away, &place).unwrap();
+    clock.advance(10.0);
+    assert_eq!(token(cache.header().await), "token-1");
+    assert_eq!(source.previous(), [Some("r".to_owned())]);
+}
+
+/// P50, P52: that an entry is gone counts only under the lock.
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_seems_to_be_gone_is_no_log_out_without_the_lock() {
+    let (clock, store) = (ManualClock::new(), Panicking::default());
+    let (cache, source) = stored(&clock, &store);
+    cache.log_in(user("r")).await.unwrap();
+    clock.advance(3600.0);
+    let entry = store.inner.load(&key()).await.unwrap().unwrap();
+
+    store.inner.remove(&key()).await.unwrap();
+    *store.at.lock() = "lock";
+    is_failure_of_store(cache.header().await.unwrap_err());
+
+    store.inner.save(&key(), &entry, None).await.unwrap();
+    *store.at.lock() = "";
     clock.advance(10.0);
     assert_eq!(token(cache.header().await), "token-1");
     assert_eq!(source.previous(), [Some("r".to_owned())]);
