@@ -192,6 +192,27 @@ async fn reset_does_not_undo_a_log_out() {
     }
 }
 
+/// Where only the refresh token has ended, it does, also where the store has a mark of that.
+#[tokio::test]
+async fn reset_lets_a_refresh_token_that_has_ended_be_tried_again() {
+    for is_stored in [false, true] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = match is_stored {
+            true => stored(&clock, &store),
+            false => cache(&clock),
+        };
+        cache.log_in(user("r")).await.unwrap();
+        clock.advance(3600.0);
+        source.next(Answer::Fail(AuthError::LoginEnded { source: None }));
+        assert!(cache.header().await.unwrap_err().needs_login());
+
+        cache.reset();
+
+        assert_eq!(token(cache.header().await), "token-2", "stored: {is_stored}");
+        assert_eq!(source.previous(), ["r", "r"].map(|it| Some(it.to_owned())));
+    }
+}
+
 /// P50: an entry that was there and is gone counts as logged out, and stays gone.
 #[tokio::test]
 async fn a_removed_entry_does_not_come_back() {
