@@ -295,8 +295,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// # Errors
     ///
     /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
-    /// does not end within two minutes.
+    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
+        runtime_with_time()?;
         let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
         settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
         self.shared.save_now().await?;
