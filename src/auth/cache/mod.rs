@@ -295,7 +295,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// # Errors
     ///
     /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
-    /// does not end within two minutes, [`AuthError::NoRuntime`] where nothing can be waited for.
+    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
         let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;

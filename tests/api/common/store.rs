@@ -25,7 +25,7 @@ pub(crate) struct FailingStore {
 pub(crate) enum Locks {
     #[default]
     Right,
-    /// Held for good by somebody else.
+    /// Held for good by another task.
     Held,
     /// There can be none.
     Impossible,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Each request is responded to with tokens of its own once so many are released.
+/// Each request is responded to with tokens of its own once this number is released.
 #[derive(Clone)]
 pub(crate) struct TokenServer {
     address: std::net::SocketAddr,
@@ -51,7 +51,7 @@ impl TokenServer {
         self.refresh_tokens.lock().clone()
     }
 
-    /// Waits until so many requests have arrived, without time passing by a clock that is paused.
+    /// Waits until this number of requests has arrived, without time passing by a clock that is paused.
     pub(crate) async fn has_got(&self, number: usize) {
         let begun = Instant::now();
         while self.arrived() < number {
@@ -60,7 +60,7 @@ impl TokenServer {
         }
     }
 
-    /// The first so many requests get their response.
+    /// The first requests, up to this number, get their response.
     pub(crate) fn release(&self, number: usize) {
         self.released.send_replace(number);
     }

@@ -13,9 +13,9 @@ use spotify_web::auth::{
     TokenSource,
 };
 use spotify_web::oauth::{OAuthError, Token};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
-use crate::common::{Answer, ManualClock, TRACK, cache, cache_with, plain, token};
+use crate::common::{ManualClock, Outcome, TRACK, cache, cache_with, plain, token};
 
 /// P59: whatever its length, and whether a token was there when it began. Callers ask four times a
 /// second, with the default jitter.
@@ -72,7 +72,7 @@ async fn a_retry_after_of_a_day_is_bounded() {
             None => options,
         };
         let (cache, source) = cache_with(options);
-        source.next(Answer::Fail(unavailable(Some(day))));
+        source.next(Outcome::Fail(unavailable(Some(day))));
         cache.header().await.unwrap_err();
 
         clock.advance(seconds - 0.1);
@@ -84,11 +84,12 @@ async fn a_retry_after_of_a_day_is_bounded() {
     }
 }
 
-/// P60: a way out for whoever knows better.
+/// P60: a way out for a caller who knows better.
 #[tokio::test]
 async fn reset_ends_the_wait_that_the_accounts_service_asked_for() {
     let fake = FakeSpotify::start().await.unwrap();
-    let busy = FakeAnswer::json(429, &json!({"error": "busy"})).header("retry-after", "86400");
+    let busy =
+        FakeResponse::json(429, &json!({"error": "busy"})).with_header("retry-after", "86400");
     fake.next_token(busy);
     let (spotify, authenticator, _) = client(&fake);
     for _ in 0..3 {
@@ -126,13 +127,13 @@ async fn invalid_grant_without_a_user_heals_after_a_minute() {
 async fn invalid_grant_of_a_source_without_a_refresh_token_heals_too() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    let refused = OAuthError::Refused {
+    let refused = OAuthError::Rejected {
         status: StatusCode::BAD_REQUEST,
         code: spotify_web::oauth::OAuthErrorCode::InvalidGrant,
         description: None,
         retry_after: None,
     };
-    source.next(Answer::Fail(refused.into()));
+    source.next(Outcome::Fail(refused.into()));
 
     let error = cache.header().await.unwrap_err();
     assert!(!error.needs_login(), "{error:?}");
@@ -148,7 +149,7 @@ async fn invalid_grant_of_a_server_in_trouble_ends_no_login() {
         let (user, clock) = logged_in().await;
         SpotifyClient::new(plain(&fake).with_authenticator(user.clone())).unwrap();
         let body = json!({"error": "invalid_grant", "error_description": "no"});
-        fake.next_token(FakeAnswer::json(status, &body));
+        fake.next_token(FakeResponse::json(status, &body));
         fake.next_token(good());
 
         let error = user.needs_login().await.expect_err("no login has ended");
@@ -185,8 +186,11 @@ async fn logged_in() -> (PkceAuthenticator, ManualClock) {
     (user, clock)
 }
 
-fn good() -> FakeAnswer {
-    FakeAnswer::json(200, &json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600}))
+fn good() -> FakeResponse {
+    FakeResponse::json(
+        200,
+        &json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600}),
+    )
 }
 
 fn client(fake: &FakeSpotify) -> (SpotifyClient, CredentialsAuthenticator, ManualClock) {
@@ -197,8 +201,8 @@ fn client(fake: &FakeSpotify) -> (SpotifyClient, CredentialsAuthenticator, Manua
     (SpotifyClient::new(config).unwrap(), authenticator, clock)
 }
 
-fn invalid_grant() -> FakeAnswer {
-    FakeAnswer::json(400, &json!({"error": "invalid_grant", "error_description": "no"}))
+fn invalid_grant() -> FakeResponse {
+    FakeResponse::json(400, &json!({"error": "invalid_grant", "error_description": "no"}))
 }
 
 fn unavailable(retry_after: Option<Duration>) -> AuthError {

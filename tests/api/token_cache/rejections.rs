@@ -7,9 +7,9 @@ use spotify_web::auth::{
     AuthError, CredentialsAuthenticator, Rejection, RejectionReason, Replay, TokenCache,
     TokenCacheOptions,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
-use crate::common::{Answer, ManualClock, ScriptedSource, TRACK, cache, plain, rejected, token};
+use crate::common::{ManualClock, Outcome, ScriptedSource, TRACK, cache, plain, rejected, token};
 
 /// P44: rejected with the replacement too, a request is itself at fault.
 #[tokio::test]
@@ -45,19 +45,19 @@ async fn a_rejection_of_the_request_alone_changes_nothing() {
 #[tokio::test]
 async fn a_request_that_is_at_fault_gets_its_401_and_costs_nobody_anything() {
     let of_spotify = |message: &str| {
-        FakeAnswer::json(401, &json!({"error": {"status": 401, "message": message}}))
+        FakeResponse::json(401, &json!({"error": {"status": 401, "message": message}}))
     };
     for (response, token_requests) in [
         (of_spotify("Permissions missing"), 1),
         (of_spotify("Valid user authentication required"), 1),
         (
-            FakeAnswer::status(401)
-                .header("www-authenticate", "Bearer error=\"insufficient_scope\""),
+            FakeResponse::status(401)
+                .with_header("www-authenticate", "Bearer error=\"insufficient_scope\""),
             1,
         ),
         // It does not say: one replacement, and then no more.
         (of_spotify("No."), 2),
-        (FakeAnswer::body(401, "text/html", "<h1>no</h1>"), 2),
+        (FakeResponse::body(401, "text/html", "<h1>no</h1>"), 2),
     ] {
         let fake = FakeSpotify::start().await.unwrap();
         let options = TokenCacheOptions::default().without_jitter().with_clock(ManualClock::new());
@@ -71,7 +71,7 @@ async fn a_request_that_is_at_fault_gets_its_401_and_costs_nobody_anything() {
             fake.next_api(response.clone());
             let error = spotify.users().me().await.unwrap_err();
             assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error:?}");
-            // What was left is used up by somebody who is rejected too.
+            // What was left is used up by a caller that is rejected too.
             while spotify.tracks().get(TRACK).await.is_err() {}
         }
         assert_eq!(fake.token_requests(), token_requests, "{response:?}");
@@ -88,7 +88,7 @@ async fn good_calls_go_on_while_others_are_rejected() {
             accepted(&cache).await;
             for second in 0..120 {
                 if is_down {
-                    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+                    source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
                 }
                 for call in 0..20 {
                     accepted(&cache).await;
@@ -165,7 +165,7 @@ async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
 async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejection() {
     let (cache, source) = cache(&ManualClock::new());
     let header = cache.header().await.unwrap();
-    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+    source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
 
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 

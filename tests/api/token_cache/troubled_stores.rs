@@ -14,7 +14,7 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    Answer, Directory, FailingStore, ManualClock, ScriptedSource, cache, put, spawn_header, token,
+    Directory, FailingStore, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -51,7 +51,7 @@ async fn a_store_that_panics_within_a_refresh_costs_no_rotated_token() {
         let (cache, source) = stored(&clock, &store);
         cache.log_in(user("r")).await.unwrap();
         clock.advance(3600.0);
-        source.next(Answer::Token(user("rotated")));
+        source.next(Outcome::Token(user("rotated")));
         *store.at.lock() = method;
 
         let header = cache.header().await;
@@ -123,7 +123,7 @@ async fn a_token_that_came_while_the_directory_was_away_is_used_and_saved() {
     let (cache, source) = stored(&clock, &store);
     cache.log_in(user("r")).await.unwrap();
     clock.advance(3600.0);
-    source.next(Answer::Token(user("rotated")));
+    source.next(Outcome::Token(user("rotated")));
     source.block();
     let caller = spawn_header(&cache);
     while source.requests() == 0 {
@@ -156,7 +156,7 @@ async fn a_place_that_was_never_writable_costs_no_refresh() {
 
     for name in ["r2", "r3", "r4"] {
         clock.advance(3600.0);
-        source.next(Answer::Token(user(name)));
+        source.next(Outcome::Token(user(name)));
         assert_eq!(token(cache.header().await), format!("access of {name}"));
     }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use spotify_web::auth::{Clock, Now, Replay, SystemClock, TokenCache, TokenCacheOptions};
 
-use crate::common::{Answer, ManualClock, ScriptedSource, cache_with, rejected, token};
+use crate::common::{ManualClock, Outcome, ScriptedSource, cache_with, rejected, token};
 
 /// P64: whichever of its calls it is.
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_listener_that_panics_hears_the_next_event() {
     });
     let (cache, source) = cache_with(options);
     for _ in 0..3 {
-        source.next(Answer::Panic);
+        source.next(Outcome::Panic);
         cache.header().await.unwrap_err();
         cache.reset();
         cache.header().await.unwrap();

@@ -11,7 +11,7 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    Answer, FailingStore, Locks, ManualClock, ScriptedSource, cache, cache_with, put, settle,
+    FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, cache_with, put, settle,
     spawn_header, token,
 };
 
@@ -51,7 +51,7 @@ async fn what_an_old_refresh_brings_does_not_replace_a_new_login() {
         };
         cache.log_in(user("old")).await.unwrap();
         clock.advance(3600.0);
-        source.next(Answer::Token(user("rotated")));
+        source.next(Outcome::Token(user("rotated")));
         source.block();
         let waiting = spawn_header(&cache);
         settle().await;
@@ -79,7 +79,7 @@ async fn a_fetch_of_an_earlier_login_that_hangs_is_ended_by_the_next() {
         };
         cache.log_in(user("old")).await.unwrap();
         clock.advance(3600.0);
-        source.next(Answer::Never);
+        source.next(Outcome::Never);
         let waiting = spawn_header(&cache);
         settle().await;
         assert_eq!(source.in_flight(), 1);
@@ -154,7 +154,7 @@ async fn nothing_under_way_puts_a_login_back() {
     here.log_in(user("r")).await.unwrap();
     there.header().await.unwrap();
     clock.advance(3600.0);
-    other.next(Answer::Token(user("rotated")));
+    other.next(Outcome::Token(user("rotated")));
     other.block();
     let waiting = spawn_header(&there);
     settle().await;
@@ -203,7 +203,7 @@ async fn reset_lets_a_refresh_token_that_has_ended_be_tried_again() {
         };
         cache.log_in(user("r")).await.unwrap();
         clock.advance(3600.0);
-        source.next(Answer::Fail(AuthError::LoginEnded { source: None }));
+        source.next(Outcome::Fail(AuthError::LoginEnded { source: None }));
         assert!(cache.header().await.unwrap_err().needs_login());
 
         cache.reset();
@@ -267,7 +267,7 @@ async fn a_store_that_is_down_is_no_missing_login() {
     assert!(matches!(error, AuthError::NotConnected), "it goes on to its request: {error:?}");
 }
 
-/// P53: a lock that somebody holds is waited for, and never gone without.
+/// P53: a lock that another holds is waited for, and never gone without.
 #[tokio::test(start_paused = true)]
 async fn without_the_lock_no_refresh_token_is_sent() {
     let store = FailingStore::default();
