@@ -64,7 +64,7 @@ impl Default for SpotifyClientConfig {
             base_url: Self::SPOTIFY_BASE_URL.to_owned(),
             token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
             market: None,
-            token_timeout: OAuthConfig::DEFAULT_TIME_LIMIT,
+            token_timeout: OAuthConfig::DEFAULT_TIMEOUT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
             turns: Turns::default(),
@@ -80,20 +80,20 @@ impl SpotifyClientConfig {
     /// Where Spotify's Web API is.
     pub const SPOTIFY_BASE_URL: &'static str = "https://api.spotify.com/v1/";
 
-    /// Signs requests with a token that was requested elsewhere, as long as it holds.
+    /// Signs requests with an access token that was requested elsewhere, until it expires.
     #[must_use]
     pub fn with_token(self, token: impl Into<AccessToken>) -> Self {
         self.with_authenticator(TokenAuthenticator::new(token))
     }
 
-    /// Plugs in who signs the requests. Replaces the one that was plugged in before.
+    /// Plugs in the authenticator that signs the requests, in place of an earlier one.
     #[must_use]
     pub fn with_authenticator(self, authenticator: impl Authenticator + 'static) -> Self {
         Self { authenticator: Some(Arc::new(authenticator)), ..self }
     }
 
-    /// Adds a layer that every API request passes through, outside of authentication: tracing, an
-    /// HTTP cache, or whatever else there is for [`reqwest_middleware`]. The first one added is the
+    /// Adds a layer that every API request passes through, outside authentication: tracing, an
+    /// HTTP cache, or another layer for [`reqwest_middleware`]. The first one added is the
     /// outermost.
     #[must_use]
     pub fn with_middleware(mut self, middleware: impl Middleware) -> Self {
@@ -101,7 +101,7 @@ impl SpotifyClientConfig {
         self
     }
 
-    /// Where the Web API is: another address for a proxy or a fake. HTTPS, or HTTP to loopback.
+    /// Where the Web API is: another URL for a reverse proxy or a fake. HTTPS, or HTTP to loopback.
     /// [`SPOTIFY_BASE_URL`](Self::SPOTIFY_BASE_URL) by default.
     #[must_use]
     pub fn with_base_url(self, url: impl Into<String>) -> Self {
@@ -138,8 +138,8 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.connect_timeout = timeout)
     }
 
-    /// How requests that fail are sent once more: three times, with pauses, unless it is set. A write is
-    /// sent again only where that cannot do something twice.
+    /// How failed requests are retried: three times, with pauses, by default. A write is retried only
+    /// where that cannot do something twice.
     ///
     /// Set it before [`with_max_wait`](Self::with_max_wait), which holds for `Retry-After` too.
     #[must_use]
@@ -147,11 +147,11 @@ impl SpotifyClientConfig {
         Self { retries: options, ..self }
     }
 
-    /// Sends nothing once more, but what was refused with 401, and requests that are given
-    /// [retries](crate::api::Request::retries) of their own.
+    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their own.
+    /// A request that was rejected with 401 is still replayed with another token.
     #[must_use]
     pub fn without_retries(self) -> Self {
-        self.with_retries(RetryOptions::default().retries(0))
+        self.with_retries(RetryOptions::default().with_retries(0))
     }
 
     /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its attempts
@@ -159,7 +159,7 @@ impl SpotifyClientConfig {
     /// [`Error::RateLimited`].
     #[must_use]
     pub fn with_max_wait(mut self, max_wait: Duration) -> Self {
-        self.retries = self.retries.max_wait(max_wait);
+        self.retries = self.retries.with_max_wait(max_wait);
         let options = match &self.rate_limit {
             RateLimit::Own(options) => options.clone(),
             _ => RateLimitOptions::default(),
@@ -167,13 +167,13 @@ impl SpotifyClientConfig {
         self.with_rate_limit(options.with_max_wait(max_wait))
     }
 
-    /// The options of the rate limiter that the client makes for itself.
+    /// The options of the client's own rate limiter.
     #[must_use]
     pub fn with_rate_limit(self, options: RateLimitOptions) -> Self {
         Self { rate_limit: RateLimit::Own(options), ..self }
     }
 
-    /// A rate limiter that other clients use as well: so clients of one app share its limits.
+    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its limits.
     #[must_use]
     pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
         Self { rate_limit: RateLimit::Shared(limiter), ..self }
@@ -185,8 +185,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Off, ..self }
     }
 
-    /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the answer
-    /// was read; a slow one delays its call.
+    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is called
+    /// in the caller's task after the response was read, so that a slow one delays its call.
     ///
     /// ```
     /// use spotify_web::SpotifyClientConfig;
@@ -213,7 +213,7 @@ impl SpotifyClientConfig {
         Self { token_timeout: timeout, ..self }
     }
 
-    /// How the program calls itself, such as `release-watcher/1.2`. Has no effect on an HTTP client
+    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP client
     /// of your own.
     #[must_use]
     pub fn with_user_agent(self, user_agent: impl Into<String>) -> Self {
@@ -239,15 +239,14 @@ impl SpotifyClientConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it cannot be built, as with a user agent that is no header value.
+    /// [`Error::Config`] when it cannot be built, as with a user agent that is not a valid header value.
     pub fn http_client(&self) -> Result<reqwest::Client, Error> {
         self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
     }
 
     /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.
     pub(crate) fn can_do_tls(&self) -> bool {
-        cfg!(any(feature = "rustls", feature = "native-tls"))
-            || matches!(self.http, SharedHttpClient::Given(_))
+        self.http.can_do_tls()
     }
 
     pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
@@ -267,12 +266,12 @@ impl SpotifyClientConfig {
     }
 }
 
-/// Token requests of a config: the same HTTP client, and the config's address and time limit.
+/// Token requests of a config: the same HTTP client, and the config's URL and timeout.
 impl From<&SpotifyClientConfig> for OAuthConfig {
     fn from(config: &SpotifyClientConfig) -> Self {
         let http = config.http.get(&config.http_options);
-        Self::with_client_or_reason(http, &config.token_url)
-            .with_time_limit(config.token_timeout)
+        Self::with_client_or_reason(http, &config.token_url, config.can_do_tls())
+            .with_timeout(config.token_timeout)
             .with_turns(config.turns.clone())
     }
 }

@@ -38,6 +38,8 @@ mod models;
 mod operations;
 #[path = "api/origins.rs"]
 mod origins;
+#[path = "api/outcomes.rs"]
+mod outcomes;
 #[path = "api/pagination.rs"]
 mod pagination;
 #[path = "api/parsing.rs"]
@@ -58,6 +60,8 @@ mod real_processes;
 mod resilience;
 #[path = "api/restored.rs"]
 mod restored;
+#[path = "api/runtimes.rs"]
+mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/signing_in.rs"]
