@@ -321,8 +321,11 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    if let Some(limiter) = &layers.limiter {
-        http = http.with(limiter.clone());
+    if let Some(limiter) = layers.limiter.clone() {
+        http = http.with(match &config.authenticator {
+            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
+            None => limiter,
+        });
     }
     let http = http.with(AttemptCounter);
     let defaults = Defaults {

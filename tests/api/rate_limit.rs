@@ -1,17 +1,23 @@
 //! The rate limiter, through the client and before a fake.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use reqwest::Request;
 use serde_json::{Value, json};
-use spotify_web::auth::{Backoff, CredentialsAuthenticator, TokenAuthenticator};
+use spotify_web::auth::{
+    AuthError, Authenticator, Backoff, CredentialsAuthenticator, TokenAuthenticator,
+    TokenCacheOptions,
+};
 use spotify_web::middleware::{Closings, RateLimitOptions, RateLimiter, RetryOptions};
 use spotify_web::testing::{FakeAnswer, FakeLimit, FakeRetryAfter, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::common::{ARTIST, ManualClock, PausedTime, TRACK};
+use crate::common::{ARTIST, ManualClock, PausedTime, TRACK, TokioClock};
 
 async fn fake_and_client(
     set: impl FnOnce(SpotifyClientConfig) -> SpotifyClientConfig,
@@ -333,6 +339,58 @@ async fn a_slow_token_of_one_user_holds_up_nobody() {
 
     assert!(began.elapsed() < Duration::from_millis(500));
     waits.iter().for_each(JoinHandle::abort);
+}
+
+/// A token may expire while its request waits for a permit.
+#[tokio::test]
+async fn a_token_that_expires_in_the_queue_is_not_sent() {
+    let time = PausedTime::pause();
+    let lifetime = Duration::from_secs(20);
+    let fake = FakeSpotify::builder().token_lifetime(lifetime).start().await.unwrap();
+    let options = TokenCacheOptions::default().with_clock(TokioClock::new());
+    let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+    time.run(track(&spotify)).await.unwrap();
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(40));
+
+    for call in (0..5).map(|_| track(&spotify)).collect::<Vec<_>>() {
+        time.run(call).await.unwrap();
+    }
+
+    assert_eq!(fake.expired_tokens(), 0);
+    assert_eq!(fake.api_requests(), 6);
+}
+
+/// Has a token at hand once; the next one takes forever.
+#[derive(Debug, Default)]
+struct SlowAfterwards(AtomicUsize);
+
+#[async_trait]
+impl Authenticator for SlowAfterwards {
+    async fn apply(&self, _: &mut Request) -> Result<(), AuthError> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// After a closing one request goes first. One that has to wait for a token anew is not that one.
+#[tokio::test]
+async fn a_permit_is_given_back_while_a_new_token_is_awaited() {
+    let time = PausedTime::pause();
+    let (_fake, spotify) = fake_and_client(same).await;
+    let slow = spotify.for_user(SlowAfterwards::default()).unwrap();
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(5));
+    let first = track(&slow);
+    time.settle().await;
+    let began = Instant::now();
+
+    time.run(track(&spotify)).await.unwrap();
+
+    assert!(began.elapsed() < Duration::from_millis(5500), "{:?}", began.elapsed());
+    assert_eq!(spotify.stats().rate_limit.waiting(), 0);
+    first.abort();
 }
 
 /// 256 tasks go at once: no slow start.

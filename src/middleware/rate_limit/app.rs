@@ -32,7 +32,7 @@ pub(super) struct App {
 #[derive(Debug)]
 struct Core {
     state: State,
-    queue: Queue<oneshot::Sender<Verdict>>,
+    queue: Queue<Caller>,
     timeline: Timeline,
     next_number: u64,
     keeper: Option<Keeper>,
@@ -46,6 +46,13 @@ struct Keeper {
 }
 
 type Verdict = Result<Permit, RateLimited>;
+
+/// Who waits: its number, which its call keeps, and how it is told.
+#[derive(Debug)]
+struct Caller {
+    number: u64,
+    told: oneshot::Sender<Verdict>,
+}
 
 /// A request that wants a permit.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +140,8 @@ impl App {
         {
             return Err(core.error(wanted.pair, place, now));
         }
-        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner: sender });
+        let owner = Caller { number, told: sender };
+        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
         self.grant(core, now);
         Ok((place, receiver))
     }
@@ -162,12 +170,11 @@ impl App {
                 Err(then) => return then,
             };
             let ticket = core.state.start(waiter.pair, true, now);
-            core.next_number += 1;
-            let permit = Permit::new(self, ticket, core.next_number);
-            if let Err(Ok(mut permit)) = waiter.owner.send(Ok(permit)) {
+            let permit = Permit::new(self, ticket, waiter.owner.number);
+            if let Err(Ok(mut permit)) = waiter.owner.told.send(Ok(permit)) {
                 // Who waited has gone. The lock is held, so the permit must not settle itself.
                 permit.ticket = None;
-                core.state.settle(ticket, Outcome::Nothing, false, now);
+                core.state.settle(ticket, Outcome::Unsent, false, now);
             }
         }
         f64::INFINITY
@@ -314,7 +321,7 @@ impl Core {
             self.queue.insert(waiting.place, waiter);
             return limit;
         }
-        let _ = waiter.owner.send(Err(self.error(pair, waiting.place, now)));
+        let _ = waiter.owner.told.send(Err(self.error(pair, waiting.place, now)));
         now
     }
 
@@ -323,7 +330,7 @@ impl Core {
         let state = &self.state;
         for waiter in self.queue.take_hopeless(|pair| state.opens(pair)) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
-            let _ = waiter.owner.send(Err(error));
+            let _ = waiter.owner.told.send(Err(error));
         }
     }
 
@@ -347,6 +354,11 @@ impl Permit {
 
     pub(super) fn settle(mut self, outcome: Outcome) {
         self.end(outcome);
+    }
+
+    /// Its request is not sent, at least not yet.
+    pub(super) fn give_back(mut self) {
+        self.end(Outcome::Unsent);
     }
 
     fn end(&mut self, outcome: Outcome) {

@@ -147,6 +147,13 @@ impl Bucket {
         }
     }
 
+    /// A request that had started was not sent.
+    pub(super) fn given_back(&mut self, epoch: u64, now: Seconds) {
+        if let Some(rate) = self.rate.as_mut().filter(|_| epoch == self.epoch) {
+            rate.give_back(now);
+        }
+    }
+
     /// Whether a refusal tells something that was not known.
     pub(super) fn is_news(&self, epoch: u64) -> bool {
         epoch == self.epoch

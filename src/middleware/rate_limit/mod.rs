@@ -13,6 +13,7 @@ mod history;
 mod options;
 mod queue;
 mod rate;
+mod signer;
 mod state;
 mod stats;
 
@@ -37,10 +38,12 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use self::app::{App, Permit, Wanted};
+use self::signer::Signer;
 use self::state::{Outcome, Pair};
 use super::RequestClass;
 use super::trace::{CallWaits, LimitedResponse, note_wait};
-use crate::transport::{ServerError, read_body, retry_after, with_body};
+use crate::auth::Authenticator;
+use crate::transport::{Origin, ServerError, read_body, retry_after, with_body};
 
 pub use error::{LimitKind, RateLimited};
 pub use options::RateLimitOptions;
@@ -74,6 +77,7 @@ pub struct RateLimiter {
     registry: Arc<Registry>,
     app: Arc<App>,
     user: u64,
+    signer: Option<Signer>,
 }
 
 /// What all apps share.
@@ -89,7 +93,7 @@ impl RateLimiter {
         let app = Arc::new(App::new(None, options.clone()));
         let apps = Mutex::new(HashMap::from([(None, Arc::clone(&app))]));
         let registry = Registry { options, apps, users: AtomicU64::new(1) };
-        Self { registry: Arc::new(registry), app, user: 0 }
+        Self { registry: Arc::new(registry), app, user: 0, signer: None }
     }
 
     /// The limiter for another user, of the app with this client id. Users of one app share its limits;
@@ -98,7 +102,12 @@ impl RateLimiter {
     pub fn for_app(&self, client_id: Option<&str>) -> Self {
         let app = self.registry.app(client_id);
         let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
-        Self { registry: Arc::clone(&self.registry), app, user }
+        Self { registry: Arc::clone(&self.registry), app, user, signer: None }
+    }
+
+    /// Has requests to an origin signed anew that waited for a permit.
+    pub(crate) fn signing_by(self, authenticator: Arc<dyn Authenticator>, origin: Origin) -> Self {
+        Self { signer: Some(Signer { authenticator, origin }), ..self }
     }
 
     /// What it knows of its app.
@@ -143,6 +152,31 @@ impl RateLimiter {
     pub fn restore(&self, closings: &Closings) {
         for closing in &closings.closings {
             self.registry.app(closing.client_id.as_deref()).restore(closing);
+        }
+    }
+
+    /// Waits for a permit, and has the request signed anew, since its token may have expired meanwhile.
+    async fn permit_and_sign(
+        &self,
+        pair: Pair,
+        request: &mut Request,
+        extensions: &mut Extensions,
+    ) -> Result<Permit> {
+        let mut fresh = FRESH;
+        loop {
+            let began = Instant::now();
+            let permit = self.permit(pair, extensions).await.map_err(Error::middleware)?;
+            let is_fresh = began.elapsed() < fresh;
+            let Some(signer) = self.signer.as_ref().filter(|_| !is_fresh) else {
+                return Ok(permit);
+            };
+            let number = permit.number;
+            if let Some(permit) = signer.sign(permit, request, extensions).await? {
+                return Ok(permit);
+            }
+            extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+            // A signature that always takes a while is not asked for without end.
+            fresh *= 2;
         }
     }
 
@@ -209,7 +243,7 @@ impl fmt::Debug for RateLimiter {
 impl Middleware for RateLimiter {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
@@ -217,9 +251,7 @@ impl Middleware for RateLimiter {
         let permit = match self.app.permit_at_once(pair, || endpoint::name(&request)) {
             Ok(permit) => permit,
             // What most requests do without takes no room in them.
-            Err(pair) => {
-                Box::pin(self.permit(pair, extensions)).await.map_err(Error::middleware)?
-            }
+            Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
         let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
@@ -258,6 +290,9 @@ async fn with_reason(mut response: Response) -> (Response, Option<String>) {
 /// Spotify's word for the quota of a developer's account, since July 2026.
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 const LONGEST_REASON: usize = 64 * 1024;
+/// For so long a token may wait for a permit. No token is used in the last hundredth of its lifetime, of
+/// ten seconds or more.
+const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);
 const MOST_UNUSED_APPS: usize = 256;

@@ -45,6 +45,11 @@ impl Rate {
         }
     }
 
+    /// One that had started was not sent: another may start in its place.
+    pub(super) fn give_back(&mut self, now: Seconds) {
+        self.next -= 1.0 / self.at(now);
+    }
+
     /// The rate held, though it was refused: what could not start during the pause may start after it.
     pub(super) fn keep(&mut self, pause: Seconds) {
         self.lateness = LATENESS + pause;

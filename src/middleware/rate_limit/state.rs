@@ -35,8 +35,10 @@ pub(super) enum Outcome {
     Refused(Option<Seconds>),
     /// The server is not well: 5xx, or a connection that broke.
     Failed,
-    /// It says nothing about the server: dropped, timed out here, or never sent.
+    /// It says nothing about the server: dropped, or timed out here.
     Nothing,
+    /// It was never sent: another may go in its place.
+    Unsent,
 }
 
 /// Whom a request waits for.
@@ -145,6 +147,10 @@ impl State {
                 self.failures.failed(ticket.pair, now);
             }
             Outcome::Nothing => self.ended(ticket),
+            Outcome::Unsent => {
+                self.ended(ticket);
+                self.given_back(ticket, now);
+            }
         }
     }
 
@@ -163,6 +169,13 @@ impl State {
         self.app.ended(ticket.app_epoch);
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.ended(ticket.endpoint_epoch);
+        }
+    }
+
+    fn given_back(&mut self, ticket: Ticket, now: Seconds) {
+        self.app.given_back(ticket.app_epoch, now);
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.given_back(ticket.endpoint_epoch, now);
         }
     }
 
