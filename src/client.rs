@@ -13,7 +13,7 @@ use crate::api::{
     entries_from, page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::{RateLimit, SpotifyClientConfig};
+use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
     AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
@@ -80,12 +80,8 @@ impl SpotifyClient {
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
-            retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            limiter: match &config.rate_limit {
-                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
-                RateLimit::Shared(limiter) => Some(limiter.clone()),
-                RateLimit::Off => None,
-            },
+            retries: RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY),
+            limiter: config.limiter(),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;

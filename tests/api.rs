@@ -58,6 +58,8 @@ mod real_processes;
 mod resilience;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]

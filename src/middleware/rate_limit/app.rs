@@ -15,7 +15,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::clock::Timeline;
+use super::exchange;
+use super::membership::Membership;
 use super::queue::{Place, Queue, Waiter};
+use super::shared::{Granted, Told};
 use super::state::{Obstacle, Outcome, Pair, State, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
@@ -23,7 +26,7 @@ use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) client_id: Option<String>,
-    options: RateLimitOptions,
+    pub(super) options: RateLimitOptions,
     core: Mutex<Core>,
     /// Another waiter is to be the keeper.
     keeper_wanted: Notify,
@@ -78,8 +81,12 @@ pub(super) struct Permit {
 impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
         let (window, longest) = (options.window, options.longest_retry_after);
+        let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
         let core = Core {
-            state: State::new(window.as_secs_f64(), longest.as_secs_f64()),
+            state: match options.shared {
+                Some(_) => state.shared_as(fastrand::u64(..)),
+                None => state,
+            },
             queue: Queue::new(),
             timeline: Timeline::new(options.clock.now()),
             next_number: 0,
@@ -102,6 +109,7 @@ impl App {
         }
         let ticket = core.state.start(pair, false, now);
         core.next_number += 1;
+        self.exchange_if_due(core, now);
         Ok(Permit::new(self, ticket, core.next_number))
     }
 
@@ -143,6 +151,7 @@ impl App {
         let owner = Caller { number, told: sender };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
         self.grant(core, now);
+        self.exchange_if_due(core, now);
         Ok((place, receiver))
     }
 
@@ -156,6 +165,7 @@ impl App {
             let wakes_at = self.grant(core, now);
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
+        self.exchange_if_due(core, now);
         let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
         let limit = core.expire(waiting, pair, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
@@ -186,8 +196,31 @@ impl App {
         core.state.settle(ticket, outcome, core.queue.len() > 0, now);
         if matches!(outcome, Outcome::Refused(_)) {
             core.dismiss_hopeless(now);
+            self.exchange_if_due(core, now);
         }
         self.changed(core, now);
+    }
+
+    /// Tells the other processes, in a task of its own, if there is something to tell or to ask for.
+    #[inline]
+    fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+        if self.options.shared.is_some()
+            && let Some(told) = core.due(now)
+        {
+            exchange::spawn(Arc::clone(self), told);
+        }
+    }
+
+    /// Takes over what came of an exchange, and says what is to be told next.
+    pub(super) fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        if core.state.heard(granted, fastrand::f64(), now) {
+            tracing::warn!("the shared rate limit does not respond; this process goes on alone");
+        }
+        core.dismiss_hopeless(now);
+        self.changed(core, now);
+        core.due(now)
     }
 
     /// After something that may let waiters go, or go earlier than the keeper wakes.
@@ -252,7 +285,10 @@ impl App {
         let mut endpoints: Vec<_> = endpoints.collect();
         endpoints.sort_by(|one, other| one.0.cmp(&other.0));
         let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
-        RateLimitStats { app, endpoints }
+        let shared_rate = state.membership.as_ref().and_then(Membership::rate);
+        let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
+        let sharing = state.membership.as_ref().map(|it| it.sharing(&state.app, now));
+        RateLimitStats { app, endpoints, sharing }
     }
 
     pub(super) fn closings(&self) -> Vec<Closing> {
@@ -309,8 +345,14 @@ fn left(until: SystemTime, wall: SystemTime) -> Seconds {
 }
 
 impl Core {
+    fn due(&mut self, now: Seconds) -> Option<Told> {
+        self.state.due(self.queue.len(), self.queue.has_urgent(), now)
+    }
+
     fn now(&mut self, options: &RateLimitOptions) -> Seconds {
-        self.timeline.seconds(options.clock.now())
+        let now = self.timeline.seconds(options.clock.now());
+        self.state.notice_loss(now);
+        now
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.

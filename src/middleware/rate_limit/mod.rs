@@ -1,18 +1,24 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! `state`, `bucket`, `rate`, `history`, `failures` and `queue` are pure: what is known of the server,
-//! with the time as an argument. `app` adds the lock, the clock and the waiting.
+//! `state`, `bucket`, `rate`, `history`, `failures`, `membership` and `queue` are pure: what is known of the
+//! server, with the time as an argument. `app` adds the lock, the clock and the waiting, and `exchange` the
+//! store through which processes share a limit.
 
 mod app;
 mod bucket;
 mod clock;
 mod endpoint;
 mod error;
+mod exchange;
 mod failures;
 mod history;
+mod membership;
 mod options;
+#[cfg(feature = "testing")]
+mod pool;
 mod queue;
 mod rate;
+mod shared;
 mod signer;
 mod state;
 mod stats;
@@ -43,10 +49,15 @@ use self::state::{Outcome, Pair};
 use super::RequestClass;
 use super::trace::{CallWaits, LimitedResponse, note_wait};
 use crate::auth::Authenticator;
-use crate::transport::{Origin, ServerError, read_body, retry_after, with_body};
+use crate::transport::{
+    Origin, ServerError, is_transient_status, read_body, retry_after, with_body,
+};
 
 pub use error::{LimitKind, RateLimited};
 pub use options::RateLimitOptions;
+#[cfg(feature = "testing")]
+pub(crate) use pool::Pool;
+pub use shared::{Granted, SharedLimit, SharedLimitError, Sharing, Told};
 pub use stats::{BucketStats, Closing, Closings, RateLimitStats};
 
 /// Time in the pure parts: since the limiter was made. No sum of it overflows.
@@ -77,6 +88,7 @@ pub struct RateLimiter {
     registry: Arc<Registry>,
     app: Arc<App>,
     user: u64,
+    max_wait: Duration,
     signer: Option<Signer>,
 }
 
@@ -92,8 +104,9 @@ impl RateLimiter {
     pub fn new(options: RateLimitOptions) -> Self {
         let app = Arc::new(App::new(None, options.clone()));
         let apps = Mutex::new(HashMap::from([(None, Arc::clone(&app))]));
+        let max_wait = options.max_wait;
         let registry = Registry { options, apps, users: AtomicU64::new(1) };
-        Self { registry: Arc::new(registry), app, user: 0, signer: None }
+        Self { registry: Arc::new(registry), app, user: 0, max_wait, signer: None }
     }
 
     /// The limiter for another user, of the app with this client id. Users of one app share its limits;
@@ -102,7 +115,13 @@ impl RateLimiter {
     pub fn for_app(&self, client_id: Option<&str>) -> Self {
         let app = self.registry.app(client_id);
         let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
-        Self { registry: Arc::clone(&self.registry), app, user, signer: None }
+        let registry = Arc::clone(&self.registry);
+        Self { registry, app, user, max_wait: self.max_wait, signer: None }
+    }
+
+    /// Sets how long its calls may wait in all. Other clones of the limiter keep their time.
+    pub(crate) fn waiting_at_most(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
     }
 
     /// Has requests to an origin signed anew that waited for a permit.
@@ -192,7 +211,7 @@ impl RateLimiter {
         let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
         });
-        let max_wait = self.registry.options.max_wait.saturating_sub(waits.waited);
+        let max_wait = self.max_wait.saturating_sub(waits.waited);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let patience = max_wait.min(to_deadline);
         let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
@@ -271,13 +290,18 @@ fn outcome(result: &Result<Response>) -> Outcome {
         Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
             Outcome::Refused(retry_after(response).map(|pause| pause.as_secs_f64()))
         }
-        Ok(response) if response.status().is_server_error() => Outcome::Failed,
+        Ok(response) if is_failure(response.status()) => Outcome::Failed,
         Ok(_) => Outcome::Succeeded,
         Err(Error::Reqwest(error)) if error.is_connect() => Outcome::Failed,
         // The time-out is the caller's, who may be in a hurry.
         Err(Error::Reqwest(error)) if error.is_request() && !error.is_timeout() => Outcome::Failed,
         Err(_) => Outcome::Nothing,
     }
+}
+
+/// Whether the server is not well. A 501 is its word on the request, and a 408 may be the caller's fault.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && is_transient_status(status)
 }
 
 /// Reads the body for the reason, and puts it back.
