@@ -254,7 +254,7 @@ impl Bucket {
         let (opening, window) = (self.closed_until, self.window);
         let Some(rate) = &mut self.rate else { return };
         rate.hold_until = match seen < window {
-            true => opening + window,
+            true => opening + seen.max(SHORTEST_HOLD).min(window),
             false => now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(PAUSES_HELD * pause),
         };
     }
@@ -364,6 +364,8 @@ const FEWEST_BETWEEN: f64 = 50.0;
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
 const REQUESTS_HELD: f64 = 240.0;
+/// What was measured over a few seconds is half closings, and so is not held for longer than it was measured.
+const SHORTEST_HOLD: Seconds = 5.0;
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.
 const PAUSES_HELD: f64 = 20.0;

@@ -26,6 +26,8 @@ mod stats;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod seen;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod walk;
