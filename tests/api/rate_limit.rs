@@ -271,6 +271,82 @@ async fn closings_are_carried_over_a_restart_and_reopened() {
     assert_eq!(app.stats().closed_for(), Duration::ZERO);
 }
 
+/// However the options are set, and with a limiter that others use.
+#[tokio::test]
+async fn max_wait_holds_whatever_is_set_after_it() {
+    let time = PausedTime::pause();
+    let max_wait = Duration::from_secs(2);
+    let sets: [fn(SpotifyClientConfig) -> SpotifyClientConfig; 3] = [
+        |config| config.with_rate_limit(RateLimitOptions::default()),
+        |config| config.with_rate_limiter(RateLimiter::default()),
+        |config| config.without_rate_limiter().with_retries(RetryOptions::default()),
+    ];
+    for set in sets {
+        for is_first in [true, false] {
+            let (fake, spotify) = fake_and_client(|config| match is_first {
+                true => set(config.with_max_wait(max_wait)),
+                false => set(config).with_max_wait(max_wait),
+            })
+            .await;
+            fake.next_api(refusal(20));
+            let began = Instant::now();
+            time.run(track(&spotify)).await.unwrap_err();
+            assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn max_wait_neither_replaces_a_limiter_nor_brings_one_back() {
+    let limiter = RateLimiter::default();
+    limiter.close_for(Duration::from_secs(60));
+    let config = SpotifyClientConfig::default().with_rate_limiter(limiter);
+    let spotify = SpotifyClient::new(config.with_max_wait(Duration::from_secs(1))).unwrap();
+    assert!(spotify.stats().rate_limit.closed_for() > Duration::from_secs(50));
+    let config = SpotifyClientConfig::default().without_rate_limiter();
+    let spotify = SpotifyClient::new(config.with_max_wait(Duration::from_secs(1))).unwrap();
+    assert!(spotify.rate_limiter().is_none());
+}
+
+/// A 501 is the server's word on the request, and a 408 may be the caller's fault.
+#[tokio::test]
+async fn a_status_that_no_retry_changes_is_no_failure_of_the_server() {
+    let time = PausedTime::pause();
+    for status in [501, 505, 408] {
+        let (fake, spotify) = fake_and_client(SpotifyClientConfig::without_retries).await;
+        for _ in 0..100 {
+            fake.next(status);
+            time.run_by(Duration::from_millis(20), track(&spotify)).await.unwrap_err();
+        }
+        assert!(!spotify.stats().rate_limit.is_failing(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_keeps_its_place() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(5));
+    let call = |market: &str| {
+        let request = spotify.get::<Value>(&format!("tracks/{TRACK}")).query("market", market);
+        tokio::spawn(async move { request.await })
+    };
+    let mut calls = Vec::new();
+    for market in ["DE", "FR", "IT"] {
+        calls.push(call(market));
+        time.settle().await;
+    }
+    fake.next_api(refusal(2));
+
+    for call in calls {
+        time.run(call).await.unwrap();
+    }
+
+    let requests = fake.requests();
+    let order: Vec<_> = requests.iter().filter_map(|it| it.parameter("market")).collect();
+    assert_eq!(order, ["DE", "DE", "FR", "IT"]);
+}
+
 /// Of five that go, one is another's.
 #[tokio::test]
 async fn the_urgent_do_not_starve_the_others() {
