@@ -19,7 +19,7 @@ use crate::middleware::{
     AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
 };
 use crate::oauth::{OAuthClient, Token};
-use crate::transport::Origin;
+use crate::transport::{NO_TLS, Origin};
 
 /// The Spotify Web API.
 ///
@@ -71,12 +71,12 @@ pub struct ClientStats {
 }
 
 impl SpotifyClient {
-    /// A client by `config`. Sends nothing yet.
+    /// A client with this config. Sends nothing yet.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
-    /// authenticator that cannot.
+    /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
@@ -118,7 +118,7 @@ impl SpotifyClient {
     /// # let config = fake.config();
     /// # let oauth = spotify_web::oauth::OAuthClient::new(&config);
     /// # let login = spotify_web::oauth::Login::pkce("id", "http://127.0.0.1:8888/callback");
-    /// # let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    /// # let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
     /// # let code = pending.finish(&fake.agree(pending.url()))?;
     /// # let request = spotify_web::oauth::AuthorizationCodeRequest::public("id", code);
     /// let spotify = spotify_web::SpotifyClient::new(config)?;
@@ -333,6 +333,3 @@ fn connect(
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
-
-const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or `native-tls`, or \
-    set an HTTP client of your own";

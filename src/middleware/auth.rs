@@ -1,4 +1,4 @@
-//! Authentication: within the retries, so that each attempt carries a fresh token.
+//! Authentication: inside the retries, so that each attempt carries a fresh token.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl AuthMiddleware {
         Ok(request.headers().get(AUTHORIZATION).cloned())
     }
 
-    /// Whether the origin rejected the credentials; a server that it redirected to may not judge.
+    /// Whether the origin rejected the credentials; a server that it redirected to has no say.
     fn is_rejection(&self, response: &Response) -> bool {
         response.status() == StatusCode::UNAUTHORIZED && self.origin.covers(response.url())
     }
@@ -68,7 +68,7 @@ impl AuthMiddleware {
         }
     }
 
-    /// What is waited for where nobody may run it afterwards.
+    /// What to wait for where the runtime may not run it afterwards.
     fn unfinished(&self) -> Option<Unfinished<'_>> {
         let flavor = Handle::try_current().ok()?.runtime_flavor();
         (flavor == RuntimeFlavor::CurrentThread).then(|| self.authenticator.unfinished()).flatten()

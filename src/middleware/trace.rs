@@ -1,4 +1,4 @@
-//! What became of a call on its way through the layers.
+//! What happened to a call on its way through the layers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct CallTrace {
     pub waited: Duration,
 }
 
-/// What a call has waited for so far because it was refused: an extension of its request.
+/// How long a call has waited so far for its 429s: an extension of its request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallWaits {
     pub(crate) waited: Duration,

@@ -5,7 +5,6 @@
 //! on the way. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs every promise of a token store against one of yours.
 
 mod accounts;
-mod answer;
 mod catalogue;
 mod check_token_store;
 mod consent;
@@ -15,14 +14,15 @@ mod limits;
 mod message;
 mod player;
 mod proxy;
+mod response;
 mod server;
 mod shared_limit;
 mod web_api;
 
-pub use answer::FakeAnswer;
 pub use check_token_store::{StoreCheckError, StorePromise, check_token_store};
 pub use fake::{FakeRequest, FakeSpotify, FakeSpotifyBuilder};
 pub use fault::Fault;
 pub use limits::{FakeLimit, FakeRetryAfter};
 pub use proxy::FaultProxy;
+pub use response::FakeResponse;
 pub use shared_limit::FakeSharedLimit;

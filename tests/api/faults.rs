@@ -18,12 +18,12 @@ use crate::common::{PLAYLIST, PausedTime, TRACK, TokioClock};
 /// All faults but bodies that never end, which take megabytes each.
 const FAULTS: [(Fault, f64); 13] = [
     (Fault::ResetBeforeRequest, 0.02),
-    (Fault::ResetBeforeAnswer, 0.02),
-    (Fault::ResetInAnswer, 0.02),
-    (Fault::ResetAfterAnswer, 0.02),
+    (Fault::ResetBeforeResponse, 0.02),
+    (Fault::ResetInResponse, 0.02),
+    (Fault::ResetAfterResponse, 0.02),
     (Fault::HalfBody, 0.02),
     (Fault::SlowBody, 0.01),
-    (Fault::NoAnswer, 0.002),
+    (Fault::NoResponse, 0.002),
     (Fault::WrongContentType, 0.02),
     (Fault::GatewayError, 0.02),
     (Fault::ErrorAfterwards, 0.02),
@@ -50,7 +50,7 @@ async fn survive(requests: u64, seed: u64) {
     let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
     let time = PausedTime::pause();
     let lifetime = Duration::from_secs(60);
-    let fake = FakeSpotify::builder().token_lifetime(lifetime).start().await.unwrap();
+    let fake = FakeSpotify::builder().with_token_lifetime(lifetime).start().await.unwrap();
     let proxy = FaultProxy::start(&fake, seed).await.unwrap();
     let tasks_alive = || Handle::current().metrics().num_alive_tasks();
     time.settle().await;
@@ -99,7 +99,7 @@ async fn survive(requests: u64, seed: u64) {
     let failed: u64 = outcomes.errors.lock().unwrap().values().sum();
     assert!(failed <= calls / 5, "{failed} of {calls} calls failed");
 
-    // Whoever is gone leaves nothing behind.
+    // Callers that are gone leave nothing behind.
     drop(spotify);
     for _ in 0..100 {
         time.settle().await;
@@ -112,8 +112,8 @@ async fn survive(requests: u64, seed: u64) {
 /// A client of a user who has logged in, through the proxy.
 async fn logged_in(fake: &FakeSpotify, proxy: &FaultProxy) -> SpotifyClient {
     let login = Login::authorization_code("id", "http://127.0.0.1/callback")
-        .authorize_url(fake.authorize_url())
-        .scopes([Scope::UserModifyPlaybackState])
+        .with_authorize_url(fake.authorize_url())
+        .with_scopes([Scope::UserModifyPlaybackState])
         .begin()
         .unwrap();
     let code = login.finish(&fake.agree(login.url())).unwrap();
@@ -146,7 +146,7 @@ impl Outcomes {
         let kind = match &error {
             Error::Transport { .. } => "transport".to_owned(),
             Error::Auth { .. } => {
-                // Nothing is sent while no token can be had: a bot would wait as well.
+                // Nothing is sent while no token can be bound: a bot would wait as well.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 "authentication".to_owned()
             }

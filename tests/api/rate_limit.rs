@@ -12,7 +12,7 @@ use spotify_web::auth::{
     TokenCacheOptions,
 };
 use spotify_web::middleware::{Closings, RateLimitOptions, RateLimiter, RetryOptions};
-use spotify_web::testing::{FakeAnswer, FakeLimit, FakeRetryAfter, FakeSpotify};
+use spotify_web::testing::{FakeLimit, FakeResponse, FakeRetryAfter, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -45,8 +45,8 @@ fn artist(spotify: &SpotifyClient) -> JoinHandle<Result<Value, Error>> {
     get(spotify, &format!("artists/{ARTIST}"))
 }
 
-fn refusal(seconds: u64) -> FakeAnswer {
-    FakeAnswer::status(429).header("retry-after", seconds.to_string())
+fn refusal(seconds: u64) -> FakeResponse {
+    FakeResponse::status(429).with_header("retry-after", seconds.to_string())
 }
 
 #[tokio::test]
@@ -63,6 +63,33 @@ async fn a_stray_429_costs_its_pause_and_no_more() {
     assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
     assert_eq!(fake.api_requests(), 9);
     assert_eq!(spotify.stats().rate_limit.app.rate, None);
+}
+
+#[tokio::test]
+async fn calls_that_wait_behind_a_refused_one_succeed() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    (0..2).for_each(|_| fake.next_api(refusal(2)));
+    let first = track(&spotify);
+    time.settle().await;
+    time.advance(Duration::from_millis(500)).await;
+    for call in (0..8).map(|_| track(&spotify)).chain([first]).collect::<Vec<_>>() {
+        time.run(call).await.unwrap();
+    }
+    assert_eq!(fake.api_requests(), 11);
+}
+
+/// Not as often as failures are retried, and from no budget.
+#[tokio::test]
+async fn a_429_is_retried_as_often_as_its_waits_allow() {
+    let time = PausedTime::pause();
+    let options = RetryOptions::default().with_retries(1);
+    let (fake, spotify) = fake_and_client(|config| config.with_retries(options)).await;
+    (0..5).for_each(|_| fake.next_api(refusal(1)));
+
+    time.run(track(&spotify)).await.unwrap();
+
+    assert_eq!(fake.api_requests(), 6);
 }
 
 #[tokio::test]
@@ -140,7 +167,7 @@ async fn a_deadline_that_does_not_fit_is_a_rate_limit_at_once() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
     let quota = json!({ "error": { "status": 429, "reason": "SOME_LIMIT" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "30"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "30"));
     let began = Instant::now();
 
     let request = spotify.tracks().get(TRACK).deadline(Duration::from_secs(1));
@@ -162,7 +189,7 @@ async fn a_closed_endpoint_keeps_its_reason_and_counts_no_attempt() {
     })
     .await;
     let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "86400"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "86400"));
 
     for _ in 0..2 {
         let error = time.run(track(&spotify)).await.unwrap_err();
@@ -181,11 +208,13 @@ async fn retry_waits_for_retry_after_without_a_limiter() {
     let backoff = Backoff::new(millisecond, 1.0, millisecond).unwrap();
     for (status, seconds) in [(429, 30), (503, 20)] {
         let (fake, spotify) = fake_and_client(|config| {
-            config.with_retries(RetryOptions::default().backoff(backoff)).without_rate_limiter()
+            config
+                .with_retries(RetryOptions::default().with_backoff(backoff))
+                .without_rate_limiter()
         })
         .await;
-        let answer = FakeAnswer::status(status).header("retry-after", seconds.to_string());
-        fake.next_api(answer);
+        let response = FakeResponse::status(status).with_header("retry-after", seconds.to_string());
+        fake.next_api(response);
         let began = Instant::now();
 
         time.run(track(&spotify)).await.unwrap();
@@ -200,7 +229,7 @@ async fn a_pause_that_is_too_long_is_not_waited_for_by_a_retry() {
     let time = PausedTime::pause();
     for status in [429, 503] {
         let (fake, spotify) = fake_and_client(SpotifyClientConfig::without_rate_limiter).await;
-        fake.next_api(FakeAnswer::status(status).header("retry-after", "3600"));
+        fake.next_api(FakeResponse::status(status).with_header("retry-after", "3600"));
         let began = Instant::now();
 
         time.run(track(&spotify)).await.unwrap_err();
@@ -224,10 +253,10 @@ async fn a_request_timeout_is_retried() {
 async fn a_date_counts_from_the_servers_own_clock() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
-    let answer = FakeAnswer::status(429)
-        .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
-        .header("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT");
-    fake.next_api(answer);
+    let response = FakeResponse::status(429)
+        .with_header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .with_header("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT");
+    fake.next_api(response);
     let call = track(&spotify);
     while fake.api_requests() == 0 {
         tokio::task::yield_now().await;
@@ -406,7 +435,7 @@ async fn a_slow_token_of_one_user_holds_up_nobody() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
     let slow = spotify.for_user(CredentialsAuthenticator::new("other", "secret")).unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
     let waits: Vec<_> = (0..8).map(|_| track(&slow)).collect();
     time.settle().await;
     let began = Instant::now();
@@ -422,7 +451,7 @@ async fn a_slow_token_of_one_user_holds_up_nobody() {
 async fn a_token_that_expires_in_the_queue_is_not_sent() {
     let time = PausedTime::pause();
     let lifetime = Duration::from_secs(20);
-    let fake = FakeSpotify::builder().token_lifetime(lifetime).start().await.unwrap();
+    let fake = FakeSpotify::builder().with_token_lifetime(lifetime).start().await.unwrap();
     let options = TokenCacheOptions::default().with_clock(TokioClock::new());
     let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
@@ -540,7 +569,7 @@ async fn a_limit_of_an_endpoint_and_of_the_app_are_both_kept_to() {
     let time = PausedTime::pause();
     for retry_after in [FakeRetryAfter::Right, FakeRetryAfter::Always(1), FakeRetryAfter::Missing] {
         let (fake, spotify) = fake_and_client(same).await;
-        let limit = FakeLimit::rolling(20, Duration::from_secs(30)).retry_after(retry_after);
+        let limit = FakeLimit::rolling(20, Duration::from_secs(30)).with_retry_after(retry_after);
         fake.limit_endpoint("tracks/", limit);
         let calls: Vec<_> = (0..30).map(|_| track(&spotify)).collect();
         let began = Instant::now();

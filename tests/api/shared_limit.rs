@@ -8,7 +8,7 @@ use serde_json::Value;
 use spotify_web::middleware::{
     Granted, RateLimitOptions, SharedLimit, SharedLimitError, Sharing, Told,
 };
-use spotify_web::testing::{FakeAnswer, FakeLimit, FakeSharedLimit, FakeSpotify};
+use spotify_web::testing::{FakeLimit, FakeResponse, FakeSharedLimit, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ async fn refused_by_one_closes_the_other_within_a_second() {
     let shared = FakeSharedLimit::new();
     let (one, other) = (process(&fake, shared.clone()), process(&fake, shared));
     run(&time, artist(&other)).await;
-    fake.next_api(FakeAnswer::status(429).header("retry-after", "20"));
+    fake.next_api(FakeResponse::status(429).with_header("retry-after", "20"));
     let refused = track(&one);
     time.settle().await;
     time.advance(Duration::from_secs(1)).await;

@@ -1,6 +1,6 @@
 //! One app's limiter: the state and the queue under one lock, and how a caller waits.
 //!
-//! Whoever changes something grants permits to all that may go, in order. Time passes by itself, so one
+//! Each change grants permits to all that may go, in order. Time passes by itself, so one
 //! waiter, the *keeper*, sleeps until somebody may go; when it leaves, another takes its place. All others
 //! look once a second whether a keeper overslept, since its caller may have stopped polling it, and
 //! whether the wall clock has jumped.
@@ -182,7 +182,7 @@ impl App {
             let ticket = core.state.start(waiter.pair, true, now);
             let permit = Permit::new(self, ticket, waiter.owner.number);
             if let Err(Ok(mut permit)) = waiter.owner.told.send(Ok(permit)) {
-                // Who waited has gone. The lock is held, so the permit must not settle itself.
+                // The waiter has gone. The lock is held, so the permit must not settle itself.
                 permit.ticket = None;
                 core.state.settle(ticket, Outcome::Unsent, false, now);
             }

@@ -218,7 +218,7 @@ impl Bucket {
         self.hold(refusal.pause, now);
     }
 
-    /// A rate that is clear of strays: two in a row with so many successes that a limit is plausible.
+    /// A rate that is clear of strays: two in a row, after enough successes for a limit to be plausible.
     fn first_rate(&mut self, measured: f64) {
         let enough = self.before_row >= FEWEST_FOR_A_LIMIT;
         if self.run < 2 || (!enough && self.run < 4) {
@@ -356,7 +356,7 @@ const TRIAL_STEP: f64 = 0.93;
 const CLEAR_OF_DEMAND: f64 = 2.0;
 /// A rate up to a tenth too high costs about one refusal in a hundred.
 const KEPT_TO: f64 = 0.9;
-/// So many refusals that slowing down does not stop end the pacing.
+/// The number of refusals that slowing down does not stop after which pacing ends.
 const MOST_KEPT: u32 = 3;
 /// One refusal in fewer requests than this is more than a rate that is kept to may cost.
 const FEWEST_BETWEEN: f64 = 50.0;

@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// How long a request waits at least, with so many before it at its endpoint and in all.
+    /// How long a request waits at least, with a number of waiters before it at its endpoint and in all.
     pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
@@ -189,7 +189,7 @@ impl State {
             endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
         }
         if self.failures.succeeded(ticket.pair, now) {
-            // Whoever waited for the end of the outage does not come all at once.
+            // Those that waited for the end of the outage do not go all at once.
             self.app.narrow(now);
         }
     }
