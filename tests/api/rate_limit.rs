@@ -429,6 +429,42 @@ async fn who_stops_waiting_leaves_no_hole_and_takes_no_wake_up_along() {
     assert!(fake.api_requests() > 0);
 }
 
+/// The first of those that wait watches the time for all.
+#[tokio::test]
+async fn a_waiter_that_is_dropped_is_forgotten_and_another_watches_the_time() {
+    let time = PausedTime::pause();
+    let (_fake, spotify) = fake_and_client(same).await;
+    spotify.rate_limiter().unwrap().close_for(Duration::from_millis(1500));
+    let began = Instant::now();
+    let first = track(&spotify);
+    time.settle().await;
+    let second = track(&spotify);
+    time.settle().await;
+
+    time.advance(Duration::from_millis(600)).await;
+    first.abort();
+    time.settle().await;
+
+    assert_eq!(spotify.stats().rate_limit.waiting(), 1);
+    time.run_by(Duration::from_millis(10), second).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1580), "{:?}", began.elapsed());
+}
+
+/// The caller was in a hurry; the server may be well.
+#[tokio::test]
+async fn time_outs_of_the_caller_slow_nobody_down() {
+    let time = PausedTime::pause();
+    let (fake, spotify) =
+        fake_and_client(|config| config.with_timeout(Duration::from_secs(1)).without_retries())
+            .await;
+    (0..100).for_each(|_| fake.next_api(FakeResponse::never()));
+    for call in (0..100).map(|_| track(&spotify)).collect::<Vec<_>>() {
+        time.run(call).await.unwrap_err();
+    }
+    assert!(!spotify.stats().rate_limit.is_failing());
+    time.run(track(&spotify)).await.unwrap();
+}
+
 /// Nobody holds a permit while it waits for a token.
 #[tokio::test]
 async fn a_slow_token_of_one_user_holds_up_nobody() {
