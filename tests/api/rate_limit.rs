@@ -23,7 +23,10 @@ async fn fake_and_client(
     set: impl FnOnce(SpotifyClientConfig) -> SpotifyClientConfig,
 ) -> (FakeSpotify, SpotifyClient) {
     let fake = FakeSpotify::start().await.unwrap();
-    let config = set(fake.config().with_token(fake.user_token()));
+    // By the system's clock a busy machine looks like a laptop that slept.
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let config = fake.config().with_token(fake.user_token()).with_rate_limit(options);
+    let config = set(config);
     let spotify = SpotifyClient::new(config).unwrap();
     (fake, spotify)
 }

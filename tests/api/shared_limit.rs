@@ -13,11 +13,12 @@ use spotify_web::{Error, SpotifyClient};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::common::{ARTIST, PausedTime, TRACK};
+use crate::common::{ARTIST, PausedTime, TRACK, TokioClock};
 
 /// A client that shares nothing with others but the store.
 fn process(fake: &FakeSpotify, shared: impl SharedLimit + 'static) -> SpotifyClient {
-    let options = RateLimitOptions::default().with_shared(shared);
+    // By the system's clock a busy machine looks like a laptop that slept.
+    let options = RateLimitOptions::default().with_clock(TokioClock::new()).with_shared(shared);
     let config = fake.config().with_token(fake.user_token()).with_rate_limit(options);
     SpotifyClient::new(config).unwrap()
 }
@@ -55,7 +56,9 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// Grants what a function says; `None` is no response, as of a host that is gone.
 #[derive(Clone)]
-struct Scripted(Arc<Mutex<dyn FnMut(&Told) -> Option<Granted> + Send>>);
+struct Scripted(Arc<Mutex<Script>>);
+
+type Script = dyn FnMut(&Told) -> Option<Granted> + Send;
 
 impl Scripted {
     fn new(script: impl FnMut(&Told) -> Option<Granted> + Send + 'static) -> Self {

@@ -88,7 +88,7 @@ impl Membership {
     }
 
     fn next_exchange_ends(&self, now: Seconds) -> Seconds {
-        let since = self.asks_since.unwrap_or(self.come_back_at.max(now));
+        let since = self.asks_since.unwrap_or_else(|| self.come_back_at.max(now));
         (since + PATIENCE).max(now + SHORTEST_LOOK)
     }
 
