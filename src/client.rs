@@ -14,7 +14,7 @@ use crate::api::{
     entries_from, page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::{RateLimit, SpotifyClientConfig};
+use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
     AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
@@ -83,18 +83,14 @@ impl SpotifyClient {
     /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
-        let retries = RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY);
+        let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
         let base = config.checked_base_url()?;
         let layers = Layers {
             origin: Origin::of(&base).map_err(Error::base_url)?,
             base: Arc::new(base),
             counter: Arc::new(AttemptCounter),
             retries: Arc::new(retries),
-            limiter: match &config.rate_limit {
-                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
-                RateLimit::Shared(limiter) => Some(limiter.clone()),
-                RateLimit::Off => None,
-            },
+            limiter: config.limiter(),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
@@ -330,8 +326,11 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    if let Some(limiter) = &layers.limiter {
-        http = http.with(limiter.clone());
+    if let Some(limiter) = layers.limiter.clone() {
+        http = http.with(match &config.authenticator {
+            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
+            None => limiter,
+        });
     }
     let counter = Arc::clone(&layers.counter);
     let http = http.with_arc(counter);

@@ -64,6 +64,8 @@ mod restored;
 mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]
