@@ -94,7 +94,7 @@ impl SpotifyClient {
 
     /// A client for another user: other credentials, but the same connections and configuration.
     ///
-    /// Costs about as much as the authenticator; made for servers with many users.
+    /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
     /// # Errors
     ///

@@ -201,7 +201,7 @@ pub struct RequestLine {
 }
 
 impl Error {
-    /// Whether the same call may well succeed later without anybody's doing.
+    /// Whether the same call may succeed later without any change.
     ///
     /// Before a write is sent again, [`may_have_been_carried_out`](Self::may_have_been_carried_out)
     /// counts as well.

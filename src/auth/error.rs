@@ -100,12 +100,12 @@ impl AuthError {
         Self::Custom { message: message.into(), transient: true, source }
     }
 
-    /// The same for what will not pass by itself; it is asked for again at most once a minute.
+    /// The same for what will not pass by itself; it is retried at most once a minute.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self::Custom { message: message.into(), transient: false, source: None }
     }
 
-    /// Whether the same may well succeed later without anybody's doing.
+    /// Whether the same may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Request(error) => error.is_transient(),

@@ -62,7 +62,7 @@ impl Callback {
         }
     }
 
-    /// Never a name: whoever lets a name of theirs resolve to this machine could read the page. A browser
+    /// Never a name: an attacker whose name resolves to this machine could read the page. A browser
     /// leaves a port of 80 out.
     fn is_host(&self, host: Option<&str>) -> bool {
         let authority = self.redirect_uri.authority();

@@ -91,6 +91,6 @@ fn read(
     let _ = thread::Builder::new().spawn(read);
 }
 
-/// More than anybody pastes wrongly; a file may have more.
+/// More lines than a user pastes by mistake; a file may have more.
 const MOST_LINES: usize = 100;
 pub(super) const LONGEST_LINE: usize = 64 * 1024;

@@ -48,7 +48,7 @@ pub enum OAuthError {
         /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone where
         /// it has a secret of under eight characters as a word.
         description: Option<String>,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// The accounts service, or a proxy before it, sent a status without a reason.
@@ -56,7 +56,7 @@ pub enum OAuthError {
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// A success status without a token.
@@ -74,7 +74,7 @@ pub enum OAuthError {
         code: Option<OAuthErrorCode>,
         /// What was wrong with it.
         reason: String,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
         /// What the response carried: its refresh token may be the only one that still works. Its
         /// lifetime is zero, and its access token is empty where none came that can be sent.
@@ -120,7 +120,7 @@ impl OAuthError {
         }
     }
 
-    /// How long the service asks to be left alone: `Retry-After`, in seconds or as a date
+    /// How long the service asks the client to wait: `Retry-After`, in seconds or as a date
     /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), however
     /// long that is.
     pub fn retry_after(&self) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! The time limit of a token request, which does not run while the request waits for its turn.
+//! The timeout of a token request, which does not run while the request waits for a permit.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -73,7 +73,7 @@ impl Login {
     }
 
     /// Asks a user who has agreed before to agree again (`show_dialog`), as where another account is to
-    /// be chosen. Spotify does not by default.
+    /// be chosen. Spotify does not ask again by default.
     #[must_use]
     pub fn with_dialog(self) -> Self {
         Self { shows_dialog: true, ..self }
@@ -194,7 +194,7 @@ impl PendingLogin {
         self.redirect_uri.get(..host + length).unwrap_or_default()
     }
 
-    /// What links the way back to this login: the key to keep it by, where many are pending.
+    /// What links the redirect to this login: the key to keep it under, where many are pending.
     ///
     /// A secret between the user and the app.
     pub fn state(&self) -> &str {

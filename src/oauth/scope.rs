@@ -155,7 +155,7 @@ impl fmt::Display for Scopes {
 
 /// A string that is not a known scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is no scope that this version of the crate knows")]
+#[error("`{input}` is not a scope that this version of the crate knows")]
 #[non_exhaustive]
 pub struct ScopeError {
     /// What was given, at most 80 characters of it.
@@ -171,7 +171,7 @@ impl FromStr for Scope {
     }
 }
 
-/// So that scopes can be given wherever texts are.
+/// So that scopes can be passed wherever strings are.
 impl From<Scope> for String {
     fn from(scope: Scope) -> Self {
         scope.as_str().to_owned()

@@ -25,7 +25,7 @@ pub enum Fault {
     SlowBody,
     /// The server carries it out; the response never comes.
     NoResponse,
-    /// The server responds, but the response is called `text/html`.
+    /// The server responds, but the response says that it is `text/html`.
     WrongContentType,
     /// A gateway responds with 502 and a page; the server gets nothing.
     GatewayError,

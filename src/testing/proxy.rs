@@ -19,8 +19,8 @@ use super::fault::{Fault, Mixture};
 use super::message::Message;
 use crate::SpotifyClientConfig;
 
-/// Stands between a program and a [`FakeSpotify`], and has things go wrong: connections that are reset,
-/// half bodies, pages from gateways, tokens refused for nothing.
+/// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
+/// half bodies, pages from gateways, good tokens rejected.
 ///
 /// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and its
 /// pauses are tokio's, so that a test may pause the time. Ends when it is dropped.

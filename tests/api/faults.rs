@@ -171,7 +171,7 @@ impl Outcomes {
     }
 }
 
-/// Reads a track, a page, or queues a track that nobody else queues.
+/// Reads a track, a page, or queues a track that no other task queues.
 async fn work(
     spotify: SpotifyClient,
     outcomes: Arc<Outcomes>,

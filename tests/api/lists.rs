@@ -268,7 +268,7 @@ async fn links_of_spotify_are_rebased_on_the_base_url() {
 }
 
 #[tokio::test]
-async fn links_to_anybody_else_stay_errors() {
+async fn links_to_another_origin_stay_errors() {
     for next in [
         "https://api.spotify.com.evil.test/v1/albums/x/tracks?offset=2",
         "https://evil.test/v1/albums/x/tracks?offset=2",

@@ -54,7 +54,7 @@ impl Observer {
         Self(Arc::new(callback))
     }
 
-    /// A callback that panics costs nobody a response.
+    /// A callback that panics costs no call its response.
     pub(crate) fn tell(&self, report: &CallReport) {
         let told = catch_unwind(AssertUnwindSafe(|| (self.0)(report)));
         if let Err(panic) = told {
