@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use spotify_web::SpotifyClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 pub(crate) struct TokenServer {
     address: std::net::SocketAddr,
     arrived: Arc<AtomicUsize>,
+    refresh_tokens: Arc<Mutex<Vec<String>>>,
     released: Arc<watch::Sender<usize>>,
 }
 
@@ -23,6 +25,7 @@ impl TokenServer {
         let server = Self {
             address: listener.local_addr().unwrap(),
             arrived: Arc::default(),
+            refresh_tokens: Arc::default(),
             released: Arc::new(watch::Sender::new(0)),
         };
         let running = server.clone();
@@ -41,6 +44,11 @@ impl TokenServer {
 
     pub(crate) fn arrived(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)
+    }
+
+    /// The refresh tokens that have arrived, in their order.
+    pub(crate) fn refresh_tokens(&self) -> Vec<String> {
+        self.refresh_tokens.lock().clone()
     }
 
     /// Waits until this number of requests has arrived, without time passing by a clock that is paused.
@@ -65,6 +73,9 @@ impl TokenServer {
                 _ => return,
             }
         }
+        let form = String::from_utf8_lossy(&request).into_owned();
+        let refresh_token = form.split("refresh_token=").nth(1).and_then(|it| it.split('&').next());
+        self.refresh_tokens.lock().extend(refresh_token.map(str::to_owned));
         let number = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
         let mut released = self.released.subscribe();
         released.wait_for(|released| *released >= number).await.unwrap();

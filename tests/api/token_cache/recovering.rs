@@ -9,7 +9,8 @@ use reqwest::StatusCode;
 use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::auth::{
-    AuthError, CredentialsAuthenticator, TokenCache, TokenCacheOptions, TokenSource,
+    AuthError, CredentialsAuthenticator, PkceAuthenticator, TokenCache, TokenCacheOptions,
+    TokenSource,
 };
 use spotify_web::oauth::{OAuthError, Token};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
@@ -138,6 +139,58 @@ async fn invalid_grant_of_a_source_without_a_refresh_token_heals_too() {
     assert!(!error.needs_login(), "{error:?}");
     clock.advance(60.0);
     assert_eq!(token(cache.header().await), "token-2");
+}
+
+/// P20, P38: a server that is in trouble does not decide about a login, whatever it writes.
+#[tokio::test]
+async fn invalid_grant_of_a_server_in_trouble_ends_no_login() {
+    for status in [500, 502, 503, 504, 429, 408] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let (user, clock) = logged_in().await;
+        SpotifyClient::new(plain(&fake).with_authenticator(user.clone())).unwrap();
+        let body = json!({"error": "invalid_grant", "error_description": "no"});
+        fake.next_token(FakeResponse::json(status, &body));
+        fake.next_token(good());
+
+        let error = user.needs_login().await.expect_err("no login has ended");
+        assert!(error.is_transient() && !error.needs_login(), "{status}: {error:?}");
+        clock.advance(10.0);
+
+        assert!(!user.needs_login().await.unwrap(), "{status}");
+        assert_eq!(fake.token_requests(), 2);
+    }
+}
+
+/// Connecting helps at once.
+#[tokio::test]
+async fn an_authenticator_that_was_not_connected_is_not_held_back_afterwards() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (user, _) = logged_in().await;
+    let error = user.needs_login().await.unwrap_err();
+    assert!(matches!(error, AuthError::NotConnected), "{error:?}");
+
+    SpotifyClient::new(plain(&fake).with_authenticator(user.clone())).unwrap();
+    fake.next_token(good());
+
+    assert!(!user.needs_login().await.unwrap());
+    assert_eq!(fake.token_requests(), 1);
+}
+
+/// A user whose access token has expired, with a client that is not built yet.
+async fn logged_in() -> (PkceAuthenticator, ManualClock) {
+    let clock = ManualClock::new();
+    let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
+    let user = PkceAuthenticator::new("app").with_options(options);
+    let expired = Token::new("expired", Duration::ZERO).with_refresh_token("r");
+    user.log_in(expired).await.unwrap_err();
+    (user, clock)
+}
+
+fn good() -> FakeResponse {
+    FakeResponse::json(
+        200,
+        &json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600}),
+    )
 }
 
 fn client(fake: &FakeSpotify) -> (SpotifyClient, CredentialsAuthenticator, ManualClock) {

@@ -117,6 +117,49 @@ async fn a_revoked_token_is_replaced_at_its_first_rejection() {
     }
 }
 
+/// P45: also while the step of the back-off lasts that requests at fault have brought about, once
+/// nothing has been accepted for 10 s.
+#[tokio::test]
+async fn a_token_that_is_revoked_during_suspicion_is_replaced() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    let revoked = suspected(&cache, &clock).await;
+    let requests = source.requests();
+
+    for _ in 0..3 {
+        assert_eq!(rejected(&cache, &revoked).await, Replay::No);
+        clock.advance(3.3);
+    }
+    assert_eq!(source.requests(), requests);
+    clock.advance(0.2);
+
+    assert_eq!(rejected(&cache, &revoked).await, Replay::Yes);
+    assert_eq!(source.requests(), requests + 1);
+    assert_ne!(cache.header().await.unwrap(), revoked);
+}
+
+/// P44: two rejections are too few, and so are any number as long as others are accepted.
+#[tokio::test]
+async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    let suspected = suspected(&cache, &clock).await;
+    let requests = source.requests();
+
+    assert_eq!(rejected(&cache, &suspected).await, Replay::No);
+    clock.advance(11.0);
+    assert_eq!(rejected(&cache, &suspected).await, Replay::No, "the second in 11 s");
+    for _ in 0..10 {
+        cache.accepted(&suspected);
+        clock.advance(1.0);
+        for _ in 0..3 {
+            assert_eq!(rejected(&cache, &suspected).await, Replay::No);
+        }
+    }
+
+    assert_eq!(source.requests(), requests);
+}
+
 /// P5: never accepted, it is not handed out again, whatever becomes of its replacement.
 #[tokio::test]
 async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejection() {
@@ -127,6 +170,19 @@ async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejec
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 
     cache.header().await.unwrap_err();
+}
+
+/// A token that is accepted, in the middle of a long step of the back-off: the ones before it were each
+/// rejected by a request at fault.
+async fn suspected(cache: &TokenCache<ScriptedSource>, clock: &ManualClock) -> HeaderValue {
+    for step in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
+        let header = accepted(cache).await;
+        assert_eq!(rejected(cache, &header).await, Replay::Yes);
+        clock.advance(step);
+    }
+    let header = accepted(cache).await;
+    assert_eq!(rejected(cache, &header).await, Replay::Yes);
+    accepted(cache).await
 }
 
 /// A call that the server accepts.

@@ -115,6 +115,27 @@ async fn after_a_minute_a_response_is_waited_for_no_longer() {
     assert_eq!(source.most_in_flight(), 1);
 }
 
+/// P57: no longer than a late response is waited for; else two requests carried one refresh token.
+#[tokio::test]
+async fn a_time_out_that_is_longer_than_a_response_is_waited_for_is_refused() {
+    let is_refused = |error: &AuthError| {
+        matches!(error, AuthError::Option { name: "timeout", reason: "must be at most 60 s" })
+    };
+    for (seconds, is_right) in [(60.0, true), (60.001, false), (1e9, false)] {
+        let timeout = Duration::from_secs_f64(seconds);
+        let options = TokenCacheOptions::default().with_timeout(timeout);
+        let (cache, source) = cache_with(options.clone());
+        let header = cache.header().await;
+        assert_eq!(header.is_ok(), is_right, "{seconds}");
+        assert!(header.err().is_none_or(|error| is_refused(&error)));
+        assert_eq!(source.requests(), usize::from(is_right));
+
+        let user = PkceAuthenticator::new("app").with_options(options);
+        let config = spotify_web::SpotifyClientConfig::default().with_authenticator(user);
+        assert_eq!(SpotifyClient::new(config).is_ok(), is_right, "{seconds}");
+    }
+}
+
 /// P58: a runtime that is never run, or that has begun the fetch and stands still.
 #[test]
 fn a_fetch_on_an_idle_runtime_keeps_nobody() {
