@@ -139,8 +139,8 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.connect_timeout = timeout)
     }
 
-    /// How failed requests are retried: three times, with pauses, by default. A write is retried only
-    /// where that cannot do something twice.
+    /// How failed requests are retried: three times, with pauses, by default. A write is retried
+    /// only where that cannot do something twice.
     ///
     /// Set it before [`with_max_wait`](Self::with_max_wait), which holds for `Retry-After` too.
     #[must_use]
@@ -148,15 +148,16 @@ impl SpotifyClientConfig {
         Self { retries: options, ..self }
     }
 
-    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their own.
-    /// A request that was rejected with 401 is still replayed with another token.
+    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their
+    /// own. A request that was rejected with 401 is still replayed with another token.
     #[must_use]
     pub fn without_retries(self) -> Self {
         self.with_retries(RetryOptions::default().with_retries(0))
     }
 
-    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its attempts
-    /// together: a minute by default. A call that is known to need longer fails at once, with
+    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its
+    /// attempts together: a minute by default. A call that is known to need longer fails at once,
+    /// with
     /// [`Error::RateLimited`].
     #[must_use]
     pub fn with_max_wait(mut self, max_wait: Duration) -> Self {
@@ -174,7 +175,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Own(options), ..self }
     }
 
-    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its limits.
+    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its
+    /// limits.
     #[must_use]
     pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
         Self { rate_limit: RateLimit::Shared(limiter), ..self }
@@ -186,8 +188,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Off, ..self }
     }
 
-    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is called
-    /// in the caller's task after the response was read, so that a slow one delays its call.
+    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is
+    /// called in the caller's task after the response was read, so that a slow one delays its call.
     ///
     /// ```
     /// use spotify_web::SpotifyClientConfig;
@@ -214,8 +216,8 @@ impl SpotifyClientConfig {
         Self { token_timeout: timeout, ..self }
     }
 
-    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP client
-    /// of your own.
+    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP
+    /// client of your own.
     #[must_use]
     pub fn with_user_agent(self, user_agent: impl Into<String>) -> Self {
         self.with_http_options(|options| options.user_agent = user_agent.into())

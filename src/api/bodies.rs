@@ -177,8 +177,8 @@ pub struct PlaylistReorder {
 }
 
 impl PlaylistReorder {
-    /// Moves the entry at place `from` in front of the one at `before`, both from 0. `before` may be
-    /// the length of the playlist, which is its end.
+    /// Moves the entry at place `from` in front of the one at `before`, both from 0. `before` may
+    /// be the length of the playlist, which is its end.
     pub fn new(from: u32, before: u32) -> Self {
         Self { range_start: from, insert_before: before, range_length: None, snapshot_id: None }
     }

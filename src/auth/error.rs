@@ -16,16 +16,16 @@ pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be obtained")]
     Request(#[source] Arc<OAuthError>),
-    /// The refresh token has ended: six months after the login, or because it was revoked. Nothing is
-    /// sent any more until the user has logged in again.
+    /// The refresh token has ended: six months after the login, or because it was revoked. Nothing
+    /// is sent any more until the user has logged in again.
     #[error("the login has ended; the user must log in again")]
     LoginEnded {
         /// How the accounts service said so; `None` where the store does.
         #[source]
         source: Option<Arc<OAuthError>>,
     },
-    /// There is no refresh token, neither from a login nor in the store: nobody has logged in yet, or
-    /// the user has logged out.
+    /// There is no refresh token, neither from a login nor in the store: nobody has logged in yet,
+    /// or the user has logged out.
     #[error("nobody is logged in; begin a login")]
     NotLoggedIn,
     /// The login lacks scopes that the program needs.
@@ -34,8 +34,8 @@ pub enum AuthError {
         /// Which.
         missing: Vec<String>,
     },
-    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost, and
-    /// it is tried again.
+    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost,
+    /// and it is tried again.
     #[error("the token store failed; nothing is sent until it works again")]
     Store(#[source] StoreError),
     /// No token came in time. A request that is under way goes on.

@@ -72,8 +72,8 @@ impl Callback {
         })
     }
 
-    /// The page waits until it is known how the login ended. Handed over without an await, so that a
-    /// browser that leaves at once takes no code along.
+    /// The page waits until it is known how the login ended. Handed over without an await, so that
+    /// a browser that leaves at once takes no code along.
     async fn hand_over(&self, code: Result<AuthorizationCode, LoginError>) -> Page {
         let (reply, page) = oneshot::channel();
         let sent = self.returns.send(Return::Redirect { code, reply });

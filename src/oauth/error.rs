@@ -20,7 +20,8 @@ pub enum OAuthError {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was sent.
+    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was
+    /// sent.
     #[error("a token can only be requested from within a tokio runtime with `enable_all`")]
     NoRuntime,
     /// There was no complete response: no connection, a reset, a truncated body, no trust.
@@ -45,8 +46,8 @@ pub enum OAuthError {
         status: StatusCode,
         /// The reason as a code, never changed by the removal of secrets.
         code: OAuthErrorCode,
-        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone where
-        /// it has a secret of under eight characters as a word.
+        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone
+        /// where it has a secret of under eight characters as a word.
         description: Option<String>,
         /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
@@ -85,8 +86,8 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are transient; a
-    /// request that the accounts service rejects with a code of its own is not.
+    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are
+    /// transient; a request that the accounts service rejects with a code of its own is not.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Input { .. } | Self::NoRuntime => false,
@@ -132,8 +133,8 @@ impl OAuthError {
         }
     }
 
-    /// The token that the response carried although it is an error: keep its refresh token, which may
-    /// be the only one that still works.
+    /// The token that the response carried although it is an error: keep its refresh token, which
+    /// may be the only one that still works.
     pub fn token(&self) -> Option<&Token> {
         match self {
             Self::Unusable { token, .. } => Some(token),
@@ -166,7 +167,7 @@ open_enum! {
     }
 }
 
-fn colon(description: Option<&str>) -> String {
+pub(super) fn colon(description: Option<&str>) -> String {
     description.map(|text| format!(": {text}")).unwrap_or_default()
 }
 

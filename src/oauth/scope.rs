@@ -142,7 +142,8 @@ impl FromStr for Scopes {
     }
 }
 
-/// With a space between them ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+/// With a space between them ([RFC 6749, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, scope) in self.iter().enumerate() {

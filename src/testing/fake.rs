@@ -208,13 +208,14 @@ impl FakeSpotify {
         self.shared.state.lock().limits.set(None, limit);
     }
 
-    /// Limits the endpoints whose path begins with `path`, such as `tracks/`, beside the limit of all.
+    /// Limits the endpoints whose path begins with `path`, such as `tracks/`, beside the limit of
+    /// all.
     pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
         self.shared.state.lock().limits.set(Some(path), limit);
     }
 
-    /// Rejects requests to endpoints whose path begins with `path` for some time, as Spotify does after too
-    /// many requests.
+    /// Rejects requests to endpoints whose path begins with `path` for some time, as Spotify does
+    /// after too many requests.
     pub fn ban(&self, path: &str, duration: Duration) {
         self.shared.state.lock().limits.ban(path, duration);
     }
@@ -239,8 +240,8 @@ impl FakeSpotify {
         self.shared.state.lock().accounts.refuse_all();
     }
 
-    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where one
-    /// track after the other is playing.
+    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where
+    /// one track after the other is playing.
     pub fn user_token(&self) -> AccessToken {
         self.shared.state.lock().accounts.issue(Holder::User("wizzler".to_owned())).into()
     }

@@ -15,7 +15,8 @@ pub enum Fault {
     ResetBeforeRequest,
     /// The server carries the request out; the connection is reset in place of the response.
     ResetBeforeResponse,
-    /// The server carries it out; the connection is reset after half of the response, head included.
+    /// The server carries it out; the connection is reset after half of the response, head
+    /// included.
     ResetInResponse,
     /// The server responds; the connection is reset afterwards, before it is used again.
     ResetAfterResponse,

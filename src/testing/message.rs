@@ -1,5 +1,5 @@
-//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs to
-//! know them: each has its length in its head.
+//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs
+//! to know them: each has its length in its head.
 
 use std::io;
 

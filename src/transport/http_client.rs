@@ -109,6 +109,6 @@ const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or \
     `native-tls`, or set an HTTP client of your own";
 
-/// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give up
-/// after 20, and no caller wants to wait for that many.
+/// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give
+/// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;

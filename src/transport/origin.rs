@@ -83,7 +83,8 @@ pub enum OriginError {
     /// Neither HTTP nor HTTPS.
     #[error("has a scheme that is not HTTP; use `https:`")]
     Scheme,
-    /// Plain HTTP to another machine, where everyone on the network path could read the credentials.
+    /// Plain HTTP to another machine, where everyone on the network path could read the
+    /// credentials.
     #[error("is plain HTTP, which is allowed to 127.0.0.1, [::1] and localhost only; use `https:`")]
     PlainHttp,
     /// A user name or password in the URL, which would show in logs.

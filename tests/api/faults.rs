@@ -1,4 +1,5 @@
-//! Everything goes wrong at once: seeded faults between client and fake, and what must hold all the same.
+//! Everything goes wrong at once: seeded faults between client and fake, and what must hold all the
+//! same.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +86,8 @@ async fn survive(requests: u64, seed: u64) {
     let (asked, confirmed) = outcomes.writes();
     assert!(confirmed.iter().all(|track| writes.contains_key(track)), "what was confirmed is done");
     assert!(writes.keys().all(|track| asked.contains(track)));
-    // A token may expire while its request waits for a permit; it is replaced, and the request replayed.
+    // A token may expire while its request waits for a permit; it is replaced, and the request
+    // replayed.
     let expired = fake.expired_tokens() as u64;
     assert!(expired <= requests / 20, "{expired} expired tokens");
     // Ten retries to begin with and one for ten calls; those that a 429 or a 401 asks for are free.

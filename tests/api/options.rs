@@ -1,4 +1,5 @@
-//! Each option is heeded: a test per option that fails when it is ignored, and nothing has an empty `Debug`.
+//! Each option is heeded: a test per option that fails when it is ignored, and nothing has an empty
+//! `Debug`.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -31,8 +32,8 @@ async fn client(
     (fake, SpotifyClient::new(config).unwrap(), reports)
 }
 
-/// A random part of each step: three of an hour are longer than all of the default together, and three
-/// of a millisecond are shorter.
+/// A random part of each step: three of an hour are longer than all of the default together, and
+/// three of a millisecond are shorter.
 #[tokio::test]
 async fn the_pauses_of_retries_are_those_of_their_back_off() {
     let time = PausedTime::pause();

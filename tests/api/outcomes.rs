@@ -1,5 +1,5 @@
-//! What a call comes to where the server or its user misbehaves: quotas, waits that do not fit, bodies
-//! that are missing, redirects of writes, observers that panic.
+//! What a call comes to where the server or its user misbehaves: quotas, waits that do not fit,
+//! bodies that are missing, redirects of writes, observers that panic.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,7 +89,8 @@ async fn a_429_with_another_reason_is_retried() {
     assert_eq!(fake.api_requests(), 2);
 }
 
-/// Whatever asks for the wait: the retry layer's server, the limiter's server, or the limiter itself.
+/// Whatever asks for the wait: the retry layer's server, the limiter's server, or the limiter
+/// itself.
 #[tokio::test]
 async fn a_deadline_that_is_shorter_than_a_known_wait_fails_at_once_with_that_wait() {
     let time = PausedTime::pause();

@@ -1,7 +1,7 @@
 //! The public API as a list: a change to it shows in review.
 //!
-//! By the sources, since the JSON of rustdoc needs a nightly compiler. What macros define is listed by
-//! their own lines. `UPDATE_PUBLIC_API=1 cargo test public_api` writes the list anew.
+//! By the sources, since the JSON of rustdoc needs a nightly compiler. What macros define is listed
+//! by their own lines. `UPDATE_PUBLIC_API=1 cargo test public_api` writes the list anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -15,8 +15,8 @@ use reqwest::{Method, StatusCode};
 pub struct CallReport {
     /// The method.
     pub method: Method,
-    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a user.
-    /// `(raw)` for a path of your own.
+    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a
+    /// user. `(raw)` for a path of your own.
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
