@@ -1,7 +1,7 @@
 //! Under load: a rate limit, and an outage.
 //!
-//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. A figure
-//! that misses its limit ends it with exit code 1.
+//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. A
+//! figure that misses its limit ends it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,

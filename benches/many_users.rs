@@ -1,7 +1,7 @@
 //! A server with 10,000 users who have logged in.
 //!
-//! `cargo bench --bench many_users` prints the table of `benches/README.md`. A figure that misses its
-//! limit ends it with exit code 1.
+//! `cargo bench --bench many_users` prints the table of `benches/README.md`. A figure that misses
+//! its limit ends it with exit code 1.
 
 #![allow(clippy::unwrap_used, reason = "a bench that fails is a bench that panics")]
 

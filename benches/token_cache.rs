@@ -1,7 +1,7 @@
 //! What the token cache costs, as ratios to what cannot be avoided.
 //!
-//! `cargo bench --bench token_cache` prints the table of `benches/README.md`. A figure that misses its
-//! limit ends it with exit code 1.
+//! `cargo bench --bench token_cache` prints the table of `benches/README.md`. A figure that misses
+//! its limit ends it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,

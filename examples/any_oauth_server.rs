@@ -1,7 +1,8 @@
-//! The token cache and the layer that signs requests, for an API that has nothing to do with Spotify.
+//! The token cache and the layer that signs requests, for an API that has nothing to do with
+//! Spotify.
 //!
-//! All it takes is an OAuth 2.0 server with the client credentials grant. Here that is a small one in
-//! this file, whose tokens hold for two seconds.
+//! All it takes is an OAuth 2.0 server with the client credentials grant. Here that is a small one
+//! in this file, whose tokens hold for two seconds.
 
 use std::collections::HashMap;
 use std::sync::Arc;

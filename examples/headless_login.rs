@@ -59,7 +59,7 @@ fn begin(app: &user::App) -> Result<PendingLogin, spotify_web::oauth::LoginError
         .begin()
 }
 
-/// It holds secrets: nobody else may read it.
+/// It holds secrets: no other user may read it.
 fn keep(pending: &PendingLogin, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -1,8 +1,8 @@
 //! Signs in with the browser, once: the second run asks nothing, for months.
 //!
-//! With `SPOTIFY_CLIENT_ID` it talks to Spotify, where http://127.0.0.1:8888/callback, or what is in
-//! `SPOTIFY_REDIRECT_URI`, must be registered as the app's redirect URI; else to a fake. The token is kept
-//! in the user's config directory.
+//! With `SPOTIFY_CLIENT_ID` it talks to Spotify, where http://127.0.0.1:8888/callback, or what is
+//! in `SPOTIFY_REDIRECT_URI`, must be registered as the app's redirect URI; else to a fake. The
+//! token is kept in the user's config directory.
 
 use std::path::PathBuf;
 use std::time::Duration;

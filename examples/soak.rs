@@ -1,5 +1,6 @@
-//! 24 hours in the life of a bot, in three minutes: 64 tasks, tokens of two seconds, and everything that
-//! can go wrong on the way does. Prints what came of it; exit code 1 if it is not what was promised.
+//! 24 hours in the life of a bot, in three minutes: 64 tasks, tokens of two seconds, and everything
+//! that can go wrong on the way does. Prints what came of it; exit code 1 if it is not what was
+//! promised.
 //!
 //! `cargo run --release --example soak`, or with other seconds than 180 as its argument.
 

@@ -99,7 +99,7 @@ impl SpotifyClient {
 
     /// A client for another user: other credentials, but the same connections and configuration.
     ///
-    /// Costs about as much as the authenticator; made for servers with many users.
+    /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
     /// # Errors
     ///
@@ -111,10 +111,11 @@ impl SpotifyClient {
         Ok(Self { connection, layers, ..self.clone() })
     }
 
-    /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
-    /// before it is known whose login to keep.
+    /// A client that acts with this access token, as long as it is good: to learn who has just
+    /// logged in, before it is known whose login to keep.
     ///
-    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or replaced.
+    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or
+    /// replaced.
     ///
     /// # Errors
     ///
@@ -165,8 +166,8 @@ impl SpotifyClient {
         }
     }
 
-    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is turned
-    /// off. It is that of the app that this client's user belongs to.
+    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is
+    /// turned off. It is that of the app that this client's user belongs to.
     pub fn rate_limiter(&self) -> Option<&RateLimiter> {
         self.layers.limiter.as_ref()
     }
@@ -301,7 +302,7 @@ impl SpotifyClient {
 impl Layers {
     /// The same for a user: the limiter is that of the user's app.
     fn for_user(&self, config: &SpotifyClientConfig) -> Self {
-        let client_id = config.authenticator.as_ref().and_then(|it| it.client_id());
+        let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
         let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
         Self { limiter, ..self.clone() }
     }

@@ -140,8 +140,8 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.connect_timeout = timeout)
     }
 
-    /// How failed requests are retried: three times, with pauses, by default. A write is retried only
-    /// where that cannot do something twice.
+    /// How failed requests are retried: three times, with pauses, by default. A write is retried
+    /// only where that cannot do something twice.
     ///
     /// [`with_max_wait`](Self::with_max_wait) holds for them too, whichever is set first.
     #[must_use]
@@ -149,16 +149,17 @@ impl SpotifyClientConfig {
         Self { retries: options, ..self }
     }
 
-    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their own.
-    /// A request that was rejected with 401 is still replayed with another token.
+    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their
+    /// own. A request that was rejected with 401 is still replayed with another token.
     #[must_use]
     pub fn without_retries(self) -> Self {
         self.with_retries(RetryOptions::default().with_retries(0))
     }
 
-    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its attempts
-    /// together: a minute by default. A call that is known to need longer fails at once, with
-    /// [`Error::RateLimited`]. Goes before what the options of retries and of the rate limiter say.
+    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its
+    /// attempts together: a minute by default. A call that is known to need longer fails at once,
+    /// with [`Error::RateLimited`]. Takes precedence over the options of retries and of the rate
+    /// limiter.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait: Some(max_wait), ..self }
@@ -170,7 +171,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Own(options), ..self }
     }
 
-    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its limits.
+    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its
+    /// limits.
     #[must_use]
     pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
         Self { rate_limit: RateLimit::Shared(limiter), ..self }
@@ -182,8 +184,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Off, ..self }
     }
 
-    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is called
-    /// in the caller's task after the response was read, so that a slow one delays its call.
+    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is
+    /// called in the caller's task after the response was read, so that a slow one delays its call.
     ///
     /// ```
     /// use spotify_web::SpotifyClientConfig;
@@ -210,8 +212,8 @@ impl SpotifyClientConfig {
         Self { token_timeout: timeout, ..self }
     }
 
-    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP client
-    /// of your own.
+    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP
+    /// client of your own.
     #[must_use]
     pub fn with_user_agent(self, user_agent: impl Into<String>) -> Self {
         self.with_http_options(|options| options.user_agent = user_agent.into())

@@ -1,8 +1,8 @@
 //! A client for the [Spotify Web API], built around one idea: an [`Authenticator`] is a plug.
 //!
-//! A user plugs one into a [`SpotifyClientConfig`], and every request that leaves the client carries
-//! fresh credentials. [`CredentialsAuthenticator`] caches its token, refreshes it shortly before it
-//! expires, and does so correctly however many tasks ask at once.
+//! A user plugs one into a [`SpotifyClientConfig`], and every request that leaves the client
+//! carries fresh credentials. [`CredentialsAuthenticator`] caches its token, refreshes it shortly
+//! before it expires, and does so correctly however many tasks ask at once.
 //!
 //! # A token once
 //!

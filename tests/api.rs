@@ -36,6 +36,8 @@ mod logins;
 mod models;
 #[path = "api/operations.rs"]
 mod operations;
+#[path = "api/options.rs"]
+mod options;
 #[path = "api/origins.rs"]
 mod origins;
 #[path = "api/outcomes.rs"]

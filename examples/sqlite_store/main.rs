@@ -1,8 +1,8 @@
 //! A server's users and their tokens in SQLite: they log in, the server restarts, one logs out.
 //!
-//! `store.rs` beside this file is the store: copy it. It keeps every promise of a `TokenStore`, which
-//! `testing::check_token_store` says. Runs against a fake, where two users log in; the `web_server`
-//! example shows how they do in a browser.
+//! `store.rs` beside this file is the store: copy it. It keeps every promise of a `TokenStore`,
+//! which `testing::check_token_store` says. Runs against a fake, where two users log in; the
+//! `web_server` example shows how they do in a browser.
 
 mod store;
 
@@ -64,8 +64,8 @@ impl Server {
         Ok(Self { spotify, store })
     }
 
-    /// All of a user's state is in the row with their key. A server with many requests of one user at
-    /// once keeps the authenticator, so that they share one refresh.
+    /// All of a user's state is in the row with their key. A server with many requests of one user
+    /// at once keeps the authenticator, so that they share one refresh.
     fn authenticator(&self, user: &str) -> PkceAuthenticator {
         let key = TokenKey::new(CLIENT_ID).with_user(user);
         PkceAuthenticator::new(CLIENT_ID).with_store(self.store.clone(), key)

@@ -23,7 +23,7 @@ impl Albums {
 
     /// Up to 20 albums at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-albums>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
@@ -32,11 +32,11 @@ impl Albums {
     }
 
     /// Any number of albums, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(

@@ -22,7 +22,7 @@ impl Artists {
 
     /// Up to 50 artists at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
@@ -31,11 +31,11 @@ impl Artists {
     }
 
     /// Any number of artists, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(

@@ -22,7 +22,7 @@ impl Chapters {
 
     /// Up to 50 chapters at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-chapters>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
@@ -31,11 +31,11 @@ impl Chapters {
     }
 
     /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(

@@ -25,7 +25,7 @@ impl Tracks {
 
     /// Up to 50 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-tracks>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
@@ -34,11 +34,11 @@ impl Tracks {
     }
 
     /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
@@ -94,7 +94,7 @@ impl Tracks {
         self.0.get(path("me/tracks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 
-    /// Features of a track that its sound was analysed for.
+    /// The audio features of a track.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-features>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
@@ -102,9 +102,9 @@ impl Tracks {
         self.0.get(path("audio-features").id(id))
     }
 
-    /// Features of up to 100 tracks at once.
+    /// The audio features of up to 100 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-audio-features>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
@@ -115,7 +115,7 @@ impl Tracks {
         self.0.get(path("audio-features")).ids("ids", ids, 100).several("audio_features")
     }
 
-    /// The whole analysis of the sound of a track.
+    /// The audio analysis of a track.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-analysis>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
@@ -123,7 +123,7 @@ impl Tracks {
         self.0.get(path("audio-analysis").id(id))
     }
 
-    /// Tracks that go with up to five seeds.
+    /// Recommended tracks for up to five seeds.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendations>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]

@@ -24,7 +24,7 @@ impl Users {
         self.0.get(path("me")).scopes(PROFILE_READ)
     }
 
-    /// A user as everybody sees them.
+    /// The public profile of a user.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-profile>
     #[deprecated(note = "gone for apps in development mode since February 2026")]
@@ -75,7 +75,7 @@ impl Users {
             .json_ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 artists.
+    /// Unfollows up to 50 artists.
     ///
     /// Scopes: `user-follow-modify`.
     ///
@@ -123,7 +123,7 @@ impl Users {
             .json_ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 users.
+    /// Unfollows up to 50 users.
     ///
     /// Scopes: `user-follow-modify`.
     ///

@@ -52,7 +52,8 @@ pub enum TokenEventKind {
         /// Why.
         error: AuthError,
     },
-    /// The store could not be read, written or locked; a token that is at hand is used all the same.
+    /// The store could not be read, written or locked; a token that is at hand is used all the
+    /// same.
     StoreFailed {
         /// Why.
         error: StoreError,

@@ -14,16 +14,16 @@ macro_rules! refreshing {
         $(#[$doc])*
         ///
         /// Clones share one token. Give it a store ([`with_store`](Self::with_store)), so that the
-        /// login outlives the program: a refresh token that is rotated is saved before the new access
-        /// token is used.
+        /// login outlives the program: a refresh token that is rotated is saved before the new
+        /// access token is used.
         #[derive(Debug, Clone)]
         pub struct $name {
             inner: CachedAuthenticator<RefreshSource>,
         }
 
         impl $name {
-            /// Takes over the token of a login, in place of one before, and saves it where there is a
-            /// store.
+            /// Takes over the token of a login, in place of one before, and saves it where there is
+            /// a store.
             ///
             /// # Errors
             ///

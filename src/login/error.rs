@@ -1,4 +1,4 @@
-//! Why nobody was signed in.
+//! Why signing in failed.
 
 use std::io;
 use std::time::Duration;
@@ -41,12 +41,12 @@ pub enum SignInError {
         source: io::Error,
     },
     /// The user did not come back in time.
-    #[error("nobody logged in within {limit:?}; start again")]
+    #[error("the user did not log in within {limit:?}; start again")]
     TimedOut {
         /// The limit.
         limit: Duration,
     },
     /// The runtime has ended.
-    #[error("the runtime ended before anybody had logged in; start again")]
+    #[error("the runtime ended before the user had logged in; start again")]
     Interrupted,
 }

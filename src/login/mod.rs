@@ -1,11 +1,12 @@
 //! Signing in on a desktop: one call that opens the browser and waits for the user to come back.
 //!
 //! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Where no browser opens, as
-//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL, the user
-//! opens the URL anywhere and pastes the one that they were sent to.
+//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL,
+//! the user opens the URL anywhere and pastes the one that they were sent to.
 //!
 //! What comes to the loopback port is not trusted: only a `GET` of the redirect URI's path, to its
-//! very host, with this login's `state` counts. Anything else is refused and counted, and delays nobody.
+//! very host, with this login's `state` counts. Anything else is refused and counted, and delays
+//! nobody.
 
 mod browser;
 mod callback;
@@ -36,24 +37,24 @@ pub use error::SignInError;
 
 /// Signs a user in: opens the browser, prints the URL too, and waits for the user to come back.
 ///
-/// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The URI is
-/// sent as it is given, letter by letter, since Spotify compares it so with the registered one; the port
-/// in it is the one that is bound. Only where it has no port, a free one is taken and added, which Spotify
-/// allows for a URI that was registered without one.
+/// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The
+/// URI is sent as it is given, letter by letter, since Spotify compares it so with the registered
+/// one; the port in it is the one that is bound. Only where it has no port, a free one is taken and
+/// added, which Spotify allows for a URI that was registered without one.
 ///
-/// Meanwhile the URL that the user was sent back to may be pasted into standard input, for browsers that
-/// cannot reach this program. Not a line more is read than the one with the URL, and none at all once the
-/// browser has come back; a line that is piped into a program that has a browser is left to the program
-/// unless it is that URL. On Windows, which does not tell whether there is a line to read, standard input is
-/// read only where there is no browser.
+/// Meanwhile the URL that the user was sent back to may be pasted into standard input, for browsers
+/// that cannot reach this program. Not a line more is read than the one with the URL, and none at
+/// all once the browser has come back; a line that is piped into a program that has a browser is
+/// left to the program unless it is that URL. On Windows, which does not tell whether there is a
+/// line to read, standard input is read only where there is no browser.
 ///
-/// Ends after five minutes. When the future is dropped, as by a program that ends on Ctrl-C, the port is
-/// free again.
+/// Ends after five minutes. When the future is dropped, as by a program that ends on Ctrl-C, the
+/// port is free again.
 ///
 /// # Errors
 ///
-/// A [`SignInError`] that says what to do. What can be known before the user has logged in is said before
-/// anything is opened.
+/// A [`SignInError`] that says what to do. What can be known before the user has logged in is said
+/// before anything is opened.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -112,15 +113,15 @@ impl SignIn {
         }
     }
 
-    /// Sets how long the user may take to come back. The exchange of their code has a limit of its own,
-    /// that of a token request.
+    /// Sets how long the user may take to come back. The exchange of their code has a limit of its
+    /// own, that of a token request.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Opens no browser: the user opens the URL, here or anywhere, and may paste the one that they were
-    /// sent to.
+    /// Opens no browser: the user opens the URL, here or anywhere, and may paste the one that they
+    /// were sent to.
     #[must_use]
     pub fn without_browser(self) -> Self {
         Self { opens_browser: false, ..self }
@@ -132,8 +133,8 @@ impl SignIn {
         Self { tells: Box::new(tell), ..self }
     }
 
-    /// Where a pasted URL is read from, a line at a time: standard input by default. The line that is
-    /// being waited for when the browser comes back is lost, which it is not for standard input.
+    /// Where a pasted URL is read from, a line at a time: standard input by default. The line that
+    /// is being waited for when the browser comes back is lost, which it is not for standard input.
     #[must_use]
     pub fn with_pasted_lines_from(self, input: impl BufRead + Send + 'static) -> Self {
         Self { pastes_from: Some(Box::new(input)), ..self }

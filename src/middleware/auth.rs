@@ -16,11 +16,11 @@ use crate::transport::{Origin, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
-/// Requests to any other origin pass through without credentials. A request that is rejected with 401
-/// is sent again, if the authenticator has a different token for it; that is safe for writes too,
-/// since the server rejected it before it acted. A body that is a stream cannot be sent again: then
-/// the 401 is the response. When the other token is rejected as well, the request is at fault, and
-/// its 401 is the response, whole.
+/// Requests to any other origin pass through without credentials. A request that is rejected with
+/// 401 is sent again, if the authenticator has a different token for it; that is safe for writes
+/// too, since the server rejected it before it acted. A body that is a stream cannot be sent again:
+/// then the 401 is the response. When the other token is rejected as well, the request is at fault,
+/// and its 401 is the response, whole.
 ///
 /// An [`AuthError`] comes out as [`reqwest_middleware::Error::Middleware`].
 ///

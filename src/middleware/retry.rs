@@ -49,9 +49,9 @@ impl RetryOptions {
         Self { backoff, ..self }
     }
 
-    /// Sets how many retries each request of the client adds to the budget that all of them share, so
-    /// that an outage is not multiplied: 0.1 by default, from 0 to 10. A new client may retry ten
-    /// times before that.
+    /// Sets how many retries each request of the client adds to the budget that all of them share,
+    /// so that an outage is not multiplied: 0.1 by default, from 0 to 10. A new client may retry
+    /// ten times before that.
     #[must_use]
     pub fn with_share(self, share: f64) -> Self {
         Self { share: share.clamp(0.0, 10.0), ..self }
@@ -79,14 +79,14 @@ impl Default for RetryOptions {
 /// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
 /// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
-/// time-outs, where the request's [`Safety`] allows that. A 429 and a connection that was never made
-/// are always retried, since nothing was carried out. A body that is a stream cannot be sent again. A
-/// response that is truncated after its headers goes to the caller, who reads it; a
+/// time-outs, where the request's [`Safety`] allows that. A 429 and a connection that was never
+/// made are always retried, since nothing was carried out. A body that is a stream cannot be sent
+/// again. A response that is truncated after its headers goes to the caller, who reads it; a
 /// [`SpotifyClient`](crate::SpotifyClient) retries that too.
 ///
-/// A retry waits for `Retry-After`, where the response has one. A [`RateLimiter`](super::RateLimiter)
-/// belongs below this layer: then a 429 is retried as often as its waits allow, and costs no budget.
-/// Clones share the budget.
+/// A retry waits for `Retry-After`, where the response has one. A
+/// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
+/// its waits allow, and costs no budget. Clones share the budget.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -133,8 +133,8 @@ impl RetryMiddleware {
         Self { options, budget: Arc::new(budget), reads_ahead: None }
     }
 
-    /// Reads the bodies of responses, up to `limit` bytes, for `read_body` to find. A response that is
-    /// truncated in its body is retried then, as one that is truncated in its headers.
+    /// Reads the bodies of responses, up to `limit` bytes, for `read_body` to find. A response that
+    /// is truncated in its body is retried then, as one that is truncated in its headers.
     pub(crate) fn reading_ahead(self, limit: usize) -> Self {
         Self { reads_ahead: Some(limit), ..self }
     }
@@ -157,8 +157,8 @@ impl RetryMiddleware {
         });
     }
 
-    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees to it
-    /// that it does no harm.
+    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees
+    /// to it that it does no harm.
     fn withdraw(&self, verdict: Verdict) -> bool {
         let cost = if verdict == Verdict::WithPermit { 0 } else { ONE_RETRY };
         let left = &self.budget.left;
@@ -170,8 +170,8 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read: a
-    /// write is done when its status has come, and an error is one whatever becomes of its words.
+    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read:
+    /// a write is done when its status has come, and an error is one whatever becomes of its words.
     async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
         let is_truncated = read_ahead(response, limit).await;
@@ -322,13 +322,13 @@ fn is_quota(response: &Response) -> bool {
     body_read_ahead(response).is_some_and(|body| ServerError::of(body).is_quota())
 }
 
-/// The wait after a 429 with no `Retry-After`, or with zero. A second is the least that the header can
-/// ask for, and Spotify sends 1 for waits that are shorter.
+/// The wait after a 429 with no `Retry-After`, or with zero. A second is the least that the header
+/// can ask for, and Spotify sends 1 for waits that are shorter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The budget counts in thousandths, so that a share of 0.001 still counts.
 const ONE_RETRY: u64 = 1000;
 /// Enough for a short-lived program, whose requests have not paid for a retry yet.
 const FIRST_RETRIES: u64 = 10 * ONE_RETRY;
-/// A client that ran well for days may not hit a failing server with all that it has saved: these are
-/// the retries of 10,000 requests at the default share.
+/// A client that ran well for days may not hit a failing server with all that it has saved: these
+/// are the retries of 10,000 requests at the default share.
 const MOST_RETRIES: u64 = 1000 * ONE_RETRY;

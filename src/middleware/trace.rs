@@ -34,21 +34,24 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
     }
 }
 
-/// An extension of a request that was signed anew after it had waited for a permit: what it left with.
+/// An extension of a request that was signed anew after it had waited for a permit: what it left
+/// with.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedAnew(pub(crate) HeaderValue);
 
-/// An extension of a response with 429 that a limiter has seen: the next attempt waits for a permit.
+/// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
+/// permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LimitedResponse {
     /// After how long the request would go.
     pub(crate) retry_after: Duration,
-    /// What is used up is the quota of the developer's account, and not a limit that is over in seconds.
+    /// What is used up is the quota of the developer's account, and not a limit that is over in
+    /// seconds.
     pub(crate) is_quota: bool,
 }
 
-/// An extension of a request that has a deadline: the result of the last attempt, for the error that
-/// says that the deadline has passed.
+/// An extension of a request that has a deadline: the result of the last attempt, for the error
+/// that says that the deadline has passed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<reqwest_middleware::Result<Response>>>>);
 

@@ -35,9 +35,9 @@ impl OAuthConfig {
     /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at one server at once, for all users together:
-    /// 32. The others wait, so that ten thousand logins that need a new token at once do not flood it. A
-    /// server that hangs delays no request to another one.
+    /// How many token requests of one config are under way at one server at once, for all users
+    /// together: 32. The others wait, so that ten thousand logins that need a new token at once do
+    /// not flood it. A server that hangs delays no request to another one.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
@@ -45,8 +45,8 @@ impl OAuthConfig {
 
     /// Token requests go to `token_url` by `http`. Any server that follows RFC 6749 will do.
     ///
-    /// A URL that cannot be used is an error when a token is requested. Give the HTTP client a redirect
-    /// policy that stays on the server: a form that is redirected takes its secrets along.
+    /// A URL that cannot be used is an error when a token is requested. Give the HTTP client a
+    /// redirect policy that stays on the server: a form that is redirected takes its secrets along.
     ///
     /// ```
     /// use spotify_web::oauth::{OAuthClient, OAuthConfig};

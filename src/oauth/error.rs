@@ -20,7 +20,8 @@ pub enum OAuthError {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was sent.
+    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was
+    /// sent.
     #[error("a token can only be requested from within a tokio runtime with `enable_all`")]
     NoRuntime,
     /// There was no complete response: no connection, a reset, a truncated body, no trust.
@@ -45,10 +46,10 @@ pub enum OAuthError {
         status: StatusCode,
         /// The reason as a code, never changed by the removal of secrets.
         code: OAuthErrorCode,
-        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone where
-        /// it has a secret of under eight characters as a word.
+        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone
+        /// where it has a secret of under eight characters as a word.
         description: Option<String>,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// The accounts service, or a proxy before it, sent a status without a reason.
@@ -56,7 +57,7 @@ pub enum OAuthError {
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// A success status without a token.
@@ -74,7 +75,7 @@ pub enum OAuthError {
         code: Option<OAuthErrorCode>,
         /// What was wrong with it.
         reason: String,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
         /// What the response carried: its refresh token may be the only one that still works. Its
         /// lifetime is zero, and its access token is empty where none came that can be sent.
@@ -85,8 +86,8 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are transient; a
-    /// request that the accounts service rejects with a code of its own is not.
+    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are
+    /// transient; a request that the accounts service rejects with a code of its own is not.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Input { .. } | Self::NoRuntime => false,
@@ -120,7 +121,7 @@ impl OAuthError {
         }
     }
 
-    /// How long the service asks to be left alone: `Retry-After`, in seconds or as a date
+    /// How long the service asks the client to wait: `Retry-After`, in seconds or as a date
     /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), however
     /// long that is.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -132,8 +133,8 @@ impl OAuthError {
         }
     }
 
-    /// The token that the response carried although it is an error: keep its refresh token, which may
-    /// be the only one that still works.
+    /// The token that the response carried although it is an error: keep its refresh token, which
+    /// may be the only one that still works.
     pub fn token(&self) -> Option<&Token> {
         match self {
             Self::Unusable { token, .. } => Some(token),
@@ -166,7 +167,7 @@ open_enum! {
     }
 }
 
-fn colon(description: Option<&str>) -> String {
+pub(super) fn colon(description: Option<&str>) -> String {
     description.map(|text| format!(": {text}")).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! The time limit of a token request, which does not run while the request waits for its turn.
+//! The timeout of a token request, which does not run while the request waits for a permit.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub(crate) enum RequestStep {
 
 /// Limits a token request from the moment when it is its turn.
 ///
-/// An [`OAuthClient`](super::OAuthClient) that is asked within [`run`](Self::run), in the same task,
-/// says when that is. Then it sets no limit of its own: who runs the request may want to wait for
-/// longer than callers do.
+/// An [`OAuthClient`](super::OAuthClient) that is asked within [`run`](Self::run), in the same
+/// task, says when that is. Then it sets no limit of its own: who runs the request may want to wait
+/// for longer than callers do.
 pub(crate) struct RequestLimit {
     limit: Duration,
     turn: Arc<Turn>,
@@ -56,7 +56,8 @@ impl RequestLimit {
         self.turn.is_withdrawn.load(Ordering::Relaxed)
     }
 
-    /// Runs the request, or gives back its limit when that is over. It can be waited for after that.
+    /// Runs the request, or gives back its limit when that is over. It can be waited for after
+    /// that.
     pub(crate) async fn run<F: Future + Unpin>(
         &self,
         request: &mut F,

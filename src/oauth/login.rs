@@ -43,8 +43,8 @@ impl Login {
     /// A login of an app that keeps no secret: on a desktop, in a bot, on a phone ([RFC 7636]).
     ///
     /// The redirect URI must be one that is registered on the app's page in Spotify's dashboard:
-    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or a URL of a phone's app. It is sent as it is given,
-    /// since Spotify compares it so with the registered one.
+    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or a URL of a phone's app. It is sent as it is
+    /// given, since Spotify compares it so with the registered one.
     ///
     /// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
     pub fn pkce(client_id: impl Into<String>, redirect_uri: impl Into<String>) -> Self {
@@ -72,8 +72,8 @@ impl Login {
         Self { scopes: scopes.into(), ..self }
     }
 
-    /// Asks a user who has agreed before to agree again (`show_dialog`), as where another account is to
-    /// be chosen. Spotify does not by default.
+    /// Asks a user who has agreed before to agree again (`show_dialog`), as where another account
+    /// is to be chosen. Spotify does not ask again by default.
     #[must_use]
     pub fn with_dialog(self) -> Self {
         Self { shows_dialog: true, ..self }
@@ -156,8 +156,9 @@ impl Login {
 
 /// A login that has begun: its URL is shown to the user, who comes back with a code.
 ///
-/// It can be serialized, so that another request, process or day finishes it. Then it holds secrets:
-/// keep it where sessions are kept, and not in the hands of another user. `Debug` shows none.
+/// It can be serialized, so that another request, process or day finishes it. Then it holds
+/// secrets: keep it where sessions are kept, and not in the hands of another user. `Debug` shows
+/// none.
 ///
 /// ```
 /// use spotify_web::oauth::{Login, LoginError, PendingLogin};
@@ -194,7 +195,7 @@ impl PendingLogin {
         self.redirect_uri.get(..host + length).unwrap_or_default()
     }
 
-    /// What links the way back to this login: the key to keep it by, where many are pending.
+    /// What links the redirect to this login: the key to keep it under, where many are pending.
     ///
     /// A secret between the user and the app.
     pub fn state(&self) -> &str {
@@ -220,8 +221,8 @@ impl PendingLogin {
     ///
     /// # Errors
     ///
-    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may still
-    /// be the right one.
+    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may
+    /// still be the right one.
     pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
         let redirect: String = redirect.split_whitespace().collect();
         let query = Query::of(&redirect)?;
@@ -241,7 +242,7 @@ impl PendingLogin {
         Ok(AuthorizationCode {
             code: Zeroizing::new(code.ok_or(LoginError::CodeMissing)?.to_owned()),
             redirect_uri: self.redirect_uri.clone(),
-            verifier: self.verifier.as_ref().map(|it| PkceVerifier::new(it.as_str())),
+            verifier: self.verifier.as_ref().map(|text| PkceVerifier::new(text.as_str())),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with a login before a token is requested.
 
+use super::error::colon;
+
 /// Why a login returned no code.
 ///
 /// No text of it shows a secret, and all say what to do.
@@ -39,7 +41,7 @@ pub enum LoginError {
     /// The accounts service rejected the login ([RFC 6749, section 4.1.2.1]).
     ///
     /// [RFC 6749, section 4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
-    #[error("the accounts service rejected the login: {code}{}", description.as_deref().map(|it| format!(": {it}")).unwrap_or_default())]
+    #[error("the accounts service rejected the login: {code}{}", colon(description.as_deref()))]
     Rejected {
         /// The reason as a code, clipped to 200 characters.
         code: String,

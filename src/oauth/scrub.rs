@@ -10,14 +10,14 @@ pub(super) struct Scrubber<'a> {
 
 impl<'a> Scrubber<'a> {
     pub(super) fn new(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut secrets: Vec<_> = secrets.into_iter().filter(|it| !it.is_empty()).collect();
+        let mut secrets: Vec<_> = secrets.into_iter().filter(|secret| !secret.is_empty()).collect();
         // A secret that is a part of another one would leave the rest of it to be read.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets }
     }
 
-    /// An error code. One of the standard is never touched, whatever the secrets look like; one that
-    /// repeats a secret is no code.
+    /// An error code. One of the standard is never touched, whatever the secrets look like; one
+    /// that repeats a secret is no code.
     pub(super) fn code(&self, text: &str) -> Option<OAuthErrorCode> {
         let code = OAuthErrorCode::from(clipped(text.trim()).as_str());
         match &code {
@@ -32,9 +32,9 @@ impl<'a> Scrubber<'a> {
         }
     }
 
-    /// A description. What a long secret has too is cut out of it, wholly or in part: a server may have
-    /// truncated what it repeats. A short secret, such as `client`, may be a word that
-    /// the server would have used anyway: cutting it out would show which word it is, so that the
+    /// A description. What a long secret has too is cut out of it, wholly or in part: a server may
+    /// have truncated what it repeats. A short secret, such as `client`, may be a word that the
+    /// server would have used anyway: cutting it out would show which word it is, so that the
     /// description is withheld as a whole.
     pub(super) fn words(&self, text: &str) -> String {
         // Before the search: a control character within a secret would hide it.
@@ -90,8 +90,8 @@ fn has_word(text: &str, word: &str) -> bool {
 
 const REDACTED: &str = "[redacted]";
 
-/// Spotify's secrets have 32 characters, its codes and tokens over 100. In fewer than this many, words
-/// of a sentence are hit by chance.
+/// Spotify's secrets have 32 characters, its codes and tokens over 100. In fewer than this many,
+/// words of a sentence are hit by chance.
 const SHORTEST_LONG: usize = 8;
 
 /// What a code has in common with a secret by chance, such as a word, is shorter.

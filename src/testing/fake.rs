@@ -160,7 +160,7 @@ impl FakeSpotify {
     }
 
     /// Opens the URL of a login and agrees, as the user `wizzler`. Returns the URL that
-    /// the browser is sent to, or with a description of what it gets to see instead.
+    /// the browser is sent to, or a description of the page that it shows instead.
     pub fn agree(&self, login_url: &str) -> String {
         self.decide(login_url, "agree")
     }
@@ -191,7 +191,7 @@ impl FakeSpotify {
         response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 
-    /// Ends every login: refresh tokens are refused from now on, as those that a user revoked.
+    /// Ends every login: refresh tokens are rejected from now on, as those that a user revoked.
     pub fn end_logins(&self) {
         self.shared.state.lock().accounts.end_logins();
     }
@@ -211,17 +211,19 @@ impl FakeSpotify {
         self.shared.state.lock().limits.set(None, limit);
     }
 
-    /// Limits the endpoints whose path, such as `tracks/`, begins so, beside the limit of all.
+    /// Limits the endpoints whose path begins with `path`, such as `tracks/`, beside the limit of
+    /// all.
     pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
         self.shared.state.lock().limits.set(Some(path), limit);
     }
 
-    /// Refuses the endpoints whose path begins so for some time, as Spotify does after too many requests.
+    /// Rejects requests to endpoints whose path begins with `path` for some time, as Spotify does
+    /// after too many requests.
     pub fn ban(&self, path: &str, duration: Duration) {
         self.shared.state.lock().limits.ban(path, duration);
     }
 
-    /// The number of requests that were refused by limits and bans.
+    /// The number of requests that limits and bans rejected.
     pub fn limited_requests(&self) -> usize {
         self.shared.state.lock().limits.refused()
     }
@@ -231,18 +233,18 @@ impl FakeSpotify {
         self.shared.state.lock().next_token.push_back(response);
     }
 
-    /// Has every token that was issued so far refused from now on.
+    /// Rejects every token that was issued so far.
     pub fn expire_tokens(&self) {
         self.shared.state.lock().accounts.expire_all();
     }
 
-    /// Has every token refused from now on, also those that are still to be issued.
+    /// Rejects every token, also those that are still to be issued.
     pub fn reject_all_tokens(&self) {
         self.shared.state.lock().accounts.refuse_all();
     }
 
-    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where one
-    /// track after the other is playing.
+    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where
+    /// one track after the other is playing.
     pub fn user_token(&self) -> AccessToken {
         self.shared.state.lock().accounts.issue(Holder::User("wizzler".to_owned())).into()
     }
@@ -268,7 +270,7 @@ impl FakeSpotify {
     }
 
     /// Everything that arrived, in order; or the last of it, see
-    /// [`remembering`](FakeSpotifyBuilder::with_remembered_requests).
+    /// [`with_remembered_requests`](FakeSpotifyBuilder::with_remembered_requests).
     pub fn requests(&self) -> Vec<FakeRequest> {
         self.shared.state.lock().requests.iter().cloned().collect()
     }

@@ -15,7 +15,8 @@ pub enum Fault {
     ResetBeforeRequest,
     /// The server carries the request out; the connection is reset in place of the response.
     ResetBeforeResponse,
-    /// The server carries it out; the connection is reset after half of the response, head included.
+    /// The server carries it out; the connection is reset after half of the response, head
+    /// included.
     ResetInResponse,
     /// The server responds; the connection is reset afterwards, before it is used again.
     ResetAfterResponse,
@@ -25,7 +26,7 @@ pub enum Fault {
     SlowBody,
     /// The server carries it out; the response never comes.
     NoResponse,
-    /// The server responds, but the response is called `text/html`.
+    /// The server responds, but the response says that it is `text/html`.
     WrongContentType,
     /// A gateway responds with 502 and a page; the server gets nothing.
     GatewayError,

@@ -23,7 +23,7 @@ pub struct FakeLimit {
     retry_after: FakeRetryAfter,
 }
 
-/// What a refusal of the fake says in `Retry-After`.
+/// What a 429 of the fake says in `Retry-After`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeRetryAfter {
@@ -42,14 +42,14 @@ impl FakeLimit {
         Self { count, window, retry_after: FakeRetryAfter::Right }
     }
 
-    /// Sets what its refusals say in `Retry-After`: the truth by default.
+    /// Sets what its 429s say in `Retry-After`: the truth by default.
     #[must_use]
     pub fn with_retry_after(self, retry_after: FakeRetryAfter) -> Self {
         Self { retry_after, ..self }
     }
 }
 
-/// All limits of one fake. Refused requests do not count.
+/// All limits of one fake. Rejected requests do not count.
 #[derive(Default)]
 pub(super) struct Limits {
     app: Option<Counter>,

@@ -1,5 +1,5 @@
-//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs to
-//! know them: each has its length in its head.
+//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs
+//! to know them: each has its length in its head.
 
 use std::io;
 
@@ -90,5 +90,5 @@ fn is_called(line: &str, name: &str) -> bool {
     line.split_once(':').is_some_and(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
-/// More than anybody sends to a fake.
+/// Far above any message of a test.
 const LONGEST: usize = 4 * 1024 * 1024;

@@ -1,8 +1,9 @@
 //! A Spotify on loopback, to test a program against without account or network.
 //!
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
-//! It is scripted from the test, and counts what arrives. A [`FaultProxy`] before it has things go wrong
-//! on the way. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs every promise of a token store against one of yours.
+//! It is scripted from the test, and counts what arrives. A [`FaultProxy`] in front of it injects
+//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs
+//! every promise of a token store against one of yours.
 
 mod accounts;
 mod catalogue;

@@ -19,11 +19,11 @@ use super::fault::{Fault, Mixture};
 use super::message::Message;
 use crate::SpotifyClientConfig;
 
-/// Stands between a program and a [`FakeSpotify`], and has things go wrong: connections that are reset,
-/// half bodies, pages from gateways, tokens refused for nothing.
+/// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
+/// half bodies, pages from gateways, good tokens rejected.
 ///
-/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and its
-/// pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
+/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and
+/// its pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -94,8 +94,8 @@ impl FaultProxy {
             .with_token_url(format!("http://{}/api/token", self.address))
     }
 
-    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all shares
-    /// goes well.
+    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all
+    /// shares goes well.
     pub fn inject(&self, fault: Fault, share: f64) {
         self.shared.state.lock().api.set(fault, share);
     }

@@ -37,7 +37,7 @@ impl FakeResponse {
         Self(Kind::Http { status, headers, body: body.into() })
     }
 
-    /// The same with one more header.
+    /// The same with another header.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         if let Kind::Http { headers, .. } = &mut self.0 {

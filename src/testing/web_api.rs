@@ -45,8 +45,12 @@ impl WebApi<'_> {
         let (catalogue, include_groups) =
             (self.catalogue, self.request.parameter("include_groups"));
         let response = match (self.request.method.as_str(), segments) {
-            ("GET", ["tracks", id]) => catalogue.track(id).ok_or(id).map(|it| self.in_market(it)),
-            ("GET", ["albums", id]) => catalogue.album(id).ok_or(id).map(|it| self.album(id, it)),
+            ("GET", ["tracks", id]) => {
+                catalogue.track(id).ok_or(id).map(|track| self.in_market(track))
+            }
+            ("GET", ["albums", id]) => {
+                catalogue.album(id).ok_or(id).map(|album| self.album(id, album))
+            }
             ("GET", ["albums", id, "tracks"]) => {
                 return self.page(catalogue.tracks_of(id), (20, 50));
             }

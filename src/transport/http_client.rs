@@ -73,7 +73,7 @@ fn build(options: &HttpOptions) -> Result<reqwest::Client, String> {
 }
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
-/// that makes a GET of a POST; 307 and 308 keep the method.
+/// that turns a POST into a GET; 307 and 308 keep the method.
 fn stay_on_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if !matches!(attempt.status().as_u16(), 307 | 308) {
         return attempt.stop();
@@ -109,6 +109,6 @@ const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
 pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or \
     `native-tls`, or set an HTTP client of your own";
 
-/// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give up
-/// after 20, and nobody waits for that many.
+/// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give
+/// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;

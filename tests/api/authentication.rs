@@ -1,19 +1,21 @@
 //! A client with an authenticator plugged in, against a server that counts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
 use reqwest_middleware::ClientBuilder;
-use spotify_web::SpotifyClient;
 use spotify_web::auth::{
-    Authenticator, CachedAuthenticator, CredentialsAuthenticator, TokenCacheOptions,
+    AuthError, Authenticator, CachedAuthenticator, CredentialsAuthenticator, Rejection,
+    RejectionReason, Replay, TokenCacheOptions, Unfinished,
 };
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::oauth::OAuthClient;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::sync::Barrier;
 
 use crate::common::{ManualClock, PausedTime, ScriptedSource, TRACK, settle};
@@ -263,4 +265,76 @@ async fn a_thousand_tasks_at_once(spotify: &SpotifyClient) {
 fn client(fake: &FakeSpotify, options: TokenCacheOptions) -> SpotifyClient {
     let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap()
+}
+
+/// Notes what it is asked.
+#[derive(Debug, Default)]
+struct Noting(Mutex<Vec<&'static str>>);
+
+impl Noting {
+    fn note(&self, name: &'static str) {
+        self.0.lock().unwrap().push(name);
+    }
+}
+
+#[async_trait::async_trait]
+impl Authenticator for Noting {
+    async fn apply(&self, _: &mut reqwest::Request) -> Result<(), AuthError> {
+        self.note("apply");
+        Ok(())
+    }
+
+    async fn rejected(&self, _: &Rejection) -> Result<Replay, AuthError> {
+        self.note("rejected");
+        Ok(Replay::Yes)
+    }
+
+    fn accepted(&self, _: &HeaderValue) {
+        self.note("accepted");
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        self.note("unfinished");
+        Some(Box::pin(std::future::ready(())))
+    }
+
+    async fn settle(&self) -> Result<(), AuthError> {
+        self.note("settle");
+        Ok(())
+    }
+
+    fn connect(&self, _: &OAuthClient) -> Result<(), AuthError> {
+        self.note("connect");
+        Ok(())
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.note("client_id");
+        Some("id")
+    }
+}
+
+/// By the way of the `Arc` itself, and not of what it holds.
+type Through = Arc<dyn Authenticator>;
+
+#[tokio::test]
+async fn an_authenticator_in_an_arc_is_asked_everything() {
+    let inner = Arc::new(Noting::default());
+    let plugged: Arc<dyn Authenticator> = inner.clone();
+    let credentials = HeaderValue::from_static("Bearer x");
+    let url = "https://api.spotify.com/".parse().unwrap();
+    let oauth = OAuthClient::new(&SpotifyClientConfig::default());
+
+    Through::connect(&plugged, &oauth).unwrap();
+    Through::apply(&plugged, &mut reqwest::Request::new(Method::GET, url)).await.unwrap();
+    Through::accepted(&plugged, &credentials);
+    Through::unfinished(&plugged).unwrap().await;
+    let rejection = Rejection::new(credentials, RejectionReason::Unknown);
+    assert_eq!(Through::rejected(&plugged, &rejection).await.unwrap(), Replay::Yes);
+    Through::settle(&plugged).await.unwrap();
+    assert_eq!(Through::client_id(&plugged), Some("id"));
+
+    let asked = inner.0.lock().unwrap();
+    let all = ["connect", "apply", "accepted", "unfinished", "rejected", "settle", "client_id"];
+    assert_eq!(*asked, all);
 }

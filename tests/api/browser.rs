@@ -1,4 +1,5 @@
-//! A person in a real browser: Chromium, by WebDriver. Screenshots are left in `target/screenshots`.
+//! A person in a real browser: Chromium, by WebDriver. Screenshots are left in
+//! `target/screenshots`.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -286,7 +286,7 @@ async fn a_refusal_by_the_rate_limiter_is_reported_as_the_429_that_it_is() {
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_costs_nobody_a_response() {
+async fn an_observer_that_panics_costs_no_call_its_response() {
     let fake = FakeSpotify::start().await.unwrap();
     let config = fake.config_with_credentials().with_observer(|_| panic!("in the observer"));
     let spotify = SpotifyClient::new(config).unwrap();

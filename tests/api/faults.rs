@@ -1,4 +1,5 @@
-//! Everything goes wrong at once: seeded faults between client and fake, and what must hold all the same.
+//! Everything goes wrong at once: seeded faults between client and fake, and what must hold all the
+//! same.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -168,7 +169,7 @@ impl Outcomes {
     }
 }
 
-/// Reads a track, a page, or queues a track that nobody else queues.
+/// Reads a track, a page, or queues a track that no other task queues.
 async fn work(
     spotify: SpotifyClient,
     outcomes: Arc<Outcomes>,

@@ -50,6 +50,27 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     assert_eq!(fake.api_requests(), 2, "`retries(0)` holds for every page");
 }
 
+/// A server may hand out smaller pages than it was asked for, and says so in `next`.
+#[tokio::test]
+async fn the_size_of_further_pages_is_that_of_next() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let next = format!("{}playlists/x/items?offset=20&limit=20", fake.base_url());
+    fake.next_api(page(json!([{}]), Some(&next)));
+    let next = format!("{}playlists/x/items?offset=40", fake.base_url());
+    fake.next_api(page(json!([{}]), Some(&next)));
+    fake.next_api(page(json!([{}]), None));
+
+    let request = spotify.playlists().items(PLAYLIST).limit(50);
+    request.stream().collect::<Vec<_>>().await;
+
+    let limits: Vec<_> =
+        fake.requests().iter().map(|it| it.parameter("limit").map(str::to_owned)).collect();
+    let of_api = &limits[limits.len() - 3..];
+    // Where `next` does not say, the request's own holds.
+    assert_eq!(of_api, [Some("50".into()), Some("20".into()), Some("50".to_owned())]);
+}
+
 #[tokio::test]
 async fn the_endpoint_of_every_page_is_reported_by_its_name() {
     let fake = FakeSpotify::start().await.unwrap();
@@ -268,7 +289,7 @@ async fn links_of_spotify_are_rebased_on_the_base_url() {
 }
 
 #[tokio::test]
-async fn links_to_anybody_else_stay_errors() {
+async fn links_to_another_origin_stay_errors() {
     for next in [
         "https://api.spotify.com.evil.test/v1/albums/x/tracks?offset=2",
         "https://evil.test/v1/albums/x/tracks?offset=2",

@@ -1,5 +1,5 @@
-//! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it is
-//! deprecated, and the parameters that its query may have.
+//! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it
+//! is deprecated, and the parameters that its query may have.
 
 #![allow(deprecated, reason = "all operations are called")]
 

@@ -1,5 +1,5 @@
-//! What a call comes to where the server or its user misbehaves: quotas, waits that do not fit, bodies
-//! that are missing, redirects of writes, observers that panic.
+//! What a call comes to where the server or its user misbehaves: quotas, waits that do not fit,
+//! bodies that are missing, redirects of writes, observers that panic.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn a_quota_that_is_used_up_fails_at_once_with_its_reason() {
 
 #[tokio::test]
 async fn a_quota_ends_a_write_and_a_list_as_well() {
-    let (fake, spotify, reports) = observed(|config| config.without_rate_limiter()).await;
+    let (fake, spotify, reports) = observed(SpotifyClientConfig::without_rate_limiter).await;
     let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
     fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "1"));
     fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "1"));
@@ -79,7 +79,7 @@ async fn a_quota_ends_a_write_and_a_list_as_well() {
 #[tokio::test]
 async fn a_429_with_another_reason_is_retried() {
     let time = PausedTime::pause();
-    let (fake, spotify, _) = observed(|config| config.without_rate_limiter()).await;
+    let (fake, spotify, _) = observed(SpotifyClientConfig::without_rate_limiter).await;
     let other = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED_SOON" } });
     fake.next_api(FakeResponse::json(429, &other).with_header("retry-after", "1"));
 
@@ -89,7 +89,8 @@ async fn a_429_with_another_reason_is_retried() {
     assert_eq!(fake.api_requests(), 2);
 }
 
-/// Whoever asks for the wait: the retry layer's server, the limiter's server, or the limiter itself.
+/// Whatever asks for the wait: the retry layer's server, the limiter's server, or the limiter
+/// itself.
 #[tokio::test]
 async fn a_deadline_that_is_shorter_than_a_known_wait_fails_at_once_with_that_wait() {
     let time = PausedTime::pause();

@@ -1,4 +1,5 @@
-//! Standard input beside the browser: what is pasted is read, and what is the program's is left to it.
+//! Standard input beside the browser: what is pasted is read, and what is the program's is left to
+//! it.
 //!
 //! The program is this test binary itself, started again for [`a_program_that_signs_in`] alone.
 #![cfg(unix)]

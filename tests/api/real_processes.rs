@@ -1,4 +1,5 @@
-//! Processes with one token file, at a real OAuth server that ends a login whose refresh token comes twice.
+//! Processes with one token file, at a real OAuth server that ends a login whose refresh token
+//! comes twice.
 //!
 //! Each process is this test binary itself, started again for [`a_process_that_calls`] alone.
 

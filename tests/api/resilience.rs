@@ -135,7 +135,7 @@ async fn an_outage_is_not_multiplied() {
 }
 
 #[tokio::test]
-async fn after_a_429_nothing_goes_out_from_anybody_before_it_is_over() {
+async fn after_a_429_no_client_or_user_sends_before_it_is_over() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client().await;
     let other_user = spotify.for_user(TokenAuthenticator::new(fake.user_token().expose())).unwrap();
@@ -287,7 +287,7 @@ async fn a_call_that_takes_longer_than_it_may_is_given_up() {
     assert_eq!(spotify.stats().rate_limit.waiting(), 0);
 }
 
-/// Templates and numbers, and no id of anybody's.
+/// Templates and numbers, and no id.
 #[tokio::test]
 async fn an_observer_hears_what_became_of_each_call() {
     let fake = FakeSpotify::start().await.unwrap();

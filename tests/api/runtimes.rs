@@ -1,5 +1,5 @@
-//! Calls from the wrong place: without a runtime, or on one that can neither wait nor connect. Each is a
-//! typed error, and never a panic.
+//! Calls from the wrong place: without a runtime, or on one that can neither wait nor connect. Each
+//! is a typed error, and never a panic.
 
 use std::future::Future;
 use std::io::Cursor;

@@ -247,7 +247,7 @@ async fn nobody_who_comes_is_an_error_in_time() {
 
     let error = (&mut scene.signing_in).await.unwrap().unwrap_err();
 
-    assert_eq!(error.to_string(), "nobody logged in within 60s; start again");
+    assert_eq!(error.to_string(), "the user did not log in within 60s; start again");
 }
 
 /// Over SSH and in a container: the URL is opened anywhere, and the one it leads to pasted here.

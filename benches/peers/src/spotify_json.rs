@@ -28,7 +28,8 @@ fn entry(number: u32) -> Value {
     })
 }
 
-/// A track. The fields are in the order of the alphabet, as Spotify has them, so that `type` comes last.
+/// A track. The fields are in the order of the alphabet, as Spotify has them, so that `type` comes
+/// last.
 pub fn track(number: u32) -> Value {
     let markets: Vec<String> =
         (0..184).map(|it| format!("{}{}", letter(it / 26), letter(it % 26))).collect();

@@ -15,8 +15,8 @@ use reqwest::{Method, StatusCode};
 pub struct CallReport {
     /// The method.
     pub method: Method,
-    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a user.
-    /// `(raw)` for a path of your own.
+    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a
+    /// user. `(raw)` for a path of your own.
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
@@ -54,7 +54,7 @@ impl Observer {
         Self(Arc::new(callback))
     }
 
-    /// A callback that panics costs nobody a response.
+    /// A callback that panics costs no call its response.
     pub(crate) fn tell(&self, report: &CallReport) {
         let told = catch_unwind(AssertUnwindSafe(|| (self.0)(report)));
         if let Err(panic) = told {

@@ -12,7 +12,7 @@ use super::TokenKey;
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeyLocks(Arc<Mutex<HashMap<TokenKey, Weak<tokio::sync::Mutex<()>>>>>);
 
-/// Holds the lock of a key. The lock is forgotten when nobody else waits for it.
+/// Holds the lock of a key. The lock is forgotten when no other task waits for it.
 #[derive(Debug)]
 pub(super) struct KeyGuard {
     /// Dropped before the entry is looked at.

@@ -69,7 +69,8 @@ pub trait TokenStore: Debug + Send + Sync {
     /// A [`StoreError`] when it may still be there.
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
-    /// Waits until nobody else refreshes the token of `key`, and keeps others from it as long as the
+    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long
+    /// as the
     /// [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not do
     /// anything.
     ///

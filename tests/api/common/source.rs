@@ -82,7 +82,7 @@ impl ScriptedSource {
         self.0.previous.lock().unwrap().clone()
     }
 
-    /// Says whether anybody else still holds this source.
+    /// Says whether this source is still held elsewhere.
     pub(crate) fn is_released(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

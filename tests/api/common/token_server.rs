@@ -51,7 +51,8 @@ impl TokenServer {
         self.refresh_tokens.lock().clone()
     }
 
-    /// Waits until this number of requests has arrived, without time passing by a clock that is paused.
+    /// Waits until this number of requests has arrived, without time passing by a clock that is
+    /// paused.
     pub(crate) async fn has_got(&self, number: usize) {
         let begun = Instant::now();
         while self.arrived() < number {
