@@ -392,6 +392,9 @@ const SHORTEST_WAIT: Seconds = 0.05;
 const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
 
 #[cfg(test)]
+#[path = "races.rs"]
+mod races;
+#[cfg(test)]
 #[path = "schedules.rs"]
 mod schedules;
 

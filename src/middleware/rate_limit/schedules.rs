@@ -1,6 +1,12 @@
 //! Random schedules over an app's limiter, on a runtime whose time stands still until nobody has anything to
 //! do. Tasks run only when they are woken, so that a wake-up that is lost is seen.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails is a test that panics"
+)]
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -196,18 +202,23 @@ impl World {
     fn check(&self) -> TestCaseResult {
         let core = &mut *self.app.core.lock();
         let now = core.now(&self.app.options);
+        let log = self.log.lock();
         if core.queue.len() > 0 {
-            let next = core.queue.next(&core.state, now).err();
-            prop_assert!(next.is_some(), "somebody waits who may go");
-            // While all is closed, nobody's endpoint is looked at.
-            let next = next.filter(|_| core.state.app.closed_until <= now).unwrap_or(f64::MAX);
+            let next = self.waiting(&log).map(|pair| earliest(&core.state, pair, now));
+            let next = next.fold(f64::INFINITY, f64::min);
+            prop_assert!(next > now, "somebody waits who may go");
             let wakes_at = core.keeper.map(|keeper| keeper.wakes_at);
             prop_assert!(wakes_at.is_some_and(|it| it <= next + 1e-6), "{wakes_at:?}, {next}");
         }
-        let log = self.log.lock();
         prop_assert_eq!(&log.too_early, &Vec::<String>::new());
         prop_assert!(log.errors.iter().all(|error| !error.retry_after.is_zero()));
         Ok(())
+    }
+
+    fn waiting(&self, log: &Log) -> impl Iterator<Item = Pair> {
+        let came = log.came.iter().map(|(id, _)| *id);
+        let waits = came.filter(|id| !log.ended.contains_key(id) && !self.left.contains(id));
+        waits.map(|id| self.callers[id].pair).collect::<Vec<_>>().into_iter()
     }
 
     /// Everybody has been told in time, in order, and nothing is left behind.
@@ -258,6 +269,20 @@ impl Closed {
         let is_concerned = self.endpoint.is_none_or(|it| it == permit.pair.endpoint);
         is_concerned && permit.number > self.after && now + Duration::from_millis(1) < self.until
     }
+}
+
+/// When a request may start if nothing else happens.
+fn earliest(state: &State, pair: Pair, now: Seconds) -> Seconds {
+    let mut time = now;
+    while let Err(obstacle) = state.check(pair, time) {
+        let until = match obstacle {
+            Obstacle::App(blocked) | Obstacle::Endpoint(blocked) => blocked.until(),
+            Obstacle::Failing(until) => until,
+        };
+        // Sums of seconds are rounded.
+        time = until.max(time) + 1e-9;
+    }
+    time
 }
 
 /// Until nobody has anything to do at this time.

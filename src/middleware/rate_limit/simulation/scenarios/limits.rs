@@ -76,9 +76,12 @@ pub(super) fn held_out() -> Vec<Row> {
     ]
 }
 
-/// The limiter is told the server's window.
+/// The limiter is told the server's window, which counts as five seconds where it is shorter.
 pub(super) fn with_the_window() -> Vec<Row> {
     vec![
+        told_the_window(rolling(20, 1.0), RIGHT, 0.2, asked().share(73.0)),
+        told_the_window(rolling(100, 1.0), RIGHT, 0.05, asked()),
+        told_the_window(rolling(5, 1.0), always(5), 0.05, asked().share(85.0)),
         told_the_window(rolling(40, 5.0), RIGHT, 0.2, asked().refused(3.0, 1.4)),
         told_the_window(rolling(40, 5.0), RIGHT, 0.4, asked().share(88.0).refused(3.0, 1.8)),
         told_the_window(rolling(70, 10.0), RIGHT, 0.2, asked()),
@@ -126,7 +129,7 @@ fn row(limit: Limit, told: Told, latency: f64, asked: Asked) -> Row {
 }
 
 fn told_the_window(limit: Limit, told: Told, latency: f64, asked: Asked) -> Row {
-    limited(limit, told, latency, limit.window, asked)
+    limited(limit, told, latency, limit.window.max(5.0), asked)
 }
 
 fn limited(limit: Limit, told: Told, latency: f64, window: f64, asked: Asked) -> Row {
