@@ -21,8 +21,10 @@ mod rate_limit {
     mod bucket;
     mod failures;
     mod history;
+    mod membership;
     mod queue;
     mod rate;
+    mod shared;
     pub(crate) mod simulation;
     mod state;
 

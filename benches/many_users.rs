@@ -53,13 +53,14 @@ fn main() -> ExitCode {
     let began = Instant::now();
     runtime.block_on(async {
         let calls = clients.iter().map(|client| client.get::<Value>("me").send());
-        // As many at once as a busy server answers.
-        let answers = stream::iter(calls).buffer_unordered(BUSY);
-        let failures = answers.filter(|answer| std::future::ready(answer.is_err())).count().await;
+        // As many at once as a busy server handles.
+        let responses = stream::iter(calls).buffer_unordered(BUSY);
+        let failures =
+            responses.filter(|response| std::future::ready(response.is_err())).count().await;
         assert_eq!(failures, 0);
     });
     let seconds = began.elapsed().as_secs_f64();
-    println!("{users} users refreshed and answered in {seconds:.2} s, {BUSY} at once");
+    println!("{users} users refreshed and served in {seconds:.2} s, {BUSY} at once");
 
     let figures = [
         Figure::at_most(

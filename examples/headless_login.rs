@@ -54,8 +54,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn begin(app: &user::App) -> Result<PendingLogin, spotify_web::oauth::LoginError> {
     Login::pkce(&app.client_id, "http://127.0.0.1:8888/callback")
-        .scopes([Scope::UserReadPrivate])
-        .authorize_url(&app.authorize_url)
+        .with_scopes([Scope::UserReadPrivate])
+        .with_authorize_url(&app.authorize_url)
         .begin()
 }
 

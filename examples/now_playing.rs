@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn watch(spotify: &SpotifyClient) -> Result<(), spotify_web::Error> {
     loop {
-        match spotify.player().state().with_episodes().await {
+        match spotify.player().state().include_episodes().await {
             Ok(state) => show(state.as_ref()),
             Err(error) if error.is_transient() => {
                 tokio::time::sleep(error.retry_after().unwrap_or_default()).await;

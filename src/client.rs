@@ -13,13 +13,13 @@ use crate::api::{
     entries_from, page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::{RateLimit, SpotifyClientConfig};
+use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
     AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
 };
 use crate::oauth::{OAuthClient, Token};
-use crate::transport::Origin;
+use crate::transport::{NO_TLS, Origin};
 
 /// The Spotify Web API.
 ///
@@ -71,21 +71,17 @@ pub struct ClientStats {
 }
 
 impl SpotifyClient {
-    /// A client by `config`. Sends nothing yet.
+    /// A client with this config. Sends nothing yet.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
-    /// authenticator that cannot.
+    /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
-            retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            limiter: match &config.rate_limit {
-                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
-                RateLimit::Shared(limiter) => Some(limiter.clone()),
-                RateLimit::Off => None,
-            },
+            retries: RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY),
+            limiter: config.limiter(),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
@@ -122,7 +118,7 @@ impl SpotifyClient {
     /// # let config = fake.config();
     /// # let oauth = spotify_web::oauth::OAuthClient::new(&config);
     /// # let login = spotify_web::oauth::Login::pkce("id", "http://127.0.0.1:8888/callback");
-    /// # let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    /// # let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
     /// # let code = pending.finish(&fake.agree(pending.url()))?;
     /// # let request = spotify_web::oauth::AuthorizationCodeRequest::public("id", code);
     /// let spotify = spotify_web::SpotifyClient::new(config)?;
@@ -321,8 +317,11 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    if let Some(limiter) = &layers.limiter {
-        http = http.with(limiter.clone());
+    if let Some(limiter) = layers.limiter.clone() {
+        http = http.with(match &config.authenticator {
+            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
+            None => limiter,
+        });
     }
     let http = http.with(AttemptCounter);
     let defaults = Defaults {
@@ -334,6 +333,3 @@ fn connect(
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
-
-const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or `native-tls`, or \
-    set an HTTP client of your own";

@@ -62,8 +62,8 @@ pub enum Error {
         /// The origin of the config's base URL.
         origin: Origin,
     },
-    /// The call was not made from within a tokio runtime. Nothing was sent.
-    #[error("{request} can only be sent from within a tokio runtime")]
+    /// The call was not made from within a tokio runtime with IO and time enabled. Nothing was sent.
+    #[error("{request} can only be sent from within a tokio runtime with `enable_all`")]
     NoRuntime {
         /// Which request.
         request: RequestLine,

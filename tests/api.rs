@@ -38,6 +38,8 @@ mod models;
 mod operations;
 #[path = "api/origins.rs"]
 mod origins;
+#[path = "api/outcomes.rs"]
+mod outcomes;
 #[path = "api/pagination.rs"]
 mod pagination;
 #[path = "api/parsing.rs"]
@@ -58,8 +60,12 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
+#[path = "api/runtimes.rs"]
+mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]

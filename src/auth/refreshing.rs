@@ -89,9 +89,9 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::authorization_code("CLIENT_ID", "https://example.test/callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
-    /// // The user opens `pending.url()`, agrees, and comes back to this address.
+    /// // The user opens `pending.url()`, agrees, and comes back to this URL.
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
     ///
@@ -131,7 +131,7 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
@@ -162,9 +162,9 @@ impl PkceAuthenticator {
 refreshing!(
     /// Signs for a user who logged in to an app whose secret a token swap server of yours holds.
     ///
-    /// The code goes to the server's address for swapping, by
+    /// The code goes to the server's URL for swapping, by
     /// [`AuthorizationCodeRequest::swap`](crate::oauth::AuthorizationCodeRequest::swap); refresh
-    /// tokens go to its address for refreshing, which this takes.
+    /// tokens go to its URL for refreshing, which this takes.
     ///
     /// <https://developer.spotify.com/documentation/ios/concepts/token-swap-and-refresh>
     ///
@@ -178,7 +178,7 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::authorization_code("CLIENT_ID", "my-app://callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
@@ -196,7 +196,7 @@ refreshing!(
 );
 
 impl TokenSwapAuthenticator {
-    /// Takes the server's address for refreshing. Nobody has logged in yet.
+    /// Takes the server's URL for refreshing. Nobody has logged in yet.
     pub fn new(refresh_url: impl Into<String>) -> Self {
         Self::of(RefreshSource::new(OAuthApp::Swap, Some(refresh_url.into())))
     }

@@ -16,7 +16,7 @@ pub(super) struct Callback {
     pending: PendingLogin,
     redirect_uri: Url,
     returns: mpsc::UnboundedSender<Return>,
-    /// Somebody came back with this login's `state`.
+    /// A browser came back with this login's `state`.
     is_taken: AtomicBool,
     refused: AtomicUsize,
     /// The page that shows how the login ended has been written, or nobody waits for it any more.

@@ -9,7 +9,7 @@ use crate::oauth::{LoginError, OAuthError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// The login cannot begin, or the user or the accounts service refused it.
+    /// The login cannot begin, or the user or the accounts service rejected it.
     #[error(transparent)]
     Login(#[from] LoginError),
     /// The code could not be exchanged, or no token can be requested at all.

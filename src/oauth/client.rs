@@ -14,7 +14,9 @@ use super::limit;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
 use super::{OAuthError, Token, TokenForm, TokenRequest};
-use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, retry_after};
+use crate::transport::{
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, can_send, retry_after,
+};
 
 /// Where tokens are requested, with which HTTP client and within what time.
 ///
@@ -23,7 +25,8 @@ use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, retry
 pub struct OAuthConfig {
     http: Result<reqwest::Client, String>,
     token_url: Result<Url, OriginError>,
-    time_limit: Duration,
+    can_do_tls: bool,
+    timeout: Duration,
     at_once: Arc<Semaphore>,
 }
 
@@ -31,12 +34,12 @@ impl OAuthConfig {
     /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at once, whoever they are for: 32. The others
+    /// How many token requests of one config are under way at once, for all users together: 32. The others
     /// wait, so that ten thousand logins that need a new token at once do not flood the server.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
-    pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(30);
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Token requests go to `token_url` by `http`. Any server that follows RFC 6749 will do.
     ///
@@ -52,14 +55,15 @@ impl OAuthConfig {
     /// # Ok::<(), spotify_web::oauth::OAuthError>(())
     /// ```
     pub fn new(http: reqwest::Client, token_url: &str) -> Self {
-        Self::with_client_or_reason(Ok(http), token_url)
+        Self::with_client_or_reason(Ok(http), token_url, true)
     }
 
     /// Token requests go to `token_url` by an HTTP client of their own, whose redirects stay on the
     /// server.
     pub fn for_server(token_url: &str) -> Self {
-        let http = SharedHttpClient::default().get(&HttpOptions::default());
-        Self::with_client_or_reason(http, token_url)
+        let http = SharedHttpClient::default();
+        let can_do_tls = http.can_do_tls();
+        Self::with_client_or_reason(http.get(&HttpOptions::default()), token_url, can_do_tls)
     }
 
     /// The HTTP client, to share connections with.
@@ -75,11 +79,13 @@ impl OAuthConfig {
     pub(crate) fn with_client_or_reason(
         http: Result<reqwest::Client, String>,
         token_url: &str,
+        can_do_tls: bool,
     ) -> Self {
         Self {
             http,
+            can_do_tls,
             token_url: checked(token_url),
-            time_limit: Self::DEFAULT_TIME_LIMIT,
+            timeout: Self::DEFAULT_TIMEOUT,
             at_once: Arc::new(Semaphore::new(Self::REQUESTS_AT_ONCE)),
         }
     }
@@ -92,8 +98,8 @@ impl OAuthConfig {
     /// Sets how long one token request may take, from when it has a permit, connecting and reading
     /// included.
     #[must_use]
-    pub fn with_time_limit(self, time_limit: Duration) -> Self {
-        Self { time_limit, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 }
 
@@ -108,7 +114,7 @@ impl fmt::Debug for OAuthConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OAuthConfig")
             .field("token_url", &self.token_url.as_ref().map(Url::as_str))
-            .field("time_limit", &self.time_limit)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
@@ -145,7 +151,10 @@ impl OAuthClient {
     /// [`OAuthError`] says whether to retry ([`is_transient`](OAuthError::is_transient)).
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
-        let limit = self.config.time_limit;
+        if !can_send() {
+            return Err(OAuthError::NoRuntime);
+        }
+        let limit = self.config.timeout;
         limit::queued(limit);
         // Never closed.
         let _permit = self.config.at_once.acquire().await;
@@ -168,12 +177,21 @@ impl OAuthClient {
     /// Whether requests can be sent at all, before a user is asked for anything.
     #[cfg(feature = "login")]
     pub(crate) fn check(&self) -> Result<(), OAuthError> {
+        if !can_send() {
+            return Err(OAuthError::NoRuntime);
+        }
         self.config.http_client()?;
         self.token_url().map(drop)
     }
 
     fn token_url(&self) -> Result<&Url, OAuthError> {
-        self.config.token_url.as_ref().map_err(|reason| input("token URL", reason))
+        match &self.config.token_url {
+            Ok(url) if url.scheme() == "https" && !self.config.can_do_tls => {
+                Err(input("token URL", &NO_TLS))
+            }
+            Ok(url) => Ok(url),
+            Err(reason) => Err(input("token URL", reason)),
+        }
     }
 
     /// Receives into `received`, so that a response that is cut off is there as far as it came.
@@ -203,8 +221,7 @@ impl OAuthClient {
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
         let http = self.config.http_client()?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
-        let later =
-            self.config.time_limit.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
+        let later = self.config.timeout.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
         let mut request = http
             .post(self.token_url()?.clone())
             .timeout(later)

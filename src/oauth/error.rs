@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 
 use super::Token;
 use crate::model::open_enum::open_enum;
+use crate::transport::is_transient_status;
 
 /// Why a token request returned no token that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum OAuthError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was sent.
+    #[error("a token can only be requested from within a tokio runtime with `enable_all`")]
+    NoRuntime,
     /// There was no complete response: no connection, a reset, a truncated body, no trust.
     #[error("no complete response to the token request")]
     Transport {
@@ -32,11 +36,11 @@ pub enum OAuthError {
         /// The limit that was set for token requests.
         limit: Duration,
     },
-    /// The accounts service refused the request and said why ([RFC 6749, section 5.2]).
+    /// The accounts service rejected the request and said why ([RFC 6749, section 5.2]).
     ///
     /// [RFC 6749, section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-    #[error("the accounts service refused the token request: {code}{} (HTTP {status}){}", colon(description.as_deref()), advice(code))]
-    Refused {
+    #[error("the accounts service rejected the token request: {code}{} (HTTP {status}){}", colon(description.as_deref()), advice(code))]
+    Rejected {
         /// The status of the response; some servers send errors with a success status.
         status: StatusCode,
         /// The reason as a code, never changed by the removal of secrets.
@@ -81,24 +85,24 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Missing or truncated responses, time-outs, 408, 429 and 5xx are transient; what the accounts
-    /// service refuses with a code of its own is not.
+    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are transient; a
+    /// request that the accounts service rejects with a code of its own is not.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Input { .. } => false,
+            Self::Input { .. } | Self::NoRuntime => false,
             Self::Transport { source } => !source.is_builder(),
             Self::TimedOut { .. } | Self::NoToken { .. } | Self::Unusable { .. } => true,
-            Self::Refused { status, code, .. } => {
-                is_passing(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
+            Self::Rejected { status, code, .. } => {
+                is_transient_status(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
             }
-            Self::Status { status, .. } => is_passing(*status),
+            Self::Status { status, .. } => is_transient_status(*status),
         }
     }
 
     /// The status of the response, where it matters.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused { status, .. }
+            Self::Rejected { status, .. }
             | Self::Status { status, .. }
             | Self::Unusable { status, .. } => Some(*status),
             _ => None,
@@ -110,7 +114,7 @@ impl OAuthError {
     /// Of [`Unusable`](Self::Unusable), the code that came beside a token: keep the token first.
     pub fn code(&self) -> Option<&OAuthErrorCode> {
         match self {
-            Self::Refused { code, .. } => Some(code),
+            Self::Rejected { code, .. } => Some(code),
             Self::Unusable { code, .. } => code.as_ref(),
             _ => None,
         }
@@ -121,7 +125,7 @@ impl OAuthError {
     /// long that is.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. }
+            Self::Rejected { retry_after, .. }
             | Self::Status { retry_after, .. }
             | Self::Unusable { retry_after, .. } => *retry_after,
             _ => None,
@@ -139,7 +143,7 @@ impl OAuthError {
 }
 
 open_enum! {
-    /// Why a token request was refused ([RFC 6749, section 5.2]).
+    /// Why a token request was rejected ([RFC 6749, section 5.2]).
     ///
     /// [RFC 6749, section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     pub enum OAuthErrorCode {
@@ -160,11 +164,6 @@ open_enum! {
         /// The service is overloaded or down for maintenance.
         TemporarilyUnavailable = "temporarily_unavailable",
     }
-}
-
-fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 fn colon(description: Option<&str>) -> String {

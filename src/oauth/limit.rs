@@ -82,7 +82,7 @@ impl RequestLimit {
     }
 }
 
-/// Says that a request waits for its turn, to whoever limits it.
+/// Says that a request waits for its turn, to the task that limits it.
 pub(super) fn queued(own_limit: Duration) {
     let _ = TURN.try_with(|turn| *turn.said.lock() = Some((RequestStep::Queued, own_limit)));
 }

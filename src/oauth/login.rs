@@ -18,8 +18,8 @@ use crate::transport::clipped;
 /// use spotify_web::oauth::{Login, Scope};
 ///
 /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback")
-///     .scopes([Scope::PlaylistReadPrivate, Scope::UserReadCurrentlyPlaying])
-///     .show_dialog(true);
+///     .with_scopes([Scope::PlaylistReadPrivate, Scope::UserReadCurrentlyPlaying])
+///     .with_dialog();
 /// let pending = login.begin()?;
 /// println!("open {}", pending.url());
 /// # Ok::<(), spotify_web::oauth::LoginError>(())
@@ -32,7 +32,7 @@ pub struct Login {
     redirect_uri: String,
     authorize_url: String,
     scopes: Scopes,
-    show_dialog: Option<bool>,
+    shows_dialog: bool,
     with_pkce: bool,
 }
 
@@ -53,7 +53,7 @@ impl Login {
             redirect_uri: redirect_uri.into(),
             authorize_url: Self::SPOTIFY_AUTHORIZE_URL.to_owned(),
             scopes: Scopes::default(),
-            show_dialog: None,
+            shows_dialog: false,
             with_pkce: true,
         }
     }
@@ -68,25 +68,26 @@ impl Login {
 
     /// What the user is asked to allow; nothing but their public profile by default.
     #[must_use]
-    pub fn scopes(self, scopes: impl Into<Scopes>) -> Self {
+    pub fn with_scopes(self, scopes: impl Into<Scopes>) -> Self {
         Self { scopes: scopes.into(), ..self }
     }
 
-    /// Whether a user who has agreed before is asked again; Spotify does not by default.
+    /// Asks a user who has agreed before to agree again (`show_dialog`), as where another account is to
+    /// be chosen. Spotify does not by default.
     #[must_use]
-    pub fn show_dialog(self, show: bool) -> Self {
-        Self { show_dialog: Some(show), ..self }
+    pub fn with_dialog(self) -> Self {
+        Self { shows_dialog: true, ..self }
     }
 
     /// Where users log in: [`SPOTIFY_AUTHORIZE_URL`](Self::SPOTIFY_AUTHORIZE_URL) by default.
     #[must_use]
-    pub fn authorize_url(self, url: impl Into<String>) -> Self {
+    pub fn with_authorize_url(self, url: impl Into<String>) -> Self {
         Self { authorize_url: url.into(), ..self }
     }
 
     /// The same with another redirect URI, such as one whose port is known now.
     #[must_use]
-    pub fn redirect_uri(self, redirect_uri: impl Into<String>) -> Self {
+    pub fn with_redirect_uri(self, redirect_uri: impl Into<String>) -> Self {
         Self { redirect_uri: redirect_uri.into(), ..self }
     }
 
@@ -110,7 +111,7 @@ impl Login {
     /// # Errors
     ///
     /// [`LoginError::Input`] when a part cannot be used, such as a redirect URI to `localhost`,
-    /// which Spotify refuses; [`LoginError::NoRandomness`].
+    /// which Spotify rejects; [`LoginError::NoRandomness`].
     pub fn begin(&self) -> Result<PendingLogin, LoginError> {
         let mut url = self.check()?;
         let state = random_text::<32>()?;
@@ -124,8 +125,8 @@ impl Login {
         if !self.scopes.is_empty() {
             query.append_pair("scope", &self.scopes.to_string());
         }
-        if let Some(show) = self.show_dialog {
-            query.append_pair("show_dialog", if show { "true" } else { "false" });
+        if self.shows_dialog {
+            query.append_pair("show_dialog", "true");
         }
         if let Some(verifier) = &verifier {
             query
@@ -200,7 +201,7 @@ impl PendingLogin {
         &self.state
     }
 
-    /// The `state` of a URL that somebody came back to: which login it belongs to, where many are
+    /// The `state` of a URL that a user came back to: which login it belongs to, where many are
     /// pending. Whether it is right, [`finish`](Self::finish) says.
     ///
     /// ```
@@ -232,7 +233,7 @@ impl PendingLogin {
             Some("access_denied") => return Err(LoginError::Denied),
             Some(code) => {
                 let description = query.get("error_description").map(clipped);
-                return Err(LoginError::Refused { code: clipped(code), description });
+                return Err(LoginError::Rejected { code: clipped(code), description });
             }
             None => {}
         }
@@ -290,7 +291,7 @@ fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
     }
     let loopback = match url.host() {
         Some(Host::Domain("localhost")) => {
-            return wrong("is of `localhost`, which Spotify refuses; use 127.0.0.1 or [::1]");
+            return wrong("is of `localhost`, which Spotify rejects; use 127.0.0.1 or [::1]");
         }
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
@@ -298,7 +299,7 @@ fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
     };
     match url.scheme() {
         "http" if !loopback => {
-            wrong("is plain HTTP, which Spotify refuses but to 127.0.0.1 or [::1]")
+            wrong("is plain HTTP, which Spotify rejects except to 127.0.0.1 or [::1]")
         }
         _ if url.fragment().is_some() => wrong("has a fragment (`#`), which none may have"),
         _ => Ok(()),

@@ -30,7 +30,7 @@ impl TokenResponse {
     /// |---|---|
     /// | a success status and a token without fault | the token |
     /// | a refresh token, or an access token that cannot be used | [`OAuthError::Unusable`] |
-    /// | an error code, under any status | [`OAuthError::Refused`] |
+    /// | an error code, under any status | [`OAuthError::Rejected`] |
     /// | no end | why it has none |
     /// | a success status, and a body | [`OAuthError::NoToken`] |
     /// | nothing of it | [`OAuthError::Status`] |
@@ -51,7 +51,7 @@ impl TokenResponse {
         }
         if let Some(code) = code {
             let description = fields.error_description.as_deref().map(|it| scrubber.words(it));
-            return Err(OAuthError::Refused { status, code, description, retry_after });
+            return Err(OAuthError::Rejected { status, code, description, retry_after });
         }
         let has_content = status == StatusCode::OK || !self.body.is_empty();
         Err(match cut {

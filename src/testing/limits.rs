@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::answer::FakeAnswer;
+use super::response::FakeResponse;
 
 /// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit) and
 /// [`FaultProxy::limit`](super::FaultProxy::limit).
@@ -15,7 +15,7 @@ use super::answer::FakeAnswer;
 /// use std::time::Duration;
 /// use spotify_web::testing::{FakeLimit, FakeRetryAfter};
 ///
-/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).retry_after(FakeRetryAfter::Always(1));
+/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).with_retry_after(FakeRetryAfter::Always(1));
 /// ```
 #[derive(Debug, Clone)]
 pub struct FakeLimit {
@@ -38,14 +38,14 @@ pub enum FakeRetryAfter {
 }
 
 impl FakeLimit {
-    /// Allows so many requests in any window of this length; Spotify's is 30 s.
+    /// Allows this number of requests in any window of this length; Spotify's is 30 s.
     pub fn rolling(count: usize, window: Duration) -> Self {
         Self { count, window, retry_after: FakeRetryAfter::Right }
     }
 
     /// Sets what its refusals say in `Retry-After`: the truth by default.
     #[must_use]
-    pub fn retry_after(self, retry_after: FakeRetryAfter) -> Self {
+    pub fn with_retry_after(self, retry_after: FakeRetryAfter) -> Self {
         Self { retry_after, ..self }
     }
 }
@@ -88,7 +88,7 @@ impl Limits {
     }
 
     /// A refusal, where a limit is met.
-    pub(super) fn check(&mut self, path: &str) -> Option<FakeAnswer> {
+    pub(super) fn check(&mut self, path: &str) -> Option<FakeResponse> {
         self.refuses(path).map(refusal)
     }
 
@@ -139,11 +139,11 @@ fn rounded_up(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn refusal(seconds: Option<u64>) -> FakeAnswer {
+fn refusal(seconds: Option<u64>) -> FakeResponse {
     let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
-    let answer = FakeAnswer::json(429, &error);
+    let response = FakeResponse::json(429, &error);
     match seconds {
-        Some(seconds) => answer.header("retry-after", seconds.to_string()),
-        None => answer,
+        Some(seconds) => response.with_header("retry-after", seconds.to_string()),
+        None => response,
     }
 }

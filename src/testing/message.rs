@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A request or an answer.
+/// A request or a response.
 pub(super) struct Message {
     bytes: Vec<u8>,
     /// Where the body begins.
@@ -32,8 +32,8 @@ impl Message {
         }
     }
 
-    /// An answer; `headers` are whole lines.
-    pub(super) fn answer(status: &str, content_type: &str, headers: &str, body: &str) -> Self {
+    /// A response; `headers` are whole lines.
+    pub(super) fn response(status: &str, content_type: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n{headers}\

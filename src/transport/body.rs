@@ -36,6 +36,14 @@ pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
     is_truncated
 }
 
+/// The body of a response as far as [`read_ahead`] has read it, without taking it.
+pub(crate) fn body_read_ahead(response: &Response) -> Option<&Bytes> {
+    match response.extensions().get()? {
+        ReadAhead::Body(body) => Some(body),
+        ReadAhead::Failed(_) => None,
+    }
+}
+
 /// The same response with a body that has been read from it, for others to read again.
 pub(crate) fn with_body(mut response: Response, body: Bytes) -> Response {
     let (status, version) = (response.status(), response.version());

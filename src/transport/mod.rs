@@ -3,6 +3,7 @@
 mod body;
 mod http_client;
 mod origin;
+mod runtime;
 mod server_error;
 
 use std::time::{Duration, SystemTime};
@@ -11,9 +12,10 @@ use chrono::DateTime;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_ahead, read_body, with_body};
-pub(crate) use http_client::{HttpOptions, SharedHttpClient};
+pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body, with_body};
+pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub use origin::{Origin, OriginError};
+pub(crate) use runtime::can_send;
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };

@@ -13,7 +13,7 @@ use spotify_web::auth::{
 };
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::oauth::OAuthClient;
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use tokio::sync::Barrier;
 
 use crate::common::{ManualClock, PausedTime, ScriptedSource, TRACK, settle};
@@ -38,7 +38,7 @@ async fn in_the_window_no_caller_waits_and_one_refresh_happens() {
     let clock = ManualClock::new();
     let spotify = client(&fake, TokenCacheOptions::default().with_clock(clock.clone()));
     spotify.tracks().get(TRACK).await.unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
 
     clock.advance(3500.0);
     for _ in 0..20 {
@@ -56,7 +56,7 @@ async fn in_the_window_no_caller_waits_and_one_refresh_happens() {
 async fn a_bot_over_ten_lifetimes_sends_ten_or_eleven_token_requests() {
     let time = PausedTime::pause();
     let fake =
-        FakeSpotify::builder().token_lifetime(Duration::from_secs(60)).start().await.unwrap();
+        FakeSpotify::builder().with_token_lifetime(Duration::from_secs(60)).start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
     for _ in 0..600 {
@@ -84,7 +84,7 @@ async fn a_refresh_outlives_the_caller_that_began_it() {
     source.release();
     settle().await;
 
-    fake.next_api(FakeAnswer::json(200, &serde_json::json!({ "name": "next" })));
+    fake.next_api(FakeResponse::json(200, &serde_json::json!({ "name": "next" })));
     assert_eq!(spotify.tracks().get(TRACK).await.unwrap().name, "next");
     assert_eq!(source.requests(), 1);
 }
@@ -94,7 +94,7 @@ fn a_client_survives_the_runtime_that_it_was_first_used_on() {
     let server = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let fake = server.block_on(FakeSpotify::start()).unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
 
     let first = tokio::runtime::Runtime::new().unwrap();
     let call = spotify.clone();
@@ -142,7 +142,7 @@ async fn a_write_is_replayed_with_its_body() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     fake.next(401);
-    fake.next_api(FakeAnswer::body(200, "text/plain", "no json"));
+    fake.next_api(FakeResponse::body(200, "text/plain", "no json"));
 
     spotify.put::<()>("me/player/volume").json(&[1, 2]).await.unwrap();
 
@@ -158,7 +158,7 @@ async fn a_write_is_replayed_with_its_body() {
 async fn a_second_refusal_is_a_typed_error() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.refuse_all_tokens();
+    fake.reject_all_tokens();
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -173,7 +173,7 @@ async fn a_server_that_refuses_everything_is_not_asked_in_a_loop() {
     let fake = FakeSpotify::start().await.unwrap();
     let clock = ManualClock::new();
     let spotify = client(&fake, TokenCacheOptions::default().without_jitter().with_clock(clock));
-    fake.refuse_all_tokens();
+    fake.reject_all_tokens();
 
     let mut errors = Vec::new();
     for _ in 0..100 {

@@ -80,7 +80,7 @@ async fn two_people_log_in_to_a_web_server_at_once() {
     screenshot(&anna, "web_server_cancelled").await;
     ben.refresh().await.unwrap();
     let user = ben.wait().for_element(Locator::Css("#user")).await.unwrap();
-    assert_eq!(user.text().await.unwrap(), "Ben", "somebody else's log-out is not his");
+    assert_eq!(user.text().await.unwrap(), "Ben", "another user's log-out is not his");
     anna.close().await.unwrap();
     ben.close().await.unwrap();
     drop(server);

@@ -15,7 +15,7 @@ use spotify_web::api::{
     Transfer, Visibility,
 };
 use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
-use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
+use spotify_web::testing::{FakeRequest, FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
 use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK};
@@ -79,7 +79,7 @@ fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
 async fn the_library_takes_uris_in_its_query() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::json(200, &json!([true, false])));
+    fake.next_api(FakeResponse::json(200, &json!([true, false])));
 
     let there =
         spotify.library().contains([uri("track", TRACK), uri("album", ALBUM)]).await.unwrap();
@@ -96,7 +96,7 @@ async fn the_library_takes_uris_in_its_query() {
 async fn a_cover_is_sent_as_a_jpeg_in_base_64() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(202, "text/plain", ""));
+    fake.next_api(FakeResponse::body(202, "text/plain", ""));
 
     spotify.playlists().upload_cover(PLAYLIST, JPEG).await.unwrap();
     let png = spotify.playlists().upload_cover(PLAYLIST, b"\x89PNG").await.unwrap_err();
@@ -223,9 +223,9 @@ async fn wrapped_lists_are_unwrapped_in_their_order() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let track = json!({ "name": "known" });
-    fake.next_api(FakeAnswer::json(200, &json!({ "tracks": [track, null], "x": [] })));
-    fake.next_api(FakeAnswer::json(200, &json!({ "markets": ["DE", "SE"] })));
-    fake.next_api(FakeAnswer::json(200, &json!({})));
+    fake.next_api(FakeResponse::json(200, &json!({ "tracks": [track, null], "x": [] })));
+    fake.next_api(FakeResponse::json(200, &json!({ "markets": ["DE", "SE"] })));
+    fake.next_api(FakeResponse::json(200, &json!({})));
 
     let tracks = spotify.tracks().several([TRACK, TRACK]).await.unwrap();
     let markets = spotify.browse().markets().await.unwrap();
@@ -245,7 +245,7 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     for batch in [0..20, 20..40, 40..45] {
         let albums: Vec<_> =
             batch.map(|name| if name == 30 { Value::Null } else { album(name) }).collect();
-        fake.next_api(FakeAnswer::json(200, &json!({ "albums": albums })));
+        fake.next_api(FakeResponse::json(200, &json!({ "albums": albums })));
     }
 
     let albums = spotify.albums().several_in_batches(vec![ALBUM; 45]).await.unwrap();
@@ -258,7 +258,7 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     assert_eq!(counts(&fake.requests()[1..], "ids"), [20, 20, 5]);
 
     for _ in 0..3 {
-        fake.next_api(FakeAnswer::json(200, &json!([true])));
+        fake.next_api(FakeResponse::json(200, &json!([true])));
     }
     spotify.library().contains_in_batches(vec![uri("track", TRACK); 100]).await.unwrap();
     assert_eq!(counts(&fake.requests()[4..], "uris"), [40, 40, 20]);
@@ -275,8 +275,8 @@ async fn long_lists_are_split_and_joined_in_their_order() {
 async fn nothing_is_playing_is_none() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
-    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
+    fake.next_api(FakeResponse::body(204, "text/plain", ""));
+    fake.next_api(FakeResponse::body(204, "text/plain", ""));
 
     assert_eq!(spotify.player().state().await.unwrap(), None);
     assert_eq!(spotify.player().currently_playing().await.unwrap(), None);
@@ -328,7 +328,7 @@ async fn pages_with_cursors_are_gone_through_as_others_are() {
         json!({ "artists": { "items": [artist("b")], "next": null, "cursors": null } }),
     ];
     for page in &pages {
-        fake.next_api(FakeAnswer::json(200, page));
+        fake.next_api(FakeResponse::json(200, page));
     }
 
     let artists = spotify.users().followed_artists().limit(2).all().await.unwrap();
@@ -440,7 +440,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.users().follow_users([USER])),
         call(s.users().unfollow_users([USER])),
         call(s.users().follows_users([USER])),
-        call(s.playlists().get(PLAYLIST).market("DE").fields("name").with_episodes()),
+        call(s.playlists().get(PLAYLIST).market("DE").fields("name").include_episodes()),
         call(s.playlists().change(PLAYLIST, &PlaylistDetails::new().name("n"))),
         call(
             s.playlists()
@@ -449,7 +449,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
                 .fields("items")
                 .limit(5)
                 .offset(5)
-                .with_episodes(),
+                .include_episodes(),
         ),
         call(s.playlists().add_items(PLAYLIST, uris())),
         call(s.playlists().insert_items(PLAYLIST, 0, uris())),
@@ -476,10 +476,10 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.search().shows("x")),
         call(s.search().episodes("x")),
         call(s.search().audiobooks("x")),
-        call(s.player().state().market("DE").with_episodes()),
+        call(s.player().state().market("DE").include_episodes()),
         call(s.player().transfer("d", Transfer::KeepState)),
         call(s.player().devices()),
-        call(s.player().currently_playing().market("DE").with_episodes()),
+        call(s.player().currently_playing().market("DE").include_episodes()),
         call(s.player().play(&StartPlayback::resume()).device("d")),
         call(s.player().pause().device("d")),
         call(s.player().next().device("d")),

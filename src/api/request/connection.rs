@@ -10,7 +10,6 @@ use http::Extensions;
 use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
@@ -21,7 +20,7 @@ use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
 use crate::model::Market;
 use crate::oauth::Scope;
-use crate::transport::{Origin, repeated};
+use crate::transport::{Origin, can_send, repeated};
 
 /// The way to one API: its URL and the stack of layers that requests pass through.
 ///
@@ -84,7 +83,7 @@ impl Connection {
         self.0.defaults.market
     }
 
-    /// The pause after so many failures in a row, from 1.
+    /// The pause after this number of failures in a row, from 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.0.defaults.retries.pause(failures)
     }
@@ -176,9 +175,9 @@ impl Connection {
         })
     }
 
-    /// What has to be there before anything is sent.
+    /// What has to be there before anything is sent: a runtime, and something that signs.
     fn check(&self, line: &RequestLine) -> Result<(), Error> {
-        if Handle::try_current().is_err() {
+        if !can_send() {
             return Err(Error::NoRuntime { request: line.clone() });
         }
         match self.0.defaults.may_sign {

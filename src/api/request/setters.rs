@@ -57,7 +57,7 @@ impl<T, P: AcceptsFields> Request<T, P> {
 
 impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
     /// Has episodes come as episodes; without it, Spotify sends them in the shape of tracks.
-    pub fn with_episodes(self) -> Self {
+    pub fn include_episodes(self) -> Self {
         self.with("additional_types", "track,episode".to_owned())
     }
 }

@@ -295,8 +295,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// # Errors
     ///
     /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
-    /// does not end within two minutes.
+    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
+        runtime_with_time()?;
         let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
         settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
         self.shared.save_now().await?;
@@ -310,7 +311,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// run any longer then. Ready after a second at the latest.
     pub fn unfinished(&self) -> Option<Unfinished<'static>> {
         let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
-        flight.map(|flight| Box::pin(flight.while_young()) as Unfinished<'static>)
+        flight.map(|flight| Box::pin(while_young(flight)) as Unfinished<'static>)
     }
 
     /// What the cache has done so far.
@@ -413,6 +414,13 @@ impl<S: TokenSource> TokenCache<S> {
                 return Err(AuthError::TimedOut { limit: self.shared.options.max_wait });
             }
         }
+    }
+}
+
+/// Nothing is waited for where there is no timer.
+async fn while_young(flight: Flight) {
+    if runtime_with_time().is_ok() {
+        flight.while_young().await;
     }
 }
 

@@ -316,8 +316,7 @@ impl State {
     /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
         (self.pause, self.failures, self.suspicion) = (None, 0, None);
-        // Who has logged out stays so.
-        self.credentials.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
+        self.credentials.forget_end();
     }
 
     /// What a caller without a good token waits for.

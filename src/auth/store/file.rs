@@ -30,7 +30,7 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// |---|---|---|---|
 /// | Linux, Android, FreeBSD | mode 0600 | atomic, and synced with its directory | `flock`, also over NFS since Linux 2.6.12 |
 /// | macOS | mode 0600 | atomic; `F_FULLFSYNC` by the standard library | `flock` |
-/// | Windows | the directory's permissions decide | atomic; fails for a moment while somebody else reads it, and is then tried again later | `LockFileEx` |
+/// | Windows | the directory's permissions decide | atomic; fails for a moment while another process reads it, and is then tried again later | `LockFileEx` |
 ///
 /// Where the file system has no locks, [`StoreError::NoLocks`] is told to the listener, tokens are
 /// saved all the same, and only one process may use the file.

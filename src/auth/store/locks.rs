@@ -1,4 +1,4 @@
-//! A lock for each key, as long as somebody holds it or waits for it.
+//! A lock for each key, as long as a task holds it or waits for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};

@@ -139,7 +139,7 @@ impl Debug for RefreshLock {
     }
 }
 
-/// An entry may be replaced only by somebody who has seen it.
+/// An entry may be replaced only by a writer that has seen it.
 fn check_replaces(there: Option<Revision>, replaces: Option<Revision>) -> Result<(), StoreError> {
     if there == replaces { Ok(()) } else { Err(StoreError::Stale) }
 }

@@ -102,7 +102,9 @@ impl OAuthServer {
     }
 
     fn leading_here(&self, login: Login) -> Login {
-        login.authorize_url(format!("{}/auth", self.origin)).scopes([Scope::UserReadEmail])
+        login
+            .with_authorize_url(format!("{}/auth", self.origin))
+            .with_scopes([Scope::UserReadEmail])
     }
 
     /// Opens a URL as a user's browser does, in a new profile, until it leads away from the server: there
@@ -134,7 +136,7 @@ impl OAuthServer {
     }
 
     /// How long an access token is good for, in seconds.
-    /// Waits for so many refreshes from now on that rotated, with none under way.
+    /// Waits for this number of refreshes from now on that rotated, with none under way.
     pub(crate) async fn after_rotations(&self, number: u64) {
         let before = self.stats().await.rotations;
         loop {

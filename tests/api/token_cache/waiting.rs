@@ -10,7 +10,7 @@ use spotify_web::oauth::Token;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{
-    Answer, FailingStore, ManualClock, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
+    FailingStore, ManualClock, Outcome, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
     settle, token,
 };
 
@@ -39,7 +39,7 @@ async fn the_wait_for_a_turn_does_not_count() {
         let sent = (round * TURNS).min(USERS);
         server.has_got(sent).await;
         time.settle().await;
-        assert_eq!(server.arrived(), sent, "so many at once");
+        assert_eq!(server.arrived(), sent, "this number at once");
         time.advance(Duration::from_secs(2)).await;
         server.release(sent);
     }
@@ -99,10 +99,10 @@ async fn a_response_that_comes_late_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn after_a_minute_a_response_is_waited_for_no_longer() {
     let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
-    source.next(Answer::Token(Token::new("a", Duration::from_secs(10)).with_refresh_token("r")));
+    source.next(Outcome::Token(Token::new("a", Duration::from_secs(10)).with_refresh_token("r")));
     cache.header().await.unwrap();
     tokio::time::advance(Duration::from_secs(20)).await;
-    source.next(Answer::Never);
+    source.next(Outcome::Never);
     for asked_after in [0, 10, 20, 30, 40, 50] {
         tokio::time::sleep_until(tokio::time::Instant::now()).await;
         cache.header().await.unwrap_err();
@@ -113,6 +113,27 @@ async fn after_a_minute_a_response_is_waited_for_no_longer() {
 
     assert_eq!(token(cache.header().await), "token-3");
     assert_eq!(source.most_in_flight(), 1);
+}
+
+/// P57: no longer than a late response is waited for; else two requests carried one refresh token.
+#[tokio::test]
+async fn a_time_out_that_is_longer_than_a_response_is_waited_for_is_refused() {
+    let is_refused = |error: &AuthError| {
+        matches!(error, AuthError::Option { name: "timeout", reason: "must be at most 60 s" })
+    };
+    for (seconds, is_right) in [(60.0, true), (60.001, false), (1e9, false)] {
+        let timeout = Duration::from_secs_f64(seconds);
+        let options = TokenCacheOptions::default().with_timeout(timeout);
+        let (cache, source) = cache_with(options.clone());
+        let header = cache.header().await;
+        assert_eq!(header.is_ok(), is_right, "{seconds}");
+        assert!(header.err().is_none_or(|error| is_refused(&error)));
+        assert_eq!(source.requests(), usize::from(is_right));
+
+        let user = PkceAuthenticator::new("app").with_options(options);
+        let config = spotify_web::SpotifyClientConfig::default().with_authenticator(user);
+        assert_eq!(SpotifyClient::new(config).is_ok(), is_right, "{seconds}");
+    }
 }
 
 /// P58: a runtime that is never run, or that has begun the fetch and stands still.
@@ -176,7 +197,7 @@ fn a_fetch_that_blocks_its_thread_keeps_nobody() {
 async fn after_settling_a_rotated_token_is_in_the_store() {
     let (store, clock) = (FailingStore::default(), ManualClock::new());
     let (cache, source) = stored(&store, &clock);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     store.fail_saves(1);
     cache.header().await.unwrap();
     assert_eq!(store.refresh_token(&key(0)).await, None);
@@ -191,10 +212,10 @@ async fn after_settling_a_rotated_token_is_in_the_store() {
 async fn settling_waits_for_the_refresh_under_way() {
     let (store, clock) = (FailingStore::default(), ManualClock::new());
     let (cache, source) = stored(&store, &clock);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     cache.header().await.unwrap();
     clock.advance(3500.0);
-    source.next(Answer::Token(Token::new("b", HOUR).with_refresh_token("r2")));
+    source.next(Outcome::Token(Token::new("b", HOUR).with_refresh_token("r2")));
     source.block();
     cache.header().await.unwrap();
     let settled = tokio::spawn({
