@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         Figure::at_most(
             "an idle user who has logged in: memory",
             counted.bytes_current as f64 / users as f64,
-            2304.0,
+            2048.0,
             "bytes",
         ),
         Figure::at_most(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use reqwest_middleware::ClientBuilder;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
@@ -13,7 +14,7 @@ use crate::api::{
     entries_from, page_at,
 };
 use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::{RateLimit, SpotifyClientConfig};
+use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
     AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
@@ -53,11 +54,14 @@ pub struct SpotifyClient {
     layers: Layers,
 }
 
-/// The layers that all users share.
+/// What all users share, so that each of many costs little.
 #[derive(Debug, Clone)]
 struct Layers {
-    retries: RetryMiddleware,
+    retries: Arc<RetryMiddleware>,
     limiter: Option<RateLimiter>,
+    counter: Arc<AttemptCounter>,
+    base: Arc<Url>,
+    origin: Origin,
 }
 
 /// What a client and all its clones and users have done so far.
@@ -79,13 +83,14 @@ impl SpotifyClient {
     /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
+        let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
+        let base = config.checked_base_url()?;
         let layers = Layers {
-            retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            limiter: match &config.rate_limit {
-                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
-                RateLimit::Shared(limiter) => Some(limiter.clone()),
-                RateLimit::Off => None,
-            },
+            origin: Origin::of(&base).map_err(Error::base_url)?,
+            base: Arc::new(base),
+            counter: Arc::new(AttemptCounter),
+            retries: Arc::new(retries),
+            limiter: config.limiter(),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
@@ -154,7 +159,7 @@ impl SpotifyClient {
 
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
-        let Layers { retries, limiter } = &self.layers;
+        let Layers { retries, limiter, .. } = &self.layers;
         ClientStats {
             retries: retries.retries(),
             rate_limit: limiter.as_ref().map(RateLimiter::stats).unwrap_or_default(),
@@ -299,7 +304,7 @@ impl Layers {
     fn for_user(&self, config: &SpotifyClientConfig) -> Self {
         let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
         let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
-        Self { limiter, retries: self.retries.clone() }
+        Self { limiter, ..self.clone() }
     }
 }
 
@@ -309,12 +314,12 @@ fn connect(
     oauth: &OAuthClient,
     layers: &Layers,
 ) -> Result<Connection, Error> {
-    let base = config.checked_base_url()?;
-    let origin = Origin::of(&base).map_err(Error::base_url)?;
+    let (base, origin) = (Arc::clone(&layers.base), layers.origin.clone());
     if base.scheme() == "https" && !config.can_do_tls() {
         return Err(Error::config("base URL", NO_TLS));
     }
-    let mut http = ClientBuilder::new(config.http_client()?).with(layers.retries.clone());
+    let retries = Arc::clone(&layers.retries);
+    let mut http = ClientBuilder::new(config.http_client()?).with_arc(retries);
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
@@ -322,14 +327,18 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    if let Some(limiter) = &layers.limiter {
-        http = http.with(limiter.clone());
+    if let Some(limiter) = layers.limiter.clone() {
+        http = http.with(match &config.authenticator {
+            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
+            None => limiter,
+        });
     }
-    let http = http.with(AttemptCounter);
+    let counter = Arc::clone(&layers.counter);
+    let http = http.with_arc(counter);
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,
-        retries: layers.retries.clone(),
+        retries: Arc::clone(&layers.retries),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
         observer: config.observer.clone(),
     };

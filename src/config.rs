@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest_middleware::Middleware;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::api::{CallReport, Observer};
@@ -13,7 +12,7 @@ use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
 use crate::middleware::{RateLimitOptions, RateLimiter, RetryOptions};
 use crate::model::{Market, MarketError};
-use crate::oauth::{AccessToken, OAuthConfig};
+use crate::oauth::{AccessToken, OAuthConfig, Turns};
 use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
 
 /// How a [`SpotifyClient`](crate::SpotifyClient) talks to Spotify, and who signs its requests.
@@ -42,9 +41,10 @@ pub struct SpotifyClientConfig {
     token_timeout: Duration,
     http_options: HttpOptions,
     http: SharedHttpClient,
-    token_requests: Arc<Semaphore>,
+    turns: Turns,
     pub(crate) retries: RetryOptions,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) max_wait: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
 }
@@ -68,9 +68,10 @@ impl Default for SpotifyClientConfig {
             token_timeout: OAuthConfig::DEFAULT_TIMEOUT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
-            token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
+            turns: Turns::default(),
             retries: RetryOptions::default(),
             rate_limit: RateLimit::Own(RateLimitOptions::default()),
+            max_wait: None,
             deadline: None,
             observer: None,
         }
@@ -142,7 +143,7 @@ impl SpotifyClientConfig {
     /// How failed requests are retried: three times, with pauses, by default. A write is retried
     /// only where that cannot do something twice.
     ///
-    /// Set it before [`with_max_wait`](Self::with_max_wait), which holds for `Retry-After` too.
+    /// [`with_max_wait`](Self::with_max_wait) holds for them too, whichever is set first.
     #[must_use]
     pub fn with_retries(self, options: RetryOptions) -> Self {
         Self { retries: options, ..self }
@@ -158,15 +159,10 @@ impl SpotifyClientConfig {
     /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its
     /// attempts together: a minute by default. A call that is known to need longer fails at once,
     /// with
-    /// [`Error::RateLimited`].
+    /// [`Error::RateLimited`]. Goes before what the options of retries and of the rate limiter say.
     #[must_use]
-    pub fn with_max_wait(mut self, max_wait: Duration) -> Self {
-        self.retries = self.retries.with_max_wait(max_wait);
-        let options = match &self.rate_limit {
-            RateLimit::Own(options) => options.clone(),
-            _ => RateLimitOptions::default(),
-        };
-        self.with_rate_limit(options.with_max_wait(max_wait))
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait: Some(max_wait), ..self }
     }
 
     /// The options of the client's own rate limiter.
@@ -252,6 +248,26 @@ impl SpotifyClientConfig {
         self.http.can_do_tls()
     }
 
+    pub(crate) fn retry_options(&self) -> RetryOptions {
+        let options = self.retries.clone();
+        match self.max_wait {
+            Some(max_wait) => options.with_max_wait(max_wait),
+            None => options,
+        }
+    }
+
+    pub(crate) fn limiter(&self) -> Option<RateLimiter> {
+        let limiter = match &self.rate_limit {
+            RateLimit::Own(options) => RateLimiter::new(options.clone()),
+            RateLimit::Shared(limiter) => limiter.clone(),
+            RateLimit::Off => return None,
+        };
+        Some(match self.max_wait {
+            Some(max_wait) => limiter.waiting_at_most(max_wait),
+            None => limiter,
+        })
+    }
+
     pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
         Ok(self.market.clone().transpose()?)
     }
@@ -275,7 +291,7 @@ impl From<&SpotifyClientConfig> for OAuthConfig {
         let http = config.http.get(&config.http_options);
         Self::with_client_or_reason(http, &config.token_url, config.can_do_tls())
             .with_timeout(config.token_timeout)
-            .with_turns(Arc::clone(&config.token_requests))
+            .with_turns(config.turns.clone())
     }
 }
 
@@ -288,6 +304,7 @@ impl fmt::Debug for SpotifyClientConfig {
             .field("token_timeout", &self.token_timeout)
             .field("retries", &self.retries)
             .field("rate_limit", &self.rate_limit)
+            .field("max_wait", &self.max_wait)
             .field("deadline", &self.deadline)
             .field("http_options", &self.http_options)
             .finish_non_exhaustive()

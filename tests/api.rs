@@ -60,10 +60,14 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
+#[path = "api/restored.rs"]
+mod restored;
 #[path = "api/runtimes.rs"]
 mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]
@@ -72,3 +76,5 @@ mod tls;
 mod token_cache;
 #[path = "api/token_responses.rs"]
 mod token_responses;
+#[path = "api/turns.rs"]
+mod turns;

@@ -10,6 +10,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
+use super::trace::SignedAnew;
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
@@ -91,10 +92,19 @@ impl AuthMiddleware {
         let Some(other) = other.filter(|other| *other != rejection.credentials) else {
             return Ok(response);
         };
-        let response = next.run(again, extensions).await?;
-        self.note(&other, &response);
+        let result = next.run(again, extensions).await;
+        let other = left_with(Some(other), extensions);
+        let response = result?;
+        if let Some(other) = &other {
+            self.note(other, &response);
+        }
         Ok(response)
     }
+}
+
+/// What a request left with: the rate limiter has it signed anew after it waited for a permit.
+fn left_with(signed: Option<HeaderValue>, extensions: &mut Extensions) -> Option<HeaderValue> {
+    extensions.remove::<SignedAnew>().map(|SignedAnew(credentials)| credentials).or(signed)
 }
 
 /// A 429 or a 5xx may come from what stands in front of the server that looks at tokens.
@@ -128,7 +138,9 @@ impl Middleware for AuthMiddleware {
             (next.clone().run(request, extensions), signed, again)
         };
         let replay = {
-            let response = sending.await?;
+            let result = sending.await;
+            let signed = left_with(signed, extensions);
+            let response = result?;
             match signed {
                 // What most requests do without takes no room in them.
                 Some(rejected) if self.is_rejection(&response) => {

@@ -16,9 +16,11 @@ mod trace;
 pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
+#[cfg(feature = "testing")]
+pub(crate) use rate_limit::Pool;
 pub use rate_limit::{
-    BucketStats, Closing, Closings, LimitKind, RateLimitOptions, RateLimitStats, RateLimited,
-    RateLimiter,
+    BucketStats, Closing, Closings, Granted, LimitKind, RateLimitOptions, RateLimitStats,
+    RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Extensions;
 use parking_lot::Mutex;
 use reqwest::Response;
+use reqwest::header::HeaderValue;
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
         trace.waited += waited;
     }
 }
+
+/// An extension of a request that was signed anew after it had waited for a permit: what it left
+/// with.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedAnew(pub(crate) HeaderValue);
 
 /// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
 /// permit.

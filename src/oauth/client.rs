@@ -10,9 +10,10 @@ use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::limit;
+use super::limit::Unsent;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
+use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest};
 use crate::transport::{
     HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, can_send, retry_after,
@@ -27,16 +28,16 @@ pub struct OAuthConfig {
     token_url: Result<Url, OriginError>,
     can_do_tls: bool,
     timeout: Duration,
-    at_once: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl OAuthConfig {
     /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at once, for all users together: 32. The
-    /// others wait, so that ten thousand logins that need a new token at once do not flood the
-    /// server.
+    /// How many token requests of one config are under way at one server at once, for all users
+    /// together: 32. The others wait, so that ten thousand logins that need a new token at once do
+    /// not flood it. A server that hangs delays no request to another one.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
@@ -87,13 +88,13 @@ impl OAuthConfig {
             can_do_tls,
             token_url: checked(token_url),
             timeout: Self::DEFAULT_TIMEOUT,
-            at_once: Arc::new(Semaphore::new(Self::REQUESTS_AT_ONCE)),
+            turns: Turns::default(),
         }
     }
 
     /// Shares the permits for requests with other clients.
-    pub(crate) fn with_turns(self, at_once: Arc<Semaphore>) -> Self {
-        Self { at_once, ..self }
+    pub(crate) fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// Sets how long one token request may take, from when it has a permit, connecting and reading
@@ -156,10 +157,17 @@ impl OAuthClient {
             return Err(OAuthError::NoRuntime);
         }
         let limit = self.config.timeout;
-        limit::queued(limit);
+        let unsent = Unsent::new(limit);
+        let permits = self.permits();
         // Never closed.
-        let _permit = self.config.at_once.acquire().await;
-        let limit = match limit::its_turn(limit) {
+        let _permit = match permits.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => {
+                unsent.is_queued();
+                permits.acquire().await
+            }
+        };
+        let limit = match unsent.its_turn().await {
             Some(true) => LONGEST_REQUEST,
             // Its result is nobody's any more.
             Some(false) => return Err(OAuthError::TimedOut { limit: Duration::ZERO }),
@@ -183,6 +191,10 @@ impl OAuthClient {
         }
         self.config.http_client()?;
         self.token_url().map(drop)
+    }
+
+    fn permits(&self) -> Arc<Semaphore> {
+        self.config.turns.at(self.config.token_url.as_ref().ok())
     }
 
     fn token_url(&self) -> Result<&Url, OAuthError> {

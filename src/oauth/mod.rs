@@ -35,6 +35,7 @@ mod scope;
 mod scrub;
 mod secret;
 mod token;
+mod turns;
 
 pub(crate) use app::OAuthApp;
 pub use client::{OAuthClient, OAuthConfig};
@@ -49,3 +50,4 @@ pub use request::{TokenForm, TokenRequest};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
+pub(crate) use turns::Turns;

@@ -75,6 +75,9 @@ pub struct FakeRequest {
     pub content_type: Option<String>,
     /// Whether it came with an `Authorization`.
     pub authorized: bool,
+    /// The status of its response; 0 until there is one. What was rejected or refused was not
+    /// carried out.
+    pub status: u16,
     pub(super) authorization: Option<String>,
     /// By which name the server was called.
     pub(super) host: String,
@@ -181,6 +184,7 @@ impl FakeSpotify {
             body: format!("{query}&decision={decision}"),
             content_type: None,
             authorized: false,
+            status: 0,
             authorization: None,
             host: self.address.to_string(),
         };
@@ -335,38 +339,43 @@ impl FakeSpotifyBuilder {
 impl Shared {
     pub(super) fn respond(&self, request: &FakeRequest) -> FakeResponse {
         let state = &mut *self.state.lock();
-        state.remember(request);
-        if request.is_for_token() {
-            state.token_requests += 1;
-            return match state.next_token.pop_front() {
-                Some(scripted) => scripted,
-                None if request.path == "/api/token" => state.accounts.token(request),
-                None => state.accounts.swap(request),
-            };
-        }
-        if request.is_for_login() {
-            return state.accounts.authorize(request);
-        }
-        state.api_requests += 1;
-        if let Some(scripted) = state.next_api.pop_front() {
-            return scripted;
-        }
-        if let Some(refusal) = state.limits.check(&request.path) {
-            return refusal;
-        }
-        match state.accounts.check(request) {
-            Ok(holder) => {
-                let api = web_api::WebApi { catalogue: &state.catalogue, request };
-                api.respond(&holder, &mut state.player)
-            }
-            Err(refusal) => refusal,
-        }
+        let response = state.respond(request);
+        state.remember(FakeRequest { status: response.status_code(), ..request.clone() });
+        response
     }
 }
 
 impl State {
-    fn remember(&mut self, request: &FakeRequest) {
-        self.requests.push_back(request.clone());
+    fn respond(&mut self, request: &FakeRequest) -> FakeResponse {
+        if request.is_for_token() {
+            self.token_requests += 1;
+            return match self.next_token.pop_front() {
+                Some(scripted) => scripted,
+                None if request.path == "/api/token" => self.accounts.token(request),
+                None => self.accounts.swap(request),
+            };
+        }
+        if request.is_for_login() {
+            return self.accounts.authorize(request);
+        }
+        self.api_requests += 1;
+        if let Some(scripted) = self.next_api.pop_front() {
+            return scripted;
+        }
+        if let Some(refusal) = self.limits.check(&request.path) {
+            return refusal;
+        }
+        match self.accounts.check(request) {
+            Ok(holder) => {
+                let api = web_api::WebApi { catalogue: &self.catalogue, request };
+                api.respond(&holder, &mut self.player)
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn remember(&mut self, request: FakeRequest) {
+        self.requests.push_back(request);
         if self.requests.len() > self.memory {
             self.requests.pop_front();
         }
@@ -386,6 +395,7 @@ impl FakeRequest {
             body: String::from_utf8_lossy(body).into_owned(),
             content_type: text(head.headers.get(http::header::CONTENT_TYPE)),
             authorized: header.is_some(),
+            status: 0,
             authorization,
             host: text(head.headers.get(http::header::HOST)).unwrap_or_default(),
         }

@@ -2,7 +2,8 @@
 //!
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
 //! It is scripted from the test, and counts what arrives. A [`FaultProxy`] in front of it injects
-//! faults. [`check_token_store()`] runs every promise of a token store against one of yours.
+//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs
+//! every promise of a token store against one of yours.
 
 mod accounts;
 mod catalogue;
@@ -16,6 +17,7 @@ mod player;
 mod proxy;
 mod response;
 mod server;
+mod shared_limit;
 mod web_api;
 
 pub use check_token_store::{StoreCheckError, StorePromise, check_token_store};
@@ -24,3 +26,4 @@ pub use fault::Fault;
 pub use limits::{FakeLimit, FakeRetryAfter};
 pub use proxy::FaultProxy;
 pub use response::FakeResponse;
+pub use shared_limit::FakeSharedLimit;

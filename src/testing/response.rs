@@ -56,6 +56,14 @@ impl FakeResponse {
         Self(Kind::Never)
     }
 
+    /// Its status; 0 where there is no response.
+    pub(super) fn status_code(&self) -> u16 {
+        match self.0 {
+            Kind::Http { status, .. } => status,
+            Kind::HangUp | Kind::Never => 0,
+        }
+    }
+
     /// Where it leads.
     pub(super) fn location(&self) -> Option<&str> {
         let Kind::Http { headers, .. } = &self.0 else { return None };

@@ -1,6 +1,7 @@
 //! Origins: which servers may get credentials.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -18,7 +19,7 @@ use url::{Host, Url};
 /// # Ok::<(), OriginError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin(url::Origin);
+pub struct Origin(Arc<url::Origin>);
 
 impl Origin {
     /// The origin of `url`.
@@ -36,13 +37,13 @@ impl Origin {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(OriginError::UserInfo);
         }
-        Ok(Self(url.origin()))
+        Ok(Self(Arc::new(url.origin())))
     }
 
     /// Whether `url` is of this origin.
     pub fn covers(&self, url: &Url) -> bool {
         // As `url.origin() == self.0`, which makes strings of both for each request.
-        let url::Origin::Tuple(scheme, host, port) = &self.0 else { return false };
+        let url::Origin::Tuple(scheme, host, port) = &*self.0 else { return false };
         let is_host = match (host, url.host()) {
             (Host::Domain(host), Some(Host::Domain(other))) => host == other,
             (Host::Ipv4(host), Some(Host::Ipv4(other))) => *host == other,

@@ -130,7 +130,8 @@ async fn a_description_never_shows_a_secret_and_is_never_mangled() {
         ("hunter2", "'hunter2'", "[redacted]"),
         ("hunter2", "hunt\u{0}er2", "[redacted]"),
         ("correct horse", "not `correct horse`!", "not `[redacted]`!"),
-        ("a-long-secret", "a-long-secreta-long-secret", "[redacted][redacted]"),
+        ("a-long-secret", "a-long-secreta-long-secret", "[redacted]"),
+        ("a-long-secret", "wrong: a-long-secre...", "wrong: [redacted]..."),
         ("a-long-secret", "a-long\u{1}-secret", "[redacted]"),
         // As it was sent.
         ("a long&secret", "client_secret=a+long%26secret", "client_secret=[redacted]"),

@@ -30,7 +30,7 @@ pub(crate) struct Connection(Arc<Inner>);
 
 struct Inner {
     http: ClientWithMiddleware,
-    base: Url,
+    base: Arc<Url>,
     origin: Origin,
     defaults: Defaults,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Defaults {
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
     /// Whose pauses pages take as well.
-    pub(crate) retries: RetryMiddleware,
+    pub(crate) retries: Arc<RetryMiddleware>,
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
     pub(crate) may_sign: bool,
 }
@@ -72,7 +72,7 @@ pub(crate) type Responding = Pin<Box<dyn Future<Output = Result<RawResponse, Err
 impl Connection {
     pub(crate) fn new(
         http: ClientWithMiddleware,
-        base: Url,
+        base: Arc<Url>,
         origin: Origin,
         defaults: Defaults,
     ) -> Self {
@@ -94,7 +94,7 @@ impl Connection {
 
     /// The URL of an endpoint; each segment is percent-encoded.
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
-        let mut url = self.0.base.clone();
+        let mut url = Url::clone(&self.0.base);
         // Only URLs such as `mailto:` have no segments, and a base URL is none of those.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
@@ -135,7 +135,7 @@ impl Connection {
             return None;
         }
         let path = url.path().strip_prefix(SPOTIFY_PATH)?;
-        let mut rebased = self.0.base.clone();
+        let mut rebased = Url::clone(&self.0.base);
         rebased.set_path(&format!("{}{path}", self.0.base.path()));
         rebased.set_query(url.query());
         Some(rebased)

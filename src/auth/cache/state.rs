@@ -616,6 +616,20 @@ pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
 }
 
 impl Arrival {
+    /// A token of the store that is good for `left`. It counts from when it was new, so that its window
+    /// and its leeway are those of its whole life; from now where the monotonic clock does not go back
+    /// that far.
+    pub(super) fn restored(token: &Token, left: Duration, now: Now) -> Self {
+        let age = token.expires_in.saturating_sub(left);
+        let began = now.monotonic.checked_sub(age).zip(now.wall.checked_sub(age));
+        let (counted_from, expires_in) = match began {
+            Some((monotonic, wall)) => (Now { monotonic, wall }, token.expires_in),
+            None => (now, left),
+        };
+        let token = Token { expires_in, ..token.clone() };
+        Self { token, counted_from, restored: true }
+    }
+
     fn expires_at(&self) -> SystemTime {
         end_of(&self.token, self.counted_from)
     }

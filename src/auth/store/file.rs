@@ -18,8 +18,10 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// The file is replaced as a whole: what is new is written beside it, synced, and renamed over it,
 /// so that a crash leaves the old tokens or the new ones. Several processes may share it; an empty
 /// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`)
-/// their refreshes. The system frees them when a process dies. A file that cannot be understood is
-/// never overwritten; an entry that cannot be is left as it is, and leaves all others in place.
+/// their refreshes. The system frees them when a process dies; the files stay, one without content
+/// for each key that was ever refreshed, since a lock on a removed file keeps no other process
+/// away. A file that cannot be understood is never overwritten; an entry that cannot be is left as
+/// it is, and leaves all others in place.
 ///
 /// One file may hold the tokens of several users; each write replaces all of it, so it is meant for
 /// a few: at most 16 MiB are read. Its directory must exist. Symbolic links are followed, and stay
