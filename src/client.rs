@@ -13,7 +13,7 @@ use crate::api::{
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
     entries_from, page_at,
 };
-use crate::auth::{Authenticator, TokenAuthenticator};
+use crate::auth::{Authenticator, TokenAuthenticator, settle_tasks};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
@@ -52,6 +52,16 @@ pub struct SpotifyClient {
     /// Shared by all users, as is what follows.
     oauth: OAuthClient,
     layers: Layers,
+    settles: Settles,
+}
+
+/// What [`SpotifyClient::settle`] waits for.
+#[derive(Debug, Clone)]
+enum Settles {
+    /// The client of a config: all users that were made of it.
+    AllUsers,
+    /// A user's client.
+    User(Arc<dyn Authenticator>),
 }
 
 /// What all users share, so that each of many costs little.
@@ -94,7 +104,7 @@ impl SpotifyClient {
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
-        Ok(Self { connection, config: Arc::new(config), oauth, layers })
+        Ok(Self { connection, config: Arc::new(config), oauth, layers, settles: Settles::AllUsers })
     }
 
     /// A client for another user: other credentials, but the same connections and configuration.
@@ -105,10 +115,13 @@ impl SpotifyClient {
     ///
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
-        let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
+        let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+        let config =
+            SpotifyClientConfig::clone(&self.config).with_authenticator(Arc::clone(&authenticator));
         let layers = self.layers.for_user(&config);
         let connection = connect(&config, &self.oauth, &layers)?;
-        Ok(Self { connection, layers, ..self.clone() })
+        let (config, oauth) = (Arc::clone(&self.config), self.oauth.clone());
+        Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
     }
 
     /// A client that acts with this access token, as long as it is good: to learn who has just
@@ -147,14 +160,28 @@ impl SpotifyClient {
     /// Waits until nothing is under way that would be lost if the program ended now, such as a
     /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
     ///
+    /// A client that [`for_user`](Self::for_user) made waits for its user. The client that it was
+    /// made of waits for all of them, also for those whose clients and authenticators are gone.
+    ///
     /// # Errors
     ///
-    /// [`Error::Authenticator`] says what would be lost.
+    /// [`Error::Authenticator`] says what would be lost, of the client's own user; what another
+    /// user's store does not take is told to the listener of that authenticator.
     pub async fn settle(&self) -> Result<(), Error> {
-        match &self.config.authenticator {
-            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
-            None => Ok(()),
+        match &self.settles {
+            Settles::User(user) => user.settle().await.map_err(Error::Authenticator),
+            Settles::AllUsers => self.settle_all_users().await,
         }
+    }
+
+    /// Who cannot be saved keeps nobody else from it.
+    async fn settle_all_users(&self) -> Result<(), Error> {
+        let own = match &self.config.authenticator {
+            Some(authenticator) => authenticator.settle().await,
+            None => Ok(()),
+        };
+        let users = settle_tasks(self.oauth.under_way()).await;
+        own.and(users).map_err(Error::Authenticator)
     }
 
     /// What this client and all its clones and users have done so far.

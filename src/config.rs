@@ -158,8 +158,8 @@ impl SpotifyClientConfig {
 
     /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its
     /// attempts together: a minute by default. A call that is known to need longer fails at once,
-    /// with
-    /// [`Error::RateLimited`]. Goes before what the options of retries and of the rate limiter say.
+    /// with [`Error::RateLimited`]. Takes precedence over the options of retries and of the rate
+    /// limiter.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait: Some(max_wait), ..self }

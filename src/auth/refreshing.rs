@@ -33,17 +33,12 @@ macro_rules! refreshing {
             }
 
             /// Whether the user must log in, because nobody has yet or because the login has ended.
-            /// Refreshes if that is due, and reads the store if nothing is known yet.
             ///
             /// # Errors
             ///
-            /// The [`AuthError`] that says why it is not known.
+            /// As [`TokenCache::needs_login`](super::TokenCache::needs_login).
             pub async fn needs_login(&self) -> Result<bool, AuthError> {
-                match self.inner.cache().header().await {
-                    Ok(_) => Ok(false),
-                    Err(error) if error.needs_login() => Ok(true),
-                    Err(error) => Err(error),
-                }
+                self.inner.cache().needs_login().await
             }
 
             /// Scopes that the program needs. A stored login that lacks one needs a login, and

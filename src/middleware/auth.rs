@@ -53,7 +53,12 @@ impl AuthMiddleware {
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
         self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
-        Ok(request.headers().get(AUTHORIZATION).cloned())
+        let signed = request.headers_mut().get_mut(AUTHORIZATION);
+        // That an authenticator of the user's forgets it shows no secret in a log.
+        Ok(signed.map(|header| {
+            header.set_sensitive(true);
+            header.clone()
+        }))
     }
 
     /// Whether the origin rejected the credentials; a server that it redirected to has no say.

@@ -14,7 +14,7 @@ use super::limit::Unsent;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
 use super::turns::Turns;
-use super::{OAuthError, Token, TokenForm, TokenRequest};
+use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
     HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, can_send, retry_after,
 };
@@ -29,6 +29,7 @@ pub struct OAuthConfig {
     can_do_tls: bool,
     timeout: Duration,
     turns: Turns,
+    under_way: UnderWay,
 }
 
 impl OAuthConfig {
@@ -89,6 +90,7 @@ impl OAuthConfig {
             token_url: checked(token_url),
             timeout: Self::DEFAULT_TIMEOUT,
             turns: Turns::default(),
+            under_way: UnderWay::default(),
         }
     }
 
@@ -140,6 +142,11 @@ impl OAuthClient {
         let config =
             OAuthConfig { token_url: checked(token_url), ..OAuthConfig::clone(&self.config) };
         Self { config: Arc::new(config) }
+    }
+
+    /// What the token caches that use it have under way.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.config.under_way
     }
 
     /// Requests a token once. Nothing is cached, nothing is retried.

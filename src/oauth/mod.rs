@@ -36,6 +36,7 @@ mod scrub;
 mod secret;
 mod token;
 mod turns;
+mod under_way;
 
 pub(crate) use app::OAuthApp;
 pub use client::{OAuthClient, OAuthConfig};
@@ -51,3 +52,4 @@ pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
 pub(crate) use turns::Turns;
+pub(crate) use under_way::{TaskGuard, UnderWay};

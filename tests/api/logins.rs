@@ -36,6 +36,55 @@ async fn log_in(fake: &FakeSpotify) -> Token {
     OAuthClient::new(&fake.config()).request_token(request).await.unwrap()
 }
 
+/// P22: whether the token had been accepted before makes no difference, nor does a store.
+#[tokio::test]
+async fn after_the_end_of_a_login_every_call_says_so_and_nothing_is_sent() {
+    for has_store in [false, true] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let user = PkceAuthenticator::new("id");
+        let user = match has_store {
+            true => user.with_store(MemoryTokenStore::new(), TokenKey::new("id").with_user("a")),
+            false => user,
+        };
+        let spotify = SpotifyClient::new(fake.config().with_authenticator(user.clone())).unwrap();
+        user.log_in(log_in(&fake).await).await.unwrap();
+        spotify.users().me().await.unwrap();
+        fake.end_logins();
+        fake.expire_tokens();
+
+        for _ in 0..20 {
+            let error = spotify.users().me().await.unwrap_err();
+            let is_end = matches!(&error, Error::Auth { source, .. } if source.needs_login());
+            assert!(is_end, "{error}");
+            assert!(user.needs_login().await.unwrap());
+        }
+        let calls = fake.requests().iter().filter(|request| request.path == "/v1/me").count();
+        assert!(calls <= 4, "{calls} calls with a token that is rejected");
+
+        user.log_in(log_in(&fake).await).await.unwrap();
+        spotify.users().me().await.unwrap();
+        assert!(!user.needs_login().await.unwrap());
+    }
+}
+
+/// P45: a login that has ended takes no access token from calls that are still accepted.
+#[tokio::test]
+async fn a_login_that_has_ended_leaves_a_good_access_token() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let user = PkceAuthenticator::new("id");
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(user.clone())).unwrap();
+    user.log_in(log_in(&fake).await).await.unwrap();
+    spotify.users().me().await.unwrap();
+    fake.end_logins();
+
+    for _ in 0..10 {
+        fake.next_api(FakeResponse::json(401, &json!({"error": {"message": "no"}})));
+        assert!(spotify.users().me().await.is_err());
+        spotify.users().me().await.unwrap();
+    }
+    assert!(user.needs_login().await.unwrap());
+}
+
 #[test]
 fn the_url_of_a_login_says_what_the_app_asks_for() {
     let login = Login::pkce("my id&x", "http://127.0.0.1:8888/call back")

@@ -27,7 +27,7 @@ use super::storage::{OPERATION_LIMIT, Storage};
 use super::token::leeway;
 use super::{Now, Shared};
 use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
-use crate::oauth::{RequestLimit, RequestStep, Token};
+use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -35,6 +35,7 @@ pub(super) struct Fetch<S: TokenSource> {
     ticket: Ticket,
     signal: Signal,
     is_complete: bool,
+    guard: Option<TaskGuard>,
     /// What is told once it is complete.
     events: Vec<TokenEventKind>,
     store: StoreTrust,
@@ -97,6 +98,7 @@ impl<S: TokenSource> Fetch<S> {
             ticket: start.ticket,
             signal: start.signal,
             is_complete: false,
+            guard: shared.task_guard(),
             events: Vec::new(),
             store: StoreTrust::default(),
         };
@@ -115,7 +117,7 @@ impl<S: TokenSource> Fetch<S> {
             result = early;
             saving::wait_for_logins(&self.shared).await;
         }
-        let shared = Arc::downgrade(&self.shared);
+        let (shared, _guard) = (Arc::downgrade(&self.shared), self.guard.take());
         // The source is free from here on, whatever the store does.
         drop(self);
         saving::save_again(shared).await;

@@ -319,6 +319,11 @@ impl State {
         self.credentials.forget_end();
     }
 
+    /// Why the user must log in, also while the last access token is still good.
+    pub(super) fn needs_login(&self) -> bool {
+        self.credentials.ended.as_ref().is_some_and(|ended| ended.needs_login())
+    }
+
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
         let generation = self.credentials.generation;
@@ -455,6 +460,14 @@ impl State {
         if let Some(flight) = self.under_way().cloned() {
             self.withdraw(current);
             return Verdict::Join(flight);
+        }
+        if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
+            // No replacement can come. Calls that are still accepted go on as long as the token is good.
+            if current.is_rejected_by_all() {
+                self.withdraw(current);
+                self.current = None;
+            }
+            return Verdict::Fail(error);
         }
         let row_began = match &mut self.suspicion {
             Some(suspicion) if current.is_first_in_row() => {

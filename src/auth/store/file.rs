@@ -19,7 +19,7 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// so that a crash leaves the old tokens or the new ones. Several processes may share it; an empty
 /// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`)
 /// their refreshes. The system frees them when a process dies; the files stay, one without content
-/// for each key that was ever refreshed, since a lock on a removed file keeps no other process
+/// for each key that was ever refreshed, since a lock on a file that somebody removes keeps nobody
 /// away. A file that cannot be understood is never overwritten; an entry that cannot be is left as
 /// it is, and leaves all others in place.
 ///

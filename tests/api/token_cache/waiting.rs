@@ -281,6 +281,51 @@ async fn a_client_settles_its_authenticator() {
     assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
 }
 
+/// P61: the client of a user settles that user, whoever the client was made of.
+#[tokio::test]
+async fn the_client_of_a_user_settles_that_user() {
+    let config = spotify_web::SpotifyClientConfig::default();
+    let other = PkceAuthenticator::new("app").with_store(FailingStore::default(), key(1));
+    let bases =
+        [SpotifyClient::new(config.clone()), SpotifyClient::new(config.with_authenticator(other))];
+    for base in bases.map(Result::unwrap) {
+        let store = FailingStore::default();
+        let user = PkceAuthenticator::new("app").with_store(store.clone(), key(0));
+        let client = base.for_user(user.clone()).unwrap().clone();
+        store.fail_saves(2);
+        user.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+
+        assert!(client.settle().await.is_err());
+        client.settle().await.unwrap();
+
+        assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+    }
+}
+
+/// P61: also those whose clients and authenticators are gone.
+#[tokio::test]
+async fn a_client_settles_all_users_that_were_made_of_it() {
+    let server = TokenServer::start().await;
+    let spotify = SpotifyClient::new(server.config()).unwrap();
+    let store = FailingStore::default();
+    for number in 0..3 {
+        let user = logged_in(&spotify, &store, &Arc::default(), number).await;
+        let client = spotify.for_user(user).unwrap();
+        assert!(client.users().me().send().now_or_never().is_none());
+        server.has_got(number + 1).await;
+    }
+    let settling = tokio::spawn(async move { spotify.clone().settle().await });
+    settle().await;
+    assert!(!settling.is_finished());
+    server.release(3);
+    settling.await.unwrap().unwrap();
+
+    for number in 0..3 {
+        let kept = store.refresh_token(&key(number)).await.unwrap();
+        assert_ne!(kept, format!("old-{number}"), "its rotated token was lost");
+    }
+}
+
 /// A user whose access token has expired.
 async fn logged_in(
     spotify: &SpotifyClient,
