@@ -165,11 +165,11 @@ impl SpotifyClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Authenticator`] says what would be lost, of the client's own user; what another
+    /// [`Error::Unsettled`] says what would be lost, of the client's own user; what another
     /// user's store does not take is told to the listener of that authenticator.
     pub async fn settle(&self) -> Result<(), Error> {
         match &self.settles {
-            Settles::User(user) => user.settle().await.map_err(Error::Authenticator),
+            Settles::User(user) => user.settle().await.map_err(Error::Unsettled),
             Settles::AllUsers => self.settle_all_users().await,
         }
     }
@@ -181,7 +181,7 @@ impl SpotifyClient {
             None => Ok(()),
         };
         let users = settle_tasks(self.oauth.under_way()).await;
-        own.and(users).map_err(Error::Authenticator)
+        own.and(users).map_err(Error::Unsettled)
     }
 
     /// What this client and all its clones and users have done so far.

@@ -87,6 +87,9 @@ pub enum Error {
     /// The authenticator cannot be used.
     #[error("the authenticator cannot be used")]
     Authenticator(#[source] AuthError),
+    /// Something would be lost if the program ended now.
+    #[error("not everything is settled")]
+    Unsettled(#[source] AuthError),
     /// A token request failed.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
@@ -208,7 +211,7 @@ impl Error {
     /// counts as well.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Auth { source, .. } => source.is_transient(),
+            Self::Auth { source, .. } | Self::Unsettled(source) => source.is_transient(),
             Self::OAuth(error) => error.is_transient(),
             Self::Transport { source, .. } => is_transient_failure(source),
             Self::Api { status, .. } => is_transient_status(*status),
@@ -247,7 +250,18 @@ impl Error {
         }
     }
 
-    /// How long to wait before the call is made again, where the other side or a back-off says so.
+    /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks
+    /// scopes that the program needs.
+    pub fn needs_login(&self) -> bool {
+        match self {
+            Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {
+                source.needs_login()
+            }
+            _ => false,
+        }
+    }
+
+    /// How long to wait before the call is made again, where the other side says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),

@@ -47,6 +47,9 @@ pub trait Authenticator: Debug + Send + Sync {
     /// waited for a rate limiter's permit is signed again before it leaves: what is added must
     /// replace what was there.
     ///
+    /// It has no time limit but the deadline of the call: one that may hang sets its own. A panic is
+    /// the caller's.
+    ///
     /// # Errors
     ///
     /// An [`AuthError`] keeps the request from being sent.
@@ -54,6 +57,9 @@ pub trait Authenticator: Debug + Send + Sync {
 
     /// Told that a request that carried the credentials which [`apply`](Self::apply) added got a
     /// 401. Says whether another attempt would carry different ones, and may wait for them.
+    ///
+    /// Told only where `apply` set `Authorization`. There is one more attempt at most, and its 401 is
+    /// the response, of which nobody is told.
     ///
     /// # Errors
     ///
@@ -63,7 +69,7 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(Replay::No)
     }
 
-    /// Told that the server has accepted these credentials, so that a later 401 may be the fault of
+    /// Told that the server has accepted these credentials, an `Authorization` header, so that a later 401 may be the fault of
     /// the request that gets it.
     fn accepted(&self, credentials: &HeaderValue) {
         let _ = credentials;

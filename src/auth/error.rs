@@ -38,6 +38,10 @@ pub enum AuthError {
     /// and it is tried again.
     #[error("the token store failed; nothing is sent until it works again")]
     Store(#[source] StoreError),
+    /// What has changed here is not in the token store yet. It holds in this process, and saving is
+    /// tried again; other processes that share the store do not know of it.
+    #[error("the last token, login or log-out could not be saved; it holds in this process alone")]
+    NotSaved(#[source] StoreError),
     /// No token came in time. A request that is under way goes on.
     #[error("no access token came within {limit:?}")]
     TimedOut {
@@ -73,8 +77,8 @@ pub enum AuthError {
     /// Not called from within a tokio runtime with its timer on.
     #[error("a token can only be requested from within a tokio runtime with `enable_time`")]
     NoRuntime,
-    /// The token cannot be sent: it has characters that a header cannot carry.
-    #[error("the access token has characters that a header cannot carry")]
+    /// The token cannot be sent: it is empty, or has characters that a header cannot carry.
+    #[error("the access token is empty, or has characters that a header cannot carry")]
     Malformed,
     /// An error of an authenticator or token source of the user's own.
     #[error("{message}")]
@@ -113,6 +117,7 @@ impl AuthError {
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
             | Self::Store(_)
+            | Self::NotSaved(_)
             | Self::RejectedBefore
             | Self::SourcePanicked
             | Self::Interrupted => true,

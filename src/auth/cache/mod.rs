@@ -278,6 +278,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// to its end also when the future is dropped; logins that overlap are taken over in the order
     /// in which they began.
     ///
+    /// Another process that shares the store, and in which nobody was logged in, notices within a
+    /// minute; [`reset`](Self::reset) has it look at the next call.
+    ///
     /// # Errors
     ///
     /// [`AuthError::MissingScopes`] when the token lacks a
@@ -293,16 +296,17 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
     /// puts the token back. The accounts service is not told: Spotify has no way to. Callers get
-    /// [`AuthError::NotLoggedIn`] until the next login.
+    /// [`AuthError::NotLoggedIn`] until the next login. Another process goes on with the access token
+    /// that it has until it next looks into the store, which is before it refreshes.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Store`] when the mark could not be saved: nothing is sent from here any more, and
+    /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any more, and
     /// saving is tried again, but another process may still be logged in.
     pub async fn log_out(&self) -> Result<(), AuthError> {
         match login::log_in(&self.shared, None).await {
             (outcome, None) => outcome,
-            (_, Some(error)) => Err(AuthError::Store(error)),
+            (_, Some(error)) => Err(AuthError::NotSaved(error)),
         }
     }
 
@@ -312,7 +316,7 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
+    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
     /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;

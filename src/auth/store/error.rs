@@ -21,7 +21,7 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// The file is not one of this store's, or is damaged. It is left as it is.
-    #[error("{path} is damaged or no token file: {reason}; move it away and log in again")]
+    #[error("{path} is damaged or no token file: {reason}; move it away, and users log in again")]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A text is not one of [`StoredToken::to_text`](super::StoredToken::to_text), or is damaged.
-    #[error("this is no stored token: {reason}; remove the entry and log in again")]
+    #[error("this is no stored token: {reason}; remove the entry, and its user logs in again")]
     Unreadable {
         /// What was wrong with it; never a part of it.
         reason: String,

@@ -14,7 +14,8 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
         Ok(permit) => permit,
         Err(pair) => {
             let patience = Duration::from_secs(60);
-            let wanted = Wanted { pair, is_urgent: number.is_multiple_of(3), number: None, patience };
+            let wanted =
+                Wanted { pair, is_urgent: number.is_multiple_of(3), number: None, patience };
             app.permit(wanted).await?
         }
     };
