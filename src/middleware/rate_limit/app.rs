@@ -259,13 +259,19 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.app.close(now + duration.as_secs_f64().min(LONGEST_CLOSING));
-        core.dismiss_hopeless(now);
+        self.closed_or_narrowed(core, now);
     }
 
     pub(super) fn reopen(self: &Arc<Self>) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
+        self.changed(core, now);
+    }
+
+    /// After a closing, which ends the hopes of some, and begins another epoch, in which others may go.
+    fn closed_or_narrowed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+        core.dismiss_hopeless(now);
         self.changed(core, now);
     }
 
@@ -311,20 +317,14 @@ impl App {
         app.into_iter().chain(endpoints).collect()
     }
 
-    pub(super) fn restore(&self, closing: &Closing) {
+    pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = left(closing.until, self.options.clock.now().wall);
         let until = now + left.min(self.options.longest_retry_after.as_secs_f64());
-        if until <= now {
-            return;
-        }
-        let Some(name) = &closing.endpoint else { return core.state.app.close(until) };
-        let key = super::endpoint::key_of_name(name);
-        let key = core.state.endpoint(key, now, || name.clone());
-        if let Some(endpoint) = core.state.endpoints.get_mut(&key) {
-            endpoint.bucket.close(until);
-            endpoint.reason.clone_from(&closing.reason);
+        if until > now {
+            core.state.restore(closing, until, now);
+            self.closed_or_narrowed(core, now);
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::auth::{Clock, Now};
+use crate::middleware::rate_limit::endpoint::key_of_name;
 
 /// What may happen, in any order. Numbers of callers and permits are taken modulo what there is.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ enum Step {
     /// A layer below panics.
     Panic(usize),
     CloseFor(Duration),
+    /// An endpoint is closed as it was before a restart.
+    Restore(&'static str, Duration),
     Reopen,
     /// Until then steps happen before anybody who was woken runs.
     Run,
@@ -55,8 +58,13 @@ fn milliseconds(longest: u64) -> impl Strategy<Value = Duration> {
     (0..=longest).prop_map(Duration::from_millis)
 }
 
+fn endpoints() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("GET /one"), Just("GET /two"), Just("GET /three")]
+}
+
 fn steps() -> impl Strategy<Value = Step> {
-    let pairs = (1_u64..=3, 0_u64..2).prop_map(|(endpoint, user)| Pair { endpoint, user });
+    let pairs =
+        (endpoints(), 0_u64..2).prop_map(|(name, user)| Pair { endpoint: key_of_name(name), user });
     prop_oneof![
         8 => (pairs, any::<bool>(), milliseconds(90_000))
             .prop_map(|(pair, is_urgent, patience)| Step::Come { pair, is_urgent, patience }),
@@ -65,6 +73,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::Drop),
         1 => any::<usize>().prop_map(Step::Panic),
         1 => milliseconds(5000).prop_map(Step::CloseFor),
+        1 => (endpoints(), milliseconds(5000)).prop_map(|(name, left)| Step::Restore(name, left)),
         1 => Just(Step::Reopen),
         4 => Just(Step::Run),
         4 => milliseconds(4000).prop_map(Step::Pass),
@@ -146,6 +155,7 @@ impl World {
                 self.closes(None, duration);
                 self.app.close_for(duration);
             }
+            Step::Restore(name, left) => self.restore(name, left),
             Step::Reopen => {
                 self.log.lock().closed.clear();
                 self.app.reopen();
@@ -169,6 +179,13 @@ impl World {
             };
             log.lock().ended(id, verdict);
         }));
+    }
+
+    fn restore(&self, name: &str, left: Duration) {
+        self.closes(Some(key_of_name(name)), left);
+        let until = self.app.options.clock.now().wall + left;
+        let endpoint = Some(name.to_owned());
+        self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
     }
 
     fn leave(&mut self, index: usize) {
@@ -312,6 +329,29 @@ async fn schedule(steps: Vec<Step>) -> TestCaseResult {
     world.check_end()
 }
 
+fn run_schedule(steps: Vec<Step>) -> TestCaseResult {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(schedule(steps))
+}
+
+#[test]
+fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
+    let pair = Pair { endpoint: key_of_name("GET /one"), user: 0 };
+    let come = |patience| Step::Come { pair, is_urgent: false, patience };
+    let millis = Duration::from_millis;
+    let steps = vec![
+        Step::CloseFor(millis(1906)),
+        come(millis(1906)),
+        come(millis(2905)),
+        Step::Pass(millis(1051)),
+        Step::Pass(millis(855)),
+        Step::CloseFor(Duration::ZERO),
+        Step::Run,
+    ];
+    run_schedule(steps).expect("nobody sleeps");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..Default::default() })]
 
@@ -319,8 +359,6 @@ proptest! {
     /// leaves leaves nothing behind.
     #[test]
     fn whatever_happens_permits_are_kept(steps in vec(steps(), 1..80)) {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_time().start_paused(true).build();
-        runtime.expect("a runtime").block_on(schedule(steps))?;
+        run_schedule(steps)?;
     }
 }

@@ -11,6 +11,7 @@ use super::bucket::{Blocked, Bucket, Refusal};
 use super::failures::Failures;
 use super::membership::Membership;
 use super::shared::{Granted, Told};
+use super::stats::Closing;
 
 /// An endpoint and a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -315,6 +316,16 @@ impl State {
             None => return membership.silent(&mut self.app, jitter, now),
         }
         false
+    }
+
+    /// Closes the app, or an endpoint, as it was closed before a restart.
+    pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
+        let Some(name) = &closing.endpoint else { return self.app.close(until) };
+        let key = self.endpoint(super::endpoint::key_of_name(name), now, || name.clone());
+        if let Some(endpoint) = self.endpoints.get_mut(&key) {
+            endpoint.bucket.close(until);
+            endpoint.reason.clone_from(&closing.reason);
+        }
     }
 
     /// Forgets closings, rates and failures.
