@@ -45,7 +45,9 @@ impl StartPlayback {
         Self::default()
     }
 
-    /// Plays an album, an artist or a playlist.
+    /// Plays an album, an artist, a playlist, a podcast, or the liked songs of a user: their URI is
+    /// `spotify:user:NAME:collection`. An artist is played from the beginning: an offset is an error
+    /// when the request is sent.
     pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
         let mut playback = Self::default();
         playback.context_uri = playback.keep(uri.into_id()).map(|uri| uri.to_string());
@@ -92,10 +94,19 @@ impl StartPlayback {
         }
     }
 
+    fn is_of_an_artist(&self) -> bool {
+        self.context_uri.as_ref().is_some_and(|uri| uri.starts_with("spotify:artist:"))
+    }
+
     /// Whether there is something to play at the place to begin with.
     pub(super) fn check(&self) -> Result<(), Error> {
         if let Some(error) = &self.wrong {
             return Err(error.clone().into());
+        }
+        if self.offset.is_some() && self.is_of_an_artist() {
+            let reason =
+                "is not taken for an artist; play an album, a playlist or a list of tracks";
+            return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
         }
         let Some(uris) = &self.uris else { return Ok(()) };
         let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {

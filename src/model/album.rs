@@ -13,10 +13,12 @@ open_enum! {
     pub enum AlbumType {
         /// An album.
         Album = "album",
-        /// A single or EP.
+        /// A single, and mostly an EP too.
         Single = "single",
         /// A compilation.
         Compilation = "compilation",
+        /// An EP, which mostly comes as a single.
+        Ep = "ep",
     }
 }
 

@@ -17,6 +17,7 @@ mod cursor_page;
 mod episode;
 mod id;
 pub(crate) mod lenient;
+mod link;
 mod market;
 mod market_list;
 pub(crate) mod open_enum;

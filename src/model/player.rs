@@ -50,6 +50,20 @@ open_enum! {
         Tablet = "Tablet",
         /// A television.
         Tv = "TV",
+        /// An audio and video receiver.
+        Avr = "AVR",
+        /// A set-top box.
+        Stb = "STB",
+        /// An audio dongle.
+        AudioDongle = "AudioDongle",
+        /// A game console.
+        GameConsole = "GameConsole",
+        /// A screen that is cast to.
+        CastVideo = "CastVideo",
+        /// A speaker that is cast to.
+        CastAudio = "CastAudio",
+        /// A car.
+        Automobile = "Automobile",
     }
 }
 

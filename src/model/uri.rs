@@ -3,15 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::split;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::id::clipped;
+use super::link::{self, Link};
 use super::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
-    TrackId, UserId,
+    TrackId, UserId, lenient,
 };
 
 /// A Spotify URI, where things of several kinds are allowed: `spotify:track:11dFghVXANMlKmJXsNCbNl`.
 ///
-/// Made of any id; parses URIs and share URLs.
+/// Made of any id; parses URIs and links in [all their forms](TrackId#forms). So does whatever else
+/// Spotify gives as a URI, such as the `spotify:user:NAME:collection` of liked songs, and stays as it is.
+/// Only local files are refused, which the Web API cannot take.
 ///
 /// ```
 /// use spotify_web::model::{IdKind, SpotifyUri, TrackId};
@@ -29,7 +34,7 @@ pub struct SpotifyUri {
 }
 
 impl SpotifyUri {
-    /// What kind of thing it names.
+    /// What kind of thing it names. To a player, audiobooks are shows and chapters are episodes.
     pub fn kind(&self) -> &IdKind {
         &self.kind
     }
@@ -50,13 +55,31 @@ macro_rules! uri_of {
     ($($id:ident)+) => {
         $(impl From<$id> for SpotifyUri {
             fn from(id: $id) -> Self {
-                Self { kind: $id::KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, text: id.uri().into() }
             }
         }
 
         impl From<&$id> for SpotifyUri {
             fn from(id: &$id) -> Self {
-                Self { kind: $id::KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, text: id.uri().into() }
+            }
+        })+
+
+        $(/// Where it is of that kind.
+        impl TryFrom<&SpotifyUri> for $id {
+            type Error = IdError;
+
+            fn try_from(uri: &SpotifyUri) -> Result<Self, IdError> {
+                uri.as_str().parse()
+            }
+        }
+
+        /// Where it is of that kind.
+        impl TryFrom<SpotifyUri> for $id {
+            type Error = IdError;
+
+            fn try_from(uri: SpotifyUri) -> Result<Self, IdError> {
+                uri.as_str().parse()
             }
         })+
 
@@ -64,9 +87,11 @@ macro_rules! uri_of {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
-                let kind = split(input.trim()).map(|(kind, _)| IdKind::from(kind));
-                match kind {
-                    $(Some(kind) if kind == $id::KIND => input.parse::<$id>().map(Self::from),)+
+                match link::parse(input) {
+                    $(Link::Thing($id::KIND, _) => input.parse::<$id>().map(Self::from),)+
+                    Link::Other(kind, uri) => Ok(Self { kind, text: uri.into() }),
+                    Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
+                    Link::LocalFile => Err(IdError::LocalFile { input: clipped(input) }),
                     _ => Err(IdError::no_uri(input)),
                 }
             }
@@ -75,6 +100,18 @@ macro_rules! uri_of {
 }
 
 uri_of!(AlbumId ArtistId AudiobookId ChapterId EpisodeId PlaylistId ShowId TrackId UserId);
+
+impl Serialize for SpotifyUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SpotifyUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::parsed(deserializer)
+    }
+}
 
 impl TryFrom<&str> for SpotifyUri {
     type Error = IdError;
