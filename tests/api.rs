@@ -46,6 +46,8 @@ mod promises;
 mod resilience;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shapes.rs"]
+mod shapes;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]

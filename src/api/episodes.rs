@@ -69,7 +69,7 @@ impl Episodes {
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
     pub fn save(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Removes up to 50 episodes from what the user has saved.
@@ -81,7 +81,7 @@ impl Episodes {
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
     pub fn remove(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 episodes, in their order.

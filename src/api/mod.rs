@@ -34,7 +34,7 @@ pub use library::Library;
 pub use player::Player;
 pub use playlists::Playlists;
 pub use request::{
-    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream,
+    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream, ItemType,
     ListEntry, PageStream, Paged, Progress, Repeat, Request, RequestFuture, Response, Shuffle,
     TimeRange, Transfer, params,
 };

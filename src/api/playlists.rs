@@ -277,6 +277,22 @@ impl Playlists {
         self.0.put(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
     }
 
+    /// Follows a playlist without showing that on the user's profile.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
+    #[deprecated(
+        note = "gone for apps in development mode since February 2026; use `library().save`"
+    )]
+    pub fn follow_privately(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
+        let body = serde_json::json!({ "public": false });
+        self.0
+            .put(path("playlists").id(id).then("followers"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_json(&body)
+    }
+
     /// Ends following a playlist.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.

@@ -79,7 +79,7 @@ impl Tracks {
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
     pub fn remove(&self, ids: impl IntoIds<TrackId>) -> Request<()> {
-        self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 tracks, in their order.

@@ -72,7 +72,7 @@ impl Users {
             .put(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Ends following up to 50 artists.
@@ -88,7 +88,7 @@ impl Users {
             .delete(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 artists, in their order.
@@ -120,7 +120,7 @@ impl Users {
             .put(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Ends following up to 50 users.
@@ -136,7 +136,7 @@ impl Users {
             .delete(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 users, in their order.

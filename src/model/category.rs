@@ -9,6 +9,7 @@ use super::{Image, lenient};
 #[non_exhaustive]
 pub struct Category {
     /// Address of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// Its pictures.
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
@@ -16,6 +17,6 @@ pub struct Category {
     /// The id: any text, not 22 letters and digits.
     pub id: String,
     /// The name, in the language that was asked for.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
 }

@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Market;
+use super::lenient::absent;
 
 /// A list of markets without what is none; `null` is an empty list.
 ///
@@ -75,9 +76,7 @@ impl<'de> Visitor<'de> for ListVisitor {
         f.write_str("a list of texts or null")
     }
 
-    fn visit_unit<E>(self) -> Result<Vec<Market>, E> {
-        Ok(Vec::new())
-    }
+    absent!('de visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 
     fn visit_str<E>(self, letters: &str) -> Result<Vec<Market>, E> {
         let (markets, _) = letters.as_bytes().as_chunks::<2>();
@@ -88,25 +87,26 @@ impl<'de> Visitor<'de> for ListVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Market>, A::Error> {
         let mut list = Vec::new();
-        while let Some(element) = sequence.next_element::<Option<Element>>()? {
-            list.extend(element.and_then(|Element(market)| market));
+        while let Some(Element(market)) = sequence.next_element()? {
+            list.extend(market);
         }
         Ok(list)
     }
 }
 
 /// A text that is a market, or is left out.
+#[derive(Default)]
 struct Element(Option<Market>);
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(ElementVisitor)
+        deserializer.deserialize_any(ElementVisitor)
     }
 }
 
 struct ElementVisitor;
 
-impl Visitor<'_> for ElementVisitor {
+impl<'de> Visitor<'de> for ElementVisitor {
     type Value = Element;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,6 +116,8 @@ impl Visitor<'_> for ElementVisitor {
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {
         Ok(Element(Market::from_text(text)))
     }
+
+    absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 }
 
 #[cfg(test)]
@@ -161,8 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error() {
-        for json in [r#"{"AD":1}"#, "7", "[7]", r#"["AD""#, r#"["AD","#, "["] {
+    fn what_is_no_list_is_empty_and_what_is_truncated_an_error() {
+        for json in [r#"{"AD":1}"#, "7", "[7]", "true", "[[]]"] {
+            assert_eq!(read(json).unwrap(), [], "{json}");
+        }
+        for json in [r#"["AD""#, r#"["AD","#, "["] {
             assert!(read(json).is_err(), "{json}");
         }
     }

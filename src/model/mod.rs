@@ -31,6 +31,7 @@ mod release_date;
 mod saved;
 mod search;
 mod show;
+mod thing;
 mod track;
 mod uri;
 mod user;
@@ -60,7 +61,9 @@ pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,
     PlayingType, Queue, RepeatState,
 };
-pub use playlist::{Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist, Snapshot};
+pub use playlist::{
+    PartialPlaylist, Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist, Snapshot,
+};
 pub use recommendations::{RecommendationSeed, Recommendations};
 pub use release_date::{DatePrecision, ReleaseDate, ReleaseDateError};
 pub use saved::{SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack};

@@ -30,8 +30,8 @@ pub struct Page<T> {
     pub offset: u32,
     /// URL of the page before; `None` at the beginning.
     pub previous: Option<String>,
-    /// Number of items in the list; may change from page to page.
-    pub total: u32,
+    /// Number of items in the list, where Spotify tells; may change from page to page.
+    pub total: Option<u32>,
 }
 
 impl<T> Page<T> {
@@ -57,16 +57,16 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
-        let mut page = Page::empty();
+        let mut page = Page::default();
         let mut items: Option<Vec<PageItem<T>>> = None;
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Href => page.href = map.next_value()?,
                 Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
-                Field::Limit => page.limit = map.next_value::<Count>()?.0,
+                Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
                 Field::Next => page.next = map.next_value()?,
-                Field::Offset => page.offset = map.next_value::<Count>()?.0,
+                Field::Offset => page.offset = map.next_value::<Count>()?.0.unwrap_or_default(),
                 Field::Previous => page.previous = map.next_value()?,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Wrapper => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
@@ -76,13 +76,23 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
         match (items, wrapped) {
             (Some(items), _) => Ok(Page { items, ..page }),
             (None, Some(wrapped)) => Ok(wrapped),
+            // What is left of a page when other fields were asked for.
+            (None, None) if page.is_described() => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
     }
 }
 
 impl<T> Page<T> {
-    fn empty() -> Self {
+    /// Whether a response said anything about the list.
+    fn is_described(&self) -> bool {
+        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit > 0
+    }
+}
+
+/// A page of nothing.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
         Self {
             href: None,
             items: Vec::new(),
@@ -90,7 +100,7 @@ impl<T> Page<T> {
             next: None,
             offset: 0,
             previous: None,
-            total: 0,
+            total: None,
         }
     }
 }
@@ -122,4 +132,4 @@ enum Field {
 }
 
 #[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::count")] u32);
+struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);

@@ -18,8 +18,11 @@ macro_rules! prefer_new_name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 // The inherent function that `remote = "Self"` derives.
                 let mut model = $model::deserialize(deserializer)?;
-                let old = model.$old.take();
-                model.$new = model.$new.or(old);
+                if let Some(old) = model.$old.take() {
+                    // Both may come, and one of them may hold no more than a number.
+                    let is_better = |new: &_| Fuller::is_full(new) || !Fuller::is_full(&old);
+                    model.$new = model.$new.filter(is_better).or(Some(old));
+                }
                 Ok(model)
             }
         }
@@ -32,6 +35,29 @@ macro_rules! prefer_new_name {
     };
 }
 
+/// Tells the fuller one of two values for the same thing.
+trait Fuller {
+    fn is_full(&self) -> bool;
+}
+
+impl Fuller for Page<PlaylistItem> {
+    fn is_full(&self) -> bool {
+        !self.items.is_empty()
+    }
+}
+
+impl Fuller for PlaylistItemsRef {
+    fn is_full(&self) -> bool {
+        self.total.is_some()
+    }
+}
+
+impl Fuller for PlayableItem {
+    fn is_full(&self) -> bool {
+        !matches!(self, Self::Unknown(_))
+    }
+}
+
 /// Defines a form of a playlist: its own fields, and those that all forms share.
 macro_rules! playlist {
     ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty, $($own:tt)* }) => {
@@ -41,36 +67,43 @@ macro_rules! playlist {
         #[non_exhaustive]
         pub struct $name {
             /// Whether others than the owner may change it.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::flag")]
             pub collaborative: bool,
             /// The description; absent when none is set.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub description: Option<String>,
             /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
             /// Address of this object in the Web API.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
-            /// The id.
-            pub id: PlaylistId,
             /// Cover pictures, widest first; they expire within a day.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub images: Vec<Image>,
             /// The name.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// Whose it is.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub owner: Option<PlaylistOwner>,
+            /// The main colour of the cover, where Spotify tells.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub primary_color: Option<String>,
             /// Whether it shows on the owner's profile; absent where that is not relevant.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub public: Option<bool>,
             /// The version; changes with every change of the playlist.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub snapshot_id: Option<String>,
             /// The entries; absent where the app may not see them.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub items: Option<$items>,
-            #[serde(default, skip_serializing)]
+            #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
             tracks: Option<$items>,
             /// The URI.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             $($own)*
         }
 
@@ -82,7 +115,10 @@ playlist! {
     /// A playlist with its first entries.
     pub struct Playlist {
         items: Page<PlaylistItem>,
+        /// The id.
+        pub id: PlaylistId,
         /// Followers; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub followers: Option<Followers>,
     }
 }
@@ -91,6 +127,21 @@ playlist! {
     /// A playlist as searches and lists name it.
     pub struct SimplifiedPlaylist {
         items: PlaylistItemsRef,
+        /// The id.
+        pub id: PlaylistId,
+    }
+}
+
+playlist! {
+    /// What is left of a playlist when only some of its fields were asked for.
+    pub struct PartialPlaylist {
+        items: Page<PlaylistItem>,
+        /// The id; absent where it was not asked for.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub id: Option<PlaylistId>,
+        /// Followers; absent where they were not asked for, and for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub followers: Option<Followers>,
     }
 }
 
@@ -99,10 +150,11 @@ playlist! {
 #[non_exhaustive]
 pub struct PlaylistItemsRef {
     /// Address of the entries in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// Number of entries.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub total: u32,
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub total: Option<u32>,
 }
 
 /// An entry of a playlist.
@@ -111,15 +163,18 @@ pub struct PlaylistItemsRef {
 #[non_exhaustive]
 pub struct PlaylistItem {
     /// When it was added; absent in very old playlists.
+    #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub added_at: Option<DateTime<Utc>>,
     /// Who added it; absent in very old playlists.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub added_by: Option<PlaylistUser>,
     /// Whether it is a file of the user's own.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub is_local: bool,
     /// What it is; absent when Spotify does not have it any more.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub item: Option<PlayableItem>,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
     track: Option<PlayableItem>,
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use spotify_web::api::{
-    AudioFeature, PlaylistDetails, PlaylistReorder, Repeat, Shuffle, StartPlayback, TimeRange,
-    Transfer, Visibility,
+    AudioFeature, ItemType, PlaylistDetails, PlaylistReorder, Repeat, Shuffle, StartPlayback,
+    TimeRange, Transfer, Visibility,
 };
 use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
 use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
@@ -291,19 +291,22 @@ async fn the_player_plays_pauses_seeks_and_skips() {
     let player = spotify.player();
     let state = async || player.state().await.unwrap().unwrap();
     let first = state().await;
-    assert!(first.is_playing && first.actions.resuming == Some(true));
+    assert!(first.is_playing == Some(true) && first.actions.resuming == Some(true));
 
     time.advance(Duration::from_secs(5)).await;
     player.pause().await.unwrap();
     time.advance(Duration::from_secs(5)).await;
-    assert_eq!((state().await.progress, state().await.is_playing), (Duration::from_secs(5), false));
+    assert_eq!(
+        (state().await.progress, state().await.is_playing),
+        (Some(Duration::from_secs(5)), Some(false))
+    );
 
     player.play(&StartPlayback::resume()).await.unwrap();
     player.seek(Duration::from_secs(170)).await.unwrap();
     time.advance(Duration::from_secs(20)).await;
     let second = state().await;
     assert_ne!(second.item.as_ref().unwrap().uri(), first.item.as_ref().unwrap().uri());
-    assert_eq!(second.progress, Duration::from_secs(9), "181 s have passed in the first");
+    assert_eq!(second.progress, Some(Duration::from_secs(9)), "181 s have passed in the first");
 
     player.add_to_queue(uri("track", TRACK)).await.unwrap();
     assert_eq!(player.queue().await.unwrap().queue[0].uri(), Some(uri("track", TRACK).as_str()));
@@ -313,7 +316,7 @@ async fn the_player_plays_pauses_seeks_and_skips() {
     player.repeat(Repeat::Track).await.unwrap();
     player.shuffle(Shuffle::On).await.unwrap();
     let state = state().await;
-    assert_eq!((state.repeat_state.unwrap().as_str(), state.shuffle_state), ("track", true));
+    assert_eq!((state.repeat_state.unwrap().as_str(), state.shuffle_state), ("track", Some(true)));
     assert_eq!(player.devices().await.unwrap()[0].volume_percent, Some(7));
 }
 
@@ -440,7 +443,13 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.users().follow_users([USER])),
         call(s.users().unfollow_users([USER])),
         call(s.users().follows_users([USER])),
-        call(s.playlists().get(PLAYLIST).market("DE").fields("name").with_episodes()),
+        call(
+            s.playlists()
+                .get(PLAYLIST)
+                .market("DE")
+                .fields("name")
+                .additional_types([ItemType::Episode]),
+        ),
         call(s.playlists().change(PLAYLIST, &PlaylistDetails::new().name("n"))),
         call(
             s.playlists()
@@ -449,7 +458,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
                 .fields("items")
                 .limit(5)
                 .offset(5)
-                .with_episodes(),
+                .additional_types([ItemType::Episode]),
         ),
         call(s.playlists().add_items(PLAYLIST, uris())),
         call(s.playlists().insert_items(PLAYLIST, 0, uris())),
@@ -465,6 +474,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.playlists().of_user(USER).limit(5).offset(5)),
         call(s.playlists().create_for_user(USER, "n", PlaylistDetails::new())),
         call(s.playlists().follow(PLAYLIST)),
+        call(s.playlists().follow_privately(PLAYLIST)),
         call(s.playlists().unfollow(PLAYLIST)),
         call(s.playlists().is_followed(PLAYLIST)),
         call(s.playlists().cover(PLAYLIST)),
@@ -476,10 +486,10 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.search().shows("x")),
         call(s.search().episodes("x")),
         call(s.search().audiobooks("x")),
-        call(s.player().state().market("DE").with_episodes()),
+        call(s.player().state().market("DE").additional_types([ItemType::Episode])),
         call(s.player().transfer("d", Transfer::KeepState)),
         call(s.player().devices()),
-        call(s.player().currently_playing().market("DE").with_episodes()),
+        call(s.player().currently_playing().market("DE").additional_types([ItemType::Episode])),
         call(s.player().play(&StartPlayback::resume()).device("d")),
         call(s.player().pause().device("d")),
         call(s.player().next().device("d")),

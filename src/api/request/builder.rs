@@ -103,9 +103,34 @@ impl<T, P: Parameters> Request<T, P> {
             decoder: None,
             returns: PhantomData,
         };
+        let request = match P::TAKES_TYPES {
+            true => request.with("additional_types", "track,episode".to_owned()),
+            false => request,
+        };
         match connection.market().filter(|_| P::TAKES_MARKET) {
             Some(market) => request.with("market", market.to_string()),
             None => request,
+        }
+    }
+
+    /// The same request, whose response is read as something else.
+    pub(super) fn of_type<U>(self) -> Request<U, P> {
+        let Self { connection, method, url, query, body, scopes, endpoint, class, .. } = self;
+        let (timeout, deadline, decoder, returns) =
+            (self.timeout, self.deadline, None, PhantomData);
+        Request {
+            connection,
+            method,
+            url,
+            query,
+            body,
+            scopes,
+            endpoint,
+            class,
+            timeout,
+            deadline,
+            decoder,
+            returns,
         }
     }
 

@@ -23,7 +23,7 @@ mod verbs;
 
 pub(crate) use batches::in_batches;
 pub use builder::Request;
-pub use choices::{AudioFeature, Repeat, Shuffle, TimeRange, Transfer};
+pub use choices::{AudioFeature, ItemType, Repeat, Shuffle, TimeRange, Transfer};
 pub(crate) use connection::{Connection, Defaults};
 pub use future::RequestFuture;
 pub use into_id::{IntoId, IntoIds};

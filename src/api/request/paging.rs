@@ -51,7 +51,7 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
     }
 
     fn total(&self) -> Option<u32> {
-        Some(self.total)
+        self.total
     }
 
     fn limit(&self) -> Option<u32> {

@@ -7,6 +7,8 @@
 pub trait Parameters: sealed::Sealed {
     /// Whether the default market of the config is sent along.
     const TAKES_MARKET: bool;
+    /// Whether episodes are asked for, which come as `null` or as tracks otherwise.
+    const TAKES_TYPES: bool = false;
     /// The greatest `limit` that Spotify documents, where there is one.
     const LARGEST_PAGE: Option<u32>;
 }
@@ -64,7 +66,7 @@ macro_rules! parameter_sets {
     (@limit $limit:literal) => { Some($limit) };
     ($(
         $(#[$doc:meta])*
-        $name:ident, market: $market:literal
+        $name:ident, market: $market:literal $(, types: $types:literal)?
             $(, paging: $limit:literal / $offset:expr)? $(, limit: $alone:literal)? => $($accepts:ident),*;
     )+) => {$(
         $(#[$doc])*
@@ -75,6 +77,7 @@ macro_rules! parameter_sets {
         impl sealed::Sealed for $name {}
         impl Parameters for $name {
             const TAKES_MARKET: bool = $market;
+            $(const TAKES_TYPES: bool = $types;)?
             const LARGEST_PAGE: Option<u32> = parameter_sets!(@limit $($limit)? $($alone)?);
         }
         $(impl AcceptsLimit for $name {
@@ -104,13 +107,13 @@ parameter_sets! {
     /// `market`, `limit` (1 to 10), `offset` (up to 1000) and `include_external`.
     SearchPaging, market: true, paging: 10 / 1000 => AcceptsMarket, AcceptsExternal;
     /// `market`, `fields` and `additional_types`.
-    PlaylistFields, market: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
+    PlaylistFields, market: true, types: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `market`, `fields`, `limit` (1 to 50), `offset` and `additional_types`.
-    PlaylistItems, market: true, paging: 50 / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
+    PlaylistItems, market: true, types: true, paging: 50 / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `limit` (1 to 50) and `offset` (up to 100,000).
     UserPlaylists, market: false, paging: 50 / 100_000 =>;
     /// `market` and `additional_types`.
-    Playing, market: true => AcceptsMarket, AcceptsAdditionalTypes;
+    Playing, market: true, types: true => AcceptsMarket, AcceptsAdditionalTypes;
     /// `locale`.
     Locale, market: false => AcceptsLocale;
     /// `locale`, `limit` (1 to 50) and `offset`.
