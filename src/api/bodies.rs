@@ -176,6 +176,87 @@ impl PlaylistDetails {
     }
 }
 
+/// Which items are removed from a playlist: everywhere, or at places of their own.
+///
+/// ```
+/// use spotify_web::api::PlaylistRemoval;
+///
+/// let removal = PlaylistRemoval::new()
+///     .everywhere("spotify:track:11dFghVXANMlKmJXsNCbNl")
+///     .at("spotify:track:2TpxZ7JUBn3uw46aR7qd6V", [0, 7])
+///     .snapshot_id("AAAAAg");
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PlaylistRemoval {
+    items: Vec<RemovedItem>,
+    snapshot_id: Option<String>,
+    /// The first URI that is none; comes out when the request is sent.
+    wrong: Option<IdError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct RemovedItem {
+    uri: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    positions: Vec<u32>,
+}
+
+impl PlaylistRemoval {
+    /// Nothing yet; up to 100 items.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Removes an item wherever it is.
+    #[must_use]
+    pub fn everywhere(self, uri: impl IntoId<SpotifyUri>) -> Self {
+        self.at(uri, [])
+    }
+
+    /// Removes an item at these places only, from 0; they are those of the version of
+    /// [`snapshot_id`](Self::snapshot_id).
+    #[must_use]
+    pub fn at(
+        mut self,
+        uri: impl IntoId<SpotifyUri>,
+        positions: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        match uri.into_id() {
+            Ok(uri) => self.items.push(RemovedItem {
+                uri: uri.to_string(),
+                positions: positions.into_iter().collect(),
+            }),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// The version that the places are meant for.
+    #[must_use]
+    pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
+        Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+
+    /// The body, with the items in the field of this name.
+    pub(super) fn body(&self, field: &'static str) -> Result<serde_json::Value, Error> {
+        if let Some(error) = &self.wrong {
+            return Err(error.clone().into());
+        }
+        let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
+        if !(1..=100).contains(&count) {
+            return Err(Error::Range { name: field, value: count, range: 1..=100 });
+        }
+        let mut body = serde_json::Map::new();
+        body.insert(field.to_owned(), serde_json::json!(self.items));
+        if let Some(snapshot_id) = &self.snapshot_id {
+            body.insert("snapshot_id".to_owned(), snapshot_id.as_str().into());
+        }
+        Ok(body.into())
+    }
+}
+
 /// Which entries of a playlist are moved, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaylistReorder {

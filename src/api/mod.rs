@@ -26,7 +26,7 @@ mod users;
 pub use albums::Albums;
 pub use artists::Artists;
 pub use audiobooks::Audiobooks;
-pub use bodies::{PlaylistDetails, PlaylistReorder, StartPlayback, Visibility};
+pub use bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder, StartPlayback, Visibility};
 pub use browse::Browse;
 pub use chapters::Chapters;
 pub use episodes::Episodes;

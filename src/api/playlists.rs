@@ -1,7 +1,7 @@
 //! Playlists.
 
 use super::Connection;
-use super::bodies::{PlaylistDetails, PlaylistReorder};
+use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
 use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
@@ -142,6 +142,22 @@ impl Playlists {
             .json_uris("items", uris, 100)
     }
 
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
+    pub fn remove_entries(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        removal: &PlaylistRemoval,
+    ) -> Request<Snapshot> {
+        self.0
+            .delete(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_checked(removal.body("items"))
+    }
+
     /// Entries of a playlist.
     ///
     /// By its name before February 2026.
@@ -174,6 +190,66 @@ impl Playlists {
             .post(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .json_ids("uris", uris, 100)
+    }
+
+    /// Adds up to 100 items before the one at `position`, from 0.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
+    #[deprecated(note = "the new name is `insert_items`, which development mode has as well")]
+    pub fn insert_items_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        position: u32,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
+        self.0
+            .post(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .with("position", position.to_string())
+            .json_ids("uris", uris, 100)
+    }
+
+    /// Moves entries to another place.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
+    #[deprecated(note = "the new name is `reorder_items`, which development mode has as well")]
+    pub fn reorder_items_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        reorder: &PlaylistReorder,
+    ) -> Request<Snapshot> {
+        self.0
+            .put(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .once()
+            .with_json(reorder)
+    }
+
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
+    #[deprecated(note = "the new name is `remove_entries`, which development mode has as well")]
+    pub fn remove_entries_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        removal: &PlaylistRemoval,
+    ) -> Request<Snapshot> {
+        self.0
+            .delete(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_checked(removal.body("tracks"))
     }
 
     /// Puts up to 100 items in place of all that are there.

@@ -95,7 +95,7 @@ impl Shows {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn remove(&self, ids: impl IntoIds<ShowId>) -> Request<()> {
+    pub fn remove(&self, ids: impl IntoIds<ShowId>) -> Request<(), InMarket> {
         self.0.delete(path("me/shows")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use serde_json::{Value, json};
 use spotify_web::api::{
-    AudioFeature, ItemType, PlaylistDetails, PlaylistReorder, Repeat, Shuffle, StartPlayback,
-    TimeRange, Transfer, Visibility,
+    AudioFeature, ItemType, PlaylistDetails, PlaylistRemoval, PlaylistReorder, Repeat, Shuffle,
+    StartPlayback, TimeRange, Transfer, Visibility,
 };
 use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
 use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
@@ -160,6 +160,44 @@ async fn bodies_hold_what_was_set_and_nothing_else() {
             json!({ "range_start": 5, "insert_before": 0, "range_length": 2, "snapshot_id": "s" }),
         ]
     );
+}
+
+#[tokio::test]
+async fn entries_are_removed_at_their_places_of_a_version() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let (track, album) = (uri("track", TRACK), uri("album", ALBUM));
+    let removal = PlaylistRemoval::new().at(&track, [0, 2]).everywhere(&album).snapshot_id("s");
+
+    spotify.playlists().remove_entries(PLAYLIST, &removal).await.unwrap_err();
+    let nothing = spotify.playlists().remove_entries(PLAYLIST, &PlaylistRemoval::new());
+    let nothing = nothing.await.unwrap_err();
+    let wrong = PlaylistRemoval::new().everywhere("x");
+    let wrong = spotify.playlists().remove_entries(PLAYLIST, &wrong).await.unwrap_err();
+
+    assert_eq!(
+        serde_json::from_str::<Value>(&fake.requests()[1].body).unwrap(),
+        json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": album }], "snapshot_id": "s" })
+    );
+    assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
+    assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
+    assert_eq!(fake.api_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_response_holds_its_raw_body_too() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let body = json!({ "id": TRACK, "name": "n", "nobody knows": [1] });
+    fake.next_api(FakeAnswer::json(200, &body));
+
+    let response = spotify.tracks().get(TRACK).market("from_token").send_with_response().await;
+    let response = response.unwrap();
+
+    assert_eq!((response.body.name.as_str(), response.json().unwrap()), ("n", body));
+    assert_eq!(serde_json::from_slice::<Value>(response.raw_body()).unwrap()["name"], "n");
+    assert_eq!(fake.requests()[1].parameter("market"), Some("from_token"));
+    assert_eq!(fake.api_requests(), 1);
 }
 
 #[tokio::test]
@@ -465,6 +503,16 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.playlists().replace_items(PLAYLIST, uris())),
         call(s.playlists().reorder_items(PLAYLIST, &PlaylistReorder::new(1, 0))),
         call(s.playlists().remove_items(PLAYLIST, uris())),
+        call(s.playlists().remove_entries(
+            PLAYLIST,
+            &PlaylistRemoval::new().at(uri("track", TRACK), [0, 2]).snapshot_id("s"),
+        )),
+        call(s.playlists().remove_entries_by_old_name(
+            PLAYLIST,
+            &PlaylistRemoval::new().everywhere(uri("track", TRACK)),
+        )),
+        call(s.playlists().insert_items_by_old_name(PLAYLIST, 0, uris())),
+        call(s.playlists().reorder_items_by_old_name(PLAYLIST, &PlaylistReorder::new(1, 0))),
         call(s.playlists().items_by_old_name(PLAYLIST).market("DE")),
         call(s.playlists().add_items_by_old_name(PLAYLIST, uris())),
         call(s.playlists().replace_items_by_old_name(PLAYLIST, uris())),

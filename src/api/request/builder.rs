@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -200,6 +201,14 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
+    /// A JSON body, or what is wrong with it.
+    pub(crate) fn with_checked(self, body: Result<serde_json::Value, Error>) -> Self {
+        match body {
+            Ok(body) => self.with_json(&body),
+            Err(error) => self.fail(error),
+        }
+    }
+
     pub(crate) fn with_body(mut self, content_type: &'static str, content: Vec<u8>) -> Self {
         self.body = Some(Body { content_type, content });
         self
@@ -344,7 +353,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         RequestFuture::new(self.send_raw(), decoder)
     }
 
-    /// Sends the request and returns status and headers as well.
+    /// Sends the request and returns status, headers and the raw body as well.
     ///
     /// # Errors
     ///
@@ -353,7 +362,8 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         let decoder = self.decoder();
         let mut response = self.send_raw().await?;
         let (status, headers) = (response.status, std::mem::take(&mut response.headers));
-        Ok(Response { status, headers, body: decoder.decode(response)? })
+        let raw = response.body.as_ref().map(Bytes::clone).unwrap_or_default();
+        Ok(Response { status, headers, body: decoder.decode(response)?, raw })
     }
 
     pub(crate) fn decoder(&self) -> Decoder<T> {

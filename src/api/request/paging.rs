@@ -27,6 +27,11 @@ pub trait Paged: DeserializeOwned + Send + 'static {
     /// The URL of the next page; `None` at the end.
     fn next_url(&self) -> Option<&str>;
 
+    /// The URL of the page before; `None` at the beginning, and where pages have a cursor.
+    fn previous_url(&self) -> Option<&str> {
+        None
+    }
+
     /// Number of items in the list, where Spotify tells.
     fn total(&self) -> Option<u32>;
 
@@ -48,6 +53,10 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
 
     fn next_url(&self) -> Option<&str> {
         self.next.as_deref()
+    }
+
+    fn previous_url(&self) -> Option<&str> {
+        self.previous.as_deref()
     }
 
     fn total(&self) -> Option<u32> {
