@@ -22,6 +22,8 @@ mod browser;
 mod calls;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/corpus.rs"]
+mod corpus;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
