@@ -319,6 +319,7 @@ impl FromStr for UserId {
 id_conversions!(UserId);
 
 /// An id as it was given.
+#[derive(Clone, Copy)]
 enum Id<'input> {
     /// By itself.
     Bare(&'input str),

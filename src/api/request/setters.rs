@@ -74,7 +74,7 @@ impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
     pub fn fields(self, fields: impl Into<String>) -> Self {
         let fields = fields.into();
         let names: Vec<_> = top_level(&fields).collect();
-        let has_items = names.iter().any(|name| *name == "items");
+        let has_items = names.contains(&"items");
         let missing =
             ["next", "limit", "offset", "total"].iter().filter(|key| !names.contains(key));
         let missing: String = match has_items {
