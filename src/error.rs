@@ -17,7 +17,7 @@ use crate::transport::{
 ///
 /// Four methods say what a program most often asks: [`is_transient`](Self::is_transient),
 /// [`may_have_been_carried_out`](Self::may_have_been_carried_out),
-/// [`retry_after`](Self::retry_after) and [`status`](Self::status). No text of it shows a secret.
+/// [`retry_after`](Self::retry_after) and [`status`](Self::status). No message shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -131,15 +131,15 @@ pub enum Error {
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
-        /// How the body begins, at most 200 characters; absent where it is about a user or may hold a
-        /// secret.
+        /// How the body begins, at most 200 characters; absent where it is about a user or may hold
+        /// a secret.
         start: Option<String>,
         /// What was wrong there.
         #[source]
         source: serde_json::Error,
     },
-    /// The write was carried out, but the body of the response is truncated or cannot be read. Do not
-    /// send it again: look at what it changed instead.
+    /// The write was carried out, but the body of the response is truncated or cannot be read. Do
+    /// not send it again: look at what it changed instead.
     #[error("{request} was carried out with HTTP {status}, but its response is lost")]
     CarriedOut {
         /// Which request.
@@ -224,7 +224,8 @@ impl Error {
     /// # use spotify_web::testing::FakeSpotify;
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// # let fake = FakeSpotify::start().await?;
-    /// # let spotify = spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
+    /// # let spotify =
+    /// spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
     /// # fake.next(502);
     /// if let Err(error) = spotify.player().next().await {
     ///     let retry = error.is_transient() && !error.may_have_been_carried_out();
@@ -291,7 +292,7 @@ impl Error {
     /// let error = SpotifyClient::new(config).unwrap_err();
     /// assert_eq!(
     ///     error.to_line(),
-    ///     "the authenticator cannot be used: no access token could be had: \
+    ///     "the authenticator cannot be used: no access token could be obtained: \
     ///      client id is empty; set it to the app's"
     /// );
     /// ```

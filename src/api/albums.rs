@@ -31,8 +31,8 @@ impl Albums {
         self.0.get(path("albums")).ids("ids", ids, 20).several("albums")
     }
 
-    /// Any number of albums, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of albums, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

@@ -30,8 +30,8 @@ impl Artists {
         self.0.get(path("artists")).ids("ids", ids, 50).several("artists")
     }
 
-    /// Any number of artists, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of artists, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

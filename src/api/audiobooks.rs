@@ -34,8 +34,8 @@ impl Audiobooks {
         self.0.get(path("audiobooks")).ids("ids", ids, 50).several("audiobooks")
     }
 
-    /// Any number of audiobooks, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of audiobooks, with as many requests as it takes, in the order of their ids;
+    /// `None` for what Spotify does not know.
     ///
     /// # Errors
     ///

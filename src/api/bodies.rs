@@ -62,8 +62,8 @@ impl StartPlayback {
         playback
     }
 
-    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is an
-    /// error when the request is sent.
+    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is
+    /// an error when the request is sent.
     #[must_use]
     pub fn offset(self, position: u32) -> Self {
         Self { offset: Some(Offset::Position(position)), ..self }

@@ -30,8 +30,8 @@ impl Chapters {
         self.0.get(path("chapters")).ids("ids", ids, 50).several("chapters")
     }
 
-    /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

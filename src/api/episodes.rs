@@ -35,8 +35,8 @@ impl Episodes {
         self.0.get(path("episodes")).ids("ids", ids, 50).several("episodes")
     }
 
-    /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

@@ -64,8 +64,8 @@ impl Playlists {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI is
-    /// an error before any is sent.
+    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
+    /// is an error before any is sent.
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,

@@ -17,7 +17,8 @@ pub struct Search(pub(crate) Connection);
 impl Search {
     /// Things of several types at once: a page of each.
     ///
-    /// The query may hold filters: `artist:`, `album:`, `track:`, `year:`, `genre:`, `isrc:`, `upc:`,
+    /// The query may hold filters: `artist:`, `album:`, `track:`, `year:`, `genre:`, `isrc:`,
+    /// `upc:`,
     /// `tag:new` and `tag:hipster`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>

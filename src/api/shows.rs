@@ -38,8 +38,8 @@ impl Shows {
         self.0.get(path("shows")).ids("ids", ids, 50).several("shows")
     }
 
-    /// Any number of shows, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of shows, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

@@ -33,8 +33,8 @@ impl Tracks {
         self.0.get(path("tracks")).ids("ids", ids, 50).several("tracks")
     }
 
-    /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///

@@ -12,13 +12,15 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::{CallTrace, LastFailure, QuotaExceeded, RequestClass, Safety};
-use crate::auth::Backoff;
+use super::trace::{CallWaits, note_wait};
+use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
+use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, is_transient_failure, is_transient_status, read_ahead, read_body, repeated,
+    retry_after,
 };
 
-/// How often a request is sent once more, and when.
+/// How often a request is retried, and when.
 ///
 /// ```
 /// use spotify_web::middleware::RetryOptions;
@@ -30,6 +32,7 @@ pub struct RetryOptions {
     retries: u32,
     backoff: Backoff,
     share: f64,
+    max_wait: Duration,
 }
 
 impl RetryOptions {
@@ -52,33 +55,47 @@ impl RetryOptions {
     pub fn share(self, share: f64) -> Self {
         Self { share: share.clamp(0.0, 10.0), ..self }
     }
+
+    /// Sets how long one request may wait for `Retry-After`, all its attempts together: a minute by
+    /// default. A response that asks for more is not retried.
+    #[must_use]
+    pub fn max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
 }
 
 impl Default for RetryOptions {
     fn default() -> Self {
-        Self { retries: 3, backoff: Backoff::default(), share: 0.1 }
+        Self {
+            retries: 3,
+            backoff: Backoff::default(),
+            share: 0.1,
+            max_wait: RateLimitOptions::DEFAULT_MAX_WAIT,
+        }
     }
 }
 
-/// Sends a request once more when its answer was lost on the way or the server failed.
+/// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
-/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and time-outs, where the
+/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and
+/// time-outs, where the
 /// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
-/// nothing was carried out. A body that is a stream cannot be sent again. What is torn after its head has
-/// come is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries that too.
+/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated
+/// after its headers is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries
+/// that too.
 ///
-/// A [`RateGate`](super::RateGate) belongs below it, so that each attempt waits its turn. Clones share
-/// the budget.
+/// `Retry-After` is waited for, with 429 and 503. A [`RateLimiter`](super::RateLimiter) belongs below it:
+/// then a 429 is retried as often as its waits allow, and costs no budget. Clones share the budget.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
 /// use spotify_web::SpotifyClientConfig;
-/// use spotify_web::middleware::{RateGate, RetryMiddleware};
+/// use spotify_web::middleware::{RateLimiter, RetryMiddleware};
 ///
 /// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
 /// let client = ClientBuilder::new(http)
 ///     .with(RetryMiddleware::default())
-///     .with(RateGate::default())
+///     .with(RateLimiter::default())
 ///     .build();
 /// # Ok::<(), spotify_web::Error>(())
 /// ```
@@ -100,12 +117,12 @@ struct Budget {
 /// What may be done after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// It is the answer.
+    /// It is the result.
     Done,
-    /// Once more after a pause.
-    Again,
-    /// Once more when the gate opens.
-    WhenOpen,
+    /// A retry after a pause, and after what `Retry-After` says.
+    Retry(Option<Duration>),
+    /// A retry when the limiter below lets it go.
+    WithPermit,
 }
 
 impl RetryMiddleware {
@@ -139,10 +156,10 @@ impl RetryMiddleware {
         });
     }
 
-    /// Takes a retry from the budget. One that waits for the gate costs nothing: the gate sees to it
+    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees to it
     /// that it does no harm.
     fn withdraw(&self, verdict: Verdict) -> bool {
-        let cost = if verdict == Verdict::WhenOpen { 0 } else { ONE_RETRY };
+        let cost = if verdict == Verdict::WithPermit { 0 } else { ONE_RETRY };
         let left = &self.budget.left;
         let paid =
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
@@ -163,7 +180,7 @@ impl RetryMiddleware {
         }
     }
 
-    /// Sends a request again and again, until a result is final or the budget is used up.
+    /// Retries until a result is final, the budget is used up, or a wait is too long.
     async fn retry(
         &self,
         mut result: Result<Response>,
@@ -173,34 +190,53 @@ impl RetryMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
-        for retry in 1..=most {
+        let mut retries = 0;
+        for number in 2.. {
             let verdict = judge(&result, safety);
-            if verdict == Verdict::Done || !self.withdraw(verdict) {
-                break;
-            }
+            let pause = match verdict {
+                Verdict::Done => break,
+                Verdict::WithPermit => None,
+                Verdict::Retry(_) if retries == most => break,
+                Verdict::Retry(asked) => {
+                    retries += 1;
+                    let Some(pause) = self.fitting_pause(retries, asked, extensions) else { break };
+                    Some(pause)
+                }
+            };
             let Some(again) = repeated(&request) else { break };
-            tracing::debug!(retry, ?verdict, "sending a request once more");
-            let pause = self.pause(retry);
-            if verdict == Verdict::Again && deadline.is_some_and(|end| Instant::now() + pause > end)
-            {
+            if !self.withdraw(verdict) {
                 break;
             }
-            // What is not looked at any more need not hold a connection.
+            tracing::debug!(attempt = number, ?verdict, "retrying a request");
+            // A response that nobody looks at any more need not hold a connection.
             match extensions.get::<LastFailure>() {
                 Some(last) => last.set(result),
                 None => drop(result),
             }
-            if verdict == Verdict::Again {
+            if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
-                if let Some(trace) = extensions.get_mut::<CallTrace>() {
-                    trace.waited += pause;
-                }
+                note_wait(extensions, pause);
             }
-            result = attempt(&next, retry + 1, again, extensions).await;
+            result = attempt(&next, number, again, extensions).await;
             self.read_ahead(&mut result, safety).await;
         }
         result
+    }
+
+    /// The pause before a retry, unless it is longer than the call may wait.
+    fn fitting_pause(
+        &self,
+        retry: u32,
+        asked: Option<Duration>,
+        extensions: &Extensions,
+    ) -> Option<Duration> {
+        let pause = self.pause(retry).max(asked.unwrap_or_default());
+        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
+        let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
+        let is_late = left.is_some_and(|left| left <= pause);
+        let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
+        let is_long = asked.is_some() && waited.saturating_add(pause) > self.options.max_wait;
+        (!is_late && !is_long).then_some(pause)
     }
 }
 
@@ -254,20 +290,31 @@ impl Middleware for RetryMiddleware {
 
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
-        Ok(response) => match response.status() {
-            // Not before the quota is renewed, whenever that is.
-            _ if response.extensions().get::<QuotaExceeded>().is_some() => Verdict::Done,
-            StatusCode::TOO_MANY_REQUESTS => Verdict::WhenOpen,
-            status if is_transient_status(status) && safety != Safety::Once => Verdict::Again,
-            _ => Verdict::Done,
-        },
+        Ok(response) => judge_response(response, safety),
         // Nothing was sent.
-        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Again,
-        Err(error) if is_transient_failure(error) && safety != Safety::Once => Verdict::Again,
+        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Retry(None),
+        Err(error) if is_transient_failure(error) && safety != Safety::Once => Verdict::Retry(None),
         Err(_) => Verdict::Done,
     }
 }
 
+fn judge_response(response: &Response, safety: Safety) -> Verdict {
+    match (response.status(), response.extensions().get::<LimitedResponse>()) {
+        // Not before the quota is renewed, whenever that is.
+        (_, Some(limited)) if limited.is_quota => Verdict::Done,
+        (StatusCode::TOO_MANY_REQUESTS, Some(_)) => Verdict::WithPermit,
+        (StatusCode::TOO_MANY_REQUESTS, None) => {
+            Verdict::Retry(Some(retry_after(response).unwrap_or_default().max(SHORTEST_PAUSE)))
+        }
+        (status, _) if is_transient_status(status) && safety != Safety::Once => {
+            Verdict::Retry(retry_after(response))
+        }
+        _ => Verdict::Done,
+    }
+}
+
+/// What a 429 without a word, or with zero, asks for.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_RETRY: u64 = 1000;
 const FIRST_RETRIES: u64 = 10 * ONE_RETRY;
 const MOST_RETRIES: u64 = 1000 * ONE_RETRY;

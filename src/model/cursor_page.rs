@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{PageItem, lenient};
+use super::{List, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
 ///
@@ -69,11 +69,12 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
             cursors: Cursors::default(),
             total: None,
         };
-        let (mut items, mut wrapped) = (None::<Vec<PageItem<T>>>, None);
+        let mut items = None;
+        let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Href => page.href = map.next_value()?,
-                Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
                 Field::Next => page.next = map.next_value()?,
                 Field::Cursors => page.cursors = map.next_value::<Option<_>>()?.unwrap_or_default(),
@@ -83,7 +84,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
             }
         }
         match (items, wrapped) {
-            (Some(items), _) => Ok(CursorPage { items, ..page }),
+            (Some(list), _) => {
+                let items = list.map(|List(items)| items).unwrap_or_default();
+                Ok(CursorPage { items, ..page })
+            }
             (None, Some(wrapped)) => Ok(wrapped),
             (None, None) => Err(de::Error::missing_field("items")),
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::page_item::is_in_one_go;
-use super::{PageItem, Unreadable};
+use super::{List, PageItem, Unreadable};
 
 /// An object that may be absent; one that cannot be read is absent too, and costs nothing beside it.
 pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -102,7 +102,8 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    object_or_default(deserializer).map(readable)
+    let list: Option<List<T>> = object(deserializer)?;
+    Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
 /// The items of a list. Those that cannot be read are reported, once for the list.

@@ -54,8 +54,8 @@ pub use id::{
 };
 pub use market::{Market, MarketError};
 pub use page::Page;
-pub(crate) use page_item::in_one_go;
-pub use page_item::{PageItem, Unreadable};
+pub(crate) use page_item::{List, in_one_go};
+pub use page_item::{PageItem, Unreadable, from_json};
 pub use playable::PlayableItem;
 pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,

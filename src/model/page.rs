@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{PageItem, lenient};
+use super::{List, PageItem, lenient};
 
 /// One page of a longer list.
 ///
@@ -58,12 +58,12 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
         let mut page = Page::default();
-        let mut items: Option<Vec<PageItem<T>>> = None;
+        let mut items = None;
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Href => page.href = map.next_value()?,
-                Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
                 Field::Next => page.next = map.next_value()?,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0.unwrap_or_default(),
@@ -74,7 +74,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
             }
         }
         match (items, wrapped) {
-            (Some(items), _) => Ok(Page { items, ..page }),
+            (Some(list), _) => {
+                let items = list.map(|List(items)| items).unwrap_or_default();
+                Ok(Page { items, ..page })
+            }
             (None, Some(wrapped)) => Ok(wrapped),
             // What is left of a page when other fields were asked for.
             (None, None) if page.is_described() => Ok(page),

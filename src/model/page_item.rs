@@ -1,14 +1,15 @@
 //! What stands at a place of a list: an item, `null`, or something that cannot be read.
 //!
-//! serde cannot resume in the middle of an element that has failed. So a list is read element by
-//! element out of the raw JSON, which costs a second look at each. A good body is spared that by
-//! [`in_one_go`]: read so, a bad element fails the whole body, which is then read again with care.
+//! serde cannot resume in the middle of an element that has failed. So a list with something bad in
+//! it is read element by element out of the raw JSON, which costs a second look at each. A good one
+//! is spared that by [`in_one_go`]: read so, a bad element fails the whole list, which is then read
+//! again with care. Each byte is looked at a few times for each list that it is in, and no more.
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -80,7 +81,8 @@ impl<T> From<Option<T>> for PageItem<T> {
 
 /// An element of a list that could not be read: why, and what it was.
 ///
-/// Both the raw JSON and the error may repeat what Spotify sent about a user: keep them out of logs.
+/// Both the raw JSON and the error may repeat what Spotify sent about a user: keep them out of
+/// logs.
 #[derive(Clone)]
 pub struct Unreadable {
     path: Box<str>,
@@ -164,6 +166,46 @@ impl<T: DeserializeOwned> PageItem<T> {
             }
         }
     }
+}
+
+/// What stands at each place of a list.
+///
+/// Tried in one go first, also where the body is read with care: most lists have nothing bad in
+/// them.
+pub(crate) struct List<T>(pub(crate) Vec<PageItem<T>>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if IN_ONE_GO.get() {
+            return Vec::deserialize(deserializer).map(Self);
+        }
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        in_one_go(|| serde_json::from_str(raw.get()))
+            .or_else(|_| serde_json::from_str(raw.get()))
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
+/// element by element where something in a list cannot be read.
+///
+/// `serde_json::from_slice` reads the same, and takes a third longer for a page of 50 tracks: serde
+/// cannot go back, so that each list is looked at before it is read.
+///
+/// # Errors
+///
+/// What is wrong where no list can be blamed for it.
+///
+/// ```
+/// use spotify_web::model::{Page, from_json};
+///
+/// let page: Page<u8> = from_json(br#"{ "items": [7, "seven"] }"#)?;
+/// assert_eq!(page.items.len(), 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    in_one_go(|| serde_json::from_slice(json)).or_else(|_| serde_json::from_slice(json))
 }
 
 /// Reads with each element in one go: faster, but one that cannot be read fails the whole.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use reqwest::Response;
+use reqwest::{Response, ResponseBuilderExt};
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
@@ -34,6 +34,17 @@ pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
         Err(error) => ReadAhead::Failed(Arc::new(Mutex::new(Some(error)))),
     });
     is_truncated
+}
+
+/// The same response with a body that has been read from it, for others to read again.
+pub(crate) fn with_body(mut response: Response, body: Bytes) -> Response {
+    let (status, version) = (response.status(), response.version());
+    let headers = std::mem::take(response.headers_mut());
+    let builder = http::Response::builder().status(status).version(version);
+    // Status and URL are those of a response that came.
+    let mut again = builder.url(response.url().clone()).body(body).unwrap_or_default();
+    *again.headers_mut() = headers;
+    again.into()
 }
 
 /// What came of a body that was read before it was asked for.

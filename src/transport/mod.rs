@@ -8,10 +8,10 @@ mod server_error;
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_ahead, read_body};
+pub(crate) use body::{BodyError, read_ahead, read_body, with_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub use origin::{Origin, OriginError};
 pub(crate) use server_error::{
@@ -19,21 +19,30 @@ pub(crate) use server_error::{
 };
 
 /// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
-/// which is over at once if it has passed.
+/// which counts from the response's own `Date`, since the server's clock may be wrong, and is over at once
+/// if it has passed.
 ///
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is as long as can be said.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?);
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let date = parse_date(value)?;
+    let now = response.headers().get(DATE).and_then(|value| parse_date(value.to_str().ok()?));
+    let now = now.unwrap_or_else(SystemTime::now);
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+fn parse_date(value: &str) -> Option<SystemTime> {
+    Some(SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?))
 }
 
 /// The same request again, or `None` when its body is a stream.
 ///
-/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations less.
+/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations
+/// less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {
     if request.body().is_some() || request.timeout().is_some() {
         return request.try_clone();

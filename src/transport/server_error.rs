@@ -1,4 +1,4 @@
-//! What a server says with a response that is no success: read here, once, for all layers.
+//! What a server says with a response that is not successful: read here, once, for all layers.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -40,8 +40,8 @@ pub(crate) fn is_transient_status(status: StatusCode) -> bool {
     }
 }
 
-/// Whether a request that the server has answered so may have been carried out: it failed midway, or
-/// points to what came of it.
+/// Whether a request that got this status may have been carried out: it failed midway,
+/// or points to what came of it.
 pub(crate) fn may_be_done(status: StatusCode) -> bool {
     match status {
         StatusCode::TOO_MANY_REQUESTS => false,
@@ -50,8 +50,8 @@ pub(crate) fn may_be_done(status: StatusCode) -> bool {
     }
 }
 
-/// Whether a request that failed without a response may well succeed later. An error of a user's own
-/// layer says nothing about that.
+/// Whether a request that failed without a response may well succeed later. An error of a user's
+/// own layer says nothing about that.
 pub(crate) fn is_transient_failure(error: &reqwest_middleware::Error) -> bool {
     match error {
         reqwest_middleware::Error::Reqwest(error) => !error.is_builder() && !error.is_redirect(),

@@ -8,7 +8,7 @@ use spotify_web::api::{CallOutcome, CallReport, IntoId, PlaylistDetails, StartPl
 use spotify_web::auth::{AuthError, Authenticator};
 use spotify_web::middleware::RetryOptions;
 use spotify_web::model::{AlbumId, SpotifyUri, TrackId};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, plain, settle};
@@ -63,6 +63,26 @@ async fn a_write_whose_status_came_is_done() {
         assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
         assert_eq!(fake.api_requests(), 2, "nothing is sent again");
     }
+}
+
+/// Also one that could be retried: the status says that it need not be.
+#[tokio::test]
+async fn a_write_with_half_a_body_is_not_retried() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+    let spotify = SpotifyClient::new(proxy.config().with_token(fake.user_token())).unwrap();
+    for _ in 0..2 {
+        fake.next_api(FakeAnswer::json(200, &json!({ "snapshot_id": "long enough to be halved" })));
+    }
+
+    proxy.next(Fault::HalfBody);
+    spotify.player().pause().await.unwrap();
+    proxy.next(Fault::HalfBody);
+    let track = format!("spotify:track:{TRACK}");
+    let error = spotify.playlists().replace_items(PLAYLIST, [track]).await.unwrap_err();
+
+    assert!(matches!(error, Error::CarriedOut { .. }), "{error:?}");
+    assert_eq!(fake.api_requests(), 2);
 }
 
 #[tokio::test]
@@ -154,7 +174,7 @@ async fn a_read_follows_a_redirect_on_its_origin() {
 async fn a_deadline_that_is_shorter_than_the_pause_fails_at_once() {
     let fake = FakeSpotify::start().await.unwrap();
     let minute = Duration::from_secs(60);
-    let backoff = spotify_web::auth::Backoff::new(minute * 60, 1.0, minute * 60).unwrap();
+    let backoff = spotify_web::Backoff::new(minute * 60, 1.0, minute * 60).unwrap();
     let config =
         fake.config_with_credentials().with_retries(RetryOptions::default().backoff(backoff));
     let spotify = SpotifyClient::new(config).unwrap();
@@ -274,7 +294,7 @@ async fn an_observer_that_panics_costs_nobody_a_response() {
 
 /// Whatever people hold is taken where an id or a URI is.
 #[tokio::test]
-#[expect(clippy::needless_borrows_for_generic_args, clippy::useless_vec, reason = "the promise")]
+#[expect(clippy::needless_borrows_for_generic_args, reason = "the promise")]
 async fn ids_are_taken_in_every_form() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();

@@ -13,7 +13,7 @@ pub fn measure() {
     println!("decoding a page of 50 playlist entries, {} KiB", body.len() / 1024);
     let ours = throughput(&body, |body| {
         let page: spotify_web::model::Page<spotify_web::model::PlaylistItem> =
-            serde_json::from_str(body).unwrap();
+            spotify_web::model::from_json(body.as_bytes()).unwrap();
         assert!(page.items.iter().all(PageItem::is_item));
         page
     });

@@ -211,8 +211,8 @@ impl Connection {
         result
     }
 
-    /// Sends, and follows where a read is redirected on the same origin. A write is never sent again
-    /// as a read, which is what 301, 302 and 303 would make of it.
+    /// Sends, and follows where a read is redirected on the same origin. A write is never sent
+    /// again as a read, which is what 301, 302 and 303 would make of it.
     async fn exchange(
         &self,
         line: RequestLine,
@@ -280,7 +280,8 @@ impl PreparedRequest {
 }
 
 impl Deadline {
-    /// When that is for a call that begins now, and how long it is; `None` for what no clock reaches.
+    /// When that is for a call that begins now, and how long it is; `None` for what no clock
+    /// reaches.
     fn end(self) -> Option<(Instant, Duration)> {
         match self {
             Self::After(limit) => Some((Instant::now().checked_add(limit)?, limit)),

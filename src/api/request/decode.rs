@@ -1,8 +1,8 @@
 //! From a body to a value, with the place in the JSON where that fails.
 //!
-//! A good body is read in one go. One that has something bad in it is read again, element by element:
-//! what cannot be read costs the element of the list that it is in, and two passes are all that it
-//! takes, however much is bad.
+//! A good body is read in one go. One that has something bad in it is read again, element by
+//! element: what cannot be read costs the element of the list that it is in, and two passes are all
+//! that it takes, however much is bad.
 
 use std::any::TypeId;
 use std::fmt;
@@ -18,7 +18,7 @@ use serde_path_to_error::Track;
 use super::response::RawResponse;
 use crate::error::Error;
 use crate::model::lenient::{readable, report_unreadable};
-use crate::model::{PageItem, in_one_go};
+use crate::model::{List, PageItem, in_one_go};
 use crate::transport::clipped;
 
 /// How a response becomes a value.
@@ -31,8 +31,8 @@ pub(crate) struct Decoder<T> {
 impl<T: DeserializeOwned + 'static> Decoder<T> {
     /// The body is the value.
     ///
-    /// No body is `null`: "nothing is playing" is an `Option`. A body that nobody wants, `()`, is not
-    /// looked at, since those of commands are not always JSON.
+    /// No body is `null`: "nothing is playing" is an `Option`. A body that nobody wants, `()`, is
+    /// not looked at, since those of commands are not always JSON.
     pub(crate) fn plain() -> Self {
         Self { read: |response, _| decode(response, PhantomData), wrapper: "" }
     }
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
     /// A list with places, where what cannot be read is `None`.
     pub(crate) fn several(wrapper: &'static str) -> Self {
         let read = |response, name| {
-            let list = decode(response, Wrapped::<Vec<PageItem<T>>>::new(name))?;
+            let List(list) = decode(response, Wrapped::<List<T>>::new(name))?;
             report_unreadable(&list);
             Ok(list.into_iter().map(PageItem::into_item).collect())
         };
@@ -54,8 +54,8 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters.
     pub(crate) fn list(wrapper: &'static str) -> Self {
         let read = |response, name| {
-            decode(response, Wrapped::<Option<Vec<PageItem<T>>>>::new(name))
-                .map(|list| readable(list.unwrap_or_default()))
+            let list = decode(response, Wrapped::<Option<List<T>>>::new(name))?;
+            Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
         };
         Self { read, wrapper }
     }
@@ -129,8 +129,8 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     Ok(value)
 }
 
-/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs, and
-/// a proxy may send back the header that it got.
+/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs,
+/// and a proxy may send back the header that it got.
 fn start(body: &str, response: &RawResponse) -> Option<String> {
     let line = &response.line;
     let about_a_user = response.needs_user || line.path.split('/').any(|part| part == "me");

@@ -9,8 +9,8 @@ use super::connection::Responding;
 use super::decode::Decoder;
 use crate::error::Error;
 
-/// The future of a [`Request`](crate::api::Request). Nothing is sent before it is polled; when it is dropped,
-/// the request is dropped with it, but a token refresh that it started goes on.
+/// The future of a [`Request`](crate::api::Request). Nothing is sent before it is polled; when it
+/// is dropped, the request is dropped with it, but a token refresh that it started goes on.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;

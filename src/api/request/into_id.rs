@@ -8,10 +8,10 @@ use crate::model::{
     TrackId, UserId,
 };
 
-/// What can be an id of type `T`, or a [`SpotifyUri`]: a bare id, a URI or a share URL as any kind of
-/// string; the id itself; a [`SpotifyUri`] of the right kind. All of them by reference as well.
+/// What can be an id of type `T`, or a [`SpotifyUri`]: a bare id, a URI or a share URL as any kind
+/// of string; the id itself; a [`SpotifyUri`] of the right kind. All of them by reference as well.
 ///
-/// Sealed. What is no id comes out as an [`IdError`] when the request is sent.
+/// Sealed. What is not a valid id comes out as an [`IdError`] when the request is sent.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;

@@ -1,8 +1,8 @@
 //! Pages that are being fetched, in order.
 //!
 //! The queue keeps the first request and asks for every further page with the same one, at another
-//! URL: what was set for the first holds for all. Only `next` decides how the list goes on; `total` is
-//! a hint for what to ask for ahead.
+//! URL: what was set for the first holds for all. Only `next` decides how the list goes on; `total`
+//! is a hint for what to ask for ahead.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -41,8 +41,8 @@ pub(crate) type Read<X> = Box<dyn Fn(RawResponse, &Url) -> Result<ParsedPage<X>,
 /// Asks for pages ahead of who takes them, and hands them out in order.
 ///
 /// Never more than `width` pages are under way. A page is read when it is taken; until then at most
-/// `width - 1` wait, so that a slow one in front does not hold up those behind it, and where none is
-/// taken, none is asked for.
+/// `width - 1` wait, so that a slow one in front does not hold up those behind it, and where none
+/// is taken, none is asked for.
 pub(crate) struct PageQueue<X> {
     /// Absent where the first request was wrong already.
     way: Option<Way>,
@@ -285,7 +285,8 @@ impl Way {
     }
 }
 
-/// In a task of its own, so that it comes along while its taker does other things; dropped, it stops.
+/// In a task of its own, so that it comes along while its taker does other things; dropped, it
+/// stops.
 fn in_task(fetching: Responding) -> Responding {
     match Handle::try_current() {
         Ok(runtime) => Box::pin(Task(runtime.spawn(fetching))),
@@ -315,6 +316,6 @@ impl Drop for Task {
     }
 }
 
-/// A list that was filtered may have empty pages in the middle. So many in a row are 5,000 items that
-/// are all gone, or a server that never comes to an end.
+/// A list that was filtered may have empty pages in the middle. So many in a row are 5,000 items
+/// that are all gone, or a server that never comes to an end.
 const MOST_EMPTY_PAGES: u32 = 100;

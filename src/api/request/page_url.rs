@@ -24,7 +24,7 @@ pub(crate) fn after(url: &Url, extent: Extent) -> Option<Url> {
 }
 
 /// A page within what Spotify hands out of a search: the first 1,000 items. The last page may be
-/// shorter; `None` is the end of the list, after which Spotify answers with an error.
+/// shorter; `None` is the end of the list, after which Spotify returns an error.
 pub(crate) fn within_reach(url: Url) -> Option<Url> {
     let (Some(offset), true) = (offset(&url), url.path().ends_with("/search")) else {
         return Some(url);

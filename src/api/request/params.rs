@@ -28,7 +28,7 @@ pub trait AcceptsPaging: AcceptsLimit {
     const MAX_OFFSET: u32;
 }
 
-/// Takes `fields`, a filter on the fields of the answer.
+/// Takes `fields`, a filter on the fields of the response.
 pub trait AcceptsFields: Parameters {}
 
 /// Takes `additional_types`, for items that are not tracks.

@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
-use crate::middleware::GateClosed;
+use crate::middleware::{LimitedResponse, RateLimited};
 use crate::oauth::Scope;
 use crate::transport::{BodyError, ServerError, read_body, retry_after};
 
@@ -58,7 +58,10 @@ impl RawResponse {
         scopes: &'static [Scope],
     ) -> Result<Self, Error> {
         let status = response.status();
-        let retry_after = retry_after(response);
+        // What the limiter knows is more: the queue, and what other requests were told.
+        let limited = response.extensions().get::<LimitedResponse>();
+        let retry_after =
+            limited.map(|limited| limited.retry_after).or_else(|| retry_after(response));
         let headers = std::mem::take(response.headers_mut());
         let body = read_body(response, LONGEST_BODY).await;
         if status.is_success() {
@@ -106,10 +109,9 @@ pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error
         Ok(source) => return Error::Auth { request, source },
         Err(error) => error,
     };
-    match error.downcast::<GateClosed>() {
-        Ok(closed) => {
-            let retry_after = Some(closed.retry_after);
-            Error::RateLimited { request, retry_after, reason: None }
+    match error.downcast::<RateLimited>() {
+        Ok(RateLimited { retry_after, reason, .. }) => {
+            Error::RateLimited { request, retry_after: Some(retry_after), reason }
         }
         Err(error) => Error::Transport { request, source: Middleware(error) },
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::auth::AuthError;
-
 /// Exponential back-off: `first`, then each step `factor` times the one before, up to `cap`.
 ///
 /// With full jitter each pause is a random part of its step, so that a fleet does not ask in
@@ -16,21 +14,21 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A back-off of your own.
+    /// A back-off with these steps.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Option`] when `first` is under 1 ms, `factor` is under 1 or above 100, or `cap`
+    /// A [`BackoffError`] when `first` is under 1 ms, `factor` is under 1 or above 100, or `cap`
     /// is under `first` or above a day.
-    pub fn new(first: Duration, factor: f64, cap: Duration) -> Result<Self, AuthError> {
+    pub fn new(first: Duration, factor: f64, cap: Duration) -> Result<Self, BackoffError> {
         if first < Duration::from_millis(1) {
-            return Err(out_of_range("must start with at least 1 ms"));
+            return Err(BackoffError::First);
         }
         if !(1.0..=100.0).contains(&factor) {
-            return Err(out_of_range("must have a factor from 1 to 100"));
+            return Err(BackoffError::Factor);
         }
         if cap < first || cap > LONGEST_PAUSE {
-            return Err(out_of_range("must have a cap from its first step to one day"));
+            return Err(BackoffError::Cap);
         }
         Ok(Self { first, factor, cap })
     }
@@ -60,9 +58,20 @@ impl Default for Backoff {
     }
 }
 
-fn out_of_range(reason: &'static str) -> AuthError {
-    AuthError::Option { name: "backoff", reason }
+/// Why steps are no [`Backoff`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackoffError {
+    /// The first step is under 1 ms.
+    #[error("the back-off must start with at least 1 ms")]
+    First,
+    /// The factor is not from 1 to 100.
+    #[error("the back-off must have a factor from 1 to 100")]
+    Factor,
+    /// The cap is under the first step or above a day.
+    #[error("the back-off must have a cap from its first step to one day")]
+    Cap,
 }
 
 /// Nothing is left alone for longer, whatever a `Retry-After` says.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
