@@ -334,6 +334,7 @@ fn connect(
     let http = http.with(AttemptCounter);
     let defaults = Defaults {
         market: config.checked_market()?,
+        quota: config.quota,
         deadline: config.deadline,
         retries: layers.retries.clone(),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),

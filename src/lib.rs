@@ -121,6 +121,7 @@ pub mod oauth;
 pub mod testing;
 mod transport;
 
+pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;

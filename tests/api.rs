@@ -52,6 +52,8 @@ mod pasting;
 mod promises;
 #[path = "api/public_api.rs"]
 mod public_api;
+#[path = "api/quota.rs"]
+mod quota;
 #[path = "api/rate_limit.rs"]
 mod rate_limit;
 #[path = "api/real_oauth_server.rs"]

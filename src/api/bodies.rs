@@ -114,7 +114,7 @@ impl StartPlayback {
         };
         match self.offset {
             Some(Offset::Position(value)) if value > last => {
-                Err(Error::Range { name: "offset", value, range: 0..=last })
+                Err(Error::Range { name: "offset", value, range: 0..=last, extended: None })
             }
             _ => Ok(()),
         }
@@ -246,7 +246,7 @@ impl PlaylistRemoval {
         }
         let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
         if !(1..=100).contains(&count) {
-            return Err(Error::Range { name: field, value: count, range: 1..=100 });
+            return Err(Error::Range { name: field, value: count, range: 1..=100, extended: None });
         }
         let mut body = serde_json::Map::new();
         body.insert(field.to_owned(), serde_json::json!(self.items));

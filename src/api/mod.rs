@@ -35,8 +35,8 @@ pub use player::Player;
 pub use playlists::Playlists;
 pub use request::{
     All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream, ItemType,
-    ListEntry, PageStream, Paged, Progress, Repeat, Request, RequestFuture, Response, Shuffle,
-    TimeRange, Transfer, params,
+    ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request, RequestFuture, Response,
+    Shuffle, TimeRange, Transfer, params,
 };
 pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, entries_from, page_at};
 pub use search::Search;

@@ -162,10 +162,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-tracks>
-    #[deprecated(note = "the new name is `items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `items`, which development mode has as well")
+    )]
     pub fn items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -177,10 +182,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
-    #[deprecated(note = "the new name is `add_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `add_items`, which development mode has as well")
+    )]
     pub fn add_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -196,10 +206,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
-    #[deprecated(note = "the new name is `insert_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `insert_items`, which development mode has as well")
+    )]
     pub fn insert_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -217,10 +232,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
-    #[deprecated(note = "the new name is `reorder_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `reorder_items`, which development mode has as well")
+    )]
     pub fn reorder_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -237,10 +257,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
-    #[deprecated(note = "the new name is `remove_entries`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `remove_entries`, which development mode has as well")
+    )]
     pub fn remove_entries_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -256,10 +281,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
-    #[deprecated(note = "the new name is `replace_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `replace_items`, which development mode has as well")
+    )]
     pub fn replace_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -275,10 +305,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
-    #[deprecated(note = "the new name is `remove_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `remove_items`, which development mode has as well")
+    )]
     pub fn remove_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -310,11 +345,16 @@ impl Playlists {
 
     /// Playlists of a user, also those that they follow.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-read-private`, `playlist-read-collaborative`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-list-users-playlists>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; `mine` has those of the user who has logged in"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; `mine` has those of the user who has logged in"
+        )
     )]
     pub fn of_user(
         &self,
@@ -325,10 +365,15 @@ impl Playlists {
 
     /// A new playlist of a user, who must be the one who has logged in.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist-for-user>
-    #[deprecated(note = "gone for apps in development mode since February 2026; use `create`")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; use `create`")
+    )]
     pub fn create_for_user(
         &self,
         id: impl IntoId<UserId>,
@@ -343,11 +388,16 @@ impl Playlists {
 
     /// Follows a playlist.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn follow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
         self.0.put(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
@@ -355,11 +405,16 @@ impl Playlists {
 
     /// Follows a playlist without showing that on the user's profile.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn follow_privately(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
         let body = serde_json::json!({ "public": false });
@@ -371,11 +426,16 @@ impl Playlists {
 
     /// Ends following a playlist.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn unfollow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
         self.0.delete(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
@@ -383,9 +443,14 @@ impl Playlists {
 
     /// Whether the user who has logged in follows a playlist; a list of one.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-if-user-follows-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<bool>> {
         self.0.get(path("playlists").id(id).then("followers/contains"))

@@ -263,7 +263,7 @@ async fn a_name_that_is_a_step_in_a_path_reaches_no_other_endpoint() {
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
     for name in [".", "..", " .. ", ""] {
-        #[expect(deprecated, reason = "they take any name")]
+        #[allow(deprecated, reason = "they take any name")]
         let results = [
             spotify.browse().category(name).await.map(drop),
             spotify.users().get(name).await.map(drop),

@@ -21,6 +21,7 @@ use super::future::RequestFuture;
 use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::quota::MaxLimit;
 use super::response::Response;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
@@ -84,7 +85,7 @@ fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<Strin
     let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
     match (1..=most).contains(&count) {
         true => Ok(list),
-        false => Err(Error::Range { name, value: count, range: 1..=most }),
+        false => Err(Error::Range { name, value: count, range: 1..=most, extended: None }),
     }
 }
 
@@ -300,7 +301,19 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
         match (min..=max).contains(&value) {
             true => self.with(name, value.to_string()),
-            false => self.fail(Error::Range { name, value, range: min..=max }),
+            false => self.fail(Error::Range { name, value, range: min..=max, extended: None }),
+        }
+    }
+
+    /// Sets a parameter whose range begins with 1 and depends on the quota of the app.
+    pub(crate) fn within(self, name: &'static str, value: u32, max: MaxLimit) -> Self {
+        let range = 1..=max.of(self.connection.quota());
+        match range.contains(&value) {
+            true => self.with(name, value.to_string()),
+            false => {
+                let extended = (1..=max.extended).contains(&value).then_some(max.extended);
+                self.fail(Error::Range { name, value, range, extended })
+            }
         }
     }
 
@@ -308,6 +321,7 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn with_largest_pages(self) -> Self {
         match P::LARGEST_PAGE {
             Some(limit) if !self.query.iter().any(|(name, _)| name == "limit") => {
+                let limit = limit.of(self.connection.quota());
                 self.with("limit", limit.to_string())
             }
             _ => self,

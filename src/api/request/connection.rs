@@ -16,6 +16,7 @@ use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
@@ -40,6 +41,7 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Defaults {
     pub(crate) market: Option<Market>,
+    pub(crate) quota: Quota,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
     /// Whose pauses pages take as well.
@@ -82,6 +84,10 @@ impl Connection {
 
     pub(crate) fn market(&self) -> Option<Market> {
         self.0.defaults.market
+    }
+
+    pub(super) fn quota(&self) -> Quota {
+        self.0.defaults.quota
     }
 
     /// The pause after so many failures in a row, from 1.

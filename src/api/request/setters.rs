@@ -34,9 +34,10 @@ impl<T, P: AcceptsMarket> Request<T, P> {
 }
 
 impl<T, P: AcceptsLimit> Request<T, P> {
-    /// The greatest number of items in a response, from 1 to what the endpoint allows.
+    /// The greatest number of items in a response, from 1 to what the endpoint allows an app of this
+    /// [quota](crate::Quota).
     pub fn limit(self, limit: u32) -> Self {
-        self.in_range("limit", limit, 1, P::MAX_LIMIT)
+        self.within("limit", limit, P::MAX_LIMIT)
     }
 }
 
