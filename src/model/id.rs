@@ -132,8 +132,9 @@ macro_rules! base62_id {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
-                let id = id_in(&Self::KIND, &Self::URI_KIND, input)?;
-                base62(id).map(Self).ok_or_else(|| malformed(Self::KIND, input))
+                let input = link::decoded(input);
+                let id = id_in(&Self::KIND, &Self::URI_KIND, &input)?;
+                base62(id).map(Self).ok_or_else(|| malformed(Self::KIND, &input))
             }
         }
 
@@ -264,7 +265,8 @@ base62_id!(
     /// | link with more behind it | `…/artist/ID/discography/all` |
     /// | old link | `https://play.spotify.com/track/…`, `…/user/NAME/playlist/ID` |
     /// | URL in the Web API | `https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl` |
-    /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).` |
+    /// | link within a link | `spotify%3Atrack%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
+    /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>` |
     ///
     /// A short link such as `https://spotify.link/…` must be opened first:
     /// [`IdError::ShortLink`]. A local file is [`IdError::LocalFile`].
@@ -302,6 +304,7 @@ impl FromStr for UserId {
     type Err = IdError;
 
     fn from_str(input: &str) -> Result<Self, IdError> {
+        let input = &*link::decoded(input);
         let id = match id_in(&Self::KIND, &Self::KIND, input)? {
             Id::Bare(id) => Cow::Borrowed(id),
             Id::OfLink(id) => {
@@ -361,12 +364,13 @@ impl fmt::Display for Encoded<'_> {
         let body = self.0.trim_end_matches(link::is_punctuation);
         let (body, tail) = self.0.split_at_checked(body.len()).unwrap_or((self.0, ""));
         let tail = utf8_percent_encode(tail, NON_ALPHANUMERIC);
-        write!(f, "{}{tail}", utf8_percent_encode(body, ENCODED))
+        write!(f, "{}{tail}", utf8_percent_encode(body, RESERVED))
     }
 }
 
 /// What is not unreserved ([RFC 3986, section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn malformed(expected: IdKind, input: &str) -> IdError {
     IdError::Malformed { expected, input: clipped(input) }

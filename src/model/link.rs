@@ -3,6 +3,10 @@
 //! What people paste comes from chats, address bars, other programs and old posts. All of it goes through
 //! [`parse`], so that whatever is tolerated in a URL is tolerated in a URI as well.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use super::id::IdKind;
 
 /// What a string names.
@@ -22,6 +26,18 @@ pub(super) enum Link<'input> {
     Bare(&'input str),
 }
 
+/// Without the percent-encoding of a link that stands in the query of another one.
+pub(super) fn decoded(input: &str) -> Cow<'_, str> {
+    let link = unwrapped(input);
+    let link = embedded(link).unwrap_or(link);
+    match ENCODED.iter().any(|start| without_prefix(link, start).is_some()) {
+        true => percent_decode_str(link).decode_utf8_lossy(),
+        false => Cow::Borrowed(input),
+    }
+}
+
+const ENCODED: [&str; 3] = ["spotify%3a", "https%3a", "http%3a"];
+
 /// Takes a string apart. Allocates nothing but the name of a kind that is not known.
 pub(super) fn parse(input: &str) -> Link<'_> {
     let input = input.trim();
@@ -29,7 +45,7 @@ pub(super) fn parse(input: &str) -> Link<'_> {
     if let Some(rest) = without_prefix(link, "spotify:") {
         return uri(link, rest);
     }
-    let rest = without_prefix(link, "https://").or_else(|| without_prefix(link, "http://"));
+    let rest = SCHEMES.iter().find_map(|scheme| without_prefix(link, scheme));
     match url(rest.unwrap_or(link)) {
         Some(link) => link,
         None if rest.is_some() || link.contains("://") => Link::Nothing,
@@ -37,13 +53,20 @@ pub(super) fn parse(input: &str) -> Link<'_> {
     }
 }
 
+/// What a link may begin with; some programs leave the scheme out.
+const SCHEMES: [&str; 3] = ["https://", "http://", "//"];
+
 /// Without the brackets and quotes around a link, and the punctuation behind it.
 pub(super) fn unwrapped(input: &str) -> &str {
     input.trim().trim_start_matches(BEFORE).trim_end_matches(is_punctuation)
 }
 
 /// What may stand before a link and is not part of it.
-const BEFORE: [char; 13] = ['<', '(', '[', '{', '"', '\'', '`', '*', '|', '“', '‘', '«', '„'];
+const BEFORE: &[char] = &[
+    '<', '(', '[', '{', '"', '\'', '`', '*', '|', '“', '‘', '«', '„', '‹', '「', '『', '《', '【',
+    '（', // Marks that no one sees, which chats and phones put around links.
+    '\u{200b}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{2066}', '\u{2068}', '\u{feff}',
+];
 
 /// What may stand behind a link and is not part of it.
 pub(super) fn is_punctuation(letter: char) -> bool {
@@ -74,6 +97,17 @@ pub(super) fn is_punctuation(letter: char) -> bool {
             | '）'
             | '！'
             | '？'
+            | '›'
+            | '」'
+            | '』'
+            | '》'
+            | '】'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2060}'
+            | '\u{2069}'
+            | '\u{feff}'
     )
 }
 
@@ -127,35 +161,44 @@ fn url(rest: &str) -> Option<Link<'_>> {
     if SHORT.iter().any(|name| is(name)) {
         return Some(Link::Short);
     }
-    if is("embed.spotify.com") || is("open.spotify.com") || is("play.spotify.com") {
+    if WEB_PLAYER.iter().any(|name| is(name)) {
         return Some(page(path));
     }
     is("api.spotify.com").then(|| api(path))
 }
 
+const WEB_PLAYER: [&str; 3] = ["open.spotify.com", "embed.spotify.com", "play.spotify.com"];
+
 const SHORT: [&str; 4] = ["spotify.link", "spotify.app.link", "link.tospotify.com", "spoti.fi"];
 
 /// `/track/ID?si=…`, also below `/intl-de/` and `/embed/`, also with more behind it.
 fn page(path: &str) -> Link<'_> {
-    if let Some(uri) = embedded(path) {
-        return uri;
+    if let Some(uri) = uri_parameter(path) {
+        return parse(uri);
     }
     let mut segments = Segments::of(before_query(path), &['/']);
     segments.skip_parts_for_readers();
     if segments.first().is_some_and(|first| first.eq_ignore_ascii_case("collection")) {
         return Link::Other(IdKind::Collection, "spotify:collection");
     }
+    if segments.first().is_some_and(|first| first.eq_ignore_ascii_case("local")) {
+        return Link::LocalFile;
+    }
     known(segments.thing(|kind| IdKind::from(kind)))
 }
 
-/// The old `https://embed.spotify.com/?uri=spotify:track:ID`.
-fn embedded(path: &str) -> Option<Link<'_>> {
+/// The URI in a link of the old `https://embed.spotify.com/?uri=spotify:track:ID`.
+fn embedded(link: &str) -> Option<&str> {
+    let rest = SCHEMES.iter().find_map(|scheme| without_prefix(link, scheme)).unwrap_or(link);
+    let (host, path) = rest.split_once('/')?;
+    WEB_PLAYER.iter().find(|name| host.eq_ignore_ascii_case(name))?;
+    uri_parameter(path)
+}
+
+fn uri_parameter(path: &str) -> Option<&str> {
     let (_, query) = path.split_once('?')?;
     let uri = query.split('&').find_map(|pair| pair.strip_prefix("uri="))?;
-    match parse(uri) {
-        Link::Bare(_) => None,
-        link => Some(link),
-    }
+    ["spotify:", "spotify%3a"].iter().any(|it| without_prefix(uri, it).is_some()).then_some(uri)
 }
 
 /// `/v1/tracks/ID`, the `href` of a thing.
@@ -177,8 +220,11 @@ fn known<'input>(thing: Option<(IdKind, &'input str)>) -> Link<'input> {
     }
 }
 
+/// What ends a path: a query, a fragment, and what chats put between a link and its title.
+const END: [char; 6] = ['?', '#', '<', '>', '|', '"'];
+
 fn before_query(text: &str) -> &str {
-    text.split(['?', '#']).next().unwrap_or(text).trim_end_matches(is_punctuation)
+    text.split(END).next().unwrap_or(text).trim_end_matches(is_punctuation)
 }
 
 /// The segments of a path that are not empty; no link has more than a few.

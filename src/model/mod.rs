@@ -47,11 +47,11 @@ pub use chapter::{Chapter, SimplifiedChapter};
 pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restrictions};
 pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
-pub(crate) use id::clipped;
 pub use id::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
     TrackId, UserId,
 };
+pub(crate) use id::{RESERVED, clipped};
 pub use market::{Market, MarketError};
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};
@@ -62,7 +62,8 @@ pub use player::{
     PlayingType, Queue, RepeatState,
 };
 pub use playlist::{
-    PartialPlaylist, Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist, Snapshot,
+    FeaturedPlaylists, PartialPlaylist, Playlist, PlaylistItem, PlaylistItemsRef,
+    SimplifiedPlaylist, Snapshot,
 };
 pub use recommendations::{RecommendationSeed, Recommendations};
 pub use release_date::{DatePrecision, ReleaseDate, ReleaseDateError};

@@ -87,6 +87,7 @@ macro_rules! uri_of {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
+                let input = &*link::decoded(input);
                 match link::parse(input) {
                     $(Link::Thing($id::KIND, _) => input.parse::<$id>().map(Self::from),)+
                     Link::Other(kind, uri) => Ok(Self { kind, text: uri.into() }),

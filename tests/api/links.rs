@@ -61,6 +61,30 @@ const FORMS: &[&str] = &[
     "https://open.spotify.com/KIND/ID…",
     "https://open.spotify.com/KIND/ID!?",
     " \t\nhttps://open.spotify.com/KIND/ID\r\n",
+    "//open.spotify.com/KIND/ID",
+    "<https://open.spotify.com/KIND/ID|open.spotify.com>",
+    "<https://open.spotify.com/KIND/ID?si=1|a title>",
+    "https://open.spotify.com/KIND/ID\"",
+    "https://open.spotify.com/KIND/ID).,!>",
+    "https://open.spotify.com/KIND/ID/.",
+    "https://open.spotify.com/KIND/ID?si=1&amp;dl_branch=1).",
+    "\u{feff}https://open.spotify.com/KIND/ID\u{200b}",
+    "\u{2068}https://open.spotify.com/KIND/ID\u{2069}",
+    "「https://open.spotify.com/KIND/ID」",
+    "（https://open.spotify.com/KIND/ID）。",
+    "https://play.spotify.com/intl-fr/KIND/ID?play=true",
+    "http://PLAY.spotify.com:80/KIND/ID",
+    "https://api.spotify.com/v1/KINDs/ID?market=DE",
+    "api.spotify.com/v1/KINDs/ID/",
+    "spotify:KIND:ID:",
+    "spotify:KIND:ID:play",
+    "<spotify:KIND:ID>",
+    "sPoTiFy://KIND/ID#x",
+    "spotify%3AKIND%3AID",
+    "spotify%3akind%3aID%3Fsi%3D1",
+    "https%3A%2F%2Fopen.spotify.com%2FKIND%2FID%3Fsi%3D1",
+    "https://open.spotify.com/embed?uri=spotify%3AKIND%3AID&theme=0",
+    "https://embed.spotify.com/?theme=0&uri=spotify%3AKIND%3AID",
 ];
 
 macro_rules! for_each_kind {
@@ -87,7 +111,7 @@ fn every_id_is_parsed_from_every_form() {
     {
         for form in FORMS {
             for kind in [kind.to_owned(), kind.to_uppercase()] {
-                let text = form.replace("KIND", &kind).replace("ID", ID);
+                let text = form.replace("KIND", &kind).replace("kind", &kind).replace("ID", ID);
                 let id = text.parse::<T>().unwrap_or_else(|error| panic!("{text:?}: {error}"));
                 assert_eq!(id.to_string(), ID, "{text}");
                 assert_eq!(SpotifyUri::from(id).as_str(), format!("spotify:{of_uri}:{ID}"));
@@ -129,6 +153,20 @@ fn what_names_no_id_of_the_kind_is_refused() {
             "https://api.spotify.com/v1/KINDs",
             "https://api.spotify.com/v1/me/KINDs",
             "spotify:local:A:B:C:1",
+            "https://open.spotify.com/local/A/B/C/1",
+            "https://open.spotify.com/KIND/ID0",
+            "https://open.spotify.com/intl-de/",
+            "https://open.spotify.com/search/ID",
+            "https://open.spotify.com/?uri=https%3A%2F%2Fexample.com%2FKIND%2FID",
+            "https://example.com/?uri=spotify:KIND:ID",
+            "https://example.com/https://open.spotify.com/KIND/ID",
+            "https%3A%2F%2Fexample.com%2FKIND%2FID",
+            "https://open.spotify.com@example.com/KIND/ID",
+            "https://open.spotify.com\\@example.com/KIND/ID",
+            "https://openXspotify.com/KIND/ID",
+            "javascript:spotify:KIND:ID",
+            "ID ID",
+            "ID/ID",
             "xspotify:KIND:ID",
         ] {
             let text = form.replace("KIND", kind).replace("ID", ID);
@@ -149,6 +187,11 @@ fn errors_say_what_to_do() {
         "https://spotify.app.link/x?y",
         "https://link.tospotify.com/x",
         "https://spoti.fi/x",
+        "(https://spotify.link/abc).",
+        "spotify.link",
+        "//spotify.link/abc?_p=1",
+        "HTTP://SPOTI.FI/abc,",
+        "https%3A%2F%2Fspotify.link%2Fabc",
     ] {
         let error = link.parse::<TrackId>().unwrap_err();
         assert!(matches!(error, IdError::ShortLink { .. }), "{link}");
@@ -156,7 +199,15 @@ fn errors_say_what_to_do() {
         assert!(matches!(link.parse::<SpotifyUri>(), Err(IdError::ShortLink { .. })));
         assert!(matches!(link.parse::<UserId>(), Err(IdError::ShortLink { .. })));
     }
-    for uri in ["spotify:local:A:B:C:210", "spotify:local:::%2E:1", "SPOTIFY:LOCAL:x"] {
+    for uri in [
+        "spotify:local:A:B:C:210",
+        "spotify:local:::%2E:1",
+        "SPOTIFY:LOCAL:x",
+        "spotify:local:",
+        "spotify://local/A/B/C/210",
+        "<spotify:local:A+B:C:D:210>",
+        "https://open.spotify.com/local/A/B/C/210",
+    ] {
         assert!(matches!(uri.parse::<SpotifyUri>(), Err(IdError::LocalFile { .. })), "{uri}");
         let error = uri.parse::<TrackId>().unwrap_err();
         assert!(error.to_string().ends_with("is a local file, which the Web API cannot take"));
@@ -221,6 +272,12 @@ fn whatever_spotify_gives_as_a_uri_can_be_given_back() {
         ("spotify:user:u:starred", IdKind::from("starred")),
         ("spotify:station:track:x", IdKind::from("station")),
         ("spotify:hologram:1", IdKind::from("hologram")),
+        ("spotify:user:u:collection:artist:x", IdKind::Collection),
+        ("spotify:user:u:collection:your-episodes", IdKind::Collection),
+        ("spotify:user:j%C3%BC:collection", IdKind::Collection),
+        ("spotify:user:u:publishedrootlist", IdKind::from("publishedrootlist")),
+        ("spotify:dailymix:x", IdKind::from("dailymix")),
+        ("spotify:radio:album:x", IdKind::from("radio")),
     ] {
         let parsed: SpotifyUri = uri.parse().unwrap();
         assert_eq!((parsed.as_str(), parsed.kind()), (uri, &kind));
@@ -262,7 +319,7 @@ async fn a_name_that_is_a_step_in_a_path_reaches_no_other_endpoint() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
-    for name in [".", "..", " .. ", ""] {
+    for name in [".", "..", " .. ", "", " ", "\t", ".\t", "\n..\r\n"] {
         #[allow(deprecated, reason = "they take any name")]
         let results = [
             spotify.browse().category(name).await.map(drop),
@@ -278,7 +335,103 @@ async fn a_name_that_is_a_step_in_a_path_reaches_no_other_endpoint() {
     assert!(fake.requests().is_empty());
 }
 
+/// What a URL parser drops, decodes or takes for something else.
+const NAMES: &[&str] = &[
+    ".\t.", ".\r.", "%2e", "%2E%2e", "..%2f", "%2e%2e/", "a/b", "/a", "a/", "//", "a/../b", "a?b",
+    "?", "a#b", "#", "a\\b", "\\..\\", "a\tb", "a\nb", "a%20b", "%", "%zz", "a;b", "a:b", "a@b",
+    "http://x", "ü/ö", "a\u{0}b", "...", "a b", "a&b=c", "[x]", "{x}", "|", "^", "`", "\"", "'",
+    "<x>",
+];
+
+#[tokio::test]
+async fn a_name_stays_one_segment_whatever_is_in_it() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+
+    for name in NAMES {
+        #[allow(deprecated, reason = "they take any name")]
+        let results = [
+            spotify.browse().category(*name).await.map(drop),
+            spotify.browse().category_playlists(*name).await.map(drop),
+            spotify.users().get(*name).await.map(drop),
+            spotify.playlists().of_user(*name).await.map(drop),
+        ];
+        let arrived = fake.requests();
+        let sent =
+            results.iter().filter(|result| result.as_ref().is_err_and(|it| it.status().is_some()));
+        let arrived = &arrived[arrived.len() - sent.count()..];
+
+        for request in arrived {
+            let path: Vec<_> = request.path.split('/').collect();
+            let (at, length) = match path[2] {
+                "browse" => (4, if path.last() == Some(&"playlists") { 6 } else { 5 }),
+                "users" => (3, if path.last() == Some(&"playlists") { 5 } else { 4 }),
+                other => panic!("{name:?} reached {other}"),
+            };
+            assert_eq!(path.len(), length, "{name:?}: {}", request.path);
+            let segment = percent_decode(path[at]);
+            assert_eq!(segment.trim(), name.trim(), "{}", request.path);
+        }
+        // No user has such a name where it is a link; a category may.
+        assert!(arrived.len() >= 2, "{name:?}: {results:?}");
+    }
+}
+
+fn percent_decode(segment: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), segment.bytes());
+    while let Some(byte) = rest.next() {
+        let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap() as u8;
+        bytes.push(if byte == b'%' { digit() * 16 + digit() } else { byte });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn audiobooks_and_chapters_are_given_back_as_spotify_names_them() {
+    let (book, chapter) = (format!("spotify:show:{ID}"), format!("spotify:episode:{ID}"));
+    let by_kind: SpotifyUri = format!("spotify:audiobook:{ID}").parse().unwrap();
+    let chapter_by_kind: SpotifyUri =
+        format!("https://open.spotify.com/chapter/{ID}").parse().unwrap();
+    let (book_id, chapter_id): (AudiobookId, ChapterId) =
+        (book.parse().unwrap(), chapter.parse().unwrap());
+
+    assert_eq!((by_kind.as_str(), chapter_by_kind.as_str()), (book.as_str(), chapter.as_str()));
+    assert_eq!((book_id.uri(), chapter_id.uri()), (book.clone(), chapter.clone()));
+    assert_eq!(book_id.url(), format!("https://open.spotify.com/show/{ID}"));
+    assert_eq!(chapter_id.url(), format!("https://open.spotify.com/episode/{ID}"));
+    assert_eq!(AudiobookId::try_from(&SpotifyUri::from(book_id)).unwrap(), book_id);
+    assert_eq!(ChapterId::try_from(&SpotifyUri::from(chapter_id)).unwrap(), chapter_id);
+    assert!(format!("spotify:track:{ID}").parse::<AudiobookId>().is_err());
+    assert!(book.parse::<ChapterId>().is_err() && chapter.parse::<AudiobookId>().is_err());
+
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let _ = spotify.player().play(&StartPlayback::context(book_id)).await;
+    let _ = spotify.player().add_to_queue(chapter_id).await;
+    let _ = spotify.audiobooks().get(&book).await;
+    let requests = fake.requests();
+    assert_eq!(requests[1].body, format!(r#"{{"context_uri":"{book}"}}"#));
+    assert_eq!(requests[2].parameter("uri"), Some(chapter.as_str()));
+    assert_eq!(requests[3].path, format!("/v1/audiobooks/{ID}"));
+}
+
 proptest! {
+    #[test]
+    fn a_name_of_a_category_reaches_its_own_endpoint(name in "[.%/\\\\?#\t\n2eEfa ]{1,6}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let path = runtime.block_on(async {
+            let fake = FakeSpotify::start().await.unwrap();
+            let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+            #[allow(deprecated, reason = "it takes any name")]
+            let _ = spotify.browse().category(name.clone()).await;
+            fake.requests().pop().map(|request| request.path)
+        });
+        if let Some(path) = path {
+            let segment = path.strip_prefix("/v1/browse/categories/").unwrap();
+            prop_assert_eq!(percent_decode(segment), name);
+        }
+    }
+
     #[test]
     fn a_user_survives_its_uri_and_its_url(name in "\\PC{1,12}") {
         if let Ok(id) = name.parse::<UserId>() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
@@ -20,7 +21,7 @@ use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
-use crate::model::Market;
+use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
 use crate::transport::{Origin, repeated};
 
@@ -102,10 +103,14 @@ impl Connection {
     /// The URL of an endpoint; each segment is percent-encoded.
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
         let mut url = self.0.base.clone();
-        // Only URLs such as `mailto:` have no segments, and a base URL is none of those.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in it
+        // could become `..` or somebody else's.
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, RESERVED));
         }
+        url.set_path(&path);
         url
     }
 
