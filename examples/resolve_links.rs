@@ -1,4 +1,4 @@
-//! Finds every Spotify link and URI in the lines of a chat, and says what it leads to:
+//! Finds every Spotify link and URI in the lines of a chat, and prints title, kind and cover of what it leads to:
 //! `echo 'hear this: <https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl>!' | cargo run --example resolve_links`.
 //!
 //! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake.
@@ -9,7 +9,8 @@ use std::io::BufRead;
 
 use common::Setup;
 use spotify_web::auth::CredentialsAuthenticator;
-use spotify_web::model::{IdError, IdKind, Image, SpotifyUri};
+use spotify_web::model::{Episode, IdError, IdKind, Image, SpotifyUri};
+use spotify_web::reqwest::StatusCode;
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
@@ -20,69 +21,125 @@ async fn main() -> std::process::ExitCode {
 
 async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
-    let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
+    let config = setup.config().with_authenticator(authenticator).with_market("DE");
+    let spotify = SpotifyClient::new(config)?;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         for link in links(&line) {
-            match link.parse::<SpotifyUri>() {
-                Ok(uri) => println!("{}", described(&spotify, &uri).await),
-                Err(error @ (IdError::ShortLink { .. } | IdError::LocalFile { .. })) => {
-                    println!("{error}");
-                }
-                Err(_) => println!("{link} leads to nothing at Spotify"),
-            }
+            println!("{}", resolved(&spotify, link).await);
         }
     }
     Ok(())
 }
 
-/// The words of a line in which Spotify is named; what stands around them the parser takes off.
+/// What stands in a line from where a link or a URI begins to where it cannot go on. What is left around it, such
+/// as a full stop, the parser takes off.
 fn links(line: &str) -> impl Iterator<Item = &str> {
-    let is_between = |letter: char| letter.is_whitespace() || "<>()[]|\"".contains(letter);
-    line.split(is_between).filter(|word| {
-        let word = word.to_ascii_lowercase();
-        word.contains("spotify:") || word.contains("spotify.") || word.contains("spoti.fi/")
+    let is_between =
+        |letter: char| letter.is_whitespace() || "<>()[]{}|\"「」（）《》".contains(letter);
+    line.split(is_between).filter_map(|word| {
+        // In ASCII only, so that the places stay the same.
+        let lower = word.to_ascii_lowercase();
+        let begin = BEGINNINGS.iter().filter_map(|beginning| lower.find(beginning)).min()?;
+        let link = word.get(begin..)?;
+        let names_spotify = MARKS.iter().any(|mark| lower.contains(mark));
+        (names_spotify && link.len() > "spotify:".len()).then_some(link)
     })
 }
 
-/// One that does not lead anywhere costs the others nothing.
-async fn described(spotify: &SpotifyClient, uri: &SpotifyUri) -> String {
-    match title(spotify, uri).await {
-        Ok((title, cover)) => format!("{:9} {title:32} {}", uri.kind().as_str(), cover),
-        Err(error) => format!("{uri}: {}", error.to_line()),
+const BEGINNINGS: [&str; 9] = [
+    "https:",
+    "http:",
+    "https%3a",
+    "http%3a",
+    "spotify:",
+    "spotify%3a",
+    "open.spotify.",
+    "play.spotify.",
+    "spotify.link",
+];
+
+const MARKS: [&str; 4] = ["spotify:", "spotify%3a", "spotify.", "spoti.fi"];
+
+/// One that leads nowhere costs the others nothing.
+async fn resolved(spotify: &SpotifyClient, link: &str) -> String {
+    match link.parse::<SpotifyUri>() {
+        Ok(uri) => match Found::at(spotify, &uri).await {
+            Ok(Found { title, kind, cover }) => format!("{title} | {kind} | {cover}"),
+            Err(error) => format!("{uri}: {}", error.to_line()),
+        },
+        Err(error @ (IdError::ShortLink { .. } | IdError::LocalFile { .. })) => error.to_string(),
+        Err(_) => format!("`{link}` leads to nothing that has a title"),
     }
 }
 
-/// The title, and the URL of the cover.
-async fn title(spotify: &SpotifyClient, uri: &SpotifyUri) -> Result<(String, String), Error> {
-    Ok(match uri.kind() {
-        IdKind::Track => {
-            let track = spotify.tracks().get(uri).await?;
-            (track.name, cover(&track.album.map(|album| album.images).unwrap_or_default()))
-        }
-        IdKind::Album => {
-            let album = spotify.albums().get(uri).await?;
-            (album.name, cover(&album.images))
-        }
-        IdKind::Artist => {
-            let artist = spotify.artists().get(uri).await?;
-            (artist.name, cover(&artist.images))
-        }
-        IdKind::Playlist => {
-            let playlist = spotify.playlists().get(uri).fields("name,images").await?;
-            (playlist.name, cover(&playlist.images))
-        }
-        IdKind::Show => {
-            let show = spotify.shows().get(uri).market("DE").await?;
-            (show.name, cover(&show.images))
-        }
-        IdKind::Episode => {
-            let episode = spotify.episodes().get(uri).market("DE").await?;
-            (episode.name, cover(&episode.images))
-        }
-        _ => (uri.to_string(), String::new()),
-    })
+/// What a link leads to.
+struct Found {
+    title: String,
+    kind: IdKind,
+    /// The URL of the largest picture, or `no cover`.
+    cover: String,
 }
 
-fn cover(images: &[Image]) -> String {
-    images.first().map(|image| image.url.clone()).unwrap_or_default()
+impl Found {
+    fn new(title: String, kind: IdKind, images: &[Image]) -> Self {
+        let cover = images.first().map_or_else(|| "no cover".to_owned(), |image| image.url.clone());
+        Self { title, kind, cover }
+    }
+
+    async fn at(spotify: &SpotifyClient, uri: &SpotifyUri) -> Result<Self, Error> {
+        let kind = uri.kind().clone();
+        Ok(match kind {
+            IdKind::Track => {
+                let track = spotify.tracks().get(uri).await?;
+                Self::new(
+                    track.name,
+                    kind,
+                    &track.album.map(|album| album.images).unwrap_or_default(),
+                )
+            }
+            IdKind::Album => {
+                let album = spotify.albums().get(uri).await?;
+                Self::new(album.name, kind, &album.images)
+            }
+            IdKind::Artist => {
+                let artist = spotify.artists().get(uri).await?;
+                Self::new(artist.name, kind, &artist.images)
+            }
+            IdKind::Playlist => {
+                let playlist = spotify.playlists().get(uri).fields("name,images").await?;
+                Self::new(playlist.name, kind, &playlist.images)
+            }
+            IdKind::Show => Self::show(spotify, uri).await?,
+            IdKind::Episode => Self::episode(spotify, uri).await?,
+            _ => Self::new(uri.to_string(), kind, &[]),
+        })
+    }
+
+    /// A podcast, or an audiobook, whose link says the same.
+    async fn show(spotify: &SpotifyClient, uri: &SpotifyUri) -> Result<Self, Error> {
+        match spotify.shows().get(uri).await {
+            Ok(show) => Ok(Self::new(show.name, IdKind::Show, &show.images)),
+            Err(error) if is_unknown(&error) => {
+                let book = spotify.audiobooks().get(uri).await?;
+                Ok(Self::new(book.name, IdKind::Audiobook, &book.images))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An episode, or a chapter of an audiobook, whose link says the same.
+    async fn episode(spotify: &SpotifyClient, uri: &SpotifyUri) -> Result<Self, Error> {
+        match spotify.episodes().get(uri).await {
+            Ok(Episode { name, images, .. }) => Ok(Self::new(name, IdKind::Episode, &images)),
+            Err(error) if is_unknown(&error) => {
+                let chapter = spotify.chapters().get(uri).await?;
+                Ok(Self::new(chapter.name, IdKind::Chapter, &chapter.images))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_unknown(error: &Error) -> bool {
+    error.status() == Some(StatusCode::NOT_FOUND)
 }
