@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::request::{IntoId, IntoIds};
 use crate::error::Error;
-use crate::model::{IdError, SpotifyUri};
+use crate::model::{IdError, SpotifyUri, TrackId};
 
 /// What to play, and from where.
 ///
@@ -240,16 +242,13 @@ impl PlaylistRemoval {
     }
 
     /// The body, with the items in the field of this name.
-    pub(super) fn body(&self, field: &'static str) -> Result<serde_json::Value, Error> {
+    pub(super) fn body(&self, field: &'static str) -> Result<Value, Error> {
         if let Some(error) = &self.wrong {
             return Err(error.clone().into());
         }
-        let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
-        if !(1..=100).contains(&count) {
-            return Err(Error::Range { name: field, value: count, range: 1..=100, extended: None });
-        }
+        check_count(field, self.items.len(), 100)?;
         let mut body = serde_json::Map::new();
-        body.insert(field.to_owned(), serde_json::json!(self.items));
+        body.insert(field.to_owned(), json!(self.items));
         if let Some(snapshot_id) = &self.snapshot_id {
             body.insert("snapshot_id".to_owned(), snapshot_id.as_str().into());
         }
@@ -285,5 +284,29 @@ impl PlaylistReorder {
     #[must_use]
     pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
         Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+}
+
+/// Up to 50 tracks with the times since when they count as saved. Spotify requires the ids by
+/// themselves as well, though it goes by the others.
+pub(super) fn with_dates<I: IntoId<TrackId>>(
+    tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
+) -> Result<Value, Error> {
+    let (mut ids, mut dated) = (Vec::new(), Vec::new());
+    for (id, added_at) in tracks {
+        let id = id.into_id()?.to_string();
+        let added_at = added_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        dated.push(json!({ "id": id, "added_at": added_at }));
+        ids.push(id);
+    }
+    check_count("ids", ids.len(), 50)?;
+    Ok(json!({ "ids": ids, "timestamped_ids": dated }))
+}
+
+fn check_count(name: &'static str, count: usize, most: u32) -> Result<(), Error> {
+    let value = u32::try_from(count).unwrap_or(u32::MAX);
+    match (1..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Range { name, value, range: 1..=most, extended: None }),
     }
 }

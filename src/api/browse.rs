@@ -3,7 +3,7 @@
 use super::Connection;
 use super::request::params::{Locale, LocalePaging, Paging};
 use super::request::{Request, path};
-use crate::model::{Category, Market, Page, SimplifiedPlaylist};
+use crate::model::{Category, FeaturedPlaylists, Market, Page, SimplifiedPlaylist};
 
 /// Categories, genres and markets.
 ///
@@ -12,7 +12,7 @@ use crate::model::{Category, Market, Page, SimplifiedPlaylist};
 pub struct Browse(pub(crate) Connection);
 
 impl Browse {
-    /// Playlists that Spotify features.
+    /// Playlists that Spotify features, and what it says about them.
     ///
     /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
@@ -21,7 +21,7 @@ impl Browse {
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps that were registered after 27 November 2024")
     )]
-    pub fn featured_playlists(&self) -> Request<Page<SimplifiedPlaylist>, LocalePaging> {
+    pub fn featured_playlists(&self) -> Request<FeaturedPlaylists, LocalePaging> {
         self.0.get(path("browse/featured-playlists"))
     }
 

@@ -460,7 +460,7 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlist-cover>
     pub fn cover(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<Image>> {
-        self.0.get(path("playlists").id(id).then("images"))
+        self.0.get(path("playlists").id(id).then("images")).bare_list()
     }
 
     /// Sets the cover picture to a JPEG, whose base 64 is 256 KB at most.

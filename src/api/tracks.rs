@@ -1,6 +1,9 @@
 //! Tracks.
 
+use chrono::{DateTime, Utc};
+
 use super::Connection;
+use super::bodies::with_dates;
 use super::request::params::{InMarket, MarketPaging, Seeds};
 use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ};
@@ -83,6 +86,28 @@ impl Tracks {
     )]
     pub fn save(&self, ids: impl IntoIds<TrackId>) -> Request<()> {
         self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+    }
+
+    /// Saves up to 50 tracks as if they had been saved at these times, which decide their order.
+    ///
+    /// Spotify orders by the minute.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `user-library-modify`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/save-tracks-user>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
+    )]
+    pub fn save_with_dates<I: IntoId<TrackId>>(
+        &self,
+        tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
+    ) -> Request<()> {
+        self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).with_checked(with_dates(tracks))
     }
 
     /// Removes up to 50 tracks from what the user has saved.

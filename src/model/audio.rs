@@ -95,10 +95,8 @@ pub struct AudioAnalysis {
 
 impl AudioAnalysis {
     fn is_nothing(&self) -> bool {
-        self.track.is_none()
-            && self.meta.is_none()
-            && self.segments.is_empty()
-            && self.bars.is_empty()
+        // How it was made is no analysis by itself.
+        self.track.is_none() && self.segments.is_empty() && self.bars.is_empty()
     }
 }
 

@@ -22,12 +22,12 @@ pub struct Page<T> {
     pub href: Option<String>,
     /// What stands at each place, in order.
     pub items: Vec<PageItem<T>>,
-    /// The greatest number of items in this page.
-    pub limit: u32,
+    /// The greatest number of items in this page, where Spotify tells.
+    pub limit: Option<u32>,
     /// URL of the next page; `None` at the end.
     pub next: Option<String>,
-    /// How many items of the list come before this page.
-    pub offset: u32,
+    /// How many items of the list come before this page, where Spotify tells.
+    pub offset: Option<u32>,
     /// URL of the page before; `None` at the beginning.
     pub previous: Option<String>,
     /// Number of items in the list, where Spotify tells; may change from page to page.
@@ -62,12 +62,12 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Href => page.href = map.next_value()?,
+                Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
-                Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
-                Field::Next => page.next = map.next_value()?,
-                Field::Offset => page.offset = map.next_value::<Count>()?.0.unwrap_or_default(),
-                Field::Previous => page.previous = map.next_value()?,
+                Field::Limit => page.limit = map.next_value::<Count>()?.0,
+                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Offset => page.offset = map.next_value::<Count>()?.0,
+                Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Wrapper => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
@@ -89,7 +89,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
 impl<T> Page<T> {
     /// Whether a response said anything about the list.
     fn is_described(&self) -> bool {
-        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit > 0
+        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit.is_some()
     }
 }
 
@@ -99,9 +99,9 @@ impl<T> Default for Page<T> {
         Self {
             href: None,
             items: Vec::new(),
-            limit: 0,
+            limit: None,
             next: None,
-            offset: 0,
+            offset: None,
             previous: None,
             total: None,
         }
@@ -136,3 +136,6 @@ enum Field {
 
 #[derive(Deserialize)]
 struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
+
+#[derive(Deserialize)]
+struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);

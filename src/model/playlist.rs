@@ -4,6 +4,7 @@
 //! carry the old name, the new one or both; here they have the new name.
 
 use chrono::{DateTime, Utc};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
@@ -23,7 +24,10 @@ macro_rules! prefer_new_name {
                     let is_better = |new: &_| Fuller::is_full(new) || !Fuller::is_full(&old);
                     model.$new = model.$new.filter(is_better).or(Some(old));
                 }
-                Ok(model)
+                match model.is_nothing() {
+                    true => Err(D::Error::custom("holds nothing of what was asked for")),
+                    false => Ok(model),
+                }
             }
         }
 
@@ -33,6 +37,35 @@ macro_rules! prefer_new_name {
             }
         }
     };
+}
+
+/// Tells whether a response held anything of a model none of whose fields must be there.
+trait Something {
+    fn is_nothing(&self) -> bool {
+        false
+    }
+}
+
+impl Something for Playlist {}
+impl Something for SimplifiedPlaylist {}
+impl Something for PlaylistItem {}
+
+impl Something for PartialPlaylist {
+    fn is_nothing(&self) -> bool {
+        let Self { external_urls, images, .. } = self;
+        let texts =
+            [&self.description, &self.href, &self.primary_color, &self.snapshot_id, &self.uri];
+        self.id.is_none()
+            && self.name.is_empty()
+            && self.owner.is_none()
+            && self.items.is_none()
+            && self.followers.is_none()
+            && self.public.is_none()
+            && !self.collaborative
+            && images.is_empty()
+            && *external_urls == ExternalUrls::default()
+            && texts.iter().all(|text| text.is_none())
+    }
 }
 
 /// Tells the fuller one of two values for the same thing.
@@ -179,6 +212,17 @@ pub struct PlaylistItem {
 }
 
 prefer_new_name!(PlaylistItem, item, track);
+
+/// Playlists that Spotify features, and the heading that it shows above them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FeaturedPlaylists {
+    /// The heading, such as `Editor's picks`; in the language that was asked for.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
+    pub message: Option<String>,
+    /// The playlists.
+    pub playlists: Page<SimplifiedPlaylist>,
+}
 
 /// The version of a playlist after a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

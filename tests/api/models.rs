@@ -59,7 +59,7 @@ macro_rules! for_each_model {
         $do::<PlayHistory>(&played(), &["track"]);
         $do::<CursorPage<PlayHistory>>(&cursor_page(), &["items"]);
         $do::<AudioFeatures>(&audio_features(), &["id"]);
-        $do::<AudioAnalysis>(&audio_analysis(), &["meta"]);
+        $do::<AudioAnalysis>(&audio_analysis(), &["track"]);
         $do::<Recommendations>(&recommendations(), &["tracks"]);
         $do::<Snapshot>(&json!({ "snapshot_id": "s" }), &["snapshot_id"]);
     };

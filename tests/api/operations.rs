@@ -1,9 +1,9 @@
 //! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it is
-//! deprecated, and the parameters that its query may have.
+//! deprecated, and the names that its query and its body may have, all as in the specification.
 
 #![cfg_attr(not(feature = "extended-quota"), allow(deprecated, reason = "all are called"))]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
@@ -35,18 +35,98 @@ async fn every_operation_is_there_and_asks_for_what_the_table_says() {
     }
 
     let table = table();
-    let mut called = BTreeSet::new();
+    assert_eq!(table.len(), 97);
+    let mut sent = BTreeMap::new();
     for request in fake.requests().into_iter().filter(|request| request.path != "/api/token") {
         let row = table.iter().find(|row| row.is_asked_by(&request));
         let row = row.unwrap_or_else(|| panic!("not in the table: {request:?}"));
-        for (name, _) in &request.query {
-            assert!(row.query.contains(&name.as_str()), "{} takes no {name}", row.operation);
+        let (query, body): &mut (Names, Names) = sent.entry(row.operation).or_default();
+        query.extend(request.query.iter().map(|(name, _)| name.clone()));
+        if let Ok(Value::Object(fields)) = serde_json::from_str(&request.body) {
+            body.extend(fields.keys().cloned());
         }
-        called.insert(row.operation);
     }
-    let all: BTreeSet<_> = table.iter().map(|row| row.operation).collect();
-    assert_eq!(all.len(), 97);
-    assert_eq!(all.difference(&called).collect::<Vec<_>>(), Vec::<&&str>::new(), "not called");
+    for row in &table {
+        let Some((query, body)) = sent.get(row.operation) else {
+            panic!("{} is not called", row.operation)
+        };
+        row.check("query", &row.query, query);
+        row.check("body", &row.body, body);
+    }
+}
+
+type Names = BTreeSet<String>;
+
+/// What the specification has and nothing here sends: operation, name and the reason.
+const NOT_SENT: &[(&str, &str, &str)] = &[
+    ("save-albums-user", "body ids", "in the query, which the specification requires"),
+    ("save-shows-user", "body ids", "in the query, which the specification requires"),
+    ("save-episodes-user", "body ids", "in the query, which the specification requires"),
+    ("remove-albums-user", "body ids", "in the query, which the specification requires"),
+    ("remove-shows-user", "body ids", "in the query, which the specification requires"),
+    ("remove-episodes-user", "body ids", "in the query, which the specification requires"),
+    ("remove-tracks-user", "body ids", "in the query, which the specification requires"),
+    ("follow-artists-users", "body ids", "in the query, which the specification requires"),
+    ("unfollow-artists-users", "body ids", "in the query, which the specification requires"),
+    ("check-if-user-follows-playlist", "query ids", "deprecated: the user who has logged in"),
+    ("add-tracks-to-playlist", "query uris", "in the body, where they have room"),
+    ("add-tracks-to-playlist", "body position", "in the query"),
+    ("add-items-to-playlist", "query uris", "in the body, where they have room"),
+    ("add-items-to-playlist", "body position", "in the query"),
+    ("reorder-or-replace-playlists-tracks", "query uris", "in the body, where they have room"),
+    ("reorder-or-replace-playlists-items", "query uris", "in the body, where they have room"),
+];
+
+/// What a server sends with 200 where something is wrong on its side.
+#[tokio::test]
+async fn no_operation_takes_a_default_for_a_thing() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    for body in [
+        json!({}),
+        json!({ "error": { "status": 500, "message": "x" } }),
+        json!({ "error": "x", "error_description": "y" }),
+        json!({ "message": "x" }),
+        json!([]),
+        json!(null),
+        json!(""),
+        json!("x"),
+        json!(7),
+        json!(true),
+        json!([{}]),
+        json!({ "data": null }),
+    ] {
+        let count = calls(&spotify).len();
+        for index in 0..count {
+            let call = calls(&spotify).swap_remove(index);
+            fake.next_api(FakeAnswer::json(200, &body));
+            let result = call.await;
+            let request = fake.requests().pop().unwrap();
+            let row = table().into_iter().find(|row| row.is_asked_by(&request)).unwrap();
+            let is_list =
+                row.operation.starts_with("check-") || row.operation == "get-playlist-cover";
+            let is_fine =
+                returns_nothing(&row) || is_list && (body == json!([]) || body == json!([{}]));
+            // A player of which there is nothing to say is none.
+            let is_idle = PLAYER.contains(&row.operation) && body.is_null();
+            if !is_fine && !is_idle {
+                assert!(result.is_err(), "{}: {body}", row.operation);
+            }
+        }
+    }
+}
+
+/// Where nothing may be playing.
+const PLAYER: [&str; 2] =
+    ["get-information-about-the-users-current-playback", "get-the-users-currently-playing-track"];
+
+fn returns_nothing(row: &Row) -> bool {
+    let of_playlists = ["playlists/{playlist_id}/items", "playlists/{playlist_id}/tracks"];
+    let path = row.path.join("/");
+    let returns = row.method == "GET"
+        || of_playlists.contains(&path.as_str())
+        || row.operation.starts_with("create-playlist");
+    !returns
 }
 
 /// By the links in the docs, which name the operation.
@@ -441,26 +521,27 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.shows().episodes(id).market("DE").limit(5).offset(5)),
         call(s.shows().saved().limit(5).offset(5)),
         call(s.shows().save([id])),
-        call(s.shows().remove([id])),
+        call(s.shows().remove([id]).market("DE")),
         call(s.shows().are_saved([id])),
         call(s.tracks().get(id).market("DE")),
         call(s.tracks().several([id]).market("DE")),
         call(s.tracks().saved().market("DE").limit(5).offset(5)),
         call(s.tracks().save([id])),
+        call(s.tracks().save_with_dates([(id, moment)])),
         call(s.tracks().remove([id])),
         call(s.tracks().are_saved([id])),
         call(s.tracks().audio_features(id)),
         call(s.tracks().several_audio_features([id])),
         call(s.tracks().audio_analysis(id)),
         call(
-            s.tracks()
-                .recommendations()
+            FEATURES
+                .into_iter()
+                .fold(s.tracks().recommendations(), |request, feature| {
+                    request.min(feature, 0.5).max(feature, 0.7).target(feature, 0.6)
+                })
                 .seed_artists([ARTIST])
                 .seed_tracks([id])
                 .seed_genres(["pop"])
-                .min(AudioFeature::Energy, 0.5)
-                .max(AudioFeature::DurationMs, 300_000.0)
-                .target(AudioFeature::Valence, 0.7)
                 .market("DE")
                 .limit(100),
         ),
@@ -491,7 +572,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
                 .fields("name")
                 .additional_types([ItemType::Episode]),
         ),
-        call(s.playlists().change(PLAYLIST, &PlaylistDetails::new().name("n"))),
+        call(s.playlists().change(PLAYLIST, &details())),
         call(
             s.playlists()
                 .items(PLAYLIST)
@@ -504,7 +585,7 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.playlists().add_items(PLAYLIST, uris())),
         call(s.playlists().insert_items(PLAYLIST, 0, uris())),
         call(s.playlists().replace_items(PLAYLIST, uris())),
-        call(s.playlists().reorder_items(PLAYLIST, &PlaylistReorder::new(1, 0))),
+        call(s.playlists().reorder_items(PLAYLIST, &reorder())),
         call(s.playlists().remove_items(PLAYLIST, uris())),
         call(s.playlists().remove_entries(
             PLAYLIST,
@@ -512,18 +593,26 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         )),
         call(s.playlists().remove_entries_by_old_name(
             PLAYLIST,
-            &PlaylistRemoval::new().everywhere(uri("track", TRACK)),
+            &PlaylistRemoval::new().everywhere(uri("track", TRACK)).snapshot_id("s"),
         )),
         call(s.playlists().insert_items_by_old_name(PLAYLIST, 0, uris())),
-        call(s.playlists().reorder_items_by_old_name(PLAYLIST, &PlaylistReorder::new(1, 0))),
-        call(s.playlists().items_by_old_name(PLAYLIST).market("DE")),
+        call(s.playlists().reorder_items_by_old_name(PLAYLIST, &reorder())),
+        call(
+            s.playlists()
+                .items_by_old_name(PLAYLIST)
+                .market("DE")
+                .fields("items")
+                .limit(5)
+                .offset(5)
+                .additional_types([ItemType::Episode]),
+        ),
         call(s.playlists().add_items_by_old_name(PLAYLIST, uris())),
         call(s.playlists().replace_items_by_old_name(PLAYLIST, uris())),
         call(s.playlists().remove_items_by_old_name(PLAYLIST, uris())),
         call(s.playlists().mine().limit(5).offset(5)),
-        call(s.playlists().create("n", PlaylistDetails::new())),
+        call(s.playlists().create("n", details())),
         call(s.playlists().of_user(USER).limit(5).offset(5)),
-        call(s.playlists().create_for_user(USER, "n", PlaylistDetails::new())),
+        call(s.playlists().create_for_user(USER, "n", details())),
         call(s.playlists().follow(PLAYLIST)),
         call(s.playlists().follow_privately(PLAYLIST)),
         call(s.playlists().unfollow(PLAYLIST)),
@@ -542,6 +631,8 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
         call(s.player().devices()),
         call(s.player().currently_playing().market("DE").additional_types([ItemType::Episode])),
         call(s.player().play(&StartPlayback::resume()).device("d")),
+        call(s.player().play(&StartPlayback::context(uri("album", ALBUM)).offset(3))),
+        call(s.player().play(&StartPlayback::uris(uris()).position(Duration::from_secs(1)))),
         call(s.player().pause().device("d")),
         call(s.player().next().device("d")),
         call(s.player().previous().device("d")),
@@ -556,6 +647,31 @@ fn calls(spotify: &SpotifyClient) -> Vec<Call> {
     ]
 }
 
+fn details() -> PlaylistDetails {
+    PlaylistDetails::new().name("n").description("d").visibility(Visibility::Collaborative)
+}
+
+fn reorder() -> PlaylistReorder {
+    PlaylistReorder::new(1, 0).length(2).snapshot_id("s")
+}
+
+const FEATURES: [AudioFeature; 14] = [
+    AudioFeature::Acousticness,
+    AudioFeature::Danceability,
+    AudioFeature::DurationMs,
+    AudioFeature::Energy,
+    AudioFeature::Instrumentalness,
+    AudioFeature::Key,
+    AudioFeature::Liveness,
+    AudioFeature::Loudness,
+    AudioFeature::Mode,
+    AudioFeature::Popularity,
+    AudioFeature::Speechiness,
+    AudioFeature::Tempo,
+    AudioFeature::TimeSignature,
+    AudioFeature::Valence,
+];
+
 fn uri(kind: &str, id: &str) -> String {
     let uri = format!("spotify:{kind}:{id}");
     assert_eq!(uri.parse::<SpotifyUri>().unwrap().as_str(), uri);
@@ -568,9 +684,23 @@ struct Row {
     operation: &'static str,
     deprecated: bool,
     query: Vec<&'static str>,
+    body: Vec<&'static str>,
 }
 
 impl Row {
+    /// What was sent is what the specification has, but for what [`NOT_SENT`] names.
+    fn check(&self, place: &str, names: &[&str], sent: &Names) {
+        let operation = self.operation;
+        for name in sent {
+            assert!(names.contains(&name.as_str()), "{operation} takes no {name} in its {place}");
+        }
+        for name in names {
+            let place = format!("{place} {name}");
+            let is_named = NOT_SENT.iter().any(|(of, what, _)| *of == operation && *what == place);
+            assert_eq!(sent.contains(*name), !is_named, "{operation}: {place}");
+        }
+    }
+
     fn is_asked_by(&self, request: &FakeRequest) -> bool {
         let path = request.path.strip_prefix("/v1/").unwrap();
         let segments: Vec<_> = path.split('/').collect();
@@ -588,16 +718,19 @@ const FIXED: [&str; 1] = ["available-genre-seeds"];
 
 fn table() -> Vec<Row> {
     let rows = include_str!("../operations.tsv").lines().map(|line| {
-        let [method, path, operation, deprecated, query] = line.split('\t').collect::<Vec<_>>()[..]
+        let [method, path, operation, deprecated, query, body] =
+            line.split('\t').collect::<Vec<_>>()[..]
         else {
-            panic!("not five columns: {line}")
+            panic!("not six columns: {line}")
         };
+        let names = |list: &'static str| list.split(',').filter(|name| !name.is_empty()).collect();
         Row {
             method,
             path: path.trim_start_matches('/').split('/').collect(),
             operation,
             deprecated: deprecated == "deprecated",
-            query: query.split(',').filter(|name| !name.is_empty()).collect(),
+            query: names(query),
+            body: names(body),
         }
     });
     rows.collect()

@@ -47,7 +47,7 @@ async fn pages_can_be_turned_one_by_one() {
     let second = spotify.next_page(&first).unwrap().await.unwrap();
     let third = spotify.next_page(&second).unwrap().await.unwrap();
 
-    assert_eq!((first.offset, second.offset, third.offset), (10, 60, 110));
+    assert_eq!([first.offset, second.offset, third.offset], [Some(10), Some(60), Some(110)]);
     assert_eq!((third.items.len(), third.total), (10, Some(120)));
     assert!(spotify.next_page(&third).is_none());
 }
@@ -115,7 +115,7 @@ async fn a_search_is_paged_although_it_is_wrapped() {
     let types = [SearchType::Track, SearchType::Album, SearchType::Playlist];
     let found = spotify.search().all("o", types).await.unwrap();
     let next = spotify.next_page(&found.tracks.unwrap()).unwrap().await.unwrap();
-    assert_eq!(next.offset, 5);
+    assert_eq!(next.offset, Some(5));
     assert!(found.albums.unwrap().items.len() > 1);
     assert!(found.playlists.unwrap().items[0].is_null());
     assert!(found.artists.is_none());
@@ -222,7 +222,7 @@ async fn pages_are_fetched_side_by_side_within_the_bound() {
     while let Some(page) = pages.next().await {
         offsets.push(page.unwrap().offset);
     }
-    assert_eq!(offsets, (0..12).map(|page| page * 5).collect::<Vec<_>>());
+    assert_eq!(offsets, (0..12).map(|page| Some(page * 5)).collect::<Vec<_>>());
     assert_eq!(fake.api_requests(), 12, "none twice, and none past the end");
 }
 
@@ -298,7 +298,7 @@ fn a_page_is_read_alone_and_wrapped() {
     let page: Page<u8> = serde_json::from_value(alone.clone()).unwrap();
     assert_eq!(
         (page.items.as_slice(), page.limit, page.total),
-        ([PageItem::Item(1), PageItem::Null].as_slice(), 2, None)
+        ([PageItem::Item(1), PageItem::Null].as_slice(), Some(2), None)
     );
 
     let wrapped: Page<u8> =

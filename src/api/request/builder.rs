@@ -400,6 +400,11 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
 }
 
 impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<T>, P> {
+    /// The list is the whole body; what cannot be read is left out.
+    pub(crate) fn bare_list(self) -> Self {
+        Self { decoder: Some(Decoder::bare_list()), ..self }
+    }
+
     /// The list is in the field of this name; what cannot be read is left out.
     pub(crate) fn list(self, field: &'static str) -> Self {
         Self { decoder: Some(Decoder::list(field)), ..self }
