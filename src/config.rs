@@ -195,7 +195,7 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Off, ..self }
     }
 
-    /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the answer
+    /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the response
     /// was read; a slow one delays its call.
     ///
     /// ```

@@ -53,10 +53,10 @@ macro_rules! album {
             /// Where it can be played; empty when a market was asked for, and in development mode.
             #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API; absent for local files.
+            /// URL of this object in the Web API; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// Whether it can be played in the market that was asked for; absent when none was.

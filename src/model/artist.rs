@@ -9,7 +9,7 @@ use super::{ArtistId, ExternalUrls, Followers, Image, lenient};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Artist {
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
@@ -18,7 +18,7 @@ pub struct Artist {
     /// Genres, often none; empty for apps in development mode.
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub genres: Vec<String>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id.
@@ -42,10 +42,10 @@ pub struct Artist {
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct SimplifiedArtist {
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id; absent for the artists of local files.

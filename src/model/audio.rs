@@ -16,7 +16,7 @@ pub struct AudioFeatures {
     /// How sure it is that the track is acoustic.
     #[serde(default, deserialize_with = "lenient::optional_float")]
     pub acousticness: Option<f64>,
-    /// Address of the whole analysis.
+    /// URL of the whole analysis.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub analysis_url: Option<String>,
     /// How well one can dance to it.
@@ -54,7 +54,7 @@ pub struct AudioFeatures {
     /// Beats in a bar, 3 to 7.
     #[serde(default, deserialize_with = "lenient::optional_float")]
     pub time_signature: Option<f64>,
-    /// Address of the track in the Web API.
+    /// URL of the track in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub track_href: Option<String>,
     /// The URI of the track.

@@ -16,7 +16,7 @@ macro_rules! chapter {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct $name {
-            /// Address of a preview; mostly absent since November 2024.
+            /// URL of a preview; mostly absent since November 2024.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub audio_preview_url: Option<String>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
@@ -37,10 +37,10 @@ macro_rules! chapter {
             /// Whether it has explicit content; `false` also where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id.

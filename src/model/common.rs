@@ -19,7 +19,7 @@ pub struct ExternalIds {
     pub upc: Option<String>,
 }
 
-/// Addresses of a thing on the web.
+/// URLs of a thing on the web.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExternalUrls {

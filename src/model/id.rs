@@ -20,7 +20,7 @@ use super::open_enum::open_enum;
 pub enum IdError {
     /// Neither an id nor a URI nor a share URL.
     #[error(
-        "`{input}` is no {expected} id; expected 22 letters and digits, a Spotify URI or a share URL"
+        "`{input}` is not a valid {expected} id; expected 22 letters and digits, a Spotify URI or a share URL"
     )]
     Malformed {
         /// The kind that was asked for.
@@ -39,7 +39,9 @@ pub enum IdError {
         input: String,
     },
     /// Neither a URI nor a share URL, where a bare id would not say what it names.
-    #[error("`{input}` is no Spotify URI and no share URL; expected one such as `spotify:track:…`")]
+    #[error(
+        "`{input}` is neither a Spotify URI nor a share URL; expected one such as `spotify:track:…`"
+    )]
     NoUri {
         /// What was given, at most 80 characters of it.
         input: String,
@@ -282,7 +284,7 @@ base62_id!(
     TrackId, Track
 );
 
-/// The id of a user: any text, such as `wizzler` or an address; encoded where it enters a path.
+/// The id of a user: any string, such as `wizzler` or an e-mail address; encoded where it enters a path.
 ///
 /// `.` and `..` are refused, since a path cannot hold them.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

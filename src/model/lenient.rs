@@ -36,12 +36,12 @@ where
     Ok(object(deserializer)?.unwrap_or_default())
 }
 
-/// A text; whatever is none is empty.
+/// A string; whatever is none is empty.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(optional_text(deserializer)?.unwrap_or_default())
 }
 
-/// A text that may be absent.
+/// A string that may be absent.
 pub(super) fn optional_text<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: Deserializer<'de>,
@@ -78,7 +78,7 @@ where
     Ok(Number::optional(deserializer)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-/// A text that is parsed as it is read, without a copy.
+/// A string that is parsed as it is read, without a copy.
 pub(crate) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -87,7 +87,7 @@ where
     deserializer.deserialize_str(Text(|text: &str| text.parse().map_err(|e: T::Err| e.to_string())))
 }
 
-/// A text that may be an id; what is none, such as the id of a local track, is absent.
+/// A string that may be an id; what is none, such as the id of a local track, is absent.
 pub(super) fn optional_parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -233,14 +233,14 @@ impl<'de> Visitor<'de> for Number {
     absent!('de list visit_bool(bool) visit_str(&str));
 }
 
-/// A text, or nothing.
+/// A string, or nothing.
 struct Scalar;
 
 impl<'de> Visitor<'de> for Scalar {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or null")
+        f.write_str("a string or null")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
@@ -296,14 +296,14 @@ impl<'de> Visitor<'de> for Float {
     absent!('de list visit_bool(bool) visit_str(&str));
 }
 
-/// Hands a text to a function as it is read.
+/// Hands a string to a function as it is read.
 struct Text<F>(F);
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<F> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a string")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
@@ -311,14 +311,14 @@ impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<F> {
     }
 }
 
-/// A text that parses, or nothing.
+/// A string that parses, or nothing.
 struct OptionalText<T>(PhantomData<T>);
 
 impl<'de, T: FromStr> Visitor<'de> for OptionalText<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or null")
+        f.write_str("a string or null")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Option<T>, E> {

@@ -12,7 +12,7 @@ use super::lenient::absent;
 
 /// A list of markets without what is none; `null` is an empty list.
 ///
-/// Also a text of nothing but letters, as [`shortened`] makes of a list.
+/// Also a string of nothing but letters, as [`shortened`] makes of a list.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Market>, D::Error> {
@@ -24,7 +24,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 pub(super) fn shortened(json: &str) -> Cow<'_, str> {
     let mut short = String::new();
     let mut rest = json;
-    // A quote within a text is escaped, so that this is a field and never a part of a text.
+    // A quote within a string is escaped, so that this is a field and never a part of a string.
     while let Some(at) = memmem::find(rest.as_bytes(), FIELD.as_bytes()) {
         let (before, list) = rest.split_at(at + FIELD.len());
         if short.is_empty() {
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for ListVisitor {
     }
 }
 
-/// A text that is a market, or is left out.
+/// A string that is a market, or is left out.
 #[derive(Default)]
 struct Element(Option<Market>);
 
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
     type Value = Element;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or null")
+        f.write_str("a string or null")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {

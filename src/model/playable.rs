@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Episode, IdKind, Track, market_list};
+use super::{Episode, IdKind, SpotifyUri, Track, market_list};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,11 +48,13 @@ impl<'de> Deserialize<'de> for PlayableItem {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let as_track = serde_json::from_str::<Track>(&market_list::shortened(raw.get()));
         let kind = match &as_track {
-            Ok(track) => track.kind.clone(),
+            Ok(track) => track.kind.clone().or_else(|| kind_in(track.uri.as_deref()?)),
             Err(_) => kind_of(&raw),
         };
         match kind {
-            Some(IdKind::Track) => as_track.map(|track| Self::Track(Box::new(track))),
+            Some(IdKind::Track) => {
+                as_track.map(|track| Self::Track(Box::new(Track { kind, ..track })))
+            }
             Some(IdKind::Episode) => match as_track {
                 Ok(track) if track.album.is_some() => Episode::of_track(track)
                     .map(|episode| Self::Episode(Box::new(episode)))
@@ -63,6 +65,11 @@ impl<'de> Deserialize<'de> for PlayableItem {
         }
         .map_err(de::Error::custom)
     }
+}
+
+/// What a URI says, where nothing else does.
+fn kind_in(uri: &str) -> Option<IdKind> {
+    uri.parse::<SpotifyUri>().ok().map(|uri| uri.kind().clone())
 }
 
 fn kind_of(raw: &RawValue) -> Option<IdKind> {

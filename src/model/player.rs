@@ -110,10 +110,10 @@ pub struct Context {
     /// What kind of thing it is.
     #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
     pub kind: Option<IdKind>,
-    /// Address of it in the Web API.
+    /// URL of it in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// The URI.

@@ -1,6 +1,6 @@
 //! Playlists.
 //!
-//! In February 2026 Spotify renamed `tracks` to `items` and an entry's `track` to `item`. Answers
+//! In February 2026 Spotify renamed `tracks` to `items` and an entry's `track` to `item`. Responses
 //! carry the old name, the new one or both; here they have the new name.
 
 use chrono::{DateTime, Utc};
@@ -105,10 +105,10 @@ macro_rules! playlist {
             /// The description; absent when none is set.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub description: Option<String>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// Cover pictures, widest first; they expire within a day.
@@ -182,7 +182,7 @@ playlist! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistItemsRef {
-    /// Address of the entries in the Web API.
+    /// URL of the entries in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// Number of entries.

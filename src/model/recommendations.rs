@@ -29,7 +29,7 @@ pub struct RecommendationSeed {
     /// Number of tracks after relinking for the market.
     #[serde(default, deserialize_with = "lenient::optional_count")]
     pub after_relinking_size: Option<u32>,
-    /// Address of the artist or track in the Web API; absent for genres.
+    /// URL of the artist or track in the Web API; absent for genres.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id of the artist or track, or the genre.

@@ -29,10 +29,10 @@ macro_rules! show {
             /// Whether it has explicit content; `false` also where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// Cover pictures, widest first.

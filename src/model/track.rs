@@ -33,10 +33,10 @@ macro_rules! track {
             /// Whether its lyrics are explicit; `false` also where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API; absent for local files.
+            /// URL of this object in the Web API; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id; absent for local files.
@@ -54,7 +54,7 @@ macro_rules! track {
             /// The title.
             #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
-            /// Address of a 30-second preview; mostly absent since November 2024.
+            /// URL of a 30-second preview; mostly absent since November 2024.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub preview_url: Option<String>,
             /// Number on its disc, from 1.
@@ -114,10 +114,10 @@ track! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkedTrack {
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id.

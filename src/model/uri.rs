@@ -39,7 +39,7 @@ impl SpotifyUri {
         &self.kind
     }
 
-    /// The URI as a text.
+    /// The URI as a string.
     pub fn as_str(&self) -> &str {
         &self.text
     }

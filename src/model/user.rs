@@ -8,10 +8,10 @@ use super::{ExternalUrls, Followers, Image, UserId, lenient};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistUser {
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name; absent for entries of very old playlists.
@@ -26,10 +26,10 @@ pub struct PlaylistUser {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistOwner {
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.
@@ -50,13 +50,13 @@ pub struct PublicUser {
     /// The name that the user chose to show; absent when none is set.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub display_name: Option<String>,
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
     #[serde(default, deserialize_with = "lenient::object")]
     pub followers: Option<Followers>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.
@@ -82,19 +82,19 @@ pub struct PrivateUser {
     /// The name that the user chose to show; absent when none is set.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub display_name: Option<String>,
-    /// The address, which nobody has verified; needs `user-read-email`, absent in development mode.
+    /// The e-mail address, which nobody has verified; needs `user-read-email`, absent in development mode.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub email: Option<String>,
     /// What the user wants to hear; needs `user-read-private`, absent in development mode.
     #[serde(default, deserialize_with = "lenient::object")]
     pub explicit_content: Option<ExplicitContentSettings>,
-    /// Addresses on the web.
+    /// URLs on the web.
     #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
     #[serde(default, deserialize_with = "lenient::object")]
     pub followers: Option<Followers>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
     #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.

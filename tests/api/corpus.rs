@@ -229,7 +229,7 @@ fn compare(before: &Value, after: &Value, path: &str, spared: &[String], found: 
             }
         }
         (Value::Array(before), Value::Array(after)) => {
-            compare_lists(before, after, path, spared, found)
+            compare_lists(before, after, path, spared, found);
         }
         (before, after) if same(before, after) => {}
         (before, after) => found.push(format!("{path}: {before} became {after}")),
@@ -245,6 +245,11 @@ fn compare_lists(
     found: &mut Vec<String>,
 ) {
     let is_spared = |place: &String| spared.contains(place);
+    // A bad element that was put in front is left out, or kept as it came.
+    let after = match is_spared(&format!("{path}/+")) && after.len() == before.len() + 1 {
+        true => &after[1..],
+        false => after,
+    };
     let places = before.iter().enumerate().map(|(index, value)| (format!("{path}/{index}"), value));
     let places: Vec<_> = match before.len() == after.len() {
         true => places.collect(),
@@ -276,11 +281,14 @@ enum Change {
     Is(Value),
     InCapitals,
     UnknownFieldInFront,
+    BadElementInFront(Value),
 }
 
 fn changes() -> Vec<Change> {
     let wrong = [json!(null), json!(7), json!("x"), json!([7, null]), json!({}), json!(true)];
     let mut changes: Vec<_> = wrong.into_iter().map(Change::Is).collect();
+    let bad = [json!(null), json!(7), json!({}), json!([])];
+    changes.extend(bad.map(Change::BadElementInFront));
     changes.extend([Change::Missing, Change::InCapitals, Change::UnknownFieldInFront]);
     changes
 }
@@ -294,8 +302,9 @@ impl Change {
             (Self::InCapitals, Value::String(text)) => *text = text.to_uppercase(),
             // Keys are written in alphabetical order.
             (Self::UnknownFieldInFront, Value::Object(fields)) => {
-                drop(fields.insert(" ".to_owned(), json!([{}])))
+                drop(fields.insert(" ".to_owned(), json!([{}])));
             }
+            (Self::BadElementInFront(bad), Value::Array(list)) => list.insert(0, bad.clone()),
             (Self::Missing, _) => {
                 let (parent, name) = place.rsplit_once('/').unwrap();
                 let Some(Value::Object(fields)) = body.pointer_mut(parent) else { return false };
@@ -308,7 +317,7 @@ impl Change {
 
     /// Whether the place still says the same.
     fn is_harmless(&self) -> bool {
-        matches!(self, Self::InCapitals | Self::UnknownFieldInFront)
+        matches!(self, Self::InCapitals | Self::UnknownFieldInFront | Self::BadElementInFront(_))
     }
 }
 
@@ -415,7 +424,9 @@ where
         return;
     }
     let body = &shortened(body);
-    let (places, all) = (places(body), changes());
+    let (places, mut all) = (places(body), changes());
+    // It would move the other places.
+    all.retain(|change| !matches!(change, Change::BadElementInFront(_)));
     let config =
         ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
     let several = prop::collection::vec((any::<Index>(), any::<Index>()), 2..6);
@@ -426,6 +437,10 @@ where
     });
 }
 
+fn without_wrapper(place: &str) -> String {
+    place.split('/').skip(2).fold(String::new(), |path, name| path + "/" + name)
+}
+
 /// What a set of changes cost beside their places, or why nothing could be read.
 fn cost<T: DeserializeOwned + Serialize>(
     body: &Value,
@@ -434,8 +449,12 @@ fn cost<T: DeserializeOwned + Serialize>(
     let (mut changed, mut spared) = (body.clone(), Vec::new());
     let wrapper = body.as_object().filter(|it| it.len() == 1).and_then(|it| it.keys().next());
     for (place, change) in made {
-        if change.make(&mut changed, place) && !change.is_harmless() {
-            spared.extend(may_cost(place, wrapper));
+        match change.make(&mut changed, place) {
+            true if matches!(change, Change::BadElementInFront(_)) => {
+                spared.push(format!("{place}/+"))
+            }
+            true if !change.is_harmless() => spared.extend(may_cost(place, wrapper)),
+            _ => {}
         }
     }
     match from_json::<T>(changed.to_string().as_bytes()) {
@@ -444,10 +463,7 @@ fn cost<T: DeserializeOwned + Serialize>(
             let inner = unwrapped(body, &written);
             if !std::ptr::eq(inner, body) {
                 // Without the name of the wrapper.
-                spared.iter_mut().for_each(|place| {
-                    *place =
-                        place.split('/').skip(2).fold(String::new(), |path, name| path + "/" + name)
-                });
+                spared = spared.iter().map(|place| without_wrapper(place)).collect();
             }
             let lost = lost(inner, &written, &spared);
             (!lost.is_empty()).then(|| format!("{made:?} cost {lost:?}"))

@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use spotify_web::model::{
-    Album, AlbumType, Artist, AudioAnalysis, Audiobook, CurrentlyPlaying, CurrentlyPlayingContext,
-    CursorPage, Device, DeviceKind, Episode, IdKind, Page, PlayHistory, PlayableItem, Playlist,
-    PlaylistItem, PrivateUser, Queue, Recommendations, RepeatState, SavedAlbum, SavedAudiobook,
-    SavedEpisode, SavedShow, SavedTrack, SearchResults, Show, SimplifiedPlaylist, Snapshot, Track,
+    Album, AlbumGroup, AlbumType, Artist, AudioAnalysis, Audiobook, CurrentlyPlaying,
+    CurrentlyPlayingContext, CursorPage, DatePrecision, Device, DeviceKind, Episode, IdKind, Page,
+    PlayHistory, PlayableItem, PlayingType, Playlist, PlaylistItem, PrivateUser, Queue,
+    Recommendations, RepeatState, SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack,
+    SearchResults, SearchType, Show, SimplifiedPlaylist, Snapshot, Track,
 };
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
@@ -139,6 +140,74 @@ fn words_are_compared_without_regard_to_case() {
     assert_eq!(IdKind::from("Playlist"), IdKind::Playlist);
     let track: PlayableItem = read(&json!({ "type": "TRACK", "name": "x" }));
     assert!(matches!(track, PlayableItem::Track(_)));
+}
+
+/// Every word of every open enum.
+#[test]
+fn every_known_word_is_known_in_any_capitals() {
+    fn check<T: for<'a> From<&'a str> + PartialEq + Debug>(words: &[&str]) {
+        for word in words {
+            let (first, rest) = word.split_at(1);
+            for other in [
+                word.to_uppercase(),
+                first.to_uppercase() + rest,
+                first.to_owned() + &rest.to_uppercase(),
+            ] {
+                let value = T::from(&other);
+                assert_eq!(value, T::from(word), "{other}");
+                assert!(!format!("{value:?}").starts_with("Unknown"), "{other}");
+            }
+        }
+        assert!(format!("{:?}", T::from("never seen")).starts_with("Unknown"));
+    }
+
+    check::<AlbumType>(&["album", "single", "compilation", "ep"]);
+    check::<AlbumGroup>(&["album", "single", "compilation", "appears_on"]);
+    check::<DeviceKind>(&[
+        "Computer",
+        "Smartphone",
+        "Speaker",
+        "Tablet",
+        "TV",
+        "AVR",
+        "STB",
+        "AudioDongle",
+        "GameConsole",
+        "CastVideo",
+        "CastAudio",
+        "Automobile",
+    ]);
+    check::<RepeatState>(&["off", "track", "context"]);
+    check::<PlayingType>(&["track", "episode", "ad"]);
+    check::<DatePrecision>(&["year", "month", "day"]);
+    check::<SearchType>(&["album", "artist", "playlist", "track", "show", "episode", "audiobook"]);
+    check::<IdKind>(&[
+        "album",
+        "artist",
+        "audiobook",
+        "chapter",
+        "episode",
+        "playlist",
+        "show",
+        "track",
+        "user",
+        "collection",
+    ]);
+}
+
+#[test]
+fn an_item_without_a_word_for_its_kind_is_known_by_its_uri() {
+    let track: PlayableItem =
+        read(&json!({ "id": ID, "name": "x", "uri": format!("spotify:track:{ID}") }));
+    let episode: PlayableItem =
+        read(&json!({ "id": ID, "name": "x", "uri": format!("spotify:episode:{ID}") }));
+    let other: PlayableItem =
+        read(&json!({ "id": ID, "name": "x", "uri": format!("spotify:hologram:{ID}") }));
+    let none: PlayableItem = read(&json!({ "id": ID, "name": "x" }));
+
+    assert!(matches!(track, PlayableItem::Track(_)) && matches!(episode, PlayableItem::Episode(_)));
+    assert!(matches!(other, PlayableItem::Unknown(_)) && matches!(none, PlayableItem::Unknown(_)));
+    assert_eq!(none.name(), Some("x"));
 }
 
 #[tokio::test]
