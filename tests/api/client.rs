@@ -163,7 +163,7 @@ async fn an_answer_that_cannot_be_read_names_request_and_place() {
         error.to_line(),
         "the response to GET /v1/artists/6sFIWsNpZYqfjUpaCgueju cannot be read at \
          `id`; it begins with `{\"id\":5,\"name\":\"n\"}`: \
-         invalid type: integer `5`, expected a text at line 1 column 7"
+         invalid type: integer `5`, expected a string at line 1 column 7"
     );
     for body in ["<html>", "{} {}"] {
         fake.next_api(FakeAnswer::body(200, "text/html", body));
