@@ -455,7 +455,7 @@ fn cost<T: DeserializeOwned + Serialize>(
     for (place, change) in made {
         match change.make(&mut changed, place) {
             true if matches!(change, Change::BadElementInFront(_)) => {
-                spared.push(format!("{place}/+"))
+                spared.push(format!("{place}/+"));
             }
             true if !change.is_harmless() => spared.extend(may_cost(place, wrapper)),
             _ => {}
