@@ -1,7 +1,7 @@
 //! Under load: a rate limit, and an outage.
 //!
-//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. A figure
-//! that misses its limit ends it with exit code 1.
+//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. A
+//! figure that misses its limit ends it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     let figures = [
         Figure::at_most("5 requests a second: calls that fail", limited.failures, 0.0, ""),
         Figure::at_most("5 requests a second: time to the ideal", limited.time, 1.15, "times"),
-        Figure::at_most("5 requests a second: answered with 429", limited.refused, 5.0, "%"),
+        Figure::at_most("5 requests a second: responses with 429", limited.refused, 5.0, "%"),
         Figure::at_most("an outage: requests a second", outage.requests_a_second, 3.0, ""),
-        Figure::at_most("an outage: until all are answered", outage.recovery, 2.0, "s"),
+        Figure::at_most("an outage: until all have a response", outage.recovery, 2.0, "s"),
     ];
     if is_test {
         // Too short to mean anything.
@@ -85,7 +85,7 @@ struct Outage {
     recovery: f64,
 }
 
-/// 1,000 callers who call until they get an answer, while the server fails.
+/// 1,000 callers who call until they get a response, while the server fails.
 async fn outage(lasts: Duration) -> Outage {
     let server = Arc::new(Server::default());
     server.fails.store(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Shows in the terminal what is playing, and how far it has come. Ends on Ctrl-C.
 //!
-//! With a user's token in `SPOTIFY_TOKEN` (scope `user-read-playback-state`) it talks to Spotify, else
-//! to a fake.
+//! With a user's token in `SPOTIFY_TOKEN` (scope `user-read-playback-state`) it talks to Spotify,
+//! else to a fake.
 
 use std::io::Write;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument, the
-//! system's for temporary files by default. The second argument names the playlist.
+//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument,
+//! the system's for temporary files by default. The second argument names the playlist.
 //!
-//! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake whose
-//! playlist has 10,000 entries.
+//! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake
+//! whose playlist has 10,000 entries.
 
 mod common;
 
@@ -18,7 +18,7 @@ use spotify_web::{Error, SpotifyClient};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    common::run(FakeSpotify::builder().playlist_length(10_000), run).await
+    common::run(FakeSpotify::builder().with_playlist_length(10_000), run).await
 }
 
 async fn run(setup: &Setup) -> Result<(), Error> {

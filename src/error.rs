@@ -66,8 +66,9 @@ pub enum Error {
         /// The origin of the config's base URL.
         origin: Origin,
     },
-    /// The call was not made from within a tokio runtime. Nothing was sent.
-    #[error("{request} can only be sent from within a tokio runtime")]
+    /// The call was not made from within a tokio runtime with IO and time enabled. Nothing was
+    /// sent.
+    #[error("{request} can only be sent from within a tokio runtime with `enable_all`")]
     NoRuntime {
         /// Which request.
         request: RequestLine,
@@ -205,7 +206,7 @@ pub struct RequestLine {
 }
 
 impl Error {
-    /// Whether the same call may well succeed later without anybody's doing.
+    /// Whether the same call may succeed later without any change.
     ///
     /// Before a write is sent again, [`may_have_been_carried_out`](Self::may_have_been_carried_out)
     /// counts as well.

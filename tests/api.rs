@@ -40,8 +40,12 @@ mod logins;
 mod models;
 #[path = "api/operations.rs"]
 mod operations;
+#[path = "api/options.rs"]
+mod options;
 #[path = "api/origins.rs"]
 mod origins;
+#[path = "api/outcomes.rs"]
+mod outcomes;
 #[path = "api/pagination.rs"]
 mod pagination;
 #[path = "api/parsing.rs"]
@@ -62,10 +66,16 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
+#[path = "api/restored.rs"]
+mod restored;
+#[path = "api/runtimes.rs"]
+mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
 #[path = "api/shapes.rs"]
 mod shapes;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]
@@ -74,3 +84,5 @@ mod tls;
 mod token_cache;
 #[path = "api/token_responses.rs"]
 mod token_responses;
+#[path = "api/turns.rs"]
+mod turns;

@@ -29,7 +29,7 @@ pub struct StartPlayback {
     offset: Option<Offset>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position_ms: Option<u64>,
-    /// The first URI that is none; comes out when the request is sent.
+    /// The first URI that is not valid; returned when the request is sent.
     #[serde(skip)]
     wrong: Option<IdError>,
 }
@@ -42,7 +42,7 @@ enum Offset {
 }
 
 impl StartPlayback {
-    /// Goes on with what was paused.
+    /// Resumes what was paused.
     pub fn resume() -> Self {
         Self::default()
     }
@@ -268,8 +268,8 @@ pub struct PlaylistReorder {
 }
 
 impl PlaylistReorder {
-    /// Moves the entry at place `from` to before the one at `before`, both from 0. `before` may be
-    /// the length of the playlist, which is its end.
+    /// Moves the entry at place `from` in front of the one at `before`, both from 0. `before` may
+    /// be the length of the playlist, which is its end.
     pub fn new(from: u32, before: u32) -> Self {
         Self { range_start: from, insert_before: before, range_length: None, snapshot_id: None }
     }

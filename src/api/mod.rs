@@ -1,7 +1,7 @@
 //! Which endpoints there are: groups of endpoints and the bodies that they send.
 //!
-//! Every method returns a [`Request`], which takes the optional parameters that its endpoint
-//! has and is sent by `.await`. The groups are tables: one method an endpoint, in the order of
+//! Every method returns a [`Request`], which takes the optional parameters that its endpoint has
+//! and is sent by `.await`. The groups are tables: one method for each endpoint, in the order of
 //! [Spotify's reference]. How a call is made is in `request`.
 //!
 //! [Spotify's reference]: https://developer.spotify.com/documentation/web-api

@@ -65,7 +65,7 @@ impl Playlists {
     /// # Errors
     ///
     /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
-    /// is an error before any is sent.
+    /// is an error before anything is sent.
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -93,7 +93,7 @@ impl Playlists {
             .json_ids("uris", uris, 100)
     }
 
-    /// Puts up to 100 items in place of all that are there.
+    /// Replaces all items by up to 100 others.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
@@ -277,7 +277,7 @@ impl Playlists {
             .with_checked(removal.body("tracks"))
     }
 
-    /// Puts up to 100 items in place of all that are there.
+    /// Replaces all items by up to 100 others.
     ///
     /// By its name before February 2026.
     ///
@@ -424,7 +424,7 @@ impl Playlists {
             .with_json(&body)
     }
 
-    /// Ends following a playlist.
+    /// Unfollows a playlist.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

@@ -28,7 +28,7 @@ impl Tracks {
 
     /// Up to 50 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -42,13 +42,13 @@ impl Tracks {
     }
 
     /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
@@ -144,7 +144,7 @@ impl Tracks {
         self.0.get(path("me/tracks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 
-    /// Features of a track that its sound was analysed for.
+    /// The audio features of a track.
     ///
     /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
@@ -157,9 +157,9 @@ impl Tracks {
         self.0.get(path("audio-features").id(id))
     }
 
-    /// Features of up to 100 tracks at once.
+    /// The audio features of up to 100 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
     /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
@@ -175,7 +175,7 @@ impl Tracks {
         self.0.get(path("audio-features")).ids("ids", ids, 100).several("audio_features")
     }
 
-    /// The whole analysis of the sound of a track.
+    /// The audio analysis of a track.
     ///
     /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
@@ -188,7 +188,7 @@ impl Tracks {
         self.0.get(path("audio-analysis").id(id))
     }
 
-    /// Tracks that go with up to five seeds.
+    /// Recommended tracks for up to five seeds.
     ///
     /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///

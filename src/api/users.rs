@@ -24,7 +24,7 @@ impl Users {
         self.0.get(path("me")).scopes(PROFILE_READ)
     }
 
-    /// A user as everybody sees them.
+    /// The public profile of a user.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -85,7 +85,7 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 artists.
+    /// Unfollows up to 50 artists.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -148,7 +148,7 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 users.
+    /// Unfollows up to 50 users.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

@@ -16,16 +16,16 @@ pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be obtained")]
     Request(#[source] Arc<OAuthError>),
-    /// The refresh token has ended: six months after the login, or because it was revoked. Nothing is
-    /// sent any more until the user has logged in again.
+    /// The refresh token has ended: six months after the login, or because it was revoked. Nothing
+    /// is sent any more until the user has logged in again.
     #[error("the login has ended; the user must log in again")]
     LoginEnded {
         /// How the accounts service said so; `None` where the store does.
         #[source]
         source: Option<Arc<OAuthError>>,
     },
-    /// There is no refresh token, neither from a login nor in the store: nobody has logged in yet, or
-    /// the user has logged out.
+    /// There is no refresh token, neither from a login nor in the store: nobody has logged in yet,
+    /// or the user has logged out.
     #[error("nobody is logged in; begin a login")]
     NotLoggedIn,
     /// The login lacks scopes that the program needs.
@@ -34,8 +34,8 @@ pub enum AuthError {
         /// Which.
         missing: Vec<String>,
     },
-    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost, and
-    /// it is tried again.
+    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost,
+    /// and it is tried again.
     #[error("the token store failed; nothing is sent until it works again")]
     Store(#[source] StoreError),
     /// No token came in time. A request that is under way goes on.
@@ -100,12 +100,12 @@ impl AuthError {
         Self::Custom { message: message.into(), transient: true, source }
     }
 
-    /// The same for what will not pass by itself; it is asked for again at most once a minute.
+    /// The same for what will not pass by itself; it is retried at most once a minute.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self::Custom { message: message.into(), transient: false, source: None }
     }
 
-    /// Whether the same may well succeed later without anybody's doing.
+    /// Whether the same may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Request(error) => error.is_transient(),

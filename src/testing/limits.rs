@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::answer::FakeAnswer;
+use super::response::FakeResponse;
 
 /// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit).
 ///
@@ -14,7 +14,7 @@ use super::answer::FakeAnswer;
 /// use std::time::Duration;
 /// use spotify_web::testing::{FakeLimit, FakeRetryAfter};
 ///
-/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).retry_after(FakeRetryAfter::Always(1));
+/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).with_retry_after(FakeRetryAfter::Always(1));
 /// ```
 #[derive(Debug, Clone)]
 pub struct FakeLimit {
@@ -23,7 +23,7 @@ pub struct FakeLimit {
     retry_after: FakeRetryAfter,
 }
 
-/// What a refusal of the fake says in `Retry-After`.
+/// What a 429 of the fake says in `Retry-After`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeRetryAfter {
@@ -37,19 +37,19 @@ pub enum FakeRetryAfter {
 }
 
 impl FakeLimit {
-    /// Allows so many requests in any window of this length; Spotify's is 30 s.
+    /// Allows this number of requests in any window of this length; Spotify's is 30 s.
     pub fn rolling(count: usize, window: Duration) -> Self {
         Self { count, window, retry_after: FakeRetryAfter::Right }
     }
 
-    /// Sets what its refusals say in `Retry-After`: the truth by default.
+    /// Sets what its 429s say in `Retry-After`: the truth by default.
     #[must_use]
-    pub fn retry_after(self, retry_after: FakeRetryAfter) -> Self {
+    pub fn with_retry_after(self, retry_after: FakeRetryAfter) -> Self {
         Self { retry_after, ..self }
     }
 }
 
-/// All limits of one fake. Refused requests do not count.
+/// All limits of one fake. Rejected requests do not count.
 #[derive(Default)]
 pub(super) struct Limits {
     app: Option<Counter>,
@@ -82,7 +82,7 @@ impl Limits {
     }
 
     /// A refusal, where a limit is met.
-    pub(super) fn check(&mut self, path: &str) -> Option<FakeAnswer> {
+    pub(super) fn check(&mut self, path: &str) -> Option<FakeResponse> {
         let now = Instant::now();
         let path = path.trim_start_matches("/v1/");
         let ban = self.bans.iter().filter(|(start, _)| path.starts_with(start.as_str()));
@@ -130,11 +130,11 @@ fn rounded_up(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn refusal(seconds: Option<u64>) -> FakeAnswer {
+fn refusal(seconds: Option<u64>) -> FakeResponse {
     let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
-    let answer = FakeAnswer::json(429, &error);
+    let response = FakeResponse::json(429, &error);
     match seconds {
-        Some(seconds) => answer.header("retry-after", seconds.to_string()),
-        None => answer,
+        Some(seconds) => response.with_header("retry-after", seconds.to_string()),
+        None => response,
     }
 }

@@ -19,11 +19,11 @@ use super::fault::{Fault, Mixture};
 use super::message::Message;
 use crate::SpotifyClientConfig;
 
-/// Stands between a program and a [`FakeSpotify`], and has things go wrong: connections that are reset,
-/// half bodies, pages from gateways, tokens refused for nothing.
+/// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
+/// half bodies, pages from gateways, good tokens rejected.
 ///
-/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and its
-/// pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
+/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and
+/// its pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@ use crate::SpotifyClientConfig;
 ///
 /// proxy.next(Fault::HalfBody);
 /// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
-/// assert_eq!(fake.api_requests(), 2, "sent once more");
+/// assert_eq!(fake.api_requests(), 2, "retried once");
 /// # Ok(())
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
@@ -69,7 +69,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port of 127.0.0.1 can be had.
+    /// An [`io::Error`] when no port of 127.0.0.1 can be bound.
     pub async fn start(fake: &FakeSpotify, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -94,8 +94,8 @@ impl FaultProxy {
             .with_token_url(format!("http://{}/api/token", self.address))
     }
 
-    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all shares
-    /// goes well.
+    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all
+    /// shares goes well.
     pub fn inject(&self, fault: Fault, share: f64) {
         self.shared.state.lock().api.set(fault, share);
     }
@@ -216,7 +216,7 @@ impl<'a> Connection<'a> {
         self.client.set_nodelay(true)?;
         while let Some(request) = Message::read(&mut self.client, &mut self.received).await? {
             let fault = self.shared.draw(&request);
-            match self.answer(&request, fault).await? {
+            match self.respond(&request, fault).await? {
                 After::KeepOpen => {}
                 After::Close => return self.client.shutdown().await,
                 After::Reset => return self.client.set_zero_linger(),
@@ -225,43 +225,45 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    async fn answer(&mut self, request: &Message, fault: Option<Fault>) -> io::Result<After> {
-        let answer = match fault.is_none_or(Fault::reaches_server) {
+    async fn respond(&mut self, request: &Message, fault: Option<Fault>) -> io::Result<After> {
+        let response = match fault.is_none_or(Fault::reaches_server) {
             true => self.pass_on(request).await?,
             false => None,
         };
-        let own_answer = fault.and_then(Fault::own_answer);
-        let Some(answer) = own_answer.or(answer) else { return Ok(After::Reset) };
-        let bytes = answer.bytes();
+        let own_response = fault.and_then(Fault::own_response);
+        let Some(response) = own_response.or(response) else { return Ok(After::Reset) };
+        let bytes = response.bytes();
         match fault {
-            Some(Fault::ResetBeforeRequest | Fault::ResetBeforeAnswer) => return Ok(After::Reset),
-            Some(Fault::NoAnswer) => {
+            Some(Fault::ResetBeforeRequest | Fault::ResetBeforeResponse) => {
+                return Ok(After::Reset);
+            }
+            Some(Fault::NoResponse) => {
                 // Until the client gives up.
                 let _ = Message::read(&mut self.client, &mut self.received).await;
                 return Ok(After::Reset);
             }
-            Some(Fault::ResetInAnswer) => {
+            Some(Fault::ResetInResponse) => {
                 self.send(bytes.get(..bytes.len() / 2).unwrap_or_default()).await?;
                 return Ok(After::Reset);
             }
             Some(Fault::HalfBody) => {
-                let body = answer.body();
-                self.send(answer.head()).await?;
+                let body = response.body();
+                self.send(response.head()).await?;
                 self.send(body.get(..body.len() / 2).unwrap_or_default()).await?;
                 return Ok(After::Close);
             }
             Some(Fault::SlowBody) => {
-                self.send(answer.head()).await?;
-                for piece in answer.body().chunks(answer.body().len().div_ceil(8).max(1)) {
+                self.send(response.head()).await?;
+                for piece in response.body().chunks(response.body().len().div_ceil(8).max(1)) {
                     tokio::time::sleep(PAUSE).await;
                     self.send(piece).await?;
                 }
             }
             Some(Fault::WrongContentType) => {
-                self.send(answer.with_header("content-type", Some("text/html")).bytes()).await?;
+                self.send(response.with_header("content-type", Some("text/html")).bytes()).await?;
             }
             Some(Fault::EndlessBody) => {
-                let head = answer.with_header("content-length", None);
+                let head = response.with_header("content-length", None);
                 let head = head.with_header("transfer-encoding", Some("chunked"));
                 self.send(head.head()).await?;
                 let spaces = format!("8000\r\n{:32768}\r\n", "");
@@ -271,14 +273,14 @@ impl<'a> Connection<'a> {
             }
             _ => self.send(bytes).await?,
         }
-        Ok(if fault == Some(Fault::ResetAfterAnswer) { After::Reset } else { After::KeepOpen })
+        Ok(if fault == Some(Fault::ResetAfterResponse) { After::Reset } else { After::KeepOpen })
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.client.write_all(bytes).await
     }
 
-    /// The fake's answer; `None` where it hung up.
+    /// The fake's response; `None` where it hung up.
     async fn pass_on(&mut self, request: &Message) -> io::Result<Option<Message>> {
         let (mut server, mut received) = match self.server.take() {
             Some(server) => server,
@@ -286,9 +288,9 @@ impl<'a> Connection<'a> {
         };
         server.set_nodelay(true)?;
         server.write_all(request.bytes()).await?;
-        let answer = Message::read(&mut server, &mut received).await?;
+        let response = Message::read(&mut server, &mut received).await?;
         self.server = Some((server, received));
-        Ok(answer)
+        Ok(response)
     }
 }
 

@@ -157,7 +157,7 @@ fn a_token_that_no_header_can_carry_is_refused() {
 }
 
 #[tokio::test]
-async fn addresses_that_cannot_be_used_are_refused() {
+async fn urls_that_cannot_be_used_are_refused() {
     for (url, reason) in [
         ("", "is not an absolute URL"),
         ("api.spotify.com", "is not an absolute URL"),

@@ -15,7 +15,7 @@ use spotify_web::SpotifyClient;
 use spotify_web::api::params::Parameters;
 use spotify_web::api::{PlaylistDetails, PlaylistRemoval, PlaylistReorder, Request};
 use spotify_web::model::{SearchType, from_json};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 use self::bodies::*;
 
@@ -49,7 +49,7 @@ macro_rules! corpus {
             $({
                 let $spotify = &client;
                 let body = $body;
-                fake.next_api(FakeAnswer::json(200, &body));
+                fake.next_api(FakeResponse::json(200, &body));
                 keeps($operation, $request, &body).await;
             })+
         }

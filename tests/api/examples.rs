@@ -16,7 +16,7 @@ mod sqlite_store;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_credentials_end_the_watcher_with_one_sentence() {
-    let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
     let Some(output) = run("release_watcher", &fake, "wrong") else { return };
 
     assert_eq!(output.status.code(), Some(1));
@@ -30,7 +30,7 @@ async fn wrong_credentials_end_the_watcher_with_one_sentence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_quick_ones_run_to_their_end() {
     for name in ["quickstart", "custom_authenticator", "search", "playlist_export"] {
-        let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+        let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
         let Some(output) = run(name, &fake, "right") else { return };
 
         assert!(output.status.success(), "{name}: {output:?}");
@@ -165,7 +165,7 @@ async fn a_lease_in_sqlite_keeps_other_processes_out_and_ends() {
     assert_eq!(other.query_row(left, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
 }
 
-/// Whoever else is on the machine reads no token.
+/// Other users of the machine read no token.
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_of_sqlite_is_private() {

@@ -15,7 +15,7 @@ use spotify_web::api::{
     StartPlayback, TimeRange, Transfer, Visibility,
 };
 use spotify_web::model::{AlbumGroup, AlbumId, SpotifyUri, TrackId};
-use spotify_web::testing::{FakeAnswer, FakeRequest, FakeSpotify};
+use spotify_web::testing::{FakeRequest, FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
 use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK};
@@ -99,7 +99,7 @@ async fn no_operation_takes_a_default_for_a_thing() {
         let count = calls(&spotify).len();
         for index in 0..count {
             let call = calls(&spotify).swap_remove(index);
-            fake.next_api(FakeAnswer::json(200, &body));
+            fake.next_api(FakeResponse::json(200, &body));
             let result = call.await;
             let request = fake.requests().pop().unwrap();
             let row = table().into_iter().find(|row| row.is_asked_by(&request)).unwrap();
@@ -162,7 +162,7 @@ fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
 async fn the_library_takes_uris_in_its_query() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::json(200, &json!([true, false])));
+    fake.next_api(FakeResponse::json(200, &json!([true, false])));
 
     let there =
         spotify.library().contains([uri("track", TRACK), uri("album", ALBUM)]).await.unwrap();
@@ -179,7 +179,7 @@ async fn the_library_takes_uris_in_its_query() {
 async fn a_cover_is_sent_as_a_jpeg_in_base_64() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(202, "text/plain", ""));
+    fake.next_api(FakeResponse::body(202, "text/plain", ""));
 
     spotify.playlists().upload_cover(PLAYLIST, JPEG).await.unwrap();
     let png = spotify.playlists().upload_cover(PLAYLIST, b"\x89PNG").await.unwrap_err();
@@ -272,7 +272,7 @@ async fn a_response_holds_its_raw_body_too() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let body = json!({ "id": TRACK, "name": "n", "nobody knows": [1] });
-    fake.next_api(FakeAnswer::json(200, &body));
+    fake.next_api(FakeResponse::json(200, &body));
 
     let response = spotify.tracks().get(TRACK).market("from_token").send_with_response().await;
     let response = response.unwrap();
@@ -344,9 +344,9 @@ async fn wrapped_lists_are_unwrapped_in_their_order() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let track = json!({ "name": "known" });
-    fake.next_api(FakeAnswer::json(200, &json!({ "tracks": [track, null], "x": [] })));
-    fake.next_api(FakeAnswer::json(200, &json!({ "markets": ["DE", "SE"] })));
-    fake.next_api(FakeAnswer::json(200, &json!({})));
+    fake.next_api(FakeResponse::json(200, &json!({ "tracks": [track, null], "x": [] })));
+    fake.next_api(FakeResponse::json(200, &json!({ "markets": ["DE", "SE"] })));
+    fake.next_api(FakeResponse::json(200, &json!({})));
 
     let tracks = spotify.tracks().several([TRACK, TRACK]).await.unwrap();
     let markets = spotify.browse().markets().await.unwrap();
@@ -366,7 +366,7 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     for batch in [0..20, 20..40, 40..45] {
         let albums: Vec<_> =
             batch.map(|name| if name == 30 { Value::Null } else { album(name) }).collect();
-        fake.next_api(FakeAnswer::json(200, &json!({ "albums": albums })));
+        fake.next_api(FakeResponse::json(200, &json!({ "albums": albums })));
     }
 
     let albums = spotify.albums().several_in_batches(vec![ALBUM; 45]).await.unwrap();
@@ -379,7 +379,7 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     assert_eq!(counts(&fake.requests()[1..], "ids"), [20, 20, 5]);
 
     for _ in 0..3 {
-        fake.next_api(FakeAnswer::json(200, &json!([true])));
+        fake.next_api(FakeResponse::json(200, &json!([true])));
     }
     spotify.library().contains_in_batches(vec![uri("track", TRACK); 100]).await.unwrap();
     assert_eq!(counts(&fake.requests()[4..], "uris"), [40, 40, 20]);
@@ -396,8 +396,8 @@ async fn long_lists_are_split_and_joined_in_their_order() {
 async fn nothing_is_playing_is_none() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
-    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
+    fake.next_api(FakeResponse::body(204, "text/plain", ""));
+    fake.next_api(FakeResponse::body(204, "text/plain", ""));
 
     assert_eq!(spotify.player().state().await.unwrap(), None);
     assert_eq!(spotify.player().currently_playing().await.unwrap(), None);
@@ -452,7 +452,7 @@ async fn pages_with_cursors_are_gone_through_as_others_are() {
         json!({ "artists": { "items": [artist("b")], "next": null, "cursors": null } }),
     ];
     for page in &pages {
-        fake.next_api(FakeAnswer::json(200, page));
+        fake.next_api(FakeResponse::json(200, page));
     }
 
     let artists = spotify.users().followed_artists().limit(2).all().await.unwrap();

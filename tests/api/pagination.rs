@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use spotify_web::model::{Page, PageItem, PlayableItem, SearchType};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ async fn pages_can_be_turned_one_by_one() {
     assert!(spotify.next_page(&third).is_none());
 }
 
-/// The first page came with the playlist; the rest is had from there.
+/// The first page came with the playlist; the rest comes from there.
 #[tokio::test]
 async fn all_goes_on_from_a_page_that_is_there() {
     let fake = FakeSpotify::start().await.unwrap();
@@ -95,7 +95,7 @@ async fn an_item_that_cannot_be_read_costs_only_itself() {
         "href": null, "limit": 5, "next": null, "offset": 0, "previous": null, "total": 5,
         "items": [{ "name": "good" }, { "name": 5 }, "bad", { "name": "good", "artists": {} }, { "name": "good" }],
     });
-    fake.next_api(FakeAnswer::json(200, &page));
+    fake.next_api(FakeResponse::json(200, &page));
 
     let page = spotify.albums().tracks(ALBUM).await.unwrap();
 
@@ -235,7 +235,7 @@ async fn pages_behind_a_slow_one_go_on_within_the_bound() {
     let mut pages =
         spotify.albums().tracks("3IBcauSj5M2A6lTeffJzdv").limit(5).pages().concurrency(2);
     pages.next().await.unwrap().unwrap();
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
     while fake.api_requests() < 4 {
         assert!(futures_util::poll!(std::pin::pin!(pages.next())).is_pending());
         tokio::task::yield_now().await;
@@ -312,9 +312,9 @@ fn a_page_is_read_alone_and_wrapped() {
     assert_eq!(error.to_string(), "missing field `items`");
 }
 
-fn page(fake: &FakeSpotify, items: Value, next: Option<&str>) -> FakeAnswer {
+fn page(fake: &FakeSpotify, items: Value, next: Option<&str>) -> FakeResponse {
     let next = next.map(|path| format!("{}{path}", fake.base_url()));
-    FakeAnswer::json(
+    FakeResponse::json(
         200,
         &json!({
             "href": null, "items": items, "limit": 2, "next": next, "offset": 0, "previous": null, "total": 9,

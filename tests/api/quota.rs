@@ -7,7 +7,8 @@ use spotify_web::{Error, Quota, SpotifyClient, SpotifyClientConfig};
 use crate::common::{ARTIST, PLAYLIST};
 
 async fn app(quota: Quota) -> (FakeSpotify, SpotifyClient) {
-    let fake = FakeSpotify::builder().quota(quota).playlist_length(250).start().await.unwrap();
+    let fake =
+        FakeSpotify::builder().with_quota(quota).with_playlist_length(250).start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     (fake, spotify)
 }

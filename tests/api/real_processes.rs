@@ -1,6 +1,7 @@
-//! Processes with one token file, at a real OAuth server that ends a login whose refresh token comes twice.
+//! Processes with one token file, at a real OAuth server that ends a login whose refresh token
+//! comes twice.
 //!
-//! Each process is this test binary itself, started once more for [`a_process_that_calls`] alone.
+//! Each process is this test binary itself, started again for [`a_process_that_calls`] alone.
 
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -13,7 +13,7 @@ use spotify_web::model::{
     Recommendations, RepeatState, SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack,
     SearchResults, SearchType, Show, SimplifiedPlaylist, Snapshot, Track,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
 use crate::common::PLAYLIST;
@@ -32,7 +32,7 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(json: &Value) -> T 
 async fn fake_with(body: &Value) -> (FakeSpotify, SpotifyClient) {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::json(200, body));
+    fake.next_api(FakeResponse::json(200, body));
     (fake, spotify)
 }
 

@@ -164,7 +164,7 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sent twice, it would do something twice, whatever the method says.
     pub(crate) fn once(mut self) -> Self {
-        self.class.safety = Safety::Once;
+        self.class.safety = Safety::NonIdempotent;
         self
     }
 

@@ -11,7 +11,6 @@ use percent_encoding::utf8_percent_encode;
 use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
@@ -23,7 +22,7 @@ use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
 use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
-use crate::transport::{Origin, repeated};
+use crate::transport::{Origin, can_send, repeated};
 
 /// The way to one API: its URL and the stack of layers that requests pass through.
 ///
@@ -33,7 +32,7 @@ pub(crate) struct Connection(Arc<Inner>);
 
 struct Inner {
     http: ClientWithMiddleware,
-    base: Url,
+    base: Arc<Url>,
     origin: Origin,
     defaults: Defaults,
 }
@@ -46,7 +45,7 @@ pub(crate) struct Defaults {
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
     /// Whose pauses pages take as well.
-    pub(crate) retries: RetryMiddleware,
+    pub(crate) retries: Arc<RetryMiddleware>,
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
     pub(crate) may_sign: bool,
 }
@@ -76,7 +75,7 @@ pub(crate) type Responding = Pin<Box<dyn Future<Output = Result<RawResponse, Err
 impl Connection {
     pub(crate) fn new(
         http: ClientWithMiddleware,
-        base: Url,
+        base: Arc<Url>,
         origin: Origin,
         defaults: Defaults,
     ) -> Self {
@@ -91,7 +90,7 @@ impl Connection {
         self.0.defaults.quota
     }
 
-    /// The pause after so many failures in a row, from 1.
+    /// The pause after this number of failures in a row, from 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.0.defaults.retries.pause(failures)
     }
@@ -102,7 +101,7 @@ impl Connection {
 
     /// The URL of an endpoint; each segment is percent-encoded.
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
-        let mut url = self.0.base.clone();
+        let mut url = Url::clone(&self.0.base);
         let mut path = url.path().trim_end_matches('/').to_owned();
         // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in it
         // could become `..` or somebody else's.
@@ -147,7 +146,7 @@ impl Connection {
             return None;
         }
         let path = url.path().strip_prefix(SPOTIFY_PATH)?;
-        let mut rebased = self.0.base.clone();
+        let mut rebased = Url::clone(&self.0.base);
         rebased.set_path(&format!("{}{path}", self.0.base.path()));
         rebased.set_query(url.query());
         Some(rebased)
@@ -187,9 +186,9 @@ impl Connection {
         })
     }
 
-    /// What has to be there before anything is sent.
+    /// What has to be there before anything is sent: a runtime, and something that signs.
     fn check(&self, line: &RequestLine) -> Result<(), Error> {
-        if Handle::try_current().is_err() {
+        if !can_send() {
             return Err(Error::NoRuntime { request: line.clone() });
         }
         match self.0.defaults.may_sign {

@@ -34,7 +34,7 @@ pub enum StoreError {
         /// What was wrong with it; never a part of it.
         reason: String,
     },
-    /// Somebody else has replaced or removed the entry meanwhile, and what is there stays.
+    /// Another writer has replaced or removed the entry meanwhile, and what is there stays.
     #[error("the entry of the token store was replaced or removed meanwhile, and stays as it is")]
     Stale,
     /// The store did not respond in time.

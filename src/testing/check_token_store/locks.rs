@@ -53,7 +53,7 @@ async fn is_freed_by_who_gives_up(check: &Check, key: &TokenKey) -> Checked {
     let (begins, begun) = oneshot::channel();
     let (store, own) = (Arc::clone(&check.store), key.clone());
     let mut gives_up = tokio::spawn(async move {
-        // Whoever blocks from here on cannot be given up, however late the task began.
+        // A task that blocks from here on cannot be given up, however late the task began.
         let _ = begins.send(());
         store.lock(&own).await
     });
@@ -92,7 +92,7 @@ async fn obtained(mut waiting: Waiting, promise: StorePromise, seen: &str) -> Ch
 
 type Waiting = JoinHandle<Result<RefreshLock, StoreError>>;
 
-/// For how long somebody holds a lock that another wants: long enough for a store that looks for it
+/// For how long one task holds a lock that another wants: long enough for a store that looks for it
 /// now and then.
 const WHILE: Duration = Duration::from_millis(200);
 

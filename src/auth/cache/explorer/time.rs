@@ -586,7 +586,7 @@ fn policy() -> Policy {
 
 fn invalid_grant() -> AuthError {
     let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
-    OAuthError::Refused { status, code, description: None, retry_after: None }.into()
+    OAuthError::Rejected { status, code, description: None, retry_after: None }.into()
 }
 
 // What the first column of the table says.
