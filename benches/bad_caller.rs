@@ -1,7 +1,7 @@
 //! One caller whose every request is rejected, beside good ones with the same token.
 //!
-//! `cargo bench --bench bad_caller` prints the table of `benches/README.md` after a minute. A figure that
-//! misses its limit ends it with exit code 1.
+//! `cargo bench --bench bad_caller` prints the table of `benches/README.md` after a minute. A
+//! figure that misses its limit ends it with exit code 1.
 
 #![allow(clippy::unwrap_used, reason = "a bench that fails is a bench that panics")]
 
@@ -93,8 +93,8 @@ impl Calls {
     }
 }
 
-/// 20 good calls a second, each begun whether or not the one before has ended, and perhaps a bad one
-/// each second.
+/// 20 good calls a second, each begun whether or not the one before has ended, and perhaps a bad
+/// one each second.
 async fn run(lasts: Duration, has_bad_caller: bool) -> Calls {
     let server = Arc::new(Server::default());
     let spotify = client(&server).await;
@@ -193,8 +193,8 @@ async fn me(State(server): State<Arc<Server>>) -> Response {
     response
 }
 
-/// The first token, and one for each step of the back-off that begins in a minute: after 0, 1, 3, 7, 15,
-/// 31 seconds.
+/// The first token, and one for each step of the back-off that begins in a minute: after 0, 1, 3,
+/// 7, 15, 31 seconds.
 const STEPS_OF_A_MINUTE: f64 = 7.0;
 
 /// A bad call comes between two good ones, not with one.

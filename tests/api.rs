@@ -52,6 +52,8 @@ mod pagination;
 mod parsing;
 #[path = "api/pasting.rs"]
 mod pasting;
+#[path = "api/permits.rs"]
+mod permits;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]

@@ -43,8 +43,9 @@ use crate::oauth::OAuthClient;
 pub trait Authenticator: Debug + Send + Sync {
     /// Adds credentials to an outgoing request, obtaining or refreshing them first where needed.
     ///
-    /// Called for each attempt, and only for requests to the API's own origin. A request that waited for a
-    /// rate limiter's permit is signed again before it leaves: what is added must replace what was there.
+    /// Called for each attempt, and only for requests to the API's own origin. A request that
+    /// waited for a rate limiter's permit is signed again before it leaves: what is added must
+    /// replace what was there.
     ///
     /// # Errors
     ///

@@ -111,7 +111,8 @@ impl Unsent {
         }
     }
 
-    /// Says that it is the request's turn. `None` when nobody limits it; else whether it may be sent.
+    /// Says that it is the request's turn. `None` when nobody limits it; else whether it may be
+    /// sent.
     pub(super) async fn its_turn(mut self) -> Option<bool> {
         let turn = self.turn.clone()?;
         let may_send = (turn.may_send)().await;

@@ -67,7 +67,7 @@ impl<'a> Scrubber<'a> {
     }
 }
 
-/// All parts of `text` with so many characters, with where they stand.
+/// All parts of `text` with this number of characters, and where they stand.
 fn parts(text: &str, length: usize) -> impl Iterator<Item = (usize, &str)> {
     let starts = text.char_indices().map(|(at, _)| at);
     let ends = starts.clone().chain([text.len()]).skip(length);

@@ -14,7 +14,8 @@ use super::OAuthConfig;
 pub(crate) struct Turns(Arc<Mutex<HashMap<Option<Origin>, Arc<Semaphore>>>>);
 
 impl Turns {
-    /// Those for the server of `url`. There are as few servers as a program has in its configuration.
+    /// Those for the server of `url`. There are as few servers as a program has in its
+    /// configuration.
     pub(super) fn at(&self, url: Option<&Url>) -> Arc<Semaphore> {
         let new = || Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE));
         let mut servers = self.0.lock();

@@ -77,7 +77,8 @@ pub struct FakeRequest {
     pub content_type: Option<String>,
     /// Whether it came with an `Authorization`.
     pub authorized: bool,
-    /// The status of its response; 0 until there is one. What was rejected or refused was not carried out.
+    /// The status of its response; 0 until there is one. What was rejected or refused was not
+    /// carried out.
     pub status: u16,
     pub(super) authorization: Option<String>,
     /// By which name the server was called.

@@ -55,6 +55,12 @@ impl Fault {
         )
     }
 
+    /// The refusal of a limit that says so many seconds, or none.
+    pub(super) fn rate_limited(seconds: Option<u64>) -> Self {
+        let retry_after = seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
+        Self::RateLimited { retry_after }
+    }
+
     /// The response that comes in place of the server's.
     pub(super) fn own_response(self) -> Option<Message> {
         let json = |status: u16, message: &str| {

@@ -1,4 +1,4 @@
-//! The rate limits of the fake: of the app, of endpoints, and bans.
+//! The rate limits of the fake and of the fault proxy: of the app, of endpoints, and bans.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::response::FakeResponse;
 
-/// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit).
+/// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit) and
+/// [`FaultProxy::limit`](super::FaultProxy::limit).
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,7 +50,7 @@ impl FakeLimit {
     }
 }
 
-/// All limits of one fake. Rejected requests do not count.
+/// All limits of one fake or proxy. Refused requests do not count.
 #[derive(Default)]
 pub(super) struct Limits {
     app: Option<Counter>,
@@ -77,33 +78,41 @@ impl Limits {
         self.bans.insert(endpoint.to_owned(), Instant::now() + duration);
     }
 
+    /// Lifts all limits and bans.
+    pub(super) fn lift(&mut self) {
+        *self = Self { refused: self.refused, ..Self::default() };
+    }
+
     pub(super) fn refused(&self) -> usize {
         self.refused
     }
 
     /// A refusal, where a limit is met.
     pub(super) fn check(&mut self, path: &str) -> Option<FakeResponse> {
+        self.refuses(path).map(refusal)
+    }
+
+    /// What a refusal would say, where a limit is met.
+    pub(super) fn refuses(&mut self, path: &str) -> Option<Option<u64>> {
         let now = Instant::now();
-        let path = path.trim_start_matches("/v1/");
+        let refused = self.refuses_at(path.trim_start_matches("/v1/"), now);
+        self.refused += usize::from(refused.is_some());
+        refused
+    }
+
+    fn refuses_at(&mut self, path: &str, now: Instant) -> Option<Option<u64>> {
         let ban = self.bans.iter().filter(|(start, _)| path.starts_with(start.as_str()));
         let banned = ban.map(|(_, until)| until.saturating_duration_since(now)).max();
         if let Some(left) = banned.filter(|left| !left.is_zero()) {
-            self.refused += 1;
-            return Some(refusal(Some(rounded_up(left))));
+            return Some(Some(rounded_up(left)));
         }
         let own = self.endpoints.iter_mut().filter(|(start, _)| path.starts_with(start.as_str()));
         let mut counters: Vec<_> = own.map(|(_, counter)| counter).chain(&mut self.app).collect();
         let refused = counters.iter_mut().find_map(|counter| counter.refuses(now));
-        match refused {
-            Some(seconds) => {
-                self.refused += 1;
-                Some(refusal(seconds))
-            }
-            None => {
-                counters.iter_mut().for_each(|counter| counter.accepted.push_back(now));
-                None
-            }
+        if refused.is_none() {
+            counters.iter_mut().for_each(|counter| counter.accepted.push_back(now));
         }
+        refused
     }
 }
 

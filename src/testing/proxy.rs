@@ -16,11 +16,12 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::FakeSpotify;
 use super::fault::{Fault, Mixture};
+use super::limits::{FakeLimit, Limits};
 use super::message::Message;
 use crate::SpotifyClientConfig;
 
 /// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
-/// half bodies, pages from gateways, good tokens rejected.
+/// half bodies, pages from gateways, good tokens rejected, rate limits.
 ///
 /// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and
 /// its pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
@@ -60,6 +61,7 @@ struct State {
     next: VecDeque<Fault>,
     api: Mixture,
     tokens: Mixture,
+    limits: Limits,
     requests: u64,
     faults: HashMap<Fault, u64>,
 }
@@ -78,6 +80,7 @@ impl FaultProxy {
             next: VecDeque::new(),
             api: Mixture::default(),
             tokens: Mixture::default(),
+            limits: Limits::default(),
             requests: 0,
             faults: HashMap::new(),
         };
@@ -105,10 +108,47 @@ impl FaultProxy {
         self.shared.state.lock().tokens.set(fault, share);
     }
 
-    /// Lets everything go well from now on.
+    /// Limits API requests of all endpoints together, in place of an earlier limit. What is over it meets
+    /// [`Fault::RateLimited`]; what does not reach the server for another fault counts too.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use spotify_web::testing::{FakeLimit, FakeRetryAfter, FakeSpotify, FaultProxy};
+    ///
+    /// let fake = FakeSpotify::start().await?;
+    /// let proxy = FaultProxy::start(&fake, 7).await?;
+    /// let limit = FakeLimit::rolling(180, Duration::from_secs(30));
+    /// proxy.limit(limit.retry_after(FakeRetryAfter::Always(1)));
+    /// proxy.ban("search", Duration::from_secs(80_000));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn limit(&self, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(None, limit);
+    }
+
+    /// Limits the endpoints whose path, such as `tracks/`, begins so, beside the limit of all.
+    pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(Some(path), limit);
+    }
+
+    /// Refuses requests to the endpoints whose path, such as `search`, begins so, for this long from now.
+    pub fn ban(&self, path: &str, duration: Duration) {
+        self.shared.state.lock().limits.ban(path, duration);
+    }
+
+    /// The number of requests that were refused by limits and bans.
+    pub fn limited_requests(&self) -> usize {
+        self.shared.state.lock().limits.refused()
+    }
+
+    /// Lets everything go well from now on: no fault, no limit, no ban.
     pub fn heal(&self) {
         let state = &mut *self.shared.state.lock();
         (state.api, state.tokens) = (Mixture::default(), Mixture::default());
+        state.limits.lift();
         state.next.clear();
     }
 
@@ -151,7 +191,9 @@ impl Shared {
         let state = &mut *self.state.lock();
         let fault = if request.target().starts_with("/v1/") {
             state.requests += 1;
-            state.next.pop_front().or_else(|| state.api.draw(&mut state.random))
+            let (next, limits) = (state.next.pop_front(), &mut state.limits);
+            next.or_else(|| limits.refuses(&request.target()).map(Fault::rate_limited))
+                .or_else(|| state.api.draw(&mut state.random))
         } else {
             state.tokens.draw(&mut state.random)
         };

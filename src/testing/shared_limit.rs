@@ -50,9 +50,14 @@ impl FakeSharedLimit {
         Self { shared: Arc::new(Mutex::new(state)) }
     }
 
-    /// Lets exchanges hang, as a connection to a host that is gone, or respond again.
-    pub fn set_silent(&self, is_silent: bool) {
-        self.shared.lock().is_silent = is_silent;
+    /// Lets exchanges hang from now on, as a connection to a host that is gone.
+    pub fn fall_silent(&self) {
+        self.shared.lock().is_silent = true;
+    }
+
+    /// Ends that: exchanges have their response.
+    pub fn respond_again(&self) {
+        self.shared.lock().is_silent = false;
     }
 
     /// Forgets everything, as a store that was restarted.

@@ -156,7 +156,7 @@ async fn a_silent_store_is_waited_for_200_ms_and_then_for_nothing() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
     let shared = FakeSharedLimit::new();
-    shared.set_silent(true);
+    shared.fall_silent();
     let spotify = process(&fake, shared.clone());
 
     let first = run(&time, track(&spotify)).await;
@@ -245,8 +245,8 @@ async fn a_closing_ends_the_starts_that_were_granted_before_it() {
             let granted = Granted::default().with_rate(1.0, 1);
             Some(match asked {
                 1 => granted.with_starts(5, later, second),
-                2 => granted.closed_for(1, Duration::from_secs(30)),
-                _ => granted.closed_for(1, Duration::ZERO).with_starts(5, second, second),
+                2 => granted.with_closing(1, Duration::from_secs(30)),
+                _ => granted.with_closing(1, Duration::ZERO).with_starts(5, second, second),
             })
         }),
     );
@@ -262,11 +262,11 @@ async fn what_a_store_grants_is_not_believed_blindly() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
     let nonsense = Scripted::new(|_| {
-        let granted = Granted::default().with_rate(f64::NAN, 0).come_back_in(Duration::MAX);
-        Some(granted.closed_for(u64::MAX, Duration::ZERO))
+        let granted = Granted::default().with_rate(f64::NAN, 0).with_come_back_in(Duration::MAX);
+        Some(granted.with_closing(u64::MAX, Duration::ZERO))
     });
     run(&time, track(&process(&fake, nonsense))).await;
-    let endless = Scripted::new(|_| Some(Granted::default().closed_for(7, Duration::MAX)));
+    let endless = Scripted::new(|_| Some(Granted::default().with_closing(7, Duration::MAX)));
     let spotify = process(&fake, endless);
     let error = time.run_by(STEP, track(&spotify)).await.unwrap_err();
     assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");

@@ -14,7 +14,7 @@ use spotify_web::testing::FakeSpotify;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A token endpoint that takes connections and never answers, all of whose turns are taken.
+/// A token endpoint that takes connections and never responses, all of whose turns are taken.
 struct Hanging {
     oauth: OAuthClient,
     connections: Arc<AtomicUsize>,

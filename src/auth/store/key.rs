@@ -56,8 +56,8 @@ impl TokenKey {
     }
 }
 
-/// A string that no other key has: each part is quoted, so that none can look like two. It names the
-/// token in stores, and is the same for every version of Rust.
+/// A string that no other key has: each part is quoted, so that none can look like two. It names
+/// the token in stores, and is the same for every version of Rust.
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         quote(f, &self.client_id)?;
@@ -75,8 +75,8 @@ impl fmt::Display for TokenKey {
     }
 }
 
-/// In quotation marks, with those within and control characters escaped. `Debug` escapes more, and by
-/// tables that change with Unicode.
+/// In quotation marks, with those within and control characters escaped. `Debug` escapes more, and
+/// by tables that change with Unicode.
 fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')?;
     text.chars().try_for_each(|character| match character {

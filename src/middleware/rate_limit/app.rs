@@ -150,7 +150,9 @@ impl App {
         }
         let owner = Caller { number, told: sender };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
-        self.grant(core, now);
+        let next = self.grant(core, now);
+        // The keeper may sleep for an endpoint that is closed for longer.
+        core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
         self.exchange_if_due(core, now);
         Ok((place, receiver))
     }
@@ -169,7 +171,7 @@ impl App {
         let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
         let limit = core.expire(waiting, pair, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
-        Duration::from_secs_f64(sleep.clamp(0.0, LONGEST_SLEEP))
+        Duration::from_secs_f64(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
 
     /// Grants permits to all that may go, and says when the next one may.
@@ -437,9 +439,18 @@ impl Drop for Waiting<'_> {
 
 /// How long a waiter sleeps without looking up.
 const LONGEST_SLEEP: Seconds = 1.0;
+/// What a timer can tell apart: less would be no sleep at all, and a waiter would spin until the time has come.
+const SHORTEST_SLEEP: Seconds = 0.001;
 /// What is told at the least, so that nobody spins.
 const SHORTEST_WAIT: Seconds = 0.05;
 const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+
+#[cfg(test)]
+#[path = "races.rs"]
+mod races;
+#[cfg(test)]
+#[path = "schedules.rs"]
+mod schedules;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]

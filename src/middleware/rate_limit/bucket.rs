@@ -31,7 +31,7 @@ pub(super) struct Bucket {
     /// How many may be under way at once, after a closing; `None` is any number.
     width: Option<u32>,
     /// Requests of this epoch that are under way.
-    in_flight: u32,
+    pub(super) in_flight: u32,
     opening: Seconds,
     rate: Option<Rate>,
     /// Whether the rate was set by the present row of refusals.

@@ -44,7 +44,7 @@ impl Pool {
         let batch = (rate * BATCH / f64::from(granted.active)).clamp(1.0, told.starts.into());
         let opens = self.bucket.closed_until.max(now);
         if self.bucket.next(opens) - opens > HORIZON {
-            return granted.come_back_in(seconds(self.bucket.next(opens) - HORIZON - now));
+            return granted.with_come_back_in(seconds(self.bucket.next(opens) - HORIZON - now));
         }
         // `as` saturates.
         let starts = batch as u32;

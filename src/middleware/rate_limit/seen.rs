@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 
 use super::Seconds;
-use super::simulation::{Limit, RetryAfter, Scenario};
 use super::state::{Outcome, Pair, State, Ticket};
 
 /// A call, and what it has waited for.
@@ -215,18 +214,6 @@ fn six_seconds_of_refusals_are_forgotten_when_they_are_over() {
 }
 
 #[test]
-fn a_limit_that_rises_tenfold_is_used_within_100_s() {
-    for retry_after in [RetryAfter::Right, RetryAfter::Always(1), RetryAfter::Always(5)] {
-        let limit = Limit { count: 150, window: 30.0, retry_after, then: Some((600.0, 1500)) };
-        for seed in 1..=10 {
-            let run = Scenario { limit, lasts: 760.0, ..Scenario::default() }.run(seed);
-            let late = run.successes.iter().filter(|at| (700.0..760.0).contains(*at)).count();
-            assert!(late >= 2550, "{retry_after:?}, seed {seed}: {late} of 3000");
-        }
-    }
-}
-
-#[test]
 fn an_endpoint_that_is_always_refused_slows_no_other() {
     let mut bot = Bot::new(|endpoint, _| match endpoint {
         1 => Outcome::Refused(Some(11.0)),
@@ -306,13 +293,4 @@ fn an_outage_of_a_minute_costs_three_requests_a_second_and_ends_within_two() {
         assert!(first_success.is_some_and(|at| at <= 62.0), "{first_success:?}");
         assert!(many >= 1000, "{many} within two seconds");
     }
-}
-
-/// Its rate must not settle just above the limit, with a refusal in each window.
-#[test]
-fn a_tiny_limit_is_rarely_met() {
-    let limit = Limit { count: 10, window: 30.0, retry_after: RetryAfter::Always(1), then: None };
-    let run = Scenario { limit, ..Scenario::default() }.worst();
-    let figures = (run.share, run.refused, run.refused_later);
-    assert!(run.share >= 0.9 && run.refused <= 0.06 && run.refused_later <= 0.02, "{figures:?}");
 }

@@ -117,13 +117,13 @@ impl Granted {
 
     /// The same in an epoch, in which nobody may start for a time.
     #[must_use]
-    pub fn closed_for(self, epoch: u64, closed_for: Duration) -> Self {
+    pub fn with_closing(self, epoch: u64, closed_for: Duration) -> Self {
         Self { epoch, closed_for, ..self }
     }
 
     /// The same without starts, and when to ask for them again.
     #[must_use]
-    pub fn come_back_in(self, come_back_in: Duration) -> Self {
+    pub fn with_come_back_in(self, come_back_in: Duration) -> Self {
         Self { starts: 0, come_back_in, ..self }
     }
 }
