@@ -463,8 +463,8 @@ impl State {
         }
         if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
             // No replacement can come. Calls that are still accepted go on as long as the token is good.
+            self.withdraw(current);
             if current.is_rejected_by_all() {
-                self.withdraw(current);
                 self.current = None;
             }
             return Verdict::Fail(error);
