@@ -27,7 +27,7 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 
-    let items = spotify.playlists().items(playlist).include_episodes();
+    let items = spotify.playlists().items(playlist);
     let entries = items.all().progress(draw).entries().await?;
     println!();
     match write(Path::new(&directory), &entries) {

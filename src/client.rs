@@ -309,6 +309,13 @@ impl SpotifyClient {
         page.next_url().map(|next| page_at(&self.connection, next))
     }
 
+    /// The page before `page`, or `None` when it is the first.
+    ///
+    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    pub fn previous_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
+        page.previous_url().map(|previous| page_at(&self.connection, previous))
+    }
+
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
@@ -364,6 +371,7 @@ fn connect(
     let http = http.with_arc(counter);
     let defaults = Defaults {
         market: config.checked_market()?,
+        quota: config.quota,
         deadline: config.deadline,
         retries: Arc::clone(&layers.retries),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),

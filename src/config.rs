@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest_middleware::Middleware;
 use url::Url;
 
-use crate::api::{CallReport, Observer};
+use crate::api::{CallReport, Observer, Quota};
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
 use crate::middleware::{RateLimitOptions, RateLimiter, RetryOptions};
@@ -38,6 +38,7 @@ pub struct SpotifyClientConfig {
     base_url: String,
     token_url: String,
     market: Option<Result<Market, MarketError>>,
+    pub(crate) quota: Quota,
     token_timeout: Duration,
     http_options: HttpOptions,
     http: SharedHttpClient,
@@ -65,6 +66,7 @@ impl Default for SpotifyClientConfig {
             base_url: Self::SPOTIFY_BASE_URL.to_owned(),
             token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
             market: None,
+            quota: Quota::default(),
             token_timeout: OAuthConfig::DEFAULT_TIMEOUT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
@@ -125,6 +127,13 @@ impl SpotifyClientConfig {
         M: TryInto<Market, Error: Into<MarketError>>,
     {
         Self { market: Some(market.try_into().map_err(Into::into)), ..self }
+    }
+
+    /// Which quota the app has: development mode, unless Spotify has granted it more. Pages may be
+    /// larger with extended quota; see [`Quota`].
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
     }
 
     /// How long one API request may take, connecting and reading included; 30 s by default. Has no
@@ -301,6 +310,7 @@ impl fmt::Debug for SpotifyClientConfig {
             .field("authenticator", &self.authenticator)
             .field("middleware", &self.middleware.len())
             .field("market", &self.market)
+            .field("quota", &self.quota)
             .field("token_timeout", &self.token_timeout)
             .field("retries", &self.retries)
             .field("rate_limit", &self.rate_limit)

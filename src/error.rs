@@ -36,7 +36,9 @@ pub enum Error {
     #[error(transparent)]
     Market(#[from] MarketError),
     /// A parameter is out of the range that Spotify documents. Nothing was sent.
-    #[error("{name} is {value}, but must be from {} to {}", range.start(), range.end())]
+    #[error(
+        "{name} is {value}, but must be from {} to {}{}", range.start(), range.end(), with_quota(*extended)
+    )]
     Range {
         /// Which parameter.
         name: &'static str,
@@ -44,6 +46,8 @@ pub enum Error {
         value: u32,
         /// What is allowed.
         range: RangeInclusive<u32>,
+        /// How far the range goes for apps with [extended quota](crate::Quota), where that would help.
+        extended: Option<u32>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
     #[error("{name} {reason}")]
@@ -341,6 +345,14 @@ impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
+}
+
+fn with_quota(extended: Option<u32>) -> String {
+    extended.map_or_else(String::new, |most| {
+        format!(
+            "; up to {most} with `with_quota(Quota::Extended)`, for apps that have extended quota"
+        )
+    })
 }
 
 fn detail(message: Option<&str>, reason: Option<&str>) -> String {

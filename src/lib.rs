@@ -83,6 +83,8 @@
 //!   endpoints go on, and no call waits for permits for longer than the config allows.
 //! - No secret shows in `Debug`, in an error or in a log. Memory that held one is wiped when the
 //!   last clone goes; the buffers of the HTTP and TLS layers below are beyond that.
+//! - A bad place in a response costs itself: not the item that it is in where that can do without it, not the page, and
+//!   not the call. What is not known is absent, and a response that holds nothing of a thing is an error.
 //! - A wrong argument is a typed error before anything is sent.
 //!
 //! # Features
@@ -91,6 +93,7 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
 //! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
+//! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
@@ -121,6 +124,7 @@ pub mod oauth;
 pub mod testing;
 mod transport;
 
+pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;

@@ -24,10 +24,14 @@ mod calls;
 mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/corpus.rs"]
+mod corpus;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/links.rs"]
+mod links;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]
@@ -54,6 +58,8 @@ mod permits;
 mod promises;
 #[path = "api/public_api.rs"]
 mod public_api;
+#[path = "api/quota.rs"]
+mod quota;
 #[path = "api/rate_limit.rs"]
 mod rate_limit;
 #[path = "api/real_oauth_server.rs"]
@@ -68,6 +74,8 @@ mod restored;
 mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shapes.rs"]
+mod shapes;
 #[path = "api/shared_limit.rs"]
 mod shared_limit;
 #[path = "api/signing_in.rs"]

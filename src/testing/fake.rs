@@ -21,6 +21,7 @@ use super::player::Player;
 use super::response::FakeResponse;
 use super::{server, web_api};
 use crate::SpotifyClientConfig;
+use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
 
@@ -57,6 +58,7 @@ pub struct FakeSpotifyBuilder {
     client: Option<(String, String)>,
     playlist_length: usize,
     memory: usize,
+    quota: Quota,
 }
 
 /// A request that arrived.
@@ -100,6 +102,7 @@ struct State {
     next_api: VecDeque<FakeResponse>,
     next_token: VecDeque<FakeResponse>,
     limits: Limits,
+    quota: Quota,
 }
 
 impl FakeSpotify {
@@ -120,14 +123,16 @@ impl FakeSpotify {
             client: None,
             playlist_length: 120,
             memory: usize::MAX,
+            quota: Quota::default(),
         }
     }
 
-    /// A config for this fake, without an authenticator.
+    /// A config for this fake and the quota that it grants, without an authenticator.
     pub fn config(&self) -> SpotifyClientConfig {
         SpotifyClientConfig::default()
             .with_base_url(self.base_url())
             .with_token_url(self.token_url())
+            .with_quota(self.shared.state.lock().quota)
     }
 
     /// A config for this fake with a [`CredentialsAuthenticator`].
@@ -302,6 +307,12 @@ impl FakeSpotifyBuilder {
         Self { playlist_length: length, ..self }
     }
 
+    /// The quota of every app: development mode by default. It decides how large pages may be.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
+    }
+
     /// How many requests [`FakeSpotify::requests`] returns, the last ones: all by default, which
     /// takes more and more memory in a test that runs for long.
     #[must_use]
@@ -329,6 +340,7 @@ impl FakeSpotifyBuilder {
             next_api: VecDeque::new(),
             next_token: VecDeque::new(),
             limits: Limits::default(),
+            quota: self.quota,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
@@ -367,7 +379,8 @@ impl State {
         }
         match self.accounts.check(request) {
             Ok(holder) => {
-                let api = web_api::WebApi { catalogue: &self.catalogue, request };
+                let api =
+                    web_api::WebApi { catalogue: &self.catalogue, request, quota: self.quota };
                 api.respond(&holder, &mut self.player)
             }
             Err(refusal) => refusal,

@@ -119,7 +119,7 @@ impl FaultProxy {
     /// let fake = FakeSpotify::start().await?;
     /// let proxy = FaultProxy::start(&fake, 7).await?;
     /// let limit = FakeLimit::rolling(180, Duration::from_secs(30));
-    /// proxy.limit(limit.retry_after(FakeRetryAfter::Always(1)));
+    /// proxy.limit(limit.with_retry_after(FakeRetryAfter::Always(1)));
     /// proxy.ban("search", Duration::from_secs(80_000));
     /// # Ok(())
     /// # }

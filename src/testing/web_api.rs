@@ -8,11 +8,13 @@ use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
 use super::fake::FakeRequest;
 use super::player::Player;
 use super::response::FakeResponse;
+use crate::api::Quota;
 
 /// One request to the Web API.
 pub(super) struct WebApi<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) request: &'a FakeRequest,
+    pub(super) quota: Quota,
 }
 
 impl WebApi<'_> {
@@ -56,14 +58,19 @@ impl WebApi<'_> {
             }
             ("GET", ["artists", id]) => catalogue.artist(id).ok_or(id),
             ("GET", ["artists", id, "albums"]) => {
-                return self.page(catalogue.albums_of(id, include_groups), (5, 10));
+                return self.page(
+                    catalogue.albums_of(id, include_groups),
+                    self.by_quota((5, 10), (20, 50)),
+                );
             }
             ("GET", ["search"]) => return self.search(),
             ("GET", ["playlists", PLAYLIST_ID]) => Ok(self.playlist()),
-            ("GET", ["playlists", PLAYLIST_ID, "items"]) => match self.asked((20, 50)) {
-                Ok(slice) => Ok(self.playlist_page(&slice)),
-                Err(refusal) => return refusal,
-            },
+            ("GET", ["playlists", PLAYLIST_ID, "items"]) => {
+                match self.asked(self.by_quota((20, 50), (100, 100))) {
+                    Ok(slice) => Ok(self.playlist_page(&slice)),
+                    Err(refusal) => return refusal,
+                }
+            }
             ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
             ("GET", ["playlists", id] | ["playlists", id, _]) => Err(id),
             _ => return error(404, "Service not found"),
@@ -111,7 +118,7 @@ impl WebApi<'_> {
         else {
             return error(400, "No search query");
         };
-        let slice = match self.asked((5, 10)) {
+        let slice = match self.asked(self.by_quota((5, 10), (20, 50))) {
             Ok(slice) => slice,
             Err(refusal) => return refusal,
         };
@@ -128,6 +135,14 @@ impl WebApi<'_> {
             merge(&mut found, &json!({ format!("{kind}s"): self.slice(&items, &slice) }));
         }
         FakeResponse::json(200, &found)
+    }
+
+    /// The default limit and the greatest, in development mode and with extended quota.
+    fn by_quota(&self, development: (usize, usize), extended: (usize, usize)) -> (usize, usize) {
+        match self.quota {
+            Quota::Development => development,
+            Quota::Extended => extended,
+        }
     }
 
     fn page(&self, items: Option<Vec<Value>>, limits: (usize, usize)) -> FakeResponse {

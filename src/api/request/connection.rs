@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
@@ -15,10 +16,11 @@ use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
-use crate::model::Market;
+use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
 use crate::transport::{Origin, can_send, repeated};
 
@@ -39,6 +41,7 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Defaults {
     pub(crate) market: Option<Market>,
+    pub(crate) quota: Quota,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
     /// Whose pauses pages take as well.
@@ -83,6 +86,10 @@ impl Connection {
         self.0.defaults.market
     }
 
+    pub(super) fn quota(&self) -> Quota {
+        self.0.defaults.quota
+    }
+
     /// The pause after this number of failures in a row, from 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.0.defaults.retries.pause(failures)
@@ -95,10 +102,14 @@ impl Connection {
     /// The URL of an endpoint; each segment is percent-encoded.
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
         let mut url = Url::clone(&self.0.base);
-        // Only URLs such as `mailto:` have no segments, and a base URL is none of those.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in it
+        // could become `..` or somebody else's.
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, RESERVED));
         }
+        url.set_path(&path);
         url
     }
 
