@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::clock::Timeline;
+use super::endpoint::key_of_name;
 use super::exchange;
 use super::membership::Membership;
 use super::queue::{Place, Queue, Waiter};
@@ -323,7 +324,7 @@ impl App {
         let left = left(closing.until, self.options.clock.now().wall);
         let until = now + left.min(self.options.longest_retry_after.as_secs_f64());
         if until > now {
-            core.state.restore(closing, until, now);
+            core.restore(closing, until, now);
             self.closed_or_narrowed(core, now);
         }
     }
@@ -355,6 +356,15 @@ impl Core {
         let now = self.timeline.seconds(options.clock.now());
         self.state.notice_loss(now);
         now
+    }
+
+    fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
+        let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
+        let key = self.state.endpoint(key_of_name(name), now, || name.clone());
+        if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
+            endpoint.bucket.close(until);
+            endpoint.reason.clone_from(&closing.reason);
+        }
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.

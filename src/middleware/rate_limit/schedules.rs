@@ -18,7 +18,6 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::auth::{Clock, Now};
-use crate::middleware::rate_limit::endpoint::key_of_name;
 
 /// What may happen, in any order. Numbers of callers and permits are taken modulo what there is.
 #[derive(Debug, Clone)]

@@ -11,7 +11,6 @@ use super::bucket::{Blocked, Bucket, Refusal};
 use super::failures::Failures;
 use super::membership::Membership;
 use super::shared::{Granted, Told};
-use super::stats::Closing;
 
 /// An endpoint and a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -316,16 +315,6 @@ impl State {
             None => return membership.silent(&mut self.app, jitter, now),
         }
         false
-    }
-
-    /// Closes the app, or an endpoint, as it was closed before a restart.
-    pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
-        let Some(name) = &closing.endpoint else { return self.app.close(until) };
-        let key = self.endpoint(super::endpoint::key_of_name(name), now, || name.clone());
-        if let Some(endpoint) = self.endpoints.get_mut(&key) {
-            endpoint.bucket.close(until);
-            endpoint.reason.clone_from(&closing.reason);
-        }
     }
 
     /// Forgets closings, rates and failures.
