@@ -33,8 +33,8 @@ async fn a_store_that_panics_has_failed() {
         let settled = cache.settle().await;
         // Over what was seen last nothing is read.
         assert_eq!(settled.is_ok(), method == "load", "{settled:?}");
-        settled.err().into_iter().for_each(is_failure_of_store);
-        is_failure_of_store(cache.log_out().await.unwrap_err());
+        settled.err().into_iter().for_each(is_failure_of_save);
+        is_failure_of_save(cache.log_out().await.unwrap_err());
         assert!(matches!(cache.header().await.unwrap_err(), AuthError::NotLoggedIn));
 
         *store.at.lock() = "";
@@ -160,7 +160,7 @@ async fn a_place_that_was_never_writable_costs_no_refresh() {
         assert_eq!(token(cache.header().await), format!("access of {name}"));
     }
 
-    is_failure_of_store(cache.settle().await.unwrap_err());
+    is_failure_of_save(cache.settle().await.unwrap_err());
     assert_eq!(source.previous(), ["r1", "r2", "r3"].map(|it| Some(it.to_owned())));
 }
 
@@ -278,6 +278,11 @@ fn ahead(stored: &StoredToken) -> StoredToken {
 
 fn is_failure_of_store(error: AuthError) {
     assert!(matches!(error, AuthError::Store(_)), "{error:?}");
+    assert!(error.is_transient() && !error.needs_login(), "{error:?}");
+}
+
+fn is_failure_of_save(error: AuthError) {
+    assert!(matches!(error, AuthError::NotSaved(_)), "{error:?}");
     assert!(error.is_transient() && !error.needs_login(), "{error:?}");
 }
 
