@@ -11,8 +11,9 @@ use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
+use super::policy::Policy;
 use super::token::{Age, CachedToken};
-use super::{Backoff, CacheStats, Now};
+use super::{CacheStats, Now};
 use crate::auth::{
     AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
 };
@@ -144,19 +145,6 @@ pub(super) struct Arrival {
     pub(super) counted_from: Now,
     /// Whether it was found in the store.
     pub(super) restored: bool,
-}
-
-/// The figures that the machine needs, with the dice already rolled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    pub(super) backoff: Backoff,
-    pub(super) window: Duration,
-    /// From 0 to 1: how much of the window and of a pause to leave out.
-    pub(super) jitter: f64,
-    /// Whether another process may log in, so that a store is looked into now and then.
-    pub(super) shared: bool,
-    /// The longest `Retry-After` that is honoured.
-    pub(super) max_retry_after: Duration,
 }
 
 /// Asking and sending.
@@ -316,8 +304,12 @@ impl State {
     /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
         (self.pause, self.failures, self.suspicion) = (None, 0, None);
-        // Who has logged out stays so.
-        self.credentials.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
+        self.credentials.forget_end();
+    }
+
+    /// Why the user must log in, also while the last access token is still good.
+    pub(super) fn needs_login(&self) -> bool {
+        self.credentials.ended.as_ref().is_some_and(|ended| ended.needs_login())
     }
 
     /// What a caller without a good token waits for.
@@ -456,6 +448,14 @@ impl State {
         if let Some(flight) = self.under_way().cloned() {
             self.withdraw(current);
             return Verdict::Join(flight);
+        }
+        if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
+            // No replacement can come. Calls that are still accepted go on as long as the token is good.
+            self.withdraw(current);
+            if current.is_rejected_by_all() {
+                self.current = None;
+            }
+            return Verdict::Fail(error);
         }
         let row_began = match &mut self.suspicion {
             Some(suspicion) if current.is_first_in_row() => {
@@ -617,6 +617,20 @@ pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
 }
 
 impl Arrival {
+    /// A token of the store that is good for `left`. It counts from when it was new, so that its window
+    /// and its leeway are those of its whole life; from now where the monotonic clock does not go back
+    /// that far.
+    pub(super) fn restored(token: &Token, left: Duration, now: Now) -> Self {
+        let age = token.expires_in.saturating_sub(left);
+        let began = now.monotonic.checked_sub(age).zip(now.wall.checked_sub(age));
+        let (counted_from, expires_in) = match began {
+            Some((monotonic, wall)) => (Now { monotonic, wall }, token.expires_in),
+            None => (now, left),
+        };
+        let token = Token { expires_in, ..token.clone() };
+        Self { token, counted_from, restored: true }
+    }
+
     fn expires_at(&self) -> SystemTime {
         end_of(&self.token, self.counted_from)
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Seconds;
-use super::state::{Obstacle, Pair, State};
+use super::pair::Pair;
+use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,12 @@ impl<W> Queue<W> {
         self.len
     }
 
+    /// Whether an urgent request waits.
+    pub(super) fn has_urgent(&self) -> bool {
+        let mut first = self.lines.values().filter_map(BTreeMap::first_key_value);
+        first.any(|(place, _)| !place.is_other)
+    }
+
     pub(super) fn len_of(&self, endpoint: u64) -> usize {
         self.lines.get(&endpoint).map_or(0, BTreeMap::len)
     }
@@ -73,7 +80,7 @@ impl<W> Queue<W> {
 
     /// Takes out who may go next, or says when somebody may.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
-        if let Err(blocked) = state.app.check(now) {
+        if let Err(blocked) = state.check_app(now) {
             return Err(blocked.until());
         }
         let mut first = Heads { urgent: None, other: None, until: f64::INFINITY };

@@ -3,7 +3,8 @@
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 
 use super::Seconds;
-use super::state::{Outcome, Pair, State, Ticket};
+use super::pair::Pair;
+use super::state::{Outcome, State, Ticket};
 
 fn state() -> State {
     let mut state = State::new(30.0, 604_800.0);
@@ -36,6 +37,32 @@ impl State {
         let ticket = self.sends(endpoint, now);
         self.settle(ticket, outcome, false, now);
     }
+}
+
+#[test]
+fn without_a_refusal_any_number_goes_at_once() {
+    let mut state = state();
+    for number in 0..1000 {
+        state.sends(1 + number % 5, 0.0);
+    }
+}
+
+/// `Retry-After` is always 1, and the window is full for 30 s.
+#[test]
+fn a_full_window_costs_at_most_five_refusals() {
+    let mut state = state();
+    for _ in 0..300 {
+        state.call(1, Outcome::Succeeded, 0.0);
+    }
+    let (mut refusals, mut now) = (0, 0.0);
+    while now < 30.0 {
+        if state.is_open(1, now) {
+            state.call(1, refused(1.0), now);
+            refusals += 1;
+        }
+        now += 0.01;
+    }
+    assert!(refusals <= 5, "{refusals}");
 }
 
 #[test]
