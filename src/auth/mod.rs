@@ -21,6 +21,8 @@ mod store;
 
 pub use crate::backoff::Backoff;
 pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
+#[cfg(feature = "redis")]
+pub(crate) use cache::Listener;
 pub(crate) use cache::settle_tasks;
 pub use cache::{CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;

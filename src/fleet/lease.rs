@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::names::Place;
-use super::scripts::{RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE};
+use super::scripts::{RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE, TAKE_TURN};
 use super::server::Server;
 use super::tokens::read;
 
@@ -27,28 +27,61 @@ pub(super) struct Lease {
 /// Asks with the same value each time: a call whose response was lost may have taken it, and the next
 /// one finds that it is its own.
 pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, FleetError> {
-    let runtime = Handle::try_current().map_err(|_| FleetError::Server {
-        reason: "there is no tokio runtime; call this from within one".into(),
-    })?;
-    let owner = format!("{:032x}", fastrand::u128(..));
-    // From here on it is given back, however this ends.
-    let mut lease = Lease {
-        server: Arc::clone(server),
-        key: place.lease.clone(),
-        owner,
-        runtime,
-        renewing: None,
-    };
-    let mut pause = FIRST_PAUSE;
+    let lease = Lease::asked_for(server, place)?;
+    let mut pauses = Pauses(FIRST_PAUSE);
     while !lease.is_taken().await? {
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pauses.wait().await;
     }
-    lease.renew();
-    Ok(lease)
+    Ok(lease.renewed())
+}
+
+/// The same, but `None` as soon as the token that stands there is good and another than the known one.
+pub(super) async fn take_turn(
+    server: &Arc<Server>,
+    place: &Place,
+    known: &str,
+) -> Result<Option<Lease>, FleetError> {
+    let lease = Lease::asked_for(server, place)?;
+    let mut pauses = Pauses(FIRST_PAUSE);
+    loop {
+        match lease.turn(place, known).await? {
+            0 => pauses.wait().await,
+            1 => return Ok(Some(lease.renewed())),
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Between two questions, longer each time.
+struct Pauses(Duration);
+
+impl Pauses {
+    async fn wait(&mut self) {
+        sleep(self.0.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
 }
 
 impl Lease {
+    /// From here on it is given back, however this ends.
+    fn asked_for(server: &Arc<Server>, place: &Place) -> Result<Self, FleetError> {
+        let reason = "there is no tokio runtime; call this from within one";
+        let runtime = Handle::try_current().map_err(|_| FleetError::Config { reason })?;
+        let (server, key) = (Arc::clone(server), place.lease.clone());
+        let owner = format!("{:032x}", fastrand::u128(..));
+        Ok(Self { server, key, owner, runtime, renewing: None })
+    }
+
+    async fn turn(&self, place: &Place, known: &str) -> Result<u32, FleetError> {
+        let arguments = [
+            place.scopes.as_bytes(),
+            known.as_bytes(),
+            self.owner.as_bytes(),
+            LENGTH_MS.as_bytes(),
+        ];
+        read(self.server.run(TAKE_TURN, &[&place.logins, &self.key], &arguments).await?)
+    }
+
     async fn is_taken(&self) -> Result<bool, FleetError> {
         let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
         let taken = self.server.run(TAKE_LEASE, &[&self.key], &arguments).await?;
@@ -56,7 +89,7 @@ impl Lease {
     }
 
     /// Renews it in a task of its own, as long as a refresh can take.
-    fn renew(&mut self) {
+    fn renewed(mut self) -> Self {
         let (server, key, owner) = (Arc::clone(&self.server), self.key.clone(), self.owner.clone());
         let renewing = async move {
             for _ in 0..MOST_RENEWALS {
@@ -70,6 +103,7 @@ impl Lease {
             }
         };
         self.renewing = Some(self.runtime.spawn(renewing).abort_handle());
+        self
     }
 }
 

@@ -1,34 +1,42 @@
-//! A fleet: processes behind one app that share its users' logins through Redis or Valkey.
+//! A fleet: processes behind one app that share its users' logins and its rate through Redis or Valkey.
 //!
-//! Feature `redis`. A [`RedisFleet`] is made of the server's URL, and [`RedisFleet::tokens`] is a
-//! [`TokenStore`](crate::auth::TokenStore) for any number of authenticators:
+//! Feature `redis`. A [`RedisFleet`] is made of the server's URL. [`RedisFleet::tokens`] is a
+//! [`TokenStore`](crate::auth::TokenStore) for any number of authenticators, and
+//! [`RedisFleet::shared_limit`] a [`SharedLimit`](crate::middleware::SharedLimit) for the rate limiter:
 //!
 //! ```
 //! use spotify_web::SpotifyClientConfig;
 //! use spotify_web::auth::{CredentialsAuthenticator, TokenKey};
 //! use spotify_web::fleet::RedisFleet;
+//! use spotify_web::middleware::RateLimitOptions;
 //!
 //! let fleet = RedisFleet::new("redis://127.0.0.1/").with_prefix("my-bots");
 //! let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET")
 //!     .with_store(fleet.tokens(), TokenKey::new("CLIENT_ID"));
-//! let config = SpotifyClientConfig::default().with_authenticator(authenticator);
+//! let config = SpotifyClientConfig::default()
+//!     .with_authenticator(authenticator)
+//!     .with_rate_limit(RateLimitOptions::default().with_shared(fleet.shared_limit()));
 //! ```
 //!
 //! | file | what it is |
 //! |---|---|
 //! | `server_url.rs` | what URLs there are |
 //! | `connecting.rs`, `server.rs` | the connection, and what becomes of it when it fails |
+//! | `health.rs` | whether the server responds, as it is told |
 //! | `scripts.rs` | what runs in the server, in one step each |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `tokens.rs`, `remembered.rs` | the store of tokens, and what it puts back when the server forgets |
 //! | `lease.rs` | who refreshes a token |
 //! | `logins.rs` | what concerns many logins at once |
+//! | `rate.rs`, `rate.lua` | the rate that processes share |
 
 mod connecting;
 mod error;
+mod health;
 mod lease;
 mod logins;
 mod names;
+mod rate;
 mod remembered;
 mod scripts;
 mod sealing;
@@ -36,22 +44,35 @@ mod server;
 mod server_url;
 mod tokens;
 
+#[cfg(test)]
+#[path = "../../tests/api/common/directory.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "what tests of the crate's outside use")]
+mod directory;
+#[cfg(test)]
+#[path = "../../tests/api/common/redis.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "what tests of the crate's outside use")]
+mod redis_server;
+
 use std::fmt;
 use std::sync::Arc;
 
 use redis::Value;
 
+#[cfg(test)]
+use self::directory::Directory;
 use self::names::Names;
 use self::sealing::Sealer;
 use self::server::Server;
-use crate::auth::{Clock, SystemClock};
+use crate::auth::{Clock, Listener, SystemClock};
 
 pub use error::FleetError;
+pub use health::{FleetEvent, FleetStats};
 pub use logins::Logins;
+pub use rate::RedisSharedLimit;
 pub use sealing::SealingKey;
 pub use tokens::RedisTokenStore;
 
-/// Processes behind one app that share logins through Redis or Valkey.
+/// Processes behind one app that share logins and a rate through Redis or Valkey.
 ///
 /// It connects when it is first used. A setting that cannot be used comes out of the first use, and of
 /// [`check`](Self::check). Clones, and the stores that it gives, share one connection.
@@ -122,6 +143,46 @@ impl RedisFleet {
         Self { clock: Arc::new(clock), ..self }
     }
 
+    /// Has a listener told when this process joins its fleet, goes on alone, and is back. It is called in
+    /// a thread of its own, and may be slow. Set it before the fleet is used.
+    ///
+    /// ```
+    /// use spotify_web::fleet::{FleetEvent, RedisFleet};
+    ///
+    /// let fleet = RedisFleet::new("redis://127.0.0.1/").with_listener(|event| {
+    ///     if let FleetEvent::Alone { error } = event {
+    ///         eprintln!("without the fleet: {error}");
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) -> Self {
+        let listener = Listener::new(listener);
+        let server = self.server.map(|server| Arc::new(server.told_to(listener)));
+        Self { server, ..self }
+    }
+
+    /// How the connection of this process fares. A fleet whose URL cannot be used has called nobody.
+    pub fn stats(&self) -> FleetStats {
+        match &self.server {
+            Ok(server) => server.stats(),
+            Err(_) => health::Health::default().stats(),
+        }
+    }
+
+    /// The rate of the fleet's app, for the rate limiter of this process.
+    ///
+    /// ```
+    /// use spotify_web::fleet::RedisFleet;
+    /// use spotify_web::middleware::RateLimitOptions;
+    ///
+    /// let fleet = RedisFleet::new("redis://127.0.0.1/");
+    /// let options = RateLimitOptions::default().with_shared(fleet.shared_limit());
+    /// ```
+    pub fn shared_limit(&self) -> RedisSharedLimit {
+        RedisSharedLimit::new(self)
+    }
+
     /// The fleet's logins, for the authenticators of this process.
     pub fn tokens(&self) -> RedisTokenStore {
         RedisTokenStore::new(self)
@@ -136,7 +197,7 @@ impl RedisFleet {
     /// logins. A server that does not tell its configuration passes.
     pub async fn check(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
-        let server = self.server.clone()?;
+        let server = self.server()?;
         let info = server.command(redis::cmd("INFO").arg("server")).await;
         if let Some(version) = info.ok().as_ref().and_then(text_of).and_then(version_in) {
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -145,6 +206,7 @@ impl RedisFleet {
             }
         }
         self.tokens().check().await?;
+        self.shared_limit().check().await?;
         let mut asks = redis::cmd("CONFIG");
         let policy = server.command(asks.arg("GET").arg("maxmemory-policy")).await;
         let policy: Vec<String> =
@@ -155,6 +217,14 @@ impl RedisFleet {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A prefix with a brace would decide where keys are in a cluster.
+    fn server(&self) -> Result<Arc<Server>, FleetError> {
+        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
+            return Err(FleetError::Config { reason: "the prefix is empty, or has a brace in it" });
+        }
+        self.server.clone()
     }
 
     fn names(&self) -> Names {

@@ -47,6 +47,13 @@ impl Names {
         format!("{}:{LAYOUT}:{}:t", self.prefix, self.owner(client_id, user))
     }
 
+    /// The state of an app's rate, and who shares it.
+    pub(super) fn rate(&self, client_id: Option<&str>) -> [String; 2] {
+        let kind = if client_id.is_some() { "rate" } else { "rate of nobody" };
+        let app = self.hash(kind, [client_id.unwrap_or_default()], 16);
+        ["g", "m"].map(|kind| format!("{}:{LAYOUT}:{{{app}}}:{kind}", self.prefix))
+    }
+
     /// What all hashes of logins match, for `SCAN`.
     pub(super) fn all_logins(&self) -> String {
         let escaped: String = self.prefix.chars().flat_map(escaped).collect();

@@ -1,4 +1,5 @@
-//! What runs in the server, in one step each. Every script may run twice with the same effect.
+//! What runs in the server, in one step each. Every script on logins may run twice with the same effect;
+//! that on rates is sent once.
 
 use redis::Cmd;
 
@@ -7,6 +8,12 @@ use redis::Cmd;
 pub(super) struct Script(&'static str);
 
 impl Script {
+    /// For tests that set the clock.
+    #[cfg(test)]
+    pub(super) fn text(self) -> &'static str {
+        self.0
+    }
+
     /// Runs what the server knows already.
     pub(super) fn known(self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
         let hash = redis::Script::new(self.0);
@@ -88,6 +95,22 @@ if emptied > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return emptied",
 );
 
+/// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
+///
+/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was replaced, 1 when
+/// the lease is the owner's, else 0.
+pub(super) const TAKE_TURN: Script = Script(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if (r[1] or '') ~= '' and r[1] ~= ARGV[2] and (tonumber(r[2]) or 0) > now then return 2 end
+local owner = redis.call('GET', KEYS[2])
+if owner and owner ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+return 1",
+);
+
 /// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's, and for how long it is another's.
 pub(super) const TAKE_LEASE: Script = Script(
     "local owner = redis.call('GET', KEYS[1])
@@ -107,3 +130,6 @@ pub(super) const RELEASE_LEASE: Script = Script(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
 );
+
+/// One exchange of a shared rate; see the file.
+pub(super) const EXCHANGE: Script = Script(include_str!("rate.lua"));

@@ -1,29 +1,34 @@
 //! The connection to a fleet's server: one for the process, replaced when it fails.
 //!
 //! The driver's own reconnecting connection stays on one that has gone silent, and knows no Sentinel;
-//! so this is a slot of ours. Every call has a limit, connecting included.
+//! so this is a slot of ours. Every call has a limit, connecting included. Connecting goes on when the
+//! call that began it has given up, so that the next one finds it done.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::FleetError;
 use super::connecting::connect;
+use super::health::{FleetStats, Health};
 use super::scripts::Script;
 use super::server_url::ServerUrl;
+use super::{FleetError, FleetEvent};
+use crate::auth::Listener;
 use crate::transport::clipped;
 
 /// The server of a fleet.
 pub(super) struct Server {
     url: ServerUrl,
     slot: Mutex<Slot>,
-    /// Held while connecting, so that one connection is made for all who wait.
-    connecting: tokio::sync::Mutex<()>,
+    health: Health,
 }
 
 #[derive(Default)]
@@ -33,7 +38,11 @@ struct Slot {
     number: u64,
     /// In a row, on this connection.
     timeouts: u32,
+    /// The connection that is being made, for all who wait.
+    attempt: Option<watch::Receiver<Option<Connected>>>,
 }
+
+type Connected = Result<(u64, Live), FleetError>;
 
 /// A connection, or one for each master of a cluster.
 #[derive(Clone)]
@@ -42,14 +51,38 @@ pub(super) enum Live {
     Cluster(ClusterConnection),
 }
 
+/// How long a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    connecting: Duration,
+    call: Duration,
+}
+
+impl Limit {
+    /// Connecting included, as far as anybody waits for it.
+    pub(super) const fn within(limit: Duration) -> Self {
+        Self { connecting: limit, call: limit }
+    }
+}
+
 impl Server {
     pub(super) fn new(url: ServerUrl) -> Self {
-        Self { url, slot: Mutex::default(), connecting: tokio::sync::Mutex::default() }
+        Self { url, slot: Mutex::default(), health: Health::default() }
     }
 
-    /// Runs a script, which the server may have forgotten.
+    /// The same server, with nothing done yet.
+    pub(super) fn told_to(&self, listener: Listener<FleetEvent>) -> Self {
+        let (url, health) = (self.url.clone(), Health::told_to(listener));
+        Self { url, slot: Mutex::default(), health }
+    }
+
+    pub(super) fn stats(&self) -> FleetStats {
+        self.health.stats()
+    }
+
+    /// Runs a script, which the server may have forgotten, and which may run twice.
     pub(super) async fn run(
-        &self,
+        self: &Arc<Self>,
         script: Script,
         keys: &[&str],
         arguments: &[&[u8]],
@@ -61,58 +94,118 @@ impl Server {
         .map_err(Failure::into_error)
     }
 
+    /// Runs a script that must not run twice.
+    pub(super) async fn run_once(
+        self: &Arc<Self>,
+        script: Script,
+        keys: &[&str],
+        arguments: &[&[u8]],
+        limit: Limit,
+    ) -> Result<Value, FleetError> {
+        match self.call_once(&script.known(keys, arguments), limit).await {
+            Err(Failure::NoScript) => self.call_once(&script.whole(keys, arguments), limit).await,
+            result => result,
+        }
+        .map_err(Failure::into_error)
+    }
+
     /// Runs a command that may run twice.
-    pub(super) async fn command(&self, command: &Cmd) -> Result<Value, FleetError> {
+    pub(super) async fn command(self: &Arc<Self>, command: &Cmd) -> Result<Value, FleetError> {
         self.call(command).await.map_err(Failure::into_error)
     }
 
     /// A connection, for what needs one of its own kind.
-    pub(super) async fn live(&self) -> Result<Live, FleetError> {
-        Ok(self.connection().await?.1)
+    pub(super) async fn live(self: &Arc<Self>) -> Result<Live, FleetError> {
+        Ok(self.connection(USUAL).await?.1)
     }
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called here
     /// may run twice.
-    async fn call(&self, command: &Cmd) -> Result<Value, Failure> {
-        match self.call_once(command).await {
-            Err(Failure::Closed(_)) => self.call_once(command).await,
+    async fn call(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failure> {
+        match self.call_once(command, USUAL).await {
+            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.call_once(command, USUAL).await,
             result => result,
         }
     }
 
-    async fn call_once(&self, command: &Cmd) -> Result<Value, Failure> {
-        let (number, mut live) = self.connection().await.map_err(Failure::Error)?;
-        let called = timeout(CALL_LIMIT, live.call(command)).await;
-        let result = match called {
+    async fn call_once(self: &Arc<Self>, command: &Cmd, limit: Limit) -> Result<Value, Failure> {
+        let result = match self.connection(limit).await {
+            Ok((number, live)) => self.call_on(number, live, command, limit).await,
+            Err(error) => Err(Failure::Error(error)),
+        };
+        match &result {
+            Err(Failure::NoScript) => {}
+            Err(failure) => self.health.called(failure.error()),
+            Ok(_) => self.health.called(None),
+        }
+        result
+    }
+
+    async fn call_on(
+        &self,
+        number: u64,
+        mut live: Live,
+        command: &Cmd,
+        limit: Limit,
+    ) -> Result<Value, Failure> {
+        let result = match timeout(limit.call, live.call(command)).await {
             Ok(result) => result.map_err(|error| Failure::of(&error)),
-            Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: CALL_LIMIT })),
+            Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
         };
         self.note(number, result.as_ref().err());
         result
     }
 
-    async fn connection(&self) -> Result<(u64, Live), FleetError> {
-        if let Some(live) = self.current() {
-            return Ok(live);
-        }
-        let connecting = async {
-            let _alone = self.connecting.lock().await;
-            if let Some(live) = self.current() {
-                return Ok(live);
+    async fn connection(self: &Arc<Self>, limit: Limit) -> Connected {
+        let mut attempt = {
+            let slot = &mut *self.slot.lock();
+            if let Some(live) = &slot.live {
+                return Ok((slot.number, live.clone()));
             }
-            let live =
-                connect(&self.url).await.map_err(|error| Failure::of(&error).into_error())?;
-            let mut slot = self.slot.lock();
-            *slot = Slot { live: Some(live.clone()), number: slot.number + 1, timeouts: 0 };
-            Ok((slot.number, live))
+            self.attempt(slot)?
         };
-        let limit = FleetError::TimedOut { limit: CONNECT_LIMIT };
-        timeout(CONNECT_LIMIT, connecting).await.unwrap_or(Err(limit))
+        let connected = timeout(limit.connecting, attempt.wait_for(Option::is_some)).await;
+        match connected {
+            Err(_) => Err(FleetError::TimedOut { limit: limit.connecting }),
+            Ok(Ok(connected)) => connected.clone().unwrap_or_else(|| Err(no_runtime())),
+            Ok(Err(_)) => Err(no_runtime()),
+        }
     }
 
-    fn current(&self) -> Option<(u64, Live)> {
-        let slot = self.slot.lock();
-        slot.live.clone().map(|live| (slot.number, live))
+    /// The connection that is being made, which is begun if there is none.
+    fn attempt(
+        self: &Arc<Self>,
+        slot: &mut Slot,
+    ) -> Result<watch::Receiver<Option<Connected>>, FleetError> {
+        // One whose runtime has ended comes to nothing.
+        let under_way = slot.attempt.as_ref().filter(|attempt| attempt.has_changed().is_ok());
+        if let Some(attempt) = under_way {
+            return Ok(attempt.clone());
+        }
+        let runtime = Handle::try_current().map_err(|_| no_runtime())?;
+        let (sender, receiver) = watch::channel(None);
+        slot.attempt = Some(receiver.clone());
+        let (server, url) = (Arc::downgrade(self), self.url.clone());
+        runtime.spawn(async move {
+            let limit = FleetError::TimedOut { limit: USUAL.connecting };
+            let live = match timeout(USUAL.connecting, connect(&url)).await {
+                Ok(connected) => connected.map_err(|error| Failure::of(&error).into_error()),
+                Err(_) => Err(limit),
+            };
+            if let Some(server) = server.upgrade() {
+                sender.send_replace(Some(server.connected(live)));
+            }
+        });
+        Ok(receiver)
+    }
+
+    fn connected(&self, live: Result<Live, FleetError>) -> Connected {
+        let mut slot = self.slot.lock();
+        slot.attempt = None;
+        let live = live?;
+        self.health.connected();
+        *slot = Slot { live: Some(live.clone()), number: slot.number + 1, ..Slot::default() };
+        Ok((slot.number, live))
     }
 
     /// A connection that has failed is used no more, and neither is one that has gone silent.
@@ -178,12 +271,21 @@ impl Failure {
                 Self::Error(FleetError::NoPermission { reason })
             }
             (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
-            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECT_LIMIT }),
+            _ if error.is_timeout() => {
+                Self::Error(FleetError::TimedOut { limit: USUAL.connecting })
+            }
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
                 Self::Closed(FleetError::Unreachable { reason })
             }
             _ => Self::Error(FleetError::Server { reason }),
+        }
+    }
+
+    fn error(&self) -> Option<&FleetError> {
+        match self {
+            Self::NoScript => None,
+            Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
         }
     }
 
@@ -195,11 +297,16 @@ impl Failure {
     }
 }
 
-/// A call takes a tenth of a millisecond; ten of these fit into what a token cache gives its store.
-const CALL_LIMIT: Duration = Duration::from_millis(500);
+fn no_runtime() -> FleetError {
+    FleetError::Config {
+        reason: "there is no tokio runtime, or it has ended; call this within one",
+    }
+}
 
-/// Through a Sentinel these are two connections.
-const CONNECT_LIMIT: Duration = Duration::from_millis(1500);
+/// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All of it
+/// fits into what a token cache gives its store.
+const USUAL: Limit =
+    Limit { connecting: Duration::from_millis(1500), call: Duration::from_millis(500) };
 
 /// A server that is only slow is not helped by new connections.
 const MOST_TIMEOUTS: u32 = 3;

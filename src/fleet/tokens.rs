@@ -39,7 +39,7 @@ pub(super) struct Parts {
 
 impl RedisTokenStore {
     pub(super) fn new(fleet: &RedisFleet) -> Self {
-        let (server, sealer) = (fleet.server.clone(), fleet.sealer.clone());
+        let (server, sealer) = (fleet.server(), fleet.sealer.clone());
         let (names, clock) = (fleet.names(), Arc::clone(&fleet.clock));
         Self(Arc::new(Parts { server, sealer, names, remembered: Remembered::default(), clock }))
     }
@@ -204,6 +204,19 @@ impl TokenStore for RedisTokenStore {
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         Ok(self.0.remove(key).await?)
+    }
+
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        let known = known.map(|revision| revision.to_string()).unwrap_or_default();
+        let place = self.0.names.place(key);
+        Ok(match lease::take_turn(self.0.server()?, &place, &known).await? {
+            Some(lease) => RefreshLock::new(lease),
+            None => RefreshLock::passed(),
+        })
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {

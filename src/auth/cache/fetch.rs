@@ -26,7 +26,9 @@ use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::token::leeway;
 use super::{Now, Shared};
-use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
+use crate::auth::{
+    AuthError, LoginId, RefreshLock, Revision, StoreError, TokenEventKind, TokenSource,
+};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
 
 /// A fetch under way. However it ends, those who wait are told.
@@ -124,8 +126,7 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
-        self.lock_store().await;
-        match self.look_into_store().await? {
+        match self.look_with_lock().await? {
             Look::Good(arrival) => return Ok(arrival),
             Look::Newer | Look::NothingNew => self.save_before_request().await,
         }
@@ -317,10 +318,27 @@ impl<S: TokenSource> Fetch<S> {
         }
     }
 
-    async fn lock_store(&mut self) {
-        let Some(storage) = self.storage() else { return };
+    /// What the store has, once nobody else refreshes; without the lock, where another has refreshed.
+    async fn look_with_lock(&mut self) -> Result<Look, Halt> {
+        let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(LOCK_LIMIT);
-        match storage.lock(LOCK_LIMIT).await {
+        let known = self.shared.state.lock().credentials.revision;
+        let turn = storage.turn(known, LOCK_LIMIT).await;
+        let is_passed = turn.as_ref().is_ok_and(RefreshLock::is_passed);
+        self.take_lock(turn);
+        let look = self.look_into_store().await?;
+        if !is_passed || matches!(look, Look::Good(_)) {
+            return Ok(look);
+        }
+        // What another saved is of no use here.
+        self.signal.begin_step(LOCK_LIMIT);
+        let lock = storage.lock(LOCK_LIMIT).await;
+        self.take_lock(lock);
+        self.look_into_store().await
+    }
+
+    fn take_lock(&mut self, lock: Result<RefreshLock, StoreError>) {
+        match lock {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;

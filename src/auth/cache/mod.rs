@@ -80,6 +80,8 @@ use crate::backoff::Backoff;
 use crate::oauth::{TaskGuard, Token, UnderWay};
 
 pub use clock::{Clock, Now, SystemClock};
+#[cfg(feature = "redis")]
+pub(crate) use listener::Listener;
 pub use options::TokenCacheOptions;
 pub(super) use token::bearer;
 

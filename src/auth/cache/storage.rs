@@ -44,6 +44,15 @@ impl Storage {
         within(OPERATION_LIMIT, self.0.store.save(&self.0.key, token, replaces)).await
     }
 
+    /// The lock, or nothing where another has saved a good token.
+    pub(super) async fn turn(
+        &self,
+        known: Option<Revision>,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        within(limit, self.0.store.turn(&self.0.key, known)).await
+    }
+
     pub(super) async fn lock(&self, limit: Duration) -> Result<RefreshLock, StoreError> {
         within(limit, self.0.store.lock(&self.0.key)).await
     }

@@ -87,6 +87,22 @@ pub trait TokenStore: Debug + Send + Sync {
         let _ = key;
         Ok(RefreshLock::none())
     }
+
+    /// The same as [`lock`](Self::lock), but where the store can tell, the wait ends early, with
+    /// [`RefreshLock::passed`], when the entry is another than `known` and its token is good: of many that
+    /// wait, all have the token then, and not one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`lock`](Self::lock).
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        let _ = known;
+        self.lock(key).await
+    }
 }
 
 /// One store for many authenticators.
@@ -112,26 +128,51 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
         (**self).lock(key).await
     }
+
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        (**self).turn(key, known).await
+    }
 }
 
 /// Keeps others from refreshing the same token, until it is dropped.
 #[must_use = "dropping it lets others refresh"]
-pub struct RefreshLock(Option<Box<dyn Any + Send>>);
+pub struct RefreshLock(Kind);
+
+enum Kind {
+    Held { _guard: Box<dyn Any + Send> },
+    None,
+    Passed,
+}
 
 impl RefreshLock {
     /// Holds `guard` for as long as the refresh takes.
     pub fn new(guard: impl Any + Send) -> Self {
-        Self(Some(Box::new(guard)))
+        Self(Kind::Held { _guard: Box::new(guard) })
     }
 
     /// Keeps nobody from anything: the store is not shared.
     pub fn none() -> Self {
-        Self(None)
+        Self(Kind::None)
+    }
+
+    /// Keeps nobody from anything: another caller has saved a good token meanwhile. For
+    /// [`TokenStore::turn`].
+    pub fn passed() -> Self {
+        Self(Kind::Passed)
     }
 
     /// Whether it keeps others away.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.0.is_some()
+        matches!(self.0, Kind::Held { .. })
+    }
+
+    /// Whether there was no need to wait for it.
+    pub(crate) fn is_passed(&self) -> bool {
+        matches!(self.0, Kind::Passed)
     }
 }
 

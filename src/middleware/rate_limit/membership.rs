@@ -20,6 +20,8 @@ pub(super) struct Membership {
     rate: Option<f64>,
     active: u32,
     batch: Batch,
+    /// A start that was granted to an urgent request, before those of the batch.
+    has_urgent_start: bool,
     come_back_at: Seconds,
     heard: Seconds,
     /// Since when an exchange is under way, and how many starts it asks for.
@@ -54,6 +56,7 @@ impl Membership {
             rate: None,
             active: 1,
             batch: Batch::default(),
+            has_urgent_start: false,
             come_back_at: f64::NEG_INFINITY,
             heard: f64::NEG_INFINITY,
             asks_since: None,
@@ -73,6 +76,7 @@ impl Membership {
             return self.check_heard(now);
         }
         match self.batch.left {
+            _ if self.has_urgent_start => self.check_heard(now),
             0 => Err(Blocked::Until(self.next_exchange_ends(now))),
             _ if now < self.batch.next => Err(Blocked::Until(self.batch.next)),
             _ => self.check_heard(now),
@@ -94,6 +98,9 @@ impl Membership {
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
     pub(super) fn start(&mut self) -> u64 {
+        if std::mem::take(&mut self.has_urgent_start) {
+            return self.epoch;
+        }
         if self.batch.left > 0 {
             self.batch.left -= 1;
             self.batch.next += self.batch.step;
@@ -134,7 +141,11 @@ impl Membership {
         bucket: &Bucket,
         now: Seconds,
     ) -> Option<Told> {
-        if self.asks_since.is_some() || !self.is_due(wanted, bucket, now) {
+        // Whoever has starts already may still have something urgent.
+        let is_urgent = is_urgent && !self.has_urgent_start && now >= self.come_back_at;
+        let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
+        let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));
+        if self.asks_since.is_some() || !is_due {
             return None;
         }
         self.asks_since = Some(now);
@@ -145,7 +156,7 @@ impl Membership {
             false => std::mem::take(&mut self.news),
         };
         let starts = if self.batch.left == 0 { wanted } else { 0 };
-        self.asks_for = starts;
+        self.asks_for = starts.max(u32::from(is_urgent));
         Some(Told {
             member: self.member,
             epoch: self.epoch,
@@ -158,6 +169,10 @@ impl Membership {
             starts,
             is_urgent,
         })
+    }
+
+    fn is_open(&self, bucket: &Bucket, now: Seconds) -> bool {
+        self.alone_until.is_none() && bucket.check_closed(now).is_ok()
     }
 
     fn is_due(&mut self, wanted: u32, bucket: &Bucket, now: Seconds) -> bool {
@@ -192,6 +207,7 @@ impl Membership {
         }
         if granted.epoch != self.epoch || was_alone {
             (self.epoch, self.batch) = (granted.epoch, Batch::default());
+            self.has_urgent_start = false;
         }
         let closed = granted.closed_for.as_secs_f64().min(LONGEST_CLOSING);
         // A moment is what the way back took.
@@ -201,7 +217,9 @@ impl Membership {
         self.rate = granted.rate.filter(|rate| rate.is_finite() && *rate > 0.0);
         self.active = granted.active.max(1);
         let starts = granted.starts.min(self.asks_for);
-        if starts > 0 {
+        if starts > 0 && self.batch.left > 0 {
+            self.has_urgent_start = true;
+        } else if starts > 0 {
             let next = now + granted.first_in.as_secs_f64().min(LONGEST_CLOSING);
             let step = granted.step.as_secs_f64().min(LONGEST_CLOSING);
             self.batch = Batch { left: starts, next, step };
@@ -217,6 +235,7 @@ impl Membership {
         let is_new = self.alone_until.replace(now + EARLIEST_RETURN + jitter).is_none();
         if is_new {
             (self.news, self.batch) = (News::default(), Batch::default());
+            self.has_urgent_start = false;
             if let Some(rate) = self.rate {
                 bucket.pace(rate / f64::from(self.active), now);
             }
@@ -261,6 +280,8 @@ const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;
 const SHORTEST_LOOK: Seconds = 0.01;
 const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+/// An urgent request that has a start within this time asks for no other.
+const WORTH_ASKING: Seconds = 0.05;
 /// The store may be wrong about when it has something to grant.
 const LONGEST_AWAY: Seconds = 10.0;
 const SHORTEST_AWAY: Seconds = 0.02;

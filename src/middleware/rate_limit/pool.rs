@@ -14,17 +14,30 @@ pub(crate) struct Pool {
     window: Seconds,
     /// Until when each member counts as active.
     members: HashMap<u64, Seconds>,
+    /// No member stops being active before this.
+    all_active_until: Seconds,
+    /// When the next urgent request may start out of order.
+    next_urgent: Seconds,
 }
 
 impl Pool {
     pub(crate) fn new(window: Duration) -> Self {
         let window = window.as_secs_f64();
-        Self { bucket: Bucket::new(window), window, members: HashMap::new() }
+        Self {
+            bucket: Bucket::new(window),
+            window,
+            members: HashMap::new(),
+            all_active_until: f64::NEG_INFINITY,
+            next_urgent: f64::NEG_INFINITY,
+        }
     }
 
     pub(crate) fn exchange(&mut self, told: &Told, now: Seconds) -> Granted {
         let active = self.active(told.member, now);
         self.count(told, now);
+        if self.bucket.rate(now).is_none() {
+            self.bucket.forget_rate();
+        }
         if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
             self.bucket.pace(rate, now);
         }
@@ -38,11 +51,16 @@ impl Pool {
     }
 
     fn grant(&mut self, granted: Granted, rate: f64, told: &Told, now: Seconds) -> Granted {
+        let opens = self.bucket.closed_until.max(now);
+        if told.is_urgent && opens == now && self.takes_urgent(rate, now) {
+            self.bucket.reserve(1, now);
+            return granted.with_starts(1, Duration::ZERO, seconds(1.0 / rate));
+        }
         if told.starts == 0 {
-            return granted;
+            let wait = if told.is_urgent { self.next_urgent.max(opens) - now } else { 0.0 };
+            return granted.with_come_back_in(seconds(wait));
         }
         let batch = (rate * BATCH / f64::from(granted.active)).clamp(1.0, told.starts.into());
-        let opens = self.bucket.closed_until.max(now);
         if self.bucket.next(opens) - opens > HORIZON {
             return granted.with_come_back_in(seconds(self.bucket.next(opens) - HORIZON - now));
         }
@@ -50,12 +68,31 @@ impl Pool {
         let starts = batch as u32;
         let first = self.bucket.reserve(starts, now);
         let end = first + f64::from(starts) / rate;
-        self.members.insert(told.member, end.max(now) + ACTIVE_FOR);
+        // As long as its starts last, and no shorter than before.
+        if let Some(until) = self.members.get_mut(&told.member) {
+            *until = until.max(end + ACTIVE_FOR);
+        }
         granted.with_starts(starts, seconds(first - now), seconds(1.0 / rate))
     }
 
+    /// Whether an urgent request may start now, before all others: up to a fifth of the rate, and four at
+    /// once.
+    fn takes_urgent(&mut self, rate: f64, now: Seconds) -> bool {
+        let step = URGENT_SHARE / rate;
+        self.next_urgent = self.next_urgent.max(now - (URGENT_AT_ONCE - 1.0) * step);
+        let takes = self.next_urgent <= now;
+        if takes {
+            self.next_urgent += step;
+        }
+        takes
+    }
+
     fn active(&mut self, member: u64, now: Seconds) -> u32 {
-        self.members.retain(|_, until| *until > now);
+        if now >= self.all_active_until {
+            self.members.retain(|_, until| *until > now);
+            let first = self.members.values().copied().fold(f64::INFINITY, f64::min);
+            self.all_active_until = first.min(now + ACTIVE_FOR);
+        }
         let until = self.members.entry(member).or_insert(now);
         *until = until.max(now + ACTIVE_FOR);
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
@@ -90,5 +127,8 @@ const BATCH: Seconds = 0.1;
 /// Nobody is granted a start that is later than this after the opening.
 const HORIZON: Seconds = 10.0;
 const ACTIVE_FOR: Seconds = 2.0;
+/// Of so many requests one may be urgent.
+const URGENT_SHARE: f64 = 5.0;
+const URGENT_AT_ONCE: f64 = 4.0;
 /// No process has more successes between two exchanges.
 const MOST_TOLD: u32 = 100_000;
