@@ -23,6 +23,7 @@ mod rate_limit {
     mod history;
     mod membership;
     mod pair;
+    mod pool;
     mod queue;
     mod rate;
     mod shared;

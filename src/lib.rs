@@ -95,7 +95,7 @@
 //! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
 //! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
-//! | `redis` | no | `fleet::RedisFleet`: processes that share logins through Redis or Valkey |
+//! | `redis` | no | `fleet::RedisFleet`: processes that share logins and a rate through Redis or Valkey |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
 //! [Spotify Web API]: https://developer.spotify.com/documentation/web-api

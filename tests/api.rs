@@ -32,6 +32,14 @@ mod examples;
 mod faults;
 #[path = "api/fleet.rs"]
 mod fleet;
+#[path = "api/fleet_faults.rs"]
+mod fleet_faults;
+#[path = "api/fleet_processes.rs"]
+mod fleet_processes;
+#[path = "api/fleet_rate.rs"]
+mod fleet_rate;
+#[path = "api/fleet_servers.rs"]
+mod fleet_servers;
 #[path = "api/links.rs"]
 mod links;
 #[path = "api/lists.rs"]

@@ -86,4 +86,5 @@ impl FleetError {
 
 /// What the fleet needs of a server's access list, with the default prefix.
 const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
-                      +hincrby +hgetall +get +set +del +pexpire +pttl +time +scan +info";
+                      +hincrby +hgetall +get +set +del +pexpire +pttl +time +scan +info +zadd +zscore \
+                      +zcard +zrange +zremrangebyscore";

@@ -10,7 +10,7 @@ local succeeded, others_wait = math.min(tonumber(ARGV[3]), 100000), ARGV[5] == '
 local starts, is_urgent = tonumber(ARGV[9]), ARGV[10] == '1'
 
 local names = {'seen', 'closed', 'epoch', 'row', 'run', 'opening', 'is_first', 'kept', 'kept_at', 'before_row',
-  'tried', 'base', 'hold', 'next', 'lateness', 'newest', 'first', 'urgent', 'active_until'}
+  'tried', 'base', 'hold', 'next', 'lateness', 'newest', 'first', 'urgent', 'active_until', 'ahead'}
 local times = {'closed', 'opening', 'kept_at', 'hold', 'next', 'first', 'urgent'}
 local s, slots = {}, {}
 local packed = redis.call('GET', KEYS[1])
@@ -126,12 +126,15 @@ local function judge(told, pause)
   end
   hold(told)
 end
-local function refused(told, epoch)
+local function refused(told, epoch, active)
   local pause = math.min(told, W)
   if epoch ~= s.epoch then
     s.closed = math.max(s.closed, now + pause)
+    s.next = math.max(s.next, s.closed)
     return
   end
+  -- Starts of an earlier epoch are void.
+  s.ahead, s.next = 0, math.min(s.next, now)
   s.row = s.row + 1
   s.run = now - s.opening <= W and s.run + 1 or 1
   if s.row == 1 then s.before_row = recent() end
@@ -139,7 +142,14 @@ local function refused(told, epoch)
   pause = math.min(math.max(pause, math.min(doubled, W)), W)
   s.closed = math.max(s.closed, now + pause)
   s.epoch, s.opening = s.epoch + 1, s.closed
+  local before = s.tried > 0 and at(now) or 0
   judge(told, pause)
+  -- What could not start during the pause may not start all at once.
+  s.next = math.max(s.next, s.closed)
+  -- One process that gives up pacing is one; of many, all would send at once.
+  if before > 0 and before <= 10000 and s.tried == 0 and active > 1 then
+    new_rate(before * 0.9, now + W, s.closed)
+  end
 end
 
 -- Who takes part.
@@ -149,23 +159,40 @@ if now >= s.active_until then
   s.active_until = math.min(tonumber(first) or now + 2, now + 2)
 end
 local until_ = math.max(tonumber(redis.call('ZSCORE', KEYS[2], member) or 0), now + 2)
-
--- What is told.
-if succeeded > 0 then
-  if s.first == NEVER then s.first = now end
-  advance()
-  slots[s.newest % 30] = slots[s.newest % 30] + succeeded
-  if ARGV[4] == '1' and told_epoch == s.epoch then s.row, s.is_first = 0, 0 end
-end
-if s.tried > 0 and at(now) > 10000 then forget() end
-local last_rate = tonumber(ARGV[8])
-if s.tried == 0 and last_rate then new_rate(last_rate, now + W, now) end
-local pause = tonumber(ARGV[6])
-if pause then refused(pause, tonumber(ARGV[7])) end
-
--- What is granted.
 redis.call('ZADD', KEYS[2], string.format('%.17g', until_), member)
 local active = redis.call('ZCARD', KEYS[2])
+
+-- What is told. Under a rate what counts are the starts that were granted, as their time comes: of many
+-- processes each tells of its successes late.
+local function count(successes)
+  if successes < 1 then return end
+  if s.first == NEVER then s.first = now end
+  advance()
+  slots[s.newest % 30] = slots[s.newest % 30] + successes
+end
+if succeeded > 0 and ARGV[4] == '1' and told_epoch == s.epoch then s.row, s.is_first = 0, 0 end
+if s.tried > 0 and at(now) > 10000 then forget() end
+-- From before a closing: the first rate that it taught is measured again.
+if told_epoch < s.epoch and now < s.closed then
+  s.before_row = s.before_row + succeeded
+  if s.is_first == 1 or s.tried == 0 then first_rate() end
+end
+if s.tried > 0 then
+  local unsent = math.ceil((math.max(s.next, now) - now) * at(now))
+  local sent = math.max(s.ahead - unsent, 0)
+  s.ahead = s.ahead - sent
+  count(sent)
+else
+  s.ahead = 0
+  count(succeeded)
+end
+local last_rate = tonumber(ARGV[8])
+-- While the first are back that were alone, the others still send by themselves.
+if s.tried == 0 and last_rate then new_rate(last_rate, now + W, now + 1) end
+local pause = tonumber(ARGV[6])
+if pause then refused(pause, tonumber(ARGV[7]), active) end
+
+-- What is granted.
 local rate = s.tried > 0 and at(now) or 0
 if rate > 10000 then rate = 0 end
 local granted, first_in, step, come_back = 0, 0, 0, 0
@@ -179,6 +206,7 @@ if rate > 0 then
   end
   if takes_urgent then
     reserve(1)
+    s.ahead = s.ahead + 1
     granted, step = 1, 1 / rate
   elseif starts == 0 then
     come_back = is_urgent and math.max(s.urgent, opens) - now or 0
@@ -187,6 +215,7 @@ if rate > 0 then
   else
     granted = math.floor(math.min(math.max(rate * 0.1 / active, 1), starts))
     local first = reserve(granted)
+    s.ahead = s.ahead + granted
     first_in, step = first - now, 1 / rate
     until_ = math.max(until_, first + granted / rate + 2)
     redis.call('ZADD', KEYS[2], string.format('%.17g', until_), member)

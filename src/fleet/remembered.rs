@@ -45,6 +45,12 @@ impl Remembered {
         self.0.lock().get(key).cloned()
     }
 
+    /// Of all logins of users: an app's token is just as well requested again.
+    pub(super) fn keys(&self) -> Vec<TokenKey> {
+        let entries = self.0.lock();
+        entries.keys().filter(|key| key.user().is_some()).cloned().collect()
+    }
+
     /// The number that is known of `key`, or 0.
     pub(super) fn number(&self, key: &TokenKey) -> u64 {
         self.0.lock().get(key).map_or(0, |entry| entry.number)

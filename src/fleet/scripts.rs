@@ -32,20 +32,22 @@ impl Script {
     }
 }
 
-/// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record.
+/// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record, and for
+/// how many ms it stands there since it was put back, or -1.
 ///
 /// A place that was emptied keeps its number, with an empty revision.
 pub(super) const LOAD: Script = Script(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'r')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'r', s .. 'p')
 local left = math.max(0, (tonumber(r[3]) or 0) - now)
-return {r[1] or '', tonumber(r[2]) or 0, left, r[4] or ''}",
+local back = r[5] and math.max(0, now - r[5]) or -1
+return {r[1] or '', tonumber(r[2]) or 0, left, r[4] or '', back}",
 );
 
 /// `KEYS logins`, `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to
-/// count up, ms left, record, ms to keep it` → whether it stands there now, and the number.
+/// count up or 0 to put back, ms left, record, ms to keep it` → whether it stands there now, and the number.
 pub(super) const SAVE: Script = Script(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
@@ -58,6 +60,8 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local x = string.format('%.0f', now + ARGV[7])
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', n, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
+if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
+else redis.call('HDEL', KEYS[1], s .. 'p') end
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return {1, n}",
 );
@@ -66,7 +70,7 @@ return {1, n}",
 pub(super) const REMOVE: Script = Script(
     "local s = ARGV[1]
 local n = math.max(tonumber(redis.call('HGET', KEYS[1], s .. 'n')) or 0, tonumber(ARGV[2])) + 1
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', n)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
@@ -85,7 +89,7 @@ pub(super) const REMOVE_ALL: Script = Script(
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if string.sub(field, -1) == 'n' then
     local s = string.sub(field, 1, -2)
-    redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w')
+    redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
     redis.call('HSET', KEYS[1], s .. 'v', '')
     redis.call('HINCRBY', KEYS[1], field, 1)
     emptied = emptied + 1

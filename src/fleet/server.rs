@@ -4,6 +4,7 @@
 //! so this is a slot of ours. Every call has a limit, connecting included. Connecting goes on when the
 //! call that began it has given up, so that the next one finds it done.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,16 @@ pub(super) struct Server {
     url: ServerUrl,
     slot: Mutex<Slot>,
     health: Health,
+    /// The number of the connection.
+    reconnections: watch::Sender<u64>,
+    /// Leases of tokens that are still to be saved.
+    unsaved: Mutex<HashMap<String, usize>>,
+}
+
+/// Keeps a lease from being released, as long as it lives.
+pub(super) struct Unsaved {
+    server: Arc<Server>,
+    lease: String,
 }
 
 #[derive(Default)]
@@ -67,13 +78,31 @@ impl Limit {
 
 impl Server {
     pub(super) fn new(url: ServerUrl) -> Self {
-        Self { url, slot: Mutex::default(), health: Health::default() }
+        Self::counted_by(Health::default(), url)
     }
 
     /// The same server, with nothing done yet.
     pub(super) fn told_to(&self, listener: Listener<FleetEvent>) -> Self {
-        let (url, health) = (self.url.clone(), Health::told_to(listener));
-        Self { url, slot: Mutex::default(), health }
+        Self::counted_by(Health::told_to(listener), self.url.clone())
+    }
+
+    fn counted_by(health: Health, url: ServerUrl) -> Self {
+        let (slot, unsaved) = (Mutex::default(), Mutex::default());
+        Self { url, slot, health, reconnections: watch::Sender::new(0), unsaved }
+    }
+
+    pub(super) fn unsaved(self: &Arc<Self>, lease: String) -> Unsaved {
+        *self.unsaved.lock().entry(lease.clone()).or_default() += 1;
+        Unsaved { server: Arc::clone(self), lease }
+    }
+
+    pub(super) fn is_unsaved(&self, lease: &str) -> bool {
+        self.unsaved.lock().contains_key(lease)
+    }
+
+    /// Changes with each connection that takes the place of another.
+    pub(super) fn reconnections(&self) -> watch::Receiver<u64> {
+        self.reconnections.subscribe()
     }
 
     pub(super) fn stats(&self) -> FleetStats {
@@ -204,8 +233,12 @@ impl Server {
         slot.attempt = None;
         let live = live?;
         self.health.connected();
-        *slot = Slot { live: Some(live.clone()), number: slot.number + 1, ..Slot::default() };
-        Ok((slot.number, live))
+        let number = slot.number + 1;
+        *slot = Slot { live: Some(live.clone()), number, ..Slot::default() };
+        if number > 1 {
+            self.reconnections.send_replace(number);
+        }
+        Ok((number, live))
     }
 
     /// A connection that has failed is used no more, and neither is one that has gone silent.
@@ -232,6 +265,18 @@ impl Live {
             Self::Cluster(connection) => connection.req_packed_command(command).await,
         }
         .and_then(Value::extract_error)
+    }
+}
+
+impl Drop for Unsaved {
+    fn drop(&mut self) {
+        let mut unsaved = self.server.unsaved.lock();
+        if let Some(count) = unsaved.get_mut(&self.lease) {
+            *count -= 1;
+            if *count == 0 {
+                unsaved.remove(&self.lease);
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The store of a fleet's tokens.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -34,6 +35,8 @@ pub(super) struct Parts {
     pub(super) sealer: Result<Sealer, FleetError>,
     pub(super) names: Names,
     remembered: Remembered,
+    /// Whether a task waits for reconnections.
+    puts_back: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -41,7 +44,8 @@ impl RedisTokenStore {
     pub(super) fn new(fleet: &RedisFleet) -> Self {
         let (server, sealer) = (fleet.server(), fleet.sealer.clone());
         let (names, clock) = (fleet.names(), Arc::clone(&fleet.clock));
-        Self(Arc::new(Parts { server, sealer, names, remembered: Remembered::default(), clock }))
+        let (remembered, puts_back) = (Remembered::default(), AtomicBool::new(false));
+        Self(Arc::new(Parts { server, sealer, names, remembered, puts_back, clock }))
     }
 
     pub(super) fn parts(&self) -> &Arc<Parts> {
@@ -56,7 +60,7 @@ impl RedisTokenStore {
         let place = self.0.names.place(&key);
         drop(lease::take(self.0.server()?, &place).await?);
         self.0.save_over(&key, &stored, "").await?;
-        self.0.load(&key).await?;
+        self.0.load(&key, false).await?;
         self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await.map(drop)
     }
 }
@@ -70,19 +74,28 @@ impl Parts {
         self.sealer.as_ref().map_err(FleetError::clone)
     }
 
-    /// What is kept under `key`; what the server has forgotten is put back first.
-    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, FleetError> {
+    /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it waits
+    /// then, until those who know a later one have put that back: an old refresh token may end a login.
+    async fn load(
+        &self,
+        key: &TokenKey,
+        will_use: bool,
+    ) -> Result<Option<StoredToken>, FleetError> {
+        let waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key);
-            let (found, revision) = self.look(key, &place).await?;
+            let (found, revision, put_back_for) = self.look(key, &place).await?;
             let lost = self.remembered.get(key).filter(|known| known.number > found.number);
+            let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
             match lost {
+                None if waits && let Some(left) = early => tokio::time::sleep(left).await,
                 None => {
                     self.remembered.keep(key, found.clone());
                     return Ok(found.token);
                 }
                 Some(Entry { token: Some(token), .. }) => {
-                    if self.write(key, &token, &revision, "0").await? {
+                    let is_back = self.write(key, &token, &revision, "0").await?;
+                    if is_back && !waits {
                         return Ok(Some(token));
                     }
                 }
@@ -95,13 +108,20 @@ impl Parts {
         Err(FleetError::Server { reason: "an entry changes faster than it can be read".into() })
     }
 
-    /// What stands in the server, with its revision, which is empty where nothing does.
-    async fn look(&self, key: &TokenKey, place: &Place) -> Result<(Entry, String), FleetError> {
+    /// What stands in the server, with its revision, which is empty where nothing does; and for how long it
+    /// does, if it was put back.
+    async fn look(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+    ) -> Result<(Entry, String, Option<Duration>), FleetError> {
         let sealer = self.sealer()?;
         let found = self.server()?.run(LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
-        let (revision, number, left, record): (String, u64, u64, Vec<u8>) = read(found)?;
+        let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
+            read(found)?;
+        let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
-            return Ok((Entry { number, token: None }, revision));
+            return Ok((Entry { number, token: None }, revision, put_back_for));
         }
         let Opened { key: of, token, .. } = sealer.open(place, &revision, &record)?;
         if of != *key {
@@ -109,7 +129,7 @@ impl Parts {
         }
         let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
         let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
-        Ok((Entry { number, token: Some(token) }, revision))
+        Ok((Entry { number, token: Some(token) }, revision, put_back_for))
     }
 
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
@@ -120,6 +140,41 @@ impl Parts {
         replaces: &str,
     ) -> Result<bool, FleetError> {
         self.write(key, token, replaces, "1").await
+    }
+
+    /// The same; a server that has forgotten what this replaces gets it back first.
+    async fn save_or_put_back(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: &str,
+    ) -> Result<bool, FleetError> {
+        if self.save_over(key, token, replaces).await? {
+            return Ok(true);
+        }
+        self.load(key, false).await?;
+        self.save_over(key, token, replaces).await
+    }
+
+    /// Until the server has a user's token, nobody else may refresh what it replaces: the lease stays.
+    fn save_later(self: &Arc<Self>, key: &TokenKey, token: &StoredToken, replaces: String) {
+        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        if key.user().is_none() {
+            return;
+        }
+        let unsaved = server.unsaved(self.names.place(key).lease);
+        let (parts, key, token) = (Arc::downgrade(self), key.clone(), token.clone());
+        runtime.spawn(async move {
+            let _unsaved = unsaved;
+            for _ in 0..MOST_SAVES {
+                tokio::time::sleep(BETWEEN_SAVES).await;
+                let Some(parts) = parts.upgrade() else { return };
+                match parts.save_or_put_back(&key, &token, &replaces).await {
+                    Err(error) if error.is_transient() => {}
+                    _ => return,
+                }
+            }
+        });
     }
 
     /// `step` is 0 for what has been there before.
@@ -166,6 +221,28 @@ impl Parts {
         Ok(())
     }
 
+    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, one after
+    /// the other, as long as there is a handle.
+    fn put_back_after_reconnecting(self: &Arc<Self>) {
+        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        if self.puts_back.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (mut reconnections, parts) = (server.reconnections(), Arc::downgrade(self));
+        runtime.spawn(async move {
+            let _guard = ClearedAtTheEnd(Weak::clone(&parts));
+            while reconnections.changed().await.is_ok() {
+                let Some(parts) = parts.upgrade() else { return };
+                for key in parts.remembered.keys() {
+                    let put_back = parts.load(&key, false).await;
+                    if put_back.is_err_and(|error| error.is_transient()) {
+                        break;
+                    }
+                }
+            }
+        });
+    }
+
     /// A failover may lose what was acknowledged: looks again, and puts it back.
     fn look_again_later(self: &Arc<Self>, key: &TokenKey) {
         let (parts, key) = (Arc::downgrade(self), key.clone());
@@ -173,7 +250,7 @@ impl Parts {
         runtime.spawn(async move {
             tokio::time::sleep(SECOND_LOOK).await;
             let Some(parts) = parts.upgrade() else { return };
-            if let Err(error) = parts.load(&key).await {
+            if let Err(error) = parts.load(&key, false).await {
                 tracing::debug!(%error, "a login that was saved could not be looked at again");
             }
         });
@@ -183,7 +260,8 @@ impl Parts {
 #[async_trait]
 impl TokenStore for RedisTokenStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        Ok(self.0.load(key).await?)
+        self.0.put_back_after_reconnecting();
+        Ok(self.0.load(key, true).await?)
     }
 
     async fn save(
@@ -193,7 +271,14 @@ impl TokenStore for RedisTokenStore {
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
-        if !self.0.save_over(key, token, &replaces).await? {
+        let is_saved = match self.0.save_or_put_back(key, token, &replaces).await {
+            Err(error) if error.is_transient() => {
+                self.0.save_later(key, token, replaces);
+                return Err(error.into());
+            }
+            result => result?,
+        };
+        if !is_saved {
             return Err(StoreError::Stale);
         }
         if key.user().is_some() {
@@ -232,6 +317,17 @@ impl fmt::Debug for RedisTokenStore {
     }
 }
 
+/// However its task ends, another may begin.
+struct ClearedAtTheEnd(Weak<Parts>);
+
+impl Drop for ClearedAtTheEnd {
+    fn drop(&mut self) {
+        if let Some(parts) = self.0.upgrade() {
+            parts.puts_back.store(false, Ordering::Release);
+        }
+    }
+}
+
 /// What a script returned.
 pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
     redis::from_redis_value(value).map_err(|_| FleetError::Server {
@@ -241,6 +337,13 @@ pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetErr
 
 /// How often somebody else may be faster.
 const MOST_CONFLICTS: u32 = 8;
+
+/// A minute in all, in which a lease is held.
+const MOST_SAVES: u32 = 240;
+const BETWEEN_SAVES: Duration = Duration::from_millis(250);
+
+/// As long as a process that sends requests takes to notice that the server is back.
+const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
 
 /// Longer than a failover takes.
 const SECOND_LOOK: Duration = Duration::from_secs(10);

@@ -237,7 +237,9 @@ impl Membership {
             (self.news, self.batch) = (News::default(), Batch::default());
             self.has_urgent_start = false;
             if let Some(rate) = self.rate {
-                bucket.pace(rate / f64::from(self.active), now);
+                // All notice at about the same time, and must not all send then.
+                let rate = rate / f64::from(self.active);
+                bucket.pace(rate, now + jitter / rate, now);
             }
         }
         is_new

@@ -18,6 +18,8 @@ pub(crate) struct Pool {
     all_active_until: Seconds,
     /// When the next urgent request may start out of order.
     next_urgent: Seconds,
+    /// Starts that were granted and are not counted yet, since their time has not come.
+    ahead: f64,
 }
 
 impl Pool {
@@ -29,6 +31,7 @@ impl Pool {
             members: HashMap::new(),
             all_active_until: f64::NEG_INFINITY,
             next_urgent: f64::NEG_INFINITY,
+            ahead: 0.0,
         }
     }
 
@@ -39,10 +42,10 @@ impl Pool {
             self.bucket.forget_rate();
         }
         if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
-            self.bucket.pace(rate, now);
+            self.bucket.pace(rate, now + REJOINING, now);
         }
         if let Some(pause) = told.refused_for {
-            self.refused(told, pause.as_secs_f64(), now);
+            self.refused(told, pause.as_secs_f64(), active, now);
         }
         let closed_for = seconds(self.bucket.closed_until - now);
         let (epoch, rate) = (self.bucket.epoch, self.bucket.rate(now));
@@ -54,6 +57,7 @@ impl Pool {
         let opens = self.bucket.closed_until.max(now);
         if told.is_urgent && opens == now && self.takes_urgent(rate, now) {
             self.bucket.reserve(1, now);
+            self.ahead += 1.0;
             return granted.with_starts(1, Duration::ZERO, seconds(1.0 / rate));
         }
         if told.starts == 0 {
@@ -67,6 +71,7 @@ impl Pool {
         // `as` saturates.
         let starts = batch as u32;
         let first = self.bucket.reserve(starts, now);
+        self.ahead += f64::from(starts);
         let end = first + f64::from(starts) / rate;
         // As long as its starts last, and no shorter than before.
         if let Some(until) = self.members.get_mut(&told.member) {
@@ -98,23 +103,44 @@ impl Pool {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
 
+    /// Of many processes each tells of its successes late, when it asks for its next start. So under a
+    /// rate what counts are the starts that were granted, as their time comes.
     fn count(&mut self, told: &Told, now: Seconds) {
-        let is_open = told.is_open && told.epoch == self.bucket.epoch;
-        for number in 0..told.succeeded.min(MOST_TOLD) {
-            // One of them may open; the others only count.
-            let epoch = match number == 0 && is_open {
-                true => self.bucket.epoch,
-                false => u64::MAX,
-            };
-            self.bucket.succeeded(epoch, now, now);
+        if told.succeeded > 0 && told.is_open && told.epoch == self.bucket.epoch {
+            self.bucket.opened();
         }
+        let succeeded = told.succeeded.min(MOST_TOLD);
+        if told.epoch < self.bucket.epoch && now < self.bucket.closed_until {
+            self.bucket.count_late(succeeded);
+        }
+        let Some(rate) = self.bucket.rate(now) else {
+            self.ahead = 0.0;
+            return self.bucket.count(succeeded, now);
+        };
+        let unsent = ((self.bucket.next(now) - now) * rate).ceil();
+        let sent = (self.ahead - unsent).max(0.0);
+        self.ahead -= sent;
+        // `as` saturates.
+        self.bucket.count(sent as u32, now);
     }
 
-    fn refused(&mut self, told: &Told, pause: Seconds, now: Seconds) {
+    fn refused(&mut self, told: &Told, pause: Seconds, active: u32, now: Seconds) {
         let is_news = told.refused_in == self.bucket.epoch;
         let epoch = if is_news { self.bucket.epoch } else { u64::MAX };
         let (waited, longest) = (told.others_wait, self.window);
+        if is_news {
+            // Starts of an earlier epoch are void.
+            self.ahead = 0.0;
+            self.bucket.take_back(now);
+        }
+        let rate = self.bucket.rate(now);
         self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
+        // What could not start during the pause may not start all at once.
+        self.bucket.resume_at_opening();
+        // One process that gives up pacing is one; of many, all would send at once.
+        if let (Some(rate), None, true) = (rate, self.bucket.rate(now), active > 1) {
+            self.bucket.pace(rate * LOWERED, self.bucket.closed_until, now);
+        }
     }
 }
 
@@ -130,5 +156,9 @@ const ACTIVE_FOR: Seconds = 2.0;
 /// Of so many requests one may be urgent.
 const URGENT_SHARE: f64 = 5.0;
 const URGENT_AT_ONCE: f64 = 4.0;
+/// What is left of a rate that is refused again and again though it is kept to.
+const LOWERED: f64 = 0.9;
+/// While the first are back that were alone, the others still send by themselves.
+const REJOINING: Seconds = 1.0;
 /// No process has more successes between two exchanges.
 const MOST_TOLD: u32 = 100_000;

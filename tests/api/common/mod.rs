@@ -9,6 +9,7 @@ mod run;
 mod source;
 mod store;
 mod token_server;
+mod wire;
 
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
@@ -19,6 +20,7 @@ pub(crate) use run::{Run, this_test};
 pub(crate) use source::{Outcome, ScriptedSource};
 pub(crate) use store::{FailingStore, Locks};
 pub(crate) use token_server::TokenServer;
+pub(crate) use wire::Wire;
 
 use reqwest::header::HeaderValue;
 use spotify_web::SpotifyClientConfig;

@@ -42,6 +42,22 @@ impl RedisServer {
         server
     }
 
+    /// One that watches what its file says, which it rewrites. There is a server where this is called.
+    pub(crate) fn start_sentinel(file: &std::path::Path) -> Self {
+        let (port, directory) = (free_port(), Directory::new());
+        let process = Command::new(PROGRAMS.into_iter().find(|program| is_there(program)).unwrap())
+            .arg(file)
+            .args(["--sentinel", "--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let (arguments, program) = (Vec::new(), PROGRAMS[0]);
+        let server =
+            Self { process: process.unwrap(), port, arguments, program, _directory: directory };
+        server.wait();
+        server
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
