@@ -159,7 +159,7 @@ impl<'a> Listing<'a> {
         for key in keys {
             if self.seen.insert(std::hash::BuildHasher::hash_one(&self.hasher, &key)) {
                 let fields = server.command(redis::cmd("HGETALL").arg(&key)).await?;
-                logins.extend(standing(&key, read(fields)?));
+                logins.extend(standing(&key, &read::<Vec<_>>(fields)?));
             }
         }
         Ok(Some(logins))
@@ -167,7 +167,7 @@ impl<'a> Listing<'a> {
 }
 
 /// What stands in the hash of a user.
-fn standing(key: &str, fields: Vec<(String, Vec<u8>)>) -> Vec<Standing> {
+fn standing(key: &str, fields: &[(String, Vec<u8>)]) -> Vec<Standing> {
     let records =
         fields.iter().filter_map(|(name, record)| Some((name.strip_suffix('r')?, record)));
     let login = |(scopes, record): (&str, &Vec<u8>)| {
