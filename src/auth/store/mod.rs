@@ -10,6 +10,7 @@ mod text;
 
 use std::any::Any;
 use std::fmt::{self, Debug};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -38,7 +39,9 @@ pub use text::TokenText;
 /// store of yours. The example `sqlite_store` is one to copy.
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
-    /// What is kept under `key`, or `None`.
+    /// What is kept under `key`, or `None`. It sees every save that has returned, also those of
+    /// other processes: a replica that lags behind may show a login that has been replaced, or a
+    /// refresh token that has been used.
     ///
     /// # Errors
     ///
@@ -132,6 +135,16 @@ impl RefreshLock {
     /// Whether it keeps others away.
     pub(crate) fn is_exclusive(&self) -> bool {
         self.0.is_some()
+    }
+}
+
+/// A store is user code: that its guard panics costs nobody a token.
+impl Drop for RefreshLock {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err() {
+            tracing::error!("the guard of a token store's lock panicked as it was dropped");
+        }
     }
 }
 
