@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{StoreError, TokenKey};
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 
 /// Why there is no token to sign a request with.
@@ -51,6 +51,17 @@ pub enum AuthError {
     /// The authenticator does not know yet where to request its tokens.
     #[error("the authenticator is not connected; plug it into a SpotifyClient, or call `connect`")]
     NotConnected,
+    /// The token's key names another app than the one whose tokens the authenticator requests.
+    /// Nothing was sent, and the store was neither read nor written.
+    #[error(
+        "the key {key} is of another app than the authenticator; begin it with `TokenKey::new({client_id:?})`"
+    )]
+    KeyOfAnotherApp {
+        /// The key that was given with the store.
+        key: Arc<TokenKey>,
+        /// The client id that the authenticator requests tokens with.
+        client_id: String,
+    },
     /// The token that came had already expired when it arrived.
     #[error("the new access token had already expired when it arrived")]
     ExpiredOnArrival,
@@ -125,6 +136,7 @@ impl AuthError {
             | Self::NotLoggedIn
             | Self::MissingScopes { .. }
             | Self::NotConnected
+            | Self::KeyOfAnotherApp { .. }
             | Self::Option { .. }
             | Self::WithinFetch
             | Self::NoRuntime

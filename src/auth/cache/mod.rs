@@ -149,6 +149,10 @@ impl<S: TokenSource> TokenCache<S> {
     /// The store is read before every refresh, so that a token that another process has fetched is
     /// used instead of one more request; a new token is saved before it is handed out. Each
     /// operation may take 5 s.
+    ///
+    /// The key's client id must be that of the source, where the source
+    /// [knows its own](TokenSource::client_id). Otherwise nothing is read, written or sent, and
+    /// [`AuthError::KeyOfAnotherApp`] is returned when the client is built and by each call that would.
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
@@ -284,10 +288,12 @@ impl<S: TokenSource> TokenCache<S> {
     /// # Errors
     ///
     /// [`AuthError::MissingScopes`] when the token lacks a
-    /// [required scope](Self::with_required_scopes); nothing has changed then.
+    /// [required scope](Self::with_required_scopes), [`AuthError::KeyOfAnotherApp`] when the key is
+    /// another app's; nothing has changed then.
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
     /// used; its refresh token is taken over all the same.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
+        self.shared.check_key()?;
         self.shared.check_scopes(&token)?;
         login::log_in(&self.shared, Some(token)).await.0
     }
@@ -303,7 +309,9 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any more, and
     /// saving is tried again, but another process may still be logged in.
+    /// [`AuthError::KeyOfAnotherApp`] when the key is another app's; nobody is logged out then.
     pub async fn log_out(&self) -> Result<(), AuthError> {
+        self.shared.check_key()?;
         match login::log_in(&self.shared, None).await {
             (outcome, None) => outcome,
             (_, Some(error)) => Err(AuthError::NotSaved(error)),
@@ -357,9 +365,10 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.under_way.get_or_init(|| under_way.clone());
     }
 
-    /// An error where an option is out of its range.
+    /// An error where an option is out of its range, or the key is another app's.
     pub(super) fn check(&self) -> Result<(), AuthError> {
-        self.shared.options.check()
+        self.shared.options.check()?;
+        self.shared.check_key()
     }
 
     /// Boxed and out of line, so that the future of a hit is small: moving it costs more than the hit.
@@ -489,6 +498,20 @@ impl<S: TokenSource> fmt::Debug for TokenCache<S> {
 enum Step {
     Serve(HeaderValue),
     Wait(Flight),
+}
+
+impl<S: TokenSource> Shared<S> {
+    /// What the store keeps for one app is never used, replaced or marked by another.
+    fn check_key(&self) -> Result<(), AuthError> {
+        let (Some(storage), Some(own)) = (&self.storage, self.source.client_id()) else {
+            return Ok(());
+        };
+        if storage.key().client_id() == own {
+            return Ok(());
+        }
+        let (key, client_id) = (Arc::clone(storage.key()), own.to_owned());
+        Err(AuthError::KeyOfAnotherApp { key, client_id })
+    }
 }
 
 impl<S> Shared<S> {
