@@ -152,6 +152,11 @@ macro_rules! signs_by_its_cache {
                 self.inner.cache().settle().await
             }
 
+            /// The key under which the store keeps the token: whose it is.
+            pub fn key(&self) -> Option<&$crate::auth::TokenKey> {
+                self.inner.cache().key()
+            }
+
             /// What the token cache has done so far.
             pub fn stats(&self) -> $crate::auth::CacheStats {
                 self.inner.stats()

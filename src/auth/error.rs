@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{StoreError, TokenKey};
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
+use crate::transport::lacks_io;
 
 /// Why there is no token to sign a request with.
 ///
@@ -85,9 +86,13 @@ pub enum AuthError {
     /// The token source or the store asked for a token while it was being asked for one.
     #[error("a token was asked for from within the request for it; there is none to hand out yet")]
     WithinFetch,
-    /// Not called from within a tokio runtime with its timer on.
-    #[error("a token can only be requested from within a tokio runtime with `enable_time`")]
+    /// Not called from within a tokio runtime with time enabled.
+    #[error("tokens need a tokio runtime with time enabled (`enable_time` or `enable_all`)")]
     NoRuntime,
+    /// The token source or the store panicked on a tokio runtime without IO, on which nothing can be
+    /// connected.
+    #[error("tokens need a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
+    NoIo,
     /// The token cannot be sent: it is empty, or has characters that a header cannot carry.
     #[error("the access token is empty, or has characters that a header cannot carry")]
     Malformed,
@@ -140,6 +145,7 @@ impl AuthError {
             | Self::Option { .. }
             | Self::WithinFetch
             | Self::NoRuntime
+            | Self::NoIo
             | Self::Malformed => false,
         }
     }
@@ -159,6 +165,21 @@ impl AuthError {
 }
 
 impl AuthError {
+    /// What a panic of the source or the store comes to.
+    pub(super) fn of_panic() -> Self {
+        if lacks_io() { Self::NoIo } else { Self::SourcePanicked }
+    }
+
+    /// Whether it is the caller who has to do something, and the next one may have done it: there is
+    /// nothing to wait for.
+    pub(super) fn is_the_callers(&self) -> bool {
+        match self {
+            Self::NotConnected | Self::NoRuntime | Self::NoIo => true,
+            Self::Request(error) => matches!(**error, OAuthError::NoRuntime),
+            _ => false,
+        }
+    }
+
     /// An error of a grant without a user: nobody's login has ended, whatever the server says.
     pub(super) fn without_user(error: OAuthError) -> Self {
         Self::Request(Arc::new(error))

@@ -51,6 +51,14 @@ macro_rules! refreshing {
                 Self { inner: self.inner.with_required_scopes(scopes) }
             }
 
+            /// The scopes that the user has granted, as the accounts service said them.
+            ///
+            /// `None` while no login is here, and where the accounts service did not say. A login in
+            /// the store is here after the first call or after [`needs_login`](Self::needs_login).
+            pub fn granted_scopes(&self) -> Option<Vec<String>> {
+                self.inner.cache().granted_scopes()
+            }
+
             /// Ends the login here, in the store and, at their next look, in other processes that
             /// share it.
             ///

@@ -76,6 +76,7 @@ use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSourc
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
 use crate::oauth::{TaskGuard, Token, UnderWay};
+use crate::transport::can_wait;
 
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
@@ -322,15 +323,20 @@ impl<S: TokenSource> TokenCache<S> {
     /// program: a refresh token that the server has rotated exists only in its response until it is
     /// saved.
     ///
+    /// A request is not waited for where its token could not be lost: there is no store to save it in,
+    /// and it was not requested with a refresh token.
+    ///
     /// # Errors
     ///
     /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
     /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
-        let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
-        settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
-        self.shared.save_now().await?;
+        if self.shared.has_something_to_lose() {
+            let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
+            settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
+            self.shared.save_now().await?;
+        }
         if let Some(listener) = &self.shared.options.listener {
             listener.idle_within(LISTENER_LIMIT).await;
         }
@@ -357,6 +363,15 @@ impl<S: TokenSource> TokenCache<S> {
     /// The key under which the store keeps the token.
     pub fn key(&self) -> Option<&TokenKey> {
         self.shared.storage.as_ref().map(|storage| &**storage.key())
+    }
+
+    /// The scopes of the token that is here, by a login or from the store; refreshing leaves them as
+    /// they are unless the server says otherwise.
+    ///
+    /// `None` where there is no token, and where the server did not say its scopes. A token in the
+    /// store is here once it has been asked for, as [`needs_login`](Self::needs_login) does.
+    pub fn granted_scopes(&self) -> Option<Vec<String>> {
+        self.shared.state.lock().credentials.token.as_ref()?.scopes.clone()
     }
 
     /// Has a client wait at its end for what is under way here, also when nobody has the cache any
@@ -473,11 +488,7 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
 
 /// tokio would panic where there is no timer.
 fn runtime_with_time() -> Result<(), AuthError> {
-    let has_time = || std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) if has_time() => Ok(()),
-        _ => Err(AuthError::NoRuntime),
-    }
+    if can_wait() { Ok(()) } else { Err(AuthError::NoRuntime) }
 }
 
 impl<S: TokenSource> Clone for TokenCache<S> {
@@ -511,6 +522,41 @@ impl<S: TokenSource> Shared<S> {
         }
         let (key, client_id) = (Arc::clone(storage.key()), own.to_owned());
         Err(AuthError::KeyOfAnotherApp { key, client_id })
+    }
+
+    /// Whose app's token it is, for logs.
+    fn client_id(&self) -> Option<&str> {
+        let of_key = self.storage.as_ref().map(|storage| storage.key().client_id());
+        of_key.or_else(|| self.source.client_id())
+    }
+
+    /// Which user's, for logs.
+    fn user(&self) -> Option<&str> {
+        self.storage.as_ref()?.key().user()
+    }
+
+    /// Called outside of the lock.
+    fn tell(&self, kind: TokenEventKind) {
+        let (client_id, user) = (self.client_id(), self.user());
+        match &kind {
+            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
+                tracing::debug!(client_id, user, event = ?kind, "got an access token");
+            }
+            TokenEventKind::RefreshFailed { error, .. }
+            | TokenEventKind::PermanentlyFailed { error, .. }
+            | TokenEventKind::LoginEnded { error } => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(client_id, user, error, "got no access token");
+            }
+            TokenEventKind::StoreFailed { error } => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(client_id, user, error, "the token store failed");
+            }
+        }
+        if let Some(listener) = &self.options.listener {
+            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
+            listener.tell(TokenEvent { key, kind });
+        }
     }
 }
 
@@ -579,35 +625,17 @@ impl<S> Shared<S> {
         !self.has_told_of_locks.swap(true, Ordering::Relaxed)
     }
 
+    /// Whether a token that is under way may be the only one that still works.
+    fn has_something_to_lose(&self) -> bool {
+        self.storage.is_some() || self.state.lock().credentials.has_refresh_token()
+    }
+
     /// Waits until no fetch and no login is under way.
     async fn idle(&self) {
         loop {
             let under_way = self.state.lock().under_way().cloned();
             let Some(flight) = under_way else { return };
             flight.gone().await;
-        }
-    }
-
-    /// Called outside of the lock.
-    fn tell(&self, kind: TokenEventKind) {
-        match &kind {
-            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
-                tracing::debug!(event = ?kind, "got an access token");
-            }
-            TokenEventKind::RefreshFailed { error, .. }
-            | TokenEventKind::PermanentlyFailed { error, .. }
-            | TokenEventKind::LoginEnded { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(error, "got no access token");
-            }
-            TokenEventKind::StoreFailed { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(error, "the token store failed");
-            }
-        }
-        if let Some(listener) = &self.options.listener {
-            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
-            listener.tell(TokenEvent { key, kind });
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The key of a token is of the authenticator's own app: what another app has saved is never loaded,
-//! sent, replaced or marked.
+//! sent, replaced or marked. And what is logged says whose token it is about.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use spotify_web::oauth::Token;
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{ScriptedSource, TRACK, put};
+use crate::common::{FailingStore, Log, ManualClock, Outcome, ScriptedSource, TRACK, cache, put};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -173,6 +173,54 @@ async fn the_error_says_which_key_to_give() {
     assert!(!error.needs_login() && error.retry_after().is_none());
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     spotify.tracks().get(TRACK).await.unwrap();
+}
+
+/// Every event about a token, whatever happens to it.
+#[tokio::test]
+async fn the_log_says_whose_token_each_event_is_about() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _heard = tracing::subscriber::set_default(subscriber);
+    let store = FailingStore::default();
+    for user in ["anna", "bert"] {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        let cache = cache.with_store(store.clone(), TokenKey::new("app").with_user(user));
+        store.fail_saves(1);
+        let login = Token::new("access", HOUR).with_refresh_token("refresh");
+        cache.log_in(login.clone()).await.unwrap();
+        cache.settle().await.unwrap();
+        clock.advance(3600.0);
+        source.next(Outcome::Fail(AuthError::ExpiredOnArrival));
+        cache.header().await.unwrap_err();
+        clock.advance(60.0);
+        source.next(Outcome::Token(login));
+        cache.header().await.unwrap();
+        clock.advance(3600.0);
+        source.next(Outcome::Fail(AuthError::LoginEnded { source: None }));
+        cache.header().await.unwrap_err();
+    }
+    let app = TokenCache::new(OfApp(ScriptedSource::default(), Some("app-two")));
+    app.header().await.unwrap();
+
+    let text = log.text();
+    let about = |whose: &str, what: &str| {
+        let lines = text.lines().filter(|line| line.contains(what) && line.contains(whose));
+        lines.count()
+    };
+    for whose in [r#"client_id="app" user="anna""#, r#"client_id="app" user="bert""#] {
+        assert_eq!(about(whose, "the token store failed"), 1, "{text}");
+        assert_eq!(about(whose, "requesting an access token"), 3, "{text}");
+        assert_eq!(about(whose, "got an access token"), 1, "{text}");
+        assert_eq!(about(whose, "got no access token"), 2, "{text}");
+    }
+    let nobodys = text.lines().filter(|line| line.contains("access token"));
+    assert_eq!(nobodys.filter(|line| !line.contains("user=")).count(), 2, "{text}");
+    assert_eq!(about(r#"client_id="app-two""#, "access token"), 2, "{text}");
 }
 
 /// A source that says whose tokens it requests, if anybody's.

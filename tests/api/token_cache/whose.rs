@@ -362,6 +362,48 @@ async fn a_stored_login_that_lacks_a_scope_needs_a_login() {
     assert!(!program.needs_login().await.unwrap());
 }
 
+/// What a program shows its user, or decides by, without a call.
+#[tokio::test]
+async fn an_authenticator_says_whose_token_it_has_and_what_that_allows() {
+    let store = FailingStore::default();
+    let user_of = || PkceAuthenticator::new("app").with_store(store.clone(), key());
+    let anna = user_of();
+    assert_eq!((anna.key(), anna.granted_scopes()), (Some(&key()), None));
+
+    anna.log_in(user("r").with_scopes(["user-top-read", "streaming"])).await.unwrap();
+
+    let granted = || Some(vec!["user-top-read".to_owned(), "streaming".to_owned()]);
+    assert_eq!(anna.granted_scopes(), granted());
+    let restarted = user_of();
+    assert_eq!(restarted.granted_scopes(), None, "nothing has been read yet");
+    assert!(!restarted.needs_login().await.unwrap());
+    assert_eq!(restarted.granted_scopes(), granted());
+    anna.log_out().await.unwrap();
+    assert_eq!((anna.key(), anna.granted_scopes()), (Some(&key()), None));
+
+    let in_memory = PkceAuthenticator::new("app");
+    in_memory.log_in(user("r")).await.unwrap();
+    assert_eq!((in_memory.key(), in_memory.granted_scopes()), (None, None));
+}
+
+/// A response that names no scopes means those of before, and one that does is right.
+#[tokio::test]
+async fn scopes_are_those_that_were_said_last() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.log_in(user("r").with_scopes(["streaming"])).await.unwrap();
+    for (scopes, wanted) in [(None, "streaming"), (Some("user-top-read"), "user-top-read")] {
+        let next = user("r");
+        source.next(Outcome::Token(match scopes {
+            Some(scope) => next.with_scopes([scope]),
+            None => next,
+        }));
+        clock.advance(3600.0);
+        cache.header().await.unwrap();
+        assert_eq!(cache.granted_scopes(), Some(vec![wanted.to_owned()]));
+    }
+}
+
 fn stored(
     clock: &ManualClock,
     store: &FailingStore,
