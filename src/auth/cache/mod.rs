@@ -283,8 +283,10 @@ impl<S: TokenSource> TokenCache<S> {
     /// to its end also when the future is dropped; logins that overlap are taken over in the order
     /// in which they began.
     ///
-    /// Another process that shares the store, and in which nobody was logged in, notices within a
-    /// minute; [`reset`](Self::reset) has it look at the next call.
+    /// Another process that shares the store, and in which nobody was logged in or the login had
+    /// ended, notices at its first call after up to 60 s; [`reset`](Self::reset) has it look at the
+    /// next call. One that has a good access token of an earlier login goes on with it until its next
+    /// refresh.
     ///
     /// # Errors
     ///
@@ -299,12 +301,14 @@ impl<S: TokenSource> TokenCache<S> {
         login::log_in(&self.shared, Some(token)).await.0
     }
 
-    /// Ends the login here, in the store and, at their next look, in other processes that share it.
+    /// Ends the login here, in the store and, at their next refresh, in other processes that share it.
     ///
     /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
-    /// puts the token back. The accounts service is not told: Spotify has no way to. Callers get
-    /// [`AuthError::NotLoggedIn`] until the next login. Another process goes on with the access token
-    /// that it has until it next looks into the store, which is before it refreshes.
+    /// puts the token back. Callers get [`AuthError::NotLoggedIn`] until the next login.
+    ///
+    /// Another process, or another authenticator with the same key, goes on with the access token that
+    /// it has until its next refresh, up to an hour with Spotify. The accounts service is not told,
+    /// since Spotify has no way to: an access token that somebody has kept stays good until it expires.
     ///
     /// # Errors
     ///

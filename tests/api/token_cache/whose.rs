@@ -336,6 +336,43 @@ async fn authenticators_that_share_options_share_no_login() {
     assert!(bert.needs_login().await.unwrap());
 }
 
+/// The delays that `docs/flows.md` names: processes with one store do not signal each other.
+#[tokio::test]
+async fn what_another_process_does_is_noticed_when_the_guide_says() {
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    let ((here, _), (there, source)) = (stored(&clock, &store), stored(&clock, &store));
+    here.log_in(user("r1")).await.unwrap();
+    assert_eq!(token(there.header().await), "access of r1");
+
+    // A log-out: at the next refresh.
+    here.log_out().await.unwrap();
+    clock.advance(3000.0);
+    assert_eq!(token(there.header().await), "access of r1");
+    clock.advance(600.0);
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+
+    // A login: within a minute, or after `reset`.
+    here.log_in(user("r2")).await.unwrap();
+    clock.advance(59.0);
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+    clock.advance(1.0);
+    assert_eq!(token(there.header().await), "access of r2");
+    here.log_out().await.unwrap();
+    there.log_out().await.unwrap();
+    here.log_in(user("r3")).await.unwrap();
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+    there.reset();
+    assert_eq!(token(there.header().await), "access of r3");
+
+    // Another login: at the next refresh, which is then none.
+    clock.advance(1800.0);
+    here.log_in(user("r4")).await.unwrap();
+    assert_eq!(token(there.header().await), "access of r3");
+    clock.advance(1800.0);
+    assert_eq!(token(there.header().await), "access of r4");
+    assert_eq!(source.requests(), 0);
+}
+
 /// A login in the store that lacks a scope needs another, and says which.
 #[tokio::test]
 async fn a_stored_login_that_lacks_a_scope_needs_a_login() {
