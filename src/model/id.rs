@@ -8,9 +8,9 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::id_kind::IdKind;
 use super::lenient;
 use super::link::{self, Link};
-use super::open_enum::open_enum;
 
 /// Why a string is not the id that is needed.
 ///
@@ -75,32 +75,6 @@ impl IdError {
 impl From<Infallible> for IdError {
     fn from(never: Infallible) -> Self {
         match never {}
-    }
-}
-
-open_enum! {
-    /// The kinds of things that have an id.
-    pub enum IdKind {
-        /// An album, single or compilation.
-        Album = "album",
-        /// An artist.
-        Artist = "artist",
-        /// An audiobook.
-        Audiobook = "audiobook",
-        /// A chapter of an audiobook.
-        Chapter = "chapter",
-        /// A podcast episode.
-        Episode = "episode",
-        /// A playlist.
-        Playlist = "playlist",
-        /// A podcast.
-        Show = "show",
-        /// A track.
-        Track = "track",
-        /// A user.
-        User = "user",
-        /// The songs that a user has saved; only in URIs and contexts.
-        Collection = "collection",
     }
 }
 

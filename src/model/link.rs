@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::id::IdKind;
+use super::id_kind::IdKind;
 
 /// What a string names.
 #[derive(Debug, PartialEq)]

@@ -16,6 +16,7 @@ mod common;
 mod cursor_page;
 mod episode;
 mod id;
+mod id_kind;
 pub(crate) mod lenient;
 mod link;
 mod market;
@@ -48,10 +49,11 @@ pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restric
 pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
 pub use id::{
-    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
-    TrackId, UserId,
+    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, PlaylistId, ShowId, TrackId,
+    UserId,
 };
 pub(crate) use id::{RESERVED, clipped};
+pub use id_kind::IdKind;
 pub use market::{Market, MarketError};
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};

@@ -5,8 +5,8 @@ use url::form_urlencoded;
 
 use super::accounts::Holder;
 use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
-use super::fake::FakeRequest;
 use super::player::Player;
+use super::request::FakeRequest;
 use super::response::FakeResponse;
 use crate::api::Quota;
 

@@ -51,6 +51,7 @@ mod flight;
 mod listener;
 mod login;
 mod options;
+mod policy;
 mod saving;
 mod state;
 mod storage;
@@ -69,7 +70,8 @@ use tokio::time::Instant;
 
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
-use self::state::{Decision, Policy, Start, State, Verdict};
+use self::policy::Policy;
+use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
 use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};

@@ -11,8 +11,9 @@ use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
+use super::policy::Policy;
 use super::token::{Age, CachedToken};
-use super::{Backoff, CacheStats, Now};
+use super::{CacheStats, Now};
 use crate::auth::{
     AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
 };
@@ -144,19 +145,6 @@ pub(super) struct Arrival {
     pub(super) counted_from: Now,
     /// Whether it was found in the store.
     pub(super) restored: bool,
-}
-
-/// The figures that the machine needs, with the dice already rolled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    pub(super) backoff: Backoff,
-    pub(super) window: Duration,
-    /// From 0 to 1: how much of the window and of a pause to leave out.
-    pub(super) jitter: f64,
-    /// Whether another process may log in, so that a store is looked into now and then.
-    pub(super) shared: bool,
-    /// The longest `Retry-After` that is honoured.
-    pub(super) max_retry_after: Duration,
 }
 
 /// Asking and sending.

@@ -18,9 +18,10 @@ use super::clock::Timeline;
 use super::endpoint::key_of_name;
 use super::exchange;
 use super::membership::Membership;
+use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Granted, Told};
-use super::state::{Obstacle, Outcome, Pair, State, Ticket};
+use super::state::{Obstacle, Outcome, State, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 
@@ -207,15 +208,17 @@ impl App {
     /// Tells the other processes, in a task of its own, if there is something to tell or to ask for.
     #[inline]
     fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
-        if self.options.shared.is_some()
+        if let Some(shared) = &self.options.shared
             && let Some(told) = core.due(now)
         {
-            exchange::spawn(Arc::clone(self), told);
+            let app = Arc::clone(self);
+            let hear = move |granted| app.exchanged(granted);
+            exchange::spawn(Arc::clone(shared), self.client_id.clone(), told, hear);
         }
     }
 
     /// Takes over what came of an exchange, and says what is to be told next.
-    pub(super) fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+    fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         if core.state.heard(granted, fastrand::f64(), now) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Seconds;
-use super::state::Pair;
+use super::pair::Pair;
 
 /// Entries only for what fails. Any success ends the entry of its pair, and the outage of all.
 #[derive(Debug, Default)]

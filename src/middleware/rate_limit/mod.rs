@@ -14,6 +14,7 @@ mod failures;
 mod history;
 mod membership;
 mod options;
+mod pair;
 #[cfg(feature = "testing")]
 mod pool;
 mod queue;
@@ -46,8 +47,9 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use self::app::{App, Permit, Wanted};
+use self::pair::Pair;
 use self::signer::Signer;
-use self::state::{Outcome, Pair};
+use self::state::Outcome;
 use super::RequestClass;
 use super::trace::{CallWaits, LimitedResponse, note_wait};
 use crate::auth::Authenticator;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Seconds;
-use super::state::{Obstacle, Pair, State};
+use super::pair::Pair;
+use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,8 @@
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 
 use super::Seconds;
-use super::state::{Outcome, Pair, State, Ticket};
+use super::pair::Pair;
+use super::state::{Outcome, State, Ticket};
 
 fn state() -> State {
     let mut state = State::new(30.0, 604_800.0);

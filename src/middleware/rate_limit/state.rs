@@ -10,14 +10,8 @@ use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::failures::Failures;
 use super::membership::Membership;
+use super::pair::Pair;
 use super::shared::{Granted, Told};
-
-/// An endpoint and a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Pair {
-    pub(super) endpoint: u64,
-    pub(super) user: u64,
-}
 
 /// A request that may go.
 #[derive(Debug, Clone, Copy)]

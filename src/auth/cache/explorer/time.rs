@@ -12,7 +12,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
 use super::super::credentials::Replacement;
-use super::super::state::{Arrival, Decision, Policy, State, Ticket, Verdict};
+use super::super::policy::Policy;
+use super::super::state::{Arrival, Decision, State, Ticket, Verdict};
 use super::super::token::Age;
 use super::super::{Backoff, Now};
 use super::without_random_numbers;

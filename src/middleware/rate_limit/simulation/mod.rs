@@ -22,8 +22,9 @@ pub(crate) use self::scenarios::table;
 use self::server::{Arrival, Reply};
 pub(crate) use self::table::Row;
 use super::Seconds;
+use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
-use super::state::{Pair, State, Ticket};
+use super::state::{State, Ticket};
 
 /// Runs it to its end.
 pub(crate) fn run(setting: Setting) -> Outcomes {
