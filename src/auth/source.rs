@@ -60,7 +60,8 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
     }
 
     /// The client id of the app whose tokens it requests, where it is known; see
-    /// [`Authenticator::client_id`](super::Authenticator::client_id).
+    /// [`Authenticator::client_id`](super::Authenticator::client_id). The key of a store must name the
+    /// same app.
     fn client_id(&self) -> Option<&str> {
         None
     }

@@ -8,9 +8,9 @@
 //! | in its refresh-ahead window | no | no | the token | a fetch begins |
 //! | in its refresh-ahead window | yes | any | the token | |
 //! | in its refresh-ahead window | no | yes | the token | |
-//! | none, expired or refused | yes | any | the outcome of that fetch | |
-//! | none, expired or refused | no | yes | the last error, at once | |
-//! | none, expired or refused | no | no | the outcome of a new fetch | a fetch begins |
+//! | none, expired or rejected | yes | any | the outcome of that fetch | |
+//! | none, expired or rejected | no | yes | the last error, at once | |
+//! | none, expired or rejected | no | no | the outcome of a new fetch | a fetch begins |
 //!
 //! What changes it:
 //!
@@ -86,10 +86,10 @@ pub(super) use token::bearer;
 
 /// Hands out the token of a [`TokenSource`] and keeps it fresh.
 ///
-/// Clones share one token. However many tasks ask, at most one token request is on its way. Shortly
-/// before a token expires the next is fetched in the background, while callers go on with the one
-/// that is still good. When the source fails, callers notice nothing as long as the token is good,
-/// and after that get its error without asking again before the back-off is over.
+/// Clones share one token. However many tasks ask, at most one token request is under way. Shortly
+/// before a token expires, the next one is fetched in the background, while callers go on with the one
+/// that is still good. When the source fails, callers notice nothing as long as the token is good.
+/// After that they get its error, and it is not asked again before the back-off is over.
 ///
 /// Usable with any OAuth 2.0 server; [`CachedAuthenticator`](super::CachedAuthenticator) makes an
 /// [`Authenticator`](super::Authenticator) of it.
@@ -97,7 +97,7 @@ pub struct TokenCache<S: TokenSource> {
     shared: Arc<Shared<S>>,
 }
 
-/// What a cache has done since it was made.
+/// What a cache has done since it was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
@@ -138,7 +138,8 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// The same source with options of your own; many caches may share them in one `Arc`.
     ///
-    /// As every `with_` of a cache, it makes one that is empty and apart from its clones of before.
+    /// Like every `with_` method of a cache, it returns one that is empty and no longer shares its token
+    /// with clones that were made before.
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
@@ -146,8 +147,8 @@ impl<S: TokenSource> TokenCache<S> {
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
-    /// Where the token outlives the program, and under which key; the key is this cache's, and says
-    /// whose token it is.
+    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token it
+    /// is.
     ///
     /// The store is read before every refresh, so that a token that another process has fetched is
     /// used instead of one more request; a new token is saved before it is handed out. Each
@@ -213,8 +214,8 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Told that a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of its
-    /// token where there is to be one, and says whether another attempt would carry a different one.
+    /// To be called when a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of
+    /// its token, if there will be one, and returns whether another attempt would carry a different one.
     ///
     /// A 401 is a suspicion: a token that the server has [`accepted`](Self::accepted) before goes on
     /// being handed out to others meanwhile. However many requests are rejected, one token is
@@ -247,7 +248,7 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Told that the server has accepted the token in `credentials`, an `Authorization` header.
+    /// To be called when the server has accepted the token in `credentials`, an `Authorization` header.
     #[inline]
     pub fn accepted(&self, credentials: &HeaderValue) {
         let current = self.shared.published.load();
@@ -280,10 +281,10 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Takes over the token of a new login, in place of everything that came of the one before.
     ///
-    /// It is saved first, where there is a store, for which callers without a good token wait. That
-    /// it cannot be saved is told to the listener, and tried again. From its first poll on, it runs
-    /// to its end also when the future is dropped; logins that overlap are taken over in the order
-    /// in which they began.
+    /// Where there is a store, the token is saved first, and callers without a good token wait for that.
+    /// If it cannot be saved, the listener is told, and saving is tried again. From its first poll on, a
+    /// login runs to its end even when the future is dropped; logins that overlap are taken over in the
+    /// order in which they began.
     ///
     /// Another process that shares the store, and in which nobody was logged in or the login had
     /// ended, notices at its first call after up to 60 s; [`reset`](Self::reset) has it look at the
