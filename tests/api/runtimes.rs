@@ -78,6 +78,10 @@ fn stores_and_questions_need_no_runtime() {
         drop(place.run(authenticator.needs_login()));
         drop(place.run(authenticator.log_out()));
         drop(place.run(spotify.settle()));
+        match place.run(authenticator.settle()) {
+            Ok(()) => assert_eq!(place, Place::OnlyTime),
+            Err(error) => assert!(matches!(error, AuthError::NoRuntime), "{place:?}: {error:?}"),
+        }
     }
 }
 

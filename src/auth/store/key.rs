@@ -22,7 +22,8 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The token of an app itself, or of the only user of a program.
+    /// The token of an app itself, or of the only user of a program. A program that has both names the
+    /// user: two authenticators with one key share one token.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), user: None, scopes: Vec::new() }
     }
