@@ -158,7 +158,8 @@ impl<S: TokenSource> Fetch<S> {
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
         let is_used = self.shared.state.lock().credentials.has_used_store();
         self.store.check(&sent, is_used)?;
-        tracing::debug!("requesting an access token");
+        let (client_id, user) = (self.shared.client_id(), self.shared.user());
+        tracing::debug!(client_id, user, "requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
         let mut result = asked.ok_or_else(|| self.withdrawn(&sent))?;
@@ -442,8 +443,8 @@ impl<S: TokenSource> Drop for Fetch<S> {
         if self.is_complete {
             return;
         }
-        let is_told = std::thread::panicking()
-            && self.complete(Err(AuthError::SourcePanicked.into())).is_ok();
+        let is_told =
+            std::thread::panicking() && self.complete(Err(AuthError::of_panic().into())).is_ok();
         if !is_told {
             self.shared.state.lock().leave(self.ticket);
         }

@@ -551,8 +551,8 @@ impl State {
             self.pause_for_good(error.clone(), now, policy);
             return TokenEventKind::LoginEnded { error };
         }
-        if matches!(error, AuthError::NotConnected) {
-            // Nothing was sent, and connecting helps at once.
+        if error.is_the_callers() {
+            // Nothing was sent, and connecting or another runtime helps at once.
             return TokenEventKind::PermanentlyFailed { error, retry_in: Duration::ZERO };
         }
         let retry_in = self.pause_after(&error, policy);

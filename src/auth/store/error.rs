@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("{path} cannot be {action}{}", hint(source.kind()))]
     Io {
         /// The file.
@@ -21,7 +21,9 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// The file is not one of this store's, or is damaged. It is left as it is.
-    #[error("{path} is damaged or no token file: {reason}; move it away, and users log in again")]
+    #[error(
+        "{path} is damaged or not a token file: {reason}; move it away, and users log in again"
+    )]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -29,7 +31,9 @@ pub enum StoreError {
         reason: String,
     },
     /// A text is not one of [`StoredToken::to_text`](super::StoredToken::to_text), or is damaged.
-    #[error("this is no stored token: {reason}; remove the entry, and its user logs in again")]
+    #[error(
+        "this is not a valid stored token: {reason}; remove the entry, and its user logs in again"
+    )]
     Unreadable {
         /// What was wrong with it; never a part of it.
         reason: String,

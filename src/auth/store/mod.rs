@@ -45,7 +45,7 @@ pub trait TokenStore: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] when that cannot be told. It is never taken for an empty store.
+    /// A [`StoreError`] when this is not known: a store that cannot be read is not an empty one.
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError>;
 
     /// Keeps `token` under `key`, wholly or not at all, in place of the entry with the revision

@@ -8,6 +8,7 @@ mod failing;
 mod file_store;
 mod handing_out;
 mod idle_runtimes;
+mod keys;
 mod places;
 mod recovering;
 mod refreshing;

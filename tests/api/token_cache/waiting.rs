@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{
     FailingStore, ManualClock, Outcome, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
-    settle, token,
+    settle, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -229,6 +229,44 @@ async fn settling_waits_for_the_refresh_under_way() {
 
     settled.await.unwrap().unwrap();
     assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r2"));
+}
+
+/// P61: what nobody has to save is not waited for.
+#[tokio::test(start_paused = true)]
+async fn settling_does_not_wait_for_a_token_that_can_be_requested_again() {
+    let (cache, source) = cache(&ManualClock::new());
+    source.next(Outcome::Never);
+    let waiting = spawn_header(&cache);
+    settle().await;
+    let begun = tokio::time::Instant::now();
+
+    cache.settle().await.unwrap();
+
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!((source.in_flight(), waiting.is_finished()), (1, false));
+}
+
+/// P61: but a refresh token that is only in memory is somebody's login.
+#[tokio::test]
+async fn settling_waits_for_the_refresh_of_a_login_without_a_store() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.log_in(Token::new("a", HOUR).with_refresh_token("r")).await.unwrap();
+    clock.advance(3600.0);
+    source.block();
+    let waiting = spawn_header(&cache);
+    settle().await;
+    let settled = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.settle().await }
+    });
+    settle().await;
+    assert!(!settled.is_finished());
+
+    source.release();
+
+    settled.await.unwrap().unwrap();
+    waiting.await.unwrap().unwrap();
 }
 
 /// P61: a login, a log-out and the mark of an end are unsaved things too.
