@@ -141,10 +141,11 @@ pub enum Error {
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
-        /// How the body begins, at most 200 characters; absent where it is about a user or may hold
+        /// How the body begins, at most 200 characters; absent where it may be about a user or hold
         /// a secret.
         start: Option<String>,
-        /// What was wrong there.
+        /// What was wrong there, at most 200 characters; without the value, where `start` is
+        /// absent for its sake.
         #[source]
         source: serde_json::Error,
     },

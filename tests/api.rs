@@ -26,6 +26,8 @@ mod check_token_store;
 mod client;
 #[path = "api/corpus.rs"]
 mod corpus;
+#[path = "api/disclosure.rs"]
+mod disclosure;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]

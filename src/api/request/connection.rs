@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::Extensions;
 use percent_encoding::utf8_percent_encode;
-use reqwest::header::LOCATION;
+use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
 use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
+use crate::middleware::{Attempts, CallTrace, LastFailure, RequestClass, RetryMiddleware};
 use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
 use crate::transport::{Origin, can_send, repeated};
@@ -182,7 +182,8 @@ impl Connection {
         Box::pin(async move {
             self.check(&line)?;
             let mut response = self.exchange(line.clone(), request, &mut extensions).await?;
-            RawResponse::read(line, &mut response, scopes).await
+            let credentials = credentials_of(&extensions);
+            RawResponse::read(line, &mut response, scopes, credentials).await
         })
     }
 
@@ -353,7 +354,8 @@ impl Call {
             let sent = connection.exchange(line.clone(), request, &mut self.extensions);
             let mut response = sent.await?;
             self.status = Some(response.status());
-            RawResponse::read(line, &mut response, scopes).await
+            let credentials = credentials_of(&self.extensions);
+            RawResponse::read(line, &mut response, scopes, credentials).await
         };
         exchange.instrument(span).await
     }
@@ -364,7 +366,10 @@ impl Call {
         let last = match self.extensions.get::<LastFailure>().and_then(LastFailure::take) {
             // Its body was read by the layer that kept it.
             Some(Ok(mut response)) => {
-                RawResponse::read(request.clone(), &mut response, self.scopes).await.err()
+                let credentials = credentials_of(&self.extensions);
+                RawResponse::read(request.clone(), &mut response, self.scopes, credentials)
+                    .await
+                    .err()
             }
             Some(Err(error)) => Some(no_response(request.clone(), error)),
             None => None,
@@ -411,6 +416,11 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("origin", &self.0.origin).finish_non_exhaustive()
     }
+}
+
+/// What the last attempt left with.
+fn credentials_of(extensions: &Extensions) -> Option<HeaderValue> {
+    extensions.get::<Attempts>()?.credentials.clone()
 }
 
 fn not_a_path(error: &url::ParseError) -> Error {

@@ -9,6 +9,7 @@ mod builder;
 mod choices;
 mod connection;
 mod decode;
+mod disclosure;
 mod future;
 mod into_id;
 mod left_out;
