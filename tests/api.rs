@@ -16,6 +16,8 @@ mod common;
 mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/attempts.rs"]
+mod attempts;
 #[path = "api/browser.rs"]
 mod browser;
 #[path = "api/calls.rs"]

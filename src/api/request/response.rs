@@ -54,6 +54,12 @@ pub(crate) struct RawResponse {
 }
 
 impl RawResponse {
+    /// A response to a write of which no more than the status came.
+    pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
+        let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
+        Self { line, status, headers, body, needs_user: true, credentials: None }
+    }
+
     /// Reads a response to its end; one that is not successful is an error.
     pub(crate) async fn read(
         request: RequestLine,
@@ -77,7 +83,8 @@ impl RawResponse {
             };
         }
         // The status says enough, whatever becomes of the words.
-        let ServerError { message, reason } = without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
+        let ServerError { message, reason } =
+            without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
             _ => Error::Api {
