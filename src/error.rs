@@ -416,7 +416,11 @@ fn advice(status: StatusCode, scopes: &[Scope]) -> String {
             format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
         }
         StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
-        _ if status.is_redirection() => "; redirects to another origin are not followed".into(),
+        _ if status.is_redirection() => {
+            "; redirects of writes and redirects to another origin are not followed, \
+             and those of reads five times at the most"
+                .into()
+        }
         _ => String::new(),
     }
 }

@@ -36,6 +36,8 @@ mod examples;
 mod faults;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_faults.rs"]
+mod list_faults;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]

@@ -34,25 +34,19 @@ fn limited() -> FakeResponse {
 async fn an_attempt_that_may_have_been_carried_out_is_not_forgotten_by_those_after_it() {
     for first in [FakeResponse::hang_up(), FakeResponse::status(502), FakeResponse::status(500)] {
         for last in [400, 401, 403, 404, 409, 412, 429, 501] {
-            let (fake, spotify) = client().await;
             for method in ["DELETE", "PUT"] {
+                let (fake, spotify) = client().await;
                 fake.next_api(first.clone());
-                let times = if last == 401 { 2 } else { 1 };
-                for _ in 0..times {
-                    fake.next_api(match last {
-                        429 => limited(),
-                        status => FakeResponse::status(status),
-                    });
-                }
+                fake.next_api(match last {
+                    429 => limited(),
+                    status => FakeResponse::status(status),
+                });
                 let error = match method {
                     "DELETE" => spotify.delete::<Value>("new/thing").await,
                     _ => spotify.put::<Value>("new/thing").await,
                 };
                 let error = error.unwrap_err();
                 assert!(error.may_have_been_carried_out(), "{method} {first:?} {last}: {error:?}");
-                if last == 429 {
-                    break;
-                }
             }
         }
     }

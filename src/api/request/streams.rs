@@ -118,8 +118,8 @@ impl<T: Send + 'static> ItemStream<T> {
         Self { entries, left_out }
     }
 
-    /// Sets how many pages are requested side by side, from 1, where pages can be asked for by
-    /// their offset.
+    /// Sets how many pages are requested side by side, from 1 to 256, where pages can be asked for
+    /// by their offset.
     ///
     /// One by default: the page after the one that is taken from. This number of pages is under way
     /// at the most, and one less may have come and wait to be taken.
@@ -235,7 +235,7 @@ impl<T: Send + 'static> EntryStream<T> {
         loop {
             if let Some(item) = self.batch.pop_front() {
                 let position = self.position;
-                self.position += 1;
+                self.position = self.position.saturating_add(1);
                 return Poll::Ready(Ok(Some(ListEntry { position, item })));
             }
             match ready!(self.queue.poll_page(context)) {
