@@ -12,12 +12,12 @@
 #[path = "api/common/mod.rs"]
 mod common;
 
+#[path = "api/attempts.rs"]
+mod attempts;
 #[path = "api/authentication.rs"]
 mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
-#[path = "api/attempts.rs"]
-mod attempts;
 #[path = "api/browser.rs"]
 mod browser;
 #[path = "api/calls.rs"]
