@@ -8,7 +8,7 @@ use spotify_web::{Error, SpotifyClient};
 
 use crate::common::{ARTIST, PLAYLIST, TRACK};
 
-const TOKEN: &str = "BQDxVnTm-secret_of.a~user+0123456789/abc";
+const TOKEN: &str = "BQDxVnTm-zq7r_of.a~user+0123456789/abc";
 
 fn shown(error: &Error) -> String {
     format!("{error} {error:?} {}", error.to_line())
