@@ -365,3 +365,62 @@ fn the_end_of_an_outage_while_the_app_is_closed_lets_one_go_first() {
     state.sends(1, 33.1);
     assert!(!state.is_open(2, 33.2), "one goes first");
 }
+
+fn fails(state: &mut State, endpoint: u64, user: u64, now: Seconds) {
+    let ticket = state.start(Pair { endpoint, user }, false, now);
+    state.settle(ticket, Outcome::Failed, false, now);
+}
+
+#[test]
+fn an_endpoint_that_fails_for_all_its_users_is_looked_at_a_few_times_a_second() {
+    let mut state = state();
+    (0..100).for_each(|user| fails(&mut state, 1, user, user as f64 * 0.02));
+    let mut sent = 0;
+    for tick in 0..10_000 {
+        let now = 3.0 + f64::from(tick) * 0.001;
+        for user in 0..200 {
+            if state.check(Pair { endpoint: 1, user }, now).is_ok() {
+                fails(&mut state, 1, user, now);
+                sent += 1;
+            }
+        }
+        assert!(state.is_open(2, now), "another endpoint");
+    }
+    assert!((15..=31).contains(&sent), "{sent} in 10 s");
+    assert!(state.failures.is_failing(1, 13.0));
+    let probe = state.start(Pair { endpoint: 1, user: 5 }, false, 14.0);
+    state.settle(probe, Outcome::Succeeded, false, 14.1);
+    let first = state.start(Pair { endpoint: 1, user: 50 }, false, 14.1);
+    assert!(state.check(Pair { endpoint: 1, user: 51 }, 14.1).is_err(), "one goes first");
+    state.settle(first, Outcome::Succeeded, false, 14.2);
+    assert!(state.check(Pair { endpoint: 1, user: 51 }, 14.2).is_ok());
+}
+
+#[test]
+fn users_for_whom_an_endpoint_fails_slow_down_no_other() {
+    let mut state = state();
+    for number in 0..600 {
+        let now = f64::from(number) * 0.1;
+        for user in 1..=3 {
+            if state.check(Pair { endpoint: 1, user }, now).is_ok() {
+                fails(&mut state, 1, user, now);
+            }
+        }
+        if number % 20 == 0 {
+            state.call(1, Outcome::Succeeded, now);
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_partly_fails_for_many_users_slows_nobody_down() {
+    let mut state = state();
+    for number in 0..3000_u64 {
+        let pair = Pair { endpoint: 1, user: number % 30 };
+        let now = number as f64 * 0.01;
+        assert_eq!(state.check(pair, now), Ok(()), "{number}");
+        let outcome = if number % 7 < 5 { Outcome::Failed } else { Outcome::Succeeded };
+        let ticket = state.start(pair, false, now);
+        state.settle(ticket, outcome, false, now);
+    }
+}

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
-use super::failures::Failures;
+use super::failures::{Ended, Failures};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::shared::{Granted, Told};
@@ -217,9 +217,14 @@ impl State {
         if self.suspects > 0 {
             self.acquit_app(ticket);
         }
-        if self.failures.succeeded(ticket.pair, now) {
-            // Those that waited for the end of the outage do not go all at once.
-            self.app.narrow(now);
+        // Those that waited for the end of an outage do not go all at once.
+        match self.failures.succeeded(ticket.pair, now) {
+            Ended::Nothing => {}
+            Ended::OfEndpoint => {
+                let endpoint = self.endpoints.get_mut(&ticket.pair.endpoint);
+                endpoint.into_iter().for_each(|endpoint| endpoint.bucket.narrow(now));
+            }
+            Ended::OfAll => self.app.narrow(now),
         }
     }
 
