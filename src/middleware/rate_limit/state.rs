@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
-use super::failures::Failures;
+use super::failures::{Ended, Failures};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::shared::{Granted, Told};
@@ -59,6 +59,8 @@ pub(super) struct State {
     longest: Seconds,
     /// The endpoint of the app's last refusal.
     last_of_app: Option<(u64, Seconds)>,
+    /// How many endpoints are [suspects](Standing::Suspect).
+    suspects: usize,
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -70,6 +72,28 @@ pub(super) struct Endpoint {
     pub(super) bucket: Bucket,
     /// The word that the last refusal came with.
     pub(super) reason: Option<String>,
+    standing: Standing,
+}
+
+/// What the refusals of an endpoint say about the app.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Standing {
+    /// It was not refused since its last success.
+    Well,
+    /// It was, for the first time then, and nothing that was sent since succeeded elsewhere.
+    Suspect(Seconds),
+    /// It was, and others went through: its refusals are its own until it succeeds.
+    Own(Seconds),
+}
+
+impl Standing {
+    /// When it was refused first since its last success.
+    fn since(self) -> Option<Seconds> {
+        match self {
+            Self::Well => None,
+            Self::Suspect(since) | Self::Own(since) => Some(since),
+        }
+    }
 }
 
 impl State {
@@ -81,6 +105,7 @@ impl State {
             window,
             longest,
             last_of_app: None,
+            suspects: 0,
             membership: None,
         }
     }
@@ -102,12 +127,15 @@ impl State {
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
+            let is_suspect = |it: &&Endpoint| matches!(it.standing, Standing::Suspect(_));
+            self.suspects = self.endpoints.values().filter(is_suspect).count();
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
             true => (key, name()),
             false => (THE_REST, "(others)".to_owned()),
         };
-        let new = || Endpoint { name, bucket: Bucket::new(self.window), reason: None };
+        let bucket = Bucket::new(self.window);
+        let new = || Endpoint { name, bucket, reason: None, standing: Standing::Well };
         self.endpoints.entry(key).or_insert_with(new);
         key
     }
@@ -181,10 +209,22 @@ impl State {
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
+            if endpoint.standing.since().is_some_and(|since| ticket.sent >= since) {
+                self.suspects -= usize::from(matches!(endpoint.standing, Standing::Suspect(_)));
+                endpoint.standing = Standing::Well;
+            }
         }
-        if self.failures.succeeded(ticket.pair, now) {
-            // Those that waited for the end of the outage do not go all at once.
-            self.app.narrow(now);
+        if self.suspects > 0 {
+            self.acquit_app(ticket);
+        }
+        // Those that waited for the end of an outage do not go all at once.
+        match self.failures.succeeded(ticket.pair, now) {
+            Ended::Nothing => {}
+            Ended::OfEndpoint => {
+                let endpoint = self.endpoints.get_mut(&ticket.pair.endpoint);
+                endpoint.into_iter().for_each(|endpoint| endpoint.bucket.narrow(now));
+            }
+            Ended::OfAll => self.app.narrow(now),
         }
     }
 
@@ -208,10 +248,15 @@ impl State {
     fn refused(&mut self, ticket: Ticket, pause: Option<Seconds>, others: bool, now: Seconds) {
         let pause = pause.filter(|pause| *pause > 0.0).unwrap_or(SHORTEST_PAUSE);
         let pause = pause.clamp(SHORTEST_PAUSE, self.longest);
-        let is_of_app = self.is_of_app(ticket, now) || self.is_of_all(ticket, pause);
+        let is_of_app = self.is_of_app(ticket, pause, now) || self.is_of_all(ticket, pause);
         let refusal =
             |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
         let key = ticket.pair.endpoint;
+        let is_again = self.standing(key).since().is_some_and(|since| ticket.sent >= since);
+        self.note_refusal(key, now);
+        if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
+            return self.refused_again(ticket, pause, now);
+        }
         if !is_of_app {
             self.app.ended(ticket.app_epoch);
             if let Some(endpoint) = self.endpoints.get_mut(&key) {
@@ -231,13 +276,58 @@ impl State {
         endpoint.bucket.ended(ticket.endpoint_epoch);
         endpoint.bucket.last_refused = Some(now);
         if pause > self.window {
-            endpoint.bucket.close_until(now + pause);
+            endpoint.bucket.close(now + pause);
         }
     }
 
+    /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
+    fn was_well(&self, key: u64, now: Seconds) -> bool {
+        let success = self.endpoints.get(&key).and_then(|it| it.bucket.last_success_sent);
+        success.is_some_and(|sent| now - sent <= self.window)
+    }
+
+    fn note_refusal(&mut self, key: u64, now: Seconds) {
+        if let Some(endpoint) = self.endpoints.get_mut(&key)
+            && endpoint.standing == Standing::Well
+        {
+            endpoint.standing = Standing::Suspect(now);
+            self.suspects += 1;
+        }
+    }
+
+    /// A refusal of an endpoint that nothing went through since it was refused before, there or elsewhere:
+    /// it closes this endpoint alone, and says nothing that is new about the app.
+    fn refused_again(&mut self, ticket: Ticket, pause: Seconds, now: Seconds) {
+        let pause = self.app.again(pause);
+        self.app.ended(ticket.app_epoch);
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.refused_again(now + pause, now);
+        }
+    }
+
+    /// Something went through: what was refused before it was sent, and is not, is refused for itself.
+    fn acquit_app(&mut self, ticket: Ticket) {
+        for (key, endpoint) in &mut self.endpoints {
+            if let Standing::Suspect(since) = endpoint.standing
+                && since <= ticket.sent
+                && *key != ticket.pair.endpoint
+            {
+                endpoint.standing = Standing::Own(since);
+                self.suspects -= 1;
+            }
+        }
+    }
+
+    fn standing(&self, key: u64) -> Standing {
+        self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
+    }
+
     /// Whether a refusal is the app's, and not its endpoint's alone.
-    fn is_of_app(&self, ticket: Ticket, now: Seconds) -> bool {
+    fn is_of_app(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
         let key = ticket.pair.endpoint;
+        if matches!(self.standing(key), Standing::Own(_)) {
+            return false;
+        }
         if !self.app.is_news(ticket.app_epoch) {
             return true;
         }
@@ -252,7 +342,7 @@ impl State {
         let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
         let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
-        is_tried && own.is_none() && !is_its_own
+        is_tried && pause <= self.window && own.is_none() && !is_its_own
     }
 
     /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
@@ -271,7 +361,13 @@ impl State {
     /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
     fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
-        let others = self.endpoints.iter().filter(|(other, _)| **other != key);
+        let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
+        let has_rate = |it: &Endpoint| it.bucket.rate(sent).is_some();
+        let is_known = self.endpoints.get(&key).is_some_and(has_rate);
+        let others = self
+            .endpoints
+            .iter()
+            .filter(|(other, it)| **other != key && !is_own(it) && !(is_known && has_rate(it)));
         let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
         let last = refused
             .filter(|(_, then)| recent(*then))
@@ -314,7 +410,11 @@ impl State {
     /// Forgets closings, rates and failures.
     pub(super) fn reopen(&mut self) {
         self.app.reopen();
-        self.endpoints.values_mut().for_each(|endpoint| endpoint.bucket.reopen());
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.bucket.reopen();
+            endpoint.standing = Standing::Well;
+        }
+        self.suspects = 0;
         self.failures.forget();
         self.last_of_app = None;
     }
