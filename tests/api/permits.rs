@@ -1,5 +1,10 @@
 //! The rate limiter's permits, before a server that is a layer: in virtual time, without sockets.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -118,4 +123,127 @@ async fn a_request_that_hangs_holds_its_place_for_a_second() {
     call(client(Some(&limiter), Server::Responds)).await;
     let waited = began.elapsed() - LATENCY;
     assert!((990..=1010).contains(&waited.as_millis()), "{waited:?}");
+}
+
+type Lazy = Pin<Box<dyn Future<Output = String> + Send>>;
+
+async fn poll_once(call: &mut Lazy) -> Poll<String> {
+    poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await
+}
+
+/// Calls that are polled once, as in a `buffered` stream whose consumer is busy.
+async fn lazy_calls(client: &ClientWithMiddleware, count: usize) -> Vec<Lazy> {
+    let mut calls = Vec::new();
+    for _ in 0..count {
+        let client = client.clone();
+        let mut call: Lazy = Box::pin(async move {
+            match client.get("http://api.example.test/v1/me").send().await {
+                Ok(response) => response.status().to_string(),
+                Err(error) => format!("{error:?}"),
+            }
+        });
+        assert!(poll_once(&mut call).await.is_pending());
+        calls.push(call);
+    }
+    calls
+}
+
+/// Sends what it is asked to, and counts it.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Counting {
+    fn sent(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Middleware for Counting {
+    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(LATENCY / 10).await;
+        Ok(http::Response::new("a body").into())
+    }
+}
+
+fn counting(limiter: &RateLimiter) -> (ClientWithMiddleware, Counting) {
+    let server = Counting::default();
+    let http = SpotifyClientConfig::default().http_client().unwrap();
+    (ClientBuilder::new(http).with(limiter.clone()).with(server.clone()).build(), server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_is_picked_up_late_is_not_used_while_closed() {
+    let limiter = RateLimiter::default();
+    let (client, server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let mut lazy = lazy_calls(&client, 10).await;
+    let busy = client.clone();
+    let busy = tokio::spawn(async move {
+        for _ in 0..10 {
+            call(busy.clone()).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    busy.await.unwrap();
+    assert_eq!(server.sent(), 10);
+    limiter.close_for(Duration::from_secs(3600));
+
+    for call in &mut lazy {
+        let error = poll_once(call).await;
+        assert!(matches!(&error, Poll::Ready(it) if it.contains("no permit within")), "{error:?}");
+    }
+
+    assert_eq!(server.sent(), 10);
+    assert_eq!(limiter.stats().waiting(), 0);
+}
+
+/// What its caller did meanwhile is no wait for the limit.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_polled_late_waits_no_less_for_it() {
+    let limiter = RateLimiter::default();
+    let (client, server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let lazy = lazy_calls(&client, 10).await;
+    let watch = tokio::spawn(call(client.clone()));
+    watch.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    limiter.close_for(Duration::from_secs(40));
+
+    for call in lazy.into_iter().map(tokio::spawn).collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap(), "200 OK");
+    }
+
+    assert_eq!(server.sent(), 11);
+}
+
+/// One may be under way after a closing, and each permit is granted to somebody who sleeps.
+#[tokio::test(start_paused = true)]
+async fn permits_that_nobody_picks_up_hold_others_up_for_a_moment() {
+    let limiter = RateLimiter::default();
+    let (client, _server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let _lazy = lazy_calls(&client, 10).await;
+    let began = Instant::now();
+
+    tokio::spawn(call(client.clone())).await.unwrap();
+
+    assert!(began.elapsed() < Duration::from_millis(3500), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_is_dropped_unused_is_the_next_ones() {
+    let limiter = RateLimiter::default();
+    let (client, _server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let lazy = lazy_calls(&client, 10).await;
+    let next = tokio::spawn(call(client.clone()));
+    tokio::time::sleep(Duration::from_millis(1010)).await;
+    let began = Instant::now();
+
+    drop(lazy);
+    next.await.unwrap();
+
+    assert!(began.elapsed() < LATENCY, "{:?}", began.elapsed());
 }

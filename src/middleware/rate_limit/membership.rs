@@ -101,9 +101,14 @@ impl Membership {
         self.epoch
     }
 
-    /// A request that had started was not sent.
-    pub(super) fn given_back(&mut self, epoch: u64) {
-        if epoch == self.epoch && self.rate.is_some() && self.alone_until.is_none() {
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// A request that had started was not sent. A start that was missed long ago is another's by now.
+    pub(super) fn given_back(&mut self, epoch: u64, started: Seconds, now: Seconds) {
+        let is_fresh = epoch == self.epoch && now - started <= LONGEST_SILENCE;
+        if is_fresh && self.rate.is_some() && self.alone_until.is_none() {
             self.batch.left += 1;
             self.batch.next -= self.batch.step;
         }

@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod exchange;
 mod failures;
+mod granted;
 mod history;
 mod membership;
 mod options;
@@ -46,7 +47,7 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use self::app::{App, Permit, Wanted};
+use self::app::{App, Permit, Turn, Wanted};
 use self::pair::Pair;
 use self::signer::Signer;
 use self::state::Outcome;
@@ -197,7 +198,7 @@ impl RateLimiter {
             if let Some(permit) = signer.sign(permit, request, extensions).await? {
                 return Ok(permit);
             }
-            extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+            self.keep_number(extensions, number);
             // A signature that always takes a while is not asked for without end.
             fresh *= 2;
         }
@@ -208,20 +209,37 @@ impl RateLimiter {
         pair: Pair,
         extensions: &mut Extensions,
     ) -> std::result::Result<Permit, RateLimited> {
-        let began = Instant::now();
-        let waits = extensions.get::<CallWaits>().copied().unwrap_or_default();
+        loop {
+            let began = Instant::now();
+            let turn = self.app.permit(self.wanted(pair, extensions, began)).await;
+            let idle = match turn {
+                Ok(Turn::Late { idle, .. }) => idle,
+                _ => Duration::ZERO,
+            };
+            note_wait(extensions, began.elapsed().saturating_sub(idle));
+            match turn? {
+                Turn::Go(permit) => return Ok(permit),
+                Turn::Late { number, .. } => self.keep_number(extensions, number),
+            }
+        }
+    }
+
+    fn wanted(&self, pair: Pair, extensions: &Extensions, now: Instant) -> Wanted {
+        let waits = extensions.get::<CallWaits>();
         let class = extensions.get::<RequestClass>().copied();
         let deadline = class.and_then(|class| class.deadline);
         let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
-            deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
+            deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
         });
-        let max_wait = self.max_wait.saturating_sub(waits.waited);
+        let waited = waits.map_or(Duration::ZERO, |waits| waits.waited);
+        let patience = self.max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
-        let patience = max_wait.min(to_deadline);
-        let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
-        let permit = self.app.permit(wanted).await;
-        note_wait(extensions, began.elapsed());
-        permit
+        let number = waits.and_then(|waits| waits.number(self.app.id));
+        Wanted { pair, is_urgent, number, patience }
+    }
+
+    fn keep_number(&self, extensions: &mut Extensions, number: u64) {
+        extensions.get_or_insert_default::<CallWaits>().keep_number(self.app.id, number);
     }
 
     /// Tells why a response is a refusal, and when the request would go.
@@ -281,7 +299,7 @@ impl Middleware for RateLimiter {
         permit.settle(outcome);
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
-                extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+                self.keep_number(extensions, number);
                 Ok(Box::pin(self.refused(response, pair)).await)
             }
             result => result,

@@ -7,22 +7,28 @@ use super::pair::Pair;
 use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     is_other: bool,
-    number: u64,
+    pub(super) number: u64,
+    /// Tells requests of one call apart: a layer may send several of them at once.
+    arrival: u64,
 }
 
 impl Place {
     pub(super) fn new(is_urgent: bool, number: u64) -> Self {
-        Self { is_other: !is_urgent, number }
+        Self { is_other: !is_urgent, number, arrival: 0 }
+    }
+
+    pub(super) fn arrived(self, arrival: u64) -> Self {
+        Self { arrival, ..self }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Waiter<W> {
     pub(super) pair: Pair,
-    /// The latest time at which it may go.
+    /// The latest time at which it may go, by its owner's clock.
     pub(super) limit: Seconds,
     /// How it is told.
     pub(super) owner: W,
@@ -69,6 +75,10 @@ impl<W> Queue<W> {
         }
         self.len -= 1;
         Some(waiter)
+    }
+
+    pub(super) fn limit_of(&self, endpoint: u64, place: Place) -> Option<Seconds> {
+        Some(self.lines.get(&endpoint)?.get(&place)?.limit)
     }
 
     /// The waiters before a place: of an endpoint, and of all.

@@ -157,6 +157,15 @@ impl State {
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited }
     }
 
+    /// Whether a request that was let go, but has not gone yet, still may.
+    pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
+        let endpoint = self.endpoints.get(&ticket.pair.endpoint);
+        let is_of_epoch = ticket.app_epoch == self.app.epoch
+            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
+            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
+        is_of_epoch && self.opens(ticket.pair) <= now
+    }
+
     /// A request ended, while others wait or not.
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, others: bool, now: Seconds) {
         match outcome {
@@ -198,7 +207,7 @@ impl State {
     fn given_back(&mut self, ticket: Ticket, now: Seconds) {
         self.app.given_back(ticket.app_epoch, now);
         if let Some(membership) = &mut self.membership {
-            membership.given_back(ticket.shared_epoch);
+            membership.given_back(ticket.shared_epoch, ticket.sent, now);
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.given_back(ticket.endpoint_epoch, now);
