@@ -23,7 +23,7 @@ use super::membership::Membership;
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Granted, Told};
-use super::state::{Obstacle, Outcome, State, Ticket};
+use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 
@@ -56,7 +56,7 @@ struct Keeper {
     wakes_at: Seconds,
 }
 
-/// What a waiter is told: when it was granted a permit, or why there is none.
+/// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is none.
 type Verdict = Result<Seconds, RateLimited>;
 
 /// Who waits, and how it is told.
@@ -161,13 +161,13 @@ impl App {
         let now = core.now(&self.options);
         let ticket = core.granted.take(place);
         if let Some(ticket) = ticket {
-            if now < granted + granted::LONGEST && core.state.is_current(ticket, now) {
+            if core.awake(now) < granted + granted::LONGEST && core.state.is_current(ticket, now) {
                 return Turn::Go(Permit::new(self, ticket, place.number));
             }
             core.state.settle(ticket, Outcome::Unsent, false, now);
             self.changed(core, now);
         }
-        Turn::Late { number: place.number, idle: duration(now - granted) }
+        Turn::Late { number: place.number, idle: duration(core.awake(now) - granted) }
     }
 
     fn queue_up(
@@ -192,7 +192,11 @@ impl App {
         let limit = core.awake(now) + patience;
         let owner = Caller { place, told: sender };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
-        let next = self.grant(core, now);
+        // Where it may not go, nobody may who could not before, and all others need no look.
+        let next = match core.state.check(wanted.pair, now) {
+            Ok(()) => self.grant(core, now),
+            Err(obstacle) => obstacle.until(),
+        };
         // The keeper may sleep for an endpoint that is closed for longer.
         core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
         self.exchange_if_due(core, now);
@@ -203,6 +207,11 @@ impl App {
     fn watch(self: &Arc<Self>, waiting: &Waiting<'_>, pair: Pair) -> Duration {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
+        if core.is_over(waiting, pair, now) {
+            // Many may give up at the same time: none of them needs a look at all others.
+            core.expire(waiting, pair, now);
+            return duration(SHORTEST_SLEEP);
+        }
         let is_keeper = |keeper: Keeper| keeper.place == waiting.place;
         let is_overdue = |keeper: Keeper| keeper.wakes_at <= now;
         if core.keeper.is_none_or(|keeper| is_keeper(keeper) || is_overdue(keeper)) {
@@ -288,18 +297,26 @@ impl App {
         self.closed(pair).retry_after
     }
 
-    /// Keeps the reason that a server gave with its refusal.
+    /// Keeps the reason that a server gave with its refusal, for as long as that closes.
     pub(super) fn give_reason(&self, pair: Pair, reason: Option<String>) {
-        if let Some(endpoint) = self.core.lock().state.endpoints.get_mut(&pair.endpoint) {
-            endpoint.reason = reason;
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let of_app = core.state.app.closed_until;
+        if let Some(endpoint) = core.state.endpoints.get_mut(&pair.endpoint) {
+            let own = endpoint.bucket.closed_until;
+            let until = if own > now { own } else { of_app };
+            endpoint.reason = reason.map(|reason| (reason, until));
         }
     }
 
     pub(super) fn close_for(self: &Arc<Self>, duration: Duration) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        core.state.app.close(now + duration.as_secs_f64().min(LONGEST_CLOSING));
-        self.closed_or_narrowed(core, now);
+        let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
+        if until > core.state.app.closed_until.max(now) {
+            core.state.app.close(until);
+            self.closed_or_narrowed(core, now);
+        }
     }
 
     pub(super) fn reopen(self: &Arc<Self>) {
@@ -339,20 +356,29 @@ impl App {
         RateLimitStats { app, endpoints, sharing }
     }
 
+    /// Whether it or an endpoint is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let endpoints = core.state.endpoints.values().map(|endpoint| &endpoint.bucket);
+        endpoints.chain([&core.state.app]).any(|bucket| bucket.closed_until > now)
+    }
+
     pub(super) fn closings(&self) -> Vec<Closing> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let wall = self.options.clock.now().wall;
-        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<String>| {
+        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<&str>| {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
-            let (client_id, endpoint) = (self.client_id.clone(), endpoint.map(str::to_owned));
-            Some(Closing { client_id, endpoint, until, reason })
+            let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
+            Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
         };
         let app = closing(None, core.state.app.closed_until, None);
         let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
-            closing(Some(&endpoint.name), endpoint.bucket.closed_until, endpoint.reason.clone())
+            let until = endpoint.bucket.closed_until;
+            closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))
         });
         app.into_iter().chain(endpoints).collect()
     }
@@ -361,7 +387,11 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = left(closing.until, self.options.clock.now().wall);
-        let until = now + left.min(self.options.longest_retry_after.as_secs_f64());
+        let longest = match closing.endpoint {
+            Some(_) => self.options.longest_retry_after.as_secs_f64(),
+            None => LONGEST_CLOSING,
+        };
+        let until = now + left.min(longest);
         if until > now {
             core.restore(closing, until, now);
             self.closed_or_narrowed(core, now);
@@ -406,10 +436,11 @@ impl Core {
 
     fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
         let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
-        let key = self.state.endpoint(key_of_name(name), now, || name.clone());
+        let key = if name == NAME_OF_THE_REST { THE_REST } else { key_of_name(name) };
+        let key = self.state.endpoint(key, now, || name.clone());
         if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
             endpoint.bucket.close(until);
-            endpoint.reason.clone_from(&closing.reason);
+            endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
         }
     }
 
@@ -428,24 +459,29 @@ impl Core {
             return;
         }
         let ticket = self.state.start(waiter.pair, true, now);
-        match waiter.owner.told.send(Ok(now)) {
+        match waiter.owner.told.send(Ok(self.awake(now))) {
             Ok(()) => self.granted.insert(place, ticket),
             // The waiter has gone.
             Err(_) => self.state.settle(ticket, Outcome::Unsent, false, now),
         }
     }
 
+    /// Whether a waiter's time is over, and it may not go.
+    fn is_over(&self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> bool {
+        let limit = self.queue.limit_of(waiting.endpoint, waiting.place);
+        limit.is_some_and(|it| it <= self.awake(now)) && self.state.check(pair, now).is_err()
+    }
+
     /// Ends a waiter's time, if it is over, and says when that is.
     fn expire(&mut self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> Seconds {
         let (endpoint, place) = (waiting.endpoint, waiting.place);
         let Some(limit) = self.queue.limit_of(endpoint, place) else { return now };
-        let limit = limit + self.timeline.slept();
-        if limit <= now
+        if limit <= self.awake(now)
             && let Some(waiter) = self.queue.remove(endpoint, place)
         {
             let _ = waiter.owner.told.send(Err(self.error(pair, place, now)));
         }
-        limit
+        limit + self.timeline.slept()
     }
 
     /// Tells those who could not go in time whatever happens.
@@ -459,14 +495,38 @@ impl Core {
 
     fn error(&self, pair: Pair, place: Place, now: Seconds) -> RateLimited {
         let wait = self.state.wait(pair, self.queue.before(pair.endpoint, place), now);
+        let limit = self.limit(pair, now);
+        let closed_until = match limit {
+            LimitKind::Endpoint => self.closed_until(pair),
+            _ => self.state.app.closed_until,
+        };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
-        let limit = match self.state.check(pair, now) {
+        let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
+        RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
+    }
+
+    /// What a request waits for: where both are closed, what is closed for longer.
+    fn limit(&self, pair: Pair, now: Seconds) -> LimitKind {
+        match self.state.check(pair, now) {
             Err(Obstacle::Failing(_)) => LimitKind::Outage,
             Err(Obstacle::Endpoint(_)) => LimitKind::Endpoint,
+            _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
+                LimitKind::Endpoint
+            }
             _ => LimitKind::App,
-        };
-        let retry_after = duration(wait.max(SHORTEST_WAIT));
-        RateLimited { retry_after, limit, reason: endpoint.and_then(|it| it.reason.clone()) }
+        }
+    }
+
+    fn closed_until(&self, pair: Pair) -> Seconds {
+        self.state.endpoints.get(&pair.endpoint).map_or(0.0, |it| it.bucket.closed_until)
+    }
+}
+
+impl Endpoint {
+    /// The reason for a closing, as long as it lasts: not for a longer one that came after it.
+    fn reason_of(&self, closed_until: Seconds, now: Seconds) -> Option<&str> {
+        let (reason, until) = self.reason.as_ref()?;
+        (*until > now && *until >= closed_until).then_some(reason)
     }
 }
 
@@ -513,8 +573,8 @@ impl Drop for Waiting<'_> {
             core.state.settle(ticket, Outcome::Unsent, false, now);
             self.app.changed(core, now);
         }
-        if core.keeper.is_some_and(|keeper| keeper.place == self.place) {
-            core.keeper = None;
+        core.keeper = core.keeper.filter(|keeper| keeper.place != self.place);
+        if core.keeper.is_none() && core.queue.len() > 0 {
             self.app.keeper_wanted.notify_one();
         }
     }
@@ -551,5 +611,44 @@ mod tests {
         pass();
         let counted = allocation_counter::measure(|| (0..100).for_each(|_| pass()));
         assert_eq!(counted.count_total, 0);
+    }
+
+    /// What a clock says that is set forward while others wait.
+    #[derive(Debug, Clone)]
+    struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);
+
+    impl crate::auth::Clock for SetForward {
+        fn now(&self) -> crate::auth::Now {
+            let now = tokio::time::Instant::now();
+            let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
+            crate::auth::Now { monotonic: now.into_std(), wall }
+        }
+    }
+
+    /// Ten wait under a rate of one a second, for a minute at most.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_forward_ends_nobodys_patience() {
+        for jump in [2, 30, 65, 3600] {
+            let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+            let options = RateLimitOptions::default().with_clock(clock.clone());
+            let app = Arc::new(App::new(None, options));
+            app.core.lock().state.app.pace(1.0, 0.0);
+            let pair = Pair { endpoint: 7, user: 0 };
+            let patience = Duration::from_secs(60);
+            let wanted = Wanted { pair, is_urgent: false, number: None, patience };
+            let calls: Vec<_> = (0..40)
+                .map(|_| {
+                    let app = Arc::clone(&app);
+                    tokio::spawn(async move {
+                        races::permit(&app, wanted).await.map(|it| it.settle(Outcome::Succeeded))
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            *clock.1.lock() = Duration::from_secs(jump);
+            for call in calls {
+                call.await.unwrap().unwrap();
+            }
+        }
     }
 }

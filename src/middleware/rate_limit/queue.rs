@@ -83,7 +83,14 @@ impl<W> Queue<W> {
 
     /// The waiters before a place: of an endpoint, and of all.
     pub(super) fn before(&self, endpoint: u64, place: Place) -> (usize, usize) {
-        let count = |line: &BTreeMap<Place, Waiter<W>>| line.range(..place).count();
+        // Most come last, and need no counting.
+        let is_last = |line: &BTreeMap<Place, Waiter<W>>| {
+            line.last_key_value().is_none_or(|(last, _)| *last < place)
+        };
+        let count = |line: &BTreeMap<Place, Waiter<W>>| match is_last(line) {
+            true => line.len(),
+            false => line.range(..place).count(),
+        };
         let own = self.lines.get(&endpoint).map_or(0, count);
         (own, self.lines.values().map(count).sum())
     }

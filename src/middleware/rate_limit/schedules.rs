@@ -43,6 +43,8 @@ enum Step {
     /// An endpoint is closed as it was before a restart.
     Restore(&'static str, Duration),
     Reopen,
+    /// The wall clock is set forward, or the machine slept.
+    Jump(Duration),
     /// Until then steps happen before anybody who was woken runs.
     Run,
     Pass(Duration),
@@ -85,6 +87,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => milliseconds(5000).prop_map(Step::CloseFor),
         1 => (endpoints(), milliseconds(5000)).prop_map(|(name, left)| Step::Restore(name, left)),
         1 => Just(Step::Reopen),
+        1 => milliseconds(100_000).prop_map(Step::Jump),
         4 => Just(Step::Run),
         4 => milliseconds(4000).prop_map(Step::Pass),
     ]
@@ -121,6 +124,7 @@ type Lazy = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct World {
     app: Arc<App>,
+    clock: TokioClock,
     log: Arc<Mutex<Log>>,
     callers: Vec<Caller>,
     tasks: Vec<(usize, JoinHandle<()>)>,
@@ -130,22 +134,26 @@ struct World {
     were_lazy: Vec<usize>,
 }
 
-#[derive(Debug)]
-struct TokioClock(Instant);
+/// Its wall clock can be set forward.
+#[derive(Debug, Clone)]
+struct TokioClock(Instant, Arc<Mutex<Duration>>);
 
 impl Clock for TokioClock {
     fn now(&self) -> Now {
         let now = Instant::now();
-        Now { monotonic: now.into_std(), wall: SystemTime::UNIX_EPOCH + (now - self.0) }
+        let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
+        Now { monotonic: now.into_std(), wall }
     }
 }
 
 impl World {
     fn new() -> Self {
-        let options = RateLimitOptions::default().with_clock(TokioClock(Instant::now()));
+        let clock = TokioClock(Instant::now(), Arc::default());
+        let options = RateLimitOptions::default().with_clock(clock.clone());
         let (app, log) = (Arc::new(App::new(None, options)), Arc::default());
         let (callers, tasks, left) = (Vec::new(), Vec::new(), Vec::new());
-        Self { app, log, callers, tasks, left, lazy: Vec::new(), were_lazy: Vec::new() }
+        let (lazy, were_lazy) = (Vec::new(), Vec::new());
+        Self { app, clock, log, callers, tasks, left, lazy, were_lazy }
     }
 
     async fn step(&mut self, step: Step) {
@@ -184,6 +192,7 @@ impl World {
                 self.log.lock().closed.clear();
                 self.app.reopen();
             }
+            Step::Jump(jump) => self.jump(jump).await,
             Step::Run => run().await,
             Step::Pass(duration) => tokio::time::sleep(duration).await,
         }
@@ -236,6 +245,14 @@ impl World {
         let until = self.app.options.clock.now().wall + left;
         let endpoint = Some(name.to_owned());
         self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
+    }
+
+    async fn jump(&self, jump: Duration) {
+        *self.clock.1.lock() += jump;
+        let closed = |it: &mut Closed| it.until -= jump.min(it.until - self.clock.0);
+        self.log.lock().closed.iter_mut().for_each(closed);
+        // Within a second those who wait look at the clocks.
+        tokio::time::sleep(Duration::from_millis(1002)).await;
     }
 
     fn leave(&mut self, index: usize) {
@@ -350,12 +367,8 @@ impl Closed {
 fn earliest(state: &State, pair: Pair, now: Seconds) -> Seconds {
     let mut time = now;
     while let Err(obstacle) = state.check(pair, time) {
-        let until = match obstacle {
-            Obstacle::App(blocked) | Obstacle::Endpoint(blocked) => blocked.until(),
-            Obstacle::Failing(until) => until,
-        };
         // Sums of seconds are rounded.
-        time = until.max(time) + 1e-9;
+        time = obstacle.until().max(time) + 1e-9;
     }
     time
 }

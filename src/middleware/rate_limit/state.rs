@@ -48,6 +48,15 @@ pub(super) enum Obstacle {
     Failing(Seconds),
 }
 
+impl Obstacle {
+    pub(super) fn until(self) -> Seconds {
+        match self {
+            Self::App(blocked) | Self::Endpoint(blocked) => blocked.until(),
+            Self::Failing(until) => until,
+        }
+    }
+}
+
 /// The buckets of one app.
 #[derive(Debug)]
 pub(super) struct State {
@@ -68,8 +77,8 @@ pub(super) struct State {
 pub(super) struct Endpoint {
     pub(super) name: String,
     pub(super) bucket: Bucket,
-    /// The word that the last refusal came with.
-    pub(super) reason: Option<String>,
+    /// The word that the last refusal came with, and until when that closes.
+    pub(super) reason: Option<(String, Seconds)>,
 }
 
 impl State {
@@ -87,7 +96,7 @@ impl State {
 
     /// Shares the app's limit with other processes.
     pub(super) fn shared_as(self, member: u64) -> Self {
-        Self { membership: Some(Membership::new(member)), ..self }
+        Self { membership: Some(Membership::new(member, self.window)), ..self }
     }
 
     /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
@@ -105,7 +114,7 @@ impl State {
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
             true => (key, name()),
-            false => (THE_REST, "(others)".to_owned()),
+            false => (THE_REST, NAME_OF_THE_REST.to_owned()),
         };
         let new = || Endpoint { name, bucket: Bucket::new(self.window), reason: None };
         self.endpoints.entry(key).or_insert_with(new);
@@ -323,7 +332,13 @@ impl State {
     /// Forgets closings, rates and failures.
     pub(super) fn reopen(&mut self) {
         self.app.reopen();
-        self.endpoints.values_mut().for_each(|endpoint| endpoint.bucket.reopen());
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.bucket.reopen();
+            endpoint.reason = None;
+        }
+        if let Some(membership) = &mut self.membership {
+            membership.reopen();
+        }
         self.failures.forget();
         self.last_of_app = None;
     }
@@ -332,4 +347,5 @@ impl State {
 /// `Retry-After` of nothing is no law either.
 const SHORTEST_PAUSE: Seconds = 1.0;
 const MOST_ENDPOINTS: usize = 256;
-const THE_REST: u64 = 0;
+pub(super) const THE_REST: u64 = 0;
+pub(super) const NAME_OF_THE_REST: &str = "(others)";
