@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::Extensions;
 use parking_lot::Mutex;
-use reqwest::Response;
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Request, Response};
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +50,14 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
 /// with.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedAnew(pub(crate) HeaderValue);
+
+/// What a request was signed with, marked sensitive here and there: that an authenticator of the user's
+/// forgets it shows no secret in a log.
+pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
+    let credentials = request.headers_mut().get_mut(AUTHORIZATION)?;
+    credentials.set_sensitive(true);
+    Some(credentials.clone())
+}
 
 /// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
 /// permit.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use reqwest::Request;
 use serde_json::{Value, json};
 use spotify_web::auth::{
-    AuthError, Authenticator, Backoff, CredentialsAuthenticator, TokenAuthenticator,
-    TokenCacheOptions,
+    AuthError, Authenticator, Backoff, CredentialsAuthenticator, Rejection, Replay,
+    TokenAuthenticator, TokenCacheOptions,
 };
 use spotify_web::middleware::{Closings, RateLimitOptions, RateLimiter, RetryOptions};
 use spotify_web::testing::{FakeLimit, FakeResponse, FakeRetryAfter, FakeSpotify};
@@ -545,6 +545,39 @@ async fn a_token_that_expires_in_the_queue_is_not_sent() {
 
     assert_eq!(fake.expired_tokens(), 0);
     assert_eq!(fake.api_requests(), 6);
+}
+
+/// Signs without a mark, and keeps what it is told.
+#[derive(Debug, Clone, Default)]
+struct Careless(Arc<std::sync::Mutex<Vec<String>>>);
+
+#[async_trait]
+impl Authenticator for Careless {
+    async fn apply(&self, request: &mut Request) -> Result<(), AuthError> {
+        request.headers_mut().insert("authorization", "Bearer s3cret".parse().unwrap());
+        Ok(())
+    }
+
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        self.0.lock().unwrap().push(format!("{rejection:?}"));
+        Ok(Replay::No)
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_marked_sensitive_also_after_a_wait_for_a_permit() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    let careless = Careless::default();
+    let user = spotify.for_user(careless.clone()).unwrap();
+    for closed in [0, 5] {
+        spotify.rate_limiter().unwrap().close_for(Duration::from_secs(closed));
+        fake.next(401);
+        time.run(track(&user)).await.unwrap_err();
+    }
+    let told = careless.0.lock().unwrap();
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|rejection| !rejection.contains("s3cret")), "{told:?}");
 }
 
 /// Has a token at hand once; the next one takes forever.

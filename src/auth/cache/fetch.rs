@@ -117,8 +117,9 @@ impl<S: TokenSource> Fetch<S> {
             result = early;
             saving::wait_for_logins(&self.shared).await;
         }
-        let (shared, _guard) = (Arc::downgrade(&self.shared), self.guard.take());
-        // The source is free from here on, whatever the store does.
+        let shared = Arc::clone(&self.shared);
+        let _guard = self.guard.take();
+        // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
         saving::save_again(shared).await;
     }

@@ -58,7 +58,7 @@ async fn within<T>(
     let guarded = std::future::poll_fn(|context| {
         let polled = AssertUnwindSafe(|| operation.as_mut().poll(context));
         std::panic::catch_unwind(polled)
-            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::custom("the token store panicked"))))
+            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::of_panic())))
     });
     timeout(limit, guarded).await.unwrap_or(Err(StoreError::TimedOut { limit }))
 }
