@@ -7,22 +7,28 @@ use super::pair::Pair;
 use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     is_other: bool,
-    number: u64,
+    pub(super) number: u64,
+    /// Tells requests of one call apart: a layer may send several of them at once.
+    arrival: u64,
 }
 
 impl Place {
     pub(super) fn new(is_urgent: bool, number: u64) -> Self {
-        Self { is_other: !is_urgent, number }
+        Self { is_other: !is_urgent, number, arrival: 0 }
+    }
+
+    pub(super) fn arrived(self, arrival: u64) -> Self {
+        Self { arrival, ..self }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Waiter<W> {
     pub(super) pair: Pair,
-    /// The latest time at which it may go.
+    /// The latest time at which it may go, by its owner's clock.
     pub(super) limit: Seconds,
     /// How it is told.
     pub(super) owner: W,
@@ -71,9 +77,20 @@ impl<W> Queue<W> {
         Some(waiter)
     }
 
+    pub(super) fn limit_of(&self, endpoint: u64, place: Place) -> Option<Seconds> {
+        Some(self.lines.get(&endpoint)?.get(&place)?.limit)
+    }
+
     /// The waiters before a place: of an endpoint, and of all.
     pub(super) fn before(&self, endpoint: u64, place: Place) -> (usize, usize) {
-        let count = |line: &BTreeMap<Place, Waiter<W>>| line.range(..place).count();
+        // Most come last, and need no counting.
+        let is_last = |line: &BTreeMap<Place, Waiter<W>>| {
+            line.last_key_value().is_none_or(|(last, _)| *last < place)
+        };
+        let count = |line: &BTreeMap<Place, Waiter<W>>| match is_last(line) {
+            true => line.len(),
+            false => line.range(..place).count(),
+        };
         let own = self.lines.get(&endpoint).map_or(0, count);
         (own, self.lines.values().map(count).sum())
     }
