@@ -145,9 +145,7 @@ impl App {
         let place = Place::new(wanted.is_urgent, number);
         let limit = now + wanted.patience.as_secs_f64();
         let (sender, receiver) = oneshot::channel();
-        if now + core.state.wait(wanted.pair, core.queue.before(wanted.pair.endpoint, place), now)
-            > limit
-        {
+        if now + core.queue.wait(&core.state, wanted.pair, place, now) > limit {
             return Err(core.error(wanted.pair, place, now));
         }
         let owner = Caller { number, told: sender };
@@ -392,7 +390,7 @@ impl Core {
     }
 
     fn error(&self, pair: Pair, place: Place, now: Seconds) -> RateLimited {
-        let wait = self.state.wait(pair, self.queue.before(pair.endpoint, place), now);
+        let wait = self.queue.wait(&self.state, pair, place, now);
         let endpoint = self.state.endpoints.get(&pair.endpoint);
         let limit = match self.state.check(pair, now) {
             Err(Obstacle::Failing(_)) => LimitKind::Outage,

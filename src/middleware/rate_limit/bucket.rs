@@ -319,6 +319,17 @@ impl Bucket {
         paced.max(0.0)
     }
 
+    /// How many requests can start until a time.
+    pub(super) fn starts(&self, now: Seconds, until: Seconds) -> usize {
+        if until < self.closed_until {
+            return 0;
+        }
+        let Some(rate) = &self.rate else { return usize::MAX };
+        let time = until - rate.next.max(self.closed_until).max(now);
+        // `as` saturates.
+        if time < 0.0 { 0 } else { (time * rate.at(until)) as usize + 1 }
+    }
+
     fn close_until(&mut self, until: Seconds) {
         self.closed_until = self.closed_until.max(until);
     }

@@ -169,6 +169,24 @@ impl State {
         app.max(endpoint).max(failing)
     }
 
+    /// Whether the app's rate is known, so that those before a request make it wait.
+    pub(super) fn is_paced(&self, now: Seconds) -> bool {
+        let shared = self.membership.as_ref().and_then(Membership::rate);
+        shared.or_else(|| self.app.rate(now)).is_some()
+    }
+
+    /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
+    pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
+        let endpoint = self.endpoints.get(&pair.endpoint);
+        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
+        match self.failures.check(pair, now) {
+            Some(then) if until < then => 0,
+            // It goes on failing, or there is one more success before it goes faster.
+            Some(_) => starts.min(1),
+            None => starts,
+        }
+    }
+
     /// When a request could go at the earliest.
     pub(super) fn opens(&self, pair: Pair) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
