@@ -481,3 +481,19 @@ fn who_waits_for_what_fails_is_before_nobody_elses_request() {
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
 }
+
+#[test]
+fn strays_that_nobody_waits_at_leave_no_rate_whatever_the_window() {
+    for window in [30.0, 300.0, 3600.0] {
+        let mut state = State::new(window, 604_800.0);
+        state.endpoint(1, 0.0, String::new);
+        for minute in 0..60 {
+            let now = 60.0 * f64::from(minute);
+            if minute % 10 == 9 {
+                state.call(1, refused(1.0), now);
+            }
+            state.call(1, Outcome::Succeeded, now + 2.0);
+        }
+        (0..20).for_each(|_| state.call(1, Outcome::Succeeded, 3600.0));
+    }
+}
