@@ -68,7 +68,9 @@ pub enum Error {
     },
     /// The call was not made from within a tokio runtime with IO and time enabled. Nothing was
     /// sent.
-    #[error("{request} can only be sent from within a tokio runtime with `enable_all`")]
+    #[error(
+        "{request} can only be sent from within a tokio runtime with IO and time enabled (`enable_all`)"
+    )]
     NoRuntime {
         /// Which request.
         request: RequestLine,

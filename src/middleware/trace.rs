@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::Extensions;
 use parking_lot::Mutex;
-use reqwest::Response;
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Request, Response};
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +19,23 @@ pub struct CallTrace {
 }
 
 /// How long a call has waited so far for its 429s: an extension of its request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct CallWaits {
     pub(crate) waited: Duration,
-    /// Its number in the queue, which it keeps.
-    pub(crate) number: Option<u64>,
+    /// Its number in the queue of each app that it waited for, which it keeps.
+    numbers: Vec<(u64, u64)>,
+}
+
+impl CallWaits {
+    pub(crate) fn number(&self, app: u64) -> Option<u64> {
+        self.numbers.iter().find(|(other, _)| *other == app).map(|(_, number)| *number)
+    }
+
+    pub(crate) fn keep_number(&mut self, app: u64, number: u64) {
+        if self.number(app).is_none() {
+            self.numbers.push((app, number));
+        }
+    }
 }
 
 /// Notes that a call has waited, for its limits and for its report.
@@ -38,6 +50,14 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
 /// with.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedAnew(pub(crate) HeaderValue);
+
+/// What a request was signed with, marked sensitive here and there: that an authenticator of the user's
+/// forgets it shows no secret in a log.
+pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
+    let credentials = request.headers_mut().get_mut(AUTHORIZATION)?;
+    credentials.set_sensitive(true);
+    Some(credentials.clone())
+}
 
 /// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
 /// permit.

@@ -24,7 +24,7 @@ pub struct Page<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
     pub next: Option<String>,
     /// How many items of the list come before this page, where Spotify tells.
     pub offset: Option<u32>,
@@ -65,7 +65,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Next => page.next = map.next_value::<NextLink>()?.0,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
                 Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
@@ -139,3 +139,6 @@ struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>)
 
 #[derive(Deserialize)]
 struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
+
+#[derive(Deserialize)]
+struct NextLink(#[serde(deserialize_with = "lenient::link")] Option<String>);

@@ -52,4 +52,4 @@ pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
 pub(crate) use turns::Turns;
-pub(crate) use under_way::{TaskGuard, UnderWay};
+pub(crate) use under_way::{TaskGuard, Tasks, UnderWay};

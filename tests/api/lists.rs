@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use spotify_web::api::ListEntry;
-use spotify_web::model::{Page, PageItem, PlayableItem, SimplifiedTrack};
+use spotify_web::model::{CursorPage, Page, PageItem, PlayHistory, PlayableItem, SimplifiedTrack};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
@@ -48,6 +48,35 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     assert_eq!(second.parameter("additional_types"), Some("track,episode"));
     assert_eq!(second.parameter("offset"), Some("2"));
     assert_eq!(fake.api_requests(), 2, "`retries(0)` holds for every page");
+}
+
+/// A list that cannot go on says so, after the items that it has.
+#[tokio::test]
+async fn a_next_that_is_no_string_is_an_error_and_not_the_end() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    for next in
+        [json!(42), json!(4.5), json!(true), json!(false), json!([]), json!({ "href": "x" })]
+    {
+        let body = json!({ "items": tracks(&["first"]), "next": next, "total": 2 });
+        fake.next_api(FakeResponse::json(200, &body));
+        let before = fake.api_requests();
+
+        let mut stream = spotify.albums().tracks(ALBUM).stream();
+
+        assert_eq!(stream.next().await.unwrap().unwrap().name, "first", "{next}");
+        assert!(stream.next().await.unwrap().is_err(), "{next}");
+        assert!(stream.next().await.is_none(), "{next}");
+        assert_eq!(fake.api_requests(), before + 1, "nothing is sent to {next}");
+
+        fake.next_api(FakeResponse::json(200, &body));
+        let page = spotify.albums().tracks(ALBUM).await.unwrap();
+        assert!(spotify.next_page(&page).unwrap().await.is_err(), "{next}");
+
+        let played = json!({ "items": [], "next": next });
+        let played: CursorPage<PlayHistory> = serde_json::from_value(played).unwrap();
+        assert!(spotify.next_page(&played).unwrap().await.is_err(), "{next}");
+    }
 }
 
 /// A server may hand out smaller pages than it was asked for, and says so in `next`.

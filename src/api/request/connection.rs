@@ -129,6 +129,10 @@ impl Connection {
     /// One of Spotify's own is rebased on the base URL: a reverse proxy or a mock passes on what
     /// Spotify wrote. A relative one is meant from `page`.
     pub(crate) fn resolve_next(&self, next: &str, page: Option<&Url>) -> Result<Url, Error> {
+        // A page keeps a `next` that is no string as JSON, which must not be joined as a path.
+        if serde_json::from_str::<serde::de::IgnoredAny>(next).is_ok() {
+            return Err(Error::Parameter { name: "next", reason: "is not a URL".to_owned() });
+        }
         let url = match (Url::parse(next), page) {
             (Ok(absolute), _) => absolute,
             (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,

@@ -7,22 +7,28 @@ use super::pair::Pair;
 use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     is_other: bool,
-    number: u64,
+    pub(super) number: u64,
+    /// Tells requests of one call apart: a layer may send several of them at once.
+    arrival: u64,
 }
 
 impl Place {
     pub(super) fn new(is_urgent: bool, number: u64) -> Self {
-        Self { is_other: !is_urgent, number }
+        Self { is_other: !is_urgent, number, arrival: 0 }
+    }
+
+    pub(super) fn arrived(self, arrival: u64) -> Self {
+        Self { arrival, ..self }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Waiter<W> {
     pub(super) pair: Pair,
-    /// The latest time at which it may go.
+    /// The latest time at which it may go, by its owner's clock.
     pub(super) limit: Seconds,
     /// How it is told.
     pub(super) owner: W,
@@ -73,6 +79,10 @@ impl<W> Queue<W> {
         Some(waiter)
     }
 
+    pub(super) fn limit_of(&self, endpoint: u64, place: Place) -> Option<Seconds> {
+        Some(self.lines.get(&endpoint)?.get(&place)?.limit)
+    }
+
     /// How long a request waits at least, with those before its place. Who cannot go before it, because its
     /// own endpoint is closed, paced or fails, is not before it.
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
@@ -97,7 +107,7 @@ impl<W> Queue<W> {
     /// The waiters before a place at its endpoint, without those for whom it fails.
     fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {
         let Some(line) = self.lines.get(&pair.endpoint) else { return 0 };
-        if state.failures.is_quiet() {
+        if state.failures.is_quiet() || !state.is_endpoint_paced(pair, now) {
             return count_before(line, place);
         }
         let goes = |other: Pair| other == pair || state.failures.check(other, now).is_none();

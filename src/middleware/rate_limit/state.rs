@@ -59,6 +59,15 @@ pub(super) enum Obstacle {
     Failing(Seconds),
 }
 
+impl Obstacle {
+    pub(super) fn until(self) -> Seconds {
+        match self {
+            Self::App(blocked) | Self::Endpoint(blocked) => blocked.until(),
+            Self::Failing(until) => until,
+        }
+    }
+}
+
 /// The buckets of one app.
 #[derive(Debug)]
 pub(super) struct State {
@@ -81,8 +90,8 @@ pub(super) struct State {
 pub(super) struct Endpoint {
     pub(super) name: String,
     pub(super) bucket: Bucket,
-    /// The word that the last refusal came with.
-    pub(super) reason: Option<String>,
+    /// The word that the last refusal came with, and until when that closes.
+    pub(super) reason: Option<(String, Seconds)>,
     standing: Standing,
 }
 
@@ -123,7 +132,7 @@ impl State {
 
     /// Shares the app's limit with other processes.
     pub(super) fn shared_as(self, member: u64) -> Self {
-        Self { membership: Some(Membership::new(member)), ..self }
+        Self { membership: Some(Membership::new(member, self.window)), ..self }
     }
 
     /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
@@ -143,7 +152,7 @@ impl State {
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
             true => (key, name()),
-            false => (THE_REST, "(others)".to_owned()),
+            false => (THE_REST, NAME_OF_THE_REST.to_owned()),
         };
         let bucket = Bucket::new(self.window);
         let new = || Endpoint { name, bucket, reason: None, standing: Standing::Well };
@@ -186,6 +195,11 @@ impl State {
         shared.or_else(|| self.app.rate(now)).is_some()
     }
 
+    /// The same of an endpoint's rate.
+    pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
+        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+    }
+
     /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
     pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
         let endpoint = self.endpoints.get(&pair.endpoint);
@@ -212,6 +226,15 @@ impl State {
         let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
         let app_epoch = self.app.start(now);
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited }
+    }
+
+    /// Whether a request that was let go, but has not gone yet, still may.
+    pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
+        let endpoint = self.endpoints.get(&ticket.pair.endpoint);
+        let is_of_epoch = ticket.app_epoch == self.app.epoch
+            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
+            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
+        is_of_epoch && self.opens(ticket.pair) <= now
     }
 
     /// A request ended, while others wait or not.
@@ -267,7 +290,7 @@ impl State {
     fn given_back(&mut self, ticket: Ticket, now: Seconds) {
         self.app.given_back(ticket.app_epoch, now);
         if let Some(membership) = &mut self.membership {
-            membership.given_back(ticket.shared_epoch);
+            membership.given_back(ticket.shared_epoch, ticket.sent, now);
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.given_back(ticket.endpoint_epoch, now);
@@ -441,9 +464,13 @@ impl State {
         self.app.reopen();
         for endpoint in self.endpoints.values_mut() {
             endpoint.bucket.reopen();
+            endpoint.reason = None;
             endpoint.standing = Standing::Well;
         }
         self.suspects = 0;
+        if let Some(membership) = &mut self.membership {
+            membership.reopen();
+        }
         self.failures.forget();
         self.last_of_app = None;
     }
@@ -452,4 +479,5 @@ impl State {
 /// `Retry-After` of nothing is no law either.
 const SHORTEST_PAUSE: Seconds = 1.0;
 const MOST_ENDPOINTS: usize = 256;
-const THE_REST: u64 = 0;
+pub(super) const THE_REST: u64 = 0;
+pub(super) const NAME_OF_THE_REST: &str = "(others)";
