@@ -184,9 +184,7 @@ impl App {
         let place = Place::new(wanted.is_urgent, number).arrived(core.arrivals);
         let patience = wanted.patience.as_secs_f64();
         let (sender, receiver) = oneshot::channel();
-        if core.state.wait(wanted.pair, core.queue.before(wanted.pair.endpoint, place), now)
-            > patience
-        {
+        if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
         let limit = core.awake(now) + patience;
@@ -494,7 +492,7 @@ impl Core {
     }
 
     fn error(&self, pair: Pair, place: Place, now: Seconds) -> RateLimited {
-        let wait = self.state.wait(pair, self.queue.before(pair.endpoint, place), now);
+        let wait = self.queue.wait(&self.state, pair, place, now);
         let limit = self.limit(pair, now);
         let closed_until = match limit {
             LimitKind::Endpoint => self.closed_until(pair),

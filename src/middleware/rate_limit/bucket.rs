@@ -28,7 +28,7 @@ pub(super) struct Bucket {
     refused_epoch: u64,
     /// Refusals since the last success.
     row: u32,
-    /// Refusals that each came within a window of the last opening.
+    /// Refusals that each came within a window of the last opening, or two minutes of it.
     run: u32,
     /// How many may be under way at once, after a closing; `None` is any number.
     width: Option<u32>,
@@ -184,7 +184,7 @@ impl Bucket {
             return;
         }
         self.row = self.row.saturating_add(1);
-        self.run = match now - self.opening <= self.window {
+        self.run = match now - self.opening <= self.window.min(LONGEST_RUN) {
             true => self.run.saturating_add(1),
             false => 1,
         };
@@ -319,6 +319,17 @@ impl Bucket {
         paced.max(0.0)
     }
 
+    /// How many requests can start until a time.
+    pub(super) fn starts(&self, now: Seconds, until: Seconds) -> usize {
+        if until < self.closed_until {
+            return 0;
+        }
+        let Some(rate) = &self.rate else { return usize::MAX };
+        let time = until - rate.next.max(self.closed_until).max(now);
+        // `as` saturates.
+        if time < 0.0 { 0 } else { (time * rate.at(until)) as usize + 1 }
+    }
+
     fn close_until(&mut self, until: Seconds) {
         self.closed_until = self.closed_until.max(until);
     }
@@ -392,6 +403,8 @@ const KEPT_TO: f64 = 0.9;
 const MOST_KEPT: u32 = 3;
 /// One refusal in fewer requests than this is more than a rate that is kept to may cost.
 const FEWEST_BETWEEN: f64 = 50.0;
+/// What comes later is no sign that the last pause was too short, however long the window is.
+const LONGEST_RUN: Seconds = 120.0;
 /// No plausible limit is below ten in a window.
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.

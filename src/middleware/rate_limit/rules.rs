@@ -4,6 +4,7 @@
 
 use super::Seconds;
 use super::pair::Pair;
+use super::queue::{Place, Queue, Waiter};
 use super::state::{Outcome, State, Ticket};
 
 fn state() -> State {
@@ -422,5 +423,77 @@ fn an_endpoint_that_partly_fails_for_many_users_slows_nobody_down() {
         let outcome = if number % 7 < 5 { Outcome::Failed } else { Outcome::Succeeded };
         let ticket = state.start(pair, false, now);
         state.settle(ticket, outcome, false, now);
+    }
+}
+
+/// So many waiters of an endpoint and a user, from a number on.
+fn line_up(queue: &mut Queue<()>, pair: Pair, count: u64) {
+    let from = queue.len() as u64;
+    for number in from..from + count {
+        let waiter = Waiter { pair, limit: f64::INFINITY, owner: () };
+        queue.insert(Place::new(false, number), waiter);
+    }
+}
+
+fn wait_behind(state: &State, queue: &Queue<()>, now: Seconds) -> Seconds {
+    queue.wait(state, pair(5), Place::new(false, 1_000_000), now)
+}
+
+#[test]
+fn who_waits_for_a_closed_endpoint_is_before_nobody_elses_request() {
+    let mut state = state();
+    state.call(1, refused(55.0), 0.0);
+    state.call(2, refused(20.0), 0.1);
+    state.reopen();
+    state.call(1, refused(55.0), 0.2);
+    state.app.pace(10.0, 0.2);
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 1000);
+    assert!(wait_behind(&state, &queue, 1.0) < 0.2);
+    line_up(&mut queue, pair(2), 100);
+    let wait = wait_behind(&state, &queue, 1.0);
+    assert!((9.0..11.0).contains(&wait), "those of an open one are before it: {wait}");
+    let own = queue.wait(&state, pair(1), Place::new(false, 1_000_000), 1.0);
+    assert!((100.0..120.0).contains(&own), "and its own: {own}");
+}
+
+#[test]
+fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
+    let mut state = state();
+    state.app.pace(10.0, 0.0);
+    state.endpoints.get_mut(&1).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 1000);
+    let wait = wait_behind(&state, &queue, 0.0);
+    assert!(wait < 0.5, "{wait}");
+}
+
+#[test]
+fn who_waits_for_what_fails_is_before_nobody_elses_request() {
+    let mut state = state();
+    state.app.pace(10.0, 0.0);
+    (0..20).for_each(|number| fails(&mut state, 5, 7, f64::from(number) * 0.1));
+    let mut queue = Queue::new();
+    line_up(&mut queue, Pair { endpoint: 5, user: 7 }, 1000);
+    let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
+    assert!(wait < 0.5, "{wait}");
+    state.endpoints.get_mut(&5).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
+    assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
+}
+
+#[test]
+fn strays_that_nobody_waits_at_leave_no_rate_whatever_the_window() {
+    for window in [30.0, 300.0, 3600.0] {
+        let mut state = State::new(window, 604_800.0);
+        state.endpoint(1, 0.0, String::new);
+        for minute in 0..60 {
+            let now = 60.0 * f64::from(minute);
+            if minute % 10 == 9 {
+                state.call(1, refused(1.0), now);
+            }
+            state.call(1, Outcome::Succeeded, now + 2.0);
+        }
+        (0..20).for_each(|_| state.call(1, Outcome::Succeeded, 3600.0));
     }
 }

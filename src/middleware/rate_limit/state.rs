@@ -1,8 +1,19 @@
 //! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the time
 //! as an argument.
 //!
-//! A request needs a place in two buckets, the app's and its endpoint's. A refusal is the endpoint's,
-//! unless something says that it is the app's: see [`State::is_of_app`].
+//! A request needs a place in two buckets, the app's and its endpoint's. Whose a refusal is, the first of
+//! these that applies says:
+//!
+//! | refusal | whose |
+//! |---|---|
+//! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
+//! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
+//! | sent before the last refusal of the app | the app's |
+//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself, or both have rates of their own | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
+//! | any other | the endpoint's |
+//!
+//! With a limit that processes share, each of them may see one endpoint only: see [`State::is_of_all`].
 
 use std::collections::HashMap;
 
@@ -176,6 +187,29 @@ impl State {
             Some(membership) => membership.wait(&self.app, all, now),
         };
         app.max(endpoint).max(failing)
+    }
+
+    /// Whether the app's rate is known, so that those before a request make it wait.
+    pub(super) fn is_paced(&self, now: Seconds) -> bool {
+        let shared = self.membership.as_ref().and_then(Membership::rate);
+        shared.or_else(|| self.app.rate(now)).is_some()
+    }
+
+    /// The same of an endpoint's rate.
+    pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
+        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+    }
+
+    /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
+    pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
+        let endpoint = self.endpoints.get(&pair.endpoint);
+        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
+        match self.failures.check(pair, now) {
+            Some(then) if until < then => 0,
+            // It goes on failing, or there is one more success before it goes faster.
+            Some(_) => starts.min(1),
+            None => starts,
+        }
     }
 
     /// When a request could go at the earliest.
