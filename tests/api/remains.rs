@@ -327,3 +327,30 @@ async fn what_is_json_is_no_error() {
         assert!(from_json::<Value>(broken.as_bytes()).is_err());
     }
 }
+
+/// Without `next`, the entries would end after those of the first page.
+#[tokio::test]
+async fn what_leads_on_is_asked_for_with_the_entries_of_a_playlist() {
+    const KEYS: &str = "next,limit,offset,total";
+    for (fields, sent) in [
+        (
+            "name,items(items(item(type,name)))",
+            format!("name,items(items(item(type,name)),{KEYS})"),
+        ),
+        ("tracks(items,next), id", "tracks(items,next,limit,offset,total), id".to_owned()),
+        ("tracks.items(track(name)),name", format!("tracks(items(track(name)),{KEYS}),name")),
+        ("items.items", format!("items(items,{KEYS})")),
+        ("id,name,tracks.total", "id,name,tracks.total".to_owned()),
+        ("owner(items)", "owner(items)".to_owned()),
+        ("items(total)", "items(total)".to_owned()),
+        ("items", "items".to_owned()),
+        ("items(items(", "items(items(".to_owned()),
+    ] {
+        let (fake, spotify) = fake_with(&json!({ "name": "n" })).await;
+        spotify.playlists().get(PLAYLIST).fields("id").fields(fields).await.unwrap();
+        assert_eq!(fake.requests().last().unwrap().parameter("fields"), Some(sent.as_str()));
+        fake.next_api(FakeResponse::json(200, &json!({ "name": "n" })));
+        spotify.playlists().get(PLAYLIST).fields(fields).await.unwrap();
+        assert_eq!(fake.requests().last().unwrap().parameter("fields"), Some(sent.as_str()));
+    }
+}
