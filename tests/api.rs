@@ -66,6 +66,8 @@ mod rate_limit;
 mod real_oauth_server;
 #[path = "api/real_processes.rs"]
 mod real_processes;
+#[path = "api/remains.rs"]
+mod remains;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

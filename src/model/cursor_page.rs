@@ -73,7 +73,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
         };
         let mut items = None;
         let mut wrapped = None;
+        let mut is_described = false;
         while let Some(field) = map.next_key()? {
+            is_described |= !matches!(field, Field::Artists | Field::Other);
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
@@ -91,6 +93,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 Ok(CursorPage { items, ..page })
             }
             (None, Some(wrapped)) => Ok(wrapped),
+            // What is left of a page when other fields were asked for.
+            (None, None) if is_described => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
     }

@@ -60,7 +60,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
         let mut page = Page::default();
         let mut items = None;
         let mut wrapped = None;
+        let mut is_described = false;
         while let Some(field) = map.next_key()? {
+            is_described |= !matches!(field, Field::Wrapper | Field::Other);
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
@@ -80,16 +82,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
             }
             (None, Some(wrapped)) => Ok(wrapped),
             // What is left of a page when other fields were asked for.
-            (None, None) if page.is_described() => Ok(page),
+            (None, None) if is_described => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
-    }
-}
-
-impl<T> Page<T> {
-    /// Whether a response said anything about the list.
-    fn is_described(&self) -> bool {
-        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit.is_some()
     }
 }
 

@@ -17,8 +17,8 @@ use serde_path_to_error::Track;
 
 use super::response::RawResponse;
 use crate::error::Error;
-use crate::model::lenient::{readable, report_unreadable};
-use crate::model::{List, PageItem, in_one_go};
+use crate::model::lenient::{Things, report_unreadable};
+use crate::model::{List, PageItem, in_one_go, mended};
 use crate::transport::clipped;
 
 /// How a response becomes a value.
@@ -54,8 +54,8 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters, in no field.
     pub(crate) fn bare_list() -> Self {
         let read = |response, _| {
-            let List(list) = decode(response, PhantomData)?;
-            Ok(readable(list))
+            let Things(list) = decode(response, PhantomData)?;
+            Ok(list)
         };
         Self { read, wrapper: "" }
     }
@@ -63,8 +63,8 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters.
     pub(crate) fn list(wrapper: &'static str) -> Self {
         let read = |response, name| {
-            let list = decode(response, Wrapped::<Option<List<T>>>::new(name))?;
-            Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
+            let Things(list) = decode(response, Wrapped::<Things<T>>::new(name))?;
+            Ok(list)
         };
         Self { read, wrapper }
     }
@@ -125,6 +125,11 @@ where
         },
         Err(error) => (track.path().to_string(), error),
     };
+    if let Some(Ok(value)) =
+        mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
+    {
+        return Ok(value);
+    }
     let start = start(&text, response);
     Err(Error::Decode { request: response.line.clone(), path, start, source })
 }
