@@ -24,6 +24,7 @@ mod market_list;
 pub(crate) mod open_enum;
 mod page;
 mod page_item;
+mod pasted;
 mod playable;
 mod player;
 mod playlist;
