@@ -30,6 +30,8 @@ mod corpus;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/link_forms.rs"]
+mod link_forms;
 #[path = "api/links.rs"]
 mod links;
 #[path = "api/lists.rs"]

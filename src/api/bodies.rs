@@ -199,8 +199,9 @@ pub struct PlaylistRemoval {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct RemovedItem {
     uri: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    positions: Vec<u32>,
+    /// `None` is everywhere; no places are a mistake, since Spotify takes them for everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positions: Option<Vec<u32>>,
 }
 
 impl PlaylistRemoval {
@@ -212,22 +213,29 @@ impl PlaylistRemoval {
     /// Removes an item wherever it is.
     #[must_use]
     pub fn everywhere(self, uri: impl IntoId<SpotifyUri>) -> Self {
-        self.at(uri, [])
+        self.item(uri, None)
     }
 
     /// Removes an item at these places only, from 0; they are those of the version of
-    /// [`snapshot_id`](Self::snapshot_id).
+    /// [`snapshot_id`](Self::snapshot_id). No places at all are an error when the request is sent.
+    ///
+    /// The current reference of
+    /// [removing items](https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist)
+    /// names no places, though it says that the items are looked for "in the specified positions". A
+    /// server that passes over them removes the item everywhere: look at the playlist afterwards where
+    /// that would matter.
     #[must_use]
     pub fn at(
-        mut self,
+        self,
         uri: impl IntoId<SpotifyUri>,
         positions: impl IntoIterator<Item = u32>,
     ) -> Self {
+        self.item(uri, Some(positions.into_iter().collect()))
+    }
+
+    fn item(mut self, uri: impl IntoId<SpotifyUri>, positions: Option<Vec<u32>>) -> Self {
         match uri.into_id() {
-            Ok(uri) => self.items.push(RemovedItem {
-                uri: uri.to_string(),
-                positions: positions.into_iter().collect(),
-            }),
+            Ok(uri) => self.items.push(RemovedItem { uri: uri.to_string(), positions }),
             Err(error) => {
                 self.wrong.get_or_insert(error);
             }
@@ -247,6 +255,12 @@ impl PlaylistRemoval {
             return Err(error.clone().into());
         }
         check_count(field, self.items.len(), 100)?;
+        let has_no_place = |item: &RemovedItem| item.positions.as_ref().is_some_and(Vec::is_empty);
+        if self.items.iter().any(has_no_place) {
+            let reason = "is empty; `everywhere` removes an item wherever it is";
+            return Err(Error::Parameter { name: "positions", reason: reason.to_owned() });
+        }
+        check_snapshot(self.snapshot_id.as_deref())?;
         let mut body = serde_json::Map::new();
         body.insert(field.to_owned(), json!(self.items));
         if let Some(snapshot_id) = &self.snapshot_id {
@@ -284,6 +298,19 @@ impl PlaylistReorder {
     #[must_use]
     pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
         Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+
+    pub(super) fn body(&self) -> Result<Value, Error> {
+        check_snapshot(self.snapshot_id.as_deref())?;
+        Ok(json!(self))
+    }
+}
+
+/// An empty one would mean the newest version, and the places those of things that have moved.
+fn check_snapshot(snapshot_id: Option<&str>) -> Result<(), Error> {
+    match snapshot_id.is_some_and(|id| id.trim().is_empty()) {
+        true => Err(Error::Parameter { name: "snapshot_id", reason: "is empty".to_owned() }),
+        false => Ok(()),
     }
 }
 

@@ -123,7 +123,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -250,7 +250,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.

@@ -25,6 +25,7 @@ mod mended;
 pub(crate) mod open_enum;
 mod page;
 mod page_item;
+mod pasted;
 mod playable;
 mod player;
 mod playlist;

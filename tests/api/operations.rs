@@ -268,6 +268,35 @@ async fn entries_are_removed_at_their_places_of_a_version() {
 }
 
 #[tokio::test]
+async fn no_places_and_no_version_are_not_taken_for_all_places_and_the_newest() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let (track, playlists) = (uri("track", TRACK), spotify.playlists());
+    let nowhere = PlaylistRemoval::new().at(&track, [0]).at(&track, []);
+    let of_no_version = PlaylistRemoval::new().at(&track, [0]).snapshot_id(" ");
+    let reorder = PlaylistReorder::new(0, 1).snapshot_id("");
+
+    #[allow(deprecated, reason = "old names")]
+    let errors = [
+        playlists.remove_entries(PLAYLIST, &nowhere).await.unwrap_err(),
+        playlists.remove_entries_by_old_name(PLAYLIST, &nowhere).await.unwrap_err(),
+        playlists.remove_entries(PLAYLIST, &of_no_version).await.unwrap_err(),
+        playlists.reorder_items(PLAYLIST, &reorder).await.unwrap_err(),
+        playlists.reorder_items_by_old_name(PLAYLIST, &reorder).await.unwrap_err(),
+        spotify.artists().albums(ARTIST).include_groups([]).await.unwrap_err(),
+    ];
+
+    let said = errors.map(|error| error.to_string());
+    let nowhere = "positions is empty; `everywhere` removes an item wherever it is";
+    let of_no_version = "snapshot_id is empty";
+    assert_eq!(
+        said,
+        [nowhere, nowhere, of_no_version, of_no_version, of_no_version, "include_groups is empty",]
+    );
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_response_holds_its_raw_body_too() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();

@@ -137,10 +137,11 @@ impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
 }
 
 impl<T, P: AcceptsGroups> Request<T, P> {
-    /// Only the albums that the artist is related to in one of these ways; all by default.
+    /// Only the albums that the artist is related to in one of these ways; all by default. No way
+    /// at all is an error when the request is sent.
     pub fn include_groups(self, groups: impl IntoIterator<Item = AlbumGroup>) -> Self {
         let groups: Vec<_> = groups.into_iter().map(|group| group.to_string()).collect();
-        self.with("include_groups", groups.join(","))
+        self.required("include_groups", groups.join(","))
     }
 }
 
