@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Extensions;
 use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Request, Response};
+use reqwest::{Request, Response, StatusCode};
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +68,17 @@ pub(crate) struct LimitedResponse {
     /// What is used up is the quota of the developer's account, and not a limit that is over in
     /// seconds.
     pub(crate) is_quota: bool,
+}
+
+/// What became of the attempts of a call: an extension of its request, kept by the innermost layer.
+#[derive(Clone, Default)]
+pub(crate) struct Attempts {
+    /// What the last one left with, which a server may send back.
+    pub(crate) credentials: Option<HeaderValue>,
+    /// Whether one of them may have been carried out, whatever came of those after it.
+    pub(crate) may_be_done: bool,
+    /// What the last one was responded to with, as soon as that is known.
+    pub(crate) status: Option<StatusCode>,
 }
 
 /// An extension of a request that has a deadline: the result of the last attempt, for the error

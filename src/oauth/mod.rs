@@ -49,6 +49,7 @@ pub use login_error::LoginError;
 pub use refresh::RefreshRequest;
 pub use request::{TokenForm, TokenRequest};
 pub use scope::{Scope, ScopeError, Scopes};
+pub(crate) use scrub::Scrubber;
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
 pub(crate) use turns::Turns;

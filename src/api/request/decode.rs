@@ -15,11 +15,11 @@ use serde_json::Deserializer as Json;
 use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
 
+use super::disclosure::decode_error;
 use super::response::RawResponse;
 use crate::error::Error;
 use crate::model::lenient::{Things, report_unreadable};
 use crate::model::{List, PageItem, in_one_go, mended};
-use crate::transport::clipped;
 
 /// How a response becomes a value.
 pub(crate) struct Decoder<T> {
@@ -121,17 +121,16 @@ where
     let (path, source) = match read {
         Ok(value) => match json.end() {
             Ok(()) => return Ok(value),
-            Err(error) => (".".to_owned(), error),
+            Err(error) => (Track::new().path(), error),
         },
-        Err(error) => (track.path().to_string(), error),
+        Err(error) => (track.path(), error),
     };
     if let Some(Ok(value)) =
         mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
     {
         return Ok(value);
     }
-    let start = start(&text, response);
-    Err(Error::Decode { request: response.line.clone(), path, start, source })
+    Err(decode_error(response, &text, &path, source))
 }
 
 fn read_all<'de, S: DeserializeSeed<'de>>(
@@ -141,17 +140,6 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     let value = seed.deserialize(&mut *json)?;
     json.end()?;
     Ok(value)
-}
-
-/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs,
-/// and a proxy may send back the header that it got.
-fn start(body: &str, response: &RawResponse) -> Option<String> {
-    let line = &response.line;
-    let about_a_user = response.needs_user || line.path.split('/').any(|part| part == "me");
-    let words = body.to_ascii_lowercase();
-    let may_be_secret =
-        ["bearer", "basic", "token", "secret"].iter().any(|word| words.contains(word));
-    (!about_a_user && !may_be_secret && !body.is_empty()).then(|| clipped(body))
 }
 
 /// Reads the value of one field of an object, and passes over the others.

@@ -231,7 +231,7 @@ impl<X> PageQueue<X> {
         match self.seen.wanders(url, &next, count) {
             Some(reason) => {
                 let method = way.template.request.method().clone();
-                let request = RequestLine { method, path: url.path().into() };
+                let request = RequestLine { method, path: url.path().into(), may_be_done: false };
                 Err(Error::Paging { request, reason })
             }
             None => Ok(Some(next)),
