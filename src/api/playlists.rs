@@ -3,7 +3,7 @@
 use super::Connection;
 use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
-use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::request::{IntoId, IntoIds, Request, in_batches, path, playable};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
@@ -53,10 +53,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds any number of items at the end, with as many requests as it takes. Returns the
@@ -72,7 +73,7 @@ impl Playlists {
         uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<Snapshot>, Error> {
         let id = id.into_id()?;
-        in_batches(uris, 100, |uris| self.add_items(id, uris)).await
+        in_batches(playable(uris), 100, |uris| self.add_items(id, uris)).await
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -90,7 +91,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Replaces all items by up to 100 others.
@@ -103,10 +104,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Moves entries to another place.
@@ -136,10 +138,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("items", uris, 100)
+        self.0.delete(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_uris(
+            "items",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
@@ -196,10 +199,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -225,7 +229,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Moves entries to another place.
@@ -295,10 +299,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -319,10 +324,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("tracks", uris, 100)
+        self.0.delete(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_uris(
+            "tracks",
+            playable(uris),
+            100,
+        )
     }
 
     /// Playlists of the user who has logged in, also those that they follow.
