@@ -72,6 +72,8 @@ mod rate_limit;
 mod real_oauth_server;
 #[path = "api/real_processes.rs"]
 mod real_processes;
+#[path = "api/refusals.rs"]
+mod refusals;
 #[path = "api/remains.rs"]
 mod remains;
 #[path = "api/resilience.rs"]

@@ -12,6 +12,7 @@ use super::id_kind::IdKind;
 use super::lenient;
 use super::link::{self, Link};
 use super::pasted;
+use super::uri::SpotifyUri;
 
 /// Why a string is not the id that is needed.
 ///
@@ -47,6 +48,16 @@ pub enum IdError {
         /// What was given, at most 80 characters of it.
         input: String,
     },
+    /// A good URI or URL, but of a kind that the request does not take.
+    #[error("`{input}` names a {found}, but what is needed is one of these: {}", listed(taken))]
+    KindNotTaken {
+        /// The kinds that the request takes.
+        taken: &'static [IdKind],
+        /// The kind that was given.
+        found: IdKind,
+        /// What was given, at most 80 characters of it.
+        input: String,
+    },
     /// An empty user name.
     #[error("the {expected} id is empty")]
     Empty {
@@ -71,6 +82,14 @@ impl IdError {
     pub(super) fn no_uri(input: &str) -> Self {
         Self::NoUri { input: clipped(input) }
     }
+
+    pub(crate) fn kind_not_taken(uri: &SpotifyUri, taken: &'static [IdKind]) -> Self {
+        Self::KindNotTaken { taken, found: uri.kind().clone(), input: clipped(uri.as_str()) }
+    }
+}
+
+fn listed(kinds: &[IdKind]) -> String {
+    kinds.iter().map(IdKind::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl From<Infallible> for IdError {

@@ -249,8 +249,8 @@ async fn bodies_hold_what_was_set_and_nothing_else() {
 async fn entries_are_removed_at_their_places_of_a_version() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    let (track, album) = (uri("track", TRACK), uri("album", ALBUM));
-    let removal = PlaylistRemoval::new().at(&track, [0, 2]).everywhere(&album).snapshot_id("s");
+    let (track, episode) = (uri("track", TRACK), uri("episode", TRACK));
+    let removal = PlaylistRemoval::new().at(&track, [0, 2]).everywhere(&episode).snapshot_id("s");
 
     spotify.playlists().remove_entries(PLAYLIST, &removal).await.unwrap_err();
     let nothing = spotify.playlists().remove_entries(PLAYLIST, &PlaylistRemoval::new());
@@ -260,7 +260,7 @@ async fn entries_are_removed_at_their_places_of_a_version() {
 
     assert_eq!(
         serde_json::from_str::<Value>(&fake.requests()[1].body).unwrap(),
-        json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": album }], "snapshot_id": "s" })
+        json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": episode }], "snapshot_id": "s" })
     );
     assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
     assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
@@ -407,8 +407,8 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     };
     assert_eq!(counts(&fake.requests()[1..], "ids"), [20, 20, 5]);
 
-    for _ in 0..3 {
-        fake.next_api(FakeResponse::json(200, &json!([true])));
+    for length in [40, 40, 20] {
+        fake.next_api(FakeResponse::json(200, &json!(vec![true; length])));
     }
     spotify.library().contains_in_batches(vec![uri("track", TRACK); 100]).await.unwrap();
     assert_eq!(counts(&fake.requests()[4..], "uris"), [40, 40, 20]);

@@ -16,6 +16,7 @@ use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::path::check_path;
 use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
@@ -115,13 +116,16 @@ impl Connection {
 
     /// A URL below the base URL, or an absolute one of its origin.
     pub(crate) fn resolve(&self, path: &str) -> Result<Url, Error> {
+        check_path(path)?;
         match Url::parse(path) {
             Ok(absolute) => self.own(absolute),
-            Err(_) => {
-                let path = path.trim_start_matches(['/', '\\']);
-                self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
-            }
+            Err(_) => self.below(path),
         }
+    }
+
+    fn below(&self, path: &str) -> Result<Url, Error> {
+        let path = path.trim_start_matches(['/', '\\']);
+        self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
     }
 
     /// The URL that `next` of a page holds.
@@ -136,7 +140,7 @@ impl Connection {
         let url = match (Url::parse(next), page) {
             (Ok(absolute), _) => absolute,
             (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,
-            (Err(_), None) => return self.resolve(next),
+            (Err(_), None) => return self.below(next),
         };
         match self.rebased(&url) {
             Some(rebased) => Ok(rebased),

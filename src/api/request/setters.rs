@@ -131,8 +131,8 @@ impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
     /// Which kinds of items come in their own shape; tracks and episodes by default. Of the others
     /// Spotify sends nothing, or a track's shape.
     pub fn additional_types(self, types: impl IntoIterator<Item = ItemType>) -> Self {
-        let types: Vec<_> = types.into_iter().map(ItemType::as_str).collect();
-        self.required("additional_types", types.join(","))
+        let types = types.into_iter().map(|each| each.as_str().to_owned()).collect();
+        self.named("additional_types", types)
     }
 }
 
@@ -140,8 +140,8 @@ impl<T, P: AcceptsGroups> Request<T, P> {
     /// Only the albums that the artist is related to in one of these ways; all by default. No way
     /// at all is an error when the request is sent.
     pub fn include_groups(self, groups: impl IntoIterator<Item = AlbumGroup>) -> Self {
-        let groups: Vec<_> = groups.into_iter().map(|group| group.to_string()).collect();
-        self.required("include_groups", groups.join(","))
+        let groups = groups.into_iter().map(|group| group.to_string()).collect();
+        self.named("include_groups", groups)
     }
 }
 
