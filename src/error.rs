@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
@@ -144,6 +145,8 @@ pub enum Error {
         /// How the body begins, at most 200 characters; absent where it may be about a user or hold
         /// a secret.
         start: Option<String>,
+        /// All of the body; shown nowhere.
+        body: RawBody,
         /// What was wrong there, at most 200 characters; without the value, where `start` is
         /// absent for its sake.
         #[source]
@@ -188,7 +191,7 @@ pub enum Error {
     #[error("the item at place {position} of the list cannot be read")]
     UnreadableItem {
         /// Its place in the list, from 0.
-        position: u64,
+        position: u32,
         /// Why, and what it was.
         #[source]
         source: Unreadable,
@@ -226,6 +229,23 @@ pub struct RequestLine {
     pub path: Box<str>,
     /// Whether one of its attempts may have been carried out, the last or one before it.
     pub(crate) may_be_done: bool,
+}
+
+/// A body as it came. It may be about a user, so that `Debug` shows its length only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RawBody(Box<Bytes>);
+
+impl RawBody {
+    /// The body; empty where none came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawBody({} bytes)", self.0.len())
+    }
 }
 
 impl Error {
@@ -291,6 +311,35 @@ impl Error {
             | Self::TooLong { request, .. } => Some(request),
             _ => None,
         }
+    }
+
+    /// The body of a response that cannot be read, as it came.
+    ///
+    /// ```
+    /// # use spotify_web::testing::{FakeResponse, FakeSpotify};
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// # fake.next_api(FakeResponse::json(200, &serde_json::json!({ "new": true })));
+    /// let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
+    /// assert_eq!(error.raw_body(), Some(&br#"{"new":true}"#[..]));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn raw_body(&self) -> Option<&[u8]> {
+        match self {
+            Self::Decode { body, .. } => Some(body.as_bytes()),
+            Self::CarriedOut { source, .. } => source.raw_body(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn with_body(mut self, bytes: Bytes) -> Self {
+        if let Self::Decode { body, .. } = &mut self {
+            *body = RawBody(Box::new(bytes));
+        }
+        self
     }
 
     /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks

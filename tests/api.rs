@@ -34,6 +34,8 @@ mod disclosure;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/link_forms.rs"]
+mod link_forms;
 #[path = "api/links.rs"]
 mod links;
 #[path = "api/list_faults.rs"]
@@ -72,6 +74,10 @@ mod rate_limit;
 mod real_oauth_server;
 #[path = "api/real_processes.rs"]
 mod real_processes;
+#[path = "api/refusals.rs"]
+mod refusals;
+#[path = "api/remains.rs"]
+mod remains;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
-use super::request::{IntoId, IntoIds, Request, path, write_in_batches};
+use super::request::{IntoId, IntoIds, Request, path, playable, write_in_batches};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
@@ -53,10 +53,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds any number of items at the end, with as many requests as it takes. Returns the
@@ -73,6 +74,7 @@ impl Playlists {
         uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<Snapshot>, Error> {
         let id = id.into_id()?;
+        let uris = playable(uris);
         write_in_batches(uris, 100, |uris| self.add_items(id, uris), |snapshots| snapshots).await
     }
 
@@ -91,7 +93,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Replaces all items by up to 100 others.
@@ -104,10 +106,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Moves entries to another place.
@@ -124,7 +127,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -137,10 +140,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("items", uris, 100)
+        self.0.delete(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_uris(
+            "items",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
@@ -197,10 +201,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -226,7 +231,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Moves entries to another place.
@@ -251,7 +256,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
@@ -296,10 +301,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -320,10 +326,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("tracks", uris, 100)
+        self.0.delete(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_uris(
+            "tracks",
+            playable(uris),
+            100,
+        )
     }
 
     /// Playlists of the user who has logged in, also those that they follow.

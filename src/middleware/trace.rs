@@ -19,11 +19,23 @@ pub struct CallTrace {
 }
 
 /// How long a call has waited so far for its 429s: an extension of its request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct CallWaits {
     pub(crate) waited: Duration,
-    /// Its number in the queue, which it keeps.
-    pub(crate) number: Option<u64>,
+    /// Its number in the queue of each app that it waited for, which it keeps.
+    numbers: Vec<(u64, u64)>,
+}
+
+impl CallWaits {
+    pub(crate) fn number(&self, app: u64) -> Option<u64> {
+        self.numbers.iter().find(|(other, _)| *other == app).map(|(_, number)| *number)
+    }
+
+    pub(crate) fn keep_number(&mut self, app: u64, number: u64) {
+        if self.number(app).is_none() {
+            self.numbers.push((app, number));
+        }
+    }
 }
 
 /// Notes that a call has waited, for its limits and for its report.

@@ -1,6 +1,6 @@
 //! What the token caches of one client and its users have under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -25,10 +25,6 @@ impl UnderWay {
         // Its sender lives as long as `self`.
         let _ = self.0.subscribe().wait_for(|tasks| *tasks == 0).await;
     }
-
-    fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 /// The tasks of one cache, in the counts of all clients that it is plugged into, whenever that was.
@@ -38,7 +34,8 @@ pub(crate) struct Tasks(Arc<Mutex<Counted>>);
 #[derive(Debug, Default)]
 struct Counted {
     running: usize,
-    clients: Vec<UnderWay>,
+    /// Those that are gone wait for nothing.
+    clients: Vec<Weak<watch::Sender<usize>>>,
 }
 
 /// A task that is under way.
@@ -49,17 +46,19 @@ impl Tasks {
     /// Counts them for another client, too.
     pub(crate) fn report_to(&self, client: &UnderWay) {
         let Counted { running, clients } = &mut *self.0.lock();
-        if !clients.iter().any(|known| known.is_same(client)) {
+        clients.retain(|known| known.strong_count() > 0);
+        let new = Arc::downgrade(&client.0);
+        if !clients.iter().any(|known| known.ptr_eq(&new)) {
             client.0.send_modify(|tasks| *tasks += *running);
-            clients.push(client.clone());
+            clients.push(new);
         }
     }
 
     pub(crate) fn begin(&self) -> TaskGuard {
         let Counted { running, clients } = &mut *self.0.lock();
         *running += 1;
-        for client in clients {
-            client.0.send_modify(|tasks| *tasks += 1);
+        for client in clients.iter().filter_map(Weak::upgrade) {
+            client.send_modify(|tasks| *tasks += 1);
         }
         TaskGuard(self.clone())
     }
@@ -69,8 +68,29 @@ impl Drop for TaskGuard {
     fn drop(&mut self) {
         let Counted { running, clients } = &mut *self.0.0.lock();
         *running -= 1;
-        for client in clients {
-            client.0.send_modify(|tasks| *tasks -= 1);
+        for client in clients.iter().filter_map(Weak::upgrade) {
+            client.send_modify(|tasks| *tasks -= 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_are_gone_are_forgotten() {
+        let (tasks, lasting) = (Tasks::default(), UnderWay::default());
+        tasks.report_to(&lasting);
+        let running = tasks.begin();
+
+        for _ in 0..100 {
+            tasks.report_to(&UnderWay::default());
+        }
+
+        assert!(tasks.0.lock().clients.len() <= 2);
+        assert!(!lasting.is_idle());
+        drop(running);
+        assert!(lasting.is_idle());
     }
 }

@@ -303,6 +303,48 @@ async fn closings_are_carried_over_a_restart_and_reopened() {
     assert_eq!(app.stats().closed_for(), Duration::ZERO);
 }
 
+/// What was closed by hand is no `Retry-After`, and is not cut by what of that is believed.
+#[tokio::test]
+async fn a_closing_by_hand_is_carried_over_as_it_was() {
+    let day = Duration::from_secs(86_400);
+    for longest in [Duration::from_secs(60), 7 * day] {
+        let clock = ManualClock::new();
+        let options = RateLimitOptions::default().with_clock(clock.clone());
+        let options = options.with_longest_retry_after(longest);
+        let limiter = RateLimiter::new(options.clone());
+        limiter.close_for(30 * day);
+        let restarted = RateLimiter::new(options);
+        restarted.restore(&limiter.closings());
+        assert_eq!(restarted.stats().closed_for(), limiter.stats().closed_for());
+        restarted.restore(&limiter.closings());
+        assert_eq!(restarted.closings(), limiter.closings(), "twice is once");
+    }
+}
+
+/// Endpoints beyond a number share a limit, which has a name of its own.
+#[tokio::test]
+async fn the_limit_of_the_rest_is_carried_over_too() {
+    let closings = |endpoint: &str| {
+        let until = std::time::SystemTime::now() + Duration::from_secs(600);
+        let closing =
+            json!({ "client_id": null, "endpoint": endpoint, "until": until, "reason": null });
+        serde_json::from_value::<Closings>(json!({ "closings": [closing] })).unwrap()
+    };
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(|it| it.with_rate_limiter(RateLimiter::default())).await;
+    let limiter = spotify.rate_limiter().unwrap();
+    for number in 0..256 {
+        limiter.restore(&closings(&format!("GET /v1/{number}")));
+    }
+    limiter.restore(&closings("(others)"));
+    assert_eq!(limiter.stats().endpoints.len(), 257);
+
+    let error = time.run(track(&spotify)).await.unwrap_err();
+
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+    assert_eq!(fake.api_requests(), 0);
+}
+
 /// However the options are set, and with a limiter that others use.
 #[tokio::test]
 async fn max_wait_holds_whatever_is_set_after_it() {

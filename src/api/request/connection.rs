@@ -16,6 +16,7 @@ use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::path::check_path;
 use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
@@ -115,13 +116,16 @@ impl Connection {
 
     /// A URL below the base URL, or an absolute one of its origin.
     pub(crate) fn resolve(&self, path: &str) -> Result<Url, Error> {
+        check_path(path)?;
         match Url::parse(path) {
             Ok(absolute) => self.own(absolute),
-            Err(_) => {
-                let path = path.trim_start_matches(['/', '\\']);
-                self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
-            }
+            Err(_) => self.below(path),
         }
+    }
+
+    fn below(&self, path: &str) -> Result<Url, Error> {
+        let path = path.trim_start_matches(['/', '\\']);
+        self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
     }
 
     /// The URL that `next` of a page holds.
@@ -129,10 +133,14 @@ impl Connection {
     /// One of Spotify's own is rebased on the base URL: a reverse proxy or a mock passes on what
     /// Spotify wrote. A relative one is meant from `page`.
     pub(crate) fn resolve_next(&self, next: &str, page: Option<&Url>) -> Result<Url, Error> {
+        // A page keeps a `next` that is no string as JSON, which must not be joined as a path.
+        if serde_json::from_str::<serde::de::IgnoredAny>(next).is_ok() {
+            return Err(Error::Parameter { name: "next", reason: "is not a URL".to_owned() });
+        }
         let url = match (Url::parse(next), page) {
             (Ok(absolute), _) => absolute,
             (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,
-            (Err(_), None) => return self.resolve(next),
+            (Err(_), None) => return self.below(next),
         };
         match self.rebased(&url) {
             Some(rebased) => Ok(rebased),

@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use super::response::RawResponse;
-use crate::error::Error;
+use crate::error::{Error, RawBody};
 use crate::oauth::Scrubber;
 use crate::transport::{ServerError, clipped};
 
@@ -31,11 +31,13 @@ pub(super) fn decode_error(
     match is_hidden {
         true => {
             let path = path_of_fields(path, &scrubber);
-            Error::Decode { request, path, start: None, source: without_values(&source) }
+            let source = without_values(&source);
+            Error::Decode { request, path, start: None, body: RawBody::default(), source }
         }
         false => {
             let start = (!body.is_empty()).then_some(start);
-            Error::Decode { request, path: open_path, start, source: short(source) }
+            let (path, body) = (open_path, RawBody::default());
+            Error::Decode { request, path, start, body, source: short(source) }
         }
     }
 }

@@ -76,7 +76,7 @@ enum State {
     /// To be asked for again after a pause.
     Pausing(Pause),
     Fetching(Responding),
-    Fetched(Result<RawResponse, Error>),
+    Fetched(Box<Result<RawResponse, Error>>),
 }
 
 /// Until when a page is not asked for.
@@ -169,7 +169,7 @@ impl<X> PageQueue<X> {
             self.slots.push_front(Slot { url, state });
             return Poll::Pending;
         };
-        let result = match (fetched, &url) {
+        let result = match (*fetched, &url) {
             (Ok(response), Some(url)) => (self.read)(response, url),
             (Ok(_), None) => return Poll::Ready(None),
             (Err(error), _) => Err(error),
@@ -328,11 +328,12 @@ impl Pause {
 impl Slot {
     /// Whether it is worth asking again.
     fn has_failed_for_now(&self) -> bool {
-        matches!(&self.state, State::Fetched(Err(error)) if error.is_transient())
+        let State::Fetched(fetched) = &self.state else { return false };
+        fetched.as_ref().as_ref().is_err_and(Error::is_transient)
     }
 
     fn error(error: Error) -> Self {
-        Self { url: None, state: State::Fetched(Err(error)) }
+        Self { url: None, state: State::Fetched(Box::new(Err(error))) }
     }
 
     /// Asks, or takes in what has come; whether it is under way afterwards.
@@ -348,7 +349,7 @@ impl Slot {
         }
         let State::Fetching(fetching) = &mut self.state else { return false };
         let Poll::Ready(fetched) = fetching.as_mut().poll(context) else { return true };
-        self.state = State::Fetched(fetched);
+        self.state = State::Fetched(Box::new(fetched));
         false
     }
 }

@@ -179,14 +179,14 @@ pub struct EntryStream<T> {
     queue: PageQueue<Batch<T>>,
     batch: VecDeque<PageItem<T>>,
     /// The place of the first of them.
-    position: u64,
+    position: u32,
     total: Option<u32>,
 }
 
 /// What is taken of a page: its items, the place where it begins, and the total that it names.
 pub(super) struct Batch<T> {
     pub(super) items: Vec<PageItem<T>>,
-    pub(super) start: Option<u64>,
+    pub(super) start: Option<u32>,
     pub(super) total: Option<u32>,
 }
 

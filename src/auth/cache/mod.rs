@@ -59,7 +59,7 @@ mod token;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -126,6 +126,8 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
+    /// Tasks that have begun to save what could not be saved; the last of them goes on.
+    savers: AtomicU32,
     /// What its clients wait for before they end.
     tasks: OnceLock<Tasks>,
 }
@@ -192,6 +194,7 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
+            savers: AtomicU32::new(0),
             tasks: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }

@@ -1,6 +1,7 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
@@ -114,20 +115,23 @@ pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
     }
 }
 
-/// Tries for half a minute, after which the next fetch saves. Where nobody is left who could begin one, a
-/// refresh token may be the only one that still works: then it tries on until the store has it. What can be
-/// requested again keeps nothing alive.
+/// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
+/// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
+/// is given up after half a minute. The last who begins takes it over from those before.
 pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
+    let number = shared.savers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     let handle = Arc::downgrade(&shared);
     let mut kept = Some(shared);
     for attempt in 1.. {
         let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
-        let is_last = attempt > MOST_SAVES && Arc::strong_count(&shared) > 1;
-        if is_last || !shared.lacks_a_save() {
+        let is_precious = shared.state.lock().credentials.is_precious();
+        let is_last = attempt > MOST_SAVES && !is_precious;
+        let is_replaced = shared.savers.load(Ordering::Relaxed) != number;
+        if is_last || is_replaced || !shared.lacks_a_save() {
             return;
         }
         let pause = shared.options.backoff.pause(attempt, 0.0);
-        kept = shared.state.lock().credentials.has_refresh_token().then(|| Arc::clone(&shared));
+        kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
         tokio::time::sleep(pause).await;
         if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {

@@ -398,6 +398,51 @@ async fn a_save_that_fails_when_nobody_is_left_is_tried_again() {
     }
 }
 
+/// P49, P50: also when the last handle goes long after the store has begun to fail, and for a log-out.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_saved_is_saved_whenever_the_store_comes_back() {
+    for is_log_out in [false, true] {
+        let (store, clock) = (FailingStore::default(), ManualClock::new());
+        let (cache, _) = stored(&store, &clock);
+        cache.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+        store.fail_saves(usize::MAX);
+        if is_log_out {
+            cache.log_out().await.unwrap_err();
+        } else {
+            cache.log_in(Token::new("b", HOUR).with_refresh_token("r2")).await.unwrap();
+        }
+        tokio::time::sleep(HOUR).await;
+        drop(cache);
+        tokio::time::sleep(HOUR).await;
+
+        store.fail_saves(0);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+
+        let kept = store.refresh_token(&key(0)).await;
+        assert_eq!(kept.as_deref(), (!is_log_out).then_some("r2"));
+    }
+}
+
+/// P9, P33: however many refreshes could not be saved, one task tries on.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_is_tried_by_one_task() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, source) = stored(&store, &clock);
+    store.fail_saves(1_000_000);
+    for number in 0..20 {
+        let next = Token::new("a", HOUR).with_refresh_token(format!("r{number}"));
+        source.next(Outcome::Token(next));
+        cache.header().await.unwrap();
+        clock.advance(3600.0);
+    }
+    tokio::time::sleep(HOUR).await;
+
+    let before = store.saves_to_fail();
+    tokio::time::sleep(HOUR).await;
+
+    assert!(before - store.saves_to_fail() <= 61, "{}", before - store.saves_to_fail());
+}
+
 /// P61: whichever client an authenticator is plugged into, also when that was after its login had begun.
 #[tokio::test(start_paused = true)]
 async fn every_client_of_an_authenticator_settles_it() {
