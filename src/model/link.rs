@@ -168,7 +168,7 @@ fn part<'input>(of: (IdKind, &'input str), word: &str, rest: &str) -> Link<'inpu
 /// A URI that can be given back to Spotify, though this crate does not know what it names.
 fn other<'input>(kind: IdKind, rest: &str, segments: &Segments<'_>) -> Link<'input> {
     let is_whole = segments.len() > 1 || kind == IdKind::Collection;
-    let is_plural = |word: &str| word.strip_suffix('s').is_some_and(|one| is_kind(one));
+    let is_plural = |word: &str| word.strip_suffix('s').is_some_and(is_kind);
     match canonical(rest) {
         Some(uri) if is_whole && !is_named(&kind) && !is_plural(kind.as_str()) => {
             Link::Other(kind, uri)
@@ -357,7 +357,7 @@ impl<'input> Segments<'input> {
 
     /// Of which kind the whole is, where it is no thing: the first word, or that behind a user.
     fn kind_of_list(&self) -> IdKind {
-        kind_of(self.get(2).or(self.first()).unwrap_or_default())
+        kind_of(self.get(2).or_else(|| self.first()).unwrap_or_default())
     }
 }
 
