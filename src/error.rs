@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
-use crate::model::{IdError, MarketError, Unreadable};
+use crate::model::{IdError, MarketError, Snapshot, Unreadable};
 use crate::oauth::{OAuthError, Scope};
 use crate::transport::{
     Origin, OriginError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
@@ -125,7 +125,7 @@ pub enum Error {
         /// How long Spotify asks to wait, when it says (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Too many requests (429). Nothing was carried out.
+    /// Too many requests (429). This attempt was not carried out.
     #[error("{request} failed with HTTP 429, too many requests{}", wait(*retry_after))]
     RateLimited {
         /// Which request.
@@ -142,12 +142,13 @@ pub enum Error {
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
-        /// How the body begins, at most 200 characters; absent where it is about a user or may hold
+        /// How the body begins, at most 200 characters; absent where it may be about a user or hold
         /// a secret.
         start: Option<String>,
         /// All of the body; shown nowhere.
         body: RawBody,
-        /// What was wrong there.
+        /// What was wrong there, at most 200 characters; without the value, where `start` is
+        /// absent for its sake.
         #[source]
         source: serde_json::Error,
     },
@@ -160,6 +161,21 @@ pub enum Error {
         /// The status of the response.
         status: StatusCode,
         /// Why there is no body.
+        #[source]
+        source: Box<Self>,
+    },
+    /// The first batches of a long list were carried out, and then one failed. Do not send the whole
+    /// list again: go on after what was carried out, when you know what became of the batch that
+    /// failed, whose error is the source.
+    #[error(
+        "the first {carried_out} elements of the list were carried out, and then a batch failed"
+    )]
+    PartlyCarriedOut {
+        /// Number of elements from the front of the list that were carried out.
+        carried_out: usize,
+        /// The versions of the playlist after each batch; empty for what is no playlist.
+        snapshots: Vec<Snapshot>,
+        /// How the batch after them failed.
         #[source]
         source: Box<Self>,
     },
@@ -211,6 +227,8 @@ pub struct RequestLine {
     pub method: Method,
     /// The path, from the root of the server.
     pub path: Box<str>,
+    /// Whether one of its attempts may have been carried out, the last or one before it.
+    pub(crate) may_be_done: bool,
 }
 
 /// A body as it came. It may be about a user, so that `Debug` shows its length only.
@@ -242,13 +260,14 @@ impl Error {
             Self::Transport { source, .. } => is_transient_failure(source),
             Self::Api { status, .. } => is_transient_status(*status),
             Self::RateLimited { .. } | Self::DeadlineExceeded { .. } | Self::Interrupted => true,
+            Self::PartlyCarriedOut { source, .. } => source.is_transient(),
             _ => false,
         }
     }
 
     /// Whether the request may have changed something although it failed, so that sending it again
     /// might do it twice. `false` for requests that only read, and wherever it is known that the
-    /// server did not act.
+    /// server did not act, on any of the attempts.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -266,13 +285,31 @@ impl Error {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn may_have_been_carried_out(&self) -> bool {
-        match self {
-            Self::CarriedOut { .. } => true,
-            Self::Transport { request, source } => request.is_write() && may_have_arrived(source),
-            Self::Api { request, status, .. } => request.is_write() && may_be_done(*status),
-            // Another attempt may have been under way when the time was over.
-            Self::DeadlineExceeded { request, .. } => request.is_write(),
+        let may_be_done = match self {
+            Self::CarriedOut { .. } | Self::PartlyCarriedOut { .. } => return true,
+            Self::Transport { source, .. } => may_have_arrived(source),
+            Self::Api { status, .. } => may_be_done(*status),
             _ => false,
+        };
+        self.request()
+            .is_some_and(|request| request.is_write() && (may_be_done || request.may_be_done))
+    }
+
+    /// The request that it is about, where there is one.
+    fn request(&self) -> Option<&RequestLine> {
+        match self {
+            Self::NoRuntime { request }
+            | Self::NoAuthenticator { request }
+            | Self::Auth { request, .. }
+            | Self::Transport { request, .. }
+            | Self::Api { request, .. }
+            | Self::RateLimited { request, .. }
+            | Self::Decode { request, .. }
+            | Self::CarriedOut { request, .. }
+            | Self::Paging { request, .. }
+            | Self::DeadlineExceeded { request, .. }
+            | Self::TooLong { request, .. } => Some(request),
+            _ => None,
         }
     }
 
@@ -293,7 +330,9 @@ impl Error {
     pub fn raw_body(&self) -> Option<&[u8]> {
         match self {
             Self::Decode { body, .. } => Some(body.as_bytes()),
-            Self::CarriedOut { source, .. } => source.raw_body(),
+            Self::CarriedOut { source, .. } | Self::PartlyCarriedOut { source, .. } => {
+                source.raw_body()
+            }
             _ => None,
         }
     }
@@ -312,6 +351,7 @@ impl Error {
             Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {
                 source.needs_login()
             }
+            Self::PartlyCarriedOut { source, .. } => source.needs_login(),
             _ => false,
         }
     }
@@ -323,6 +363,7 @@ impl Error {
             Self::OAuth(error) => error.retry_after(),
             Self::RateLimited { retry_after, .. } | Self::Api { retry_after, .. } => *retry_after,
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.retry_after(),
+            Self::PartlyCarriedOut { source, .. } => source.retry_after(),
             _ => None,
         }
     }
@@ -337,6 +378,7 @@ impl Error {
             Self::OAuth(error) => error.status(),
             Self::Auth { source: AuthError::Request(error), .. } => error.status(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
+            Self::PartlyCarriedOut { source, .. } => source.status(),
             _ => None,
         }
     }
@@ -346,6 +388,7 @@ impl Error {
         match self {
             Self::Api { reason, .. } | Self::RateLimited { reason, .. } => reason.as_deref(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.reason(),
+            Self::PartlyCarriedOut { source, .. } => source.reason(),
             _ => None,
         }
     }

@@ -12,6 +12,8 @@
 #[path = "api/common/mod.rs"]
 mod common;
 
+#[path = "api/attempts.rs"]
+mod attempts;
 #[path = "api/authentication.rs"]
 mod authentication;
 #[path = "api/bad_input.rs"]
@@ -26,6 +28,8 @@ mod check_token_store;
 mod client;
 #[path = "api/corpus.rs"]
 mod corpus;
+#[path = "api/disclosure.rs"]
+mod disclosure;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
@@ -70,6 +74,8 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/refusals.rs"]
 mod refusals;
+#[path = "api/remains.rs"]
+mod remains;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

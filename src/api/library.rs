@@ -1,7 +1,7 @@
 //! The user's library, of all kinds at once.
 
 use super::Connection;
-use super::request::{IntoIds, Request, in_batches, path, savable};
+use super::request::{IntoIds, Request, in_batches, path, savable, write_in_batches};
 use super::scopes::{ANY_MODIFY, ANY_READ};
 use crate::error::Error;
 use crate::model::SpotifyUri;
@@ -48,10 +48,12 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which others may have been carried out; saving
-    /// twice does no harm. A wrong URI is an error before anything is sent.
+    /// The first [`Error`] of a request; after others that were carried out it is an
+    /// [`Error::PartlyCarriedOut`]. Saving twice does no harm. A wrong URI is an error before
+    /// anything is sent.
     pub async fn save_in_batches(&self, uris: impl IntoIds<SpotifyUri>) -> Result<(), Error> {
-        in_batches(savable(uris), 40, |uris| self.save(uris)).await.map(drop)
+        let uris = savable(uris);
+        write_in_batches(uris, 40, |uris| self.save(uris), |_| Vec::new()).await.map(drop)
     }
 
     /// Removes any number of things, with as many requests as it takes.
@@ -60,7 +62,8 @@ impl Library {
     ///
     /// As [`save_in_batches`](Self::save_in_batches).
     pub async fn remove_in_batches(&self, uris: impl IntoIds<SpotifyUri>) -> Result<(), Error> {
-        in_batches(savable(uris), 40, |uris| self.remove(uris)).await.map(drop)
+        let uris = savable(uris);
+        write_in_batches(uris, 40, |uris| self.remove(uris), |_| Vec::new()).await.map(drop)
     }
 
     /// Whether the user has saved or follows each of any number of things, in their order, with as

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
-use super::request::{IntoId, IntoIds, Request, in_batches, path, playable};
+use super::request::{IntoId, IntoIds, Request, path, playable, write_in_batches};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
@@ -65,16 +65,18 @@ impl Playlists {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
-    /// is an error before anything is sent. So is a local file, which the Web API cannot take: a
-    /// playlist that is restored is filtered first, by whether each URI parses as a [`SpotifyUri`].
+    /// The first [`Error`] of a request; after others that added items it is an
+    /// [`Error::PartlyCarriedOut`], which says how many. A wrong id or URI is an error before
+    /// anything is sent. So is a local file, which the Web API cannot take: a playlist that is
+    /// restored is filtered first, by whether each URI parses as a [`SpotifyUri`].
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<Snapshot>, Error> {
         let id = id.into_id()?;
-        in_batches(playable(uris), 100, |uris| self.add_items(id, uris)).await
+        let uris = playable(uris);
+        write_in_batches(uris, 100, |uris| self.add_items(id, uris), |snapshots| snapshots).await
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.

@@ -92,8 +92,7 @@ pub enum AuthError {
     /// Not called from within a tokio runtime with time enabled.
     #[error("tokens need a tokio runtime with time enabled (`enable_time` or `enable_all`)")]
     NoRuntime,
-    /// The token source or the store panicked on a tokio runtime without IO, on which nothing can be
-    /// connected.
+    /// The token source panicked on a tokio runtime without IO, on which nothing can be connected.
     #[error("tokens need a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
     NoIo,
     /// The token cannot be sent: it is empty, or has characters that a header cannot carry.
@@ -133,6 +132,7 @@ impl AuthError {
         match self {
             Self::Request(error) => error.is_transient(),
             Self::Custom { transient, .. } => *transient,
+            Self::Store(StoreError::NoIo) => false,
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
             | Self::Store(_)
@@ -168,7 +168,7 @@ impl AuthError {
 }
 
 impl AuthError {
-    /// What a panic of the source or the store comes to.
+    /// What a panic of the source comes to.
     pub(super) fn of_panic() -> Self {
         if lacks_io() { Self::NoIo } else { Self::SourcePanicked }
     }
@@ -177,7 +177,9 @@ impl AuthError {
     /// nothing to wait for.
     pub(super) fn is_the_callers(&self) -> bool {
         match self {
-            Self::NotConnected | Self::NoRuntime | Self::NoIo => true,
+            Self::NotConnected | Self::NoRuntime | Self::NoIo | Self::Store(StoreError::NoIo) => {
+                true
+            }
             Self::Request(error) => matches!(**error, OAuthError::NoRuntime),
             _ => false,
         }

@@ -21,6 +21,7 @@ pub(crate) mod lenient;
 mod link;
 mod market;
 mod market_list;
+mod mended;
 pub(crate) mod open_enum;
 mod page;
 mod page_item;
@@ -56,6 +57,7 @@ pub use id::{
 pub(crate) use id::{RESERVED, clipped};
 pub use id_kind::IdKind;
 pub use market::{Market, MarketError};
+pub(crate) use mended::mended;
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};
 pub use page_item::{PageItem, Unreadable, from_json};

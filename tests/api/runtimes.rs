@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use spotify_web::auth::{
     AuthError, Authenticator, CachedAuthenticator, CredentialsAuthenticator, FileTokenStore,
-    MemoryTokenStore, PkceAuthenticator, TokenKey, TokenSource, TokenStore,
+    MemoryTokenStore, PkceAuthenticator, Revision, StoreError, StoredToken, TokenKey, TokenSource,
+    TokenStore,
 };
 use spotify_web::login::{SignIn, SignInError};
 use spotify_web::oauth::{ClientCredentialsRequest, Login, OAuthClient, OAuthError, Token};
@@ -112,6 +113,23 @@ fn a_token_that_needs_io_says_so_and_is_there_at_once_elsewhere() {
     }
 }
 
+/// P52: the same for a store that connects, such as one in a database.
+#[test]
+fn a_store_that_needs_io_says_so_and_is_asked_at_once_elsewhere() {
+    let runtime = Runtime::new().unwrap();
+    let fake = runtime.block_on(FakeSpotify::start()).unwrap();
+    let address = address_of(&fake).socket_addrs(|| None).unwrap()[0];
+    let user = PkceAuthenticator::new("id").with_store(Connecting(address), TokenKey::new("id"));
+
+    let error = Place::OnlyTime.run(user.needs_login()).unwrap_err();
+
+    assert!(matches!(error, AuthError::Store(StoreError::NoIo)), "{error:?}");
+    assert!(!error.is_transient() && !error.needs_login());
+    let line = Error::Authenticator(error).to_line();
+    assert!(line.contains("IO enabled"), "{line}");
+    assert!(runtime.block_on(user.needs_login()).unwrap(), "asked at once");
+}
+
 /// Tokio says what a runtime lacks by a panic, which is caught; where there is no runtime, there is
 /// not even that.
 #[test]
@@ -142,7 +160,7 @@ fn without_a_runtime_nothing_panics_not_even_inside() {
     assert!(panics.count() > 0, "otherwise this test counts nothing");
 }
 
-/// A source that sends by itself, and not by this crate's client.
+/// A source that sends by itself, and not by this crate's client; also a store that is always empty.
 #[derive(Debug)]
 struct Connecting(SocketAddr);
 
@@ -151,6 +169,27 @@ impl TokenSource for Connecting {
     async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
         TcpStream::connect(self.0).await.map_err(|error| AuthError::custom("no way", error))?;
         Ok(Token::new("token", Duration::from_secs(60)))
+    }
+}
+
+#[async_trait]
+impl TokenStore for Connecting {
+    async fn load(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        let connected = TcpStream::connect(self.0).await;
+        connected.map(|_| None).map_err(|_| StoreError::custom("no way"))
+    }
+
+    async fn save(
+        &self,
+        _: &TokenKey,
+        _: &StoredToken,
+        _: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TokenKey) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

@@ -15,11 +15,11 @@ use serde_json::Deserializer as Json;
 use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
 
+use super::disclosure::decode_error;
 use super::response::RawResponse;
-use crate::error::{Error, RawBody};
-use crate::model::lenient::{readable, report_unreadable};
-use crate::model::{List, PageItem, in_one_go};
-use crate::transport::clipped;
+use crate::error::Error;
+use crate::model::lenient::{Things, report_unreadable};
+use crate::model::{List, PageItem, in_one_go, mended};
 
 /// How a response becomes a value.
 pub(crate) struct Decoder<T> {
@@ -64,8 +64,8 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters, in no field.
     pub(crate) fn bare_list() -> Self {
         let read = |response, _| {
-            let List(list) = decode(response, PhantomData)?;
-            Ok(readable(list))
+            let Things(list) = decode(response, PhantomData)?;
+            Ok(list)
         };
         Self { read, shape: Shape::default() }
     }
@@ -73,8 +73,8 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters.
     pub(crate) fn list(wrapper: &'static str) -> Self {
         let read = |response, Shape { wrapper, .. }| {
-            let list = decode(response, Wrapped::<Option<List<T>>>::new(wrapper))?;
-            Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
+            let Things(list) = decode(response, Wrapped::<Things<T>>::new(wrapper))?;
+            Ok(list)
         };
         Self { read, shape: Shape { wrapper, count: None } }
     }
@@ -141,13 +141,16 @@ where
     let (path, source) = match read {
         Ok(value) => match json.end() {
             Ok(()) => return Ok(value),
-            Err(error) => (".".to_owned(), error),
+            Err(error) => (Track::new().path(), error),
         },
-        Err(error) => (track.path().to_string(), error),
+        Err(error) => (track.path(), error),
     };
-    let start = start(&text, response);
-    let body = RawBody::default();
-    Err(Error::Decode { request: response.line.clone(), path, start, body, source })
+    if let Some(Ok(value)) =
+        mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
+    {
+        return Ok(value);
+    }
+    Err(decode_error(response, &text, &path, source))
 }
 
 fn read_all<'de, S: DeserializeSeed<'de>>(
@@ -157,17 +160,6 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     let value = seed.deserialize(&mut *json)?;
     json.end()?;
     Ok(value)
-}
-
-/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs,
-/// and a proxy may send back the header that it got.
-fn start(body: &str, response: &RawResponse) -> Option<String> {
-    let line = &response.line;
-    let about_a_user = response.needs_user || line.path.split('/').any(|part| part == "me");
-    let words = body.to_ascii_lowercase();
-    let may_be_secret =
-        ["bearer", "basic", "token", "secret"].iter().any(|word| words.contains(word));
-    (!about_a_user && !may_be_secret && !body.is_empty()).then(|| clipped(body))
 }
 
 /// A list that is as long as another one.

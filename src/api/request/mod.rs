@@ -9,6 +9,7 @@ mod builder;
 mod choices;
 mod connection;
 mod decode;
+mod disclosure;
 mod future;
 mod into_id;
 mod kinds;
@@ -25,7 +26,7 @@ mod setters;
 mod streams;
 mod verbs;
 
-pub(crate) use batches::in_batches;
+pub(crate) use batches::{in_batches, write_in_batches};
 pub use builder::Request;
 pub use choices::{AudioFeature, ItemType, Repeat, Shuffle, TimeRange, Transfer};
 pub(crate) use connection::{Connection, Defaults};

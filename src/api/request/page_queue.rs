@@ -73,7 +73,7 @@ enum State {
     /// To be asked for again after a pause.
     Pausing(Pin<Box<Sleep>>),
     Fetching(Responding),
-    Fetched(Result<RawResponse, Error>),
+    Fetched(Box<Result<RawResponse, Error>>),
 }
 
 /// What there was already, so that no list goes on for ever.
@@ -149,7 +149,7 @@ impl<X> PageQueue<X> {
             self.slots.push_front(Slot { url, state });
             return Poll::Pending;
         };
-        let result = match (fetched, &url) {
+        let result = match (*fetched, &url) {
             (Ok(response), Some(url)) => (self.read)(response, url),
             (Ok(_), None) => return Poll::Ready(None),
             (Err(error), _) => Err(error),
@@ -231,7 +231,7 @@ impl<X> PageQueue<X> {
         match self.seen.wanders(url, &next, count) {
             Some(reason) => {
                 let method = way.template.request.method().clone();
-                let request = RequestLine { method, path: url.path().into() };
+                let request = RequestLine { method, path: url.path().into(), may_be_done: false };
                 Err(Error::Paging { request, reason })
             }
             None => Ok(Some(next)),
@@ -254,7 +254,7 @@ impl Seen {
 
 impl Slot {
     fn error(error: Error) -> Self {
-        Self { url: None, state: State::Fetched(Err(error)) }
+        Self { url: None, state: State::Fetched(Box::new(Err(error))) }
     }
 
     /// Asks, or takes in what has come; whether it is under way afterwards.
@@ -270,7 +270,7 @@ impl Slot {
         }
         let State::Fetching(fetching) = &mut self.state else { return false };
         let Poll::Ready(fetched) = fetching.as_mut().poll(context) else { return true };
-        self.state = State::Fetched(fetched);
+        self.state = State::Fetched(Box::new(fetched));
         false
     }
 }

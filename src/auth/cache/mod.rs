@@ -59,7 +59,7 @@ mod token;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ use self::token::CachedToken;
 use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
-use crate::oauth::{TaskGuard, Token, UnderWay};
+use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
 use crate::transport::can_wait;
 
 pub use clock::{Clock, Now, SystemClock};
@@ -126,8 +126,10 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
-    /// What its client waits for before it ends.
-    under_way: OnceLock<UnderWay>,
+    /// Tasks that have begun to save what could not be saved; the last of them goes on.
+    savers: AtomicU32,
+    /// What its clients wait for before they end.
+    tasks: OnceLock<Tasks>,
 }
 
 impl<S: TokenSource> TokenCache<S> {
@@ -192,7 +194,8 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
-            under_way: OnceLock::new(),
+            savers: AtomicU32::new(0),
+            tasks: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -384,7 +387,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// Has a client wait at its end for what is under way here, also when nobody has the cache any
     /// more.
     pub(super) fn report_to(&self, under_way: &UnderWay) {
-        self.shared.under_way.get_or_init(|| under_way.clone());
+        self.shared.tasks.get_or_init(Tasks::default).report_to(under_way);
     }
 
     /// An error where an option is out of its range, or the key is another app's.
@@ -624,7 +627,7 @@ impl<S> Shared<S> {
     /// For a task that may hold a token that is not in the store yet.
     fn task_guard(&self) -> Option<TaskGuard> {
         self.storage.as_ref()?;
-        self.under_way.get().map(UnderWay::begin)
+        Some(self.tasks.get_or_init(Tasks::default).begin())
     }
 
     /// Whether it is the first time.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::transport::lacks_io;
+
 /// Why a token could not be kept or read. No text of it shows a token.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,9 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The store panicked on a tokio runtime without IO, on which nothing can be connected.
+    #[error("the token store needs a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
+    NoIo,
     /// An error of a store of the user's own.
     #[error("{message}")]
     Custom {
@@ -66,6 +71,11 @@ impl StoreError {
     /// An error of a store of your own. Its text must not show a token.
     pub fn custom(message: impl Into<String>) -> Self {
         Self::Custom { message: message.into() }
+    }
+
+    /// What a panic of the store comes to.
+    pub(in crate::auth) fn of_panic() -> Self {
+        if lacks_io() { Self::NoIo } else { Self::custom("the token store panicked") }
     }
 
     pub(super) fn unreadable(reason: impl Into<String>) -> Self {

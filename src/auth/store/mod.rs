@@ -35,6 +35,13 @@ pub use text::TokenText;
 /// removes nothing by itself. It gives each operation 5 s. A store that fails costs no token that
 /// is at hand; what could not be saved is saved later.
 ///
+/// No method may block its thread: work that does goes to `tokio::task::spawn_blocking` or a thread of
+/// the store's own, as in [`FileTokenStore`]. On a runtime of several threads a call that blocks is given
+/// up like one that hangs, but its thread is gone from the runtime until it returns; so that there is one
+/// of them and not one for each call, other calls for its key fail meanwhile with
+/// [`StoreError::TimedOut`], a transient failure, and other keys go on. On a runtime of one thread
+/// everything stands still until it returns.
+///
 /// `testing::check_token_store` (feature `testing`) runs every promise of this trait against a
 /// store of yours. The example `sqlite_store` is one to copy.
 #[async_trait]

@@ -3,6 +3,7 @@
 //! Each has a number, P1 to P64, and so has each report about another cache that led to one, B1 to
 //! B43. `tests/promises.tsv` has them all, with the tests that hold them.
 
+mod blocking_stores;
 mod callers_that_leave;
 mod failing;
 mod file_store;
