@@ -330,7 +330,9 @@ impl Error {
     pub fn raw_body(&self) -> Option<&[u8]> {
         match self {
             Self::Decode { body, .. } => Some(body.as_bytes()),
-            Self::CarriedOut { source, .. } => source.raw_body(),
+            Self::CarriedOut { source, .. } | Self::PartlyCarriedOut { source, .. } => {
+                source.raw_body()
+            }
             _ => None,
         }
     }

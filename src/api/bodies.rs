@@ -274,9 +274,8 @@ impl PlaylistRemoval {
     }
 
     fn item(mut self, uri: impl IntoId<SpotifyUri>, positions: Option<Vec<u32>>) -> Self {
-        let item = |uri| RemovedItem { uri, positions: positions.clone() };
-        match playable([uri]).checked() {
-            Ok(uris) => self.items.extend(uris.into_iter().map(item)),
+        match playable([uri]).checked().map(|mut uris| uris.pop()) {
+            Ok(uri) => self.items.extend(uri.map(|uri| RemovedItem { uri, positions })),
             Err(error) => {
                 self.wrong.get_or_insert(error);
             }

@@ -67,7 +67,8 @@ impl Playlists {
     ///
     /// The first [`Error`] of a request; after others that added items it is an
     /// [`Error::PartlyCarriedOut`], which says how many. A wrong id or URI is an error before
-    /// anything is sent.
+    /// anything is sent. So is a local file, which the Web API cannot take: a playlist that is
+    /// restored is filtered first, by whether each URI parses as a [`SpotifyUri`].
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -150,6 +151,42 @@ impl Playlists {
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// Whatever is in a playlist for the second time is removed so, with the caution of
+    /// [`PlaylistRemoval::at`]:
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::builder().with_playlist_length(60).start().await?;
+    /// # let config = fake.config().with_token(fake.user_token());
+    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// use std::collections::HashSet;
+    ///
+    /// use spotify_web::api::PlaylistRemoval;
+    /// use spotify_web::model::SpotifyUri;
+    ///
+    /// let (playlists, id) = (spotify.playlists(), "3cEYpjA9oz9GiPac4AsH4n");
+    /// let version = playlists.get(id).await?.snapshot_id.ok_or("no version")?;
+    /// let (mut seen, mut removal) = (HashSet::new(), PlaylistRemoval::new().snapshot_id(version));
+    /// let mut duplicates = 0;
+    /// for entry in playlists.items(id).all().entries().await? {
+    ///     let item = entry.item.into_item().and_then(|entry| entry.item);
+    ///     // Local files have no URI that the Web API takes.
+    ///     let uri = item.and_then(|item| item.uri()?.parse::<SpotifyUri>().ok());
+    ///     if let Some(uri) = uri.filter(|uri| !seen.insert(uri.clone())) {
+    ///         removal = removal.at(uri, [entry.position]);
+    ///         duplicates += 1;
+    ///     }
+    /// }
+    /// if duplicates > 0 {
+    ///     playlists.remove_entries(id, &removal).await?;
+    /// }
+    /// # assert!(duplicates > 0);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
     pub fn remove_entries(
