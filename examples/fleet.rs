@@ -356,7 +356,7 @@ fn stop(server: Option<&mut Server>) -> String {
 fn keys() -> mpsc::Receiver<u8> {
     let (sender, receiver) = mpsc::channel(8);
     std::thread::spawn(move || {
-        for key in std::io::stdin().bytes().map_while(Result::ok) {
+        for key in std::io::stdin().lock().bytes().map_while(Result::ok) {
             if sender.blocking_send(key).is_err() {
                 return;
             }

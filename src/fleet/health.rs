@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::FleetError;
-use crate::auth::Listener;
+use crate::auth::{Event, Listener, TokenKey};
 
 /// How a fleet's connection fares: [`RedisFleet::stats`](super::RedisFleet::stats).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,13 @@ pub enum FleetEvent {
         /// How long it did not.
         alone_for: Duration,
     },
+}
+
+/// Of all users.
+impl Event for FleetEvent {
+    fn key(&self) -> Option<&TokenKey> {
+        None
+    }
 }
 
 /// What is counted of a server, and who is told.

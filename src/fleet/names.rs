@@ -94,6 +94,7 @@ const LAYOUT: u32 = 1;
 const FIXED: &[u8] = b"spotify-web fleet names";
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
 mod tests {
     use proptest::prelude::*;
 

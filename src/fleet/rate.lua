@@ -10,7 +10,8 @@ local succeeded, others_wait = math.min(tonumber(ARGV[3]), 100000), ARGV[5] == '
 local starts, is_urgent = tonumber(ARGV[9]), ARGV[10] == '1'
 
 local names = {'seen', 'closed', 'epoch', 'row', 'run', 'opening', 'is_first', 'kept', 'kept_at', 'before_row',
-  'tried', 'base', 'hold', 'next', 'lateness', 'newest', 'first', 'urgent', 'active_until', 'ahead'}
+  'tried', 'base', 'hold', 'next', 'lateness', 'newest', 'first', 'urgent', 'active_until', 'ahead',
+  'refused_epoch'}
 local times = {'closed', 'opening', 'kept_at', 'hold', 'next', 'first', 'urgent'}
 local s, slots = {}, {}
 local packed = redis.call('GET', KEYS[1])
@@ -124,12 +125,17 @@ local function judge(told, pause)
     local lowered = math.min(level, s.tried)
     lower(lowered, lowered)
   end
-  hold(told)
+  hold(math.min(told, W))
 end
 local function refused(told, epoch, active)
   local pause = math.min(told, W)
-  if epoch ~= s.epoch then
-    s.closed = math.max(s.closed, now + pause)
+  if epoch < s.refused_epoch or epoch > s.epoch then
+    -- Refusals of one burst are told one after the other, and are one closing.
+    if now + pause > s.closed + 0.1 then
+      s.ahead, s.next = 0, math.min(s.next, now)
+      s.closed, s.epoch = now + pause, s.epoch + 1
+      s.opening = s.closed
+    end
     s.next = math.max(s.next, s.closed)
     return
   end
@@ -142,6 +148,7 @@ local function refused(told, epoch, active)
   pause = math.min(math.max(pause, math.min(doubled, W)), W)
   s.closed = math.max(s.closed, now + pause)
   s.epoch, s.opening = s.epoch + 1, s.closed
+  s.refused_epoch = s.epoch
   local before = s.tried > 0 and at(now) or 0
   judge(told, pause)
   -- What could not start during the pause may not start all at once.
@@ -170,7 +177,9 @@ local function count(successes)
   advance()
   slots[s.newest % 30] = slots[s.newest % 30] + successes
 end
-if succeeded > 0 and ARGV[4] == '1' and told_epoch == s.epoch then s.row, s.is_first = 0, 0 end
+if succeeded > 0 and ARGV[4] == '1' and told_epoch >= s.refused_epoch and told_epoch <= s.epoch then
+  s.row, s.is_first = 0, 0
+end
 if s.tried > 0 and at(now) > 10000 then forget() end
 -- From before a closing: the first rate that it taught is measured again.
 if told_epoch < s.epoch and now < s.closed then

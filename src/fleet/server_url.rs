@@ -182,6 +182,12 @@ const NO_SCHEME: &str = "does not begin with `redis://`, `rediss://`, `redis+clu
                          `redis+sentinel://` (or the same with `valkey`)";
 
 #[cfg(test)]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails is a test that panics"
+)]
 mod tests {
     use super::*;
 

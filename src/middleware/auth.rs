@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::HeaderValue;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
-use super::trace::SignedAnew;
+use super::trace::{SignedAnew, credentials_of};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
@@ -53,12 +53,7 @@ impl AuthMiddleware {
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
         self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
-        let signed = request.headers_mut().get_mut(AUTHORIZATION);
-        // That an authenticator of the user's forgets it shows no secret in a log.
-        Ok(signed.map(|header| {
-            header.set_sensitive(true);
-            header.clone()
-        }))
+        Ok(credentials_of(request))
     }
 
     /// Whether the origin rejected the credentials; a server that it redirected to has no say.

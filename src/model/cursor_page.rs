@@ -20,7 +20,7 @@ pub struct CursorPage<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
     pub next: Option<String>,
     /// Where the pages beside this one begin.
     pub cursors: Cursors,
@@ -73,12 +73,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
         };
         let mut items = None;
         let mut wrapped = None;
+        let mut is_described = false;
         while let Some(field) = map.next_key()? {
+            is_described |= !matches!(field, Field::Artists | Field::Other);
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Next => page.next = map.next_value::<NextLink>()?.0,
                 Field::Cursors => page.cursors = map.next_value::<Places>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Artists => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
@@ -91,6 +93,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 Ok(CursorPage { items, ..page })
             }
             (None, Some(wrapped)) => Ok(wrapped),
+            // What is left of a page when other fields were asked for.
+            (None, None) if is_described => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
     }
@@ -120,3 +124,6 @@ struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>
 
 #[derive(Deserialize)]
 struct Places(#[serde(deserialize_with = "lenient::object_or_default")] Cursors);
+
+#[derive(Deserialize)]
+struct NextLink(#[serde(deserialize_with = "lenient::link")] Option<String>);

@@ -26,6 +26,10 @@ use crate::oauth::AccessToken;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///
+/// Users command its player. Removing items of its playlist returns a new version, though the
+/// playlist stays as it is. Other writes are not known: 404, unless a response is
+/// [put there](Self::next_api).
+///
 /// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
 ///
 /// ```

@@ -245,7 +245,8 @@ async fn every_login_is_listed_once() {
     expected.remove(7);
 
     let mut listed: Vec<_> = store.logins().map(Result::unwrap).collect().await;
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected);
     assert_eq!(other.logins().map(Result::unwrap).collect::<Vec<_>>().await, [key()]);
 }

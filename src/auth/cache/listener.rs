@@ -10,9 +10,23 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
+use crate::auth::{TokenEvent, TokenKey};
+
 /// Calls the listener in a thread of its own, one event after the other, so that a slow one delays
 /// no token.
 pub(crate) struct Listener<E>(Arc<Inner<E>>);
+
+/// What a listener is told.
+pub(crate) trait Event: Send + 'static {
+    /// Whose it is, for the log.
+    fn key(&self) -> Option<&TokenKey>;
+}
+
+impl Event for TokenEvent {
+    fn key(&self) -> Option<&TokenKey> {
+        self.key.as_deref()
+    }
+}
 
 /// Clones are the same listener.
 impl<E> Clone for Listener<E> {
@@ -32,7 +46,7 @@ struct Queue<E> {
     is_running: bool,
 }
 
-impl<E: Send + 'static> Listener<E> {
+impl<E: Event> Listener<E> {
     pub(crate) fn new(call: impl Fn(&E) + Send + Sync + 'static) -> Self {
         let queue = Mutex::new(Queue { events: VecDeque::new(), is_running: false });
         let is_idle = Condvar::new();
@@ -43,8 +57,15 @@ impl<E: Send + 'static> Listener<E> {
         let is_running = {
             let mut queue = self.0.queue.lock();
             if queue.events.len() >= MOST_EVENTS {
-                queue.events.pop_front();
-                tracing::warn!("the listener for events is too slow; an event is left out");
+                let event = queue.events.pop_front();
+                let key = event.as_ref().and_then(Event::key);
+                let client_id = key.map(TokenKey::client_id);
+                let user = key.and_then(TokenKey::user);
+                tracing::warn!(
+                    client_id,
+                    user,
+                    "the listener for events is too slow; an event is left out"
+                );
             }
             queue.events.push_back(event);
             std::mem::replace(&mut queue.is_running, true)

@@ -43,7 +43,7 @@ pub(in crate::auth) enum Content {
 }
 
 impl StoredToken {
-    /// The token of a new login that has just ended well, such as one that was made elsewhere.
+    /// The token of a login that has just succeeded, such as one that was made elsewhere.
     ///
     /// `expires_at` is the end of the access token by the wall clock.
     pub fn new(token: Token, expires_at: SystemTime) -> Self {

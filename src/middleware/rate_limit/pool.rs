@@ -42,7 +42,7 @@ impl Pool {
             self.bucket.forget_rate();
         }
         if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
-            self.bucket.pace(rate, now + REJOINING, now);
+            self.bucket.pace_from(now + REJOINING, rate, now);
         }
         if let Some(pause) = told.refused_for {
             self.refused(told, pause.as_secs_f64(), active, now);
@@ -106,7 +106,7 @@ impl Pool {
     /// Of many processes each tells of its successes late, when it asks for its next start. So under a
     /// rate what counts are the starts that were granted, as their time comes.
     fn count(&mut self, told: &Told, now: Seconds) {
-        if told.succeeded > 0 && told.is_open && told.epoch == self.bucket.epoch {
+        if told.succeeded > 0 && told.is_open && self.is_news(told.epoch) {
             self.bucket.opened();
         }
         let succeeded = told.succeeded.min(MOST_TOLD);
@@ -124,22 +124,31 @@ impl Pool {
         self.bucket.count(sent as u32, now);
     }
 
+    /// Whether something is not older than the last refusal, nor of a state that the store has lost.
+    fn is_news(&self, epoch: u64) -> bool {
+        self.bucket.is_news(epoch) && epoch <= self.bucket.epoch
+    }
+
     fn refused(&mut self, told: &Told, pause: Seconds, active: u32, now: Seconds) {
-        let is_news = told.refused_in == self.bucket.epoch;
-        let epoch = if is_news { self.bucket.epoch } else { u64::MAX };
         let (waited, longest) = (told.others_wait, self.window);
-        if is_news {
+        let (rate, until) = (self.bucket.rate(now), now + pause.min(longest));
+        let is_news = self.is_news(told.refused_in);
+        if is_news || until > self.bucket.closed_until + MOMENT {
             // Starts of an earlier epoch are void.
             self.ahead = 0.0;
             self.bucket.take_back(now);
         }
-        let rate = self.bucket.rate(now);
-        self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
+        if is_news {
+            let epoch = told.refused_in;
+            self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
+        } else if until > self.bucket.closed_until + MOMENT {
+            self.bucket.refused_again(until, now);
+        }
         // What could not start during the pause may not start all at once.
         self.bucket.resume_at_opening();
         // One process that gives up pacing is one; of many, all would send at once.
         if let (Some(rate), None, true) = (rate, self.bucket.rate(now), active > 1) {
-            self.bucket.pace(rate * LOWERED, self.bucket.closed_until, now);
+            self.bucket.pace_from(self.bucket.closed_until, rate * LOWERED, now);
         }
     }
 }
@@ -160,5 +169,7 @@ const URGENT_AT_ONCE: f64 = 4.0;
 const LOWERED: f64 = 0.9;
 /// While the first are back that were alone, the others still send by themselves.
 const REJOINING: Seconds = 1.0;
+/// Refusals of one burst are told one after the other, and are one closing.
+const MOMENT: Seconds = 0.1;
 /// No process has more successes between two exchanges.
 const MOST_TOLD: u32 = 100_000;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use http::Extensions;
 use reqwest::Request;
-use reqwest::header::AUTHORIZATION;
 use reqwest_middleware::{Error, Result};
 
 use super::app::Permit;
 use crate::auth::{AuthError, Authenticator};
-use crate::middleware::trace::SignedAnew;
+use crate::middleware::trace::{SignedAnew, credentials_of};
 use crate::transport::Origin;
 
 /// Who signs what goes to an origin.
@@ -49,8 +48,8 @@ impl Signer {
             permit.into_iter().for_each(Permit::give_back);
             return Err(Error::middleware::<AuthError>(error));
         }
-        if let Some(credentials) = request.headers().get(AUTHORIZATION) {
-            extensions.insert(SignedAnew(credentials.clone()));
+        if let Some(credentials) = credentials_of(request) {
+            extensions.insert(SignedAnew(credentials));
         }
         Ok(permit)
     }

@@ -40,6 +40,11 @@ impl FailingStore {
         self.failing_saves.store(times, Ordering::SeqCst);
     }
 
+    /// How many saves are still to fail.
+    pub(crate) fn saves_to_fail(&self) -> usize {
+        self.failing_saves.load(Ordering::SeqCst)
+    }
+
     /// The next so many do not end.
     pub(crate) fn hang_loads(&self, times: usize) {
         self.hanging_loads.store(times, Ordering::SeqCst);

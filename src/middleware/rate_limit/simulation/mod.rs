@@ -234,8 +234,7 @@ impl World {
         }
         let place = Place::new(callers.is_urgent, number);
         let limit = now + callers.max_wait - waited;
-        let before = client.queue.before(pair.endpoint, place);
-        if now + client.state.wait(pair, before, now) > limit {
+        if now + client.queue.wait(&client.state, pair, place, now) > limit {
             return self.fail(call);
         }
         client.queue.insert(place, Waiter { pair, limit, owner: call });

@@ -9,7 +9,7 @@ pub(super) fn rows() -> Vec<Row> {
         together(1, 300, right, Reached { times: 2.0, refused: 3.0 }),
         together(2, 300, right, Reached { times: 2.0, refused: 3.0 }),
         together(4, 300, right, Reached { times: 2.0, refused: 6.0 }),
-        together(16, 300, right, Reached { times: 4.0, refused: 9.0 }),
+        together(16, 300, right, Reached { times: 4.0, refused: 12.0 }),
         together(2, 300, one, Reached { times: 2.0, refused: 3.0 }),
         together(4, 300, one, Reached { times: 2.0, refused: 11.0 }),
         together(16, 300, one, Reached { times: 2.3, refused: 8.5 }),
