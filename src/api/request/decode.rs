@@ -176,9 +176,10 @@ impl<'de, S: DeserializeSeed<'de, Value: HasLength>> DeserializeSeed<'de> for Co
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
         let list = self.seed.deserialize(deserializer)?;
         match (list.length(), self.count) {
-            (length, Some(count)) if length != count => Err(de::Error::custom(format_args!(
-                "{length} values for {count} ids, so that it is not known which is whose"
-            ))),
+            (length, Some(count)) if length != count => Err(de::Error::invalid_length(
+                length,
+                &&*format!("one value for each of {count} ids"),
+            )),
             _ => Ok(list),
         }
     }
