@@ -9,8 +9,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Deserializer as Json;
 use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters, in no field.
     pub(crate) fn bare_list() -> Self {
         let read = |response, _| {
-            let Things(list) = decode(response, PhantomData)?;
+            let Whole(list) = decode(response, PhantomData)?;
             Ok(list)
         };
         Self { read, shape: Shape::default() }
@@ -160,6 +160,17 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     let value = seed.deserialize(&mut *json)?;
     json.end()?;
     Ok(value)
+}
+
+/// A list that is a whole body: nothing at all is none, though it is within an object.
+struct Whole<T>(Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Option::<Things<T>>::deserialize(deserializer)?;
+        let missing = || de::Error::invalid_type(de::Unexpected::Unit, &"a list");
+        list.map(|Things(list)| Self(list)).ok_or_else(missing)
+    }
 }
 
 /// A list that is as long as another one.
