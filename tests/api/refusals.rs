@@ -208,9 +208,9 @@ async fn values_that_are_not_one_for_each_id_are_an_error() {
     let several = spotify.artists().several([ARTIST, ARTIST]).await.unwrap_err();
 
     for (error, said) in [
-        (batches, "39 values for 40 ids"),
-        (flags, "3 values for 2 ids"),
-        (several, "1 values for 2 ids"),
+        (batches, "invalid length 39, expected one value for each of 40 ids"),
+        (flags, "invalid length 3, expected one value for each of 2 ids"),
+        (several, "invalid length 1, expected one value for each of 2 ids"),
     ] {
         assert!(matches!(error, Error::Decode { .. }), "{error:?}");
         assert!(error.to_line().contains(said), "{}", error.to_line());

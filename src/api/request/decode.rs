@@ -9,8 +9,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Deserializer as Json;
 use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters, in no field.
     pub(crate) fn bare_list() -> Self {
         let read = |response, _| {
-            let Things(list) = decode(response, PhantomData)?;
+            let Whole(list) = decode(response, PhantomData)?;
             Ok(list)
         };
         Self { read, shape: Shape::default() }
@@ -162,6 +162,17 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     Ok(value)
 }
 
+/// A list that is a whole body: nothing at all is none, though it is within an object.
+struct Whole<T>(Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Option::<Things<T>>::deserialize(deserializer)?;
+        let missing = || de::Error::invalid_type(de::Unexpected::Unit, &"a list");
+        list.map(|Things(list)| Self(list)).ok_or_else(missing)
+    }
+}
+
 /// A list that is as long as another one.
 #[derive(Clone, Copy)]
 struct Counted<S> {
@@ -176,9 +187,10 @@ impl<'de, S: DeserializeSeed<'de, Value: HasLength>> DeserializeSeed<'de> for Co
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
         let list = self.seed.deserialize(deserializer)?;
         match (list.length(), self.count) {
-            (length, Some(count)) if length != count => Err(de::Error::custom(format_args!(
-                "{length} values for {count} ids, so that it is not known which is whose"
-            ))),
+            (length, Some(count)) if length != count => Err(de::Error::invalid_length(
+                length,
+                &&*format!("one value for each of {count} ids"),
+            )),
             _ => Ok(list),
         }
     }

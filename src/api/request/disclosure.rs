@@ -107,7 +107,8 @@ fn without_values(error: &serde_json::Error) -> serde_json::Error {
         _ => return placed(&without_place(error), error),
     };
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    if missing.is_some_and(is_field) {
+    // A length is said by this crate, and names no value.
+    if missing.is_some_and(is_field) || text.starts_with("invalid length ") {
         return placed(&text, error);
     }
     let text = match (text.strip_prefix("invalid type: "), text.rsplit_once(", expected ")) {
