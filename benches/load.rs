@@ -130,8 +130,8 @@ async fn outage(lasts: Duration) -> Outage {
     }
 }
 
-/// 256 calls at once by clients that have sent nothing before, with the limiter and without: the fastest of
-/// so many rounds each. In the others, with a limiter or without, the machine is late to accept some of the
+/// 256 calls at once by clients that have sent nothing before, with the limiter and without: the fastest
+/// round of each. In the others, with a limiter or without, the machine is late to accept some of the
 /// connections, and their calls wait for those of others.
 async fn cold(rounds: usize) -> f64 {
     let (mut limited, mut ungated) = (Vec::new(), Vec::new());

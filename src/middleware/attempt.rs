@@ -4,11 +4,11 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::header::AUTHORIZATION;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 use tracing::{Instrument, Span, field};
 
+use super::trace::credentials_of;
 use super::{Attempts, CallTrace};
 use crate::transport::{may_be_done, may_have_arrived};
 
@@ -42,14 +42,14 @@ pub(crate) struct AttemptCounter;
 impl Middleware for AttemptCounter {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
         if let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts += 1;
         }
-        let earlier = begin(&request, extensions);
+        let earlier = begin(&mut request, extensions);
         let result = next.run(request, extensions).await;
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
             attempts.status = result.as_ref().ok().map(Response::status);
@@ -61,9 +61,9 @@ impl Middleware for AttemptCounter {
 
 /// Notes what leaves, and returns whether an attempt before it may have been carried out. While it
 /// is under way, it may be: a call that is given up then knows no more.
-fn begin(request: &Request, extensions: &mut Extensions) -> bool {
+fn begin(request: &mut Request, extensions: &mut Extensions) -> bool {
     let attempts = extensions.get_or_insert_default::<Attempts>();
-    attempts.credentials = request.headers().get(AUTHORIZATION).cloned();
+    attempts.credentials = credentials_of(request);
     attempts.status = None;
     std::mem::replace(&mut attempts.may_be_done, true)
 }

@@ -10,7 +10,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
-use super::trace::{SignedAnew, credentials_of};
+use super::trace::{Attempts, credentials_of};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
@@ -103,8 +103,8 @@ impl AuthMiddleware {
 }
 
 /// What a request left with: the rate limiter has it signed anew after it waited for a permit.
-fn left_with(signed: Option<HeaderValue>, extensions: &mut Extensions) -> Option<HeaderValue> {
-    extensions.remove::<SignedAnew>().map(|SignedAnew(credentials)| credentials).or(signed)
+fn left_with(signed: Option<HeaderValue>, extensions: &Extensions) -> Option<HeaderValue> {
+    Attempts::last_credentials(extensions).or(signed)
 }
 
 /// A 429 or a 5xx may come from what stands in front of the server that looks at tokens.

@@ -46,11 +46,6 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
     }
 }
 
-/// An extension of a request that was signed anew after it had waited for a permit: what it left
-/// with.
-#[derive(Debug, Clone)]
-pub(crate) struct SignedAnew(pub(crate) HeaderValue);
-
 /// What a request was signed with, marked sensitive here and there: that an authenticator of the user's
 /// forgets it shows no secret in a log.
 pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
@@ -79,6 +74,13 @@ pub(crate) struct Attempts {
     pub(crate) may_be_done: bool,
     /// What the last one was responded to with, as soon as that is known.
     pub(crate) status: Option<StatusCode>,
+}
+
+impl Attempts {
+    /// What the last attempt left with; `None` also where no layer keeps it.
+    pub(crate) fn last_credentials(extensions: &Extensions) -> Option<HeaderValue> {
+        extensions.get::<Self>()?.credentials.clone()
+    }
 }
 
 /// An extension of a request that has a deadline: the result of the last attempt, for the error

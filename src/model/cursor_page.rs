@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::page::{Count, Link, NextLink};
 use super::{List, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
@@ -117,13 +118,4 @@ enum Field {
 }
 
 #[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
-
-#[derive(Deserialize)]
-struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
-
-#[derive(Deserialize)]
 struct Places(#[serde(deserialize_with = "lenient::object_or_default")] Cursors);
-
-#[derive(Deserialize)]
-struct NextLink(#[serde(deserialize_with = "lenient::link")] Option<String>);

@@ -130,10 +130,14 @@ enum Field {
 }
 
 #[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
+pub(super) struct Count(
+    #[serde(deserialize_with = "lenient::optional_count")] pub(super) Option<u32>,
+);
 
 #[derive(Deserialize)]
-struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
+pub(super) struct Link(
+    #[serde(deserialize_with = "lenient::optional_text")] pub(super) Option<String>,
+);
 
 #[derive(Deserialize)]
-struct NextLink(#[serde(deserialize_with = "lenient::link")] Option<String>);
+pub(super) struct NextLink(#[serde(deserialize_with = "lenient::link")] pub(super) Option<String>);

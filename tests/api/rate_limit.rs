@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Request;
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use spotify_web::auth::{
     AuthError, Authenticator, Backoff, CredentialsAuthenticator, Rejection, Replay,
@@ -578,6 +579,51 @@ async fn credentials_are_marked_sensitive_also_after_a_wait_for_a_permit() {
     let told = careless.0.lock().unwrap();
     assert_eq!(told.len(), 2);
     assert!(told.iter().all(|rejection| !rejection.contains("s3cret")), "{told:?}");
+}
+
+/// Signs with another token each time, and keeps which were rejected and accepted.
+#[derive(Debug, Clone, Default)]
+struct Numbered(Arc<AtomicUsize>, Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Numbered {
+    fn keep(&self, verdict: &str, credentials: &HeaderValue) {
+        let text = format!("{verdict} {}", credentials.to_str().unwrap());
+        self.1.lock().unwrap().push(text);
+    }
+}
+
+#[async_trait]
+impl Authenticator for Numbered {
+    async fn apply(&self, request: &mut Request) -> Result<(), AuthError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        request.headers_mut().insert("authorization", number.to_string().parse().unwrap());
+        Ok(())
+    }
+
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        self.keep("rejected", &rejection.credentials);
+        Ok(Replay::No)
+    }
+
+    fn accepted(&self, credentials: &HeaderValue) {
+        self.keep("accepted", credentials);
+    }
+}
+
+/// What is signed anew after a wait for a permit is told of by what it left with, not by the first one.
+#[tokio::test]
+async fn the_authenticator_is_told_what_a_request_left_with() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    let numbered = Numbered::default();
+    let user = spotify.for_user(numbered.clone()).unwrap();
+    for (closed, status) in [(0, 401), (5, 401), (5, 400), (0, 400)] {
+        spotify.rate_limiter().unwrap().close_for(Duration::from_secs(closed));
+        fake.next(status);
+        time.run(track(&user)).await.unwrap_err();
+    }
+    let told = numbered.1.lock().unwrap();
+    assert_eq!(*told, ["rejected 0", "rejected 2", "accepted 4", "accepted 5"]);
 }
 
 /// Has a token at hand once; the next one takes forever.

@@ -146,7 +146,7 @@ struct House {
 }
 
 impl House {
-    /// Tokens live for so many seconds. `None` where there is no server to be had.
+    /// With the lifetime of tokens, in seconds. `None` where there is no server to be had.
     async fn start(processes: usize, seconds: u32) -> Option<Self> {
         let server = OAuthServer::start()?;
         server.set_lifetime(seconds).await;

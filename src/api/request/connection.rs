@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::Extensions;
 use percent_encoding::utf8_percent_encode;
-use reqwest::header::{HeaderValue, LOCATION};
+use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use tokio::time::Instant;
@@ -190,8 +190,7 @@ impl Connection {
         Box::pin(async move {
             self.check(&line)?;
             let mut response = self.exchange(line.clone(), request, &mut extensions).await?;
-            let (line, credentials) = (noted(&line, &extensions), credentials_of(&extensions));
-            RawResponse::read(line, &mut response, scopes, credentials).await
+            read(&line, &mut response, scopes, &extensions).await
         })
     }
 
@@ -362,9 +361,7 @@ impl Call {
             let sent = connection.exchange(line.clone(), request, &mut self.extensions);
             let mut response = sent.await?;
             self.status = Some(response.status());
-            let (line, credentials) =
-                (noted(&line, &self.extensions), credentials_of(&self.extensions));
-            RawResponse::read(line, &mut response, scopes, credentials).await
+            read(&line, &mut response, scopes, &self.extensions).await
         };
         exchange.instrument(span).await
     }
@@ -376,10 +373,7 @@ impl Call {
         let last = match self.extensions.get::<LastFailure>().and_then(LastFailure::take) {
             // Its body was read by the layer that kept it.
             Some(Ok(mut response)) => {
-                let credentials = credentials_of(&self.extensions);
-                RawResponse::read(request.clone(), &mut response, self.scopes, credentials)
-                    .await
-                    .err()
+                read(&request, &mut response, self.scopes, &self.extensions).await.err()
             }
             Some(Err(error)) => Some(no_response(request.clone(), error)),
             None => None,
@@ -444,9 +438,15 @@ fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine {
     RequestLine { may_be_done, ..line.clone() }
 }
 
-/// What the last attempt left with.
-fn credentials_of(extensions: &Extensions) -> Option<HeaderValue> {
-    extensions.get::<Attempts>()?.credentials.clone()
+/// Reads a response, with what is known of the attempts before it.
+async fn read(
+    line: &RequestLine,
+    response: &mut reqwest::Response,
+    scopes: &'static [Scope],
+    extensions: &Extensions,
+) -> Result<RawResponse, Error> {
+    let credentials = Attempts::last_credentials(extensions);
+    RawResponse::read(noted(line, extensions), response, scopes, credentials).await
 }
 
 fn not_a_path(error: &url::ParseError) -> Error {

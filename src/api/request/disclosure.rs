@@ -27,19 +27,12 @@ pub(super) fn decode_error(
         || scrubber.finds_in(&start)
         || scrubber.finds_in(&open_path)
         || scrubber.finds_in(&clipped(&source.to_string()));
+    let (path, start, source) = match is_hidden {
+        true => (path_of_fields(path, &scrubber), None, without_values(&source)),
+        false => (open_path, (!body.is_empty()).then_some(start), short(source)),
+    };
     let request = response.line.clone();
-    match is_hidden {
-        true => {
-            let path = path_of_fields(path, &scrubber);
-            let source = without_values(&source);
-            Error::Decode { request, path, start: None, body: RawBody::default(), source }
-        }
-        false => {
-            let start = (!body.is_empty()).then_some(start);
-            let (path, body) = (open_path, RawBody::default());
-            Error::Decode { request, path, start, body, source: short(source) }
-        }
-    }
+    Error::Decode { request, path, start, body: RawBody::default(), source }
 }
 
 /// What the server says about a failure, without what it was sent.

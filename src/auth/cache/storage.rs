@@ -134,7 +134,7 @@ impl<T, F: Future<Output = Result<T, StoreError>>> Future for Guarded<F> {
     }
 }
 
-/// Ends with whoever waits for it.
+/// Aborted when its waiter is dropped.
 struct Task<T>(JoinHandle<Result<T, StoreError>>);
 
 impl<T> Future for Task<T> {

@@ -452,7 +452,7 @@ impl Core {
     fn grant(&mut self, waiter: Waiter<Caller>, now: Seconds) {
         let place = waiter.owner.place;
         if self.awake(now) > waiter.limit + granted::LONGEST {
-            // Whoever watched its time was not polled either.
+            // The waiter that watched its time was not polled either.
             let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
             return;
         }

@@ -203,7 +203,7 @@ impl RateLimiter {
                 return Ok(permit);
             };
             let number = permit.number;
-            if let Some(permit) = signer.sign(permit, request, extensions).await? {
+            if let Some(permit) = signer.sign(permit, request).await? {
                 return Ok(permit);
             }
             self.keep_number(extensions, number);

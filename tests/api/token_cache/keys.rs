@@ -2,14 +2,13 @@
 //! sent, replaced or marked. And what is logged says whose token it is about.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use spotify_web::auth::{
     AuthError, Authenticator, AuthorizationCodeAuthenticator, CredentialsAuthenticator,
-    MemoryTokenStore, PkceAuthenticator, RefreshLock, Revision, StoreError, StoredToken,
-    TokenCache, TokenKey, TokenSource, TokenStore, TokenSwapAuthenticator,
+    MemoryTokenStore, PkceAuthenticator, StoredToken, TokenCache, TokenKey, TokenSource,
+    TokenStore, TokenSwapAuthenticator,
 };
 use spotify_web::oauth::Token;
 use spotify_web::testing::FakeSpotify;
@@ -19,53 +18,12 @@ use crate::common::{FailingStore, Log, ManualClock, Outcome, ScriptedSource, TRA
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Counts every call but those of the test itself.
-#[derive(Debug, Clone, Default)]
-struct Counting {
-    inner: MemoryTokenStore,
-    calls: Arc<AtomicUsize>,
-}
-
-impl Counting {
-    async fn with_token_of(key: &TokenKey) -> Self {
-        let store = Self::default();
-        let token = Token::new("of app-one", HOUR).with_refresh_token("refresh of app-one");
-        put(&store.inner, key, &StoredToken::new(token, SystemTime::now() + HOUR)).await;
-        store
-    }
-
-    fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-
-    fn count(&self) -> &MemoryTokenStore {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        &self.inner
-    }
-}
-
-#[async_trait]
-impl TokenStore for Counting {
-    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.count().load(key).await
-    }
-
-    async fn save(
-        &self,
-        key: &TokenKey,
-        token: &StoredToken,
-        replaces: Option<Revision>,
-    ) -> Result<(), StoreError> {
-        self.count().save(key, token, replaces).await
-    }
-
-    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.count().remove(key).await
-    }
-
-    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        self.count().lock(key).await
-    }
+/// One that has a token already, which the test itself has put there.
+async fn with_token_of(key: &TokenKey) -> FailingStore {
+    let store = FailingStore::default();
+    let token = Token::new("of app-one", HOUR).with_refresh_token("refresh of app-one");
+    put(&store.inner, key, &StoredToken::new(token, SystemTime::now() + HOUR)).await;
+    store
 }
 
 #[tokio::test]
@@ -73,7 +31,7 @@ async fn a_client_with_the_key_of_another_app_is_not_built() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config()).unwrap();
     for key in keys_of("app-one") {
-        let store = Counting::with_token_of(&key).await;
+        let store = with_token_of(&key).await;
         for plug in of_app_two(&store, &key) {
             let config = fake.config().with_authenticator(Arc::clone(&plug));
             let refused = [SpotifyClient::new(config), spotify.for_user(plug)];
@@ -91,7 +49,7 @@ async fn a_client_with_the_key_of_another_app_is_not_built() {
 #[tokio::test]
 async fn an_authenticator_with_the_key_of_another_app_does_nothing() {
     for key in keys_of("app-one") {
-        let store = Counting::with_token_of(&key).await;
+        let store = with_token_of(&key).await;
         let user = PkceAuthenticator::new("app-two").with_store(store.clone(), key.clone());
         let login = Token::new("access", HOUR).with_refresh_token("refresh");
 
@@ -116,7 +74,7 @@ async fn an_authenticator_with_the_key_of_another_app_does_nothing() {
 #[tokio::test]
 async fn the_key_is_checked_whatever_else_is_set() {
     let key = TokenKey::new("app-one");
-    let store = Counting::with_token_of(&key).await;
+    let store = with_token_of(&key).await;
     let source = || OfApp(ScriptedSource::default(), Some("app-two"));
     let options = spotify_web::auth::TokenCacheOptions::default;
     let caches = [
@@ -139,7 +97,7 @@ async fn the_key_is_checked_whatever_else_is_set() {
 async fn a_key_that_is_not_known_to_be_another_apps_is_used() {
     let fake = FakeSpotify::start().await.unwrap();
     for key in keys_of("app-one") {
-        let store = Counting::with_token_of(&key).await;
+        let store = with_token_of(&key).await;
         let own = CredentialsAuthenticator::new("app-one", "secret");
         let own = own.with_store(store.clone(), key.clone());
         SpotifyClient::new(fake.config().with_authenticator(own)).unwrap();
@@ -243,7 +201,7 @@ fn keys_of(app: &str) -> [TokenKey; 3] {
     [key.clone(), key.clone().with_user("anna"), key.with_user("anna").with_scopes(["streaming"])]
 }
 
-fn of_app_two(store: &Counting, key: &TokenKey) -> Vec<Arc<dyn Authenticator>> {
+fn of_app_two(store: &FailingStore, key: &TokenKey) -> Vec<Arc<dyn Authenticator>> {
     let (store, key) = (|| store.clone(), || key.clone());
     vec![
         Arc::new(CredentialsAuthenticator::new("app-two", "secret").with_store(store(), key())),

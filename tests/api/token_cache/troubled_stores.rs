@@ -14,7 +14,8 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    Directory, FailingStore, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header, token,
+    Directory, FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header,
+    token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -218,7 +219,8 @@ async fn an_entry_whose_access_token_is_of_no_use_is_refreshed() {
 /// P33: and so is that the guard of its lock panics, also while a panic of the source unwinds.
 #[tokio::test]
 async fn a_lock_that_panics_when_it_is_released_costs_no_token() {
-    let (clock, store) = (ManualClock::new(), PanickingGuards::default());
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    store.set_locks(Locks::PanicAtRelease);
     let (cache, source) = stored(&clock, &store);
     cache.log_in(user("r")).await.unwrap();
 
@@ -231,41 +233,6 @@ async fn a_lock_that_panics_when_it_is_released_costs_no_token() {
     assert!(matches!(cache.header().await.unwrap_err(), AuthError::SourcePanicked));
     clock.advance(60.0);
     cache.header().await.unwrap();
-}
-
-#[derive(Debug, Clone, Default)]
-struct PanickingGuards(MemoryTokenStore);
-
-#[async_trait]
-impl TokenStore for PanickingGuards {
-    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.0.load(key).await
-    }
-
-    async fn save(
-        &self,
-        key: &TokenKey,
-        token: &StoredToken,
-        replaces: Option<Revision>,
-    ) -> Result<(), StoreError> {
-        self.0.save(key, token, replaces).await
-    }
-
-    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.remove(key).await
-    }
-
-    async fn lock(&self, _: &TokenKey) -> Result<RefreshLock, StoreError> {
-        Ok(RefreshLock::new(PanickingGuard))
-    }
-}
-
-struct PanickingGuard;
-
-impl Drop for PanickingGuard {
-    fn drop(&mut self) {
-        panic!("the guard panics as scripted");
-    }
 }
 
 /// Panics at once, or when its future is polled.

@@ -10,6 +10,7 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::common::{
     FailingStore, ManualClock, Outcome, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
@@ -220,10 +221,7 @@ async fn settling_waits_for_the_refresh_under_way() {
     source.next(Outcome::Token(Token::new("b", HOUR).with_refresh_token("r2")));
     source.block();
     cache.header().await.unwrap();
-    let settled = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.settle().await }
-    });
+    let settled = spawn_settle(&cache);
     settle().await;
     assert!(!settled.is_finished());
 
@@ -258,10 +256,7 @@ async fn settling_waits_for_the_refresh_of_a_login_without_a_store() {
     source.block();
     let waiting = spawn_header(&cache);
     settle().await;
-    let settled = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.settle().await }
-    });
+    let settled = spawn_settle(&cache);
     settle().await;
     assert!(!settled.is_finished());
 
@@ -466,6 +461,11 @@ async fn every_client_of_an_authenticator_settles_it() {
             assert!(client.settle().now_or_never().unwrap().is_ok());
         }
     }
+}
+
+fn spawn_settle(cache: &TokenCache<ScriptedSource>) -> JoinHandle<Result<(), AuthError>> {
+    let cache = cache.clone();
+    tokio::spawn(async move { cache.settle().await })
 }
 
 /// A user whose access token has expired.

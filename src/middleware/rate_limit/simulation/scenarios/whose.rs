@@ -102,7 +102,7 @@ fn refuse(pauses: &'static [f64]) -> impl Fn(Arrival) -> Option<Reply> {
     }
 }
 
-/// Endpoints that refuse from 100 s on, each with so many callers, and one more that is well.
+/// Endpoints that refuse from 100 s on, each with a number of callers, and one more that is well.
 fn refusing_beside_a_quiet_one(pauses: &'static [f64], callers: usize, period: f64) -> Row {
     let count = pauses.len();
     let name = format!("{count} endpoints refuse for {} s, one called each {period} s", pauses[0]);
