@@ -10,6 +10,8 @@ use redis::{
     RedisConnectionInfo, RedisError, TlsMode,
 };
 
+#[cfg(feature = "rustls")]
+use super::roots::system_roots;
 use super::server::Live;
 use super::server_url::{ServerKind, ServerUrl};
 
@@ -17,7 +19,7 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
     match &url.kind {
         ServerKind::Standalone { database } => {
             let infos = infos(url, *database)?;
-            let client = infos.into_iter().next().map(Client::open).transpose()?;
+            let client = infos.into_iter().next().map(client).transpose()?;
             let client = client.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
             let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
             Ok(Live::One(connection))
@@ -34,7 +36,7 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
                 builder = builder.password(password.as_str());
             }
             if url.has_tls {
-                builder = builder.tls(TlsMode::Secure);
+                builder = with_cluster_tls(builder);
             }
             Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
         }
@@ -50,12 +52,34 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
                 builder = builder.set_client_to_redis_password(password.as_str());
             }
             if url.has_tls {
-                builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+                builder = with_sentinel_tls(builder);
             }
             let mut client = builder.build()?;
             Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
         }
     }
+}
+
+fn client(info: ConnectionInfo) -> Result<Client, RedisError> {
+    #[cfg(feature = "rustls")]
+    if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Client::build_with_tls(info, system_roots());
+    }
+    Client::open(info)
+}
+
+fn with_cluster_tls(builder: ClusterClientBuilder) -> ClusterClientBuilder {
+    let builder = builder.tls(TlsMode::Secure);
+    #[cfg(feature = "rustls")]
+    let builder = builder.certs(system_roots());
+    builder
+}
+
+fn with_sentinel_tls(builder: SentinelClientBuilder) -> SentinelClientBuilder {
+    let builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    #[cfg(feature = "rustls")]
+    let builder = builder.set_client_to_redis_certificates(system_roots());
+    builder
 }
 
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {

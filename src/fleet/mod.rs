@@ -38,6 +38,8 @@ mod logins;
 mod names;
 mod rate;
 mod remembered;
+#[cfg(feature = "rustls")]
+mod roots;
 mod scripts;
 mod sealing;
 mod server;
