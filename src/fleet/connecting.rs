@@ -7,7 +7,7 @@ use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, TlsMode,
+    RedisConnectionInfo, RedisError,
 };
 
 #[cfg(feature = "rustls")]
@@ -69,14 +69,15 @@ fn client(info: ConnectionInfo) -> Result<Client, RedisError> {
 }
 
 fn with_cluster_tls(builder: ClusterClientBuilder) -> ClusterClientBuilder {
-    let builder = builder.tls(TlsMode::Secure);
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = builder.tls(redis::TlsMode::Secure);
     #[cfg(feature = "rustls")]
     let builder = builder.certs(system_roots());
     builder
 }
 
 fn with_sentinel_tls(builder: SentinelClientBuilder) -> SentinelClientBuilder {
-    let builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    let builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
     #[cfg(feature = "rustls")]
     let builder = builder.set_client_to_redis_certificates(system_roots());
     builder

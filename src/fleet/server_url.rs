@@ -40,6 +40,9 @@ impl FromStr for ServerUrl {
     fn from_str(url: &str) -> Result<Self, FleetError> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| FleetError::url(NO_SCHEME))?;
         let (scheme, has_tls) = scheme_of(scheme)?;
+        if has_tls && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+            return Err(FleetError::url(NO_TLS));
+        }
         if rest.contains(['?', '#']) {
             return Err(FleetError::url("has a query or a fragment; leave it out"));
         }
@@ -178,6 +181,7 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
+const NO_TLS: &str = "needs TLS; enable the feature `rustls` or `native-tls`";
 const NO_SCHEME: &str = "does not begin with `redis://`, `rediss://`, `redis+cluster://` or \
                          `redis+sentinel://` (or the same with `valkey`)";
 
