@@ -79,12 +79,12 @@ impl Lease {
             self.owner.as_bytes(),
             LENGTH_MS.as_bytes(),
         ];
-        read(self.server.run(TAKE_TURN, &[&place.logins, &self.key], &arguments).await?)
+        read(self.server.run(&TAKE_TURN, &[&place.logins, &self.key], &arguments).await?)
     }
 
     async fn is_taken(&self) -> Result<bool, FleetError> {
         let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
-        let taken = self.server.run(TAKE_LEASE, &[&self.key], &arguments).await?;
+        let taken = self.server.run(&TAKE_LEASE, &[&self.key], &arguments).await?;
         Ok(read::<(u32, i64)>(taken)?.0 == 1)
     }
 
@@ -95,7 +95,7 @@ impl Lease {
             for _ in 0..MOST_RENEWALS {
                 sleep(RENEWAL).await;
                 let arguments = [owner.as_bytes(), LENGTH_MS.as_bytes()];
-                let renewed = server.run(RENEW_LEASE, &[&key], &arguments).await;
+                let renewed = server.run(&RENEW_LEASE, &[&key], &arguments).await;
                 // When it is another's, only the revision at the save decides.
                 if matches!(renewed.and_then(read::<u32>), Ok(0)) {
                     return;
@@ -118,7 +118,7 @@ impl Drop for Lease {
                 sleep(FIRST_PAUSE).await;
             }
             drop(renewing);
-            let _ = server.run(RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;
+            let _ = server.run(&RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;
         });
     }
 }

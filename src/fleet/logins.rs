@@ -10,6 +10,7 @@ use futures_core::Stream;
 use redis::Value;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::names::Place;
 use super::scripts::{REMOVE_ALL, RESEAL};
@@ -77,7 +78,7 @@ impl RedisTokenStore {
     pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<(), FleetError> {
         let parts = self.parts();
         let key = parts.names.logins(client_id, Some(user));
-        parts.server()?.run(REMOVE_ALL, &[&key], &[KEPT_FOR_MS.as_bytes()]).await.map(drop)
+        parts.server()?.run(&REMOVE_ALL, &[&key], &[KEPT_FOR_MS.as_bytes()]).await.map(drop)
     }
 
     /// Seals with the first key what was sealed with another or not at all. Returns how many logins it
@@ -90,9 +91,11 @@ impl RedisTokenStore {
         let parts = self.parts();
         let (mut listing, mut resealed) = (Listing::new(parts), 0);
         while let Some(logins) = listing.next().await? {
-            for login in logins {
-                resealed += u64::from(login.reseal(parts).await?);
-            }
+            let sealings = logins.into_iter().map(|login| {
+                let parts = Arc::clone(parts);
+                async move { login.reseal(&parts).await }
+            });
+            resealed += several(sealings).await?.into_iter().map(u64::from).sum::<u64>();
         }
         Ok(resealed)
     }
@@ -113,7 +116,7 @@ impl Standing {
         }
         let record = sealer.seal(&key, place, &token)?;
         let arguments = [place.scopes.as_bytes(), revision.as_bytes(), &record];
-        let resealed = parts.server()?.run(RESEAL, &[&place.logins], &arguments).await?;
+        let resealed = parts.server()?.run(&RESEAL, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(resealed)? == 1)
     }
 }
@@ -155,14 +158,45 @@ impl<'a> Listing<'a> {
         {
             masters.push_front((master, cursor));
         }
-        let mut logins = Vec::new();
-        for key in keys {
-            if self.seen.insert(std::hash::BuildHasher::hash_one(&self.hasher, &key)) {
+        let is_new =
+            |key: &String| self.seen.insert(std::hash::BuildHasher::hash_one(&self.hasher, key));
+        let users = keys.into_iter().filter(is_new).map(|key| {
+            let server = Arc::clone(server);
+            async move {
                 let fields = server.command(redis::cmd("HGETALL").arg(&key)).await?;
-                logins.extend(standing(&key, &read::<Vec<_>>(fields)?));
+                Ok(standing(&key, &read::<Vec<_>>(fields)?))
             }
+        });
+        Ok(Some(several(users).await?.into_iter().flatten().collect()))
+    }
+}
+
+/// Does several at a time, so that the way to the server and back costs little. In no order.
+async fn several<T, F>(futures: impl Iterator<Item = F>) -> Result<Vec<T>, FleetError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, FleetError>> + Send + 'static,
+{
+    let (mut tasks, mut done) = (JoinSet::new(), Vec::new());
+    for future in futures {
+        tasks.spawn(future);
+        if tasks.len() == AT_ONCE {
+            done.extend(one_of(&mut tasks).await?);
         }
-        Ok(Some(logins))
+    }
+    while let Some(result) = one_of(&mut tasks).await? {
+        done.push(result);
+    }
+    Ok(done)
+}
+
+async fn one_of<T: 'static>(
+    tasks: &mut JoinSet<Result<T, FleetError>>,
+) -> Result<Option<T>, FleetError> {
+    match tasks.join_next().await {
+        Some(Ok(result)) => result.map(Some),
+        Some(Err(error)) => Err(FleetError::Server { reason: error.to_string() }),
+        None => Ok(None),
     }
 }
 
@@ -232,6 +266,9 @@ impl fmt::Debug for Logins {
         f.debug_struct("Logins").finish_non_exhaustive()
     }
 }
+
+/// How many commands are under way, so that others of the server wait for a few at most.
+const AT_ONCE: usize = 32;
 
 /// How many logins are read ahead of who takes them.
 const AHEAD: usize = 16;

@@ -44,7 +44,7 @@ impl RedisSharedLimit {
         let arguments = arguments_of(&Told::default());
         let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
         let [state, members] = self.names.rate(Some(&app));
-        let granted = server.run(EXCHANGE, &[&state, &members], &arguments).await?;
+        let granted = server.run(&EXCHANGE, &[&state, &members], &arguments).await?;
         granted_of(&read::<Vec<String>>(granted)?)?;
         server.command(redis::cmd("DEL").arg(&[state, members])).await.map(drop)
     }
@@ -54,7 +54,7 @@ impl RedisSharedLimit {
         let arguments = arguments_of(told);
         let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
         let [state, members] = self.names.rate(app);
-        let granted = server.run_once(EXCHANGE, &[&state, &members], &arguments, LIMIT).await?;
+        let granted = server.run_once(&EXCHANGE, &[&state, &members], &arguments, LIMIT).await?;
         granted_of(&read::<Vec<String>>(granted)?)
     }
 }

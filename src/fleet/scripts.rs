@@ -1,28 +1,38 @@
 //! What runs in the server, in one step each. Every script on logins may run twice with the same effect;
 //! that on rates is sent once.
 
+use std::sync::OnceLock;
+
 use redis::Cmd;
 
 /// A script, by its hash. The server keeps it until it restarts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Script(&'static str);
+#[derive(Debug)]
+pub(super) struct Script {
+    text: &'static str,
+    /// Takes longer than all the rest of a call.
+    hash: OnceLock<String>,
+}
 
 impl Script {
+    const fn new(text: &'static str) -> Self {
+        Self { text, hash: OnceLock::new() }
+    }
+
     /// For tests that set the clock.
     #[cfg(test)]
-    pub(super) fn text(self) -> &'static str {
-        self.0
+    pub(super) fn text(&self) -> &'static str {
+        self.text
     }
 
     /// Runs what the server knows already.
-    pub(super) fn known(self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-        let hash = redis::Script::new(self.0);
-        Self::command("EVALSHA", hash.get_hash(), keys, arguments)
+    pub(super) fn known(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        let hash = || redis::Script::new(self.text).get_hash().to_owned();
+        Self::command("EVALSHA", self.hash.get_or_init(hash), keys, arguments)
     }
 
     /// Sends the script along.
-    pub(super) fn whole(self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-        Self::command("EVAL", self.0, keys, arguments)
+    pub(super) fn whole(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        Self::command("EVAL", self.text, keys, arguments)
     }
 
     fn command(name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
@@ -36,7 +46,7 @@ impl Script {
 /// how many ms it stands there since it was put back, or -1.
 ///
 /// A place that was emptied keeps its number, with an empty revision.
-pub(super) const LOAD: Script = Script(
+pub(super) static LOAD: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
@@ -48,7 +58,7 @@ return {r[1] or '', tonumber(r[2]) or 0, left, r[4] or '', back}",
 
 /// `KEYS logins`, `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to
 /// count up or 0 to put back, ms left, record, ms to keep it` → whether it stands there now, and the number.
-pub(super) const SAVE: Script = Script(
+pub(super) static SAVE: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
 local there, n = r[1] or '', tonumber(r[2]) or 0
@@ -67,7 +77,7 @@ return {1, n}",
 );
 
 /// `KEYS logins`, `ARGV scopes, number known, ms to keep it` → the number of the place, now empty.
-pub(super) const REMOVE: Script = Script(
+pub(super) static REMOVE: Script = Script::new(
     "local s = ARGV[1]
 local n = math.max(tonumber(redis.call('HGET', KEYS[1], s .. 'n')) or 0, tonumber(ARGV[2])) + 1
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
@@ -77,14 +87,14 @@ return n",
 );
 
 /// `KEYS logins`, `ARGV scopes, revision, record` → whether the record of that revision was replaced.
-pub(super) const RESEAL: Script = Script(
+pub(super) static RESEAL: Script = Script::new(
     "if redis.call('HGET', KEYS[1], ARGV[1] .. 'v') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
 return 1",
 );
 
 /// `KEYS logins`, `ARGV ms to keep them` → how many places of the user are empty now.
-pub(super) const REMOVE_ALL: Script = Script(
+pub(super) static REMOVE_ALL: Script = Script::new(
     "local emptied = 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if string.sub(field, -1) == 'n' then
@@ -103,7 +113,7 @@ return emptied",
 ///
 /// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was replaced, 1 when
 /// the lease is the owner's, else 0.
-pub(super) const TAKE_TURN: Script = Script(
+pub(super) static TAKE_TURN: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
 local t = redis.call('TIME')
@@ -116,7 +126,7 @@ return 1",
 );
 
 /// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's, and for how long it is another's.
-pub(super) const TAKE_LEASE: Script = Script(
+pub(super) static TAKE_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return {0, redis.call('PTTL', KEYS[1])} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -124,16 +134,16 @@ return {1, 0}",
 );
 
 /// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's.
-pub(super) const RENEW_LEASE: Script = Script(
+pub(super) static RENEW_LEASE: Script = Script::new(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
 /// `KEYS lease`, `ARGV owner` → whether it was the owner's.
-pub(super) const RELEASE_LEASE: Script = Script(
+pub(super) static RELEASE_LEASE: Script = Script::new(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
 );
 
 /// One exchange of a shared rate; see the file.
-pub(super) const EXCHANGE: Script = Script(include_str!("rate.lua"));
+pub(super) static EXCHANGE: Script = Script::new(include_str!("rate.lua"));

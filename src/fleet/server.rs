@@ -112,7 +112,7 @@ impl Server {
     /// Runs a script, which the server may have forgotten, and which may run twice.
     pub(super) async fn run(
         self: &Arc<Self>,
-        script: Script,
+        script: &Script,
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<Value, FleetError> {
@@ -126,7 +126,7 @@ impl Server {
     /// Runs a script that must not run twice.
     pub(super) async fn run_once(
         self: &Arc<Self>,
-        script: Script,
+        script: &Script,
         keys: &[&str],
         arguments: &[&[u8]],
         limit: Limit,

@@ -116,7 +116,7 @@ impl Parts {
         place: &Place,
     ) -> Result<(Entry, String, Option<Duration>), FleetError> {
         let sealer = self.sealer()?;
-        let found = self.server()?.run(LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
+        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
         let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
             read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
@@ -205,7 +205,7 @@ impl Parts {
             &record,
             KEPT_FOR_MS.as_bytes(),
         ];
-        let saved = self.server()?.run(SAVE, &[&place.logins], &arguments).await?;
+        let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
         if is_saved == 1 {
             self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
@@ -216,7 +216,7 @@ impl Parts {
     async fn remove(&self, key: &TokenKey) -> Result<(), FleetError> {
         let (place, number) = (self.names.place(key), self.remembered.number(key).to_string());
         let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let removed = self.server()?.run(REMOVE, &[&place.logins], &arguments).await?;
+        let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
         self.remembered.keep(key, Entry { number: read(removed)?, token: None });
         Ok(())
     }
