@@ -263,7 +263,7 @@ async fn median<F: Future<Output = ()>>(rounds: usize, mut step: impl FnMut() ->
 
 fn middle(mut took: Vec<Duration>) -> Duration {
     took.sort();
-    took[took.len() / 2]
+    took.get(took.len() / 2).copied().unwrap()
 }
 
 fn ratio(one: Duration, other: Duration) -> f64 {
