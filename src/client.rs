@@ -15,7 +15,9 @@ use crate::api::{
 use crate::auth::Authenticator;
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::{AuthMiddleware, GateStats, RateGate, RetryMiddleware};
+use crate::middleware::{
+    AuthMiddleware, GateStats, Partition, RateGate, RetryMiddleware, TellPartition,
+};
 use crate::oauth::OAuthClient;
 use crate::transport::Origin;
 
@@ -93,7 +95,21 @@ impl SpotifyClient {
     ///
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
-        let config = SpotifyClientConfig::clone(&self.config).with_authenticator(authenticator);
+        self.for_user_in(Partition::unique(), authenticator)
+    }
+
+    /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for an authenticator that cannot be used.
+    pub fn for_user_in(
+        &self,
+        partition: Partition,
+        authenticator: impl Authenticator + 'static,
+    ) -> Result<Self, Error> {
+        let config = SpotifyClientConfig::clone(&self.config);
+        let config = config.with_authenticator(authenticator).with_partition(partition);
         let connection = connect(&config, &self.oauth, &self.layers)?;
         Ok(Self { connection, ..self.clone() })
     }
@@ -245,7 +261,11 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
-    let mut http = ClientBuilder::new(config.http_client()?).with(layers.retries.clone());
+    let wire = config.wire()?;
+    let mut http = ClientBuilder::new(wire.client()).with(layers.retries.clone());
+    if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
+        http = http.with(TellPartition(config.partition));
+    }
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
@@ -256,6 +276,10 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
+    for middleware in &config.inner_middleware {
+        http = http.with_arc(Arc::clone(middleware));
+    }
+    http = http.with(wire);
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,

@@ -24,6 +24,8 @@ mod client;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/links.rs"]
+mod links;
 #[path = "api/logins.rs"]
 mod logins;
 #[path = "api/models.rs"]

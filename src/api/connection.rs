@@ -25,7 +25,7 @@ use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, GateClosed, RequestClass};
 use crate::model::Market;
 use crate::oauth::Scope;
-use crate::transport::{BodyError, Origin, clipped, read_body, retry_after};
+use crate::transport::{BodyError, Origin, TlsUnavailable, clipped, read_body, retry_after};
 
 /// The way to one API: its address and the stack of layers that requests pass through.
 ///
@@ -252,7 +252,10 @@ fn not_sent(request: RequestLine, error: reqwest_middleware::Error) -> Error {
                     let retry_after = Some(closed.retry_after);
                     return Error::RateLimited { request, retry_after, reason: None };
                 }
-                Err(error) => Middleware(error),
+                Err(error) => match error.downcast::<TlsUnavailable>() {
+                    Ok(unavailable) => return Error::config("TLS", unavailable),
+                    Err(error) => Middleware(error),
+                },
             },
         },
         Reqwest(error) => Reqwest(error.without_url()),

@@ -11,7 +11,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::connection::Answer;
 use crate::error::Error;
-use crate::transport::clipped;
+use crate::transport::{clipped, noise};
 
 /// Decodes an answer.
 ///
@@ -68,6 +68,9 @@ where
 /// How a body begins, where it cannot hold a secret: what is answered about a user is theirs, and a
 /// proxy may answer with the header that it was sent.
 fn start(answer: &Answer) -> Option<String> {
+    if let Some(noise) = noise(&answer.headers, &answer.body) {
+        return Some(noise);
+    }
     let about_a_user = answer.needs_user || answer.line.path.split('/').any(|part| part == "me");
     let body = String::from_utf8_lossy(&answer.body);
     let words = body.to_ascii_lowercase();

@@ -7,12 +7,15 @@
 mod attempt;
 mod auth;
 mod class;
+mod partition;
 mod rate;
 mod retry;
 mod trace;
 
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
+pub use partition::Partition;
+pub(crate) use partition::TellPartition;
 pub use rate::{GateClosed, GateStats, RateGate};
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;

@@ -12,7 +12,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use super::attempt::attempt;
 use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
 use crate::auth::Backoff;
-use crate::transport::{read_ahead, repeated};
+use crate::transport::{provably_not_carried_out, read_ahead, repeated};
 
 /// How often a request is sent once more, and when.
 ///
@@ -242,8 +242,7 @@ fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
             status if may_pass(status) && safety != Safety::Once => Verdict::Again,
             _ => Verdict::Done,
         },
-        // Nothing was sent.
-        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Again,
+        Err(Error::Reqwest(error)) if provably_not_carried_out(error) => Verdict::Again,
         Err(Error::Reqwest(error)) if !error.is_builder() && safety != Safety::Once => {
             Verdict::Again
         }

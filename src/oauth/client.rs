@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::secret::wiped_bytes;
 use super::{OAuthError, Token, TokenForm, TokenRequest, answer};
 use crate::transport::{
-    BodyError, HttpOptions, Origin, OriginError, SharedHttpClient, read_body, retry_after,
+    BodyError, HttpOptions, Origin, OriginError, SharedHttpClient, Wire, read_body, retry_after,
 };
 
 /// Where tokens are requested, with which HTTP client and within what time.
@@ -21,7 +21,7 @@ use crate::transport::{
 /// Made from a [`SpotifyClientConfig`](crate::SpotifyClientConfig), or by hand for another server.
 #[derive(Clone)]
 pub struct OAuthConfig {
-    http: Result<reqwest::Client, String>,
+    http: Result<Wire, String>,
     token_url: Result<Url, OriginError>,
     time_limit: Duration,
     at_once: Arc<Semaphore>,
@@ -52,7 +52,7 @@ impl OAuthConfig {
     /// # Ok::<(), spotify_web::oauth::OAuthError>(())
     /// ```
     pub fn new(http: reqwest::Client, token_url: &str) -> Self {
-        Self::with_client_or_reason(Ok(http), token_url)
+        Self::with_client_or_reason(Ok(Wire::given(http)), token_url)
     }
 
     /// Token requests go to `token_url` by an HTTP client of their own, whose redirects stay on the
@@ -68,14 +68,15 @@ impl OAuthConfig {
     ///
     /// [`OAuthError::Input`] when it could not be built.
     pub fn http_client(&self) -> Result<reqwest::Client, OAuthError> {
+        self.wire().map(|wire| wire.client())
+    }
+
+    fn wire(&self) -> Result<Wire, OAuthError> {
         self.http.clone().map_err(|reason| input("HTTP client", &reason))
     }
 
     /// The same, where the HTTP client could perhaps not be built.
-    pub(crate) fn with_client_or_reason(
-        http: Result<reqwest::Client, String>,
-        token_url: &str,
-    ) -> Self {
+    pub(crate) fn with_client_or_reason(http: Result<Wire, String>, token_url: &str) -> Self {
         Self {
             http,
             token_url: checked(token_url),
@@ -165,11 +166,12 @@ impl OAuthClient {
 
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
         let OAuthConfig { token_url, time_limit, .. } = &*self.config;
-        let http = self.config.http_client()?;
+        let wire = self.config.wire()?;
         let token_url = token_url.as_ref().map_err(|reason| input("token URL", reason))?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
         let later = time_limit.saturating_add(Duration::from_secs(1));
-        let mut request = http
+        let mut request = wire
+            .client()
             .post(token_url.clone())
             .timeout(later)
             .header(ACCEPT, "application/json")
@@ -178,7 +180,8 @@ impl OAuthClient {
         if let Some((id, secret)) = form.encoded_basic() {
             request = request.basic_auth(id, Some(secret.as_str()));
         }
-        request.send().await.map_err(transport)
+        let request = request.build().map_err(transport)?;
+        wire.execute(request).await.map_err(not_sent)
     }
 }
 
@@ -194,6 +197,13 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> 
         Err(BodyError::TooLong) => {
             Err(OAuthError::Answer { reason: format!("it is longer than {LONGEST_ANSWER} bytes") })
         }
+    }
+}
+
+fn not_sent(error: reqwest_middleware::Error) -> OAuthError {
+    match error {
+        reqwest_middleware::Error::Reqwest(error) => transport(error),
+        reqwest_middleware::Error::Middleware(error) => input("TLS", &error),
     }
 }
 

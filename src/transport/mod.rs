@@ -2,7 +2,13 @@
 
 mod body;
 mod http_client;
+mod noise;
 mod origin;
+mod proxies;
+#[cfg(feature = "__rustls")]
+mod tls;
+mod undone;
+mod wire;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +18,11 @@ use reqwest::{Request, Response};
 
 pub(crate) use body::{BodyError, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
+pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
+pub(crate) use proxies::ProxyChoice;
+pub(crate) use undone::{TlsUnavailable, provably_not_carried_out};
+pub(crate) use wire::Wire;
 
 /// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
 /// which is over at once if it has passed.
