@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Figure::at_most(
             "an idle user who has logged in: memory",
             counted.bytes_current as f64 / users as f64,
-            2048.0,
+            2304.0,
             "bytes",
         ),
         Figure::at_most(
@@ -96,11 +96,11 @@ fn logged_in(
     options: &Arc<TokenCacheOptions>,
 ) -> AuthorizationCodeAuthenticator {
     // An app's id and secret are 32 characters each; a token is as long as Spotify's.
-    let authenticator = AuthorizationCodeAuthenticator::with_options(
+    let authenticator = AuthorizationCodeAuthenticator::new(
         "0123456789abcdef0123456789abcdef",
         "0123456789abcdef0123456789abcdef",
-        Arc::clone(options),
-    );
+    )
+    .with_options(Arc::clone(options));
     let token = Token::new(format!("{number:0200}"), Token::DEFAULT_LIFETIME)
         .with_refresh_token(format!("{number:0131}"))
         .with_scopes(["playlist-read-private"]);

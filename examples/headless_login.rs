@@ -1,4 +1,4 @@
-//! Logs in where there is no browser, in two runs: the first prints an address, the second takes the one
+//! Logs in where there is no browser, in two runs: the first prints a URL, the second takes the one
 //! that the user was sent to. Between them, the pending login is in a file.
 //!
 //! ```text
@@ -28,11 +28,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         (None, fake) => {
             let pending = begin(&app)?;
             keep(&pending, &file)?;
-            println!("Open this address anywhere, and agree:\n\n  {}\n", pending.url());
+            println!("Open this URL anywhere, and agree:\n\n  {}\n", pending.url());
             match fake {
                 Some(fake) => fake.agree(pending.url()),
                 None => {
-                    println!("Then run this again with the address that the browser was sent to.");
+                    println!("Then run this again with the URL that the browser was sent to.");
                     return Ok(());
                 }
             }

@@ -10,9 +10,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use common::Setup;
-use spotify_web::api::Progress;
+use spotify_web::api::{ListEntry, Progress};
 use spotify_web::auth::CredentialsAuthenticator;
-use spotify_web::model::{PlayableItem, PlaylistItem};
+use spotify_web::model::{PageItem, PlayableItem, PlaylistItem};
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
@@ -28,10 +28,10 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 
     let items = spotify.playlists().items(playlist).with_episodes();
-    let items = items.all_with_progress(draw).await?;
+    let entries = items.all().progress(draw).entries().await?;
     println!();
-    match write(Path::new(&directory), &items) {
-        Ok(()) => println!("{} entries are in {}", items.len(), Path::new(&directory).display()),
+    match write(Path::new(&directory), &entries) {
+        Ok(()) => println!("{} entries are in {}", entries.len(), Path::new(&directory).display()),
         Err(error) => eprintln!("the files cannot be written: {error}"),
     }
     Ok(())
@@ -40,25 +40,40 @@ async fn run(setup: &Setup) -> Result<(), Error> {
 /// A bar, over the one before.
 fn draw(progress: Progress) {
     let total = progress.total.unwrap_or_default() as usize;
-    let filled = (progress.fetched * WIDTH).checked_div(total).unwrap_or_default().min(WIDTH);
+    let exported = progress.fetched + progress.left_out;
+    let filled = (exported * WIDTH).checked_div(total).unwrap_or_default().min(WIDTH);
     let bar = "█".repeat(filled) + &"░".repeat(WIDTH - filled);
-    print!("\r{bar} {} of {total}", progress.fetched);
+    print!("\r{bar} {exported} of {total}");
     let _ = std::io::stdout().flush();
 }
 
-fn write(directory: &Path, items: &[PlaylistItem]) -> std::io::Result<()> {
+/// Every entry, also what has no track: with its position and the reason.
+fn write(directory: &Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Result<()> {
     let mut csv = BufWriter::new(std::fs::File::create(directory.join("playlist.csv"))?);
-    writeln!(csv, "added_at,uri,name")?;
-    for item in items {
-        let added_at = item.added_at.map(|it| it.to_rfc3339()).unwrap_or_default();
-        let uri = item.item.as_ref().and_then(PlayableItem::uri).unwrap_or_default();
-        let name = item.item.as_ref().and_then(PlayableItem::name).unwrap_or_default();
-        writeln!(csv, "{added_at},{uri},{}", quoted(name))?;
+    writeln!(csv, "position,added_at,uri,name,reason")?;
+    for ListEntry { position, item, .. } in entries {
+        let added_at = item.item().and_then(|entry| entry.added_at);
+        let added_at = added_at.map(|moment| moment.to_rfc3339()).unwrap_or_default();
+        let playable = item.item().and_then(|entry| entry.item.as_ref());
+        let uri = playable.and_then(PlayableItem::uri).unwrap_or_default();
+        let name = quoted(playable.and_then(PlayableItem::name).unwrap_or_default());
+        writeln!(csv, "{position},{added_at},{uri},{name},{}", quoted(&reason(item)))?;
     }
     csv.flush()?;
     let json = BufWriter::new(std::fs::File::create(directory.join("playlist.json"))?);
-    serde_json::to_writer_pretty(json, items)?;
+    let items: Vec<_> = entries.iter().map(|entry| &entry.item).collect();
+    serde_json::to_writer_pretty(json, &items)?;
     Ok(())
+}
+
+/// Why there is no track.
+fn reason(item: &PageItem<PlaylistItem>) -> String {
+    match item {
+        PageItem::Item(entry) if entry.item.is_some() => String::new(),
+        PageItem::Item(_) => "Spotify does not have it any more".to_owned(),
+        PageItem::Unreadable(unreadable) => unreadable.to_string(),
+        _ => "Spotify sent nothing".to_owned(),
+    }
 }
 
 /// RFC 4180: in quotes, and quotes in it doubled.

@@ -28,7 +28,7 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
     let found = spotify.search().albums("cut to the feeling").limit(3).await?;
-    for album in found.into_present() {
+    for album in found.into_items() {
         println!(
             "{} ({})",
             album.name,

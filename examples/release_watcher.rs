@@ -28,11 +28,14 @@ async fn main() -> std::process::ExitCode {
 async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let config = setup.config().with_authenticator(authenticator.clone());
-    let watcher = Watcher::new(SpotifyClient::new(config)?, authenticator.clone());
+    let spotify = SpotifyClient::new(config)?;
+    let watcher = Watcher::new(spotify.clone(), authenticator.clone());
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         result = watch(watcher, setup) => result?,
     }
+    // A token request that is on its way ends first.
+    spotify.settle().await?;
     println!("ended after {} token request(s)", authenticator.stats().requests);
     Ok(())
 }
@@ -91,7 +94,7 @@ impl Watcher {
         let first = self.seen.is_empty();
         for artist in artists {
             let albums = self.spotify.artists().albums(*artist).await?;
-            for album in albums.into_present() {
+            for album in albums.into_items() {
                 if self.seen.insert(album.id) && !first {
                     let by = album.artists.first().map_or("somebody", |artist| &artist.name);
                     println!("new release: {} by {by}, {}", album.name, album.id.url());

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use spotify_web::SpotifyClient;
-use spotify_web::auth::{FileTokenStore, PkceAuthenticator, TokenCacheOptions, TokenKey};
+use spotify_web::auth::{FileTokenStore, PkceAuthenticator, TokenKey};
 use spotify_web::login::SignIn;
 use spotify_web::oauth::{Login, OAuthClient, Scope};
 
@@ -20,9 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = user::app().await?;
     let file = token_file(app.fake.is_some());
     std::fs::create_dir_all(file.parent().unwrap_or(&file))?;
-    let options = TokenCacheOptions::default()
+    let authenticator = PkceAuthenticator::new(&app.client_id)
         .with_store(FileTokenStore::new(&file), TokenKey::new(&app.client_id));
-    let authenticator = PkceAuthenticator::with_options(&app.client_id, options);
     let spotify = SpotifyClient::new(app.config.clone().with_authenticator(authenticator.clone()))?;
 
     if authenticator.needs_login().await? {
@@ -43,6 +42,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let me = spotify.users().me().await?;
     println!("You are {}.", me.display_name.as_deref().unwrap_or(me.id.as_str()));
     println!("The token is kept in {}.", file.display());
+    // Before the program ends: a refresh token that was replaced must be in the file by then.
+    spotify.settle().await?;
     Ok(())
 }
 

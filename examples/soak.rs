@@ -91,7 +91,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     println!("| retries | {} |", stats.retries);
     println!("| tokens fetched | {} |", authenticator.stats().refreshes);
     println!("| 401s | {refused} |");
-    println!("| 429s | {} |", stats.gate.refusals);
+    println!("| 429s | {} |", stats.rate_limit.refusals());
     println!("| expired tokens sent | {} |", fake.expired_tokens());
     println!("| latency, half of the calls and 99 % | {p50:.1?}, {p99:.1?} |");
     for (kind, count) in soak.errors.lock().iter() {
@@ -106,7 +106,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         (grown, "memory grew by more than 5 %"),
         (fake.expired_tokens() > 0, "expired tokens were sent"),
         (soak.unexpected.load(Ordering::Relaxed) > 0, "there were unexpected errors"),
-        (stats.gate.waiting > 0, "somebody still waits"),
+        (stats.rate_limit.waiting() > 0, "somebody still waits"),
     ];
     for (_, what) in failures.iter().filter(|(failed, _)| *failed) {
         eprintln!("error: {what}");

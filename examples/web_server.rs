@@ -17,8 +17,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use spotify_web::auth::AuthorizationCodeAuthenticator;
+use spotify_web::model::UserId;
 use spotify_web::oauth::{
-    AuthorizationCodeRequest, ClientSecret, Login, OAuthClient, PendingLogin, Scope,
+    AuthorizationCodeRequest, ClientSecret, Login, OAuthClient, PendingLogin, Scope, Token,
 };
 use spotify_web::{Error, SpotifyClient};
 
@@ -35,12 +36,12 @@ struct Server {
     sessions: Mutex<HashMap<String, Session>>,
 }
 
-/// What a browser's cookie leads to. A real server keeps these in a database, pending logins and the
-/// tokens in a `TokenStore`.
+/// What a browser's cookie leads to. A real server keeps these in a database, and tokens in a `TokenStore`
+/// by a key with the id of the user, as the `sqlite_store` example does.
 #[derive(Clone)]
 enum Session {
     LoggingIn(PendingLogin),
-    LoggedIn(SpotifyClient),
+    LoggedIn { user: UserId, spotify: SpotifyClient, login: AuthorizationCodeAuthenticator },
 }
 
 #[tokio::main]
@@ -69,23 +70,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/login", post(log_in))
         .route("/callback", get(come_back))
         .route("/logout", post(log_out))
-        .with_state(server);
+        .with_state(Arc::clone(&server));
     println!("open {origin}");
     axum::serve(listener, router)
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
         .await?;
+    server.settle().await;
     Ok(())
 }
 
 /// The user's playlists, or a way to log in.
 async fn home(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    let Some(Session::LoggedIn(spotify)) = server.session(&headers) else {
+    let Some(Session::LoggedIn { user, spotify, .. }) = server.session(&headers) else {
         return page(
             "<h1>Your playlists</h1>
 <form method=\"post\" action=\"/login\"><button id=\"login\">Log in with Spotify</button></form>",
         );
     };
-    match playlists(&spotify).await {
+    match playlists(&spotify, &user).await {
         Ok(html) => page(&html),
         Err(Error::Auth { source, .. }) if source.needs_login() => {
             failure("Your login has ended. Please log in again.")
@@ -94,12 +96,11 @@ async fn home(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response
     }
 }
 
-async fn playlists(spotify: &SpotifyClient) -> Result<String, Error> {
-    let me = spotify.users().me().await?;
+async fn playlists(spotify: &SpotifyClient, user: &UserId) -> Result<String, Error> {
     let playlists = spotify.playlists().mine().all().await?;
     let list: String =
         playlists.iter().map(|it| format!("<li>{}</li>", escaped(&it.name))).collect();
-    let name = escaped(me.display_name.as_deref().unwrap_or(me.id.as_str()));
+    let name = escaped(user.as_str());
     Ok(format!(
         "<h1>Playlists of <span id=\"user\">{name}</span></h1>\n<ul>{list}</ul>
 <form method=\"post\" action=\"/logout\"><button id=\"logout\">Log out</button></form>"
@@ -117,7 +118,7 @@ async fn log_in(State(server): State<Arc<Server>>) -> Response {
 }
 
 /// The pending login is the one of the browser that comes back, so that nobody can be logged in with
-/// somebody else's answer.
+/// somebody else's redirect.
 async fn come_back(
     State(server): State<Arc<Server>>,
     OriginalUri(uri): OriginalUri,
@@ -136,25 +137,46 @@ async fn come_back(
         Ok(token) => token,
         Err(error) => return failure(&error.to_string()),
     };
-    let authenticator = AuthorizationCodeAuthenticator::new(client_id, client_secret.clone());
-    if let Err(error) = authenticator.log_in(token).await {
-        return failure(&error.to_string());
-    }
-    match server.spotify.for_user(authenticator) {
+    match server.logged_in(token).await {
         // A new cookie: one that was known before the login is worth nothing after it.
-        Ok(spotify) => {
-            (server.new_session(Session::LoggedIn(spotify)), Redirect::to("/")).into_response()
-        }
+        Ok(session) => (server.new_session(session), Redirect::to("/")).into_response(),
         Err(error) => failure(&error.to_line()),
     }
 }
 
 async fn log_out(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    server.end_session(&headers);
+    if let Some(Session::LoggedIn { login, .. }) = server.end_session(&headers) {
+        // With a store, this ends the login in all processes that share it.
+        if let Err(error) = login.log_out().await {
+            return failure(&error.to_string());
+        }
+    }
     Redirect::to("/").into_response()
 }
 
 impl Server {
+    /// Asks whose the token is, with nothing but the token, and plugs it in for them.
+    async fn logged_in(&self, token: Token) -> Result<Session, Error> {
+        let user = self.spotify.for_token(&token)?.users().me().await?.id;
+        let secret = self.client_secret.clone();
+        let login = AuthorizationCodeAuthenticator::new(&self.client_id, secret);
+        let spotify = self.spotify.for_user(login.clone())?;
+        login.log_in(token).await.map_err(Error::Authenticator)?;
+        Ok(Session::LoggedIn { user, spotify, login })
+    }
+
+    /// Before the program ends: refresh tokens that were replaced must be in the store by then.
+    async fn settle(&self) {
+        let sessions: Vec<_> = self.sessions.lock().drain().collect();
+        for (_, session) in sessions {
+            if let Session::LoggedIn { user, login, .. } = session
+                && let Err(error) = login.settle().await
+            {
+                eprintln!("the login of {user} may be lost: {error}");
+            }
+        }
+    }
+
     fn session(&self, headers: &HeaderMap) -> Option<Session> {
         self.sessions.lock().get(cookie(headers)?).cloned()
     }

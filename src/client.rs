@@ -8,17 +8,18 @@ use serde::de::DeserializeOwned;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
+    Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    page_at,
+    entries_from, page_at,
 };
-use crate::auth::Authenticator;
-use crate::config::SpotifyClientConfig;
+use crate::auth::{Authenticator, TokenAuthenticator};
+use crate::config::{RateLimit, SpotifyClientConfig};
 use crate::error::Error;
 use crate::middleware::{
-    AuthMiddleware, GateStats, Partition, RateGate, RetryMiddleware, TellPartition,
+    AttemptCounter, AuthMiddleware, Partition, RateLimitStats, RateLimiter, RetryMiddleware,
+    TellPartition,
 };
-use crate::oauth::OAuthClient;
+use crate::oauth::{OAuthClient, Token};
 use crate::transport::Origin;
 
 /// The Spotify Web API.
@@ -57,17 +58,17 @@ pub struct SpotifyClient {
 #[derive(Debug, Clone)]
 struct Layers {
     retries: RetryMiddleware,
-    gate: Option<RateGate>,
+    limiter: Option<RateLimiter>,
 }
 
 /// What a client and all its clones and users have done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Requests that were sent once more.
+    /// Number of retries.
     pub retries: u64,
-    /// What the rate gate is doing.
-    pub gate: GateStats,
+    /// What the rate limiter knows of the app that this client's user belongs to.
+    pub rate_limit: RateLimitStats,
 }
 
 impl SpotifyClient {
@@ -81,8 +82,13 @@ impl SpotifyClient {
         let oauth = OAuthClient::new(&config);
         let layers = Layers {
             retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            gate: config.longest_wait.map(RateGate::new),
+            limiter: match &config.rate_limit {
+                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
+                RateLimit::Shared(limiter) => Some(limiter.clone()),
+                RateLimit::Off => None,
+            },
         };
+        let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
         Ok(Self { connection, config: Arc::new(config), oauth, layers })
     }
@@ -110,17 +116,69 @@ impl SpotifyClient {
     ) -> Result<Self, Error> {
         let config = SpotifyClientConfig::clone(&self.config);
         let config = config.with_authenticator(authenticator).with_partition(partition);
-        let connection = connect(&config, &self.oauth, &self.layers)?;
-        Ok(Self { connection, ..self.clone() })
+        let layers = self.layers.for_user(&config);
+        let connection = connect(&config, &self.oauth, &layers)?;
+        Ok(Self { connection, layers, ..self.clone() })
+    }
+
+    /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
+    /// before it is known whose login to keep.
+    ///
+    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for a token that no header can carry.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config();
+    /// # let oauth = spotify_web::oauth::OAuthClient::new(&config);
+    /// # let login = spotify_web::oauth::Login::pkce("id", "http://127.0.0.1:8888/callback");
+    /// # let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    /// # let code = pending.finish(&fake.agree(pending.url()))?;
+    /// # let request = spotify_web::oauth::AuthorizationCodeRequest::public("id", code);
+    /// let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// let token = oauth.request_token(request).await?;
+    ///
+    /// let me = spotify.for_token(&token)?.users().me().await?;
+    /// assert_eq!(me.id.as_str(), "wizzler");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn for_token(&self, token: &Token) -> Result<Self, Error> {
+        self.for_user(TokenAuthenticator::new(token.access_token.clone()))
+    }
+
+    /// Waits until nothing is under way that would be lost if the program ended now, such as a
+    /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] says what would be lost.
+    pub async fn settle(&self) -> Result<(), Error> {
+        match &self.config.authenticator {
+            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
+            None => Ok(()),
+        }
     }
 
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
-        let Layers { retries, gate } = &self.layers;
+        let Layers { retries, limiter } = &self.layers;
         ClientStats {
             retries: retries.retries(),
-            gate: gate.as_ref().map(RateGate::stats).unwrap_or_default(),
+            rate_limit: limiter.as_ref().map(RateLimiter::stats).unwrap_or_default(),
         }
+    }
+
+    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is turned
+    /// off. It is that of the app that this client's user belongs to.
+    pub fn rate_limiter(&self) -> Option<&RateLimiter> {
+        self.layers.limiter.as_ref()
     }
 
     /// Albums.
@@ -191,7 +249,7 @@ impl SpotifyClient {
     /// Reads from an endpoint that this crate does not know, with the same authentication and
     /// errors.
     ///
-    /// `path` is below the base URL, such as `me/top/genres`, or an absolute address on its origin;
+    /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
     /// any other comes out as [`Error::ForeignOrigin`].
     ///
     /// ```
@@ -215,8 +273,8 @@ impl SpotifyClient {
         self.request(Method::POST, path)
     }
 
-    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands answer
-    /// with `()`, whatever their body.
+    /// Puts to an endpoint that this crate does not know; see [`get`](Self::get). Commands return
+    /// `()`, whatever their body.
     pub fn put<T: DeserializeOwned>(&self, path: &str) -> Request<T, Anything> {
         self.request(Method::PUT, path)
     }
@@ -228,24 +286,21 @@ impl SpotifyClient {
 
     /// The page after `page`, or `None` when it is the last.
     ///
-    /// An address of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        page.next_address().map(|next| page_at(&self.connection, next))
+        page.next_url().map(|next| page_at(&self.connection, next))
     }
 
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
-        ItemStream::from_page(self.connection.clone(), page)
+        ItemStream::new(entries_from(&self.connection, page))
     }
 
-    /// The items of `page` and of all pages after it, in one list.
-    ///
-    /// # Errors
-    ///
-    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    pub async fn all<G: Paged>(&self, page: G) -> Result<Vec<G::Item>, Error> {
-        self.stream(page).collect_all(|_| {}).await
+    /// The items of `page` and of all pages after it, in one list; see
+    /// [`Request::all`](crate::api::Request::all).
+    pub fn all<G: Paged>(&self, page: G) -> All<G::Item> {
+        All::new(entries_from(&self.connection, page))
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
@@ -253,7 +308,16 @@ impl SpotifyClient {
     }
 }
 
-/// Puts the layers together, outside in: the user's own, authentication, transport.
+impl Layers {
+    /// The same for a user: the limiter is that of the user's app.
+    fn for_user(&self, config: &SpotifyClientConfig) -> Self {
+        let client_id = config.authenticator.as_ref().and_then(|it| it.client_id());
+        let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
+        Self { limiter, retries: self.retries.clone() }
+    }
+}
+
+/// Puts the layers together, outside in: retries, the user's own, authentication, the rate limiter.
 fn connect(
     config: &SpotifyClientConfig,
     oauth: &OAuthClient,
@@ -261,6 +325,9 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = config.checked_base_url()?;
     let origin = Origin::of(&base).map_err(Error::base_url)?;
+    if base.scheme() == "https" && !config.can_do_tls() {
+        return Err(Error::config("base URL", NO_TLS));
+    }
     let wire = config.wire()?;
     let mut http = ClientBuilder::new(wire.client()).with(layers.retries.clone());
     if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
@@ -269,9 +336,6 @@ fn connect(
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
-    if let Some(gate) = &layers.gate {
-        http = http.with(gate.clone());
-    }
     if let Some(authenticator) = &config.authenticator {
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
@@ -279,11 +343,19 @@ fn connect(
     for middleware in &config.inner_middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
-    http = http.with(wire);
+    if let Some(limiter) = &layers.limiter {
+        http = http.with(limiter.clone());
+    }
+    let http = http.with(AttemptCounter).with(wire);
     let defaults = Defaults {
         market: config.checked_market()?,
         deadline: config.deadline,
+        retries: layers.retries.clone(),
+        may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
+
+const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls-aws-lc-rs`, `rustls-ring`, \
+    `rustls-no-provider` or `native-tls`, or set an HTTP client of your own";

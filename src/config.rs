@@ -11,7 +11,7 @@ use url::Url;
 use crate::api::{CallReport, Observer};
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
-use crate::middleware::{Partition, RateGate, RetryOptions};
+use crate::middleware::{Partition, RateLimitOptions, RateLimiter, RetryOptions};
 use crate::model::{Market, MarketError};
 use crate::oauth::{AccessToken, OAuthConfig};
 use crate::transport::{HttpOptions, OriginError, ProxyChoice, SharedHttpClient, Wire};
@@ -46,9 +46,17 @@ pub struct SpotifyClientConfig {
     http: SharedHttpClient,
     token_requests: Arc<Semaphore>,
     pub(crate) retries: RetryOptions,
-    pub(crate) longest_wait: Option<Duration>,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
+}
+
+/// Which rate limiter a client has.
+#[derive(Debug, Clone)]
+pub(crate) enum RateLimit {
+    Own(RateLimitOptions),
+    Shared(RateLimiter),
+    Off,
 }
 
 impl Default for SpotifyClientConfig {
@@ -66,7 +74,7 @@ impl Default for SpotifyClientConfig {
             http: SharedHttpClient::default(),
             token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
             retries: RetryOptions::default(),
-            longest_wait: Some(RateGate::DEFAULT_LONGEST_WAIT),
+            rate_limit: RateLimit::Own(RateLimitOptions::default()),
             deadline: None,
             observer: None,
         }
@@ -189,6 +197,8 @@ impl SpotifyClientConfig {
 
     /// How requests that fail are sent once more: three times, with pauses, unless it is set. A write is
     /// sent again only where that cannot do something twice.
+    ///
+    /// Set it before [`with_max_wait`](Self::with_max_wait), which holds for `Retry-After` too.
     #[must_use]
     pub fn with_retries(self, options: RetryOptions) -> Self {
         Self { retries: options, ..self }
@@ -201,17 +211,35 @@ impl SpotifyClientConfig {
         self.with_retries(RetryOptions::default().retries(0))
     }
 
-    /// How long a request waits at most before the rate gate: a minute by default. Where Spotify asks to
-    /// be left alone for longer, calls fail at once, with [`Error::RateLimited`].
+    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its attempts
+    /// together: a minute by default. A call that is known to need longer fails at once, with
+    /// [`Error::RateLimited`].
     #[must_use]
-    pub fn with_longest_wait(self, longest_wait: Duration) -> Self {
-        Self { longest_wait: Some(longest_wait), ..self }
+    pub fn with_max_wait(mut self, max_wait: Duration) -> Self {
+        self.retries = self.retries.max_wait(max_wait);
+        let options = match &self.rate_limit {
+            RateLimit::Own(options) => options.clone(),
+            _ => RateLimitOptions::default(),
+        };
+        self.with_rate_limit(options.with_max_wait(max_wait))
     }
 
-    /// Holds no request back. For programs with a rate limit of their own.
+    /// The options of the rate limiter that the client makes for itself.
     #[must_use]
-    pub fn without_rate_gate(self) -> Self {
-        Self { longest_wait: None, ..self }
+    pub fn with_rate_limit(self, options: RateLimitOptions) -> Self {
+        Self { rate_limit: RateLimit::Own(options), ..self }
+    }
+
+    /// A rate limiter that other clients use as well: so clients of one app share its limits.
+    #[must_use]
+    pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
+        Self { rate_limit: RateLimit::Shared(limiter), ..self }
+    }
+
+    /// Holds no request back. For programs with a rate limiter of their own.
+    #[must_use]
+    pub fn without_rate_limiter(self) -> Self {
+        Self { rate_limit: RateLimit::Off, ..self }
     }
 
     /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the answer
@@ -278,6 +306,12 @@ impl SpotifyClientConfig {
         self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
     }
 
+    /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.
+    pub(crate) fn can_do_tls(&self) -> bool {
+        cfg!(any(feature = "__rustls", feature = "native-tls"))
+            || matches!(self.http, SharedHttpClient::Given(_))
+    }
+
     pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
         Ok(self.market.clone().transpose()?)
     }
@@ -313,7 +347,7 @@ impl fmt::Debug for SpotifyClientConfig {
             .field("market", &self.market)
             .field("token_timeout", &self.token_timeout)
             .field("retries", &self.retries)
-            .field("longest_wait", &self.longest_wait)
+            .field("rate_limit", &self.rate_limit)
             .field("deadline", &self.deadline)
             .field("http_options", &self.http_options)
             .finish_non_exhaustive()

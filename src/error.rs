@@ -7,14 +7,17 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
-use crate::model::{IdError, MarketError};
+use crate::model::{IdError, MarketError, Unreadable};
 use crate::oauth::{OAuthError, Scope};
-use crate::transport::{Origin, OriginError};
+use crate::transport::{
+    Origin, OriginError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
+};
 
 /// Why a call failed.
 ///
-/// [`is_transient`](Self::is_transient), [`retry_after`](Self::retry_after) and
-/// [`status`](Self::status) answer what a program most often asks. No text of it shows a secret.
+/// Four methods say what a program most often asks: [`is_transient`](Self::is_transient),
+/// [`may_have_been_carried_out`](Self::may_have_been_carried_out),
+/// [`retry_after`](Self::retry_after) and [`status`](Self::status). No message shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -50,16 +53,28 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// The address is not of the API's own origin, so that credentials must not go there. Nothing
-    /// was sent.
-    #[error("`{address}` is not of the API's origin {origin}; nothing was sent there")]
+    /// The URL is not of the API's own origin, so that credentials must not go there. Nothing was
+    /// sent.
+    #[error("`{url}` is not of the API's origin {origin}; nothing was sent there")]
     ForeignOrigin {
-        /// Scheme, host and port of the address.
-        address: String,
+        /// Scheme, host and port of the URL.
+        url: String,
         /// The origin of the config's base URL.
         origin: Origin,
     },
-    /// There was no token to sign the request with.
+    /// The call was not made from within a tokio runtime. Nothing was sent.
+    #[error("{request} can only be sent from within a tokio runtime")]
+    NoRuntime {
+        /// Which request.
+        request: RequestLine,
+    },
+    /// Nothing is plugged in that could sign the request. Nothing was sent.
+    #[error("{request} cannot be signed: plug an authenticator into the config")]
+    NoAuthenticator {
+        /// Which request.
+        request: RequestLine,
+    },
+    /// There was no token to sign the request with. Nothing was carried out.
     #[error("{request} could not be signed")]
     Auth {
         /// Which request.
@@ -74,8 +89,8 @@ pub enum Error {
     /// A token request failed.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
-    /// The request or its answer was lost on the way: no connection, reset, torn, timed out.
-    #[error("{request} or its answer was lost on the way")]
+    /// No complete response came: no connection, a reset, a truncated response, a time-out.
+    #[error("{request} got no complete response")]
     Transport {
         /// Which request.
         request: RequestLine,
@@ -83,57 +98,90 @@ pub enum Error {
         #[source]
         source: reqwest_middleware::Error,
     },
-    /// Spotify refused the request or failed.
-    #[error("{request} was answered with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(*status, scopes))]
+    /// Spotify rejected the request or failed.
+    #[error("{request} failed with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(*status, scopes))]
     Api {
         /// Which request.
         request: RequestLine,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// What Spotify says about it, clipped to 200 characters.
-        message: Option<String>,
+        message: Option<Box<str>>,
         /// A word that names the reason, as the player gives: `NO_ACTIVE_DEVICE`.
         reason: Option<String>,
         /// The scopes that the endpoint needs, or one of them; a 403 may be for want of one.
         scopes: &'static [Scope],
+        /// How long Spotify asks to wait, when it says (`Retry-After`).
+        retry_after: Option<Duration>,
     },
-    /// Too many requests (429).
-    #[error("{request} was answered with HTTP 429, too many requests{}", wait(*retry_after))]
+    /// Too many requests (429). Nothing was carried out.
+    #[error("{request} failed with HTTP 429, too many requests{}", wait(*retry_after))]
     RateLimited {
         /// Which request.
         request: RequestLine,
-        /// How long Spotify asks to be left alone, when it says.
+        /// How long Spotify asks to wait, when it says (`Retry-After`).
         retry_after: Option<Duration>,
         /// A word that names the reason; `QUOTA_EXCEEDED` is the quota of the developer's account.
         reason: Option<String>,
     },
-    /// The answer is not what this version of the crate understands.
-    #[error("the answer to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
+    /// The response is not what this version of the crate understands.
+    #[error("the response to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
     Decode {
         /// Which request.
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
-        /// How the body begins, at most 200 characters; absent where it is about a user or may hold a
-        /// secret.
+        /// How the body begins, at most 200 characters; absent where it is about a user or may hold
+        /// a secret.
         start: Option<String>,
         /// What was wrong there.
         #[source]
         source: serde_json::Error,
     },
-    /// The call took longer than it may. What became of a write is not known.
-    #[error("{request} took longer than {limit:?} with its waits and retries")]
+    /// The write was carried out, but the body of the response is truncated or cannot be read. Do
+    /// not send it again: look at what it changed instead.
+    #[error("{request} was carried out with HTTP {status}, but its response is lost")]
+    CarriedOut {
+        /// Which request.
+        request: RequestLine,
+        /// The status of the response.
+        status: StatusCode,
+        /// Why there is no body.
+        #[source]
+        source: Box<Self>,
+    },
+    /// A page leads nowhere: the server's `next` leads back, or to empty pages without end.
+    #[error("{request} returned a page that {reason}")]
+    Paging {
+        /// Which request.
+        request: RequestLine,
+        /// What is wrong with the page.
+        reason: &'static str,
+    },
+    /// An item of a list cannot be read, and the list was asked to fail then.
+    #[error("the item at place {position} of the list cannot be read")]
+    UnreadableItem {
+        /// Its place in the list, from 0.
+        position: u64,
+        /// Why, and what it was.
+        #[source]
+        source: Unreadable,
+    },
+    /// The call took longer than it may.
+    #[error("{request} took longer than {limit:?} with its waits and retries{}", last_failure(last.as_deref()))]
     DeadlineExceeded {
         /// Which request.
         request: RequestLine,
         /// The limit.
         limit: Duration,
+        /// How the last attempt failed, where one did.
+        last: Option<Box<Self>>,
     },
-    /// The task that fetched a page ended with its runtime; ask again on another.
-    #[error("the task that fetched the page ended with its runtime; ask again")]
+    /// The task that fetched a page ended with its runtime; the page can be requested on another.
+    #[error("the task that fetched the page ended with its runtime; request it again")]
     Interrupted,
-    /// The answer is longer than is read.
-    #[error("the answer to {request} is longer than {limit} bytes")]
+    /// The response is longer than is read.
+    #[error("the response to {request} is longer than {limit} bytes")]
     TooLong {
         /// Which request.
         request: RequestLine,
@@ -149,41 +197,85 @@ pub struct RequestLine {
     /// The method.
     pub method: Method,
     /// The path, from the root of the server.
-    pub path: String,
+    pub path: Box<str>,
 }
 
 impl Error {
     /// Whether the same call may well succeed later without anybody's doing.
+    ///
+    /// Before a write is sent again, [`may_have_been_carried_out`](Self::may_have_been_carried_out)
+    /// counts as well.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Auth { source, .. } => source.is_transient(),
             Self::OAuth(error) => error.is_transient(),
-            Self::Transport { source, .. } => !source.is_builder(),
-            Self::Api { status, .. } => {
-                status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
-            }
+            Self::Transport { source, .. } => is_transient_failure(source),
+            Self::Api { status, .. } => is_transient_status(*status),
             Self::RateLimited { .. } | Self::DeadlineExceeded { .. } | Self::Interrupted => true,
             _ => false,
         }
     }
 
-    /// How long to wait before asking again, where the other side or a back-off says so.
+    /// Whether the request may have changed something although it failed, so that sending it again
+    /// might do it twice. `false` for requests that only read, and wherever it is known that the
+    /// server did not act.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify =
+    /// spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
+    /// # fake.next(502);
+    /// if let Err(error) = spotify.player().next().await {
+    ///     let retry = error.is_transient() && !error.may_have_been_carried_out();
+    ///     assert!(!retry, "it may have skipped already");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn may_have_been_carried_out(&self) -> bool {
+        match self {
+            Self::CarriedOut { .. } => true,
+            Self::Transport { request, source } => request.is_write() && may_have_arrived(source),
+            Self::Api { request, status, .. } => request.is_write() && may_be_done(*status),
+            // Another attempt may have been under way when the time was over.
+            Self::DeadlineExceeded { request, .. } => request.is_write(),
+            _ => false,
+        }
+    }
+
+    /// How long to wait before the call is made again, where the other side or a back-off says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
             Self::OAuth(error) => error.retry_after(),
-            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::RateLimited { retry_after, .. } | Self::Api { retry_after, .. } => *retry_after,
+            Self::DeadlineExceeded { last, .. } => last.as_ref()?.retry_after(),
             _ => None,
         }
     }
 
-    /// The status of the answer, where there was one that is an error.
+    /// The status of the response, where there was one.
+    ///
+    /// Of a call that ran out of time, it is the status of the last attempt.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Api { status, .. } => Some(*status),
+            Self::Api { status, .. } | Self::CarriedOut { status, .. } => Some(*status),
             Self::RateLimited { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
             Self::OAuth(error) => error.status(),
             Self::Auth { source: AuthError::Request(error), .. } => error.status(),
+            Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
+            _ => None,
+        }
+    }
+
+    /// A word of the server that names the reason, such as `NO_ACTIVE_DEVICE`.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Api { reason, .. } | Self::RateLimited { reason, .. } => reason.as_deref(),
+            Self::DeadlineExceeded { last, .. } => last.as_ref()?.reason(),
             _ => None,
         }
     }
@@ -200,7 +292,7 @@ impl Error {
     /// let error = SpotifyClient::new(config).unwrap_err();
     /// assert_eq!(
     ///     error.to_line(),
-    ///     "the authenticator cannot be used: no access token could be had: \
+    ///     "the authenticator cannot be used: no access token could be obtained: \
     ///      client id is empty; set it to the app's"
     /// );
     /// ```
@@ -215,6 +307,12 @@ impl Error {
 
     pub(crate) fn base_url(reason: OriginError) -> Self {
         Self::config("base URL", reason)
+    }
+}
+
+impl RequestLine {
+    pub(crate) fn is_write(&self) -> bool {
+        !self.method.is_safe()
     }
 }
 
@@ -241,7 +339,7 @@ fn detail(message: Option<&str>, reason: Option<&str>) -> String {
 fn advice(status: StatusCode, scopes: &[Scope]) -> String {
     match status {
         StatusCode::UNAUTHORIZED => {
-            "; the token was refused, or the endpoint needs a user's".into()
+            "; the token was rejected, or the endpoint needs a user's".into()
         }
         StatusCode::FORBIDDEN if !scopes.is_empty() => {
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
@@ -258,5 +356,10 @@ fn begins(start: Option<&str>) -> String {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map(|wait| format!("; ask again in {} s", wait.as_secs())).unwrap_or_default()
+    let seconds = |wait: Duration| wait.as_secs_f64().ceil();
+    retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
+}
+
+fn last_failure(last: Option<&Error>) -> String {
+    last.map(|last| format!("; the last attempt: {last}")).unwrap_or_default()
 }

@@ -79,8 +79,8 @@
 //! - A token that the server refuses is replaced once, and the request sent once more.
 //! - A write that does something twice when it is carried out twice is sent again only when it was
 //!   provably not carried out.
-//! - After a 429, nothing goes out from any clone or user of the client before it is over, and no call
-//!   waits for longer than the config allows.
+//! - After a 429, no clone or user of the client sends to that endpoint before `Retry-After` is over, other
+//!   endpoints go on, and no call waits for permits for longer than the config allows.
 //! - No secret shows in `Debug`, in an error or in a log. Memory that held one is wiped when the
 //!   last clone goes; the buffers of the HTTP and TLS layers below are beyond that.
 //! - What is wrong with an argument comes out as a typed error before anything is sent.
@@ -108,6 +108,7 @@
 
 pub mod api;
 pub mod auth;
+mod backoff;
 mod client;
 mod config;
 mod error;
@@ -126,10 +127,14 @@ pub mod oauth;
 pub mod testing;
 mod transport;
 
+pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
 pub use error::{Error, RequestLine};
 pub use transport::{Origin, OriginError};
+
+// What the public API names: a program that uses these uses the versions that fit.
+pub use {async_trait, chrono, http, reqwest, reqwest_middleware, url};
 
 /// The README's examples compile.
 #[cfg(doctest)]

@@ -18,6 +18,10 @@ mod authentication;
 mod bad_input;
 #[path = "api/browser.rs"]
 mod browser;
+#[path = "api/calls.rs"]
+mod calls;
+#[path = "api/check_token_store.rs"]
+mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/examples.rs"]
@@ -26,6 +30,8 @@ mod examples;
 mod faults;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/lists.rs"]
+mod lists;
 #[path = "api/logins.rs"]
 mod logins;
 #[path = "api/models.rs"]
@@ -38,8 +44,18 @@ mod origins;
 mod pagination;
 #[path = "api/parsing.rs"]
 mod parsing;
+#[path = "api/pasting.rs"]
+mod pasting;
 #[path = "api/promises.rs"]
 mod promises;
+#[path = "api/public_api.rs"]
+mod public_api;
+#[path = "api/rate_limit.rs"]
+mod rate_limit;
+#[path = "api/real_oauth_server.rs"]
+mod real_oauth_server;
+#[path = "api/real_processes.rs"]
+mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/secrets.rs"]
@@ -48,7 +64,7 @@ mod secrets;
 mod signing_in;
 #[path = "api/tls.rs"]
 mod tls;
-#[path = "api/token_answers.rs"]
-mod token_answers;
 #[path = "api/token_cache/mod.rs"]
 mod token_cache;
+#[path = "api/token_responses.rs"]
+mod token_responses;

@@ -1,19 +1,15 @@
 //! Albums.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{Market, MarketPaging, Nothing, Paging};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{InMarket, MarketPaging, Paging};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ};
 use crate::error::Error;
-use crate::model::{Album, AlbumId, IdError, Page, SavedAlbum, SimplifiedAlbum, SimplifiedTrack};
-use crate::oauth::Scope;
+use crate::model::{Album, AlbumId, Page, SavedAlbum, SimplifiedAlbum, SimplifiedTrack};
 
 /// Albums.
 ///
-/// Had from [`SpotifyClient::albums`](crate::SpotifyClient::albums).
+/// From [`SpotifyClient::albums`](crate::SpotifyClient::albums).
 #[derive(Debug, Clone)]
 pub struct Albums(pub(crate) Connection);
 
@@ -21,25 +17,22 @@ impl Albums {
     /// An album with its first 50 tracks.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-album>
-    pub fn get(&self, id: impl TryInto<AlbumId, Error: Into<IdError>>) -> Request<Album, Market> {
-        self.0.get(path("albums").id::<AlbumId>(id))
+    pub fn get(&self, id: impl IntoId<AlbumId>) -> Request<Album, InMarket> {
+        self.0.get(path("albums").id(id))
     }
 
     /// Up to 20 albums at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-albums>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    pub fn several(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<Album>>, Market> {
-        self.0.get(path("albums")).with_list::<_, AlbumId>("ids", ids, 20).wrapped()
+    pub fn several(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<Option<Album>>, InMarket> {
+        self.0.get(path("albums")).ids("ids", ids, 20).several("albums")
     }
 
-    /// Any number of albums, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of albums, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -48,20 +41,17 @@ impl Albums {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
+        ids: impl IntoIds<AlbumId>,
     ) -> Result<Vec<Option<Album>>, Error> {
-        let answers = in_batches::<AlbumId, _, _>(ids, 20, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 20, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 
     /// Tracks of an album, in the order of its discs.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-albums-tracks>
-    pub fn tracks(
-        &self,
-        id: impl TryInto<AlbumId, Error: Into<IdError>>,
-    ) -> Request<Page<SimplifiedTrack>, MarketPaging> {
-        self.0.get(path("albums").id::<AlbumId>(id).then("tracks"))
+    pub fn tracks(&self, id: impl IntoId<AlbumId>) -> Request<Page<SimplifiedTrack>, MarketPaging> {
+        self.0.get(path("albums").id(id).then("tracks"))
     }
 
     /// What the user has saved, newest first.
@@ -70,7 +60,7 @@ impl Albums {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-albums>
     pub fn saved(&self) -> Request<Page<SavedAlbum>, MarketPaging> {
-        self.0.get(path("me").then("albums")).scopes(&[Scope::UserLibraryRead])
+        self.0.get(path("me/albums")).scopes(LIBRARY_READ)
     }
 
     /// Saves up to 20 albums for the user.
@@ -81,14 +71,8 @@ impl Albums {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn save(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("albums"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, AlbumId>("ids", ids, 20)
+    pub fn save(&self, ids: impl IntoIds<AlbumId>) -> Request<()> {
+        self.0.put(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
     }
 
     /// Removes up to 20 albums from what the user has saved.
@@ -99,14 +83,8 @@ impl Albums {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn remove(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("me").then("albums"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, AlbumId>("ids", ids, 20)
+    pub fn remove(&self, ids: impl IntoIds<AlbumId>) -> Request<()> {
+        self.0.delete(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
     }
 
     /// Whether the user has saved each of up to 20 albums, in their order.
@@ -117,14 +95,8 @@ impl Albums {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn are_saved(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AlbumId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0
-            .get(path("me").then("albums").then("contains"))
-            .scopes(&[Scope::UserLibraryRead])
-            .with_list::<_, AlbumId>("ids", ids, 20)
+    pub fn are_saved(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<bool>> {
+        self.0.get(path("me/albums/contains")).scopes(LIBRARY_READ).ids("ids", ids, 20)
     }
 
     /// New albums that Spotify features.
@@ -134,6 +106,6 @@ impl Albums {
         note = "gone for apps in development mode since February 2026; search for `tag:new` instead"
     )]
     pub fn new_releases(&self) -> Request<Page<SimplifiedAlbum>, Paging> {
-        self.0.get(path("browse").then("new-releases"))
+        self.0.get(path("browse/new-releases"))
     }
 }

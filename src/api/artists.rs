@@ -1,16 +1,14 @@
 //! Artists.
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{self, Market, Nothing};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{ArtistAlbums, InMarket};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use crate::error::Error;
-use crate::model::{Artist, ArtistAlbum, ArtistId, IdError, Page, Track};
+use crate::model::{Artist, ArtistAlbum, ArtistId, Page, Track};
 
 /// Artists.
 ///
-/// Had from [`SpotifyClient::artists`](crate::SpotifyClient::artists).
+/// From [`SpotifyClient::artists`](crate::SpotifyClient::artists).
 #[derive(Debug, Clone)]
 pub struct Artists(pub(crate) Connection);
 
@@ -18,28 +16,22 @@ impl Artists {
     /// An artist.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artist>
-    pub fn get(
-        &self,
-        id: impl TryInto<ArtistId, Error: Into<IdError>>,
-    ) -> Request<Artist, Nothing> {
-        self.0.get(path("artists").id::<ArtistId>(id))
+    pub fn get(&self, id: impl IntoId<ArtistId>) -> Request<Artist> {
+        self.0.get(path("artists").id(id))
     }
 
     /// Up to 50 artists at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    pub fn several(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<Artist>>, Nothing> {
-        self.0.get(path("artists")).with_list::<_, ArtistId>("ids", ids, 50).wrapped()
+    pub fn several(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<Option<Artist>>> {
+        self.0.get(path("artists")).ids("ids", ids, 50).several("artists")
     }
 
-    /// Any number of artists, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of artists, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -48,20 +40,17 @@ impl Artists {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
+        ids: impl IntoIds<ArtistId>,
     ) -> Result<Vec<Option<Artist>>, Error> {
-        let answers = in_batches::<ArtistId, _, _>(ids, 50, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 
     /// Albums of an artist, newest first within each group.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-albums>
-    pub fn albums(
-        &self,
-        id: impl TryInto<ArtistId, Error: Into<IdError>>,
-    ) -> Request<Page<ArtistAlbum>, params::ArtistAlbums> {
-        self.0.get(path("artists").id::<ArtistId>(id).then("albums"))
+    pub fn albums(&self, id: impl IntoId<ArtistId>) -> Request<Page<ArtistAlbum>, ArtistAlbums> {
+        self.0.get(path("artists").id(id).then("albums"))
     }
 
     /// The artist's most popular tracks in a market.
@@ -70,21 +59,15 @@ impl Artists {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; search for `artist:` instead"
     )]
-    pub fn top_tracks(
-        &self,
-        id: impl TryInto<ArtistId, Error: Into<IdError>>,
-    ) -> Request<Vec<Option<Track>>, Market> {
-        self.0.get(path("artists").id::<ArtistId>(id).then("top-tracks")).wrapped()
+    pub fn top_tracks(&self, id: impl IntoId<ArtistId>) -> Request<Vec<Option<Track>>, InMarket> {
+        self.0.get(path("artists").id(id).then("top-tracks")).several("tracks")
     }
 
     /// Artists whose listeners overlap with those of this one.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-related-artists>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
-    pub fn related(
-        &self,
-        id: impl TryInto<ArtistId, Error: Into<IdError>>,
-    ) -> Request<Vec<Option<Artist>>, Nothing> {
-        self.0.get(path("artists").id::<ArtistId>(id).then("related-artists")).wrapped()
+    pub fn related(&self, id: impl IntoId<ArtistId>) -> Request<Vec<Option<Artist>>> {
+        self.0.get(path("artists").id(id).then("related-artists")).several("artists")
     }
 }

@@ -1,19 +1,15 @@
 //! Audiobooks.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{Market, MarketPaging, Nothing, Paging};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{InMarket, MarketPaging, Paging};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ};
 use crate::error::Error;
-use crate::model::{Audiobook, AudiobookId, IdError, Page, SavedAudiobook, SimplifiedChapter};
-use crate::oauth::Scope;
+use crate::model::{Audiobook, AudiobookId, Page, SavedAudiobook, SimplifiedChapter};
 
 /// Audiobooks.
 ///
-/// Had from [`SpotifyClient::audiobooks`](crate::SpotifyClient::audiobooks).
+/// From [`SpotifyClient::audiobooks`](crate::SpotifyClient::audiobooks).
 #[derive(Debug, Clone)]
 pub struct Audiobooks(pub(crate) Connection);
 
@@ -21,28 +17,25 @@ impl Audiobooks {
     /// An audiobook with its first 50 chapters; in the markets that have them.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-audiobook>
-    pub fn get(
-        &self,
-        id: impl TryInto<AudiobookId, Error: Into<IdError>>,
-    ) -> Request<Audiobook, Market> {
-        self.0.get(path("audiobooks").id::<AudiobookId>(id))
+    pub fn get(&self, id: impl IntoId<AudiobookId>) -> Request<Audiobook, InMarket> {
+        self.0.get(path("audiobooks").id(id))
     }
 
     /// Up to 50 audiobooks at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-audiobooks>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     pub fn several(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<Audiobook>>, Market> {
-        self.0.get(path("audiobooks")).with_list::<_, AudiobookId>("ids", ids, 50).wrapped()
+        ids: impl IntoIds<AudiobookId>,
+    ) -> Request<Vec<Option<Audiobook>>, InMarket> {
+        self.0.get(path("audiobooks")).ids("ids", ids, 50).several("audiobooks")
     }
 
-    /// Any number of audiobooks, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of audiobooks, with as many requests as it takes, in the order of their ids;
+    /// `None` for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -51,10 +44,10 @@ impl Audiobooks {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
+        ids: impl IntoIds<AudiobookId>,
     ) -> Result<Vec<Option<Audiobook>>, Error> {
-        let answers = in_batches::<AudiobookId, _, _>(ids, 50, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 
     /// Chapters of an audiobook, in order.
@@ -62,9 +55,9 @@ impl Audiobooks {
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audiobook-chapters>
     pub fn chapters(
         &self,
-        id: impl TryInto<AudiobookId, Error: Into<IdError>>,
+        id: impl IntoId<AudiobookId>,
     ) -> Request<Page<SimplifiedChapter>, MarketPaging> {
-        self.0.get(path("audiobooks").id::<AudiobookId>(id).then("chapters"))
+        self.0.get(path("audiobooks").id(id).then("chapters"))
     }
 
     /// What the user has saved, newest first.
@@ -73,7 +66,7 @@ impl Audiobooks {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-audiobooks>
     pub fn saved(&self) -> Request<Page<SavedAudiobook>, Paging> {
-        self.0.get(path("me").then("audiobooks")).scopes(&[Scope::UserLibraryRead])
+        self.0.get(path("me/audiobooks")).scopes(LIBRARY_READ)
     }
 
     /// Saves up to 50 audiobooks for the user.
@@ -84,14 +77,8 @@ impl Audiobooks {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn save(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("audiobooks"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, AudiobookId>("ids", ids, 50)
+    pub fn save(&self, ids: impl IntoIds<AudiobookId>) -> Request<()> {
+        self.0.put(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Removes up to 50 audiobooks from what the user has saved.
@@ -102,14 +89,8 @@ impl Audiobooks {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn remove(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("me").then("audiobooks"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, AudiobookId>("ids", ids, 50)
+    pub fn remove(&self, ids: impl IntoIds<AudiobookId>) -> Request<()> {
+        self.0.delete(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 audiobooks, in their order.
@@ -120,13 +101,7 @@ impl Audiobooks {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn are_saved(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<AudiobookId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0
-            .get(path("me").then("audiobooks").then("contains"))
-            .scopes(&[Scope::UserLibraryRead])
-            .with_list::<_, AudiobookId>("ids", ids, 50)
+    pub fn are_saved(&self, ids: impl IntoIds<AudiobookId>) -> Request<Vec<bool>> {
+        self.0.get(path("me/audiobooks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 }

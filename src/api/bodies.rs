@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::request::{IntoId, IntoIds};
 use crate::error::Error;
-use crate::model::SpotifyUri;
+use crate::model::{IdError, SpotifyUri};
 
 /// What to play, and from where.
 ///
@@ -13,11 +14,8 @@ use crate::model::SpotifyUri;
 ///
 /// ```
 /// use spotify_web::api::StartPlayback;
-/// use spotify_web::model::AlbumId;
 ///
-/// let album: AlbumId = "0tGPJ0bkWOUmH7MEOR77qc".parse()?;
-/// let third_track = StartPlayback::context(album).offset(2);
-/// # Ok::<(), spotify_web::model::IdError>(())
+/// let third_track = StartPlayback::context("spotify:album:0tGPJ0bkWOUmH7MEOR77qc").offset(2);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StartPlayback {
@@ -29,6 +27,9 @@ pub struct StartPlayback {
     offset: Option<Offset>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position_ms: Option<u64>,
+    /// The first URI that is none; comes out when the request is sent.
+    #[serde(skip)]
+    wrong: Option<IdError>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,18 +46,22 @@ impl StartPlayback {
     }
 
     /// Plays an album, an artist or a playlist.
-    pub fn context(uri: impl Into<SpotifyUri>) -> Self {
-        Self { context_uri: Some(uri.into().to_string()), ..Self::default() }
+    pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
+        let mut playback = Self::default();
+        playback.context_uri = playback.keep(uri.into_id()).map(|uri| uri.to_string());
+        playback
     }
 
     /// Plays these tracks or episodes.
-    pub fn uris<U: Into<SpotifyUri>>(uris: impl IntoIterator<Item = U>) -> Self {
-        let uris = uris.into_iter().map(|uri| uri.into().to_string()).collect();
-        Self { uris: Some(uris), ..Self::default() }
+    pub fn uris(uris: impl IntoIds<SpotifyUri>) -> Self {
+        let mut playback = Self::default();
+        let uris = playback.keep(uris.into_ids());
+        playback.uris = uris.map(|uris| uris.iter().map(ToString::to_string).collect());
+        playback
     }
 
-    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is an
-    /// error when the request is sent.
+    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is
+    /// an error when the request is sent.
     #[must_use]
     pub fn offset(self, position: u32) -> Self {
         Self { offset: Some(Offset::Position(position)), ..self }
@@ -64,19 +69,34 @@ impl StartPlayback {
 
     /// Begins with this item.
     #[must_use]
-    pub fn offset_uri(self, uri: impl Into<SpotifyUri>) -> Self {
-        Self { offset: Some(Offset::Uri(uri.into().to_string())), ..self }
+    pub fn offset_uri(mut self, uri: impl IntoId<SpotifyUri>) -> Self {
+        self.offset = self.keep(uri.into_id()).map(|uri| Offset::Uri(uri.to_string()));
+        self
     }
 
-    /// Begins so far into the first item.
+    /// Begins at this position of the first item.
     #[must_use]
     pub fn position(self, position: Duration) -> Self {
         let position = u64::try_from(position.as_millis()).unwrap_or(u64::MAX);
         Self { position_ms: Some(position), ..self }
     }
 
+    /// Keeps the first error.
+    fn keep<T>(&mut self, converted: Result<T, IdError>) -> Option<T> {
+        match converted {
+            Ok(converted) => Some(converted),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                None
+            }
+        }
+    }
+
     /// Whether there is something to play at the place to begin with.
     pub(super) fn check(&self) -> Result<(), Error> {
+        if let Some(error) = &self.wrong {
+            return Err(error.clone().into());
+        }
         let Some(uris) = &self.uris else { return Ok(()) };
         let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
             return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
@@ -163,7 +183,7 @@ impl PlaylistReorder {
         Self { range_start: from, insert_before: before, range_length: None, snapshot_id: None }
     }
 
-    /// Moves so many entries, 1 by default.
+    /// The number of entries to move, 1 by default.
     #[must_use]
     pub fn length(self, length: u32) -> Self {
         Self { range_length: Some(length), ..self }

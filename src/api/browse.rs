@@ -1,14 +1,13 @@
 //! Categories, genres and markets.
 
 use super::Connection;
-use super::params::{Locale, LocalePaging, Nothing, Paging};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{Locale, LocalePaging, Paging};
+use super::request::{Request, path};
 use crate::model::{Category, Market, Page, SimplifiedPlaylist};
 
 /// Categories, genres and markets.
 ///
-/// Had from [`SpotifyClient::browse`](crate::SpotifyClient::browse).
+/// From [`SpotifyClient::browse`](crate::SpotifyClient::browse).
 #[derive(Debug, Clone)]
 pub struct Browse(pub(crate) Connection);
 
@@ -18,7 +17,7 @@ impl Browse {
     /// <https://developer.spotify.com/documentation/web-api/reference/get-featured-playlists>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
     pub fn featured_playlists(&self) -> Request<Page<SimplifiedPlaylist>, LocalePaging> {
-        self.0.get(path("browse").then("featured-playlists"))
+        self.0.get(path("browse/featured-playlists"))
     }
 
     /// Categories that Spotify tags playlists with.
@@ -26,7 +25,7 @@ impl Browse {
     /// <https://developer.spotify.com/documentation/web-api/reference/get-categories>
     #[deprecated(note = "gone for apps in development mode since February 2026")]
     pub fn categories(&self) -> Request<Page<Category>, LocalePaging> {
-        self.0.get(path("browse").then("categories"))
+        self.0.get(path("browse/categories"))
     }
 
     /// A category.
@@ -34,7 +33,7 @@ impl Browse {
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-category>
     #[deprecated(note = "gone for apps in development mode since February 2026")]
     pub fn category(&self, id: impl Into<String>) -> Request<Category, Locale> {
-        self.0.get(path("browse").then("categories").text("category id", id))
+        self.0.get(path("browse/categories").string("category id", id))
     }
 
     /// Playlists of a category.
@@ -45,22 +44,22 @@ impl Browse {
         &self,
         id: impl Into<String>,
     ) -> Request<Page<SimplifiedPlaylist>, Paging> {
-        self.0.get(path("browse").then("categories").text("category id", id).then("playlists"))
+        self.0.get(path("browse/categories").string("category id", id).then("playlists"))
     }
 
     /// Genres that recommendations can go by.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendation-genres>
     #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
-    pub fn genre_seeds(&self) -> Request<Vec<String>, Nothing> {
-        self.0.get(path("recommendations").then("available-genre-seeds")).wrapped()
+    pub fn genre_seeds(&self) -> Request<Vec<String>> {
+        self.0.get(path("recommendations/available-genre-seeds")).list("genres")
     }
 
     /// Markets where Spotify is available.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-available-markets>
     #[deprecated(note = "gone for apps in development mode since February 2026")]
-    pub fn markets(&self) -> Request<Vec<Market>, Nothing> {
-        self.0.get(path("markets")).wrapped()
+    pub fn markets(&self) -> Request<Vec<Market>> {
+        self.0.get(path("markets")).list("markets")
     }
 }

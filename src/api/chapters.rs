@@ -1,16 +1,14 @@
 //! Chapters of audiobooks.
 
 use super::Connection;
-use super::batches::in_batches;
-use super::params::Market;
-use super::path::path;
-use super::request::Request;
+use super::request::params::InMarket;
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use crate::error::Error;
-use crate::model::{Chapter, ChapterId, IdError};
+use crate::model::{Chapter, ChapterId};
 
 /// Chapters of audiobooks.
 ///
-/// Had from [`SpotifyClient::chapters`](crate::SpotifyClient::chapters).
+/// From [`SpotifyClient::chapters`](crate::SpotifyClient::chapters).
 #[derive(Debug, Clone)]
 pub struct Chapters(pub(crate) Connection);
 
@@ -18,28 +16,22 @@ impl Chapters {
     /// A chapter with its audiobook; in the markets that have them.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-chapter>
-    pub fn get(
-        &self,
-        id: impl TryInto<ChapterId, Error: Into<IdError>>,
-    ) -> Request<Chapter, Market> {
-        self.0.get(path("chapters").id::<ChapterId>(id))
+    pub fn get(&self, id: impl IntoId<ChapterId>) -> Request<Chapter, InMarket> {
+        self.0.get(path("chapters").id(id))
     }
 
     /// Up to 50 chapters at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-chapters>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    pub fn several(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ChapterId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<Chapter>>, Market> {
-        self.0.get(path("chapters")).with_list::<_, ChapterId>("ids", ids, 50).wrapped()
+    pub fn several(&self, ids: impl IntoIds<ChapterId>) -> Request<Vec<Option<Chapter>>, InMarket> {
+        self.0.get(path("chapters")).ids("ids", ids, 50).several("chapters")
     }
 
-    /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -48,9 +40,9 @@ impl Chapters {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<ChapterId, Error: Into<IdError>>>,
+        ids: impl IntoIds<ChapterId>,
     ) -> Result<Vec<Option<Chapter>>, Error> {
-        let answers = in_batches::<ChapterId, _, _>(ids, 50, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 }

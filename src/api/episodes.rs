@@ -1,19 +1,15 @@
 //! Podcast episodes.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{Market, MarketPaging, Nothing};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{InMarket, MarketPaging};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ, PLAYBACK_POSITION, SAVED_EPISODES_READ};
 use crate::error::Error;
-use crate::model::{Episode, EpisodeId, IdError, Page, SavedEpisode};
-use crate::oauth::Scope;
+use crate::model::{Episode, EpisodeId, Page, SavedEpisode};
 
 /// Podcast episodes.
 ///
-/// Had from [`SpotifyClient::episodes`](crate::SpotifyClient::episodes).
+/// From [`SpotifyClient::episodes`](crate::SpotifyClient::episodes).
 #[derive(Debug, Clone)]
 pub struct Episodes(pub(crate) Connection);
 
@@ -25,28 +21,22 @@ impl Episodes {
     /// Scopes: `user-read-playback-position`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-episode>
-    pub fn get(
-        &self,
-        id: impl TryInto<EpisodeId, Error: Into<IdError>>,
-    ) -> Request<Episode, Market> {
-        self.0.get(path("episodes").id::<EpisodeId>(id)).scopes(&[Scope::UserReadPlaybackPosition])
+    pub fn get(&self, id: impl IntoId<EpisodeId>) -> Request<Episode, InMarket> {
+        self.0.get(path("episodes").id(id)).scopes(PLAYBACK_POSITION)
     }
 
     /// Up to 50 episodes at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-episodes>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    pub fn several(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<Episode>>, Market> {
-        self.0.get(path("episodes")).with_list::<_, EpisodeId>("ids", ids, 50).wrapped()
+    pub fn several(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<Episode>>, InMarket> {
+        self.0.get(path("episodes")).ids("ids", ids, 50).several("episodes")
     }
 
-    /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -55,10 +45,10 @@ impl Episodes {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
+        ids: impl IntoIds<EpisodeId>,
     ) -> Result<Vec<Option<Episode>>, Error> {
-        let answers = in_batches::<EpisodeId, _, _>(ids, 50, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 
     /// What the user has saved, newest first.
@@ -67,9 +57,7 @@ impl Episodes {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-episodes>
     pub fn saved(&self) -> Request<Page<SavedEpisode>, MarketPaging> {
-        self.0
-            .get(path("me").then("episodes"))
-            .scopes(&[Scope::UserLibraryRead, Scope::UserReadPlaybackPosition])
+        self.0.get(path("me/episodes")).scopes(SAVED_EPISODES_READ)
     }
 
     /// Saves up to 50 episodes for the user.
@@ -80,14 +68,8 @@ impl Episodes {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn save(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("episodes"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_json_list::<_, EpisodeId>("ids", ids, 50)
+    pub fn save(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
+        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
     }
 
     /// Removes up to 50 episodes from what the user has saved.
@@ -98,14 +80,8 @@ impl Episodes {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn remove(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("me").then("episodes"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_json_list::<_, EpisodeId>("ids", ids, 50)
+    pub fn remove(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
+        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 episodes, in their order.
@@ -116,13 +92,7 @@ impl Episodes {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn are_saved(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<EpisodeId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0
-            .get(path("me").then("episodes").then("contains"))
-            .scopes(&[Scope::UserLibraryRead])
-            .with_list::<_, EpisodeId>("ids", ids, 50)
+    pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<bool>> {
+        self.0.get(path("me/episodes/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 }

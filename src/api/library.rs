@@ -1,19 +1,14 @@
 //! The user's library, of all kinds at once.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
-use super::params::Nothing;
-use super::path::path;
-use super::request::Request;
+use super::request::{IntoIds, Request, in_batches, path};
+use super::scopes::{ANY_MODIFY, ANY_READ};
 use crate::error::Error;
-use crate::model::{IdError, SpotifyUri};
-use crate::oauth::Scope;
+use crate::model::SpotifyUri;
 
 /// The user's library, of all kinds at once.
 ///
-/// Had from [`SpotifyClient::library`](crate::SpotifyClient::library).
+/// From [`SpotifyClient::library`](crate::SpotifyClient::library).
 #[derive(Debug, Clone)]
 pub struct Library(pub(crate) Connection);
 
@@ -23,18 +18,8 @@ impl Library {
     /// Scopes: `user-library-modify`, `user-follow-modify`, `playlist-modify-public`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-library-items>
-    pub fn save(
-        &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("library"))
-            .scopes(&[
-                Scope::UserLibraryModify,
-                Scope::UserFollowModify,
-                Scope::PlaylistModifyPublic,
-            ])
-            .with_list::<_, SpotifyUri>("uris", uris, 40)
+    pub fn save(&self, uris: impl IntoIds<SpotifyUri>) -> Request<()> {
+        self.0.put(path("me/library")).scopes(ANY_MODIFY).ids("uris", uris, 40)
     }
 
     /// Removes up to 40 things of any kind from what the user has saved or follows.
@@ -42,18 +27,8 @@ impl Library {
     /// Scopes: `user-library-modify`, `user-follow-modify`, `playlist-modify-public`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-library-items>
-    pub fn remove(
-        &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("me").then("library"))
-            .scopes(&[
-                Scope::UserLibraryModify,
-                Scope::UserFollowModify,
-                Scope::PlaylistModifyPublic,
-            ])
-            .with_list::<_, SpotifyUri>("uris", uris, 40)
+    pub fn remove(&self, uris: impl IntoIds<SpotifyUri>) -> Request<()> {
+        self.0.delete(path("me/library")).scopes(ANY_MODIFY).ids("uris", uris, 40)
     }
 
     /// Whether the user has saved or follows each of up to 40 things, in their order.
@@ -61,27 +36,18 @@ impl Library {
     /// Scopes: `user-library-read`, `user-follow-read`, `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-library-contains>
-    pub fn contains(
-        &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0
-            .get(path("me").then("library").then("contains"))
-            .scopes(&[Scope::UserLibraryRead, Scope::UserFollowRead, Scope::PlaylistReadPrivate])
-            .with_list::<_, SpotifyUri>("uris", uris, 40)
+    pub fn contains(&self, uris: impl IntoIds<SpotifyUri>) -> Request<Vec<bool>> {
+        self.0.get(path("me/library/contains")).scopes(ANY_READ).ids("uris", uris, 40)
     }
 
     /// Saves any number of things, with as many requests as it takes.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which others may have been carried out; saving twice
-    /// does no harm. A wrong URI is an error before any is sent.
-    pub async fn save_in_batches(
-        &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Result<(), Error> {
-        in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.save(uris)).await.map(drop)
+    /// The first [`Error`] of a request, before which others may have been carried out; saving
+    /// twice does no harm. A wrong URI is an error before any is sent.
+    pub async fn save_in_batches(&self, uris: impl IntoIds<SpotifyUri>) -> Result<(), Error> {
+        in_batches(uris, 40, |uris| self.save(uris)).await.map(drop)
     }
 
     /// Removes any number of things, with as many requests as it takes.
@@ -89,11 +55,8 @@ impl Library {
     /// # Errors
     ///
     /// As [`save_in_batches`](Self::save_in_batches).
-    pub async fn remove_in_batches(
-        &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Result<(), Error> {
-        in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.remove(uris)).await.map(drop)
+    pub async fn remove_in_batches(&self, uris: impl IntoIds<SpotifyUri>) -> Result<(), Error> {
+        in_batches(uris, 40, |uris| self.remove(uris)).await.map(drop)
     }
 
     /// Whether the user has saved or follows each of any number of things, in their order, with as
@@ -104,9 +67,9 @@ impl Library {
     /// The first [`Error`] of a request; a wrong URI is one before any is sent.
     pub async fn contains_in_batches(
         &self,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+        uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<bool>, Error> {
-        let answers = in_batches::<SpotifyUri, _, _>(uris, 40, |uris| self.contains(uris)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(uris, 40, |uris| self.contains(uris)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 }

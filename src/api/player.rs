@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
-
 use super::Connection;
 use super::bodies::StartPlayback;
-use super::choices::{Repeat, Shuffle, Transfer};
-use super::params::{Nothing, OnDevice, Parameters, Playing, RecentlyPlayed};
-use super::path::{Path, path};
-use super::request::Request;
+use super::request::params::{OnDevice, Parameters, Playing, RecentlyPlayed};
+use super::request::{IntoId, Request, path};
+use super::request::{Repeat, Shuffle, Transfer};
+use super::scopes::{HISTORY_READ, PLAYBACK_MODIFY, PLAYBACK_READ, PLAYING_READ, QUEUE_READ};
 use crate::model::{
-    CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device, IdError, PlayHistory, Queue,
-    SpotifyUri,
+    CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device, PlayHistory, Queue, SpotifyUri,
 };
-use crate::oauth::Scope;
 
 /// The player.
 ///
-/// Had from [`SpotifyClient::player`](crate::SpotifyClient::player).
+/// From [`SpotifyClient::player`](crate::SpotifyClient::player).
 #[derive(Debug, Clone)]
 pub struct Player(pub(crate) Connection);
 
 impl Player {
     /// A request to change what is playing: it goes before those that wait.
-    fn command<P: Parameters>(&self, method: Method, path: Path) -> Request<(), P> {
-        self.0.request(method, path).urgent().scopes(&[Scope::UserModifyPlaybackState])
+    fn put<P: Parameters>(&self, action: &'static str) -> Request<(), P> {
+        self.0.put(path("me/player").then(action)).urgent().scopes(PLAYBACK_MODIFY)
+    }
+
+    fn post<P: Parameters>(&self, action: &'static str) -> Request<(), P> {
+        self.0.post(path("me/player").then(action)).urgent().scopes(PLAYBACK_MODIFY)
     }
 
     /// What is playing and where; `None` when nothing is.
@@ -34,7 +34,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-information-about-the-users-current-playback>
     pub fn state(&self) -> Request<Option<CurrentlyPlayingContext>, Playing> {
-        self.0.get(path("me").then("player")).scopes(&[Scope::UserReadPlaybackState])
+        self.0.get(path("me/player")).scopes(PLAYBACK_READ)
     }
 
     /// Moves playback to another device.
@@ -42,12 +42,12 @@ impl Player {
     /// Scopes: `user-modify-playback-state`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/transfer-a-users-playback>
-    pub fn transfer(
-        &self,
-        device_id: impl Into<String>,
-        transfer: Transfer,
-    ) -> Request<(), Nothing> {
-        self.command(Method::PUT, path("me").then("player")).with_json(&transfer.body(device_id))
+    pub fn transfer(&self, device_id: impl Into<String>, transfer: Transfer) -> Request<()> {
+        self.0
+            .put(path("me/player"))
+            .urgent()
+            .scopes(PLAYBACK_MODIFY)
+            .with_json(&transfer.body(device_id))
     }
 
     /// Devices that can play.
@@ -55,11 +55,8 @@ impl Player {
     /// Scopes: `user-read-playback-state`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-users-available-devices>
-    pub fn devices(&self) -> Request<Vec<Device>, Nothing> {
-        self.0
-            .get(path("me").then("player").then("devices"))
-            .scopes(&[Scope::UserReadPlaybackState])
-            .wrapped()
+    pub fn devices(&self) -> Request<Vec<Device>> {
+        self.0.get(path("me/player/devices")).scopes(PLAYBACK_READ).list("devices")
     }
 
     /// What is playing; `None` when nothing is.
@@ -68,9 +65,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-the-users-currently-playing-track>
     pub fn currently_playing(&self) -> Request<Option<CurrentlyPlaying>, Playing> {
-        self.0
-            .get(path("me").then("player").then("currently-playing"))
-            .scopes(&[Scope::UserReadCurrentlyPlaying])
+        self.0.get(path("me/player/currently-playing")).scopes(PLAYING_READ)
     }
 
     /// Plays, or goes on with what was paused.
@@ -79,8 +74,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/start-a-users-playback>
     pub fn play(&self, what: &StartPlayback) -> Request<(), OnDevice> {
-        let request =
-            self.command(Method::PUT, path("me").then("player").then("play")).with_json(what);
+        let request = self.put("play").with_json(what);
         match what.check() {
             Ok(()) => request,
             Err(error) => request.fail(error),
@@ -93,7 +87,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/pause-a-users-playback>
     pub fn pause(&self) -> Request<(), OnDevice> {
-        self.command(Method::PUT, path("me").then("player").then("pause"))
+        self.put("pause")
     }
 
     /// Skips to the next item.
@@ -102,7 +96,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/skip-users-playback-to-next-track>
     pub fn next(&self) -> Request<(), OnDevice> {
-        self.command(Method::POST, path("me").then("player").then("next"))
+        self.post("next")
     }
 
     /// Skips to the item before.
@@ -111,7 +105,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/skip-users-playback-to-previous-track>
     pub fn previous(&self) -> Request<(), OnDevice> {
-        self.command(Method::POST, path("me").then("player").then("previous"))
+        self.post("previous")
     }
 
     /// Goes to a position in what is playing; past its end, to the next item.
@@ -120,8 +114,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/seek-to-position-in-currently-playing-track>
     pub fn seek(&self, position: Duration) -> Request<(), OnDevice> {
-        self.command(Method::PUT, path("me").then("player").then("seek"))
-            .with("position_ms", position.as_millis().to_string())
+        self.put("seek").with("position_ms", position.as_millis().to_string())
     }
 
     /// Sets what is repeated.
@@ -130,8 +123,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/set-repeat-mode-on-users-playback>
     pub fn repeat(&self, repeat: Repeat) -> Request<(), OnDevice> {
-        self.command(Method::PUT, path("me").then("player").then("repeat"))
-            .with("state", repeat.as_str().to_owned())
+        self.put("repeat").with("state", repeat.as_str().to_owned())
     }
 
     /// Sets the volume, 0 to 100.
@@ -140,12 +132,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/set-volume-for-users-playback>
     pub fn volume(&self, percent: u32) -> Request<(), OnDevice> {
-        self.command(Method::PUT, path("me").then("player").then("volume")).in_range(
-            "volume_percent",
-            percent,
-            0,
-            100,
-        )
+        self.put("volume").in_range("volume_percent", percent, 0, 100)
     }
 
     /// Sets whether the order is random.
@@ -154,8 +141,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/toggle-shuffle-for-users-playback>
     pub fn shuffle(&self, shuffle: Shuffle) -> Request<(), OnDevice> {
-        self.command(Method::PUT, path("me").then("player").then("shuffle"))
-            .with("state", shuffle.as_str().to_owned())
+        self.put("shuffle").with("state", shuffle.as_str().to_owned())
     }
 
     /// Tracks that were played lately, newest first; not episodes.
@@ -164,9 +150,7 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recently-played>
     pub fn recently_played(&self) -> Request<CursorPage<PlayHistory>, RecentlyPlayed> {
-        self.0
-            .get(path("me").then("player").then("recently-played"))
-            .scopes(&[Scope::UserReadRecentlyPlayed])
+        self.0.get(path("me/player/recently-played")).scopes(HISTORY_READ)
     }
 
     /// What plays next.
@@ -174,10 +158,8 @@ impl Player {
     /// Scopes: `user-read-currently-playing`, `user-read-playback-state`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-queue>
-    pub fn queue(&self) -> Request<Queue, Nothing> {
-        self.0
-            .get(path("me").then("player").then("queue"))
-            .scopes(&[Scope::UserReadCurrentlyPlaying, Scope::UserReadPlaybackState])
+    pub fn queue(&self) -> Request<Queue> {
+        self.0.get(path("me/player/queue")).scopes(QUEUE_READ)
     }
 
     /// Adds a track or an episode to what plays next.
@@ -185,11 +167,7 @@ impl Player {
     /// Scopes: `user-modify-playback-state`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-to-queue>
-    pub fn add_to_queue(
-        &self,
-        uri: impl TryInto<SpotifyUri, Error: Into<IdError>>,
-    ) -> Request<(), OnDevice> {
-        self.command(Method::POST, path("me").then("player").then("queue"))
-            .with_list::<_, SpotifyUri>("uri", [uri], 1)
+    pub fn add_to_queue(&self, uri: impl IntoId<SpotifyUri>) -> Request<(), OnDevice> {
+        self.post("queue").ids("uri", [uri], 1)
     }
 }

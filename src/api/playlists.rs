@@ -1,23 +1,19 @@
 //! Playlists.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
 use super::bodies::{PlaylistDetails, PlaylistReorder};
-use super::params::{self, Nothing, UserPlaylists};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
-    IdError, Image, Page, Playlist, PlaylistId, PlaylistItem, SimplifiedPlaylist, Snapshot,
-    SpotifyUri, UserId,
+    Image, Page, Playlist, PlaylistId, PlaylistItem, SimplifiedPlaylist, Snapshot, SpotifyUri,
+    UserId,
 };
-use crate::oauth::Scope;
 
 /// Playlists.
 ///
-/// Had from [`SpotifyClient::playlists`](crate::SpotifyClient::playlists).
+/// From [`SpotifyClient::playlists`](crate::SpotifyClient::playlists).
 #[derive(Debug, Clone)]
 pub struct Playlists(pub(crate) Connection);
 
@@ -25,11 +21,8 @@ impl Playlists {
     /// A playlist with its first entries.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlist>
-    pub fn get(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<Playlist, params::Playlist> {
-        self.0.get(path("playlists").id::<PlaylistId>(id))
+    pub fn get(&self, id: impl IntoId<PlaylistId>) -> Request<Playlist, PlaylistFields> {
+        self.0.get(path("playlists").id(id))
     }
 
     /// Changes name, description or visibility.
@@ -37,15 +30,8 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/change-playlist-details>
-    pub fn change(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        details: &PlaylistDetails,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json(details)
+    pub fn change(&self, id: impl IntoId<PlaylistId>, details: &PlaylistDetails) -> Request<()> {
+        self.0.put(path("playlists").id(id)).scopes(PLAYLIST_MODIFY).with_json(details)
     }
 
     /// Entries of a playlist.
@@ -53,13 +39,8 @@ impl Playlists {
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-items>
-    pub fn items(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<Page<PlaylistItem>, params::PlaylistItems> {
-        self.0
-            .get(path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistReadPrivate])
+    pub fn items(&self, id: impl IntoId<PlaylistId>) -> Request<Page<PlaylistItem>, PlaylistItems> {
+        self.0.get(path("playlists").id(id).then("items")).scopes(PLAYLIST_READ)
     }
 
     /// Adds up to 100 items at the end.
@@ -69,29 +50,29 @@ impl Playlists {
     /// <https://developer.spotify.com/documentation/web-api/reference/add-items-to-playlist>
     pub fn add_items(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::POST, path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+            .post(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_ids("uris", uris, 100)
     }
 
-    /// Adds any number of items at the end, with as many requests as it takes. Answers with the
+    /// Adds any number of items at the end, with as many requests as it takes. Returns the
     /// versions of the playlist after each, the last of which is the newest.
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI is
-    /// an error before any is sent.
+    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
+    /// is an error before any is sent.
     pub async fn add_items_in_batches(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<Snapshot>, Error> {
-        let id: PlaylistId = id.try_into().map_err(|error| Error::Id(error.into()))?;
-        in_batches::<SpotifyUri, _, _>(uris, 100, |uris| self.add_items(id, uris)).await
+        let id = id.into_id()?;
+        in_batches(uris, 100, |uris| self.add_items(id, uris)).await
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -101,15 +82,15 @@ impl Playlists {
     /// <https://developer.spotify.com/documentation/web-api/reference/add-items-to-playlist>
     pub fn insert_items(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
+        id: impl IntoId<PlaylistId>,
         position: u32,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::POST, path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+            .post(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+            .json_ids("uris", uris, 100)
     }
 
     /// Puts up to 100 items in place of all that are there.
@@ -119,13 +100,13 @@ impl Playlists {
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-items>
     pub fn replace_items(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+            .put(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_ids("uris", uris, 100)
     }
 
     /// Moves entries to another place.
@@ -135,12 +116,12 @@ impl Playlists {
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-items>
     pub fn reorder_items(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
+        id: impl IntoId<PlaylistId>,
         reorder: &PlaylistReorder,
-    ) -> Request<Snapshot, Nothing> {
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+            .put(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
             .once()
             .with_json(reorder)
     }
@@ -152,13 +133,13 @@ impl Playlists {
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
     pub fn remove_items(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::DELETE, path("playlists").id::<PlaylistId>(id).then("items"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_uris("items", uris, 100)
+            .delete(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_uris("items", uris, 100)
     }
 
     /// Entries of a playlist.
@@ -171,11 +152,9 @@ impl Playlists {
     #[deprecated(note = "the new name is `items`, which development mode has as well")]
     pub fn items_by_old_name(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<Page<PlaylistItem>, params::PlaylistItems> {
-        self.0
-            .get(path("playlists").id::<PlaylistId>(id).then("tracks"))
-            .scopes(&[Scope::PlaylistReadPrivate])
+        id: impl IntoId<PlaylistId>,
+    ) -> Request<Page<PlaylistItem>, PlaylistItems> {
+        self.0.get(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_READ)
     }
 
     /// Adds up to 100 items at the end.
@@ -188,13 +167,13 @@ impl Playlists {
     #[deprecated(note = "the new name is `add_items`, which development mode has as well")]
     pub fn add_items_by_old_name(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::POST, path("playlists").id::<PlaylistId>(id).then("tracks"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+            .post(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_ids("uris", uris, 100)
     }
 
     /// Puts up to 100 items in place of all that are there.
@@ -207,13 +186,13 @@ impl Playlists {
     #[deprecated(note = "the new name is `replace_items`, which development mode has as well")]
     pub fn replace_items_by_old_name(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("tracks"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_list::<_, SpotifyUri>("uris", uris, 100)
+            .put(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_ids("uris", uris, 100)
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -226,13 +205,13 @@ impl Playlists {
     #[deprecated(note = "the new name is `remove_items`, which development mode has as well")]
     pub fn remove_items_by_old_name(
         &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        uris: impl IntoIterator<Item = impl TryInto<SpotifyUri, Error: Into<IdError>>>,
-    ) -> Request<Snapshot, Nothing> {
+        id: impl IntoId<PlaylistId>,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
         self.0
-            .request(Method::DELETE, path("playlists").id::<PlaylistId>(id).then("tracks"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json_uris("tracks", uris, 100)
+            .delete(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .json_uris("tracks", uris, 100)
     }
 
     /// Playlists of the user who has logged in, also those that they follow.
@@ -241,9 +220,7 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-list-of-current-users-playlists>
     pub fn mine(&self) -> Request<Page<SimplifiedPlaylist>, UserPlaylists> {
-        self.0
-            .get(path("me").then("playlists"))
-            .scopes(&[Scope::PlaylistReadPrivate, Scope::PlaylistReadCollaborative])
+        self.0.get(path("me/playlists")).scopes(PLAYLISTS_READ)
     }
 
     /// A new playlist of the user who has logged in; public, unless the details say otherwise.
@@ -251,15 +228,8 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist>
-    pub fn create(
-        &self,
-        name: impl Into<String>,
-        details: PlaylistDetails,
-    ) -> Request<Playlist, Nothing> {
-        self.0
-            .request(Method::POST, path("me").then("playlists"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
-            .with_json(&details.name(name))
+    pub fn create(&self, name: impl Into<String>, details: PlaylistDetails) -> Request<Playlist> {
+        self.0.post(path("me/playlists")).scopes(PLAYLIST_MODIFY).with_json(&details.name(name))
     }
 
     /// Playlists of a user, also those that they follow.
@@ -272,11 +242,9 @@ impl Playlists {
     )]
     pub fn of_user(
         &self,
-        id: impl TryInto<UserId, Error: Into<IdError>>,
+        id: impl IntoId<UserId>,
     ) -> Request<Page<SimplifiedPlaylist>, UserPlaylists> {
-        self.0
-            .get(path("users").id::<UserId>(id).then("playlists"))
-            .scopes(&[Scope::PlaylistReadPrivate, Scope::PlaylistReadCollaborative])
+        self.0.get(path("users").id(id).then("playlists")).scopes(PLAYLISTS_READ)
     }
 
     /// A new playlist of a user, who must be the one who has logged in.
@@ -287,13 +255,13 @@ impl Playlists {
     #[deprecated(note = "gone for apps in development mode since February 2026; use `create`")]
     pub fn create_for_user(
         &self,
-        id: impl TryInto<UserId, Error: Into<IdError>>,
+        id: impl IntoId<UserId>,
         name: impl Into<String>,
         details: PlaylistDetails,
-    ) -> Request<Playlist, Nothing> {
+    ) -> Request<Playlist> {
         self.0
-            .request(Method::POST, path("users").id::<UserId>(id).then("playlists"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+            .post(path("users").id(id).then("playlists"))
+            .scopes(PLAYLIST_MODIFY)
             .with_json(&details.name(name))
     }
 
@@ -305,13 +273,8 @@ impl Playlists {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn follow(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("followers"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+    pub fn follow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
+        self.0.put(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
     }
 
     /// Ends following a playlist.
@@ -322,13 +285,8 @@ impl Playlists {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn unfollow(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("playlists").id::<PlaylistId>(id).then("followers"))
-            .scopes(&[Scope::PlaylistModifyPublic, Scope::PlaylistModifyPrivate])
+    pub fn unfollow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
+        self.0.delete(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
     }
 
     /// Whether the user who has logged in follows a playlist; a list of one.
@@ -337,21 +295,15 @@ impl Playlists {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn is_followed(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0.get(path("playlists").id::<PlaylistId>(id).then("followers").then("contains"))
+    pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<bool>> {
+        self.0.get(path("playlists").id(id).then("followers/contains"))
     }
 
     /// Cover pictures of a playlist, widest first.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlist-cover>
-    pub fn cover(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-    ) -> Request<Vec<Image>, Nothing> {
-        self.0.get(path("playlists").id::<PlaylistId>(id).then("images"))
+    pub fn cover(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<Image>> {
+        self.0.get(path("playlists").id(id).then("images"))
     }
 
     /// Sets the cover picture to a JPEG, whose base 64 is 256 KB at most.
@@ -359,18 +311,7 @@ impl Playlists {
     /// Scopes: `ugc-image-upload`, `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/upload-custom-playlist-cover>
-    pub fn upload_cover(
-        &self,
-        id: impl TryInto<PlaylistId, Error: Into<IdError>>,
-        jpeg: &[u8],
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("playlists").id::<PlaylistId>(id).then("images"))
-            .scopes(&[
-                Scope::UgcImageUpload,
-                Scope::PlaylistModifyPublic,
-                Scope::PlaylistModifyPrivate,
-            ])
-            .with_jpeg(jpeg)
+    pub fn upload_cover(&self, id: impl IntoId<PlaylistId>, jpeg: &[u8]) -> Request<()> {
+        self.0.put(path("playlists").id(id).then("images")).scopes(COVER_UPLOAD).with_jpeg(jpeg)
     }
 }

@@ -1,9 +1,8 @@
 //! Searching the catalogue.
 
 use super::Connection;
-use super::params;
-use super::path::path;
-use super::request::Request;
+use super::request::params::SearchPaging;
+use super::request::{Request, path};
 use crate::model::{
     Artist, Page, SearchResults, SearchType, SimplifiedAlbum, SimplifiedAudiobook,
     SimplifiedEpisode, SimplifiedPlaylist, SimplifiedShow, Track,
@@ -11,14 +10,15 @@ use crate::model::{
 
 /// Searching the catalogue.
 ///
-/// Had from [`SpotifyClient::search`](crate::SpotifyClient::search).
+/// From [`SpotifyClient::search`](crate::SpotifyClient::search).
 #[derive(Debug, Clone)]
 pub struct Search(pub(crate) Connection);
 
 impl Search {
     /// Things of several types at once: a page of each.
     ///
-    /// The query may hold filters: `artist:`, `album:`, `track:`, `year:`, `genre:`, `isrc:`, `upc:`,
+    /// The query may hold filters: `artist:`, `album:`, `track:`, `year:`, `genre:`, `isrc:`,
+    /// `upc:`,
     /// `tag:new` and `tag:hipster`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
@@ -26,7 +26,7 @@ impl Search {
         &self,
         query: impl Into<String>,
         types: impl IntoIterator<Item = SearchType>,
-    ) -> Request<SearchResults, params::Search> {
+    ) -> Request<SearchResults, SearchPaging> {
         let types: Vec<_> = types.into_iter().map(|each| each.to_string()).collect();
         self.request(query.into(), types.join(","))
     }
@@ -34,24 +34,21 @@ impl Search {
     /// Tracks.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
-    pub fn tracks(&self, query: impl Into<String>) -> Request<Page<Track>, params::Search> {
+    pub fn tracks(&self, query: impl Into<String>) -> Request<Page<Track>, SearchPaging> {
         self.of(&SearchType::Track, query)
     }
 
     /// Artists.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
-    pub fn artists(&self, query: impl Into<String>) -> Request<Page<Artist>, params::Search> {
+    pub fn artists(&self, query: impl Into<String>) -> Request<Page<Artist>, SearchPaging> {
         self.of(&SearchType::Artist, query)
     }
 
     /// Albums.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
-    pub fn albums(
-        &self,
-        query: impl Into<String>,
-    ) -> Request<Page<SimplifiedAlbum>, params::Search> {
+    pub fn albums(&self, query: impl Into<String>) -> Request<Page<SimplifiedAlbum>, SearchPaging> {
         self.of(&SearchType::Album, query)
     }
 
@@ -61,14 +58,14 @@ impl Search {
     pub fn playlists(
         &self,
         query: impl Into<String>,
-    ) -> Request<Page<SimplifiedPlaylist>, params::Search> {
+    ) -> Request<Page<SimplifiedPlaylist>, SearchPaging> {
         self.of(&SearchType::Playlist, query)
     }
 
     /// Podcasts.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
-    pub fn shows(&self, query: impl Into<String>) -> Request<Page<SimplifiedShow>, params::Search> {
+    pub fn shows(&self, query: impl Into<String>) -> Request<Page<SimplifiedShow>, SearchPaging> {
         self.of(&SearchType::Show, query)
     }
 
@@ -78,7 +75,7 @@ impl Search {
     pub fn episodes(
         &self,
         query: impl Into<String>,
-    ) -> Request<Page<SimplifiedEpisode>, params::Search> {
+    ) -> Request<Page<SimplifiedEpisode>, SearchPaging> {
         self.of(&SearchType::Episode, query)
     }
 
@@ -88,15 +85,15 @@ impl Search {
     pub fn audiobooks(
         &self,
         query: impl Into<String>,
-    ) -> Request<Page<SimplifiedAudiobook>, params::Search> {
+    ) -> Request<Page<SimplifiedAudiobook>, SearchPaging> {
         self.of(&SearchType::Audiobook, query)
     }
 
-    fn of<T>(&self, kind: &SearchType, query: impl Into<String>) -> Request<T, params::Search> {
+    fn of<T>(&self, kind: &SearchType, query: impl Into<String>) -> Request<T, SearchPaging> {
         self.request(query.into(), kind.to_string())
     }
 
-    fn request<T>(&self, query: String, types: String) -> Request<T, params::Search> {
+    fn request<T>(&self, query: String, types: String) -> Request<T, SearchPaging> {
         self.0.get(path("search")).required("q", query).required("type", types)
     }
 }

@@ -1,19 +1,15 @@
 //! Podcasts.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::batches::in_batches;
-use super::params::{Market, MarketPaging, Nothing, Paging};
-use super::path::path;
-use super::request::Request;
+use super::request::params::{InMarket, MarketPaging, Paging};
+use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ, PLAYBACK_POSITION};
 use crate::error::Error;
-use crate::model::{IdError, Page, SavedShow, Show, ShowId, SimplifiedEpisode, SimplifiedShow};
-use crate::oauth::Scope;
+use crate::model::{Page, SavedShow, Show, ShowId, SimplifiedEpisode, SimplifiedShow};
 
 /// Podcasts.
 ///
-/// Had from [`SpotifyClient::shows`](crate::SpotifyClient::shows).
+/// From [`SpotifyClient::shows`](crate::SpotifyClient::shows).
 #[derive(Debug, Clone)]
 pub struct Shows(pub(crate) Connection);
 
@@ -25,25 +21,25 @@ impl Shows {
     /// Scopes: `user-read-playback-position`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-show>
-    pub fn get(&self, id: impl TryInto<ShowId, Error: Into<IdError>>) -> Request<Show, Market> {
-        self.0.get(path("shows").id::<ShowId>(id)).scopes(&[Scope::UserReadPlaybackPosition])
+    pub fn get(&self, id: impl IntoId<ShowId>) -> Request<Show, InMarket> {
+        self.0.get(path("shows").id(id)).scopes(PLAYBACK_POSITION)
     }
 
     /// Up to 50 shows at once.
     ///
-    /// Spotify answers in the order of the ids, with `None` for what it does not know.
+    /// In the order of the ids; `None` for what Spotify does not know.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-shows>
     #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
     pub fn several(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
-    ) -> Request<Vec<Option<SimplifiedShow>>, Market> {
-        self.0.get(path("shows")).with_list::<_, ShowId>("ids", ids, 50).wrapped()
+        ids: impl IntoIds<ShowId>,
+    ) -> Request<Vec<Option<SimplifiedShow>>, InMarket> {
+        self.0.get(path("shows")).ids("ids", ids, 50).several("shows")
     }
 
-    /// Any number of shows, with as many requests as it takes, in the order of their ids; `None` for
-    /// what Spotify does not know.
+    /// Any number of shows, with as many requests as it takes, in the order of their ids; `None`
+    /// for what Spotify does not know.
     ///
     /// # Errors
     ///
@@ -52,10 +48,10 @@ impl Shows {
     #[expect(deprecated, reason = "gone together")]
     pub async fn several_in_batches(
         &self,
-        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
+        ids: impl IntoIds<ShowId>,
     ) -> Result<Vec<Option<SimplifiedShow>>, Error> {
-        let answers = in_batches::<ShowId, _, _>(ids, 50, |ids| self.several(ids)).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
+        Ok(responses.into_iter().flatten().collect())
     }
 
     /// Episodes of a podcast, newest first.
@@ -65,11 +61,9 @@ impl Shows {
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-shows-episodes>
     pub fn episodes(
         &self,
-        id: impl TryInto<ShowId, Error: Into<IdError>>,
+        id: impl IntoId<ShowId>,
     ) -> Request<Page<SimplifiedEpisode>, MarketPaging> {
-        self.0
-            .get(path("shows").id::<ShowId>(id).then("episodes"))
-            .scopes(&[Scope::UserReadPlaybackPosition])
+        self.0.get(path("shows").id(id).then("episodes")).scopes(PLAYBACK_POSITION)
     }
 
     /// What the user has saved, newest first.
@@ -78,7 +72,7 @@ impl Shows {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-shows>
     pub fn saved(&self) -> Request<Page<SavedShow>, Paging> {
-        self.0.get(path("me").then("shows")).scopes(&[Scope::UserLibraryRead])
+        self.0.get(path("me/shows")).scopes(LIBRARY_READ)
     }
 
     /// Saves up to 50 shows for the user.
@@ -89,14 +83,8 @@ impl Shows {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn save(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::PUT, path("me").then("shows"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, ShowId>("ids", ids, 50)
+    pub fn save(&self, ids: impl IntoIds<ShowId>) -> Request<()> {
+        self.0.put(path("me/shows")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Removes up to 50 shows from what the user has saved.
@@ -107,14 +95,8 @@ impl Shows {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn remove(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
-        self.0
-            .request(Method::DELETE, path("me").then("shows"))
-            .scopes(&[Scope::UserLibraryModify])
-            .with_list::<_, ShowId>("ids", ids, 50)
+    pub fn remove(&self, ids: impl IntoIds<ShowId>) -> Request<()> {
+        self.0.delete(path("me/shows")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 shows, in their order.
@@ -125,13 +107,7 @@ impl Shows {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn are_saved(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ShowId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
-        self.0
-            .get(path("me").then("shows").then("contains"))
-            .scopes(&[Scope::UserLibraryRead])
-            .with_list::<_, ShowId>("ids", ids, 50)
+    pub fn are_saved(&self, ids: impl IntoIds<ShowId>) -> Request<Vec<bool>> {
+        self.0.get(path("me/shows/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 }

@@ -1,19 +1,14 @@
 //! Users, and whom they follow.
 
-use reqwest::Method;
-
 use super::Connection;
-use super::params::{FollowedArtists, Nothing, TopItems};
-use super::path::path;
-use super::request::Request;
-use crate::model::{
-    Artist, ArtistId, CursorPage, IdError, Page, PrivateUser, PublicUser, Track, UserId,
-};
-use crate::oauth::Scope;
+use super::request::params::{FollowedArtists, TopItems};
+use super::request::{IntoId, IntoIds, Request, path};
+use super::scopes::{FOLLOW_MODIFY, FOLLOW_READ, PROFILE_READ, TOP_READ};
+use crate::model::{Artist, ArtistId, CursorPage, Page, PrivateUser, PublicUser, Track, UserId};
 
 /// Users, and whom they follow.
 ///
-/// Had from [`SpotifyClient::users`](crate::SpotifyClient::users).
+/// From [`SpotifyClient::users`](crate::SpotifyClient::users).
 #[derive(Debug, Clone)]
 pub struct Users(pub(crate) Connection);
 
@@ -25,19 +20,16 @@ impl Users {
     /// Scopes: `user-read-private`, `user-read-email`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-current-users-profile>
-    pub fn me(&self) -> Request<PrivateUser, Nothing> {
-        self.0.get(path("me")).scopes(&[Scope::UserReadPrivate, Scope::UserReadEmail])
+    pub fn me(&self) -> Request<PrivateUser> {
+        self.0.get(path("me")).scopes(PROFILE_READ)
     }
 
     /// A user as everybody sees them.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-profile>
     #[deprecated(note = "gone for apps in development mode since February 2026")]
-    pub fn get(
-        &self,
-        id: impl TryInto<UserId, Error: Into<IdError>>,
-    ) -> Request<PublicUser, Nothing> {
-        self.0.get(path("users").id::<UserId>(id))
+    pub fn get(&self, id: impl IntoId<UserId>) -> Request<PublicUser> {
+        self.0.get(path("users").id(id))
     }
 
     /// The user's favourite artists, by how often they were listened to.
@@ -46,7 +38,7 @@ impl Users {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-top-artists-and-tracks>
     pub fn top_artists(&self) -> Request<Page<Artist>, TopItems> {
-        self.0.get(path("me").then("top").then("artists")).scopes(&[Scope::UserTopRead])
+        self.0.get(path("me/top/artists")).scopes(TOP_READ)
     }
 
     /// The user's favourite tracks, by how often they were listened to.
@@ -55,7 +47,7 @@ impl Users {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-top-artists-and-tracks>
     pub fn top_tracks(&self) -> Request<Page<Track>, TopItems> {
-        self.0.get(path("me").then("top").then("tracks")).scopes(&[Scope::UserTopRead])
+        self.0.get(path("me/top/tracks")).scopes(TOP_READ)
     }
 
     /// Artists that the user follows.
@@ -64,10 +56,7 @@ impl Users {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-followed>
     pub fn followed_artists(&self) -> Request<CursorPage<Artist>, FollowedArtists> {
-        self.0
-            .get(path("me").then("following"))
-            .scopes(&[Scope::UserFollowRead])
-            .with("type", "artist".to_owned())
+        self.0.get(path("me/following")).scopes(FOLLOW_READ).with("type", "artist".to_owned())
     }
 
     /// Follows up to 50 artists.
@@ -78,15 +67,12 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn follow_artists(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
+    pub fn follow_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<()> {
         self.0
-            .request(Method::PUT, path("me").then("following"))
-            .scopes(&[Scope::UserFollowModify])
+            .put(path("me/following"))
+            .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .with_json_list::<_, ArtistId>("ids", ids, 50)
+            .json_ids("ids", ids, 50)
     }
 
     /// Ends following up to 50 artists.
@@ -97,15 +83,12 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn unfollow_artists(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
+    pub fn unfollow_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<()> {
         self.0
-            .request(Method::DELETE, path("me").then("following"))
-            .scopes(&[Scope::UserFollowModify])
+            .delete(path("me/following"))
+            .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .with_json_list::<_, ArtistId>("ids", ids, 50)
+            .json_ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 artists, in their order.
@@ -116,15 +99,12 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn follows_artists(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<ArtistId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
+    pub fn follows_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<bool>> {
         self.0
-            .get(path("me").then("following").then("contains"))
-            .scopes(&[Scope::UserFollowRead])
+            .get(path("me/following/contains"))
+            .scopes(FOLLOW_READ)
             .with("type", "artist".to_owned())
-            .with_list::<_, ArtistId>("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Follows up to 50 users.
@@ -135,15 +115,12 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().save`"
     )]
-    pub fn follow_users(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<UserId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
+    pub fn follow_users(&self, ids: impl IntoIds<UserId>) -> Request<()> {
         self.0
-            .request(Method::PUT, path("me").then("following"))
-            .scopes(&[Scope::UserFollowModify])
+            .put(path("me/following"))
+            .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .with_json_list::<_, UserId>("ids", ids, 50)
+            .json_ids("ids", ids, 50)
     }
 
     /// Ends following up to 50 users.
@@ -154,15 +131,12 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().remove`"
     )]
-    pub fn unfollow_users(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<UserId, Error: Into<IdError>>>,
-    ) -> Request<(), Nothing> {
+    pub fn unfollow_users(&self, ids: impl IntoIds<UserId>) -> Request<()> {
         self.0
-            .request(Method::DELETE, path("me").then("following"))
-            .scopes(&[Scope::UserFollowModify])
+            .delete(path("me/following"))
+            .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .with_json_list::<_, UserId>("ids", ids, 50)
+            .json_ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 users, in their order.
@@ -173,14 +147,11 @@ impl Users {
     #[deprecated(
         note = "gone for apps in development mode since February 2026; use `library().contains`"
     )]
-    pub fn follows_users(
-        &self,
-        ids: impl IntoIterator<Item = impl TryInto<UserId, Error: Into<IdError>>>,
-    ) -> Request<Vec<bool>, Nothing> {
+    pub fn follows_users(&self, ids: impl IntoIds<UserId>) -> Request<Vec<bool>> {
         self.0
-            .get(path("me").then("following").then("contains"))
-            .scopes(&[Scope::UserFollowRead])
+            .get(path("me/following/contains"))
+            .scopes(FOLLOW_READ)
             .with("type", "user".to_owned())
-            .with_list::<_, UserId>("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 }

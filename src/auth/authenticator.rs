@@ -1,6 +1,7 @@
 //! The plug.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -49,35 +50,101 @@ pub trait Authenticator: Debug + Send + Sync {
     /// An [`AuthError`] keeps the request from being sent.
     async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError>;
 
-    /// Told that the server refused `rejected`, the `Authorization` that [`apply`](Self::apply)
-    /// added, with 401. Says whether another attempt would carry a different one.
+    /// Told that a request that carried the credentials which [`apply`](Self::apply) added got a 401.
+    /// Says whether another attempt would carry different ones, and may wait for them.
     ///
     /// # Errors
     ///
-    /// An [`AuthError`] is what the caller gets instead of the answer.
-    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
-        let _ = rejected;
+    /// An [`AuthError`] is what the caller gets instead of the response.
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        let _ = rejection;
         Ok(Replay::No)
     }
 
-    /// Called when it is plugged into a client, with the way to that client's accounts service:
-    /// its HTTP client, addresses and time limit. The first client that it is plugged into counts.
+    /// Told that the server has accepted these credentials, so that a later 401 may be the fault of
+    /// the request that gets it.
+    fn accepted(&self, credentials: &HeaderValue) {
+        let _ = credentials;
+    }
+
+    /// What was begun for a call that did not wait for it, such as a refresh ahead of expiry.
+    ///
+    /// A `current_thread` runtime may not run any longer when the call is over, as in a program that
+    /// blocks on one call after the other. There the client waits for this before it returns; it
+    /// should take a second at most.
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        None
+    }
+
+    /// Waits until nothing is under way that would be lost if the program ended now, such as a
+    /// refresh whose token is not saved yet.
     ///
     /// # Errors
     ///
-    /// An [`AuthError`] where it can be known already that no token can be had, such as an empty
+    /// The [`AuthError`] that says what would be lost.
+    async fn settle(&self) -> Result<(), AuthError> {
+        Ok(())
+    }
+
+    /// Called when it is plugged into a client, with the way to that client's accounts service:
+    /// its HTTP client, URLs and time limit. The first client that it is plugged into counts.
+    ///
+    /// # Errors
+    ///
+    /// An [`AuthError`] where it can be known already that no token can be obtained, such as an empty
     /// client id; the client is then not built.
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         let _ = oauth;
         Ok(())
     }
+
+    /// The client id of the app whose tokens it signs with, where it is known. The API limits each app for
+    /// itself, so the [rate limiter](crate::middleware::RateLimiter) keeps them apart by it.
+    fn client_id(&self) -> Option<&str> {
+        None
+    }
 }
 
-/// Whether a refused request is worth another attempt.
+/// What [`Authenticator::unfinished`] waits for.
+pub type Unfinished<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A 401, as an [`Authenticator`] is told of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The `Authorization` that the request carried.
+    pub credentials: HeaderValue,
+    /// What the server said it was rejected for.
+    pub reason: RejectionReason,
+}
+
+impl Rejection {
+    /// A rejection of `credentials`.
+    pub fn new(credentials: HeaderValue, reason: RejectionReason) -> Self {
+        Self { credentials, reason }
+    }
+}
+
+/// What a 401 was for, as far as the server said ([RFC 6750, section 3.1] and Spotify's messages).
+///
+/// [RFC 6750, section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectionReason {
+    /// The token: `invalid_token`, "The access token expired".
+    Token,
+    /// The request: `insufficient_scope`, "Permissions missing", "Valid user authentication
+    /// required". It says nothing against the token.
+    Request,
+    /// It did not say.
+    Unknown,
+}
+
+/// Whether a rejected request is worth another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Replay {
-    /// Another attempt would carry a different token, or wait for one.
+    /// Another attempt would carry a different token.
     Yes,
     /// Another attempt would carry the same token or none.
     No,
@@ -89,11 +156,27 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
         (**self).apply(request).await
     }
 
-    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
-        (**self).refused(rejected).await
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        (**self).rejected(rejection).await
+    }
+
+    fn accepted(&self, credentials: &HeaderValue) {
+        (**self).accepted(credentials);
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        (**self).unfinished()
+    }
+
+    async fn settle(&self) -> Result<(), AuthError> {
+        (**self).settle().await
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         (**self).connect(oauth)
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        (**self).client_id()
     }
 }

@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::{
-    AuthError, Authenticator, CacheStats, Replay, TokenCache, TokenCacheOptions, TokenSource,
+    AuthError, Authenticator, CacheStats, Rejection, Replay, TokenCache, TokenCacheOptions,
+    TokenKey, TokenSource, TokenStore, Unfinished,
 };
 use crate::oauth::OAuthClient;
 
 /// Signs with the tokens of a [`TokenSource`], each cached, refreshed ahead of its expiry and
-/// replaced when the server refuses it.
+/// replaced when the server rejects it.
 ///
 /// Clones share one cache.
 #[derive(Debug)]
@@ -25,9 +26,28 @@ impl<S: TokenSource> CachedAuthenticator<S> {
         Self { cache: TokenCache::new(source) }
     }
 
-    /// An authenticator with options of your own. Many may share them in one `Arc`.
-    pub fn with_options(source: S, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
-        Self { cache: TokenCache::with_options(source, options) }
+    /// The same with options of your own. Many authenticators may share them in one `Arc`.
+    ///
+    /// As every `with_`, it makes an authenticator that is apart from the clones of before.
+    #[must_use]
+    pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
+        Self { cache: self.cache.with_options(options) }
+    }
+
+    /// Where the token outlives the program, and under which key. The key is this authenticator's
+    /// and says whose token it is: see [`TokenCache::with_store`].
+    #[must_use]
+    pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
+        Self { cache: self.cache.with_store(store, key) }
+    }
+
+    /// Scopes that the program needs: see [`TokenCache::with_required_scopes`].
+    #[must_use]
+    pub fn with_required_scopes<T: Into<String>>(
+        self,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self { cache: self.cache.with_required_scopes(scopes) }
     }
 
     /// The cache, to look at or to use elsewhere.
@@ -60,21 +80,77 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
         self.sign(request).await
     }
 
-    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay, AuthError> {
-        Ok(self.cache.refused(rejected))
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        self.cache.rejected(rejection).await
+    }
+
+    fn accepted(&self, credentials: &HeaderValue) {
+        self.cache.accepted(credentials);
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        self.cache.unfinished()
+    }
+
+    async fn settle(&self) -> Result<(), AuthError> {
+        self.cache.settle().await
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         self.cache.check()?;
         self.cache.source().connect(oauth)
     }
+
+    fn client_id(&self) -> Option<&str> {
+        self.cache.source().client_id()
+    }
 }
 
-/// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, which is nobody else's
-/// business: so its source can stay private.
+/// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its source can
+/// stay private.
 macro_rules! signs_by_its_cache {
     ($name:ident) => {
         impl $name {
+            /// The same with options for the token cache. Many authenticators may share them in one
+            /// `Arc`.
+            ///
+            /// As every `with_`, it makes an authenticator that is apart from the clones of before.
+            #[must_use]
+            pub fn with_options(
+                self,
+                options: impl Into<std::sync::Arc<$crate::auth::TokenCacheOptions>>,
+            ) -> Self {
+                Self { inner: self.inner.with_options(options) }
+            }
+
+            /// Where the token outlives the program, and under which key. The key is this
+            /// authenticator's and says whose token it is: see
+            /// [`TokenCache::with_store`](crate::auth::TokenCache::with_store).
+            #[must_use]
+            pub fn with_store(
+                self,
+                store: impl $crate::auth::TokenStore + 'static,
+                key: $crate::auth::TokenKey,
+            ) -> Self {
+                Self { inner: self.inner.with_store(store, key) }
+            }
+
+            /// Forgets failures and their back-off, and that a login has ended: the next caller asks
+            /// at once.
+            pub fn reset(&self) {
+                self.inner.cache().reset();
+            }
+
+            /// Waits until no refresh is under way and nothing is unsaved, for a clean end of the
+            /// program.
+            ///
+            /// # Errors
+            ///
+            /// As [`TokenCache::settle`](crate::auth::TokenCache::settle).
+            pub async fn settle(&self) -> Result<(), $crate::auth::AuthError> {
+                self.inner.cache().settle().await
+            }
+
             /// What the token cache has done so far.
             pub fn stats(&self) -> $crate::auth::CacheStats {
                 self.inner.stats()
@@ -90,11 +166,23 @@ macro_rules! signs_by_its_cache {
                 self.inner.sign(request).await
             }
 
-            async fn refused(
+            async fn rejected(
                 &self,
-                rejected: &reqwest::header::HeaderValue,
+                rejection: &$crate::auth::Rejection,
             ) -> Result<$crate::auth::Replay, $crate::auth::AuthError> {
-                self.inner.refused(rejected).await
+                self.inner.rejected(rejection).await
+            }
+
+            fn accepted(&self, credentials: &reqwest::header::HeaderValue) {
+                self.inner.accepted(credentials);
+            }
+
+            fn unfinished(&self) -> Option<$crate::auth::Unfinished<'_>> {
+                self.inner.unfinished()
+            }
+
+            async fn settle(&self) -> Result<(), $crate::auth::AuthError> {
+                self.inner.cache().settle().await
             }
 
             fn connect(
@@ -102,6 +190,10 @@ macro_rules! signs_by_its_cache {
                 oauth: &$crate::oauth::OAuthClient,
             ) -> Result<(), $crate::auth::AuthError> {
                 self.inner.connect(oauth)
+            }
+
+            fn client_id(&self) -> Option<&str> {
+                self.inner.client_id()
             }
         }
     };

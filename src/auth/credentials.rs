@@ -1,14 +1,12 @@
 //! Tokens on demand for an app without a user.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 
 use super::cached::signs_by_its_cache;
-use super::{AuthError, CachedAuthenticator, TokenCacheOptions, TokenSource};
-use crate::oauth::{
-    ClientCredentialsRequest, ClientSecret, OAuthClient, OAuthConfig, Token, TokenRequest,
-};
+use super::{AuthError, CachedAuthenticator, TokenSource};
+use crate::oauth::{ClientCredentialsRequest, ClientSecret, OAuthClient, Token, TokenRequest};
 
 /// Signs with tokens of the client credentials grant, requested on demand and refreshed shortly
 /// before they expire.
@@ -46,21 +44,11 @@ impl CredentialsAuthenticator {
         let source = CredentialsSource::new(client_id.into(), client_secret.into());
         Self { inner: CachedAuthenticator::new(source) }
     }
-
-    /// The same with options for the token cache. Many authenticators may share them in one `Arc`.
-    pub fn with_options(
-        client_id: impl Into<String>,
-        client_secret: impl Into<ClientSecret>,
-        options: impl Into<Arc<TokenCacheOptions>>,
-    ) -> Self {
-        let source = CredentialsSource::new(client_id.into(), client_secret.into());
-        Self { inner: CachedAuthenticator::with_options(source, options) }
-    }
 }
 
 signs_by_its_cache!(CredentialsAuthenticator);
 
-/// Asks the accounts service of the client that it was plugged into, else Spotify's.
+/// Asks the accounts service of the client that it was plugged into.
 #[derive(Debug)]
 struct CredentialsSource {
     request: ClientCredentialsRequest,
@@ -77,12 +65,16 @@ impl CredentialsSource {
 #[async_trait]
 impl TokenSource for CredentialsSource {
     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
-        let oauth = self.oauth.get_or_init(|| OAuthClient::new(OAuthConfig::default()));
-        Ok(oauth.request_token(&self.request).await?)
+        let oauth = self.oauth.get().ok_or(AuthError::NotConnected)?;
+        oauth.request_token(&self.request).await.map_err(AuthError::without_user)
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         self.oauth.get_or_init(|| oauth.clone());
         Ok(self.request.form().map(drop)?)
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.request.client_id()
     }
 }

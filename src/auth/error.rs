@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::StoreError;
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 
 /// Why there is no token to sign a request with.
@@ -13,7 +14,7 @@ use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 #[non_exhaustive]
 pub enum AuthError {
     /// The token request failed.
-    #[error("no access token could be had")]
+    #[error("no access token could be obtained")]
     Request(#[source] Arc<OAuthError>),
     /// The refresh token has ended: six months after the login, or because it was revoked. Nothing is
     /// sent any more until the user has logged in again.
@@ -23,29 +24,37 @@ pub enum AuthError {
         #[source]
         source: Option<Arc<OAuthError>>,
     },
-    /// There is no refresh token, neither from a login nor in the store.
-    #[error("nobody has logged in yet; begin a login")]
+    /// There is no refresh token, neither from a login nor in the store: nobody has logged in yet, or
+    /// the user has logged out.
+    #[error("nobody is logged in; begin a login")]
     NotLoggedIn,
-    /// The token source did not answer in time.
-    #[error("the token source did not answer within {limit:?}")]
+    /// The login lacks scopes that the program needs.
+    #[error("the login lacks the scopes {}; the user must log in again and allow them", missing.join(", "))]
+    MissingScopes {
+        /// Which.
+        missing: Vec<String>,
+    },
+    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost, and
+    /// it is tried again.
+    #[error("the token store failed; nothing is sent until it works again")]
+    Store(#[source] StoreError),
+    /// No token came in time. A request that is under way goes on.
+    #[error("no access token came within {limit:?}")]
     TimedOut {
-        /// The limit that was set for one refresh.
+        /// The limit for one token request, or for how long a caller waits.
         limit: Duration,
     },
+    /// The authenticator does not know yet where to request its tokens.
+    #[error("the authenticator is not connected; plug it into a SpotifyClient, or call `connect`")]
+    NotConnected,
     /// The token that came had already expired when it arrived.
     #[error("the new access token had already expired when it arrived")]
     ExpiredOnArrival,
-    /// The server refused the token, and a new one is not requested before the back-off is over.
-    #[error("the server refused the access token, and so it did the one before; a new one is requested in {}", seconds(*retry_in))]
-    Refused {
-        /// How long the back-off takes at most.
-        retry_in: Duration,
-    },
-    /// The token source answered with the very token that the server has refused.
-    #[error("the token source answered with the token that the server refused")]
-    RefusedBefore,
-    /// The token source panicked.
-    #[error("the token source panicked; the next attempt starts anew")]
+    /// The token source returned the very token that the server has rejected.
+    #[error("the token source returned the token that the server has rejected")]
+    RejectedBefore,
+    /// The token source or the store panicked.
+    #[error("the token source or its store panicked; the next attempt starts anew")]
     SourcePanicked,
     /// The task that requested the token ended without a result, as when its runtime shuts down.
     #[error("the token request ended without a result; try again")]
@@ -61,8 +70,8 @@ pub enum AuthError {
     /// The token source or the store asked for a token while it was being asked for one.
     #[error("a token was asked for from within the request for it; there is none to hand out yet")]
     WithinFetch,
-    /// Not called from within a tokio runtime.
-    #[error("a token can only be requested from within a tokio runtime")]
+    /// Not called from within a tokio runtime with its timer on.
+    #[error("a token can only be requested from within a tokio runtime with `enable_time`")]
     NoRuntime,
     /// The token cannot be sent: it has characters that a header cannot carry.
     #[error("the access token has characters that a header cannot carry")]
@@ -103,12 +112,14 @@ impl AuthError {
             Self::Custom { transient, .. } => *transient,
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
-            | Self::Refused { .. }
-            | Self::RefusedBefore
+            | Self::Store(_)
+            | Self::RejectedBefore
             | Self::SourcePanicked
             | Self::Interrupted => true,
             Self::LoginEnded { .. }
             | Self::NotLoggedIn
+            | Self::MissingScopes { .. }
+            | Self::NotConnected
             | Self::Option { .. }
             | Self::WithinFetch
             | Self::NoRuntime
@@ -116,45 +127,51 @@ impl AuthError {
         }
     }
 
-    /// How long to wait before asking again, where the other side or the back-off says so.
+    /// How long to wait before asking again, where the accounts service says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Request(error) => error.retry_after(),
-            Self::Refused { retry_in } => Some(*retry_in),
             _ => None,
         }
     }
 
     /// Whether only a login of the user helps.
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::LoginEnded { .. } | Self::NotLoggedIn)
+        matches!(self, Self::LoginEnded { .. } | Self::NotLoggedIn | Self::MissingScopes { .. })
     }
 }
 
 impl AuthError {
-    /// The token that an answer carried although it could not be used.
+    /// An error of a grant without a user: nobody's login has ended, whatever the server says.
+    pub(super) fn without_user(error: OAuthError) -> Self {
+        Self::Request(Arc::new(error))
+    }
+
+    /// The same for a source that used `?`.
+    pub(super) fn about_no_login(self) -> Self {
+        match self {
+            Self::LoginEnded { source: Some(source) } => Self::Request(source),
+            other => other,
+        }
+    }
+
+    /// The token that a response carried although it could not be used.
     pub(super) fn carried_token(&self) -> Option<&Token> {
         match self {
-            Self::Request(error) => match &**error {
-                OAuthError::Unusable { token, .. } => Some(token),
-                _ => None,
-            },
+            Self::Request(error) => error.token(),
             _ => None,
         }
     }
 }
 
+/// `invalid_grant` ends the login, unless the response carries a refresh token all the same.
 impl From<OAuthError> for AuthError {
     fn from(error: OAuthError) -> Self {
-        match error.code() {
-            Some(OAuthErrorCode::InvalidGrant) => {
+        match (error.token(), error.code()) {
+            (None, Some(OAuthErrorCode::InvalidGrant)) if !error.is_transient() => {
                 Self::LoginEnded { source: Some(Arc::new(error)) }
             }
             _ => Self::Request(Arc::new(error)),
         }
     }
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }

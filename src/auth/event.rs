@@ -1,8 +1,9 @@
 //! What happens to a token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AuthError, StoreError};
+use super::{AuthError, StoreError, TokenKey};
 
 /// What happened in a [`TokenCache`](super::TokenCache), for logs, metrics and alarms.
 ///
@@ -10,15 +11,25 @@ use super::{AuthError, StoreError};
 /// [`TokenCacheOptions::with_listener`](super::TokenCacheOptions::with_listener).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum TokenEvent {
+pub struct TokenEvent {
+    /// Whose token it is: the key in the store, where there is one.
+    pub key: Option<Arc<TokenKey>>,
+    /// What happened.
+    pub kind: TokenEventKind,
+}
+
+/// What happened to a token.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum TokenEventKind {
     /// A new token came.
     Refreshed {
-        /// How long it is handed out, if the server does not refuse it.
+        /// How long it is handed out, if the server does not reject it.
         expires_in: Duration,
     },
     /// A token that is still good was found in the store.
     Restored {
-        /// How long it is handed out, if the server does not refuse it.
+        /// How long it is handed out, if the server does not reject it.
         expires_in: Duration,
     },
     /// A token request failed; it may well succeed later.
@@ -35,13 +46,13 @@ pub enum TokenEvent {
         /// When the next attempt may be made, if somebody needs a token then.
         retry_in: Duration,
     },
-    /// The user must log in: the refresh token has ended, or there is none. With a store, it is looked
-    /// into for a new login once a minute, and this told again.
+    /// The user must log in: the refresh token has ended, or there is none. With a store, the cache
+    /// looks there for a new login once a minute, and tells this again.
     LoginEnded {
         /// Why.
         error: AuthError,
     },
-    /// The store could not be read, written or locked; the token is used all the same.
+    /// The store could not be read, written or locked; a token that is at hand is used all the same.
     StoreFailed {
         /// Why.
         error: StoreError,

@@ -19,15 +19,17 @@ mod refreshing;
 mod source;
 mod store;
 
-pub use authenticator::{Authenticator, Replay};
-pub use cache::{Backoff, CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
+pub use crate::backoff::Backoff;
+pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
+pub use cache::{CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;
 pub use error::AuthError;
-pub use event::TokenEvent;
+pub use event::{TokenEvent, TokenEventKind};
 pub use fixed::TokenAuthenticator;
 pub use refreshing::{AuthorizationCodeAuthenticator, PkceAuthenticator, TokenSwapAuthenticator};
 pub use source::TokenSource;
 pub use store::{
-    FileTokenStore, MemoryTokenStore, RefreshLock, StoreError, StoredToken, TokenKey, TokenStore,
+    FileTokenStore, LoginId, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
+    TokenKey, TokenStore, TokenText,
 };

@@ -1,21 +1,21 @@
 //! Tokens that act for a user: from one login on, refreshed for as long as it lasts.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 
 use super::cached::signs_by_its_cache;
-use super::{AuthError, CachedAuthenticator, TokenCacheOptions, TokenSource};
-use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, OAuthConfig, RefreshRequest, Token};
+use super::{AuthError, CachedAuthenticator, TokenSource};
+use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, RefreshRequest, Token};
 
 /// Defines an authenticator that refreshes; they differ in how an app proves who it is.
 macro_rules! refreshing {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Clones share one token. Give it a store
-        /// ([`TokenCacheOptions::with_store`]), so that the login outlives the program: a refresh
-        /// token that is rotated is saved before the new access token is used.
+        /// Clones share one token. Give it a store ([`with_store`](Self::with_store)), so that the
+        /// login outlives the program: a refresh token that is rotated is saved before the new access
+        /// token is used.
         #[derive(Debug, Clone)]
         pub struct $name {
             inner: CachedAuthenticator<RefreshSource>,
@@ -46,8 +46,28 @@ macro_rules! refreshing {
                 }
             }
 
-            fn of(source: RefreshSource, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
-                Self { inner: CachedAuthenticator::with_options(source, options) }
+            /// Scopes that the program needs. A stored login that lacks one needs a login, and
+            /// [`AuthError::MissingScopes`] says which.
+            #[must_use]
+            pub fn with_required_scopes<T: Into<String>>(
+                self,
+                scopes: impl IntoIterator<Item = T>,
+            ) -> Self {
+                Self { inner: self.inner.with_required_scopes(scopes) }
+            }
+
+            /// Ends the login here, in the store and, at their next look, in other processes that
+            /// share it.
+            ///
+            /// # Errors
+            ///
+            /// As [`TokenCache::log_out`](super::TokenCache::log_out).
+            pub async fn log_out(&self) -> Result<(), AuthError> {
+                self.inner.cache().log_out().await
+            }
+
+            fn of(source: RefreshSource) -> Self {
+                Self { inner: CachedAuthenticator::new(source) }
             }
         }
 
@@ -94,17 +114,7 @@ refreshing!(
 impl AuthorizationCodeAuthenticator {
     /// Takes the app's id and secret. Nobody has logged in yet.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
-        Self::with_options(client_id, client_secret, TokenCacheOptions::shared_default())
-    }
-
-    /// The same with options for the token cache. Many may share them in one `Arc`.
-    pub fn with_options(
-        client_id: impl Into<String>,
-        client_secret: impl Into<ClientSecret>,
-        options: impl Into<Arc<TokenCacheOptions>>,
-    ) -> Self {
-        let app = OAuthApp::confidential(client_id, client_secret);
-        Self::of(RefreshSource::new(app, None), options)
+        Self::of(RefreshSource::new(OAuthApp::confidential(client_id, client_secret), None))
     }
 }
 
@@ -145,15 +155,7 @@ refreshing!(
 impl PkceAuthenticator {
     /// Takes the app's id. Nobody has logged in yet.
     pub fn new(client_id: impl Into<String>) -> Self {
-        Self::with_options(client_id, TokenCacheOptions::shared_default())
-    }
-
-    /// The same with options for the token cache. Many may share them in one `Arc`.
-    pub fn with_options(
-        client_id: impl Into<String>,
-        options: impl Into<Arc<TokenCacheOptions>>,
-    ) -> Self {
-        Self::of(RefreshSource::new(OAuthApp::public(client_id), None), options)
+        Self::of(RefreshSource::new(OAuthApp::public(client_id), None))
     }
 }
 
@@ -196,19 +198,11 @@ refreshing!(
 impl TokenSwapAuthenticator {
     /// Takes the server's address for refreshing. Nobody has logged in yet.
     pub fn new(refresh_url: impl Into<String>) -> Self {
-        Self::with_options(refresh_url, TokenCacheOptions::shared_default())
-    }
-
-    /// The same with options for the token cache. Many may share them in one `Arc`.
-    pub fn with_options(
-        refresh_url: impl Into<String>,
-        options: impl Into<Arc<TokenCacheOptions>>,
-    ) -> Self {
-        Self::of(RefreshSource::new(OAuthApp::Swap, Some(refresh_url.into())), options)
+        Self::of(RefreshSource::new(OAuthApp::Swap, Some(refresh_url.into())))
     }
 }
 
-/// Turns in the refresh token of the token before.
+/// Exchanges the refresh token of the token before.
 #[derive(Debug)]
 struct RefreshSource {
     app: OAuthApp,
@@ -222,7 +216,7 @@ impl RefreshSource {
         Self { app, refresh_url, oauth: OnceLock::new() }
     }
 
-    fn for_address(&self, oauth: &OAuthClient) -> OAuthClient {
+    fn at_its_url(&self, oauth: &OAuthClient) -> OAuthClient {
         self.refresh_url.as_ref().map_or_else(|| oauth.clone(), |url| oauth.at(url))
     }
 }
@@ -232,14 +226,17 @@ impl TokenSource for RefreshSource {
     async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
         let refresh_token = previous.and_then(|token| token.refresh_token.clone());
         let refresh_token = refresh_token.ok_or(AuthError::NotLoggedIn)?;
-        let oauth =
-            self.oauth.get_or_init(|| self.for_address(&OAuthClient::new(OAuthConfig::default())));
+        let oauth = self.oauth.get().ok_or(AuthError::NotConnected)?;
         let request = RefreshRequest::by(self.app.clone(), refresh_token);
         Ok(oauth.request_token(request).await?)
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
-        self.oauth.get_or_init(|| self.for_address(oauth));
+        self.oauth.get_or_init(|| self.at_its_url(oauth));
         Ok(self.app.check()?)
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.app.client_id()
     }
 }

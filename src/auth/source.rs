@@ -54,6 +54,12 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
         let _ = oauth;
         Ok(())
     }
+
+    /// The client id of the app whose tokens it requests, where it is known; see
+    /// [`Authenticator::client_id`](super::Authenticator::client_id).
+    fn client_id(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// One source for several caches, or one that is kept to look at.
@@ -65,5 +71,9 @@ impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         (**self).connect(oauth)
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        (**self).client_id()
     }
 }

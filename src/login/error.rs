@@ -5,32 +5,38 @@ use std::time::Duration;
 
 use crate::oauth::{LoginError, OAuthError};
 
-/// Why signing in brought no token. All texts say what to do, and none shows a secret.
+/// Why signing in returned no token. All texts say what to do, and none shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
     /// The login cannot begin, or the user or the accounts service refused it.
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// The code could not be turned in.
+    /// The code could not be exchanged, or no token can be requested at all.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
-    /// The redirect URI leads to no loopback address.
+    /// The login has no PKCE, so that its code could not be exchanged without a secret. Nothing was
+    /// opened.
+    #[error("signing in on a desktop needs PKCE; make the login with `Login::pkce`")]
+    WithoutPkce,
+    /// The redirect URI does not lead to a port of this machine. Nothing was opened.
     #[error(
-        "the redirect URI `{redirect_uri}` leads elsewhere; use one such as http://127.0.0.1:8888/callback"
+        "the redirect URI `{redirect_uri}` does not lead to this program; use one such as \
+         http://127.0.0.1:8888/callback"
     )]
     Redirect {
         /// The one that was given.
         redirect_uri: String,
     },
-    /// The port of the redirect URI cannot be had.
+    /// The port of the redirect URI could not be bound. Nothing was opened.
     #[error(
-        "port {port} of the redirect URI cannot be had; end the program that has it, or register another"
+        "port {port} of the redirect URI could not be bound; end the program that uses it, or register \
+         another port"
     )]
     Port {
-        /// Which port.
+        /// Which port; 0 where any would have done.
         port: u16,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },

@@ -1,25 +1,32 @@
-//! Signing in on a desktop: one call that opens the browser and takes the user's answer.
+//! Signing in on a desktop: one call that opens the browser and waits for the user to come back.
 //!
-//! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Without a browser, as on
-//! a server over SSH or in a container, the same call has the user open the address anywhere and paste
-//! the one that they were sent to.
+//! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Where no browser opens, as
+//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL, the user
+//! opens the URL anywhere and pastes the one that they were sent to.
 //!
 //! What comes to the loopback port is not trusted: only a `GET` of the redirect URI's path, to its
-//! very host, with this login's `state` counts. Anything else is refused and counted.
+//! very host, with this login's `state` counts. Anything else is refused and counted, and delays nobody.
 
-mod answers;
+mod browser;
+mod callback;
 mod error;
 mod listener;
+mod page;
 mod pasting;
+mod redirect;
+#[cfg(unix)]
+mod stdin;
 
 use std::fmt;
 use std::io::BufRead;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use self::answers::Answer;
-use self::listener::Listener;
+use self::listener::{Listener, Server};
+use self::page::Page;
+use self::pasting::Pasting;
+use self::redirect::LoopbackRedirect;
 use crate::oauth::{
     AuthorizationCode, AuthorizationCodeRequest, Login, LoginError, OAuthClient, PendingLogin,
     Token,
@@ -27,15 +34,26 @@ use crate::oauth::{
 
 pub use error::SignInError;
 
-/// Signs a user in: opens the browser, prints the address too, and waits for the answer.
+/// Signs a user in: opens the browser, prints the URL too, and waits for the user to come back.
 ///
-/// The login is one with PKCE whose redirect URI is of `127.0.0.1` or `[::1]`; without a port in it, a
-/// free one is taken, which Spotify allows if it was registered without one too. Ends after five
-/// minutes. When the future is dropped, as by a program that ends on Ctrl-C, the port is free again.
+/// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The URI is
+/// sent as it is given, letter by letter, since Spotify compares it so with the registered one; the port
+/// in it is the one that is bound. Only where it has no port, a free one is taken and added, which Spotify
+/// allows for a URI that was registered without one.
+///
+/// Meanwhile the URL that the user was sent back to may be pasted into standard input, for browsers that
+/// cannot reach this program. Not a line more is read than the one with the URL, and none at all once the
+/// browser has come back; a line that is piped into a program that has a browser is left to the program
+/// unless it is that URL. On Windows, which does not tell whether there is a line to read, standard input is
+/// read only where there is no browser.
+///
+/// Ends after five minutes. When the future is dropped, as by a program that ends on Ctrl-C, the port is
+/// free again.
 ///
 /// # Errors
 ///
-/// A [`SignInError`] that says what to do.
+/// A [`SignInError`] that says what to do. What can be known before the user has logged in is said before
+/// anything is opened.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,7 +77,7 @@ pub async fn sign_in(login: Login, oauth: &OAuthClient) -> Result<SignedIn, Sign
     SignIn::new(login).run(oauth).await
 }
 
-/// What signing in brought.
+/// What signing in returned.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SignedIn {
@@ -94,14 +112,15 @@ impl SignIn {
         }
     }
 
-    /// Sets how long the user may take.
+    /// Sets how long the user may take to come back. The exchange of their code has a limit of its own,
+    /// that of a token request.
     #[must_use]
     pub fn time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
     }
 
-    /// Opens no browser: the user opens the address, here or anywhere, and may paste the one that they
-    /// were sent to.
+    /// Opens no browser: the user opens the URL, here or anywhere, and may paste the one that they were
+    /// sent to.
     #[must_use]
     pub fn without_browser(self) -> Self {
         Self { opens_browser: false, ..self }
@@ -113,8 +132,8 @@ impl SignIn {
         Self { tells: Box::new(tell), ..self }
     }
 
-    /// Where a pasted address is read from, a line at a time: standard input by default. Read only
-    /// where no browser could be opened.
+    /// Where a pasted URL is read from, a line at a time: standard input by default. The line that is
+    /// being waited for when the browser comes back is lost, which it is not for standard input.
     #[must_use]
     pub fn paste_from(self, input: impl BufRead + Send + 'static) -> Self {
         Self { pastes_from: Some(Box::new(input)), ..self }
@@ -125,61 +144,62 @@ impl SignIn {
     /// # Errors
     ///
     /// As [`sign_in`].
-    pub async fn run(self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
+    pub async fn run(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
+        let redirect = self.check(oauth)?;
+        let listener = Listener::bind(&redirect).await?;
+        let pending = self.login.clone().redirect_uri(listener.redirect_uri()).begin()?;
+        let (sender, returns) = mpsc::unbounded_channel();
+        let server = listener.serve(pending.clone(), sender.clone())?;
+        let pasting = self.invite(&pending, sender);
+        // What follows is no longer the user's: it has the limit of a token request.
         let limit = self.time_limit;
-        tokio::time::timeout(limit, self.sign_in(oauth))
-            .await
-            .unwrap_or(Err(SignInError::TimedOut { limit }))
+        let returned = tokio::time::timeout(limit, code(&pending, returns, &*self.tells)).await;
+        drop(pasting);
+        let (code, reply) = returned.unwrap_or(Err(SignInError::TimedOut { limit }))?;
+        let outcome = redeem(self.login.client_id(), code, oauth).await;
+        show(&outcome, reply, &server).await;
+        outcome.map(|token| SignedIn { token, refused: server.refused() })
     }
 
-    async fn sign_in(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
-        let (sender, mut answers) = mpsc::channel(1);
-        let (listener, redirect_uri) = Listener::bind(self.login.redirect()).await?;
-        let client_id = self.login.client_id().to_owned();
-        let pending = self.login.clone().redirect_uri(redirect_uri).begin()?;
-        let mut server = listener.serve(pending.clone(), sender.clone());
-        self.invite(&pending, sender).await;
-
-        loop {
-            // The server holds a sender, so that there is always another.
-            let answer = answers.recv().await.ok_or(SignInError::Interrupted)?;
-            let (code, reply) = match answer {
-                Answer::Redirect { code, reply } => (code, Some(reply)),
-                Answer::Pasted(line) => match pending.finish(&line) {
-                    Err(error) if !is_final(&error) => {
-                        (self.tells)(&format!("{error}."));
-                        continue;
-                    }
-                    code => (code, None),
-                },
-            };
-            let outcome = redeem(&client_id, code, oauth).await;
-            if let Some(reply) = reply {
-                // A browser that has gone needs no page.
-                let _ = reply.send(answers::page(&outcome));
-                server.finish().await;
-            }
-            let refused = server.refused();
-            return outcome.map(|token| SignedIn { token, refused });
+    /// Everything that would fail only after the user has logged in.
+    fn check(&self, oauth: &OAuthClient) -> Result<LoopbackRedirect, SignInError> {
+        if !self.login.has_pkce() {
+            return Err(SignInError::WithoutPkce);
         }
+        let redirect = LoopbackRedirect::parse(self.login.redirect())?;
+        self.login.check()?;
+        oauth.check()?;
+        Ok(redirect)
     }
 
     /// Shows the user the way.
-    async fn invite(&mut self, pending: &PendingLogin, sender: mpsc::Sender<Answer>) {
-        if self.opens_browser && open_browser(pending.url().to_owned()).await {
-            (self.tells)(&format!(
-                "Log in in the browser. If none opens, open\n\n  {}\n",
-                pending.url()
-            ));
-            return;
-        }
+    fn invite(
+        &mut self,
+        pending: &PendingLogin,
+        returns: mpsc::UnboundedSender<Return>,
+    ) -> Pasting {
+        let has_browser = self.opens_browser && browser::is_there();
+        let (begin, end) = match has_browser {
+            true => ("Log in in the browser. If none opens, open this URL on any machine:", "If"),
+            false => (
+                "Open this URL in a browser, on any machine:",
+                "This program goes on by itself if the browser can reach it. If",
+            ),
+        };
+        let url = pending.url();
         (self.tells)(&format!(
-            "Open this address in a browser, on any machine:\n\n  {}\n\nAfter agreeing, the browser is \
-             sent to an address that may not load. If this program does not go on by itself, paste that \
-             address here:",
-            pending.url()
+            "{begin}\n\n  {url}\n\n{end} you end on a page that does not load, paste its URL here:"
         ));
-        pasting::start(self.pastes_from.take(), sender);
+        if has_browser {
+            browser::open(url.to_owned());
+        }
+        match self.pastes_from.take() {
+            Some(input) => Pasting::from_input(input, returns),
+            None => {
+                let origin = pending.redirect_origin().to_owned();
+                Pasting::from_stdin(has_browser, origin, returns)
+            }
+        }
     }
 }
 
@@ -193,30 +213,54 @@ impl fmt::Debug for SignIn {
     }
 }
 
-async fn redeem(
-    client_id: &str,
-    code: Result<AuthorizationCode, LoginError>,
-    oauth: &OAuthClient,
-) -> Result<Token, SignInError> {
+type Code = Result<AuthorizationCode, LoginError>;
+
+/// How a user comes back.
+enum Return {
+    /// By the browser, which waits for a page.
+    Redirect { code: Code, reply: oneshot::Sender<Page> },
+    /// By a line; the next is read only when this one is said to be wrong.
+    Pasted { line: String, was_wrong: oneshot::Sender<()> },
+}
+
+/// Waits until the user has come back, by the browser or by a line.
+async fn code(
+    pending: &PendingLogin,
+    mut returns: mpsc::UnboundedReceiver<Return>,
+    tell: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(Code, Option<oneshot::Sender<Page>>), SignInError> {
+    loop {
+        // The server holds a sender, so that there is always one.
+        match returns.recv().await.ok_or(SignInError::Interrupted)? {
+            Return::Redirect { code, reply } => return Ok((code, Some(reply))),
+            Return::Pasted { line, was_wrong } => match pending.finish(&line) {
+                Err(error) if !is_final(&error) => {
+                    tell(&format!("{error}."));
+                    // A reader that has gone reads no more.
+                    let _ = was_wrong.send(());
+                }
+                code => return Ok((code, None)),
+            },
+        }
+    }
+}
+
+async fn redeem(client_id: &str, code: Code, oauth: &OAuthClient) -> Result<Token, SignInError> {
     Ok(oauth.request_token(AuthorizationCodeRequest::public(client_id, code?)).await?)
 }
 
-/// Whether the user, or the accounts service, has given an answer for good.
+/// A browser that has gone needs no page.
+async fn show(
+    outcome: &Result<Token, SignInError>,
+    reply: Option<oneshot::Sender<Page>>,
+    server: &Server,
+) {
+    if reply.is_some_and(|reply| reply.send(page::outcome(outcome)).is_ok()) {
+        server.finish().await;
+    }
+}
+
+/// Whether the user, or the accounts service, has decided for good.
 fn is_final(error: &LoginError) -> bool {
     matches!(error, LoginError::Denied | LoginError::Refused { .. })
-}
-
-/// Finding and starting a browser blocks.
-async fn open_browser(url: String) -> bool {
-    tokio::task::spawn_blocking(move || has_display() && webbrowser::open(&url).is_ok())
-        .await
-        .unwrap_or(false)
-}
-
-/// Where a text browser would be found, it would take over the terminal.
-fn has_display() -> bool {
-    !cfg!(target_os = "linux")
-        || ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }

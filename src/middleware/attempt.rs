@@ -1,10 +1,11 @@
-//! One attempt of a call, in a span of its own.
+//! One attempt of a call, in a span of its own, and how many of them left.
 
 use std::pin::Pin;
 
+use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
-use reqwest_middleware::{Next, Result};
+use reqwest_middleware::{Middleware, Next, Result};
 use tracing::{Instrument, Span, field};
 
 use super::CallTrace;
@@ -24,12 +25,28 @@ pub(super) fn attempt<'a>(
         status = field::Empty,
         waited_ms = field::Empty,
     );
-    if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.attempts += 1;
-    }
     match span.is_disabled() {
         true => next.clone().run(request, extensions),
         false => Box::pin(observed(next.clone(), span, request, extensions)),
+    }
+}
+
+/// The innermost layer, which counts what leaves: a request that got no token or no permit does not.
+#[derive(Debug)]
+pub(crate) struct AttemptCounter;
+
+#[async_trait]
+impl Middleware for AttemptCounter {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        if let Some(trace) = extensions.get_mut::<CallTrace>() {
+            trace.attempts += 1;
+        }
+        next.run(request, extensions).await
     }
 }
 

@@ -7,16 +7,19 @@ use http::Extensions;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::auth::{AuthError, Authenticator, Replay};
+use super::rejection;
+use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
-/// Requests to any other origin pass through without credentials. A request that is refused with 401
-/// is sent once more, if the authenticator has a different token for it; that is safe for writes
-/// too, since the server refused before it acted. A body that is a stream cannot be sent again: then
-/// the 401 is the answer.
+/// Requests to any other origin pass through without credentials. A request that is rejected with 401
+/// is sent again, if the authenticator has a different token for it; that is safe for writes too,
+/// since the server rejected it before it acted. A body that is a stream cannot be sent again: then
+/// the 401 is the response. When the other token is rejected as well, the request is at fault, and
+/// its 401 is the response, whole.
 ///
 /// An [`AuthError`] comes out as [`reqwest_middleware::Error::Middleware`].
 ///
@@ -40,8 +43,9 @@ pub struct AuthMiddleware {
 }
 
 impl AuthMiddleware {
-    /// Signs what goes to `origin`. An authenticator of this crate that requests tokens should be
-    /// [connected](Authenticator::connect) first, unless Spotify's accounts service is meant.
+    /// Signs what goes to `origin`. An authenticator of this crate that requests tokens must be
+    /// [connected](Authenticator::connect) first, so that it knows where to; until then it gives
+    /// [`AuthError::NotConnected`].
     pub fn new(authenticator: impl Authenticator + 'static, origin: Origin) -> Self {
         Self { authenticator: Arc::new(authenticator), origin }
     }
@@ -51,34 +55,57 @@ impl AuthMiddleware {
         Ok(request.headers().get(AUTHORIZATION).cloned())
     }
 
-    /// Whether the origin refused the credentials; a server that it redirected to may not judge.
-    fn is_refusal(&self, response: &Response) -> bool {
+    /// Whether the origin rejected the credentials; a server that it redirected to may not judge.
+    fn is_rejection(&self, response: &Response) -> bool {
         response.status() == StatusCode::UNAUTHORIZED && self.origin.covers(response.url())
     }
 
-    async fn refused(&self, rejected: &HeaderValue) -> Result<Replay> {
-        self.authenticator.refused(rejected).await.map_err(Error::middleware::<AuthError>)
+    /// Tells the authenticator that its credentials are good, where the response proves it.
+    fn note(&self, credentials: &HeaderValue, response: &Response) {
+        if proves_acceptance(response.status()) && self.origin.covers(response.url()) {
+            self.authenticator.accepted(credentials);
+        }
     }
 
-    /// Sends once more with other credentials, where there are any; else the refusal is the answer.
+    /// What is waited for where nobody may run it afterwards.
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        let flavor = Handle::try_current().ok()?.runtime_flavor();
+        (flavor == RuntimeFlavor::CurrentThread).then(|| self.authenticator.unfinished()).flatten()
+    }
+
+    /// Sends again with other credentials, where there are any; else the rejection is the response.
     async fn replay(
         &self,
-        refusal: Response,
+        response: Response,
         rejected: HeaderValue,
         again: Option<Request>,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let replay = self.refused(&rejected).await?;
-        let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(refusal) };
+        let (response, reason) = rejection::read(response).await;
+        let rejection = Rejection::new(rejected, reason);
+        let replay = self.authenticator.rejected(&rejection).await;
+        let replay = replay.map_err(Error::middleware::<AuthError>)?;
+        let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(response) };
         let other = self.sign(&mut again).await?;
-        let Some(other) = other.filter(|other| *other != rejected) else { return Ok(refusal) };
+        let Some(other) = other.filter(|other| *other != rejection.credentials) else {
+            return Ok(response);
+        };
         let response = next.run(again, extensions).await?;
-        if self.is_refusal(&response) {
-            // No further attempt; but nobody else should run into the same token.
-            self.refused(&other).await?;
-        }
+        self.note(&other, &response);
         Ok(response)
+    }
+}
+
+/// A 429 or a 5xx may come from what stands in front of the server that looks at tokens.
+fn proves_acceptance(status: StatusCode) -> bool {
+    match status {
+        StatusCode::UNAUTHORIZED
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::MISDIRECTED_REQUEST
+        | StatusCode::TOO_MANY_REQUESTS => false,
+        status => status.as_u16() < 500,
     }
 }
 
@@ -104,10 +131,17 @@ impl Middleware for AuthMiddleware {
             let response = sending.await?;
             match signed {
                 // What most requests do without takes no room in them.
-                Some(rejected) if self.is_refusal(&response) => {
+                Some(rejected) if self.is_rejection(&response) => {
                     Box::pin(self.replay(response, rejected, again, extensions, next))
                 }
-                _ => return Ok(response),
+                Some(accepted) => {
+                    self.note(&accepted, &response);
+                    if let Some(unfinished) = self.unfinished() {
+                        unfinished.await;
+                    }
+                    return Ok(response);
+                }
+                None => return Ok(response),
             }
         };
         replay.await

@@ -1,8 +1,9 @@
 //! What the layers need to know of a request.
 
 use reqwest::Method;
+use tokio::time::Instant;
 
-/// Whether a request may be sent once more when it is not known what became of it.
+/// Whether a request may be retried when it is not known what became of it.
 ///
 /// Part of an endpoint's definition; without one, the method says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,17 +35,19 @@ impl Safety {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestClass {
-    /// Whether it may be sent once more.
+    /// Whether it may be retried.
     pub safety: Safety,
     /// Whether it goes before those that wait, as a player's commands do.
     pub is_urgent: bool,
-    /// How often it may be sent once more; `None` is as often as the layer has it.
+    /// How often it may be retried; `None` is as often as the layer has it.
     pub retries: Option<u32>,
+    /// When the call has to be over; a wait that would end later is not begun. `None` for no limit.
+    pub deadline: Option<Instant>,
 }
 
 impl RequestClass {
     /// A class by the method alone.
     pub fn of(method: &Method) -> Self {
-        Self { safety: Safety::of(method), is_urgent: false, retries: None }
+        Self { safety: Safety::of(method), is_urgent: false, retries: None, deadline: None }
     }
 }

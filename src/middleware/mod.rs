@@ -1,22 +1,27 @@
 //! What every request passes through: one [`reqwest_middleware`] layer a file, each usable on a
 //! client of your own.
 //!
-//! Outside in: retries, the layers of the user's own, the rate gate, authentication. So each attempt
-//! waits its turn, and then carries a fresh token.
+//! Outside in: retries, the layers of the user's own, authentication, the rate limiter. So each attempt, a
+//! replay after a 401 included, takes a permit of its own, and none is held while a token is awaited.
 
 mod attempt;
 mod auth;
 mod class;
 mod partition;
-mod rate;
+mod rate_limit;
+mod rejection;
 mod retry;
 mod trace;
 
+pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use partition::Partition;
 pub(crate) use partition::TellPartition;
-pub use rate::{GateClosed, GateStats, RateGate};
+pub use rate_limit::{
+    BucketStats, Closing, Closings, LimitKind, RateLimitOptions, RateLimitStats, RateLimited,
+    RateLimiter,
+};
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::QuotaExceeded;
+pub(crate) use trace::{LastFailure, LimitedResponse};

@@ -3,18 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::{CallTrace, QuotaExceeded, RequestClass, Safety};
-use crate::auth::Backoff;
-use crate::transport::{provably_not_carried_out, read_ahead, repeated};
+use super::trace::{CallWaits, note_wait};
+use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
+use crate::backoff::Backoff;
+use crate::transport::{
+    BodyError, is_transient_failure, is_transient_status, may_have_arrived, read_ahead, read_body,
+    repeated, retry_after,
+};
 
-/// How often a request is sent once more, and when.
+/// How often a request is retried, and when.
 ///
 /// ```
 /// use spotify_web::middleware::RetryOptions;
@@ -26,6 +32,7 @@ pub struct RetryOptions {
     retries: u32,
     backoff: Backoff,
     share: f64,
+    max_wait: Duration,
 }
 
 impl RetryOptions {
@@ -48,33 +55,47 @@ impl RetryOptions {
     pub fn share(self, share: f64) -> Self {
         Self { share: share.clamp(0.0, 10.0), ..self }
     }
+
+    /// Sets how long one request may wait for `Retry-After`, all its attempts together: a minute by
+    /// default. A response that asks for more is not retried.
+    #[must_use]
+    pub fn max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
 }
 
 impl Default for RetryOptions {
     fn default() -> Self {
-        Self { retries: 3, backoff: Backoff::default(), share: 0.1 }
+        Self {
+            retries: 3,
+            backoff: Backoff::default(),
+            share: 0.1,
+            max_wait: RateLimitOptions::DEFAULT_MAX_WAIT,
+        }
     }
 }
 
-/// Sends a request once more when its answer was lost on the way or the server failed.
+/// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
-/// Retried are 500, 502, 503 and 504, connections that fail or are reset, and time-outs, where the
+/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and
+/// time-outs, where the
 /// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
-/// nothing was carried out. A body that is a stream cannot be sent again. What is torn after its head has
-/// come is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries that too.
+/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated
+/// after its headers is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries
+/// that too.
 ///
-/// A [`RateGate`](super::RateGate) belongs below it, so that each attempt waits its turn. Clones share
-/// the budget.
+/// `Retry-After` is waited for, with 429 and 503. A [`RateLimiter`](super::RateLimiter) belongs below it:
+/// then a 429 is retried as often as its waits allow, and costs no budget. Clones share the budget.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
 /// use spotify_web::SpotifyClientConfig;
-/// use spotify_web::middleware::{RateGate, RetryMiddleware};
+/// use spotify_web::middleware::{RateLimiter, RetryMiddleware};
 ///
 /// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
 /// let client = ClientBuilder::new(http)
 ///     .with(RetryMiddleware::default())
-///     .with(RateGate::default())
+///     .with(RateLimiter::default())
 ///     .build();
 /// # Ok::<(), spotify_web::Error>(())
 /// ```
@@ -96,12 +117,12 @@ struct Budget {
 /// What may be done after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// It is the answer.
+    /// It is the result.
     Done,
-    /// Once more after a pause.
-    Again,
-    /// Once more when the gate opens.
-    WhenOpen,
+    /// A retry after a pause, and after what `Retry-After` says.
+    Retry(Option<Duration>),
+    /// A retry when the limiter below lets it go.
+    WithPermit,
 }
 
 impl RetryMiddleware {
@@ -122,6 +143,11 @@ impl RetryMiddleware {
         self.budget.used.load(Ordering::Relaxed)
     }
 
+    /// The pause after so many failures in a row, from 1: a random part of its step.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.options.backoff.pause(failures, fastrand::f64())
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -130,10 +156,10 @@ impl RetryMiddleware {
         });
     }
 
-    /// Takes a retry from the budget. One that waits for the gate costs nothing: the gate sees to it
+    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees to it
     /// that it does no harm.
     fn withdraw(&self, verdict: Verdict) -> bool {
-        let cost = if verdict == Verdict::WhenOpen { 0 } else { ONE_RETRY };
+        let cost = if verdict == Verdict::WithPermit { 0 } else { ONE_RETRY };
         let left = &self.budget.left;
         let paid =
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
@@ -143,16 +169,18 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    async fn read_ahead(&self, result: &mut Result<Response>) {
+    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read: a
+    /// write is done when its status has come, and an error is one whatever becomes of its words.
+    async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
-        let read = read_ahead(response, limit).await;
-        // An error is one, whatever became of its words.
-        if let (Err(torn), true) = (read, response.status().is_success()) {
-            *result = Err(Error::Reqwest(torn));
+        let is_truncated = read_ahead(response, limit).await;
+        let is_failure = is_truncated && safety == Safety::Read && response.status().is_success();
+        if is_failure && let Err(BodyError::Truncated(error)) = read_body(response, limit).await {
+            *result = Err(Error::Reqwest(error));
         }
     }
 
-    /// Sends a request again and again, until a result is final or the budget is used up.
+    /// Retries until a result is final, the budget is used up, or a wait is too long.
     async fn retry(
         &self,
         mut result: Result<Response>,
@@ -162,26 +190,53 @@ impl RetryMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        for retry in 1..=most {
+        let mut retries = 0;
+        for number in 2.. {
             let verdict = judge(&result, safety);
-            if verdict == Verdict::Done || !self.withdraw(verdict) {
+            let pause = match verdict {
+                Verdict::Done => break,
+                Verdict::WithPermit => None,
+                Verdict::Retry(_) if retries == most => break,
+                Verdict::Retry(asked) => {
+                    retries += 1;
+                    let Some(pause) = self.fitting_pause(retries, asked, extensions) else { break };
+                    Some(pause)
+                }
+            };
+            let Some(again) = repeated(&request) else { break };
+            if !self.withdraw(verdict) {
                 break;
             }
-            let Some(again) = repeated(&request) else { break };
-            tracing::debug!(retry, ?verdict, "sending a request once more");
-            // Whoever is not looked at any more need not hold a connection.
-            drop(result);
-            if verdict == Verdict::Again {
-                let pause = self.options.backoff.pause(retry, fastrand::f64());
-                tokio::time::sleep(pause).await;
-                if let Some(trace) = extensions.get_mut::<CallTrace>() {
-                    trace.waited += pause;
-                }
+            tracing::debug!(attempt = number, ?verdict, "retrying a request");
+            // A response that nobody looks at any more need not hold a connection.
+            match extensions.get::<LastFailure>() {
+                Some(last) => last.set(result),
+                None => drop(result),
             }
-            result = attempt(&next, retry + 1, again, extensions).await;
-            self.read_ahead(&mut result).await;
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+                note_wait(extensions, pause);
+            }
+            result = attempt(&next, number, again, extensions).await;
+            self.read_ahead(&mut result, safety).await;
         }
         result
+    }
+
+    /// The pause before a retry, unless it is longer than the call may wait.
+    fn fitting_pause(
+        &self,
+        retry: u32,
+        asked: Option<Duration>,
+        extensions: &Extensions,
+    ) -> Option<Duration> {
+        let pause = self.pause(retry).max(asked.unwrap_or_default());
+        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
+        let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
+        let is_late = left.is_some_and(|left| left <= pause);
+        let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
+        let is_long = asked.is_some() && waited.saturating_add(pause) > self.options.max_wait;
+        (!is_late && !is_long).then_some(pause)
     }
 }
 
@@ -220,7 +275,7 @@ impl Middleware for RetryMiddleware {
         };
         let retrying = {
             let mut result = sending.await;
-            self.read_ahead(&mut result).await;
+            self.read_ahead(&mut result, safety).await;
             match again {
                 // What most requests do without takes no room in them.
                 Some(again) if judge(&result, safety) != Verdict::Done => {
@@ -235,25 +290,30 @@ impl Middleware for RetryMiddleware {
 
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
-        Ok(response) => match response.status() {
-            // Not before the quota is renewed, whenever that is.
-            _ if response.extensions().get::<QuotaExceeded>().is_some() => Verdict::Done,
-            StatusCode::TOO_MANY_REQUESTS => Verdict::WhenOpen,
-            status if may_pass(status) && safety != Safety::Once => Verdict::Again,
-            _ => Verdict::Done,
-        },
-        Err(Error::Reqwest(error)) if provably_not_carried_out(error) => Verdict::Again,
-        Err(Error::Reqwest(error)) if !error.is_builder() && safety != Safety::Once => {
-            Verdict::Again
-        }
+        Ok(response) => judge_response(response, safety),
+        Err(error) if !is_transient_failure(error) => Verdict::Done,
+        Err(error) if safety != Safety::Once || !may_have_arrived(error) => Verdict::Retry(None),
         Err(_) => Verdict::Done,
     }
 }
 
-fn may_pass(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+fn judge_response(response: &Response, safety: Safety) -> Verdict {
+    match (response.status(), response.extensions().get::<LimitedResponse>()) {
+        // Not before the quota is renewed, whenever that is.
+        (_, Some(limited)) if limited.is_quota => Verdict::Done,
+        (StatusCode::TOO_MANY_REQUESTS, Some(_)) => Verdict::WithPermit,
+        (StatusCode::TOO_MANY_REQUESTS, None) => {
+            Verdict::Retry(Some(retry_after(response).unwrap_or_default().max(SHORTEST_PAUSE)))
+        }
+        (status, _) if is_transient_status(status) && safety != Safety::Once => {
+            Verdict::Retry(retry_after(response))
+        }
+        _ => Verdict::Done,
+    }
 }
 
+/// What a 429 without a word, or with zero, asks for.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_RETRY: u64 = 1000;
 const FIRST_RETRIES: u64 = 10 * ONE_RETRY;
 const MOST_RETRIES: u64 = 1000 * ONE_RETRY;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::lenient;
+use super::{List, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
 ///
@@ -14,18 +14,25 @@ use super::lenient;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CursorPage<T> {
-    /// Address of this page in the Web API.
+    /// URL of this page in the Web API.
     pub href: Option<String>,
-    /// The items in order; `None` where Spotify sent `null` or something that cannot be read.
-    pub items: Vec<Option<T>>,
+    /// What stands at each place, in order.
+    pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page.
     pub limit: u32,
-    /// Address of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end.
     pub next: Option<String>,
     /// Where the pages beside this one begin.
     pub cursors: Cursors,
     /// Number of items in the list, where Spotify tells.
     pub total: Option<u32>,
+}
+
+impl<T> CursorPage<T> {
+    /// The items that are there, without nulls and without what could not be read.
+    pub fn into_items(self) -> impl Iterator<Item = T> {
+        self.items.into_iter().filter_map(PageItem::into_item)
+    }
 }
 
 /// Where the pages beside a [`CursorPage`] begin.
@@ -38,7 +45,7 @@ pub struct Cursors {
     pub before: Option<String>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for CursorPage<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for CursorPage<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(CursorPageVisitor(PhantomData))
     }
@@ -46,7 +53,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for CursorPage<T> {
 
 struct CursorPageVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for CursorPageVisitor<T> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
     type Value = CursorPage<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,21 +69,25 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for CursorPageVisitor<T> {
             cursors: Cursors::default(),
             total: None,
         };
-        let (mut items, mut wrapped) = (None::<Vec<Option<T>>>, None);
+        let mut items = None;
+        let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Href => page.href = map.next_value()?,
-                Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
                 Field::Next => page.next = map.next_value()?,
                 Field::Cursors => page.cursors = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Artists => wrapped = map.next_value()?,
+                Field::Artists => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         match (items, wrapped) {
-            (Some(items), _) => Ok(CursorPage { items, ..page }),
+            (Some(list), _) => {
+                let items = list.map(|List(items)| items).unwrap_or_default();
+                Ok(CursorPage { items, ..page })
+            }
             (None, Some(wrapped)) => Ok(wrapped),
             (None, None) => Err(de::Error::missing_field("items")),
         }

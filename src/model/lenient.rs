@@ -4,8 +4,10 @@ use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
+use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::{List, PageItem, Unreadable};
 
 /// `null` means the default: an empty list, an empty text, no links.
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -47,14 +49,28 @@ where
     deserializer.deserialize_any(OptionalText(PhantomData))
 }
 
-/// A list without its nulls; `null` is an empty list.
+/// A list without its nulls and without what cannot be read; `null` is an empty list.
 pub(super) fn list_without_nulls<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: DeserializeOwned,
 {
-    let list: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
-    Ok(list.into_iter().flatten().flatten().collect())
+    let list: Option<List<T>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
+}
+
+/// The items of a list. Those that cannot be read are reported, once for the list.
+pub(crate) fn readable<T>(list: Vec<PageItem<T>>) -> Vec<T> {
+    report_unreadable(&list);
+    list.into_iter().filter_map(PageItem::into_item).collect()
+}
+
+pub(crate) fn report_unreadable<T>(list: &[PageItem<T>]) {
+    let mut unreadable = list.iter().enumerate().filter(|(_, item)| item.unreadable().is_some());
+    let Some((position, first)) = unreadable.next() else { return };
+    let path = first.unreadable().map(Unreadable::path);
+    let left_out = 1 + unreadable.count();
+    tracing::warn!(left_out, position, path, "left out elements of a list that cannot be read");
 }
 
 /// A span of time in milliseconds.

@@ -21,6 +21,7 @@ mod market;
 mod market_list;
 pub(crate) mod open_enum;
 mod page;
+mod page_item;
 mod playable;
 mod player;
 mod playlist;
@@ -51,6 +52,8 @@ pub use id::{
 };
 pub use market::{Market, MarketError};
 pub use page::Page;
+pub(crate) use page_item::{List, in_one_go};
+pub use page_item::{PageItem, Unreadable, from_json};
 pub use playable::PlayableItem;
 pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,

@@ -3,45 +3,45 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::lenient;
+use super::{List, PageItem, lenient};
 
 /// One page of a longer list.
 ///
-/// The next one is had with [`SpotifyClient::next_page`](crate::SpotifyClient::next_page), all
-/// items with [`SpotifyClient::stream`](crate::SpotifyClient::stream).
+/// [`SpotifyClient::next_page`](crate::SpotifyClient::next_page) asks for the next one,
+/// [`SpotifyClient::stream`](crate::SpotifyClient::stream) for the items of all that follow.
 ///
 /// Some endpoints wrap their page, as a search does in `{"tracks": {…}}`; a page is read out of
-/// such an answer too, so that `next` always leads to the same type.
+/// such a response too, so that `next` always leads to the same type.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// Address of this page in the Web API.
+    /// URL of this page in the Web API.
     pub href: Option<String>,
-    /// The items in order; `None` where Spotify sent `null` or something that cannot be read.
-    pub items: Vec<Option<T>>,
+    /// What stands at each place, in order.
+    pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page.
     pub limit: u32,
-    /// Address of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end.
     pub next: Option<String>,
     /// How many items of the list come before this page.
     pub offset: u32,
-    /// Address of the page before; `None` at the beginning.
+    /// URL of the page before; `None` at the beginning.
     pub previous: Option<String>,
     /// Number of items in the list; may change from page to page.
     pub total: u32,
 }
 
 impl<T> Page<T> {
-    /// The items that are there, without the `None`s.
-    pub fn into_present(self) -> impl Iterator<Item = T> {
-        self.items.into_iter().flatten()
+    /// The items that are there, without nulls and without what could not be read.
+    pub fn into_items(self) -> impl Iterator<Item = T> {
+        self.items.into_iter().filter_map(PageItem::into_item)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Page<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(PageVisitor(PhantomData))
     }
@@ -49,7 +49,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
 
 struct PageVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for PageVisitor<T> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     type Value = Page<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,23 +58,26 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PageVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
         let mut page = Page::empty();
-        let mut items: Option<Vec<Option<T>>> = None;
+        let mut items = None;
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Href => page.href = map.next_value()?,
-                Field::Items => items = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
                 Field::Next => page.next = map.next_value()?,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
                 Field::Previous => page.previous = map.next_value()?,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Wrapper => wrapped = map.next_value()?,
+                Field::Wrapper => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         match (items, wrapped) {
-            (Some(items), _) => Ok(Page { items, ..page }),
+            (Some(list), _) => {
+                let items = list.map(|List(items)| items).unwrap_or_default();
+                Ok(Page { items, ..page })
+            }
             (None, Some(wrapped)) => Ok(wrapped),
             (None, None) => Err(de::Error::missing_field("items")),
         }

@@ -1,32 +1,42 @@
 //! Playlists.
 //!
-//! In February 2026 Spotify renamed `tracks` to `items` and an entry's `track` to `item`. Answers
+//! In February 2026 Spotify renamed `tracks` to `items` and an entry's `track` to `item`. Responses
 //! carry the old name, the new one or both; here they have the new name.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     ExternalUrls, Followers, Image, Page, PlayableItem, PlaylistId, PlaylistOwner, PlaylistUser,
     lenient,
 };
 
-/// Lets a model with fields of the old and the new name be read, and keeps the new one.
-macro_rules! prefer_new_name {
-    ($model:ident, $new:ident, $old:ident) => {
-        impl<'de> Deserialize<'de> for $model {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // The inherent function that `remote = "Self"` derives.
-                let mut model = $model::deserialize(deserializer)?;
-                let old = model.$old.take();
-                model.$new = model.$new.or(old);
-                Ok(model)
-            }
+/// Defines a model that is read with the old name of a field or the new one, and has the new one.
+macro_rules! with_old_name {
+    (
+        $old:ident: $old_type:ty => $new:ident;
+        $(#[$doc:meta])*
+        pub struct $name:ident { $($(#[$attribute:meta])* pub $field:ident: $type:ty,)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$attribute])* pub $field: $type,)*
         }
 
-        impl Serialize for $model {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $model::serialize(self, serializer)
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[derive(Deserialize)]
+                struct Both {
+                    $($(#[$attribute])* $field: $type,)*
+                    #[serde(default)]
+                    $old: $old_type,
+                }
+
+                let mut both = Both::deserialize(deserializer)?;
+                both.$new = both.$new.or(both.$old);
+                Ok(Self { $($field: both.$field,)* })
             }
         }
     };
@@ -35,20 +45,19 @@ macro_rules! prefer_new_name {
 /// Defines a form of a playlist: its own fields, and those that all forms share.
 macro_rules! playlist {
     ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty, $($own:tt)* }) => {
+        with_old_name! {
+        tracks: Option<$items> => items;
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(remote = "Self")]
-        #[non_exhaustive]
         pub struct $name {
             /// Whether others than the owner may change it.
             #[serde(default, deserialize_with = "lenient::or_default")]
             pub collaborative: bool,
             /// The description; absent when none is set.
             pub description: Option<String>,
-            /// Addresses on the web.
+            /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
             pub href: Option<String>,
             /// The id.
             pub id: PlaylistId,
@@ -66,15 +75,12 @@ macro_rules! playlist {
             pub snapshot_id: Option<String>,
             /// The entries; absent where the app may not see them.
             pub items: Option<$items>,
-            #[serde(default, skip_serializing)]
-            tracks: Option<$items>,
             /// The URI.
             #[serde(default, deserialize_with = "lenient::or_default")]
             pub uri: String,
             $($own)*
         }
-
-        prefer_new_name!($name, items, tracks);
+        }
     };
 }
 
@@ -98,32 +104,28 @@ playlist! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistItemsRef {
-    /// Address of the entries in the Web API.
+    /// URL of the entries in the Web API.
     pub href: Option<String>,
     /// Number of entries.
     #[serde(default, deserialize_with = "lenient::count")]
     pub total: u32,
 }
 
-/// An entry of a playlist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct PlaylistItem {
-    /// When it was added; absent in very old playlists.
-    pub added_at: Option<DateTime<Utc>>,
-    /// Who added it; absent in very old playlists.
-    pub added_by: Option<PlaylistUser>,
-    /// Whether it is a file of the user's own.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_local: bool,
-    /// What it is; absent when Spotify does not have it any more.
-    pub item: Option<PlayableItem>,
-    #[serde(default, skip_serializing)]
-    track: Option<PlayableItem>,
+with_old_name! {
+    track: Option<PlayableItem> => item;
+    /// An entry of a playlist.
+    pub struct PlaylistItem {
+        /// When it was added; absent in very old playlists.
+        pub added_at: Option<DateTime<Utc>>,
+        /// Who added it; absent in very old playlists.
+        pub added_by: Option<PlaylistUser>,
+        /// Whether it is a file of the user's own.
+        #[serde(default, deserialize_with = "lenient::or_default")]
+        pub is_local: bool,
+        /// What it is; absent when Spotify does not have it any more.
+        pub item: Option<PlayableItem>,
+    }
 }
-
-prefer_new_name!(PlaylistItem, item, track);
 
 /// The version of a playlist after a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::id::split;
 use super::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
-    TrackId, UserId,
+    TrackId, UserId, lenient,
 };
 
 /// A Spotify URI, where things of several kinds are allowed: `spotify:track:11dFghVXANMlKmJXsNCbNl`.
@@ -60,6 +62,24 @@ macro_rules! uri_of {
             }
         })+
 
+        $(/// Where it is of that kind.
+        impl TryFrom<&SpotifyUri> for $id {
+            type Error = IdError;
+
+            fn try_from(uri: &SpotifyUri) -> Result<Self, IdError> {
+                uri.as_str().parse()
+            }
+        }
+
+        /// Where it is of that kind.
+        impl TryFrom<SpotifyUri> for $id {
+            type Error = IdError;
+
+            fn try_from(uri: SpotifyUri) -> Result<Self, IdError> {
+                uri.as_str().parse()
+            }
+        })+
+
         impl FromStr for SpotifyUri {
             type Err = IdError;
 
@@ -75,6 +95,18 @@ macro_rules! uri_of {
 }
 
 uri_of!(AlbumId ArtistId AudiobookId ChapterId EpisodeId PlaylistId ShowId TrackId UserId);
+
+impl Serialize for SpotifyUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SpotifyUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::parsed(deserializer)
+    }
+}
 
 impl TryFrom<&str> for SpotifyUri {
     type Error = IdError;

@@ -25,6 +25,14 @@ impl OAuthApp {
         Self::Public { id: id.into() }
     }
 
+    /// The client id, where it is known here.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::Confidential { id, .. } | Self::Public { id } => Some(id),
+            Self::Swap => None,
+        }
+    }
+
     /// What is missing, if anything is.
     pub(crate) fn check(&self) -> Result<(), OAuthError> {
         match self {

@@ -4,17 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Response, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::limit;
+use super::response::TokenResponse;
 use super::secret::wiped_bytes;
-use super::{OAuthError, Token, TokenForm, TokenRequest, answer};
-use crate::transport::{
-    BodyError, HttpOptions, Origin, OriginError, SharedHttpClient, Wire, read_body, retry_after,
-};
+use super::{OAuthError, Token, TokenForm, TokenRequest};
+use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, Wire, retry_after};
 
 /// Where tokens are requested, with which HTTP client and within what time.
 ///
@@ -28,11 +28,11 @@ pub struct OAuthConfig {
 }
 
 impl OAuthConfig {
-    /// Where Spotify's accounts service answers token requests.
+    /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at once, whoever they are for: 32. More wait
-    /// their turn, so that ten thousand logins that need a new token at once are no flood.
+    /// How many token requests of one config are under way at once, whoever they are for: 32. The others
+    /// wait, so that ten thousand logins that need a new token at once do not flood the server.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
@@ -40,7 +40,7 @@ impl OAuthConfig {
 
     /// Token requests go to `token_url` by `http`. Any server that follows RFC 6749 will do.
     ///
-    /// An address that is none comes out when a token is requested. Give the HTTP client a redirect
+    /// A URL that cannot be used is an error when a token is requested. Give the HTTP client a redirect
     /// policy that stays on the server: a form that is redirected takes its secrets along.
     ///
     /// ```
@@ -85,12 +85,12 @@ impl OAuthConfig {
         }
     }
 
-    /// Shares the number of requests at once with others.
+    /// Shares the permits for requests with other clients.
     pub(crate) fn with_turns(self, at_once: Arc<Semaphore>) -> Self {
         Self { at_once, ..self }
     }
 
-    /// Sets how long one token request may take, from when it is its turn, connecting and reading
+    /// Sets how long one token request may take, from when it has a permit, connecting and reading
     /// included.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
@@ -127,7 +127,7 @@ impl OAuthClient {
         Self { config: Arc::new(config.into()) }
     }
 
-    /// A client for another address by the same HTTP client, such as that of a token swap server.
+    /// A client for another token URL by the same HTTP client, such as that of a token swap server.
     #[must_use]
     pub fn at(&self, token_url: &str) -> Self {
         let config =
@@ -135,7 +135,7 @@ impl OAuthClient {
         Self { config: Arc::new(config) }
     }
 
-    /// Requests a token once. Nothing is cached, nothing is tried again.
+    /// Requests a token once. Nothing is cached, nothing is retried.
     ///
     /// When the future is dropped, the request is dropped with it, and a refresh token that the
     /// server has rotated meanwhile is lost; the authenticators of [`auth`](crate::auth) request
@@ -143,36 +143,72 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`OAuthError`] says whether to try again ([`is_transient`](OAuthError::is_transient)).
+    /// [`OAuthError`] says whether to retry ([`is_transient`](OAuthError::is_transient)).
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
         let limit = self.config.time_limit;
+        limit::queued(limit);
         // Never closed.
-        let _turn = self.config.at_once.acquire().await;
-        tokio::time::timeout(limit, self.exchange(&form))
-            .await
-            .unwrap_or(Err(OAuthError::TimedOut { limit }))
-    }
-
-    async fn exchange(&self, form: &TokenForm) -> Result<Token, OAuthError> {
-        let response = self.send(form).await?;
-        let (status, retry_after) = (response.status(), retry_after(&response));
-        let body = read(response).await?;
-        match status {
-            StatusCode::OK => answer::token(&body),
-            status => Err(answer::refusal(status, retry_after, &body, form.secrets())),
+        let _permit = self.config.at_once.acquire().await;
+        let limit = match limit::its_turn(limit) {
+            Some(true) => LONGEST_REQUEST,
+            // Its result is nobody's any more.
+            Some(false) => return Err(OAuthError::TimedOut { limit: Duration::ZERO }),
+            None => limit,
+        };
+        let mut received = None;
+        let end = tokio::time::timeout(limit, self.exchange(&form, &mut received)).await;
+        let cut = end.unwrap_or(Err(OAuthError::TimedOut { limit })).err();
+        match (received, cut) {
+            // What has come may carry a refresh token, even where its end is missing.
+            (Some(response), cut) => response.read(&form, cut),
+            (None, cut) => Err(cut.unwrap_or(OAuthError::TimedOut { limit })),
         }
     }
 
+    /// Whether requests can be sent at all, before a user is asked for anything.
+    #[cfg(feature = "login")]
+    pub(crate) fn check(&self) -> Result<(), OAuthError> {
+        self.config.http_client()?;
+        self.token_url().map(drop)
+    }
+
+    fn token_url(&self) -> Result<&Url, OAuthError> {
+        self.config.token_url.as_ref().map_err(|reason| input("token URL", reason))
+    }
+
+    /// Receives into `received`, so that a response that is cut off is there as far as it came.
+    async fn exchange(
+        &self,
+        form: &TokenForm,
+        received: &mut Option<TokenResponse>,
+    ) -> Result<(), OAuthError> {
+        let mut response = self.send(form).await?;
+        let received = received.insert(TokenResponse {
+            status: response.status(),
+            retry_after: retry_after(&response),
+            body: Zeroizing::new(Vec::with_capacity(USUAL_RESPONSE)),
+        });
+        while let Some(piece) = response.chunk().await.map_err(transport)? {
+            let room = LONGEST_RESPONSE - received.body.len();
+            received.body.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+            if piece.len() > room {
+                return Err(OAuthError::NoToken {
+                    reason: format!("it is longer than {LONGEST_RESPONSE} bytes"),
+                });
+            }
+        }
+        Ok(())
+    }
+
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
-        let OAuthConfig { token_url, time_limit, .. } = &*self.config;
         let wire = self.config.wire()?;
-        let token_url = token_url.as_ref().map_err(|reason| input("token URL", reason))?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
-        let later = time_limit.saturating_add(Duration::from_secs(1));
+        let later =
+            self.config.time_limit.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
         let mut request = wire
             .client()
-            .post(token_url.clone())
+            .post(self.token_url()?.clone())
             .timeout(later)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -190,16 +226,6 @@ fn checked(url: &str) -> Result<Url, OriginError> {
     Origin::of(&url).map(|_| url)
 }
 
-async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, OAuthError> {
-    match read_body(&mut response, LONGEST_ANSWER).await {
-        Ok(body) => Ok(Zeroizing::new(body.into())),
-        Err(BodyError::Torn(error)) => Err(transport(error)),
-        Err(BodyError::TooLong) => {
-            Err(OAuthError::Answer { reason: format!("it is longer than {LONGEST_ANSWER} bytes") })
-        }
-    }
-}
-
 fn not_sent(error: reqwest_middleware::Error) -> OAuthError {
     match error {
         reqwest_middleware::Error::Reqwest(error) => transport(error),
@@ -215,4 +241,9 @@ fn input(name: &'static str, reason: &impl fmt::Display) -> OAuthError {
     OAuthError::Input { name, reason: reason.to_string() }
 }
 
-const LONGEST_ANSWER: usize = 64 * 1024;
+const LONGEST_RESPONSE: usize = 64 * 1024;
+/// Room for what is usual: growing leaves copies of it behind that nobody wipes.
+const USUAL_RESPONSE: usize = 4 * 1024;
+
+/// The limit of a request whose caller limits it, and may want its response though it is late.
+const LONGEST_REQUEST: Duration = Duration::from_secs(60);

@@ -34,6 +34,10 @@ impl ClientCredentialsRequest {
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<ClientSecret>) -> Self {
         Self { app: OAuthApp::confidential(client_id, client_secret) }
     }
+
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.app.client_id()
+    }
 }
 
 impl TokenRequest for ClientCredentialsRequest {

@@ -1,4 +1,4 @@
-//! What a login brings, and what a token is had for.
+//! The authorization code grant.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{ClientSecret, OAuthError, PkceVerifier, TokenForm, TokenRequest};
 
 /// What comes back from a login: good for one token, once, and for about ten minutes.
 ///
-/// Had from [`PendingLogin::finish`](super::PendingLogin::finish). `Debug` shows no secret.
+/// Returned by [`PendingLogin::finish`](super::PendingLogin::finish). `Debug` shows no secret.
 pub struct AuthorizationCode {
     pub(super) code: Zeroizing<String>,
     pub(super) redirect_uri: String,
@@ -25,7 +25,7 @@ impl fmt::Debug for AuthorizationCode {
     }
 }
 
-/// Turns in the code of a login for a token ([RFC 6749, section 4.1.3]).
+/// Exchanges the code of a login for a token ([RFC 6749, section 4.1.3]).
 ///
 /// A code that was used before, has ended or was given to another app is refused with
 /// [`InvalidGrant`](super::OAuthErrorCode::InvalidGrant): begin a new login.
@@ -76,7 +76,7 @@ impl AuthorizationCodeRequest {
         Self { client: OAuthApp::public(client_id), code }
     }
 
-    /// By a token swap server of yours, which adds the secret: only the code is sent, to its address.
+    /// By a token swap server of yours, which adds the secret: only the code is sent, to its URL.
     ///
     /// <https://developer.spotify.com/documentation/ios/concepts/token-swap-and-refresh>
     pub fn swap(code: AuthorizationCode) -> Self {

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use super::Token;
 use crate::model::open_enum::open_enum;
 
-/// Why a token request brought no token that can be used.
+/// Why a token request returned no token that can be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
@@ -19,15 +19,15 @@ pub enum OAuthError {
         /// What is wrong with it and what to do.
         reason: String,
     },
-    /// The request or its answer was lost on the way: no connection, reset, torn, not trusted.
-    #[error("the token request or its answer was lost on the way")]
+    /// There was no complete response: no connection, a reset, a truncated body, no trust.
+    #[error("no complete response to the token request")]
     Transport {
-        /// What the HTTP client says, without the address.
+        /// The error of the HTTP client, without the URL.
         #[source]
         source: reqwest::Error,
     },
-    /// No whole answer came in time.
-    #[error("no answer to the token request within {limit:?}")]
+    /// No complete response came in time.
+    #[error("no response to the token request within {limit:?}")]
     TimedOut {
         /// The limit that was set for token requests.
         limit: Duration,
@@ -37,36 +37,43 @@ pub enum OAuthError {
     /// [RFC 6749, section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     #[error("the accounts service refused the token request: {code}{} (HTTP {status}){}", colon(description.as_deref()), advice(code))]
     Refused {
-        /// The status of the answer.
+        /// The status of the response; some servers send errors with a success status.
         status: StatusCode,
-        /// The reason as a code.
+        /// The reason as a code, never changed by the removal of secrets.
         code: OAuthErrorCode,
-        /// The reason in words, without secrets and clipped to 200 characters.
+        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone where
+        /// it has a secret of under eight characters as a word.
         description: Option<String>,
         /// How long the service asks to be left alone.
         retry_after: Option<Duration>,
     },
-    /// The accounts service, or something before it, answered with a status and no reason.
-    #[error("the token request was answered with HTTP {status}")]
+    /// The accounts service, or a proxy before it, sent a status without a reason.
+    #[error("the response to the token request is HTTP {status}")]
     Status {
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// How long the service asks to be left alone.
         retry_after: Option<Duration>,
     },
-    /// A successful answer that holds no token.
-    #[error("the answer to the token request holds no token: {reason}")]
-    Answer {
-        /// What was wrong with it; never a part of the answer.
+    /// A success status without a token.
+    #[error("the response to the token request has no token: {reason}")]
+    NoToken {
+        /// What was wrong with it; never a part of the response.
         reason: String,
     },
-    /// A token came, but what was said about it makes no sense. The token is not lost.
-    #[error("the answer to the token request holds a token that cannot be used: {reason}")]
+    /// The response carries a token that cannot be used as it is. The token is not lost.
+    #[error("the response to the token request has a token that cannot be used: {reason}")]
     Unusable {
+        /// The status of the response.
+        status: StatusCode,
+        /// The error code that came with the token, if any.
+        code: Option<OAuthErrorCode>,
         /// What was wrong with it.
         reason: String,
-        /// The token all the same: its refresh token may be the only one that still works. Its
-        /// lifetime is zero.
+        /// How long the service asks to be left alone.
+        retry_after: Option<Duration>,
+        /// What the response carried: its refresh token may be the only one that still works. Its
+        /// lifetime is zero, and its access token is empty where none came that can be sent.
         token: Box<Token>,
     },
 }
@@ -74,40 +81,58 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Lost or torn answers, time-outs, 408, 429 and 5xx are transient; what the accounts service
-    /// refuses for a reason of its own is not.
+    /// Missing or truncated responses, time-outs, 408, 429 and 5xx are transient; what the accounts
+    /// service refuses with a code of its own is not.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Input { .. } => false,
             Self::Transport { source } => !source.is_builder(),
-            Self::TimedOut { .. } | Self::Answer { .. } | Self::Unusable { .. } => true,
+            Self::TimedOut { .. } | Self::NoToken { .. } | Self::Unusable { .. } => true,
             Self::Refused { status, code, .. } => {
-                passes_by(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
+                is_passing(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
             }
-            Self::Status { status, .. } => passes_by(*status),
+            Self::Status { status, .. } => is_passing(*status),
         }
     }
 
-    /// The status of the answer, where there was one.
+    /// The status of the response, where it matters.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused { status, .. } | Self::Status { status, .. } => Some(*status),
+            Self::Refused { status, .. }
+            | Self::Status { status, .. }
+            | Self::Unusable { status, .. } => Some(*status),
             _ => None,
         }
     }
 
     /// The reason that the accounts service gave, where it gave one.
+    ///
+    /// Of [`Unusable`](Self::Unusable), the code that came beside a token: keep the token first.
     pub fn code(&self) -> Option<&OAuthErrorCode> {
         match self {
             Self::Refused { code, .. } => Some(code),
+            Self::Unusable { code, .. } => code.as_ref(),
             _ => None,
         }
     }
 
-    /// How long the service asks to be left alone (`Retry-After`).
+    /// How long the service asks to be left alone: `Retry-After`, in seconds or as a date
+    /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), however
+    /// long that is.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } | Self::Status { retry_after, .. } => *retry_after,
+            Self::Refused { retry_after, .. }
+            | Self::Status { retry_after, .. }
+            | Self::Unusable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The token that the response carried although it is an error: keep its refresh token, which may
+    /// be the only one that still works.
+    pub fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Unusable { token, .. } => Some(token),
             _ => None,
         }
     }
@@ -137,7 +162,7 @@ open_enum! {
     }
 }
 
-fn passes_by(status: StatusCode) -> bool {
+fn is_passing(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
@@ -149,7 +174,6 @@ fn colon(description: Option<&str>) -> String {
 fn advice(code: &OAuthErrorCode) -> &'static str {
     match code {
         OAuthErrorCode::InvalidClient => "; check client id and secret",
-        OAuthErrorCode::InvalidGrant => "; the user must log in again",
         OAuthErrorCode::UnauthorizedClient => "; the app may not use this grant",
         _ => "",
     }

@@ -1,4 +1,4 @@
-//! Logging in: an address that the user opens, and the one that they come back to.
+//! Logging in: a URL that the user opens, and the one that they come back to.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::pkce::random_text;
 use super::{AuthorizationCode, LoginError, PkceVerifier, Scopes};
 use crate::transport::clipped;
 
-/// An app that users log in to: what the address of a login is made of ([RFC 6749, section 4.1.1]).
+/// An app that users log in to: what the URL of a login is made of ([RFC 6749, section 4.1.1]).
 ///
 /// ```
 /// use spotify_web::oauth::{Login, Scope};
@@ -43,7 +43,8 @@ impl Login {
     /// A login of an app that keeps no secret: on a desktop, in a bot, on a phone ([RFC 7636]).
     ///
     /// The redirect URI must be one that is registered on the app's page in Spotify's dashboard:
-    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or an address of a phone's app.
+    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or a URL of a phone's app. It is sent as it is given,
+    /// since Spotify compares it so with the registered one.
     ///
     /// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
     pub fn pkce(client_id: impl Into<String>, redirect_uri: impl Into<String>) -> Self {
@@ -94,6 +95,11 @@ impl Login {
         &self.redirect_uri
     }
 
+    #[cfg(feature = "login")]
+    pub(crate) fn has_pkce(&self) -> bool {
+        self.with_pkce
+    }
+
     /// The id of the app.
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -106,12 +112,7 @@ impl Login {
     /// [`LoginError::Input`] when a part cannot be used, such as a redirect URI to `localhost`,
     /// which Spotify refuses; [`LoginError::NoRandomness`].
     pub fn begin(&self) -> Result<PendingLogin, LoginError> {
-        if self.client_id.trim().is_empty() {
-            return Err(input("client id", "is empty; set it to the app's"));
-        }
-        check_redirect(&self.redirect_uri)?;
-        let mut url = Url::parse(&self.authorize_url)
-            .map_err(|error| input("authorize URL", &format!("is no address: {error}")))?;
+        let mut url = self.check()?;
         let state = random_text::<32>()?;
         let verifier = self.with_pkce.then(PkceVerifier::generate).transpose()?;
         let mut query = url.query_pairs_mut();
@@ -140,9 +141,19 @@ impl Login {
             verifier,
         })
     }
+
+    /// The authorize URL, where nothing keeps the login from beginning.
+    pub(crate) fn check(&self) -> Result<Url, LoginError> {
+        if self.client_id.trim().is_empty() {
+            return Err(input("client id", "is empty; set it to the app's"));
+        }
+        check_redirect(&self.redirect_uri)?;
+        Url::parse(&self.authorize_url)
+            .map_err(|error| input("authorize URL", &format!("is not a valid URL: {error}")))
+    }
 }
 
-/// A login that has begun: its address is shown to the user, who comes back with a code.
+/// A login that has begun: its URL is shown to the user, who comes back with a code.
 ///
 /// It can be serialized, so that another request, process or day finishes it. Then it holds secrets:
 /// keep it where sessions are kept, and not in the hands of another user. `Debug` shows none.
@@ -168,9 +179,18 @@ pub struct PendingLogin {
 }
 
 impl PendingLogin {
-    /// The address that the user opens.
+    /// The URL that the user opens.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Scheme, host and port of the redirect URI.
+    #[cfg(feature = "login")]
+    pub(crate) fn redirect_origin(&self) -> &str {
+        let host = self.redirect_uri.find("://").map_or(0, |at| at + "://".len());
+        let rest = self.redirect_uri.get(host..).unwrap_or_default();
+        let length = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        self.redirect_uri.get(..host + length).unwrap_or_default()
     }
 
     /// What links the way back to this login: the key to keep it by, where many are pending.
@@ -180,7 +200,7 @@ impl PendingLogin {
         &self.state
     }
 
-    /// The `state` of an address that somebody came back to: which login it belongs to, where many are
+    /// The `state` of a URL that somebody came back to: which login it belongs to, where many are
     /// pending. Whether it is right, [`finish`](Self::finish) says.
     ///
     /// ```
@@ -194,13 +214,13 @@ impl PendingLogin {
         Query::of(redirect.trim()).ok()?.get("state").map(str::to_owned)
     }
 
-    /// Takes the address that the user was sent back to, whole or from its path on. White space in it,
+    /// Takes the URL that the user was sent back to, whole or from its path on. White space in it,
     /// as from a terminal's line breaks, is passed over.
     ///
     /// # Errors
     ///
-    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another address may
-    /// still be the right one.
+    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may still
+    /// be the right one.
     pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
         let redirect: String = redirect.split_whitespace().collect();
         let query = Query::of(&redirect)?;
@@ -234,18 +254,16 @@ impl fmt::Debug for PendingLogin {
     }
 }
 
-/// The parameters of an address, decoded.
+/// The parameters of a URL, decoded.
 struct Query(Vec<(String, Zeroizing<String>)>);
 
 impl Query {
-    fn of(address: &str) -> Result<Self, LoginError> {
-        let Some((_, query)) = address.split_once('?') else {
+    fn of(url: &str) -> Result<Self, LoginError> {
+        let Some((_, query)) = url.split_once('?') else {
             // A code is one long word.
-            let is_word = address.len() > 20
-                && address
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-            return Err(if is_word { LoginError::OnlyCode } else { LoginError::NoAddress });
+            let is_word = url.len() > 20
+                && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            return Err(if is_word { LoginError::OnlyCode } else { LoginError::NoUrl });
         };
         let query = query.split('#').next().unwrap_or_default();
         let pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -263,8 +281,13 @@ impl Query {
 fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
     let wrong = |reason| Err(input("redirect URI", reason));
     let Ok(url) = Url::parse(redirect_uri) else {
-        return wrong("is no address; give the one that is registered for the app");
+        return wrong("is not a valid URL; give the one that is registered for the app");
     };
+    if redirect_uri.trim() != redirect_uri || redirect_uri.contains(char::is_control) {
+        return wrong(
+            "has white space around it or a line break in it; Spotify compares it exactly",
+        );
+    }
     let loopback = match url.host() {
         Some(Host::Domain("localhost")) => {
             return wrong("is of `localhost`, which Spotify refuses; use 127.0.0.1 or [::1]");

@@ -1,6 +1,6 @@
-//! What can go wrong with a login before a token is asked for.
+//! What can go wrong with a login before a token is requested.
 
-/// Why a login brought no code.
+/// Why a login returned no code.
 ///
 /// No text of it shows a secret, and all say what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,24 +17,24 @@ pub enum LoginError {
     /// The system has no random numbers to make a login of.
     #[error("the system gave no random numbers: {0}")]
     NoRandomness(String),
-    /// Neither an address nor a part of one.
-    #[error("this is no address; paste the whole address that the browser was sent to")]
-    NoAddress,
-    /// The code was given without the address that it came in.
+    /// Neither a URL nor a part of one.
+    #[error("this is not a URL; paste the whole URL that the browser was sent to")]
+    NoUrl,
+    /// The code was given without the URL that it came in.
     #[error(
-        "only the code was given; paste the whole address, whose `state` shows that it is this login's"
+        "only the code was given; paste the whole URL, whose `state` shows that it belongs to this login"
     )]
     OnlyCode,
-    /// The address does not say which login it belongs to.
-    #[error("the address has no `state`; paste the whole address that the browser was sent to")]
+    /// The URL does not say which login it belongs to.
+    #[error("the URL has no `state`; paste the whole URL that the browser was sent to")]
     StateMissing,
-    /// The address belongs to another login, or somebody made it up ([RFC 6749, section 10.12]).
+    /// The URL belongs to another login, or somebody made it up ([RFC 6749, section 10.12]).
     ///
     /// [RFC 6749, section 10.12]: https://www.rfc-editor.org/rfc/rfc6749#section-10.12
-    #[error("the address belongs to another login; open the address of this one and log in again")]
+    #[error("the URL belongs to another login; open the URL of this one and log in again")]
     StateMismatch,
     /// The user did not allow it (`access_denied`).
-    #[error("the user did not allow it; log in again to be asked once more")]
+    #[error("the user did not allow it; begin a new login to ask again")]
     Denied,
     /// The accounts service refused the login ([RFC 6749, section 4.1.2.1]).
     ///
@@ -46,7 +46,7 @@ pub enum LoginError {
         /// The reason in words, clipped to 200 characters.
         description: Option<String>,
     },
-    /// The address brings no code, as that of the login page does not.
-    #[error("the address has no `code`; paste the one that the browser was sent to after agreeing")]
+    /// The URL has no code, as that of the login page has none.
+    #[error("the URL has no `code`; paste the one that the browser was sent to after agreeing")]
     CodeMissing,
 }

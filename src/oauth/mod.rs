@@ -1,4 +1,4 @@
-//! How tokens are requested: grants, answers and their errors (OAuth 2.0, [RFC 6749]).
+//! How tokens are requested: grants, responses and their errors (OAuth 2.0, [RFC 6749]).
 //!
 //! | flow | login | request | authenticator |
 //! |---|---|---|---|
@@ -7,11 +7,11 @@
 //! | PKCE: an app without | [`Login::pkce`] | [`AuthorizationCodeRequest::public`] | [`PkceAuthenticator`] |
 //! | token swap: a server of yours has it | [`Login::authorization_code`] | [`AuthorizationCodeRequest::swap`] | [`TokenSwapAuthenticator`] |
 //!
-//! [`OAuthClient`] sends one token request and says what came of it. It keeps nothing: caching and
+//! [`OAuthClient`] sends one token request and returns the token or a typed error. It keeps nothing: caching and
 //! refreshing are the business of [`auth`](crate::auth).
 //!
 //! The implicit grant is not here: Spotify ended it in November 2025, since it puts tokens into
-//! addresses.
+//! URLs.
 //!
 //! [`CredentialsAuthenticator`]: crate::auth::CredentialsAuthenticator
 //! [`AuthorizationCodeAuthenticator`]: crate::auth::AuthorizationCodeAuthenticator
@@ -19,18 +19,20 @@
 //! [`TokenSwapAuthenticator`]: crate::auth::TokenSwapAuthenticator
 //! [RFC 6749]: https://www.rfc-editor.org/rfc/rfc6749
 
-mod answer;
 mod app;
 mod client;
 mod client_credentials;
 mod code;
 mod error;
+mod limit;
 mod login;
 mod login_error;
 mod pkce;
 mod refresh;
 mod request;
+mod response;
 mod scope;
+mod scrub;
 mod secret;
 mod token;
 
@@ -39,6 +41,7 @@ pub use client::{OAuthClient, OAuthConfig};
 pub use client_credentials::ClientCredentialsRequest;
 pub use code::{AuthorizationCode, AuthorizationCodeRequest};
 pub use error::{OAuthError, OAuthErrorCode};
+pub(crate) use limit::{RequestLimit, RequestStep};
 pub use login::{Login, PendingLogin};
 pub use login_error::LoginError;
 pub use refresh::RefreshRequest;

@@ -1,12 +1,12 @@
-//! What a new access token is had for.
+//! The refresh token grant.
 
 use super::app::{OAuthApp, not_blank};
 use super::{ClientSecret, OAuthError, RefreshToken, TokenForm, TokenRequest};
 
-/// Turns in a refresh token for a new access token ([RFC 6749, section 6]).
+/// Exchanges a refresh token for a new access token ([RFC 6749, section 6]).
 ///
-/// The answer may bring a new refresh token, after which the old one is dead; where it brings none,
-/// the old one stays good. The authenticators of [`auth`](crate::auth) see to that.
+/// The response may carry a new refresh token, which replaces the old one; where it carries none, the old
+/// one stays good. The authenticators of [`auth`](crate::auth) see to that.
 ///
 /// [RFC 6749, section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl RefreshRequest {
         Self::by(OAuthApp::public(client_id), refresh_token.into())
     }
 
-    /// By a token swap server of yours: only the refresh token is sent, to its address for refreshing.
+    /// By a token swap server of yours: only the refresh token is sent, to its URL for refreshing.
     pub fn swap(refresh_token: impl Into<RefreshToken>) -> Self {
         Self::by(OAuthApp::Swap, refresh_token.into())
     }

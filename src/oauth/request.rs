@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{ClientSecret, OAuthError};
 
-/// A grant: says what is sent to the token endpoint.
+/// A grant: makes the form that is sent to the token endpoint.
 ///
 /// Implemented for the grants that Spotify knows; implement it for those of another server.
 pub trait TokenRequest: fmt::Debug + Send + Sync {
@@ -95,8 +96,7 @@ impl TokenForm {
     /// The client id and secret for HTTP Basic, form-encoded as the RFC wants them.
     pub(super) fn encoded_basic(&self) -> Option<(String, Zeroizing<String>)> {
         let (id, secret) = self.basic.as_ref()?;
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        Some((encode(id), Zeroizing::new(encode(secret.expose()))))
+        Some((encoded(id), Zeroizing::new(encoded(secret.expose()))))
     }
 
     pub(super) fn body(&self) -> Zeroizing<String> {
@@ -104,12 +104,21 @@ impl TokenForm {
         Zeroizing::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
     }
 
-    /// Everything in it that an answer might repeat and no error text may.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let parameters =
-            self.parameters.iter().filter(|each| each.secret).map(|each| &**each.value);
-        parameters.chain(self.basic.iter().map(|(_, secret)| secret.expose()))
+    /// Everything in it that a response might repeat and no error text may, as it is and as it is sent.
+    pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let parameters = self.parameters.iter().filter(|each| each.secret);
+        let plain = parameters.map(|each| each.value.as_str());
+        let plain = plain.chain(self.basic.iter().map(|(_, secret)| secret.expose()));
+        let forms = plain.flat_map(|secret| [secret.to_owned(), encoded(secret)]);
+        let basic = self.encoded_basic().map(|(id, secret)| {
+            BASE64_STANDARD.encode(Zeroizing::new(format!("{id}:{}", secret.as_str())))
+        });
+        forms.chain(basic).map(Zeroizing::new).collect()
     }
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 impl fmt::Debug for TokenForm {

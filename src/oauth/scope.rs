@@ -52,7 +52,7 @@ scopes! {
     UserLibraryModify = "user-library-modify",
     /// Read country and subscription.
     UserReadPrivate = "user-read-private",
-    /// Read the address.
+    /// Read the email address.
     UserReadEmail = "user-read-email",
     /// Read whom the user follows.
     UserFollowRead = "user-follow-read",
@@ -153,7 +153,7 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// A text that is none of the known scopes.
+/// A string that is not a known scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is no scope that this version of the crate knows")]
 #[non_exhaustive]

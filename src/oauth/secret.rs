@@ -55,7 +55,7 @@ macro_rules! secret {
 }
 
 secret!(
-    /// What a new access token is had for ([RFC 6749, section 1.5]).
+    /// Exchanged for a new access token ([RFC 6749, section 1.5]).
     ///
     /// [RFC 6749, section 1.5]: https://www.rfc-editor.org/rfc/rfc6749#section-1.5
     RefreshToken
@@ -68,7 +68,7 @@ secret!(
 );
 
 secret!(
-    /// Proves that whoever redeems a code began the login ([RFC 7636, section 4.1]).
+    /// Proves that the app that exchanges a code began the login ([RFC 7636, section 4.1]).
     ///
     /// [RFC 7636, section 4.1]: https://www.rfc-editor.org/rfc/rfc7636#section-4.1
     PkceVerifier

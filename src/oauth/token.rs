@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{AccessToken, RefreshToken};
 
-/// An answer to a token request ([RFC 6749, section 5.1]).
+/// A successful response to a token request ([RFC 6749, section 5.1]).
 ///
 /// [RFC 6749, section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
 #[derive(Debug, Clone)]
@@ -12,21 +12,21 @@ use super::{AccessToken, RefreshToken};
 pub struct Token {
     /// What requests carry.
     pub access_token: AccessToken,
-    /// How long the access token holds, from before it was requested. Spotify's hold for an hour.
+    /// How long the access token is good for, from before it was requested. Spotify's are for an hour.
     pub expires_in: Duration,
-    /// What the next access token is had for; absent for the client credentials grant, and
+    /// What the next access token is requested with; absent for the client credentials grant, and
     /// wherever the one that was used before stays good.
     pub refresh_token: Option<RefreshToken>,
-    /// What the token allows; `None` when the answer does not say, which means as before.
+    /// What the token allows; `None` when the response does not say, which means as before.
     pub scopes: Option<Vec<String>>,
 }
 
 impl Token {
-    /// What [`expires_in`](Self::expires_in) is taken for when an answer does not say.
+    /// What [`expires_in`](Self::expires_in) is taken for when a response does not say.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
     /// A bearer token without refresh token and scopes, such as a
-    /// [`TokenSource`](crate::auth::TokenSource) answers with.
+    /// [`TokenSource`](crate::auth::TokenSource) returns.
     pub fn new(access_token: impl Into<AccessToken>, expires_in: Duration) -> Self {
         Self { access_token: access_token.into(), expires_in, refresh_token: None, scopes: None }
     }
@@ -43,7 +43,7 @@ impl Token {
         Self { scopes: Some(scopes.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// The token that follows `old`: what the answer does not name stays as it was
+    /// The token that follows `old`: what the response does not name stays as it was
     /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
     pub(crate) fn following(self, old: Option<&Self>) -> Self {
         let Some(old) = old else { return self };

@@ -1,4 +1,4 @@
-//! The accounts service: who is logged in, which tokens are good, and what is had for what.
+//! The accounts service: who is logged in, which tokens are good, and what is exchanged for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Accounts {
     client: Option<(String, String)>,
     /// Each token with its end, and whose it is.
     tokens: HashMap<String, (Instant, Holder)>,
-    /// Codes that nobody has turned in yet.
+    /// Codes that have not been exchanged yet.
     codes: HashMap<String, Consent>,
     /// Refresh tokens that are good.
     logins: HashMap<String, Consent>,
@@ -88,7 +88,7 @@ impl Accounts {
         }
     }
 
-    /// Answers a token request.
+    /// Responds to a token request.
     pub(super) fn token(&mut self, request: &FakeRequest) -> FakeAnswer {
         if request.method != "POST" {
             return FakeAnswer::status(405);
@@ -99,17 +99,17 @@ impl Accounts {
         };
         match form.get("grant_type") {
             Some("client_credentials") if client.has_secret => {
-                self.answer_with(Holder::App, &json!({}))
+                self.respond_with(Holder::App, &json!({}))
             }
             Some("client_credentials") => refusal("invalid_client", "Invalid client"),
-            Some("authorization_code") => self.turn_in_code(&form, &client),
+            Some("authorization_code") => self.exchange_code(&form, &client),
             Some("refresh_token") => self.refresh(&form, &client),
             Some(_) => refusal("unsupported_grant_type", "grant_type parameter is unknown"),
             None => refusal("unsupported_grant_type", "grant_type parameter is missing"),
         }
     }
 
-    /// What a token swap server answers, which keeps the app's secret: `expires_in` is a text.
+    /// How a token swap server responds, which keeps the app's secret: `expires_in` is a string.
     pub(super) fn swap(&mut self, request: &FakeRequest) -> FakeAnswer {
         let form = Form::of(request);
         let login = match (form.get("code"), form.get("refresh_token")) {
@@ -119,16 +119,16 @@ impl Accounts {
         };
         let Some(login) = login else { return refusal("invalid_grant", "Invalid code or token") };
         let access_token = self.issue(Holder::User(login.user.clone()));
-        let mut answer = json!({
+        let mut body = json!({
             "access_token": access_token, "expires_in": self.lifetime.as_secs().to_string(),
         });
         if form.get("code").is_some() {
-            merge(&mut answer, &json!({ "refresh_token": self.log_in(login) }));
+            merge(&mut body, &json!({ "refresh_token": self.log_in(login) }));
         }
-        FakeAnswer::json(200, &answer)
+        FakeAnswer::json(200, &body)
     }
 
-    /// Whom the request's token acts for if it is good, else the answer to it.
+    /// Whom the request's token acts for if it is good, else the response to it.
     pub(super) fn check(&mut self, request: &FakeRequest) -> Result<Holder, FakeAnswer> {
         let Some(authorization) = &request.authorization else {
             return Err(unauthorized("No token provided"));
@@ -152,7 +152,7 @@ impl Accounts {
         token
     }
 
-    fn turn_in_code(&mut self, form: &Form, client: &Client) -> FakeAnswer {
+    fn exchange_code(&mut self, form: &Form, client: &Client) -> FakeAnswer {
         // Whoever tries it, a code is used up.
         let Some(consent) = form.get("code").and_then(|code| self.codes.remove(code)) else {
             return refusal("invalid_grant", "Invalid authorization code");
@@ -174,14 +174,14 @@ impl Accounts {
         }
         let (user, scope) = (consent.user.clone(), consent.scope.clone());
         let refresh_token = self.log_in(consent);
-        self.answer_with(
+        self.respond_with(
             Holder::User(user),
             &json!({ "refresh_token": refresh_token, "scope": scope }),
         )
     }
 
     /// As Spotify does: with PKCE a new refresh token takes the place of the old one, which is dead
-    /// from then on; without, the answer names none.
+    /// from then on; without, the response names none.
     fn refresh(&mut self, form: &Form, client: &Client) -> FakeAnswer {
         let token = form.get("refresh_token").unwrap_or_default();
         let Some(login) = self.logins.get(token).filter(|login| login.client_id == client.id)
@@ -191,11 +191,11 @@ impl Accounts {
         let login = login.clone();
         let holder = Holder::User(login.user.clone());
         if client.has_secret {
-            return self.answer_with(holder, &json!({}));
+            return self.respond_with(holder, &json!({}));
         }
         self.logins.remove(token);
         let refresh_token = self.log_in(login);
-        self.answer_with(holder, &json!({ "refresh_token": refresh_token }))
+        self.respond_with(holder, &json!({ "refresh_token": refresh_token }))
     }
 
     fn log_in(&mut self, login: Consent) -> String {
@@ -204,15 +204,15 @@ impl Accounts {
         refresh_token
     }
 
-    fn answer_with(&mut self, holder: Holder, more: &Value) -> FakeAnswer {
+    fn respond_with(&mut self, holder: Holder, more: &Value) -> FakeAnswer {
         let token = self.issue(holder);
-        let mut answer = json!({
+        let mut body = json!({
             "access_token": token,
             "token_type": "Bearer",
             "expires_in": self.lifetime.as_secs(),
         });
-        merge(&mut answer, more);
-        FakeAnswer::json(200, &answer)
+        merge(&mut body, more);
+        FakeAnswer::json(200, &body)
     }
 
     /// Who asks, if it is known.

@@ -18,7 +18,7 @@ pub(super) struct Consent {
 }
 
 impl Consent {
-    /// What the parameters of a login's address ask for, or the page that refuses it.
+    /// What the parameters of a login's URL ask for, or the page that refuses it.
     pub(super) fn of(
         parameters: &[(String, String)],
         known_client: Option<&str>,

@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use super::accounts::{Accounts, Holder};
 use super::answer::FakeAnswer;
 use super::catalogue::Catalogue;
+use super::limits::{FakeLimit, Limits};
 use super::player::Player;
 use super::{server, web_api};
 use crate::SpotifyClientConfig;
@@ -95,6 +96,7 @@ struct State {
     api_requests: usize,
     next_api: VecDeque<FakeAnswer>,
     next_token: VecDeque<FakeAnswer>,
+    limits: Limits,
 }
 
 impl FakeSpotify {
@@ -201,6 +203,26 @@ impl FakeSpotify {
         self.shared.state.lock().next_api.push_back(answer);
     }
 
+    /// Limits API requests of all endpoints together, in place of an earlier limit.
+    pub fn limit(&self, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(None, limit);
+    }
+
+    /// Limits the endpoints whose path, such as `tracks/`, begins so, beside the limit of all.
+    pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(Some(path), limit);
+    }
+
+    /// Refuses the endpoints whose path begins so for some time, as Spotify does after too many requests.
+    pub fn ban(&self, path: &str, duration: Duration) {
+        self.shared.state.lock().limits.ban(path, duration);
+    }
+
+    /// The number of requests that were refused by limits and bans.
+    pub fn limited_requests(&self) -> usize {
+        self.shared.state.lock().limits.refused()
+    }
+
     /// Has the next token request answered with this; several are used up in order.
     pub fn next_token(&self, answer: FakeAnswer) {
         self.shared.state.lock().next_token.push_back(answer);
@@ -300,6 +322,7 @@ impl FakeSpotifyBuilder {
             api_requests: 0,
             next_api: VecDeque::new(),
             next_token: VecDeque::new(),
+            limits: Limits::default(),
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
@@ -325,6 +348,9 @@ impl Shared {
         state.api_requests += 1;
         if let Some(scripted) = state.next_api.pop_front() {
             return scripted;
+        }
+        if let Some(refusal) = state.limits.check(&request.path) {
+            return refusal;
         }
         match state.accounts.check(request) {
             Ok(holder) => {

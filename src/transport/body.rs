@@ -1,50 +1,66 @@
-//! Reading the body of an answer, within a limit.
+//! Reading the body of a response, within a limit.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::Response;
+use parking_lot::Mutex;
+use reqwest::{Response, ResponseBuilderExt};
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
 pub(crate) enum BodyError {
     /// It is longer than the limit.
     TooLong,
-    /// It was torn.
-    Torn(reqwest::Error),
+    /// It is truncated.
+    Truncated(reqwest::Error),
 }
 
 /// Reads a body of at most `limit` bytes; one that was [read ahead](read_ahead) is there already.
 pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     match response.extensions_mut().remove::<ReadAhead>() {
-        Some(ReadAhead(body)) => body.ok_or(BodyError::TooLong),
+        Some(ReadAhead::Body(body)) => Ok(body),
+        Some(ReadAhead::Failed(error)) => Err(error.lock().take().unwrap_or(BodyError::TooLong)),
         None => read(response, limit).await,
     }
 }
 
-/// Reads a body of at most `limit` bytes and keeps it with the answer, for [`read_body`].
-///
-/// # Errors
-///
-/// Why it was torn. That it is too long is kept like a body.
-pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> reqwest::Result<()> {
-    let body = match read(response, limit).await {
-        Ok(body) => Some(body),
-        Err(BodyError::TooLong) => None,
-        Err(BodyError::Torn(error)) => return Err(error),
-    };
-    response.extensions_mut().insert(ReadAhead(body));
-    Ok(())
+/// Reads a body of at most `limit` bytes and keeps what came of it with the response, for
+/// [`read_body`]. Returns whether the body is truncated.
+pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
+    let read = read(response, limit).await;
+    let is_truncated = matches!(read, Err(BodyError::Truncated(_)));
+    response.extensions_mut().insert(match read {
+        Ok(body) => ReadAhead::Body(body),
+        Err(error) => ReadAhead::Failed(Arc::new(Mutex::new(Some(error)))),
+    });
+    is_truncated
 }
 
-/// A body that was read before it was asked for; `None` where it is too long.
+/// The same response with a body that has been read from it, for others to read again.
+pub(crate) fn with_body(mut response: Response, body: Bytes) -> Response {
+    let (status, version) = (response.status(), response.version());
+    let headers = std::mem::take(response.headers_mut());
+    let builder = http::Response::builder().status(status).version(version);
+    // Status and URL are those of a response that came.
+    let mut again = builder.url(response.url().clone()).body(body).unwrap_or_default();
+    *again.headers_mut() = headers;
+    again.into()
+}
+
+/// What came of a body that was read before it was asked for.
 #[derive(Clone)]
-struct ReadAhead(Option<Bytes>);
+enum ReadAhead {
+    Body(Bytes),
+    /// Shared, since an extension must be `Clone` and an error is not.
+    Failed(Arc<Mutex<Option<BodyError>>>),
+}
 
 /// One that came in one piece is not copied.
 async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let first = next_piece(response, limit).await?.unwrap_or_default();
     match next_piece(response, limit - first.len()).await? {
         None => Ok(first),
-        // What small answers do without takes no room in their futures.
+        // What small responses do without takes no room in their futures.
         Some(second) => Box::pin(read_on(response, limit, [first, second])).await,
     }
 }
@@ -55,7 +71,7 @@ async fn read_on(
     pieces: [Bytes; 2],
 ) -> Result<Bytes, BodyError> {
     let mut body = pieces.concat();
-    // What is announced may be a lie: believe it only for so much memory.
+    // What is announced may be a lie: it is believed up to a bound.
     let rest = response.content_length().and_then(|length| usize::try_from(length).ok());
     body.reserve(rest.unwrap_or_default().min(MOST_AT_ONCE));
     while let Some(piece) = next_piece(response, limit - body.len()).await? {
@@ -66,10 +82,11 @@ async fn read_on(
 
 /// What comes next, as long as it is at most `room` bytes.
 async fn next_piece(response: &mut Response, room: usize) -> Result<Option<Bytes>, BodyError> {
-    match response.chunk().await.map_err(BodyError::Torn)? {
+    match response.chunk().await.map_err(BodyError::Truncated)? {
         Some(piece) if piece.len() > room => Err(BodyError::TooLong),
         piece => Ok(piece),
     }
 }
 
+/// As much as a page of 50 tracks takes five times over; larger bodies grow as they come.
 const MOST_AT_ONCE: usize = 1024 * 1024;

@@ -103,8 +103,12 @@ fn with_pings(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         .http2_adaptive_window(true)
 }
 
-/// A redirect elsewhere is not followed: it would take a token request's form along.
+/// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
+/// that makes a GET of a POST; 307 and 308 keep the method.
 fn stay_on_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    if !matches!(attempt.status().as_u16(), 307 | 308) {
+        return attempt.stop();
+    }
     let same =
         attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
     match same && attempt.previous().len() <= MOST_REDIRECTS {

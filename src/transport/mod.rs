@@ -5,6 +5,7 @@ mod http_client;
 mod noise;
 mod origin;
 mod proxies;
+mod server_error;
 #[cfg(feature = "__rustls")]
 mod tls;
 mod undone;
@@ -13,33 +14,45 @@ mod wire;
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_ahead, read_body};
+pub(crate) use body::{BodyError, read_ahead, read_body, with_body};
 pub(crate) use http_client::{HttpOptions, SharedHttpClient};
 pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
-pub(crate) use undone::{TlsUnavailable, provably_not_carried_out};
+pub(crate) use server_error::{
+    ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
+};
+pub(crate) use undone::TlsUnavailable;
 pub(crate) use wire::Wire;
 
 /// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
-/// which is over at once if it has passed.
+/// which counts from the response's own `Date`, since the server's clock may be wrong, and is over at once
+/// if it has passed.
 ///
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is as long as can be said.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?);
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let date = parse_date(value)?;
+    let now = response.headers().get(DATE).and_then(|value| parse_date(value.to_str().ok()?));
+    let now = now.unwrap_or_else(SystemTime::now);
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// A request once more, or `None` when its body is a stream.
+fn parse_date(value: &str) -> Option<SystemTime> {
+    Some(SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?))
+}
+
+/// The same request again, or `None` when its body is a stream.
 ///
-/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations less.
+/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations
+/// less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {
     if request.body().is_some() || request.timeout().is_some() {
         return request.try_clone();

@@ -25,7 +25,7 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] when credentials must not be sent to such an address.
+    /// An [`OriginError`] when credentials must not be sent to such a URL.
     pub fn of(url: &Url) -> Result<Self, OriginError> {
         match url.scheme() {
             "https" => {}
@@ -41,7 +41,7 @@ impl Origin {
 
     /// Whether `url` is of this origin.
     pub fn covers(&self, url: &Url) -> bool {
-        // As `url.origin() == self.0`, which makes texts of both for each request.
+        // As `url.origin() == self.0`, which makes strings of both for each request.
         let url::Origin::Tuple(scheme, host, port) = &self.0 else { return false };
         let is_host = match (host, url.host()) {
             (Host::Domain(host), Some(Host::Domain(other))) => host == other,
@@ -73,12 +73,12 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// Why no credentials can be sent to an address.
+/// Why no credentials can be sent to a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// Not an absolute address.
-    #[error("is no absolute address; expected one such as `https://api.spotify.com/v1/`")]
+    /// Not an absolute URL.
+    #[error("is not an absolute URL; expected one such as `https://api.spotify.com/v1/`")]
     NoUrl,
     /// Neither HTTP nor HTTPS.
     #[error("has a scheme that is not HTTP; use `https:`")]
@@ -86,7 +86,7 @@ pub enum OriginError {
     /// Plain HTTP to another machine, where everyone on the way could read the credentials.
     #[error("is plain HTTP, which is allowed to 127.0.0.1, [::1] and localhost only; use `https:`")]
     PlainHttp,
-    /// A user name or password in the address, which would show in logs.
+    /// A user name or password in the URL, which would show in logs.
     #[error("holds a user name or password; leave them out")]
     UserInfo,
 }

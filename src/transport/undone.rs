@@ -40,7 +40,7 @@ impl TlsUnavailable {
 /// `GOAWAY` without an error that leaves the request out (section 6.8).
 ///
 /// [RFC 9113, section 8.7]: https://www.rfc-editor.org/rfc/rfc9113#section-8.7
-pub(crate) fn provably_not_carried_out(error: &reqwest::Error) -> bool {
+pub(super) fn provably_not_carried_out(error: &reqwest::Error) -> bool {
     error.is_connect() || causes(error).any(|cause| never_written(cause) || refused_stream(cause))
 }
 

@@ -7,7 +7,7 @@ use spotify_web::auth::{
 use spotify_web::model::{IdError, IdKind, Market, PlaylistId, TrackId, UserId};
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient, OAuthError};
 use spotify_web::testing::FakeSpotify;
-use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use spotify_web::{BackoffError, Error, SpotifyClient, SpotifyClientConfig};
 use std::time::Duration;
 
 use crate::common::{ARTIST, TRACK};
@@ -122,7 +122,7 @@ async fn a_place_past_the_end_of_what_is_to_be_played_is_refused() {
     let what = StartPlayback::uris([track, track]);
     let error = spotify.player().play(&what.clone().offset(2)).await.unwrap_err();
     assert_eq!(error.to_string(), "offset is 2, but must be from 0 to 1");
-    let nothing = StartPlayback::uris::<TrackId>([]);
+    let nothing = StartPlayback::uris([""; 0]);
     let error = spotify.player().play(&nothing).await.unwrap_err();
     assert_eq!(error.to_string(), "uris is empty");
     assert!(fake.requests().is_empty());
@@ -159,8 +159,8 @@ fn a_token_that_no_header_can_carry_is_refused() {
 #[tokio::test]
 async fn addresses_that_cannot_be_used_are_refused() {
     for (url, reason) in [
-        ("", "is no absolute address"),
-        ("api.spotify.com", "is no absolute address"),
+        ("", "is not an absolute URL"),
+        ("api.spotify.com", "is not an absolute URL"),
         ("mailto:me@spotify.com", "has a scheme that is not HTTP"),
         ("data:text/plain,x", "has a scheme that is not HTTP"),
         ("http://api.spotify.com/v1", "is plain HTTP"),
@@ -185,11 +185,11 @@ fn options_of_the_config_are_checked_when_the_client_is_built() {
     let config = SpotifyClientConfig::default().with_market("Germany");
     assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Market(_)));
 
-    let options = TokenCacheOptions::default().with_time_limit(Duration::ZERO);
-    let authenticator = CredentialsAuthenticator::with_options("id", "secret", options);
+    let options = TokenCacheOptions::default().with_timeout(Duration::ZERO);
+    let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     let config = SpotifyClientConfig::default().with_authenticator(authenticator);
     let error = SpotifyClient::new(config).unwrap_err();
-    assert!(error.to_line().contains("time_limit must be at least 1 ms"), "{}", error.to_line());
+    assert!(error.to_line().contains("timeout must be at least 1 ms"), "{}", error.to_line());
 }
 
 #[test]
@@ -205,4 +205,13 @@ fn a_back_off_out_of_range_is_refused() {
     ] {
         assert!(Backoff::new(first, factor, cap).is_err(), "{first:?} {factor} {cap:?}");
     }
+}
+
+#[test]
+fn a_back_off_says_what_is_wrong_with_it() {
+    let second = Duration::from_secs(1);
+    let error = |first, factor, cap| Backoff::new(first, factor, cap).unwrap_err();
+    assert_eq!(error(Duration::ZERO, 2.0, second), BackoffError::First);
+    assert_eq!(error(second, 101.0, second), BackoffError::Factor);
+    assert_eq!(error(second, 2.0, second / 2), BackoffError::Cap);
 }

@@ -25,6 +25,8 @@ async fn a_person_signs_in_on_a_desktop_once() {
     screenshot(&person, "consent").await;
     click(&person, "#agree").await;
     assert_eq!(heading(&person, "You are logged in").await, "You are logged in");
+    let shown = person.current_url().await.unwrap();
+    assert_eq!((shown.path(), shown.query()), ("/callback", None), "the code is out of sight");
     screenshot(&person, "signed_in").await;
     assert!(run.end().0 && run.output.contains("You are wizzler."), "{}", run.output);
 
@@ -37,6 +39,9 @@ async fn a_person_signs_in_on_a_desktop_once() {
     person.goto(&run.told("/authorize?")).await.unwrap();
     click(&person, "#cancel").await;
     assert_eq!(heading(&person, "You are not logged in").await, "You are not logged in");
+    let reason = person.find(Locator::Css("#reason")).await.unwrap().text().await.unwrap();
+    assert_eq!(reason, "You did not allow the program to use your account.");
+    assert_eq!(person.current_url().await.unwrap().query(), None);
     screenshot(&person, "not_signed_in").await;
     let (ended_well, errors) = run.end();
     assert!(!ended_well && errors.contains("Denied"), "{errors}");

@@ -107,18 +107,15 @@ async fn an_error_answer_keeps_status_message_and_reason() {
     let cases = [
         (
             json!({ "error": { "status": 404, "message": "No active device", "reason": "NO_ACTIVE_DEVICE" } }),
-            "GET /v1/x was answered with HTTP 404 Not Found: No active device (NO_ACTIVE_DEVICE)",
+            "GET /v1/x failed with HTTP 404 Not Found: No active device (NO_ACTIVE_DEVICE)",
         ),
         (
             json!({ "error": { "message": "Not\nhere" } }),
-            "GET /v1/x was answered with HTTP 404 Not Found: Nothere",
+            "GET /v1/x failed with HTTP 404 Not Found: Nothere",
         ),
-        (
-            json!({ "error": "as a text" }),
-            "GET /v1/x was answered with HTTP 404 Not Found: as a text",
-        ),
-        (json!({ "error": 5 }), "GET /v1/x was answered with HTTP 404 Not Found"),
-        (json!([]), "GET /v1/x was answered with HTTP 404 Not Found"),
+        (json!({ "error": "as a text" }), "GET /v1/x failed with HTTP 404 Not Found: as a text"),
+        (json!({ "error": 5 }), "GET /v1/x failed with HTTP 404 Not Found"),
+        (json!([]), "GET /v1/x failed with HTTP 404 Not Found"),
     ];
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(plain(&fake)).unwrap();
@@ -131,7 +128,7 @@ async fn an_error_answer_keeps_status_message_and_reason() {
     for body in ["<html>", ""] {
         fake.next_api(FakeAnswer::body(502, "text/html", body));
         let error = spotify.get::<Value>("x").await.unwrap_err();
-        assert_eq!(error.to_string(), "GET /v1/x was answered with HTTP 502 Bad Gateway");
+        assert_eq!(error.to_string(), "GET /v1/x failed with HTTP 502 Bad Gateway");
         assert!(error.is_transient());
     }
 }
@@ -158,15 +155,15 @@ async fn too_many_requests_say_how_long_to_wait() {
 async fn an_answer_that_cannot_be_read_names_request_and_place() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::json(200, &json!({ "album": { "images": [{ "url": 5 }] } })));
+    fake.next_api(FakeAnswer::json(200, &json!({ "album": { "release_date": 5 } })));
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
     assert_eq!(
         error.to_line(),
-        "the answer to GET /v1/tracks/11dFghVXANMlKmJXsNCbNl cannot be read at \
-         `album.images[0].url`; it begins with `{\"album\":{\"images\":[{\"url\":5}]}}`: \
-         invalid type: integer `5`, expected a string at line 1 column 28"
+        "the response to GET /v1/tracks/11dFghVXANMlKmJXsNCbNl cannot be read at \
+         `album.release_date`; it begins with `{\"album\":{\"release_date\":5}}`: \
+         invalid type: integer `5`, expected a text or null at line 1 column 26"
     );
     for body in ["<html>", "{} {}"] {
         fake.next_api(FakeAnswer::body(200, "text/html", body));

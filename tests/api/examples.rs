@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use spotify_web::testing::FakeSpotify;
+use spotify_web::auth::{TokenKey, TokenStore};
+use spotify_web::testing::{FakeSpotify, check_token_store};
 
+use self::sqlite_store::SqliteTokenStore;
 use crate::common::{Directory, Run};
+
+#[path = "../../examples/sqlite_store/store.rs"]
+mod sqlite_store;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_credentials_end_the_watcher_with_one_sentence() {
@@ -45,6 +51,68 @@ async fn a_login_without_a_browser_takes_two_runs() {
 
     assert!(second.end().0 && second.output.contains("You are wizzler."), "{}", second.output);
     assert!(directory.path().read_dir().unwrap().next().is_none(), "the secrets are gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_in_sqlite_outlives_a_restart_and_knows_who_logged_out() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let Some(output) = run("sqlite_store", &fake, "") else { return };
+
+    assert!(output.status.success(), "{output:?}");
+    let expected = "\
+        wizzler has logged in\n\
+        anna has logged in\n\
+        after a restart: hello wizzler\n\
+        after a restart: hello anna\n\
+        token requests since: 0\n\
+        after a log-out: hello wizzler\n\
+        after a log-out: anna has to log in\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+/// It is there to be copied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_in_sqlite_keeps_every_promise() {
+    let directory = Directory::new();
+    let store = SqliteTokenStore::open(&directory.path().join("tokens.sqlite")).unwrap();
+
+    check_token_store(store).await.unwrap();
+}
+
+/// Two processes have a connection each; one that has died holds a lease no longer than it lasts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_in_sqlite_keeps_other_processes_out_and_ends() {
+    let directory = Directory::new();
+    let (file, key) = (directory.path().join("tokens.sqlite"), TokenKey::new("app"));
+    let [first, second] = [0, 1].map(|_| SqliteTokenStore::open(&file).unwrap());
+    std::mem::forget(first.lock(&key).await.unwrap());
+    let waits = tokio::time::timeout(Duration::from_millis(200), second.lock(&key)).await;
+    assert!(waits.is_err(), "both hold it");
+
+    let other = rusqlite::Connection::open(&file).unwrap();
+    let ended = "UPDATE token_leases SET ends = unixepoch()";
+    assert_eq!(other.execute(ended, []).unwrap(), 1);
+
+    drop(second.lock(&key).await.unwrap());
+    drop(second);
+    let left = "SELECT count(*) FROM token_leases";
+    assert_eq!(other.query_row(left, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
+}
+
+/// Whoever else is on the machine reads no token.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_of_sqlite_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = Directory::new();
+    let store = SqliteTokenStore::open(&directory.path().join("tokens.sqlite")).unwrap();
+    store.remove(&TokenKey::new("app")).await.unwrap();
+
+    for file in directory.path().read_dir().unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }
 
 fn run(name: &str, fake: &FakeSpotify, secret: &str) -> Option<Output> {

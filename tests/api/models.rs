@@ -264,7 +264,7 @@ fn mutate<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: 
     }
     // As deep as a server can make it.
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(serde_json::from_str::<T>(&deep).is_err());
+    let _ = serde_json::from_str::<T>(&deep);
 }
 
 /// Puts any tree of JSON in any place of the shape.

@@ -1,8 +1,10 @@
 //! From a page to all of them.
 
+use std::sync::{Arc, Mutex};
+
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use spotify_web::model::{Page, PlayableItem, SearchType};
+use spotify_web::model::{Page, PageItem, PlayableItem, SearchType};
 use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,7 +73,7 @@ async fn what_playlists_hold_now_and_then_costs_no_page() {
 
     let page = spotify.playlists().items(PLAYLIST).with_episodes().await.unwrap();
 
-    let item = |index: usize| page.items[index].as_ref().unwrap().item.as_ref();
+    let item = |index: usize| page.items[index].item().unwrap().item.as_ref();
     assert!(matches!(item(0), Some(PlayableItem::Track(_))), "the old name");
     assert!(matches!(item(1), Some(PlayableItem::Track(_))), "the new name");
     assert!(matches!(item(2), Some(PlayableItem::Track(_))), "both names");
@@ -79,7 +81,7 @@ async fn what_playlists_hold_now_and_then_costs_no_page() {
         matches!(item(3), Some(PlayableItem::Track(track)) if track.is_local && track.id.is_none())
     );
     assert!(matches!(item(5), Some(PlayableItem::Episode(_))));
-    assert!(page.items[7].is_none());
+    assert!(page.items[7].is_null());
     assert!(matches!(item(9), Some(PlayableItem::Unknown(_))));
     assert!(item(11).is_none());
 }
@@ -97,7 +99,7 @@ async fn an_item_that_cannot_be_read_costs_only_itself() {
 
     let page = spotify.albums().tracks(ALBUM).await.unwrap();
 
-    let there: Vec<_> = page.items.iter().map(Option::is_some).collect();
+    let there: Vec<_> = page.items.iter().map(PageItem::is_item).collect();
     assert_eq!(there, [true, false, false, false, true]);
 }
 
@@ -115,7 +117,7 @@ async fn a_search_is_paged_although_it_is_wrapped() {
     let next = spotify.next_page(&found.tracks.unwrap()).unwrap().await.unwrap();
     assert_eq!(next.offset, 5);
     assert!(found.albums.unwrap().items.len() > 1);
-    assert!(found.playlists.unwrap().items[0].is_none());
+    assert!(found.playlists.unwrap().items[0].is_null());
     assert!(found.artists.is_none());
 }
 
@@ -143,7 +145,13 @@ async fn a_page_that_leads_to_itself_is_an_error() {
 
     let error = spotify.albums().tracks(ALBUM).stream().try_collect::<Vec<_>>().await.unwrap_err();
 
-    assert_eq!(error.to_string(), "next leads back; the list has no end");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "GET /v1/albums/x/tracks returned a page that leads back to one before it; \
+             the list has no end"
+        )
+    );
     assert_eq!(fake.api_requests(), 2);
 }
 
@@ -244,17 +252,19 @@ async fn side_by_side_keeps_the_order_and_all_takes_the_largest_pages() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
-    let mut progress = Vec::new();
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&progress);
     let tracks = spotify
         .albums()
         .tracks("3IBcauSj5M2A6lTeffJzdv")
-        .all_with_progress(|it| progress.push((it.fetched, it.total)))
+        .all()
+        .progress(move |so_far| heard.lock().unwrap().push((so_far.fetched, so_far.total)))
         .await
         .unwrap();
 
     let numbers: Vec<_> = tracks.iter().map(|track| track.track_number).collect();
     assert_eq!(numbers, (1..=60).collect::<Vec<_>>());
-    assert_eq!(progress, [(50, Some(60)), (60, Some(60))]);
+    assert_eq!(*progress.lock().unwrap(), [(50, Some(60)), (60, Some(60))]);
     assert_eq!(fake.requests()[1].parameter("limit"), Some("50"));
 }
 
@@ -272,7 +282,8 @@ async fn a_total_that_lies_costs_a_request_and_no_item() {
         let server = ListServer::start(pages.clone()).await;
         let items: u32 = pages.iter().map(|(_, items, _)| items).sum();
         for width in [1, 2, 8] {
-            let config = SpotifyClientConfig::default().with_base_url(&server.base_url);
+            let config =
+                SpotifyClientConfig::default().with_base_url(&server.base_url).with_token("TOKEN");
             let spotify = SpotifyClient::new(config).unwrap();
             let list = spotify.get::<Page<u32>>("list?offset=0&limit=2");
             let got: Vec<u32> = list.stream().concurrency(width).try_collect().await.unwrap();
@@ -285,7 +296,10 @@ async fn a_total_that_lies_costs_a_request_and_no_item() {
 fn a_page_is_read_alone_and_wrapped() {
     let alone = json!({ "items": [1, null], "limit": 2.0, "total": null, "extra": {} });
     let page: Page<u8> = serde_json::from_value(alone.clone()).unwrap();
-    assert_eq!((page.items.as_slice(), page.limit, page.total), ([Some(1), None].as_slice(), 2, 0));
+    assert_eq!(
+        (page.items.as_slice(), page.limit, page.total),
+        ([PageItem::Item(1), PageItem::Null].as_slice(), 2, 0)
+    );
 
     let wrapped: Page<u8> =
         serde_json::from_value(json!({ "message": "!", "tracks": alone })).unwrap();

@@ -23,7 +23,7 @@ fn with_other(example: &[u8], place: prop::sample::Index, other: Vec<u8>) -> Vec
     [&example[..place], &other, &example[end..]].concat()
 }
 
-/// A byte that stands for 200, and an answer.
+/// A byte that stands for 200, and a response.
 const TOKENS: &[&str] = &[
     r#"z{"access_token":"BQ","token_type":"Bearer","expires_in":3600,"scope":"a b"}"#,
     r#"z{"access_token":"BQ","expires_in":"1e400","refresh_token":null,"scope":[1]}"#,
@@ -75,8 +75,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_token_answer(data in close_to(TOKENS)) {
-        checks::token_answer(&data);
+    fn a_token_response(data in close_to(TOKENS)) {
+        checks::token_response(&data);
     }
 
     #[test]

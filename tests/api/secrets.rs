@@ -40,12 +40,12 @@ async fn no_secret_shows_in_debug() {
     authenticator.apply(&mut signed).await.unwrap();
 
     let key = TokenKey::new("id");
-    let stored = StoredToken::new(secret_token(), SystemTime::now(), 1);
+    let stored = StoredToken::new(secret_token(), SystemTime::now());
     let store = MemoryTokenStore::new();
-    store.save(&key, &stored).await.unwrap();
-    let options = TokenCacheOptions::default().with_store(store.clone(), key);
+    store.save(&key, &stored, None).await.unwrap();
+    let options = TokenCacheOptions::default();
     let cached_with_store =
-        CachedAuthenticator::with_options(ScriptedSource::default(), options.clone());
+        CachedAuthenticator::new(ScriptedSource::default()).with_store(store.clone(), key);
 
     let shown = [
         format!("{:#?}", AccessToken::new(SECRET)),
@@ -59,7 +59,8 @@ async fn no_secret_shows_in_debug() {
         format!("{config:#?}"),
         format!("{authenticator:#?}"),
         format!("{cached:#?} {:#?}", cached.cache()),
-        format!("{stored:#?} {store:#?} {options:#?} {cached_with_store:#?}"),
+        format!("{stored:#?} {:#?} {store:#?}", stored.to_text()),
+        format!("{options:#?} {cached_with_store:#?}"),
         format!("{:#?}", TokenAuthenticator::new(SECRET)),
         format!("{:#?}", AuthMiddleware::new(authenticator, origin)),
         format!("{spotify:#?} {:#?} {:#?}", spotify.tracks(), spotify.tracks().get(TRACK)),

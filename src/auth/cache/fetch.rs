@@ -2,41 +2,70 @@
 //!
 //! | step | why |
 //! |---|---|
-//! | lock the store | two processes with one rotating refresh token would end each other's session |
-//! | read the store | another process may have refreshed, or the user logged in there |
-//! | ask the source | |
-//! | on `invalid_grant`, read the store again | somebody who does not lock may have rotated |
-//! | save | before anybody uses the token: a crash afterwards loses nothing |
-//! | land | those who wait are told, then the listener |
+//! | lock the store | two processes with one rotating refresh token would end each other's login |
+//! | read the store | another process may have refreshed, or the user logged in or out there |
+//! | ask the source | only if no login has begun meanwhile |
+//! | on `invalid_grant`, read the store again | a process that does not lock may have rotated |
+//! | wait for a login that has begun | it may be given up; what came is kept in memory meanwhile |
+//! | save | before the token is used: a crash afterwards loses nothing |
+//! | complete | those who wait are told, then the listener |
 //! | save again, if that failed | a token that is only in memory dies with the process |
 
-use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
+use super::credentials::Seen;
 use super::flight::Signal;
-use super::state::{Arrival, Basis};
-use super::storage::{Storage, stored};
+use super::saving::{self, SaveOutcome};
+use super::state::{Arrival, Permission, Start, Ticket};
+use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
-use crate::auth::{AuthError, RefreshLock, StoreError, StoredToken, TokenEvent, TokenSource};
-use crate::oauth::Token;
+use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
+use crate::oauth::{RequestLimit, RequestStep, Token};
 
-/// A fetch on its way. Whatever ends it, those who wait are told.
+/// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
     shared: Arc<Shared<S>>,
-    signal: Option<Signal>,
-    login: u64,
-    /// What is told once it has landed.
-    events: Vec<TokenEvent>,
-    /// What came but could not be saved.
-    unsaved: Option<StoredToken>,
+    ticket: Ticket,
+    signal: Signal,
+    is_complete: bool,
+    /// What is told once it is complete.
+    events: Vec<TokenEventKind>,
+    store: StoreTrust,
 }
 
-/// What the store has that the cache does not know.
+/// How far the store can be trusted in this fetch.
+#[derive(Default)]
+struct StoreTrust {
+    /// Why it could not be locked or read.
+    error: Option<StoreError>,
+    /// Whether other processes may use it.
+    is_shared: bool,
+    /// Whether its lock could not be had, so that an entry may only seem to be gone.
+    is_unlocked: bool,
+    has_locks: bool,
+}
+
+/// Why a fetch brings no token.
+enum Halt {
+    /// Its credentials are being replaced: those who wait look again.
+    Superseded,
+    Failed(AuthError),
+}
+
+impl From<AuthError> for Halt {
+    fn from(error: AuthError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What the store has that the cache does not.
 enum Look {
-    Nothing,
-    /// A refresh token, with an access token that is no good any more.
+    NothingNew,
+    /// A refresh token, with an access token that is not usable any more.
     Newer,
     Good(Arrival),
 }
@@ -49,187 +78,369 @@ pub(super) fn is_within<S>(shared: &Arc<Shared<S>>) -> bool {
 impl<S: TokenSource> Fetch<S> {
     /// Called without the lock: a runtime that shuts down drops the task on the spot, and that
     /// takes the lock.
-    pub(super) fn spawn(shared: &Arc<Shared<S>>, signal: Signal) -> Result<(), AuthError> {
+    pub(super) fn spawn(shared: &Arc<Shared<S>>, start: Start) -> Result<(), AuthError> {
         let fetch = Self {
             shared: Arc::clone(shared),
-            signal: Some(signal),
-            login: shared.state.lock().basis.login,
+            ticket: start.ticket,
+            signal: start.signal,
+            is_complete: false,
             events: Vec::new(),
-            unsaved: None,
+            store: StoreTrust::default(),
         };
+        fetch.signal.begin_step(START_LIMIT);
         let runtime = Handle::try_current().map_err(|_| AuthError::NoRuntime)?;
-        runtime.spawn(fetch.run());
+        let flight = start.flight;
+        flight.runs_in(runtime.spawn(fetch.run()).abort_handle());
         Ok(())
     }
 
     async fn run(mut self) {
-        let result = WITHIN.scope(address(&self.shared), self.fetch()).await;
-        self.land(result);
-        let storage = self.shared.options.storage.clone();
-        if let (Some(storage), Some(unsaved)) = (storage, self.unsaved.take()) {
-            let shared = Arc::downgrade(&self.shared);
-            // The source is free from here on, whatever the store does.
-            drop(self);
-            save_again(&shared, &storage, unsaved).await;
+        let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        self.signal.release();
+        self.signal.begin_step(LOGIN_LIMIT);
+        while let Err(early) = self.complete(result) {
+            result = early;
+            saving::wait_for_logins(&self.shared).await;
         }
+        let shared = Arc::downgrade(&self.shared);
+        // The source is free from here on, whatever the store does.
+        drop(self);
+        saving::save_again(shared).await;
     }
 
-    async fn fetch(&mut self) -> Result<Arrival, AuthError> {
-        let _lock = self.lock_store().await;
-        if let Look::Good(arrival) = self.look_into_store().await {
-            return Ok(arrival);
+    async fn fetch(&mut self) -> Result<Arrival, Halt> {
+        self.lock_store().await;
+        match self.look_into_store().await? {
+            Look::Good(arrival) => return Ok(arrival),
+            Look::Newer | Look::NothingNew => self.save_before_request().await,
         }
-        let (mut counted_from, mut result) = self.request().await;
-        if result.as_ref().is_err_and(AuthError::needs_login) {
-            match self.look_into_store().await {
-                Look::Good(arrival) => return Ok(arrival),
-                Look::Newer => (counted_from, result) = self.request().await,
-                Look::Nothing => self.mark_ended().await,
+        let mut requests = 0;
+        loop {
+            requests += 1;
+            let (sent, counted_from, result) = self.request().await?;
+            match result {
+                Err(error) if is_end_of(&error, &sent) => match self.look_after_end().await? {
+                    Look::Good(arrival) => return Ok(arrival),
+                    Look::Newer if requests < MOST_REQUESTS => {}
+                    _ => return self.end(&sent, error).await,
+                },
+                result => return self.keep(&sent, counted_from, result).await,
             }
         }
-        self.keep(counted_from, result).await
     }
 
-    /// Asks the source once, within the time limit; with a refresh token that has ended, not at all.
-    async fn request(&self) -> (Now, Result<Token, AuthError>) {
-        let started = self.shared.options.now();
-        let Basis { last, ended, .. } = self.shared.state.lock().basis.clone();
-        if let Some(error) = ended {
-            return (started, Err(error));
-        }
+    /// Asks the source once; what is sent is decided in the same step in which it is known whose it
+    /// is.
+    async fn request(&mut self) -> Result<(Sent, Now, Result<Token, AuthError>), Halt> {
+        let (previous, revision) = match self.shared.state.lock().permission(self.ticket) {
+            Permission::Send { previous, revision } => (previous, revision),
+            Permission::Superseded => return Err(Halt::Superseded),
+            Permission::Ended(error) => return Err(error.into()),
+        };
+        let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
+        // Nobody else can have what has never been in the store.
+        let is_used = self.shared.state.lock().credentials.has_used_store();
+        self.store.is_shared |= self.store.is_unlocked && is_used;
+        self.store.check(&sent)?;
         tracing::debug!("requesting an access token");
-        let limit = self.shared.options.time_limit;
-        let request = self.shared.source.request_token(last.as_ref());
-        let result = tokio::time::timeout(limit, request).await;
-        (started, result.unwrap_or(Err(AuthError::TimedOut { limit })))
+        let mut counted_from = self.shared.options.now();
+        let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
+        let mut result = asked.ok_or(Halt::Superseded)?;
+        if !sent.has_refresh_token {
+            result = result.map_err(AuthError::about_no_login);
+        }
+        Ok((sent, counted_from, self.store.explain(result)))
     }
 
-    /// Saves what came. A token that is no good may still carry the only refresh token that works.
+    /// Within its limit; then waits for longer where a rotated refresh token may be on its way,
+    /// while callers are told already.
+    async fn ask_source(
+        &mut self,
+        previous: Option<&Token>,
+        sent: &Sent,
+        counted_from: &mut Now,
+    ) -> Option<Result<Token, AuthError>> {
+        let shared = Arc::clone(&self.shared);
+        let mut request = shared.source.request_token(previous);
+        self.signal.begin_step(LATE_LIMIT);
+        let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
+        let signal = &self.signal;
+        let in_time = limit.run(&mut request, |step| match step {
+            RequestStep::Queued => signal.begin_step(QUEUE_LIMIT),
+            RequestStep::Sent => {
+                signal.begin_step(LATE_LIMIT);
+                *counted_from = shared.options.now();
+            }
+        });
+        let result = in_time.await;
+        if limit.is_withdrawn() {
+            return None;
+        }
+        let limit = match result {
+            Ok(result) => return Some(result),
+            Err(limit) => limit,
+        };
+        let error = AuthError::TimedOut { limit };
+        if !sent.has_refresh_token {
+            return Some(Err(error));
+        }
+        self.give_up_waiting(&error);
+        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
+        Some(late.unwrap_or(Err(error)))
+    }
+
+    /// Asked again when it is the request's turn: a login may have begun while it was queued.
+    fn may_send(&self, sent: &Sent) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (shared, ticket, of) = (Arc::clone(&self.shared), self.ticket, sent.revision);
+        move || {
+            let permission = shared.state.lock().permission(ticket);
+            matches!(permission, Permission::Send { revision, .. } if revision == of)
+        }
+    }
+
+    /// Takes over and saves what came. A token that is not usable may still carry the only refresh
+    /// token that works.
     async fn keep(
         &mut self,
+        sent: &Sent,
         counted_from: Now,
         result: Result<Token, AuthError>,
-    ) -> Result<Arrival, AuthError> {
-        let last = self.shared.state.lock().basis.last.clone();
-        match result {
-            Ok(token) => {
-                let token = token.following(last.as_ref());
-                self.save(&token, counted_from).await;
-                Ok(Arrival { token, counted_from, restored: false })
-            }
-            Err(error) => {
-                if let Some(token) = error.carried_token() {
-                    self.save(&token.clone().following(last.as_ref()), counted_from).await;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn save(&mut self, token: &Token, counted_from: Now) {
-        let version = self.shared.change(|state| state.basis.succeed(self.login, token));
-        let (Some(version), Some(storage)) = (version, &self.shared.options.storage) else {
-            return;
+    ) -> Result<Arrival, Halt> {
+        let last = self.shared.state.lock().credentials.token.clone();
+        let (token, error) = match result {
+            Ok(token) => (token, None),
+            Err(error) => match error.carried_token() {
+                Some(token) => (token.clone(), Some(error)),
+                None => return Err(error.into()),
+            },
         };
-        let new = stored(token, counted_from, version);
-        match storage.save(&new).await {
-            Ok(()) => {}
-            Err(error @ StoreError::Stale { .. }) => {
-                self.shared.change(|state| state.basis.lost_to(version));
-                self.events.push(TokenEvent::StoreFailed { error });
+        let token = token.following(last.as_ref());
+        let kept = self.take_over(sent, Arrival { token, counted_from, restored: false }).await?;
+        match error {
+            None => self.shared.check_scopes(&kept.token).map(|()| kept).map_err(Halt::from),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// Into memory at once, and into the store unless a login replaces it.
+    async fn take_over(&mut self, sent: &Sent, arrival: Arrival) -> Result<Arrival, Halt> {
+        let login = LoginId::after(arrival.counted_from.wall, None, fastrand::u64(..));
+        let ids = (login, Revision::random());
+        let (ticket, revision) = (self.ticket, sent.revision);
+        if !self.shared.change(|state| state.receive(ticket, revision, &arrival, ids)) {
+            return Err(Halt::Superseded);
+        }
+        self.signal.begin_step(LOGIN_LIMIT);
+        saving::wait_for_logins(&self.shared).await;
+        self.signal.begin_step(SAVE_LIMIT);
+        match self.save().await {
+            SaveOutcome::Replaced => self.replaced_by(),
+            SaveOutcome::Done | SaveOutcome::Failed => Ok(arrival),
+            SaveOutcome::Superseded => Err(Halt::Superseded),
+        }
+    }
+
+    /// Saves what memory has and the store lacks: it was not saved when it came.
+    async fn save_before_request(&mut self) {
+        if self.shared.state.lock().credentials.is_unsaved() {
+            self.signal.begin_step(SAVE_LIMIT);
+            self.save().await;
+        }
+    }
+
+    async fn save(&mut self) -> SaveOutcome {
+        let (outcome, error) = saving::save(&self.shared, self.ticket).await;
+        self.events.extend(error.map(|error| TokenEventKind::StoreFailed { error }));
+        outcome
+    }
+
+    /// The refresh token has ended, and the store has no other. So that no process sends anything
+    /// with it again, its entry is marked.
+    async fn end(&mut self, sent: &Sent, error: AuthError) -> Result<Arrival, Halt> {
+        if !self.shared.change(|state| state.end(self.ticket, sent.revision, &error)) {
+            return Err(Halt::Superseded);
+        }
+        self.signal.begin_step(SAVE_LIMIT);
+        match self.save().await {
+            SaveOutcome::Done | SaveOutcome::Failed => Err(error.into()),
+            SaveOutcome::Superseded => Err(Halt::Superseded),
+            SaveOutcome::Replaced => self.replaced_by(),
+        }
+    }
+
+    /// What another process saved meanwhile, if it is good; else those who wait look again.
+    fn replaced_by(&self) -> Result<Arrival, Halt> {
+        match self.adopted()? {
+            Look::Good(theirs) => Ok(theirs),
+            Look::Newer | Look::NothingNew => Err(Halt::Superseded),
+        }
+    }
+
+    async fn lock_store(&mut self) {
+        let Some(storage) = self.storage() else { return };
+        self.signal.begin_step(LOCK_LIMIT);
+        match storage.lock(LOCK_LIMIT).await {
+            Ok(lock) => {
+                self.store.is_shared = lock.is_exclusive();
+                self.store.has_locks = lock.is_exclusive();
+                self.signal.keep(lock);
             }
             Err(error) => {
-                self.unsaved = Some(new);
-                self.events.push(TokenEvent::StoreFailed { error });
+                let is_impossible = matches!(error, StoreError::NoLocks { .. });
+                if !is_impossible || self.shared.tells_that_there_are_no_locks() {
+                    self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                }
+                if !is_impossible {
+                    self.store.is_unlocked = true;
+                    self.store.error = Some(error);
+                }
             }
         }
     }
 
-    /// So that no process sends anything with that refresh token again. It stays where it is.
-    async fn mark_ended(&mut self) {
-        let Some(storage) = self.shared.options.storage.clone() else { return };
-        let ended = self.shared.change(|state| {
-            let last = state.basis.last.clone().filter(|_| state.basis.ended.is_none())?;
-            let version = state.basis.succeed(self.login, &last)?;
-            let ended = StoredToken::new(last, SystemTime::UNIX_EPOCH, version);
-            Some(StoredToken { ended: true, ..ended })
-        });
-        if let Some(ended) = ended {
-            self.report(storage.save(&ended).await);
+    async fn look_into_store(&mut self) -> Result<Look, Halt> {
+        let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
+        self.signal.begin_step(OPERATION_LIMIT);
+        let found = match storage.load().await {
+            Ok(None) if self.store.is_unlocked => return Ok(Look::NothingNew),
+            Ok(found) => found,
+            Err(error) => {
+                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.store.error.get_or_insert(error);
+                return Ok(Look::NothingNew);
+            }
+        };
+        let wall = self.shared.options.now().wall;
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
+            None => Err(Halt::Superseded),
+            Some(Seen::NothingNew) => Ok(Look::NothingNew),
+            Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
+            Some(Seen::Adopted) => self.adopted(),
         }
     }
 
-    async fn lock_store(&mut self) -> Option<RefreshLock> {
-        let storage = self.shared.options.storage.clone()?;
-        let lock = storage.lock(self.shared.options.time_limit).await;
-        self.report(lock)
-    }
-
-    async fn look_into_store(&mut self) -> Look {
-        let Some(storage) = self.shared.options.storage.clone() else { return Look::Nothing };
-        let Some(Some(stored)) = self.report(storage.load().await) else { return Look::Nothing };
+    /// What was adopted from the store, if it is good.
+    fn adopted(&self) -> Result<Look, Halt> {
         let now = self.shared.options.now();
-        let (newer, refused) = self.shared.change(|state| {
-            let newer = state.basis.login == self.login && state.basis.adopt(&stored);
-            (newer, state.has_refused(&stored.token.access_token))
-        });
-        // Never longer than it was good when it was new, whatever the wall clock says.
-        let left = stored.expires_at.duration_since(now.wall).unwrap_or_default();
-        let left = left.min(stored.token.expires_in);
-        match newer && !stored.ended {
-            false => Look::Nothing,
-            true if refused || left.is_zero() => Look::Newer,
-            true => {
-                let token = Token { expires_in: left, ..stored.token };
-                Look::Good(Arrival { token, counted_from: now, restored: true })
+        let state = self.shared.state.lock();
+        if let Some(error) = &state.credentials.ended {
+            return Err(AuthError::clone(error).into());
+        }
+        let Some((token, left)) = state.credentials.left(now) else { return Ok(Look::NothingNew) };
+        self.shared.check_scopes(token)?;
+        let is_usable = super::bearer(&token.access_token).is_ok();
+        if left.is_zero() || !is_usable || state.has_rejected(&token.access_token) {
+            return Ok(Look::Newer);
+        }
+        let token = Token { expires_in: left, ..token.clone() };
+        Ok(Look::Good(Arrival { token, counted_from: now, restored: true }))
+    }
+
+    /// Another process may have rotated the refresh token. One that does not lock may not have saved
+    /// it yet.
+    async fn look_after_end(&mut self) -> Result<Look, Halt> {
+        let pauses =
+            if self.store.has_locks || self.storage().is_none() { &[][..] } else { &PAUSES };
+        let mut look = self.look_for_other().await?;
+        for pause in pauses {
+            if !matches!(look, Look::NothingNew) {
+                break;
             }
+            tokio::time::sleep(*pause).await;
+            look = self.look_for_other().await?;
+        }
+        Ok(look)
+    }
+
+    /// That a login has ended is never told of a store that cannot be read.
+    async fn look_for_other(&mut self) -> Result<Look, Halt> {
+        self.store.error = None;
+        let look = self.look_into_store().await?;
+        match self.store.error.clone() {
+            Some(error) => Err(AuthError::Store(error).into()),
+            None => Ok(look),
         }
     }
 
-    fn report<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
-        result.map_err(|error| self.events.push(TokenEvent::StoreFailed { error })).ok()
+    fn storage(&self) -> Option<Storage> {
+        self.shared.storage.clone()
     }
 
-    fn land(&mut self, result: Result<Arrival, AuthError>) {
-        let Some(signal) = self.signal.take() else { return };
-        let (now, rules) = (self.shared.options.now(), self.shared.rules());
-        let (outcome, event) =
-            self.shared.change(|state| state.landed(self.login, now, result, rules));
-        signal.send(outcome);
-        for event in self.events.drain(..).chain(event) {
-            self.shared.tell(&event);
-        }
+    fn give_up_waiting(&mut self, error: &AuthError) {
+        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let event = self
+            .shared
+            .change(|state| state.give_up_waiting(self.ticket, now, error.clone(), policy));
+        self.signal.send(Err(error.clone()));
+        event.into_iter().for_each(|event| self.shared.tell(event));
+    }
+
+    /// Gives the result back when a login has begun that may be given up.
+    fn complete(&mut self, result: Result<Arrival, Halt>) -> Result<(), Result<Arrival, Halt>> {
+        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let (ticket, was_told) = (self.ticket, self.signal.is_sent());
+        let (outcome, event) = self.shared.change(|state| match result {
+            early if state.login_under_way().is_some() => Err(early),
+            Err(Halt::Superseded) => Ok(state.supersede(ticket)),
+            // Told when its time was over.
+            Err(Halt::Failed(_)) if was_told => Ok(state.supersede(ticket)),
+            Err(Halt::Failed(error)) => Ok(state.complete(ticket, now, Err(error), policy)),
+            Ok(arrival) => Ok(state.complete(ticket, now, Ok(arrival), policy)),
+        })?;
+        self.is_complete = true;
+        self.signal.send(outcome);
+        self.events.drain(..).chain(event).for_each(|event| self.shared.tell(event));
+        Ok(())
     }
 }
 
 impl<S: TokenSource> Drop for Fetch<S> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.land(Err(AuthError::SourcePanicked));
-        } else if self.signal.is_some() {
-            self.shared.state.lock().interrupted();
+        self.signal.release();
+        if self.is_complete {
+            return;
+        }
+        let is_told = std::thread::panicking()
+            && self.complete(Err(AuthError::SourcePanicked.into())).is_ok();
+        if !is_told {
+            self.shared.state.lock().leave(self.ticket);
         }
     }
 }
 
-/// Tries for half a minute, unless a later token has come; the next fetch saves in any case.
-async fn save_again<S: TokenSource>(
-    shared: &Weak<Shared<S>>,
-    storage: &Storage,
-    unsaved: StoredToken,
-) {
-    for attempt in 1..=MOST_SAVES {
-        let Some(pause) = shared.upgrade().map(|it| it.options.backoff.pause(attempt, 0.0)) else {
-            break;
-        };
-        tokio::time::sleep(pause).await;
-        let is_latest = |it: Arc<Shared<S>>| it.state.lock().basis.version == unsaved.version;
-        if !shared.upgrade().is_none_or(is_latest) || storage.save(&unsaved).await.is_ok() {
-            return;
+/// What a request was sent with.
+struct Sent {
+    revision: Option<Revision>,
+    has_refresh_token: bool,
+}
+
+impl StoreTrust {
+    /// A refresh token that another process may have used already is not sent.
+    fn check(&self, sent: &Sent) -> Result<(), AuthError> {
+        match &self.error {
+            Some(error) if self.is_shared && sent.has_refresh_token => {
+                Err(AuthError::Store(error.clone()))
+            }
+            _ => Ok(()),
         }
     }
-    // Nobody is left to use the client, but the token may be the only one that still works.
-    let _ = storage.save(&unsaved).await;
+
+    /// Nobody knows whether anybody has logged in when the store could not be read.
+    fn explain(&self, result: Result<Token, AuthError>) -> Result<Token, AuthError> {
+        match (result, &self.error) {
+            (Err(AuthError::NotLoggedIn), Some(error)) => Err(AuthError::Store(error.clone())),
+            (result, _) => result,
+        }
+    }
+}
+
+fn has_refresh_token(token: Option<&Token>) -> bool {
+    token.is_some_and(|token| token.refresh_token.is_some())
+}
+
+/// An end of the login; a grant without a refresh token has none to end.
+fn is_end_of(error: &AuthError, sent: &Sent) -> bool {
+    sent.has_refresh_token && matches!(error, AuthError::LoginEnded { .. })
 }
 
 fn address<S>(shared: &Arc<Shared<S>>) -> usize {
@@ -241,4 +452,27 @@ tokio::task_local! {
     static WITHIN: usize;
 }
 
-const MOST_SAVES: u32 = 5;
+/// One with what was known, and one with what the store had.
+const MOST_REQUESTS: u32 = 2;
+
+/// How long a busy runtime may take to begin.
+const START_LIMIT: Duration = Duration::from_secs(2);
+
+/// Until when a response that may carry a rotated refresh token is waited for.
+const LATE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a request may wait for its turn.
+const QUEUE_LIMIT: Duration = Duration::from_secs(600);
+
+/// Longer than any process holds the lock: two requests, and five operations of the store.
+const LOCK_LIMIT: Duration = Duration::from_secs(150);
+
+/// Reading, and saving over what was read, a few times.
+const SAVE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a login that has begun may take to be saved.
+const LOGIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// When to look for what a process has rotated that does not lock.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];

@@ -1,57 +1,151 @@
-//! A new login: its token takes the place of everything that came of the one before.
+//! A login or a log-out: it takes the place of everything there was.
+//!
+//! It runs in a task of its own: a caller that goes away leaves it whole. Logins that overlap are
+//! taken over one after the other, in the order in which they began.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::flight::Signal;
-use super::state::State;
-use super::storage::stored;
+use tokio::runtime::Handle;
+
+use super::credentials::Replacement;
+use super::flight::Outcome;
+use super::saving;
+use super::state::{LoginStart, PendingLogin, end_of};
+use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
-use crate::auth::{AuthError, StoreError, TokenEvent, TokenSource};
+use crate::auth::store::Content;
+use crate::auth::{
+    AuthError, LoginId, Revision, StoreError, StoredToken, TokenEventKind, TokenSource,
+};
 use crate::oauth::Token;
 
-/// A login that is being taken over. Callers without a good token wait for it; dropped before its
-/// end, it has changed nothing but that a fetch under way is void.
-pub(super) struct Login<'a, S: TokenSource> {
-    shared: &'a Arc<Shared<S>>,
-    signal: Option<Signal>,
+/// A login, or a log-out where `token` is `None`. Saves it where there is a store, and takes it
+/// over. The second result is why it could not be saved yet.
+pub(super) async fn log_in<S: TokenSource>(
+    shared: &Arc<Shared<S>>,
+    token: Option<Token>,
+) -> (Outcome, Option<StoreError>) {
+    if shared.storage.is_none() {
+        return (LoginTask::begin(shared, token).end(false), None);
+    }
+    let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
+        return (Err(AuthError::NoRuntime), None);
+    };
+    let task = LoginTask::begin(shared, token);
+    let taken_over = runtime.spawn(task.run()).await;
+    taken_over.unwrap_or((Err(AuthError::Interrupted), None))
 }
 
-impl<'a, S: TokenSource> Login<'a, S> {
-    pub(super) fn begin(shared: &'a Arc<Shared<S>>) -> Self {
-        let signal = shared.change(State::begin_login);
-        Self { shared, signal: Some(signal) }
+struct LoginTask<S: TokenSource> {
+    shared: Arc<Shared<S>>,
+    start: LoginStart,
+    /// Taken when it ends, also by those who wait for it when it is overdue.
+    new: PendingLogin,
+    now: Now,
+}
+
+impl<S: TokenSource> LoginTask<S> {
+    /// From now on nothing is sent, saved or published with what there was.
+    fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
+        let now = shared.options.now();
+        let login = shared.state.lock().credentials.login;
+        let expires_at = token.as_ref().map_or(now.wall, |token| end_of(token, now));
+        let new = Replacement {
+            login: LoginId::after(now.wall, login, fastrand::u64(..)),
+            revision: Revision::random(),
+            token,
+            expires_at,
+        };
+        let new = PendingLogin::new(new, now);
+        let start = shared.change(|state| {
+            let start = state.begin_login();
+            state.hold_login(start.id, new.clone());
+            start
+        });
+        start.signal.begin_step(START_LIMIT);
+        Self { shared: Arc::clone(shared), start, new, now }
     }
 
-    /// Saves the token, and then hands it out.
-    pub(super) async fn finish(mut self, token: Token) -> Result<(), AuthError> {
-        let now = self.shared.options.now();
-        let saved = self.save(&token, now).await;
-        let rules = self.shared.rules();
-        let outcome = self.shared.change(|state| state.end_login(token, now, rules));
-        if let Some(signal) = self.signal.take() {
-            signal.send(outcome.clone());
+    async fn run(mut self) -> (Outcome, Option<StoreError>) {
+        if let Some(before) = self.start.before.take() {
+            self.start.signal.begin_step(BEFORE_LIMIT);
+            saving::wait_for_login(&self.shared, before).await;
         }
-        if let Err(error) = saved {
-            self.shared.tell(&TokenEvent::StoreFailed { error });
+        let error = match self.shared.storage.clone() {
+            Some(storage) => self.save(&storage).await.err(),
+            None => None,
+        };
+        let outcome = self.end(error.is_none());
+        if let Some(error) = &error {
+            self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
+            let shared = Arc::downgrade(&self.shared);
+            tokio::spawn(saving::save_again(shared));
         }
+        (outcome, error)
+    }
+
+    /// Over what is there, whatever that is.
+    async fn save(&mut self, storage: &Storage) -> Result<(), StoreError> {
+        for _ in 0..saving::MOST_CONFLICTS {
+            self.start.signal.begin_step(OPERATION_LIMIT * 2);
+            let there = storage.load().await?;
+            // Taken over already where it was overdue; then the next fetch saves.
+            let Some(stored) = self.new.over(there.as_ref()) else { return Ok(()) };
+            let replaces = there.map(|there| there.revision);
+            match storage.save_over(&stored, replaces).await {
+                Err(StoreError::Stale) => {}
+                saved => return saved,
+            }
+        }
+        Err(StoreError::Stale)
+    }
+
+    fn end(&mut self, is_saved: bool) -> Outcome {
+        let taken = self.new.lock().take();
+        let Some(new) = taken else { return Ok(()) };
+        let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
+        let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
+        self.start.signal.send(Ok(()));
         outcome
     }
-
-    /// Over whatever is there.
-    async fn save(&self, token: &Token, now: Now) -> Result<(), StoreError> {
-        let Some(storage) = &self.shared.options.storage else { return Ok(()) };
-        // Without the lock, a refresh elsewhere may win; then the next refresh here saves.
-        let _lock = storage.lock_briefly().await;
-        let known = storage.load().await?.map_or(0, |stored| stored.version);
-        let version = self.shared.change(|state| state.basis.version_after(known));
-        storage.save(&stored(token, now, version)).await
-    }
 }
 
-impl<S: TokenSource> Drop for Login<'_, S> {
+/// A runtime that shuts down drops the task: the login counts all the same, and is saved later.
+impl<S: TokenSource> Drop for LoginTask<S> {
     fn drop(&mut self) {
-        if self.signal.is_some() {
-            self.shared.change(State::cancel_login);
-        }
+        // Who waited for it is gone, or looks again.
+        let _ = self.end(false);
     }
 }
+
+impl PendingLogin {
+    /// As it is saved over what is there.
+    fn over(&self, there: Option<&StoredToken>) -> Option<StoredToken> {
+        let mut new = self.lock();
+        let new = new.as_mut()?;
+        if let Some(there) = there {
+            new.login = new.login.moved_after(there.login);
+        }
+        Some(new.stored())
+    }
+}
+
+impl Replacement {
+    fn stored(&self) -> StoredToken {
+        let content = match &self.token {
+            Some(token) => {
+                let (token, expires_at) = (token.clone(), self.expires_at);
+                Content::Token { token, expires_at, ended: false }
+            }
+            None => Content::LoggedOut,
+        };
+        StoredToken { login: self.login, revision: self.revision, content }
+    }
+}
+
+/// How long a busy runtime may take to begin.
+const START_LIMIT: Duration = Duration::from_secs(2);
+
+/// Longer than the logins take that began before.
+const BEFORE_LIMIT: Duration = Duration::from_secs(60);

@@ -18,23 +18,29 @@
 //! |---|---|
 //! | a fetch brings a token, or finds one in the store | fresh; back-off and failures forgotten |
 //! | a fetch fails | the token stays; back-off, longer with each failure in a row |
-//! | a fetch fails and only a new login helps | the same, without an end; nothing is sent with that refresh token |
-//! | a fetch is interrupted (its runtime ended) | as if it had not begun |
-//! | a new login | fresh; all else forgotten, also what a fetch under way brings |
-//! | the current token is refused | no token; a back-off from the second time in a row |
-//! | a token is refused that is not the current one | unchanged |
+//! | a fetch fails and only a new login helps | the same; nothing is sent with that refresh token |
+//! | a fetch is interrupted (its runtime ended), or overdue (its runtime is idle) | as if it had not begun |
+//! | a login or log-out begins | nothing is sent or saved for the one before; callers without a good token wait |
+//! | a login ends | fresh; all else forgotten, also what a fetch under way brings |
+//! | a log-out ends | no token, until a login |
+//! | the current token is rejected, and the server has accepted it before | it stays; one fetch for each step of a back-off |
+//! | the current token is rejected, and never was accepted | no token; a fetch begins |
+//! | the current token is rejected within that step, or another token is | unchanged |
 //! | time passes, by either clock | fresh → in its window → expired; a back-off ends |
 //!
 //! A fetch runs in a task of its own with its own time limit: a caller that goes away affects
 //! neither it nor other callers. There is no timer: each call looks at the clocks, so an idle cache
 //! sends nothing. A fresh token is handed out by an atomic load and two comparisons; the lock is
-//! held for the table only, never over an await or over somebody else's code.
+//! held for the table only, never over an await or over user code.
+//!
+//! `credentials.rs` has the table of what the store and the cache know of each other.
 
-mod backoff;
 mod clock;
+mod credentials;
 #[cfg(test)]
 #[allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test that fails is a test that panics"
@@ -42,8 +48,10 @@ mod clock;
 mod explorer;
 mod fetch;
 mod flight;
+mod listener;
 mod login;
 mod options;
+mod saving;
 mod state;
 mod storage;
 mod token;
@@ -51,20 +59,24 @@ mod token;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
+use tokio::time::Instant;
 
 use self::fetch::Fetch;
-use self::flight::Flight;
-use self::login::Login;
-use self::state::{Decision, Rules, State};
+use self::flight::{Flight, Outcome};
+use self::state::{Decision, Policy, Start, State, Verdict};
+use self::storage::Storage;
 use self::token::CachedToken;
-use super::{AuthError, Replay, TokenEvent, TokenSource};
+use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
+use super::{TokenKey, TokenStore};
+use crate::backoff::Backoff;
 use crate::oauth::Token;
 
-pub use backoff::Backoff;
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
 pub(super) use token::bearer;
@@ -88,39 +100,88 @@ pub struct TokenCache<S: TokenSource> {
 pub struct CacheStats {
     /// Fetches begun, whether they asked the source or found a token in the store.
     pub requests: u64,
-    /// Fetches that brought a token.
+    /// Fetches that brought a token from the source.
     pub refreshes: u64,
     /// Tokens that were found in the store and still good.
     pub restored: u64,
     /// Fetches that failed.
     pub failures: u64,
-    /// Tokens dropped because the server refused them.
-    pub refusals: u64,
-    /// Refusals of a token that had been replaced already; they change nothing.
-    pub late_refusals: u64,
+    /// Logins that were taken over.
+    pub logins: u64,
+    /// Requests that got a 401 with the current token.
+    pub rejections: u64,
+    /// Requests that got a 401 with a token that had been replaced already; they change nothing.
+    pub late_rejections: u64,
 }
 
 struct Shared<S> {
-    /// `State::current` once more, for those who need no more than that.
+    /// `State::current` again, for the many who need no more than that.
     published: ArcSwapOption<CachedToken>,
     state: Mutex<State>,
     options: Arc<TokenCacheOptions>,
-    source: S,
+    source: Arc<S>,
+    storage: Option<Storage>,
+    required_scopes: Option<Arc<[String]>>,
+    has_told_of_locks: AtomicBool,
 }
 
 impl<S: TokenSource> TokenCache<S> {
     /// A cache with the default options. Requests nothing yet.
     pub fn new(source: S) -> Self {
-        Self::with_options(source, TokenCacheOptions::shared_default())
+        Self::of(Arc::new(source), TokenCacheOptions::shared_default(), None, None)
     }
 
-    /// A cache with options of your own. Many caches may share them in one `Arc`.
-    pub fn with_options(source: S, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
+    /// The same source with options of your own; many caches may share them in one `Arc`.
+    ///
+    /// As every `with_` of a cache, it makes one that is empty and apart from its clones of before.
+    #[must_use]
+    pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
+        let Shared { source, storage, required_scopes, .. } = &*self.shared;
+        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        Self::of(source, options.into(), storage.clone(), scopes)
+    }
+
+    /// Where the token outlives the program, and under which key; the key is this cache's, and says
+    /// whose token it is.
+    ///
+    /// The store is read before every refresh, so that a token that another process has fetched is
+    /// used instead of one more request; a new token is saved before it is handed out. Each
+    /// operation may take 5 s.
+    #[must_use]
+    pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
+        let Shared { source, options, required_scopes, .. } = &*self.shared;
+        let storage = Storage::new(Arc::new(store), key);
+        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        Self::of(source, Arc::clone(options), Some(storage), scopes)
+    }
+
+    /// Scopes that the program needs. A login that lacks one, as one in the store may, is not used:
+    /// callers get [`AuthError::MissingScopes`], which says which, until the user logs in again.
+    /// A token that does not say its scopes is taken to have them.
+    #[must_use]
+    pub fn with_required_scopes<T: Into<String>>(
+        self,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let Shared { source, options, storage, .. } = &*self.shared;
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        Self::of(Arc::clone(source), Arc::clone(options), storage.clone(), Some(scopes))
+    }
+
+    fn of(
+        source: Arc<S>,
+        options: Arc<TokenCacheOptions>,
+        storage: Option<Storage>,
+        required_scopes: Option<Arc<[String]>>,
+    ) -> Self {
         let shared = Shared {
             published: ArcSwapOption::empty(),
             state: Mutex::default(),
-            options: options.into(),
+            options,
             source,
+            storage,
+            required_scopes,
+            has_told_of_locks: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -133,7 +194,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// # Errors
     ///
     /// The [`AuthError`] of the attempt that was waited for, or of the last one while its back-off
-    /// lasts.
+    /// lasts. [`AuthError::TimedOut`] after [`with_max_wait`](TokenCacheOptions::with_max_wait).
     #[inline]
     pub async fn header(&self) -> Result<HeaderValue, AuthError> {
         match self.shared.fresh() {
@@ -142,13 +203,48 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Told that the server refused the token in `rejected`, an `Authorization` header.
+    /// Told that a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of its
+    /// token where there is to be one, and says whether another attempt would carry a different one.
     ///
-    /// Drops it if it is still the current one; a newer token stays. Says whether asking again would
-    /// bring a different one.
-    pub fn refused(&self, rejected: &HeaderValue) -> Replay {
-        let (now, rules) = (self.shared.options.now(), self.shared.rules());
-        self.shared.change(|state| state.refused(rejected, now, rules))
+    /// A 401 is a suspicion: a token that the server has [`accepted`](Self::accepted) before goes on
+    /// being handed out to others meanwhile. However many requests are rejected, one token is
+    /// requested for each step of a back-off; in between, rejections of its replacement change
+    /// nothing, since then the requests are at fault.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no replacement, where that says more than the 401: the login has ended, or the
+    /// server said that the token is at fault.
+    ///
+    /// [RFC 6750, section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+    pub async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let Rejection { credentials, reason } = rejection;
+        let verdict = self.shared.change(|state| state.reject(credentials, *reason, now, policy));
+        let flight = match verdict {
+            Verdict::Replay(replay) => return Ok(replay),
+            Verdict::Fail(error) => return Err(error),
+            Verdict::Join(_) if fetch::is_within(&self.shared) => return Ok(Replay::No),
+            Verdict::Join(flight) => flight,
+            Verdict::Fetch(start) => self.start(start)?,
+        };
+        match self.wait(flight, self.deadline()).await {
+            Ok(None | Some(Ok(()))) => Ok(self.shared.replay_instead_of(credentials)),
+            Ok(Some(Err(error))) | Err(error) => match state::verdict_of(error, *reason) {
+                Verdict::Fail(error) => Err(error),
+                _ => Ok(Replay::No),
+            },
+        }
+    }
+
+    /// Told that the server has accepted the token in `credentials`, an `Authorization` header.
+    #[inline]
+    pub fn accepted(&self, credentials: &HeaderValue) {
+        let current = self.shared.published.load();
+        let Some(token) = &*current else { return };
+        if !token.is_known_accepted() && token.header() == credentials {
+            token.note_accepted();
+        }
     }
 
     /// Forgets failures and their back-off, and that a refresh token has ended: the next caller asks
@@ -159,15 +255,62 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Takes over the token of a new login, in place of everything that came of the one before.
     ///
-    /// It is saved first, where there is a store, for which callers without a good token wait; that
-    /// it cannot be saved is told to the listener.
+    /// It is saved first, where there is a store, for which callers without a good token wait. That
+    /// it cannot be saved is told to the listener, and tried again. From its first poll on, it runs
+    /// to its end also when the future is dropped; logins that overlap are taken over in the order
+    /// in which they began.
     ///
     /// # Errors
     ///
+    /// [`AuthError::MissingScopes`] when the token lacks a
+    /// [required scope](Self::with_required_scopes); nothing has changed then.
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
     /// used; its refresh token is taken over all the same.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
-        Login::begin(&self.shared).finish(token).await
+        self.shared.check_scopes(&token)?;
+        login::log_in(&self.shared, Some(token)).await.0
+    }
+
+    /// Ends the login here, in the store and, at their next look, in other processes that share it.
+    ///
+    /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
+    /// puts the token back. The accounts service is not told: Spotify has no way to. Callers get
+    /// [`AuthError::NotLoggedIn`] until the next login.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`] when the mark could not be saved: nothing is sent from here any more, and
+    /// saving is tried again, but another process may still be logged in.
+    pub async fn log_out(&self) -> Result<(), AuthError> {
+        match login::log_in(&self.shared, None).await {
+            (outcome, None) => outcome,
+            (_, Some(error)) => Err(AuthError::Store(error)),
+        }
+    }
+
+    /// Waits until no refresh is under way and nothing is unsaved or untold, for a clean end of the
+    /// program: a refresh token that the server has rotated exists only in its response until it is
+    /// saved.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
+    /// does not end within two minutes.
+    pub async fn settle(&self) -> Result<(), AuthError> {
+        let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
+        settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
+        self.shared.save_now().await?;
+        if let Some(listener) = &self.shared.options.listener {
+            listener.idle_within(LISTENER_LIMIT).await;
+        }
+        Ok(())
+    }
+
+    /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may not
+    /// run any longer then. Ready after a second at the latest.
+    pub fn unfinished(&self) -> Option<Unfinished<'static>> {
+        let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
+        flight.map(|flight| Box::pin(flight.while_young()) as Unfinished<'static>)
     }
 
     /// What the cache has done so far.
@@ -178,6 +321,11 @@ impl<S: TokenSource> TokenCache<S> {
     /// Where the tokens come from.
     pub fn source(&self) -> &S {
         &self.shared.source
+    }
+
+    /// The key under which the store keeps the token.
+    pub fn key(&self) -> Option<&TokenKey> {
+        self.shared.storage.as_ref().map(|storage| &**storage.key())
     }
 
     /// An error where an option is out of its range.
@@ -195,12 +343,13 @@ impl<S: TokenSource> TokenCache<S> {
 
     async fn obtain(&self) -> Result<HeaderValue, AuthError> {
         self.check()?;
+        let deadline = self.deadline();
         for _ in 0..MOST_ROUNDS {
             let flight = match self.next_step()? {
                 Step::Serve(header) => return Ok(header),
                 Step::Wait(flight) => flight,
             };
-            if let Some(Err(error)) = flight.outcome().await {
+            if let Some(Err(error)) = self.wait(flight, deadline).await? {
                 return Err(error);
             }
             // Time has passed while waiting: look at the clocks again.
@@ -213,19 +362,66 @@ impl<S: TokenSource> TokenCache<S> {
         let decision = self.shared.state.lock().ask(now);
         match decision {
             Decision::Serve(token) => Ok(Step::Serve(token.header().clone())),
-            Decision::ServeAndFetch(token, signal) => {
+            Decision::ServeAndFetch(token, start) => {
                 // The token is good: that the next cannot be fetched from here is no error yet.
-                let _ = Fetch::spawn(&self.shared, signal);
+                let _ = self.start(start);
                 Ok(Step::Serve(token.header().clone()))
             }
             // Waiting for oneself would never end.
             Decision::Join(_) if fetch::is_within(&self.shared) => Err(AuthError::WithinFetch),
             Decision::Join(flight) => Ok(Step::Wait(flight)),
-            Decision::Fetch(flight, signal) => {
-                Fetch::spawn(&self.shared, signal).map(|()| Step::Wait(flight))
-            }
+            Decision::Fetch(start) => self.start(start).map(Step::Wait),
             Decision::Fail(error) => Err(error),
         }
+    }
+
+    fn start(&self, start: Start) -> Result<Flight, AuthError> {
+        if let Err(error) = runtime_with_time() {
+            self.shared.change(|state| state.leave(start.ticket));
+            return Err(error);
+        }
+        let flight = start.flight.clone();
+        Fetch::spawn(&self.shared, start).map(|()| flight)
+    }
+
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.shared.options.max_wait).unwrap_or(now + LONGEST_WAIT)
+    }
+
+    /// The outcome of a fetch; `None` when it was interrupted or does not come to its next step.
+    /// Ends by the caller's own timer, whatever the runtime of the fetch does.
+    async fn wait(
+        &self,
+        mut flight: Flight,
+        deadline: Instant,
+    ) -> Result<Option<Outcome>, AuthError> {
+        runtime_with_time()?;
+        loop {
+            let until = flight.due().map_or(deadline, |due| due.min(deadline));
+            if let Ok(outcome) = tokio::time::timeout_at(until, flight.outcome()).await {
+                return Ok(outcome);
+            }
+            if flight.is_overdue() {
+                self.shared.take_over_overdue_logins();
+                if let Some(left) = self.shared.change(State::leave_overdue) {
+                    left.release();
+                }
+                return Ok(None);
+            }
+            if Instant::now() >= deadline {
+                return Err(AuthError::TimedOut { limit: self.shared.options.max_wait });
+            }
+        }
+    }
+}
+
+/// tokio would panic where there is no timer.
+fn runtime_with_time() -> Result<(), AuthError> {
+    let has_time = || std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) if has_time() => Ok(()),
+        _ => Err(AuthError::NoRuntime),
     }
 }
 
@@ -258,46 +454,98 @@ impl<S> Shared<S> {
         token.is_fresh(self.options.now()).then(|| token.header().clone())
     }
 
+    fn take_over_overdue_logins(&self) {
+        let policy = self.policy();
+        self.change(|state| state.take_over_overdue_logins(policy));
+    }
+
+    fn replay_instead_of(&self, rejected: &HeaderValue) -> Replay {
+        match &*self.published.load() {
+            Some(token) if token.header() != rejected => Replay::Yes,
+            _ => Replay::No,
+        }
+    }
+
     /// Changes the state and publishes the token that it then has, in one step.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock();
-        let answer = change(&mut state);
+        let changed = change(&mut state);
         self.published.store(state.current.clone());
-        answer
+        let superseded = state.take_superseded();
+        drop(state);
+        if let Some(fetch) = superseded {
+            fetch.abort();
+        }
+        changed
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
+    fn policy(&self) -> Policy {
+        Policy {
             backoff: self.options.backoff,
             window: self.options.refresh_ahead,
             jitter: self.options.roll(),
-            shared: self.options.storage.is_some(),
+            shared: self.storage.is_some(),
+            max_retry_after: self.options.max_retry_after,
+        }
+    }
+
+    /// A token that says its scopes has those that the program needs.
+    fn check_scopes(&self, token: &Token) -> Result<(), AuthError> {
+        let (Some(required), Some(scopes)) = (&self.required_scopes, &token.scopes) else {
+            return Ok(());
+        };
+        let missing = required.iter().filter(|scope| !scopes.contains(scope));
+        let missing: Vec<_> = missing.cloned().collect();
+        if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScopes { missing }) }
+    }
+
+    /// Whether it is the first time.
+    fn tells_that_there_are_no_locks(&self) -> bool {
+        !self.has_told_of_locks.swap(true, Ordering::Relaxed)
+    }
+
+    /// Waits until no fetch and no login is under way.
+    async fn idle(&self) {
+        loop {
+            let under_way = self.state.lock().under_way().cloned();
+            let Some(flight) = under_way else { return };
+            flight.gone().await;
         }
     }
 
     /// Called outside of the lock.
-    fn tell(&self, event: &TokenEvent) {
-        match event {
-            TokenEvent::Refreshed { .. } | TokenEvent::Restored { .. } => {
-                tracing::debug!(?event, "got an access token");
+    fn tell(&self, kind: TokenEventKind) {
+        match &kind {
+            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
+                tracing::debug!(event = ?kind, "got an access token");
             }
-            TokenEvent::RefreshFailed { error, .. }
-            | TokenEvent::PermanentlyFailed { error, .. }
-            | TokenEvent::LoginEnded { error } => {
+            TokenEventKind::RefreshFailed { error, .. }
+            | TokenEventKind::PermanentlyFailed { error, .. }
+            | TokenEventKind::LoginEnded { error } => {
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(error, "got no access token");
             }
-            TokenEvent::StoreFailed { error } => {
+            TokenEventKind::StoreFailed { error } => {
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(error, "the token store failed");
             }
         }
         if let Some(listener) = &self.options.listener {
-            listener.tell(event);
+            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
+            listener.tell(TokenEvent { key, kind });
         }
     }
 }
 
-/// Each round waits for one fetch. More are needed only when runtimes end, or tokens expire faster
-/// than they are handed out.
-const MOST_ROUNDS: usize = 4;
+/// Each round waits for one fetch or login. More are needed only when runtimes end, logins follow
+/// each other, or tokens expire faster than they are handed out.
+const MOST_ROUNDS: usize = 16;
+
+/// A wait that no clock can express is as long as this.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// Longer than a request and the saving of its token take.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the last events may take to be told.
+const LISTENER_LIMIT: Duration = Duration::from_secs(5);

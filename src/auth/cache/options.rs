@@ -1,15 +1,17 @@
 //! What can be set on a token cache.
 
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::storage::Storage;
+use super::listener::Listener;
 use super::{Backoff, Clock, Now, SystemClock};
-use crate::auth::{AuthError, TokenEvent, TokenKey, TokenStore};
+use crate::auth::{AuthError, TokenEvent};
 
 /// Options of a [`TokenCache`](super::TokenCache). The defaults are right for Spotify.
+///
+/// They say how tokens are refreshed, and are everybody's: many authenticators may share them in one
+/// `Arc`. Whose token it is and where it is kept is said to the authenticator itself.
 ///
 /// A value out of range is kept, and comes out as [`AuthError::Option`] when the client is built or
 /// a token is asked for.
@@ -19,16 +21,17 @@ use crate::auth::{AuthError, TokenEvent, TokenKey, TokenStore};
 /// use spotify_web::auth::{CredentialsAuthenticator, TokenCacheOptions};
 ///
 /// let options = TokenCacheOptions::default().with_refresh_ahead(Duration::from_secs(60));
-/// let authenticator = CredentialsAuthenticator::with_options("ID", "SECRET", options);
+/// let authenticator = CredentialsAuthenticator::new("ID", "SECRET").with_options(options);
 /// ```
 #[derive(Debug, Clone)]
 pub struct TokenCacheOptions {
     pub(super) refresh_ahead: Duration,
     pub(super) backoff: Backoff,
-    pub(super) time_limit: Duration,
+    pub(super) timeout: Duration,
+    pub(super) max_wait: Duration,
+    pub(super) max_retry_after: Duration,
     pub(super) jitter: bool,
     clock: Option<Arc<dyn Clock>>,
-    pub(super) storage: Option<Storage>,
     pub(super) listener: Option<Listener>,
     invalid: Option<AuthError>,
 }
@@ -38,10 +41,11 @@ impl Default for TokenCacheOptions {
         Self {
             refresh_ahead: Duration::from_secs(300),
             backoff: Backoff::default(),
-            time_limit: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
+            max_wait: Duration::from_secs(10),
+            max_retry_after: Duration::from_secs(600),
             jitter: true,
             clock: None,
-            storage: None,
             listener: None,
             invalid: None,
         }
@@ -65,15 +69,41 @@ impl TokenCacheOptions {
         Self { backoff, ..self }
     }
 
-    /// How long one attempt may take, from 1 ms; 30 s by default. For the authenticators of this
-    /// crate, the limit of the client that they are plugged into holds as well.
+    /// How long one token request may take once it is its turn, from 1 ms to 60 s; 30 s by default. For the
+    /// authenticators of this crate, the limit of the client that they are plugged into holds as
+    /// well.
+    ///
+    /// A request that carried a refresh token is not given up then, since its response may carry
+    /// the next one: until 60 s are over it is taken over when it comes, and no other is sent.
     #[must_use]
-    pub fn with_time_limit(mut self, limit: Duration) -> Self {
-        if limit < Duration::from_millis(1) {
-            let invalid = AuthError::Option { name: "time_limit", reason: "must be at least 1 ms" };
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        if timeout > Duration::from_secs(60) {
+            let invalid = AuthError::Option { name: "timeout", reason: "must be at most 60 s" };
             self.invalid.get_or_insert(invalid);
         }
-        Self { time_limit: limit, ..self }
+        Self { timeout, ..self.in_range("timeout", timeout) }
+    }
+
+    /// How long a caller waits for a token at most, from 1 ms; 10 s by default. The request that it
+    /// waited for goes on.
+    #[must_use]
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self.in_range("max_wait", max_wait) }
+    }
+
+    /// The longest `Retry-After` of the accounts service that is honoured; 10 minutes by default. A
+    /// longer one is taken for this. [`reset`](super::TokenCache::reset) ends any wait.
+    #[must_use]
+    pub fn with_max_retry_after(self, max_retry_after: Duration) -> Self {
+        Self { max_retry_after, ..self }
+    }
+
+    fn in_range(mut self, name: &'static str, limit: Duration) -> Self {
+        if limit < Duration::from_millis(1) {
+            let invalid = AuthError::Option { name, reason: "must be at least 1 ms" };
+            self.invalid.get_or_insert(invalid);
+        }
+        self
     }
 
     /// Takes the window and the back-off without their random part. For tests: a fleet without
@@ -89,39 +119,32 @@ impl TokenCacheOptions {
         Self { clock: Some(Arc::new(clock)), ..self }
     }
 
-    /// Where the token outlives the program, and under which name. None by default.
-    ///
-    /// The store is read before every refresh, so that a token that another process has fetched is
-    /// used instead of one more request; a new token is saved before it is handed out. Each of its
-    /// operations may take five seconds, waiting for its lock as long as an attempt.
-    #[must_use]
-    pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
-        Self { storage: Some(Storage::new(Arc::new(store), key)), ..self }
-    }
-
-    /// Whom to tell what happens. Called in the task that fetched, after all who waited were told,
-    /// and outside of every lock, so it may use the client; a slow one delays nobody but itself.
+    /// Whom to tell what happens. Called in a thread of its own, one event after the other, outside
+    /// of every lock: it may block, panic and use the client, and delays no token.
     ///
     /// ```
-    /// use spotify_web::auth::{TokenCacheOptions, TokenEvent};
+    /// use spotify_web::auth::{TokenCacheOptions, TokenEventKind};
     ///
-    /// let options = TokenCacheOptions::default().with_listener(|event| match event {
-    ///     TokenEvent::LoginEnded { error } => eprintln!("ask the user to log in: {error}"),
-    ///     TokenEvent::PermanentlyFailed { error, .. } => eprintln!("look at this: {error}"),
+    /// let options = TokenCacheOptions::default().with_listener(|event| match &event.kind {
+    ///     TokenEventKind::LoginEnded { error } => {
+    ///         eprintln!("ask {:?} to log in: {error}", event.key.as_ref().and_then(|key| key.user()));
+    ///     }
+    ///     TokenEventKind::PermanentlyFailed { error, .. } => eprintln!("look at this: {error}"),
     ///     other => println!("{other:?}"),
     /// });
     /// ```
     #[must_use]
     pub fn with_listener(self, listener: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
-        Self { listener: Some(Listener(Arc::new(listener))), ..self }
+        Self { listener: Some(Listener::new(listener)), ..self }
     }
 
-    /// What time it is. The system's clocks are read without a detour, on every hit.
+    /// What time it is. The system's clocks are read directly, on every hit; a clock of the user's
+    /// that panics costs nobody a token.
     #[inline]
     pub(super) fn now(&self) -> Now {
         match &self.clock {
             None => SystemClock.now(),
-            Some(clock) => clock.now(),
+            Some(clock) => guarded(&**clock),
         }
     }
 
@@ -142,21 +165,9 @@ impl TokenCacheOptions {
     }
 }
 
-/// Somebody else's code, which may panic: that harms nothing.
-#[derive(Clone)]
-pub(super) struct Listener(Arc<dyn Fn(&TokenEvent) + Send + Sync>);
-
-impl Listener {
-    pub(super) fn tell(&self, event: &TokenEvent) {
-        let told = std::panic::catch_unwind(AssertUnwindSafe(|| (self.0)(event)));
-        if told.is_err() {
-            tracing::error!("the listener for token events panicked");
-        }
-    }
-}
-
-impl fmt::Debug for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Listener")
-    }
+fn guarded(clock: &dyn Clock) -> Now {
+    std::panic::catch_unwind(AssertUnwindSafe(|| clock.now())).unwrap_or_else(|_| {
+        tracing::error!("the clock panicked; the system's is read instead");
+        SystemClock.now()
+    })
 }

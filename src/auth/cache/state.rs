@@ -1,15 +1,21 @@
-//! The state machine: pure, with the time as an argument. The table is in [`super`].
+//! The state machine: pure, with the time as an argument. The tables are in [`super`].
+
+#[cfg(test)]
+mod view;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::header::HeaderValue;
 
-use super::backoff::LONGEST_PAUSE;
+use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
 use super::token::{Age, CachedToken};
 use super::{Backoff, CacheStats, Now};
-use crate::auth::{AuthError, Replay, StoredToken, TokenEvent};
+use crate::auth::{
+    AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
+};
 use crate::oauth::{AccessToken, Token};
 
 /// Everything that the cache knows.
@@ -18,46 +24,117 @@ pub(super) struct State {
     /// What is handed out while it is good.
     pub(super) current: Option<Arc<CachedToken>>,
     /// What the next token is requested with.
-    pub(super) basis: Basis,
+    pub(super) credentials: Credentials,
     pub(super) stats: CacheStats,
-    flight: Option<Flight>,
-    /// A login that is being taken over.
-    login: Option<Flight>,
-    pause: Option<Pause>,
+    fetch: Option<Box<(Ticket, Flight)>>,
+    /// A fetch of an earlier login, whose task is to be ended.
+    superseded: Option<Box<(Ticket, Flight)>>,
+    /// Logins and log-outs that are being taken over, in the order in which they began.
+    logins: Vec<(u32, Flight, Option<PendingLogin>)>,
+    /// The last login that was taken over, by its number.
+    last_login: u32,
+    begun: u32,
+    /// In boxes, since most of ten thousand idle users have none.
+    pause: Option<Box<Pause>>,
     failures: u32,
-    refused: Option<HeaderValue>,
-    refusals: u32,
-}
-
-/// What a token is requested with.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Basis {
-    /// The last token that came, also when it was no good: it has the refresh token.
-    pub(super) last: Option<Token>,
-    /// The version of it in the store.
-    pub(super) version: u64,
-    /// Its refresh token has ended: nothing is sent with it any more.
-    pub(super) ended: Option<AuthError>,
-    /// Counts the logins, so that a fetch with the credentials of before is told apart.
-    pub(super) login: u64,
+    suspicion: Option<Box<Suspicion>>,
+    /// A token that is not handed out again.
+    rejected: Option<Box<HeaderValue>>,
 }
 
 /// No attempt before its end, and what callers get meanwhile.
 #[derive(Debug, Clone)]
 struct Pause {
     error: AuthError,
+    began: Instant,
     /// `None` when only new credentials help.
     end: Option<Instant>,
+    /// Whether it holds however long callers have had nothing.
+    is_firm: bool,
+}
+
+/// Replacements because of a 401: at most one for each step of the back-off.
+#[derive(Debug, Clone)]
+struct Suspicion {
+    steps: u32,
+    end: Option<Instant>,
+    /// When the first rejection came since the token was last accepted.
+    row_began: Instant,
 }
 
 /// What a caller gets.
 #[derive(Debug)]
 pub(super) enum Decision {
     Serve(Arc<CachedToken>),
-    ServeAndFetch(Arc<CachedToken>, Signal),
+    ServeAndFetch(Arc<CachedToken>, Start),
     Join(Flight),
-    Fetch(Flight, Signal),
+    Fetch(Start),
     Fail(AuthError),
+}
+
+/// What somebody gets whose token was rejected.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Replay(Replay),
+    /// The token cannot be replaced, and that is why the request fails.
+    Fail(AuthError),
+    /// Wait for the replacement.
+    Join(Flight),
+    Fetch(Start),
+}
+
+/// A fetch that is to be started.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) ticket: Ticket,
+    pub(super) flight: Flight,
+    pub(super) signal: Signal,
+}
+
+/// Which fetch it is, and whose credentials it was decided with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Ticket {
+    id: u32,
+    generation: u32,
+}
+
+/// A login or a log-out that has begun.
+#[derive(Debug)]
+pub(super) struct LoginStart {
+    pub(super) id: u32,
+    pub(super) signal: Signal,
+    /// The one that began before it, which ends first.
+    pub(super) before: Option<Flight>,
+}
+
+/// What a login brings, until somebody takes it over.
+#[derive(Debug, Clone)]
+pub(super) struct PendingLogin {
+    new: Arc<Mutex<Option<Replacement>>>,
+    counted_from: Now,
+}
+
+impl PendingLogin {
+    pub(super) fn new(new: Replacement, counted_from: Now) -> Self {
+        Self { new: Arc::new(Mutex::new(Some(new))), counted_from }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Replacement>> {
+        self.new.lock()
+    }
+}
+
+/// What a fetch may send.
+#[derive(Debug, Clone)]
+pub(super) enum Permission {
+    Send {
+        previous: Option<Token>,
+        revision: Option<Revision>,
+    },
+    /// A login has begun to replace the credentials, or another fetch has taken over.
+    Superseded,
+    /// Nothing is sent with these credentials.
+    Ended(AuthError),
 }
 
 /// What a fetch brings: a token with the time from which its lifetime counts.
@@ -71,52 +148,18 @@ pub(super) struct Arrival {
 
 /// The figures that the machine needs, with the dice already rolled.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct Policy {
     pub(super) backoff: Backoff,
     pub(super) window: Duration,
     /// From 0 to 1: how much of the window and of a pause to leave out.
     pub(super) jitter: f64,
-    /// Whether another process may log in, so that a store is worth a look now and then.
+    /// Whether another process may log in, so that a store is looked into now and then.
     pub(super) shared: bool,
+    /// The longest `Retry-After` that is honoured.
+    pub(super) max_retry_after: Duration,
 }
 
-impl Basis {
-    /// Takes over what is stored, if it is newer. Says whether it was.
-    pub(super) fn adopt(&mut self, stored: &StoredToken) -> bool {
-        if stored.version <= self.version {
-            return false;
-        }
-        self.version = stored.version;
-        self.last = Some(stored.token.clone());
-        self.ended = stored.ended.then_some(AuthError::LoginEnded { source: None });
-        true
-    }
-
-    /// Takes over what came, and answers with the version that it is saved as; `None` when a login
-    /// has replaced the credentials of `login`.
-    pub(super) fn succeed(&mut self, login: u64, token: &Token) -> Option<u64> {
-        if login != self.login {
-            return None;
-        }
-        self.last = Some(token.clone());
-        self.version += 1;
-        Some(self.version)
-    }
-
-    /// The version that a login is saved as, over the one that is `stored`.
-    pub(super) fn version_after(&mut self, stored: u64) -> u64 {
-        self.version = self.version.max(stored) + 1;
-        self.version
-    }
-
-    /// The store has a version that is not known yet: it is read before the next fetch.
-    pub(super) fn lost_to(&mut self, offered: u64) {
-        if self.version == offered {
-            self.version -= 1;
-        }
-    }
-}
-
+/// Asking and sending.
 impl State {
     /// A caller asks for a token.
     pub(super) fn ask(&mut self, now: Now) -> Decision {
@@ -124,166 +167,415 @@ impl State {
             (Some((token, Age::Fresh)), _, _) => Decision::Serve(token),
             (Some((token, _)), Some(_), _) => Decision::Serve(token),
             (Some((token, _)), None, Some(_)) => Decision::Serve(token),
-            (Some((token, _)), None, None) => Decision::ServeAndFetch(token, self.take_off().1),
+            (Some((token, _)), None, None) => Decision::ServeAndFetch(token, self.start()),
             (None, Some(flight), _) => Decision::Join(flight.clone()),
             (None, None, Some(error)) => Decision::Fail(error),
-            (None, None, None) => {
-                let (flight, signal) = self.take_off();
-                Decision::Fetch(flight, signal)
-            }
+            (None, None, None) => Decision::Fetch(self.start()),
         }
     }
 
-    /// A fetch has ended that began with the credentials of `login`.
-    pub(super) fn landed(
+    /// What a fetch may send now. Decided in the same step in which it takes the credentials.
+    pub(super) fn permission(&self, ticket: Ticket) -> Permission {
+        if !self.is_current(ticket) || !self.may_act(ticket) {
+            return Permission::Superseded;
+        }
+        match &self.credentials.ended {
+            Some(error) => Permission::Ended(AuthError::clone(error)),
+            None => Permission::Send {
+                previous: self.credentials.token.clone(),
+                revision: self.credentials.revision,
+            },
+        }
+    }
+
+    /// A token arrived that was requested with the credentials of `sent`. Taken over at once, also
+    /// while a login is under way that may be given up: a rotated refresh token exists only once.
+    /// Says whether it counts.
+    pub(super) fn receive(
         &mut self,
-        login: u64,
+        ticket: Ticket,
+        sent: Option<Revision>,
+        arrival: &Arrival,
+        (login, revision): (LoginId, Revision),
+    ) -> bool {
+        let counts = self.is_unchanged(ticket, sent);
+        if counts {
+            let token = arrival.token.clone();
+            self.credentials.receive(token, arrival.expires_at(), login, revision);
+        }
+        counts
+    }
+
+    /// The refresh token of `sent` has ended. Says whether that still matters.
+    pub(super) fn end(
+        &mut self,
+        ticket: Ticket,
+        sent: Option<Revision>,
+        error: &AuthError,
+    ) -> bool {
+        let counts = self.is_unchanged(ticket, sent);
+        if counts {
+            self.credentials.end(error.clone());
+        }
+        counts
+    }
+
+    /// Whether the credentials are those that a request was sent with.
+    fn is_unchanged(&self, ticket: Ticket, sent: Option<Revision>) -> bool {
+        self.is_valid(ticket) && sent == self.credentials.revision
+    }
+
+    /// For what is done on behalf of the present credentials by nobody's fetch.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket { id: 0, generation: self.credentials.generation }
+    }
+
+    /// Whether a fetch acts for the credentials that there are, and no login is replacing them.
+    pub(super) fn may_act(&self, ticket: Ticket) -> bool {
+        self.is_valid(ticket) && self.logins.is_empty()
+    }
+
+    pub(super) fn is_valid(&self, ticket: Ticket) -> bool {
+        ticket.generation == self.credentials.generation
+    }
+
+    fn is_current(&self, ticket: Ticket) -> bool {
+        self.is_valid(ticket) && self.fetch.as_ref().is_some_and(|fetch| fetch.0 == ticket)
+    }
+
+    /// A fetch has ended. Those who wait look again after `Ok`.
+    pub(super) fn complete(
+        &mut self,
+        ticket: Ticket,
         now: Now,
         result: Result<Arrival, AuthError>,
-        rules: Rules,
-    ) -> (Outcome, Option<TokenEvent>) {
-        self.flight = None;
-        if login != self.basis.login {
+        policy: Policy,
+    ) -> (Outcome, Option<TokenEventKind>) {
+        let is_current = self.is_current(ticket);
+        let is_valid = self.is_valid(ticket);
+        self.leave(ticket);
+        if !is_valid {
             // A login has replaced the credentials meanwhile: what came of the old ones is void.
             return (Ok(()), None);
         }
-        match result.and_then(|arrival| self.arrived(&arrival, now, rules)) {
+        match result.and_then(|arrival| self.arrive(&arrival, now, policy)) {
             Ok(event) => (Ok(()), Some(event)),
-            Err(error) => (Err(error.clone()), Some(self.failed(error, now, rules))),
+            // Another fetch has taken over; its outcome counts.
+            Err(error) if !is_current => (Err(error), None),
+            Err(error) => (Err(error.clone()), Some(self.fail(error, now, policy))),
         }
     }
 
-    /// The task of the fetch has gone without a result; who waits may begin anew.
-    pub(super) fn interrupted(&mut self) {
-        self.flight = None;
+    /// A fetch has ended without an outcome of its own: those who wait look again.
+    pub(super) fn supersede(&mut self, ticket: Ticket) -> (Outcome, Option<TokenEventKind>) {
+        self.leave(ticket);
+        (Ok(()), None)
     }
 
-    /// The server has refused `rejected`. Dropped only if it is still the current one.
-    pub(super) fn refused(&mut self, rejected: &HeaderValue, now: Now, rules: Rules) -> Replay {
-        match self.current.take_if(|current| current.header() == rejected) {
-            Some(current) => self.drop_refused(&current, now, rules),
-            // Somebody else was refused with it before, and it has been replaced or soon is.
-            None => self.stats.late_refusals += 1,
+    /// The store was read; `None` when a login has begun to replace what is known. A token of another
+    /// login is not handed out any more.
+    pub(super) fn look(
+        &mut self,
+        ticket: Ticket,
+        found: Option<&StoredToken>,
+        now: SystemTime,
+    ) -> Option<Seen> {
+        if !self.may_act(ticket) {
+            return None;
         }
-        match (self.good(now), self.under_way(), self.paused(now)) {
-            (None, None, Some(_)) => Replay::No,
-            _ => Replay::Yes,
+        let login = self.credentials.login;
+        let seen = self.credentials.look(found, now);
+        if seen == Seen::LoggedOut || self.credentials.login != login {
+            self.current = None;
         }
+        Some(seen)
     }
 
-    /// Forgets failures and refusals, so that the next caller may ask at once.
+    /// The request has taken its time; a response that comes later still is taken over.
+    pub(super) fn give_up_waiting(
+        &mut self,
+        ticket: Ticket,
+        now: Now,
+        error: AuthError,
+        policy: Policy,
+    ) -> Option<TokenEventKind> {
+        self.is_current(ticket).then(|| self.fail(error, now, policy))
+    }
+
+    /// The fetch has gone without a result, or does not come to its next step; who waits may begin
+    /// anew.
+    pub(super) fn leave(&mut self, ticket: Ticket) {
+        self.fetch.take_if(|fetch| fetch.0 == ticket);
+    }
+
+    /// The fetch that is overdue may be replaced by another. Gives it back, for what it holds.
+    pub(super) fn leave_overdue(&mut self) -> Option<Flight> {
+        self.fetch.take_if(|fetch| fetch.1.is_overdue()).map(|fetch| fetch.1)
+    }
+
+    /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
-        (self.pause, self.failures, self.refusals) = (None, 0, 0);
-        self.basis.ended = None;
-    }
-
-    /// A login has begun: what a fetch under way brings is void from now on, and nobody begins
-    /// another one before the end of the login.
-    pub(super) fn begin_login(&mut self) -> Signal {
-        let (login, signal) = Flight::new();
-        self.login = Some(login);
-        self.basis.login += 1;
-        signal
-    }
-
-    /// New credentials replace everything.
-    pub(super) fn end_login(
-        &mut self,
-        token: Token,
-        now: Now,
-        rules: Rules,
-    ) -> Result<(), AuthError> {
-        self.reset();
-        (self.login, self.current) = (None, None);
-        self.basis.last = Some(token.clone());
-        let arrival = Arrival { token, counted_from: now, restored: false };
-        self.arrived(&arrival, now, rules).map(drop)
-    }
-
-    pub(super) fn cancel_login(&mut self) {
-        self.login = None;
-    }
-
-    /// Whether the server has refused this token.
-    pub(super) fn has_refused(&self, token: &AccessToken) -> bool {
-        self.refused.as_ref().is_some_and(|refused| token.is_in(refused))
-    }
-
-    fn arrived(
-        &mut self,
-        arrival: &Arrival,
-        now: Now,
-        rules: Rules,
-    ) -> Result<TokenEvent, AuthError> {
-        let Arrival { token, counted_from, restored } = arrival;
-        let cached = CachedToken::new(token, *counted_from, now, rules)?;
-        if self.has_refused(&token.access_token) {
-            return Err(AuthError::RefusedBefore);
-        }
-        let expires_in = cached.expires_in(now);
-        // The one before served its time: whatever is refused next is not refused in a row.
-        if self.current.replace(Arc::new(cached)).is_some() {
-            self.refusals = 0;
-        }
-        (self.pause, self.failures) = (None, 0);
-        Ok(if *restored {
-            self.stats.restored += 1;
-            TokenEvent::Restored { expires_in }
-        } else {
-            self.stats.refreshes += 1;
-            TokenEvent::Refreshed { expires_in }
-        })
-    }
-
-    fn failed(&mut self, error: AuthError, now: Now, rules: Rules) -> TokenEvent {
-        self.stats.failures += 1;
-        self.failures = self.failures.saturating_add(1);
-        if error.needs_login() {
-            self.basis.ended = Some(error.clone());
-        }
-        let pause = self.pause_after(&error, rules);
-        let end = pause.and_then(|pause| now.monotonic.checked_add(pause));
-        self.pause = Some(Pause { error: error.clone(), end });
-        match (pause, error.is_transient()) {
-            (Some(retry_in), true) => TokenEvent::RefreshFailed { error, retry_in },
-            (Some(retry_in), false) if !error.needs_login() => {
-                TokenEvent::PermanentlyFailed { error, retry_in }
-            }
-            _ => TokenEvent::LoginEnded { error },
-        }
-    }
-
-    /// The first refusal is followed at once by a new token: the old one may have been revoked. When
-    /// that is refused too, the token is not the reason, and each further one waits for longer.
-    fn drop_refused(&mut self, current: &CachedToken, now: Now, rules: Rules) {
-        let age = now.monotonic.saturating_duration_since(current.obtained);
-        self.refusals = if age > rules.backoff.cap() { 1 } else { self.refusals.saturating_add(1) };
-        self.refused = Some(current.header().clone());
-        self.stats.refusals += 1;
-        if self.refusals > 1 && self.paused(now).is_none() {
-            let retry_in = rules.backoff.pause(self.refusals - 1, rules.jitter);
-            let error = AuthError::Refused { retry_in };
-            self.pause = Some(Pause { error, end: now.monotonic.checked_add(retry_in) });
-        }
-    }
-
-    /// What the explorer cannot see from outside, with times as distances from `now`.
-    #[cfg(test)]
-    pub(super) fn fingerprint(&self, now: Now) -> String {
-        let end = self.pause.as_ref().map(|pause| {
-            let end = pause.end.map(|end| end.saturating_duration_since(now.monotonic).as_secs());
-            (end, std::mem::discriminant(&pause.error))
-        });
-        let age = self
-            .current
-            .as_ref()
-            .map(|current| now.monotonic.duration_since(current.obtained).as_secs().min(30));
-        format!("{end:?} {age:?} {} {}", self.refusals.min(3), self.failures.min(2))
+        (self.pause, self.failures, self.suspicion) = (None, 0, None);
+        // Who has logged out stays so.
+        self.credentials.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
     }
 
     /// What a caller without a good token waits for.
-    fn under_way(&self) -> Option<&Flight> {
-        self.login.as_ref().or(self.flight.as_ref())
+    pub(super) fn under_way(&self) -> Option<&Flight> {
+        let generation = self.credentials.generation;
+        // One of an earlier login is nobody's to wait for.
+        let fetch = self.fetch.as_ref().filter(|fetch| fetch.0.generation == generation);
+        self.login_under_way().or_else(|| fetch.map(|fetch| &fetch.1))
+    }
+
+    pub(super) fn login_under_way(&self) -> Option<&Flight> {
+        self.logins.last().map(|(_, flight, _)| flight)
+    }
+
+    /// The fetch of an earlier login, to be ended without the lock.
+    pub(super) fn take_superseded(&mut self) -> Option<Flight> {
+        self.superseded.take().map(|fetch| fetch.1)
+    }
+
+    fn start(&mut self) -> Start {
+        let (flight, signal) = Flight::new();
+        self.begun = self.begun.wrapping_add(1);
+        self.stats.requests += 1;
+        let ticket = Ticket { id: self.begun, generation: self.credentials.generation };
+        self.fetch = Some(Box::new((ticket, flight.clone())));
+        Start { ticket, flight, signal }
+    }
+}
+
+/// Logins and log-outs.
+impl State {
+    /// One has begun: nothing is sent with the credentials of before, and nobody begins a fetch
+    /// before its end.
+    pub(super) fn begin_login(&mut self) -> LoginStart {
+        let before = self.login_under_way().cloned();
+        let (flight, signal) = Flight::new();
+        self.begun = self.begun.wrapping_add(1);
+        self.logins.push((self.begun, flight, None));
+        LoginStart { id: self.begun, signal, before }
+    }
+
+    /// Keeps what a login brings, in case its task does not end it.
+    pub(super) fn hold_login(&mut self, id: u32, new: PendingLogin) {
+        if let Some(login) = self.logins.iter_mut().find(|login| login.0 == id) {
+            login.2 = Some(new);
+        }
+    }
+
+    /// Logins whose runtime does not run them count as they are, and are saved later.
+    pub(super) fn take_over_overdue_logins(&mut self, policy: Policy) {
+        let overdue: Vec<_> = self.logins.extract_if(.., |login| login.1.is_overdue()).collect();
+        for (id, _, new) in overdue {
+            let Some(pending) = new else { continue };
+            let taken = pending.lock().take();
+            if let Some(new) = taken {
+                let _ = self.end_login(id, new, pending.counted_from, false, policy);
+            }
+        }
+    }
+
+    /// Replaces everything, unless one that began later already has. `is_saved` says whether the
+    /// store has it.
+    pub(super) fn end_login(
+        &mut self,
+        id: u32,
+        new: Replacement,
+        counted_from: Now,
+        is_saved: bool,
+        policy: Policy,
+    ) -> Outcome {
+        self.logins.retain(|(other, ..)| *other != id);
+        self.logins.shrink_to_fit();
+        if id < self.last_login {
+            return Ok(());
+        }
+        self.last_login = id;
+        self.reset();
+        (self.current, self.rejected) = (None, None);
+        self.superseded = self.fetch.take();
+        let token = new.token.clone();
+        self.credentials.replace(new);
+        if is_saved {
+            self.credentials.saved_as_it_is();
+        }
+        let Some(token) = token else {
+            self.pause_for_good(AuthError::NotLoggedIn, counted_from, policy);
+            return Ok(());
+        };
+        self.stats.logins += 1;
+        let arrival = Arrival { token, counted_from, restored: false };
+        self.take_over(&arrival, counted_from, policy).map(drop)
+    }
+}
+
+/// Rejections: 401.
+impl State {
+    /// A request that carried `rejected` got a 401.
+    pub(super) fn reject(
+        &mut self,
+        rejected: &HeaderValue,
+        reason: RejectionReason,
+        now: Now,
+        policy: Policy,
+    ) -> Verdict {
+        let current = self.current.clone().filter(|current| current.header() == rejected);
+        match current {
+            _ if reason == RejectionReason::Request => Verdict::Replay(Replay::No),
+            Some(current) => self.reject_current(&current, reason, now, policy),
+            None => self.reject_other(reason, now),
+        }
+    }
+
+    /// It has been replaced, or soon is.
+    fn reject_other(&mut self, reason: RejectionReason, now: Now) -> Verdict {
+        self.stats.late_rejections += 1;
+        match (self.good(now), self.under_way(), self.paused(now)) {
+            (Some(_), _, _) => Verdict::Replay(Replay::Yes),
+            (None, Some(flight), _) => Verdict::Join(flight.clone()),
+            (None, None, Some(error)) => verdict_of(error, reason),
+            (None, None, None) => Verdict::Fetch(self.start()),
+        }
+    }
+
+    /// The first rejection is followed at once by a new token: the old one may have been revoked.
+    /// When that is rejected too, the token is not the reason, and stays; the next replacement
+    /// waits for a step of the back-off.
+    fn reject_current(
+        &mut self,
+        current: &Arc<CachedToken>,
+        reason: RejectionReason,
+        now: Now,
+        policy: Policy,
+    ) -> Verdict {
+        self.stats.rejections += 1;
+        current.note_rejected();
+        if let Some(flight) = self.under_way().cloned() {
+            self.withdraw(current);
+            return Verdict::Join(flight);
+        }
+        let row_began = match &mut self.suspicion {
+            Some(suspicion) if current.is_first_in_row() => {
+                suspicion.row_began = now.monotonic;
+                now.monotonic
+            }
+            Some(suspicion) => suspicion.row_began,
+            None => now.monotonic,
+        };
+        let doubted = now.monotonic.saturating_duration_since(row_began);
+        let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
+        let suspicion = self.suspicion.as_deref();
+        let end = suspicion.and_then(|suspicion| suspicion.end);
+        let is_in_step = !is_dead && end.is_some_and(|end| now.monotonic < end);
+        if is_in_step {
+            return Verdict::Replay(Replay::No);
+        }
+        let steps = suspicion.map_or(0, |suspicion| suspicion.steps).saturating_add(1);
+        self.withdraw(current);
+        if let Some(error) = self.paused(now) {
+            return verdict_of(error, reason);
+        }
+        let end = now.monotonic.checked_add(policy.backoff.pause(steps, policy.jitter));
+        self.suspicion = Some(Box::new(Suspicion { steps, end, row_began }));
+        Verdict::Fetch(self.start())
+    }
+
+    /// A token that the server has accepted before goes on being handed out to others: what was
+    /// rejected may be the request.
+    fn withdraw(&mut self, current: &Arc<CachedToken>) {
+        self.rejected = Some(Box::new(current.header().clone()));
+        if !current.is_accepted() {
+            self.current = None;
+        }
+    }
+
+    /// Whether the server has rejected this token.
+    pub(super) fn has_rejected(&self, token: &AccessToken) -> bool {
+        self.rejected.as_ref().is_some_and(|rejected| token.is_in(rejected))
+    }
+}
+
+/// What comes of a fetch.
+impl State {
+    fn arrive(
+        &mut self,
+        arrival: &Arrival,
+        now: Now,
+        policy: Policy,
+    ) -> Result<TokenEventKind, AuthError> {
+        let was_never_rejected =
+            self.current.as_ref().is_some_and(|current| !current.was_rejected());
+        let expires_in = self.take_over(arrival, now, policy)?;
+        if was_never_rejected {
+            self.suspicion = None;
+        }
+        (self.pause, self.failures) = (None, 0);
+        Ok(if arrival.restored {
+            self.stats.restored += 1;
+            TokenEventKind::Restored { expires_in }
+        } else {
+            self.stats.refreshes += 1;
+            TokenEventKind::Refreshed { expires_in }
+        })
+    }
+
+    /// Says how long the token is handed out.
+    fn take_over(
+        &mut self,
+        arrival: &Arrival,
+        now: Now,
+        policy: Policy,
+    ) -> Result<Duration, AuthError> {
+        let Arrival { token, counted_from, .. } = arrival;
+        let cached = CachedToken::new(token, *counted_from, now, policy)?;
+        if self.has_rejected(&token.access_token) {
+            return Err(AuthError::RejectedBefore);
+        }
+        let expires_in = cached.expires_in(now);
+        self.current = Some(Arc::new(cached));
+        Ok(expires_in)
+    }
+
+    fn fail(&mut self, error: AuthError, now: Now, policy: Policy) -> TokenEventKind {
+        self.stats.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        if error.needs_login() {
+            self.credentials.ended.get_or_insert_with(|| Box::new(error.clone()));
+            self.pause_for_good(error.clone(), now, policy);
+            return TokenEventKind::LoginEnded { error };
+        }
+        if matches!(error, AuthError::NotConnected) {
+            // Nothing was sent, and connecting helps at once.
+            return TokenEventKind::PermanentlyFailed { error, retry_in: Duration::ZERO };
+        }
+        let retry_in = self.pause_after(&error, policy);
+        let end = now.monotonic.checked_add(retry_in);
+        let is_firm = !error.is_transient() || error.retry_after().is_some();
+        let (began, cause) = (now.monotonic, error.clone());
+        self.pause = Some(Box::new(Pause { error: cause, began, end, is_firm }));
+        if error.is_transient() {
+            TokenEventKind::RefreshFailed { error, retry_in }
+        } else {
+            TokenEventKind::PermanentlyFailed { error, retry_in }
+        }
+    }
+
+    /// Only a new login helps; with a store, one of another process.
+    fn pause_for_good(&mut self, error: AuthError, now: Now, policy: Policy) {
+        let end = policy.shared.then(|| now.monotonic.checked_add(PERMANENT_PAUSE)).flatten();
+        let began = now.monotonic;
+        self.pause = Some(Box::new(Pause { error, began, end, is_firm: true }));
+    }
+
+    fn pause_after(&self, error: &AuthError, policy: Policy) -> Duration {
+        let pause = match error.is_transient() {
+            true => policy.backoff.pause(self.failures, policy.jitter),
+            false => PERMANENT_PAUSE,
+        };
+        pause.max(error.retry_after().unwrap_or_default().min(policy.max_retry_after))
     }
 
     fn good(&self, now: Now) -> Option<(Arc<CachedToken>, Age)> {
@@ -294,31 +586,54 @@ impl State {
         }
     }
 
+    /// The error of the last attempt, as long as there may be no other. With nothing to hand out
+    /// that is never long, unless the server asked for it: after an outage callers are served soon.
     pub(super) fn paused(&self, now: Now) -> Option<AuthError> {
         let pause = self.pause.as_ref()?;
-        let over = pause.end.is_some_and(|end| now.monotonic >= end);
-        (!over).then(|| pause.error.clone())
+        let is_waited_out =
+            !pause.is_firm && self.good(now).is_none() && self.lacked(pause, now) >= MAX_LACK;
+        let is_over = is_waited_out || pause.end.is_some_and(|end| now.monotonic >= end);
+        (!is_over).then(|| pause.error.clone())
     }
 
-    fn take_off(&mut self) -> (Flight, Signal) {
-        let (flight, signal) = Flight::new();
-        self.flight = Some(flight.clone());
-        self.stats.requests += 1;
-        (flight, signal)
-    }
-
-    /// `None` when there is nothing to wait for but a new login.
-    fn pause_after(&self, error: &AuthError, rules: Rules) -> Option<Duration> {
-        if error.needs_login() && !rules.shared {
-            return None;
-        }
-        let pause = match error.is_transient() {
-            true => rules.backoff.pause(self.failures, rules.jitter),
-            false => PERMANENT_PAUSE,
-        };
-        Some(pause.max(error.retry_after().unwrap_or_default()).min(LONGEST_PAUSE))
+    /// For how long of the pause there has been nothing to hand out.
+    fn lacked(&self, pause: &Pause, now: Now) -> Duration {
+        let since = self.current.as_ref().map_or(pause.began, |current| {
+            let expired = now.monotonic.checked_sub(current.expired_for(now));
+            expired.unwrap_or(pause.began).max(pause.began)
+        });
+        now.monotonic.saturating_duration_since(since)
     }
 }
 
-/// A permanent error may heal by somebody's doing, such as a secret that is set right.
+/// When there is no replacement, the 401 stands, unless the error says more: the login has ended, or
+/// it is the token's fault for certain.
+pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
+    if error.needs_login() || reason == RejectionReason::Token {
+        Verdict::Fail(error)
+    } else {
+        Verdict::Replay(Replay::No)
+    }
+}
+
+impl Arrival {
+    fn expires_at(&self) -> SystemTime {
+        end_of(&self.token, self.counted_from)
+    }
+}
+
+/// The end of a token by the wall clock. What a clock cannot express has expired.
+pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
+    let end = counted_from.wall.checked_add(token.expires_in);
+    end.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A permanent error may heal by somebody's doing, such as a secret that is set right; and another
+/// process may have logged in.
 const PERMANENT_PAUSE: Duration = Duration::from_secs(60);
+
+/// After so long without an acceptance the token is at fault, whatever was at fault before.
+const LONGEST_DOUBT: Duration = Duration::from_secs(10);
+
+/// The longest back-off while there is nothing to hand out.
+const MAX_LACK: Duration = Duration::from_secs(10);

@@ -1,57 +1,67 @@
 //! A store with its key, and with a limit to everything it does.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Now;
-use crate::auth::{RefreshLock, StoreError, StoredToken, TokenKey, TokenStore};
-use crate::oauth::Token;
+use super::credentials::Unsaved;
+use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
 #[derive(Debug, Clone)]
-pub(super) struct Storage {
+pub(super) struct Storage(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     store: Arc<dyn TokenStore>,
-    key: TokenKey,
+    key: Arc<TokenKey>,
 }
 
 impl Storage {
     pub(super) fn new(store: Arc<dyn TokenStore>, key: TokenKey) -> Self {
-        Self { store, key }
+        Self(Arc::new(Parts { store, key: Arc::new(key) }))
+    }
+
+    pub(super) fn key(&self) -> &Arc<TokenKey> {
+        &self.0.key
     }
 
     pub(super) async fn load(&self) -> Result<Option<StoredToken>, StoreError> {
-        within(LIMIT, self.store.load(&self.key)).await
+        within(OPERATION_LIMIT, self.0.store.load(&self.0.key)).await
     }
 
-    pub(super) async fn save(&self, token: &StoredToken) -> Result<(), StoreError> {
-        within(LIMIT, self.store.save(&self.key, token)).await
+    pub(super) async fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {
+        self.save_over(&unsaved.stored, unsaved.replaces).await
     }
 
-    /// Waits for as long as another process may take to refresh.
+    pub(super) async fn save_over(
+        &self,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        within(OPERATION_LIMIT, self.0.store.save(&self.0.key, token, replaces)).await
+    }
+
     pub(super) async fn lock(&self, limit: Duration) -> Result<RefreshLock, StoreError> {
-        within(limit, self.store.lock(&self.key)).await
+        within(limit, self.0.store.lock(&self.0.key)).await
     }
-
-    /// The same for a login, with a person in front of it.
-    pub(super) async fn lock_briefly(&self) -> Result<RefreshLock, StoreError> {
-        self.lock(LIMIT).await
-    }
-}
-
-/// A token as it is kept: with its end by the wall clock.
-pub(super) fn stored(token: &Token, counted_from: Now, version: u64) -> StoredToken {
-    // What a clock cannot express has expired.
-    let end = counted_from.wall.checked_add(token.expires_in).unwrap_or(SystemTime::UNIX_EPOCH);
-    StoredToken::new(token.clone(), end, version)
 }
 
 async fn within<T>(
     limit: Duration,
     operation: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(limit, operation).await.unwrap_or(Err(StoreError::TimedOut { limit }))
+    let mut operation = std::pin::pin!(operation);
+    // A store is user code: that it panics is its failure, and costs no token.
+    let guarded = std::future::poll_fn(|context| {
+        let polled = AssertUnwindSafe(|| operation.as_mut().poll(context));
+        std::panic::catch_unwind(polled)
+            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::custom("the token store panicked"))))
+    });
+    timeout(limit, guarded).await.unwrap_or(Err(StoreError::TimedOut { limit }))
 }
 
 /// How long reading and writing may take.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const OPERATION_LIMIT: Duration = Duration::from_secs(5);

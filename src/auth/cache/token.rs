@@ -1,13 +1,13 @@
 //! A token as the cache keeps it.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::HeaderValue;
 
 use super::Now;
-use super::state::Rules;
+use super::state::Policy;
 use crate::auth::AuthError;
 use crate::oauth::{AccessToken, Token};
 
@@ -19,9 +19,13 @@ pub(super) struct CachedToken {
     /// The same header, in the same memory, but each with a count of its clones of its own: that is
     /// what threads would otherwise fight over.
     headers: [HeaderValue; STRIPES],
-    pub(super) obtained: Instant,
     refresh_from: Moment,
     expiry: Moment,
+    /// Whether the server has accepted it, and whether a request with it got a 401.
+    accepted: AtomicBool,
+    rejected: AtomicBool,
+    /// Rejections since it was last accepted.
+    in_a_row: AtomicU8,
 }
 
 /// Where a token is in its life.
@@ -39,18 +43,20 @@ impl CachedToken {
         token: &Token,
         started: Now,
         now: Now,
-        rules: Rules,
+        policy: Policy,
     ) -> Result<Self, AuthError> {
         let lifetime = token.expires_in.min(LONGEST_LIFETIME);
         let last_use = lifetime - LONGEST_LEEWAY.min(lifetime / 100);
-        let window = rules.window.min(lifetime / 10).mul_f64(1.0 - rules.jitter / 2.0);
+        let window = policy.window.min(lifetime / 10).mul_f64(1.0 - policy.jitter / 2.0);
         // Tokens of a second or two are not fetched any faster for having a window.
-        let refresh = (lifetime - window).max(rules.backoff.first()).min(last_use);
+        let refresh = (lifetime - window).max(policy.backoff.first()).min(last_use);
         let cached = Self {
             headers: stripes(&token.access_token)?,
-            obtained: now.monotonic,
             refresh_from: Moment::after(started, refresh),
             expiry: Moment::after(started, last_use),
+            accepted: AtomicBool::new(false),
+            rejected: AtomicBool::new(false),
+            in_a_row: AtomicU8::new(0),
         };
         match cached.age(now) {
             Age::Expired => Err(AuthError::ExpiredOnArrival),
@@ -73,6 +79,68 @@ impl CachedToken {
     /// How long it is handed out from now on.
     pub(super) fn expires_in(&self, now: Now) -> Duration {
         self.expiry.monotonic.saturating_duration_since(now.monotonic)
+    }
+
+    /// How long ago its end was, by whichever clock says more.
+    pub(super) fn expired_for(&self, now: Now) -> Duration {
+        let monotonic = now.monotonic.saturating_duration_since(self.expiry.monotonic);
+        monotonic.max(now.wall.duration_since(self.expiry.wall).unwrap_or_default())
+    }
+
+    /// Whether it was accepted before the rejection that has just been noted.
+    pub(super) fn is_first_in_row(&self) -> bool {
+        self.in_a_row.load(Ordering::Relaxed) == 1
+    }
+
+    /// Whether the server has accepted it and has stopped to: a request that is at fault is rejected
+    /// while others go on being accepted.
+    pub(super) fn is_rejected_by_all(&self) -> bool {
+        self.is_accepted() && self.in_a_row.load(Ordering::Relaxed) >= ENDED_IN_A_ROW
+    }
+
+    /// Whether there is nothing to note when it is accepted.
+    #[inline]
+    pub(super) fn is_known_accepted(&self) -> bool {
+        self.is_accepted() && self.in_a_row.load(Ordering::Relaxed) == 0
+    }
+
+    #[inline]
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_accepted(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+        self.in_a_row.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn was_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_rejected(&self) {
+        self.rejected.store(true, Ordering::Relaxed);
+        self.in_a_row
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_add(1))
+            .ok();
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_a_row(&self) -> u8 {
+        self.in_a_row.load(Ordering::Relaxed)
+    }
+
+    /// Apart from this one, with what it remembers.
+    #[cfg(test)]
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            headers: self.headers.clone(),
+            refresh_from: self.refresh_from,
+            expiry: self.expiry,
+            accepted: AtomicBool::new(self.is_accepted()),
+            rejected: AtomicBool::new(self.was_rejected()),
+            in_a_row: AtomicU8::new(self.in_a_row.load(Ordering::Relaxed)),
+        }
     }
 
     pub(super) fn age(&self, now: Now) -> Age {
@@ -141,6 +209,9 @@ fn take_stripe(stripe: &Cell<Option<usize>>) -> usize {
 }
 
 const STRIPES: usize = 4;
+
+/// A single one is a suspicion; so many with nothing accepted in between are the token's fault.
+const ENDED_IN_A_ROW: u8 = 3;
 
 /// The last seconds of a token are not used: it might expire on its way.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);

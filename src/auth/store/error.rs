@@ -28,19 +28,27 @@ pub enum StoreError {
         /// What was wrong with it; never a part of it.
         reason: String,
     },
-    /// Somebody else has saved a token meanwhile, and that one stays.
-    #[error("a token of version {stored} is there already, so version {offered} is not saved")]
-    Stale {
-        /// The version that is kept.
-        stored: u64,
-        /// The version that was to be saved.
-        offered: u64,
+    /// A text is not one of [`StoredToken::to_text`](super::StoredToken::to_text), or is damaged.
+    #[error("this is no stored token: {reason}; remove the entry and log in again")]
+    Unreadable {
+        /// What was wrong with it; never a part of it.
+        reason: String,
     },
-    /// The store did not answer in time.
-    #[error("the token store did not answer within {limit:?}")]
+    /// Somebody else has replaced or removed the entry meanwhile, and what is there stays.
+    #[error("the entry of the token store was replaced or removed meanwhile, and stays as it is")]
+    Stale,
+    /// The store did not respond in time.
+    #[error("the token store did not respond within {limit:?}")]
     TimedOut {
         /// The limit for one operation.
         limit: Duration,
+    },
+    /// There can be no locks in this place. Tokens are saved all the same, but two processes must
+    /// not share it.
+    #[error("{reason}; let only one process use it, or choose a place with locks")]
+    NoLocks {
+        /// Why not.
+        reason: String,
     },
     /// An error of a store of the user's own.
     #[error("{message}")]
@@ -55,6 +63,10 @@ impl StoreError {
     pub fn custom(message: impl Into<String>) -> Self {
         Self::Custom { message: message.into() }
     }
+
+    pub(super) fn unreadable(reason: impl Into<String>) -> Self {
+        Self::Unreadable { reason: reason.into() }
+    }
 }
 
 fn hint(kind: io::ErrorKind) -> &'static str {
@@ -63,6 +75,7 @@ fn hint(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::PermissionDenied => "; give this user the right to",
         io::ErrorKind::StorageFull => "; make room on the disk",
         io::ErrorKind::ReadOnlyFilesystem => "; choose a place that can be written to",
+        io::ErrorKind::IsADirectory => "; it is a directory: name a file",
         _ => "",
     }
 }

@@ -31,7 +31,7 @@ impl TokenKey {
         Self { user: Some(user.into()), ..self }
     }
 
-    /// A token that allows so much; the order does not matter.
+    /// A token with these scopes; their order does not matter.
     #[must_use]
     pub fn with_scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         let mut scopes: Vec<_> = scopes.into_iter().map(Into::into).collect();
@@ -39,9 +39,24 @@ impl TokenKey {
         scopes.dedup();
         Self { scopes, ..self }
     }
+
+    /// The app.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The user, by the name that the program gave; `None` for the app itself.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// What was granted, in alphabetical order.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
 }
 
-/// A text that no other key has: each part is quoted, so that none can look like two.
+/// A string that no other key has: each part is quoted, so that none can look like two.
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.client_id)?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{RefreshLock, StoreError, StoredToken, TokenKey, TokenStore};
+use super::locks::KeyLocks;
+use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore, check_replaces};
 
 /// Keeps tokens as long as it lives: for several caches in one process, and for tests.
 ///
@@ -14,7 +15,7 @@ use super::{RefreshLock, StoreError, StoredToken, TokenKey, TokenStore};
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTokenStore {
     entries: Arc<Mutex<HashMap<TokenKey, StoredToken>>>,
-    locks: Arc<Mutex<HashMap<TokenKey, Arc<tokio::sync::Mutex<()>>>>>,
+    locks: KeyLocks,
 }
 
 impl MemoryTokenStore {
@@ -30,9 +31,14 @@ impl TokenStore for MemoryTokenStore {
         Ok(self.entries.lock().get(key).cloned())
     }
 
-    async fn save(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
         let mut entries = self.entries.lock();
-        check_version(entries.get(key).map(|stored| stored.version), token)?;
+        check_replaces(entries.get(key).map(StoredToken::revision), replaces)?;
         entries.insert(key.clone(), token.clone());
         Ok(())
     }
@@ -43,17 +49,6 @@ impl TokenStore for MemoryTokenStore {
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        let lock = Arc::clone(self.locks.lock().entry(key.clone()).or_default());
-        Ok(RefreshLock::new(lock.lock_owned().await))
-    }
-}
-
-/// A stale writer loses.
-pub(super) fn check_version(stored: Option<u64>, token: &StoredToken) -> Result<(), StoreError> {
-    match stored {
-        Some(stored) if stored >= token.version => {
-            Err(StoreError::Stale { stored, offered: token.version })
-        }
-        _ => Ok(()),
+        Ok(RefreshLock::new(self.locks.lock(key).await))
     }
 }

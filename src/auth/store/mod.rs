@@ -3,11 +3,14 @@
 mod error;
 mod file;
 mod key;
+mod locks;
 mod memory;
+mod stored;
+mod text;
 
 use std::any::Any;
-use std::fmt::Debug;
-use std::time::SystemTime;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -15,35 +18,51 @@ pub use error::StoreError;
 pub use file::FileTokenStore;
 pub use key::TokenKey;
 pub use memory::MemoryTokenStore;
-
-use crate::oauth::Token;
+pub(super) use stored::Content;
+pub use stored::{LoginId, Revision, StoredToken};
+pub use text::TokenText;
 
 /// Keeps tokens for a [`TokenCache`](super::TokenCache), also for several in several processes.
 ///
-/// The cache reads a store before every refresh, saves what it got before it is handed out, and
-/// never removes anything. It gives each operation its own time limit; a store that fails or hangs
-/// costs no token, only a [`TokenEvent`](super::TokenEvent).
+/// A store is a map from [`TokenKey`] to [`StoredToken`] whose entries are replaced by
+/// compare-and-swap: [`save`](Self::save) names the [`Revision`] that it replaces, and a store that
+/// holds another one refuses. So no late writer ever puts back what a refresh, a login or a log-out
+/// has replaced, and a store needs to understand nothing of a token: its text
+/// ([`StoredToken::to_text`]) and its revision are enough for two columns of a database.
 ///
-/// An implementation must refuse a stale writer: two processes that refresh at once must not
-/// overwrite each other's refresh token.
+/// The cache reads a store before every refresh, saves what it got before it is handed out, and
+/// removes nothing by itself. It gives each operation 5 s. A store that fails costs no token that
+/// is at hand; what could not be saved is saved later.
+///
+/// `testing::check_token_store` (feature `testing`) runs every promise of this trait against a
+/// store of yours. The example `sqlite_store` is one to copy.
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
     /// What is kept under `key`, or `None`.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] when that cannot be told.
+    /// A [`StoreError`] when that cannot be told. It is never taken for an empty store.
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError>;
 
-    /// Keeps `token` under `key`, wholly or not at all.
+    /// Keeps `token` under `key`, wholly or not at all, in place of the entry with the revision
+    /// `replaces`; `None` means that there is no entry yet.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Stale`] when what is kept has the same version or a later one, and then it must
-    /// stay.
-    async fn save(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError>;
+    /// [`StoreError::Stale`] when another entry is there, or none where one was named. What is there
+    /// must stay.
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError>;
 
-    /// Removes what is kept under `key`: the user has logged out. Nothing kept is no error.
+    /// Erases what is kept under `key`, which logs the user out. Nothing kept is no error.
+    ///
+    /// A cache that has seen the entry before takes its absence for a log-out and does not put it
+    /// back.
     ///
     /// # Errors
     ///
@@ -51,60 +70,76 @@ pub trait TokenStore: Debug + Send + Sync {
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
     /// Waits until nobody else refreshes the token of `key`, and keeps others from it as long as the
-    /// [`RefreshLock`] lives. A store that is not shared need not do anything.
+    /// [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not do
+    /// anything.
     ///
-    /// Without it, two processes with one rotating refresh token can end each other's session.
+    /// Without it, two processes with one rotating refresh token can end each other's login. The
+    /// cache waits for up to 150 s, which is longer than it ever holds one.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] when there can be no such lock; the refresh then goes on without.
+    /// [`StoreError::NoLocks`] where locks are impossible: the refresh then goes on without, and the
+    /// listener is told. After any other error a user's token is not refreshed: that is a transient
+    /// failure.
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
         let _ = key;
         Ok(RefreshLock::none())
     }
 }
 
-/// A token as it is kept.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct StoredToken {
-    /// The token; its lifetime is the one that it had when it was new.
-    pub token: Token,
-    /// When the access token expires, by the wall clock.
-    pub expires_at: SystemTime,
-    /// Grows by one with every token that is saved, from 1.
-    pub version: u64,
-    /// Whether the refresh token has ended: the user must log in again, and nothing is sent with it.
-    pub ended: bool,
-}
+/// One store for many authenticators.
+#[async_trait]
+impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        (**self).load(key).await
+    }
 
-impl StoredToken {
-    /// A token to keep.
-    pub fn new(token: Token, expires_at: SystemTime, version: u64) -> Self {
-        Self { token, expires_at, version, ended: false }
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        (**self).save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        (**self).remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        (**self).lock(key).await
     }
 }
 
 /// Keeps others from refreshing the same token, until it is dropped.
 #[must_use = "dropping it lets others refresh"]
-pub struct RefreshLock(
-    #[expect(dead_code, reason = "held for its `Drop`")] Option<Box<dyn Any + Send>>,
-);
+pub struct RefreshLock(Option<Box<dyn Any + Send>>);
 
 impl RefreshLock {
-    /// Holds `guard`, whatever it is, for as long as the refresh takes.
+    /// Holds `guard` for as long as the refresh takes.
     pub fn new(guard: impl Any + Send) -> Self {
         Self(Some(Box::new(guard)))
     }
 
-    /// Keeps nobody from anything.
+    /// Keeps nobody from anything: the store is not shared.
     pub fn none() -> Self {
         Self(None)
+    }
+
+    /// Whether it keeps others away.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.0.is_some()
     }
 }
 
 impl Debug for RefreshLock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefreshLock")
     }
+}
+
+/// An entry may be replaced only by somebody who has seen it.
+fn check_replaces(there: Option<Revision>, replaces: Option<Revision>) -> Result<(), StoreError> {
+    if there == replaces { Ok(()) } else { Err(StoreError::Stale) }
 }

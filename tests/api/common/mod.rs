@@ -3,18 +3,27 @@
 mod clock;
 mod directory;
 mod log;
+mod oauth_server;
 mod run;
 mod source;
+mod store;
+mod token_server;
 
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
-pub(crate) use run::Run;
+pub(crate) use oauth_server::OAuthServer;
+pub(crate) use run::{Run, this_test};
 pub(crate) use source::{Answer, ScriptedSource};
+pub(crate) use store::{FailingStore, Locks};
+pub(crate) use token_server::TokenServer;
 
 use reqwest::header::HeaderValue;
 use spotify_web::SpotifyClientConfig;
-use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+use spotify_web::auth::{
+    AuthError, Rejection, RejectionReason, Replay, StoredToken, TokenCache, TokenCacheOptions,
+    TokenKey, TokenSource, TokenStore,
+};
 use spotify_web::testing::FakeSpotify;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -26,7 +35,7 @@ pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
 
 /// A config with which each call is sent once, whatever comes of it.
 pub(crate) fn plain(fake: &FakeSpotify) -> SpotifyClientConfig {
-    fake.config_with_credentials().without_retries().without_rate_gate()
+    fake.config_with_credentials().without_retries().without_rate_limiter()
 }
 
 /// A cache over a scripted source, with a clock in the test's hand and no jitter.
@@ -38,7 +47,22 @@ pub(crate) fn cache_with(
     options: TokenCacheOptions,
 ) -> (TokenCache<ScriptedSource>, ScriptedSource) {
     let source = ScriptedSource::default();
-    (TokenCache::with_options(source.clone(), options), source)
+    (TokenCache::new(source.clone()).with_options(options), source)
+}
+
+/// Keeps `stored` over whatever is there, as another process does.
+pub(crate) async fn put(store: &dyn TokenStore, key: &TokenKey, stored: &StoredToken) {
+    let there = store.load(key).await.unwrap().map(|there| there.revision());
+    store.save(key, stored, there).await.unwrap();
+}
+
+/// A request with these credentials got a 401 that does not say why.
+pub(crate) async fn rejected<S: TokenSource>(
+    cache: &TokenCache<S>,
+    credentials: &HeaderValue,
+) -> Replay {
+    let rejection = Rejection::new(credentials.clone(), RejectionReason::Unknown);
+    cache.rejected(&rejection).await.unwrap()
 }
 
 /// The token in a header: what comes after `Bearer `.

@@ -70,6 +70,10 @@ impl ScriptedSource {
         self.0.requests.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.in_flight.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn most_in_flight(&self) -> usize {
         self.0.most_in_flight.load(Ordering::SeqCst)
     }

@@ -16,8 +16,8 @@ use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use spotify_web::auth::{AuthError, FileTokenStore, StoreError, StoredToken, TokenKey, TokenStore};
-use spotify_web::middleware::RateGate;
+use spotify_web::auth::{AuthError, FileTokenStore, StoredToken, TokenKey, TokenStore};
+use spotify_web::middleware::{RateLimitOptions, RateLimiter};
 use spotify_web::model::{
     AlbumId, Artist, CurrentlyPlaying, Device, Market, Page, Playlist, PlaylistItem, ReleaseDate,
     SearchResults, SpotifyUri, Track, TrackId, UserId,
@@ -29,12 +29,12 @@ use spotify_web::testing::{FakeAnswer, FakeSpotify};
 use spotify_web::{Error, Origin, SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
 
-/// The first byte is the status of the answer to a token request, the rest its body.
-pub(crate) fn token_answer(data: &[u8]) {
+/// The first byte is the status of the response to a token request, the rest its body.
+pub(crate) fn token_response(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     with_fake(async |fake| {
-        let answer = || FakeAnswer::body(status_of(*status), "application/json", body);
-        fake.next_token(answer());
+        let response = || FakeAnswer::body(status_of(*status), "application/json", body);
+        fake.next_token(response());
         let request = ClientCredentialsRequest::new("id", SECRET);
         match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
             Ok(Token { access_token, expires_in, .. }) => {
@@ -44,8 +44,17 @@ pub(crate) fn token_answer(data: &[u8]) {
             }
             Err(error) => shows_nothing(&error),
         }
+        // Whatever follows a refresh token, it is kept, or the one that replaces it.
+        let carrier = [br#"{"refresh_token":"that-is-kept","#, body].concat();
+        fake.next_token(FakeAnswer::body(200, "application/json", carrier));
+        let request = ClientCredentialsRequest::new("id", SECRET);
+        let kept = match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
+            Ok(token) => token.refresh_token,
+            Err(error) => error.token().and_then(|token| token.refresh_token.clone()),
+        };
+        assert!(kept.is_some() || body.len() > 60_000);
         // The same by way of the cache, which reckons with it.
-        fake.next_token(answer());
+        fake.next_token(response());
         let config = one_client(fake.config_with_credentials()).without_retries();
         match SpotifyClient::new(config).unwrap().get::<Value>("tracks/x").await {
             Err(Error::Auth { source: AuthError::SourcePanicked, .. }) => panic!("it panicked"),
@@ -76,15 +85,15 @@ pub(crate) fn api_answer(data: &[u8]) {
 pub(crate) fn retry_after(data: &[u8]) {
     let Ok(value) = http::HeaderValue::from_bytes(data) else { return };
     let answers = Answering::refusing(value);
-    let gate = RateGate::new(Duration::ZERO);
+    let limiter = RateLimiter::new(RateLimitOptions::default().with_max_wait(Duration::ZERO));
     let http = one_client(SpotifyClientConfig::default()).http_client().unwrap();
-    let client = ClientBuilder::new(http).with(gate.clone()).with(answers.clone()).build();
+    let client = ClientBuilder::new(http).with(limiter.clone()).with(answers.clone()).build();
     run(async {
         // One that succeeds, and two that are refused.
         for _ in 0..3 {
             let _ = client.get("http://127.0.0.1/").send().await;
         }
-        assert!(gate.stats().rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
+        assert!(limiter.stats().app.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
         match self::client(answers).tracks().get("11dFghVXANMlKmJXsNCbNl").await {
             Err(Error::RateLimited { .. }) => {}
             other => panic!("{other:?}"),
@@ -165,7 +174,12 @@ pub(crate) fn redirect(data: &[u8]) {
         let _ = kept.finish(&right);
         assert!(!format!("{kept:?}").contains(kept.state()) || kept.state().len() < 8);
     }
-    let _ = Login::pkce("id", text).begin();
+    // Spotify compares redirect URIs as strings.
+    if let Ok(pending) = Login::pkce("id", text).begin() {
+        let url = reqwest::Url::parse(pending.url()).unwrap();
+        let mut sent = url.query_pairs().filter(|(name, _)| name == "redirect_uri");
+        assert_eq!(sent.next().unwrap().1, text);
+    }
 }
 
 /// The content of a token file, whoever wrote it.
@@ -177,22 +191,21 @@ pub(crate) fn token_file(data: &[u8]) {
     let (store, key) = (FileTokenStore::new(&path), TokenKey::new("id"));
     run(async {
         let loaded = store.load(&key).await;
-        let version = match &loaded {
-            Ok(stored) => stored.as_ref().map_or(0, |stored| stored.version),
+        let replaces = match &loaded {
+            Ok(stored) => stored.as_ref().map(StoredToken::revision),
             Err(error) => {
                 shows_nothing(error);
-                0
+                None
             }
         };
         let token = Token::new("new", Duration::from_secs(3600));
         let expires_at = std::time::SystemTime::UNIX_EPOCH;
-        let new = StoredToken::new(token, expires_at, version.saturating_add(1));
-        match store.save(&key, &new).await {
+        let new = StoredToken::new(token, expires_at);
+        match store.save(&key, &new, replaces).await {
             Ok(()) => {
                 let stored = store.load(&key).await.unwrap().unwrap();
-                assert_eq!(stored.token.access_token.expose(), "new");
+                assert_eq!(stored.token().unwrap().access_token.expose(), "new");
             }
-            Err(StoreError::Stale { .. }) => assert_eq!(version, u64::MAX),
             Err(error) => {
                 assert!(loaded.is_err(), "{error}");
                 assert_eq!(std::fs::read(&path).unwrap(), data, "what is not understood stays");
@@ -257,7 +270,7 @@ fn one_client(config: SpotifyClientConfig) -> SpotifyClientConfig {
 fn client(answers: Answering) -> SpotifyClient {
     let config = one_client(SpotifyClientConfig::default());
     let config = config.with_token(SECRET).with_middleware(answers);
-    SpotifyClient::new(config.without_retries().without_rate_gate()).unwrap()
+    SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap()
 }
 
 /// A layer that answers without asking anybody.

@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use spotify_web::auth::{AuthError, TokenCacheOptions};
+use spotify_web::SpotifyClient;
+use spotify_web::auth::{
+    AuthError, CredentialsAuthenticator, MemoryTokenStore, TokenCacheOptions, TokenKey, TokenStore,
+};
+use spotify_web::testing::FakeSpotify;
 
 use crate::common::{
-    Answer, ManualClock, cache, cache_with, settle, spawn_header, spawn_on, token,
+    Answer, ManualClock, PausedTime, TRACK, cache, cache_with, settle, spawn_header, spawn_on,
+    token,
 };
 
 /// P12, B9: dropping the first of three, which began the fetch.
@@ -91,6 +96,10 @@ fn a_runtime_that_shuts_down_does_not_take_the_cache_along() {
     let waiting = spawn_on(&second, &cache);
 
     first.shutdown_background();
+    // Until it is dropped, or the other runtime has begun anew.
+    while source.in_flight() > 0 && source.requests() == 1 {
+        std::thread::yield_now();
+    }
     source.release();
 
     assert_eq!(token(second.block_on(waiting).unwrap()), "token-2");
@@ -114,7 +123,8 @@ fn without_a_runtime_there_is_a_typed_error() {
 /// P15, B12: a source that never answers costs a time-out, and not the cache.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_has_its_own_time_limit() {
-    let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
+    let options = TokenCacheOptions::default().with_max_wait(Duration::from_secs(60));
+    let (cache, source) = cache_with(options.without_jitter());
     source.next(Answer::Never);
     let begun = tokio::time::Instant::now();
 
@@ -142,4 +152,35 @@ async fn dropping_the_last_clone_releases_the_source() {
     settle().await;
 
     assert!(source.is_released());
+}
+
+/// P61: a program that blocks on one call after the other, on a runtime that does nothing in between.
+#[test]
+fn a_refresh_ahead_of_expiry_ends_with_the_call_that_began_it() {
+    let server = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let fake = server.block_on(FakeSpotify::start()).unwrap();
+    let clock = ManualClock::new();
+    let store = MemoryTokenStore::new();
+    let authenticator = CredentialsAuthenticator::new("id", "secret")
+        .with_options(TokenCacheOptions::default().with_clock(clock.clone()))
+        .with_store(store.clone(), TokenKey::new("id"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+    let call = || {
+        runtime.block_on(async {
+            // However long the machine takes for it.
+            let _time = PausedTime::pause();
+            spotify.tracks().get(TRACK).await.unwrap();
+            tokio::time::resume();
+        });
+    };
+    let kept = || server.block_on(store.load(&TokenKey::new("id"))).unwrap().unwrap().revision();
+    call();
+    let first = kept();
+
+    clock.advance(3500.0);
+    call();
+
+    assert_ne!(kept(), first, "the new token is in the store when the runtime stands still");
+    assert_eq!(fake.token_requests(), 2);
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use spotify_web::auth::{
-    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenEvent, TokenKey, TokenStore,
+    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenEvent, TokenEventKind,
+    TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, Directory, ManualClock, cache_with, settle, token};
+use crate::common::{Answer, Directory, ManualClock, cache_with, token};
 
 const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
@@ -22,16 +23,17 @@ async fn what_is_saved_is_loaded() {
     let directory = Directory::new();
     let store = FileTokenStore::new(directory.file());
     let saved = stored(1);
-    store.save(&key(), &saved).await.unwrap();
+    store.save(&key(), &saved, None).await.unwrap();
 
     let loaded = FileTokenStore::new(directory.file()).load(&key()).await.unwrap().unwrap();
 
-    assert_eq!(loaded.token.access_token.expose(), saved.token.access_token.expose());
-    assert_eq!(loaded.token.refresh_token.unwrap().expose(), SECRET);
-    assert_eq!(loaded.token.scopes, saved.token.scopes);
-    assert_eq!(loaded.token.expires_in, saved.token.expires_in);
-    assert_eq!((loaded.version, loaded.ended), (1, false));
-    let off = saved.expires_at.duration_since(loaded.expires_at).unwrap();
+    let (token, expected) = (loaded.token().unwrap(), saved.token().unwrap());
+    assert_eq!(token.access_token.expose(), expected.access_token.expose());
+    assert_eq!(token.refresh_token.as_ref().unwrap().expose(), SECRET);
+    assert_eq!((&token.scopes, token.expires_in), (&expected.scopes, expected.expires_in));
+    assert_eq!((loaded.login(), loaded.revision()), (saved.login(), saved.revision()));
+    assert!(!loaded.has_ended());
+    let off = saved.expires_at().unwrap().duration_since(loaded.expires_at().unwrap()).unwrap();
     assert!(off < Duration::from_secs(1), "whole seconds, rounded down");
 }
 
@@ -41,10 +43,10 @@ async fn no_file_and_no_entry_are_nothing() {
     let store = FileTokenStore::new(directory.file());
     assert!(store.load(&key()).await.unwrap().is_none());
     store.remove(&key()).await.unwrap();
-    store.save(&key(), &stored(1)).await.unwrap();
+    store.save(&key(), &stored(1), None).await.unwrap();
     assert!(store.load(&TokenKey::new("other")).await.unwrap().is_none());
 
-    store.save(&TokenKey::new("other"), &stored(1)).await.unwrap();
+    store.save(&TokenKey::new("other"), &stored(1), None).await.unwrap();
     store.remove(&key()).await.unwrap();
 
     assert!(store.load(&key()).await.unwrap().is_none());
@@ -60,11 +62,11 @@ async fn the_file_is_private() {
     let directory = Directory::new();
     for name in ["tokens.json", "tokens.json.new", "tokens.json.lock"] {
         let path = directory.path().join(name);
-        fs::write(&path, "{\"format\":1,\"entries\":{}}").unwrap();
+        fs::write(&path, "{\"format\":2,\"entries\":{}}").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     }
 
-    FileTokenStore::new(directory.file()).save(&key(), &stored(1)).await.unwrap();
+    FileTokenStore::new(directory.file()).save(&key(), &stored(1), None).await.unwrap();
 
     let mode = fs::metadata(directory.file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -76,27 +78,28 @@ async fn a_stale_writer_is_refused() {
     let directory = Directory::new();
     let (first, second) =
         (FileTokenStore::new(directory.file()), FileTokenStore::new(directory.file()));
-    first.save(&key(), &stored(2)).await.unwrap();
+    let (old, new) = (stored(1), stored(2));
+    first.save(&key(), &old, None).await.unwrap();
+    first.save(&key(), &new, Some(old.revision())).await.unwrap();
 
-    for version in [1, 2] {
-        let error = second.save(&key(), &stored(version)).await.unwrap_err();
-        assert!(
-            matches!(error, StoreError::Stale { stored: 2, offered } if offered == version),
-            "{error:?}"
-        );
+    for replaces in [None, Some(old.revision())] {
+        let error = second.save(&key(), &stored(3), replaces).await.unwrap_err();
+        assert!(matches!(error, StoreError::Stale), "{error:?}");
     }
-    second.save(&key(), &stored(3)).await.unwrap();
+    second.save(&key(), &stored(3), Some(new.revision())).await.unwrap();
 }
 
 /// Never overwritten, and never quoted.
 #[tokio::test]
 async fn a_file_that_cannot_be_understood_is_left_alone() {
     for content in [
-        "",
+        " ",
         "not json",
-        "{\"format\":1,\"entries\":{\"x\":{\"version\":1,\"access_token\":\"s3cr3t-n0t-t0-b3-s33n\"",
-        "{\"format\":1,\"entries\":{\"x\":\"s3cr3t-n0t-t0-b3-s33n\"}}",
-        "{\"format\":2,\"entries\":{}}",
+        "{\"format\":2,\"entries\":{\"x\":{\"version\":1,\"access_token\":\"s3cr3t-n0t-t0-b3-s33n\"",
+        "{\"format\":2,\"entries\":[\"s3cr3t-n0t-t0-b3-s33n\"]}",
+        "{\"format\":1,\"entries\":{}}",
+        "{\"format\":18446744073709551615,\"entries\":{}}",
+        "{\"format\":18446744073709551616,\"entries\":{}}",
         "[]",
     ] {
         let directory = Directory::new();
@@ -105,7 +108,7 @@ async fn a_file_that_cannot_be_understood_is_left_alone() {
 
         let errors = [
             store.load(&key()).await.unwrap_err(),
-            store.save(&key(), &stored(1)).await.unwrap_err(),
+            store.save(&key(), &stored(1), None).await.unwrap_err(),
         ];
 
         for error in errors {
@@ -122,7 +125,7 @@ async fn a_missing_directory_is_a_clear_error() {
     let directory = Directory::new();
     let store = FileTokenStore::new(directory.path().join("missing").join("tokens.json"));
 
-    let error = store.save(&key(), &stored(1)).await.unwrap_err();
+    let error = store.save(&key(), &stored(1), None).await.unwrap_err();
 
     assert!(error.to_string().ends_with("cannot be opened; create its directory first"), "{error}");
 }
@@ -161,9 +164,9 @@ fn a_full_disk_is_a_clear_error_and_leaves_the_old_token() {
     command.arg(program).args(arguments("child_that_saves"));
     let Some(output) = in_child(&mut command, &path) else { return };
     let text = String::from_utf8_lossy(&output);
-    assert!(text.contains("saved version 1"), "{text}");
+    assert!(text.contains("saved number 1"), "{text}");
     assert!(text.contains("cannot be written; make room on the disk"), "{text}");
-    assert!(text.contains("\"version\": 1"), "the old token is gone: {text}");
+    assert!(text.contains("s33n-1\""), "the old token is gone: {text}");
 }
 
 /// B33: two caches in two processes wait for each other; here the lock alone.
@@ -190,30 +193,33 @@ async fn the_second_run_asks_nothing() {
     let directory = Directory::new();
     let clock = ManualClock::new();
     let events: Arc<Mutex<Vec<TokenEvent>>> = Arc::default();
-    let options = || {
+    let run = || {
         let (store, log) = (FileTokenStore::new(directory.file()), Arc::clone(&events));
-        TokenCacheOptions::default()
+        let options = TokenCacheOptions::default()
             .with_clock(clock.clone())
-            .with_store(store, key())
-            .with_listener(move |event| log.lock().push(event.clone()))
+            .with_listener(move |event| log.lock().push(event.clone()));
+        let (cache, source) = cache_with(options);
+        (cache.with_store(store, key()), source)
     };
-    let (first, _) = cache_with(options());
+    let (first, _) = run();
     first.header().await.unwrap();
+    first.settle().await.unwrap();
     drop(first);
 
     clock.advance(1800.0);
-    let (second, source) = cache_with(options());
+    let (second, source) = run();
 
     assert_eq!(token(second.header().await), "token-1");
     assert_eq!(source.requests(), 0);
-    settle().await;
+    second.settle().await.unwrap();
     let events = events.lock();
-    assert!(
-        matches!(events[0], TokenEvent::Refreshed { expires_in } if expires_in.as_secs() == 3595)
-    );
-    assert!(
-        matches!(events[1], TokenEvent::Restored { expires_in } if expires_in.as_secs() == 1794)
-    );
+    let seconds = events.iter().map(|event| match event.kind {
+        TokenEventKind::Refreshed { expires_in } => ("refreshed", expires_in.as_secs()),
+        TokenEventKind::Restored { expires_in } => ("restored", expires_in.as_secs()),
+        _ => panic!("{event:?}"),
+    });
+    assert_eq!(seconds.collect::<Vec<_>>(), [("refreshed", 3595), ("restored", 1794)]);
+    assert!(events.iter().all(|event| event.key.as_deref() == Some(&key())), "{events:?}");
 }
 
 /// P33, B34: an unwritable place costs no token.
@@ -221,7 +227,8 @@ async fn the_second_run_asks_nothing() {
 async fn without_a_place_to_save_it_works_all_the_same() {
     let directory = Directory::new();
     let store = FileTokenStore::new(directory.path().join("missing").join("tokens.json"));
-    let (cache, source) = cache_with(TokenCacheOptions::default().with_store(store, key()));
+    let (cache, source) = cache_with(TokenCacheOptions::default());
+    let cache = cache.with_store(store, key());
     source.next(Answer::Token(Token::new("kept in memory", Duration::from_secs(3600))));
 
     assert_eq!(token(cache.header().await), "kept in memory");
@@ -271,9 +278,8 @@ fn killed_while_writing(times: u32) {
         let store = FileTokenStore::new(directory.file());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let loaded = runtime.block_on(store.load(&key())).unwrap().expect("neither old nor new");
-        assert_eq!(loaded.token.access_token.expose(), format!("{SECRET}-{}", loaded.version));
-        assert!(loaded.version >= announced, "{} after {announced} was saved", loaded.version);
-        last = loaded.version;
+        last = number_of(&loaded);
+        assert!(last >= announced, "{last} after {announced} was saved");
     }
     assert!(last >= u64::from(times), "every child wrote");
 }
@@ -286,10 +292,14 @@ fn child_that_writes() {
     let store = FileTokenStore::new(path);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let first = store.load(&key()).await.unwrap().map_or(0, |stored| stored.version);
-        for version in first + 1..first + 10_000 {
-            store.save(&key(), &stored(version)).await.unwrap();
-            println!("saved {version}");
+        let mut there = store.load(&key()).await.unwrap();
+        let first = there.as_ref().map_or(0, number_of);
+        for number in first + 1..first + 10_000 {
+            let next = stored(number);
+            let replaces = there.map(|there| there.revision());
+            store.save(&key(), &next, replaces).await.unwrap();
+            there = Some(next);
+            println!("saved {number}");
         }
     });
 }
@@ -302,12 +312,11 @@ fn child_that_saves() {
     let store = FileTokenStore::new(path);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let version = match store.load(&key()).await {
-            Ok(stored) => stored.map_or(1, |stored| stored.version + 1),
-            Err(_) => 1,
-        };
-        match store.save(&key(), &stored(version)).await {
-            Ok(()) => println!("saved version {version}"),
+        let there = store.load(&key()).await.unwrap_or_default();
+        let number = there.as_ref().map_or(0, number_of) + 1;
+        let replaces = there.map(|there| there.revision());
+        match store.save(&key(), &stored(number), replaces).await {
+            Ok(()) => println!("saved number {number}"),
             Err(error) => println!("{error}"),
         }
     });
@@ -337,9 +346,14 @@ fn key() -> TokenKey {
     TokenKey::new("app").with_user("anna")
 }
 
-fn stored(version: u64) -> StoredToken {
-    let token = Token::new(format!("{SECRET}-{version}"), Duration::from_secs(3600))
+fn stored(number: u64) -> StoredToken {
+    let token = Token::new(format!("{SECRET}-{number}"), Duration::from_secs(3600))
         .with_refresh_token(SECRET)
         .with_scopes(["user-top-read"]);
-    StoredToken::new(token, SystemTime::now(), version)
+    StoredToken::new(token, SystemTime::now())
+}
+
+fn number_of(stored: &StoredToken) -> u64 {
+    let token = stored.token().unwrap().access_token.expose();
+    token.strip_prefix(SECRET).unwrap()[1..].parse().unwrap()
 }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use spotify_web::auth::{AuthError, Clock, Replay};
 
-use crate::common::{Answer, ManualClock, cache, settle, token};
+use crate::common::{Answer, ManualClock, cache, rejected, settle, token};
 
 /// P1: a fresh token is there at the first poll.
 #[tokio::test]
@@ -152,12 +152,12 @@ async fn the_last_seconds_of_a_token_are_not_used() {
 
 /// P5, B42: not even while backing off.
 #[tokio::test]
-async fn a_refused_token_is_never_handed_out_again() {
+async fn a_rejected_token_is_never_handed_out_again() {
     let (cache, source) = cache(&ManualClock::new());
-    let refused = cache.header().await.unwrap();
+    let header = cache.header().await.unwrap();
     source.next(Answer::Fail(AuthError::permanent("down")));
 
-    assert_eq!(cache.refused(&refused), Replay::Yes);
+    assert_eq!(rejected(&cache, &header).await, Replay::No);
 
     for _ in 0..10 {
         assert!(cache.header().await.is_err());
@@ -167,15 +167,15 @@ async fn a_refused_token_is_never_handed_out_again() {
 
 /// P5: also when the source has nothing better.
 #[tokio::test]
-async fn a_source_that_answers_with_the_refused_token_has_failed() {
+async fn a_source_that_returns_the_rejected_token_has_failed() {
     let (cache, source) = cache(&ManualClock::new());
     source.next_token("same", 3600);
     source.next_token("same", 3600);
-    let refused = cache.header().await.unwrap();
+    let header = cache.header().await.unwrap();
 
-    cache.refused(&refused);
+    rejected(&cache, &header).await;
 
     let error = cache.header().await.unwrap_err();
-    assert!(matches!(error, AuthError::RefusedBefore), "{error:?}");
+    assert!(matches!(error, AuthError::RejectedBefore), "{error:?}");
     assert!(error.is_transient());
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use spotify_web::auth::{TokenCacheOptions, TokenEvent};
+use spotify_web::auth::{Replay, TokenCacheOptions};
 use tokio::sync::Barrier;
 
-use crate::common::{ManualClock, cache, cache_with, settle, spawn_header, token};
+use crate::common::{ManualClock, cache, cache_with, rejected, settle, spawn_header, token};
 
 /// P6, B7: whatever the number of callers and threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -43,7 +43,10 @@ async fn no_two_requests_are_in_flight_whatever_starts_them() {
     source.block();
 
     cache.header().await.unwrap();
-    cache.refused(&header);
+    let rejection = tokio::spawn({
+        let (cache, header) = (cache.clone(), header);
+        async move { rejected(&cache, &header).await }
+    });
     let callers: Vec<_> = (0..100).map(|_| spawn_header(&cache)).collect();
     settle().await;
     source.release();
@@ -51,6 +54,7 @@ async fn no_two_requests_are_in_flight_whatever_starts_them() {
     for caller in callers {
         assert_eq!(token(caller.await.unwrap()), "token-2");
     }
+    assert_eq!(rejection.await.unwrap(), Replay::Yes);
     assert_eq!(source.most_in_flight(), 1);
 }
 
@@ -151,21 +155,23 @@ async fn no_timer_decides_when_a_token_is_refreshed() {
     assert_eq!(source.requests(), 2);
 }
 
-/// P10, B43: what was good when it landed may have expired when a caller wakes.
+/// P10, B43: what was good when it arrived may have expired when a caller wakes.
 #[tokio::test]
 async fn the_clocks_are_looked_at_again_after_waiting() {
     let clock = ManualClock::new();
-    let hand = clock.clone();
-    // Told after the waiting caller was woken, and before it runs.
-    let late = move |event: &TokenEvent| match event {
-        TokenEvent::Refreshed { expires_in } if expires_in.as_secs() < 10 => hand.advance(10.0),
-        _ => {}
-    };
-    let options = TokenCacheOptions::default().with_clock(clock).with_listener(late);
-    let (cache, source) = cache_with(options);
+    let (cache, source) = cache(&clock);
     source.next_token("short", 10);
+    source.block();
+    let mut waiting = std::pin::pin!(cache.header());
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    source.release();
+    settle().await;
+    assert_eq!(cache.stats().refreshes, 1);
 
-    assert_eq!(token(cache.header().await), "token-2");
+    // The caller wakes late.
+    clock.advance(10.0);
+
+    assert_eq!(token(waiting.await), "token-2");
 }
 
 /// P11: the answer took its time; the token does not hold any longer for that.

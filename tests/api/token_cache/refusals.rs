@@ -2,23 +2,23 @@
 
 use spotify_web::auth::Replay;
 
-use crate::common::{ManualClock, cache, settle, spawn_header, token};
+use crate::common::{ManualClock, cache, rejected, settle, spawn_header, token};
 
 /// P26, B19: a late refusal of an old token does not cost the new one.
 #[tokio::test]
 async fn a_late_refusal_does_not_drop_the_newer_token() {
     let (cache, source) = cache(&ManualClock::new());
     let old = cache.header().await.unwrap();
-    cache.refused(&old);
+    rejected(&cache, &old).await;
     assert_eq!(token(cache.header().await), "token-2");
 
     for _ in 0..10 {
-        assert_eq!(cache.refused(&old), Replay::Yes);
+        assert_eq!(rejected(&cache, &old).await, Replay::Yes);
     }
 
     assert_eq!(token(cache.header().await), "token-2");
     assert_eq!(source.requests(), 2);
-    assert_eq!((cache.stats().refusals, cache.stats().late_refusals), (1, 10));
+    assert_eq!((cache.stats().rejections, cache.stats().late_rejections), (1, 10));
 }
 
 /// P29: the first refusal is answered at once, each further one waits for its step.
@@ -30,7 +30,7 @@ async fn a_server_that_refuses_everything_costs_one_request_per_back_off_step() 
     for second in 0..200 {
         for _ in 0..10 {
             if let Ok(header) = cache.header().await {
-                cache.refused(&header);
+                rejected(&cache, &header).await;
             }
         }
         while seconds_of_requests.len() < source.requests() {
@@ -50,7 +50,7 @@ async fn a_refusal_after_a_good_while_is_the_first_again() {
     for _ in 0..10 {
         let header = cache.header().await.unwrap();
         clock.advance(61.0);
-        assert_eq!(cache.refused(&header), Replay::Yes);
+        assert_eq!(rejected(&cache, &header).await, Replay::Yes);
     }
 
     assert!(cache.header().await.is_ok());
@@ -62,14 +62,16 @@ async fn a_refusal_after_a_good_while_is_the_first_again() {
 async fn a_refusal_after_a_good_token_is_the_first_again() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
+    for number in 0..60 {
+        source.next_token(&format!("short-{number}"), 2);
+    }
     for _ in 0..20 {
-        source.next_token(&format!("token-{}", source.requests()), 2);
         let good = cache.header().await.unwrap();
         clock.advance(2.0);
-        source.next_token(&format!("token-{}", source.requests()), 2);
-        let refused = cache.header().await.unwrap();
-        assert_ne!(good, refused);
-        assert_eq!(cache.refused(&refused), Replay::Yes);
+        let revoked = cache.header().await.unwrap();
+        assert_ne!(good, revoked);
+        assert_eq!(rejected(&cache, &revoked).await, Replay::Yes);
+        clock.advance(2.0);
     }
 }
 
@@ -85,11 +87,16 @@ async fn a_refusal_joins_the_refresh_under_way() {
     settle().await;
     assert_eq!(source.requests(), 2);
 
-    cache.refused(&header);
+    let rejection = tokio::spawn({
+        let cache = cache.clone();
+        async move { rejected(&cache, &header).await }
+    });
+    settle().await;
     let waiting = spawn_header(&cache);
     settle().await;
     source.release();
 
+    assert_eq!(rejection.await.unwrap(), Replay::Yes);
     assert_eq!(token(waiting.await.unwrap()), "token-2");
     assert_eq!(source.requests(), 2);
 }

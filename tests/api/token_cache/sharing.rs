@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use reqwest::header::HeaderValue;
 use spotify_web::auth::{
-    AuthError, Clock, Now, SystemClock, TokenCache, TokenCacheOptions, TokenEvent, TokenSource,
+    AuthError, Clock, Now, SystemClock, TokenCache, TokenCacheOptions, TokenEventKind, TokenSource,
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, ManualClock, ScriptedSource, cache_with, settle, token};
+use crate::common::{Answer, ManualClock, ScriptedSource, cache_with, rejected, settle, token};
 
 /// P41: also what a clone learns later.
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn all_clones_share_one_token() {
     let clone = cache.clone();
 
     let (a, b) = (cache.header().await.unwrap(), clone.header().await.unwrap());
-    clone.refused(&a);
+    rejected(&clone, &a).await;
 
     assert_eq!(a, b);
     assert_eq!(token(cache.header().await), "token-2");
@@ -42,7 +42,7 @@ async fn a_listener_may_use_the_client() {
     own.set(cache.clone()).unwrap();
 
     assert_eq!(token(cache.header().await), "token-1");
-    settle().await;
+    cache.settle().await.unwrap();
 
     assert_eq!(*heard.lock().unwrap(), ["token-1"]);
 }
@@ -68,7 +68,7 @@ async fn a_source_that_asks_its_own_cache_does_not_hang() {
     let clock = ManualClock::new();
     let options = TokenCacheOptions::default().with_clock(clock.clone());
     let source = Arc::new(Circular::default());
-    let cache = TokenCache::with_options(Arc::clone(&source), options);
+    let cache = TokenCache::new(Arc::clone(&source)).with_options(options);
     source.own.set(cache.clone()).unwrap();
 
     assert_eq!(token(cache.header().await), "token");
@@ -102,7 +102,7 @@ fn no_lock_is_held_over_the_code_of_others() {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let header = runtime.block_on(cache.header()).unwrap();
-    cache.refused(&header);
+    runtime.block_on(rejected(&cache, &header));
     assert_eq!(token(runtime.block_on(cache.header())), "token-2");
 }
 
@@ -113,10 +113,12 @@ async fn events_tell_what_happened_and_when_it_is_tried_again() {
     let log = Arc::clone(&events);
     let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
     let options = options.with_listener(move |event| {
-        log.lock().unwrap().push(match event {
-            TokenEvent::Refreshed { expires_in } => format!("refreshed, {expires_in:?}"),
-            TokenEvent::RefreshFailed { error, retry_in } => format!("{error}, {retry_in:?}"),
-            TokenEvent::PermanentlyFailed { error, retry_in } => format!("{error}, {retry_in:?}"),
+        log.lock().unwrap().push(match &event.kind {
+            TokenEventKind::Refreshed { expires_in } => format!("refreshed, {expires_in:?}"),
+            TokenEventKind::RefreshFailed { error, retry_in } => format!("{error}, {retry_in:?}"),
+            TokenEventKind::PermanentlyFailed { error, retry_in } => {
+                format!("{error}, {retry_in:?}")
+            }
             other => format!("{other:?}"),
         });
     });
@@ -129,13 +131,13 @@ async fn events_tell_what_happened_and_when_it_is_tried_again() {
         clock.advance(pause);
     }
 
-    settle().await;
+    cache.settle().await.unwrap();
 
     assert_eq!(
         *events.lock().unwrap(),
         [
             "down, 1s",
-            "the token source panicked; the next attempt starts anew, 2s",
+            "the token source or its store panicked; the next attempt starts anew, 2s",
             "wrong, 60s",
             "refreshed, 3595s",
         ]

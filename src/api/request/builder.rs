@@ -1,0 +1,383 @@
+//! A request that has not been sent yet.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use reqwest::Method;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::connection::{Connection, Deadline, PreparedRequest, Responding};
+use super::decode::Decoder;
+use super::future::RequestFuture;
+use super::into_id::IntoIds;
+use super::observing::Endpoint;
+use super::params::{Nothing, Parameters};
+use super::response::Response;
+use crate::error::Error;
+use crate::middleware::{RequestClass, Safety};
+use crate::model::SpotifyUri;
+use crate::oauth::Scope;
+
+/// A request that returns `T` and takes the optional parameters in `P`.
+///
+/// Sent by `.await`. A setter is there where the endpoint has that parameter; what is wrong with a
+/// parameter or an id comes out when the request is sent, before anything goes out.
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+/// let albums = spotify.artists().albums("6sFIWsNpZYqfjUpaCgueju").market("DE").limit(5).await?;
+/// assert!(albums.items.len() <= 5);
+///
+/// let error = spotify.artists().albums("6sFIWsNpZYqfjUpaCgueju").limit(51).await.unwrap_err();
+/// assert_eq!(error.to_string(), "limit is 51, but must be from 1 to 10");
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[must_use = "a request is sent by `.await`"]
+pub struct Request<T, P = Nothing> {
+    connection: Connection,
+    method: Method,
+    /// The URL, or the first thing that was wrong.
+    url: Result<Url, Error>,
+    query: Vec<(Cow<'static, str>, String)>,
+    body: Option<Body>,
+    scopes: &'static [Scope],
+    endpoint: Endpoint,
+    class: RequestClass,
+    timeout: Option<Duration>,
+    deadline: Option<Duration>,
+    /// `None` for a body that is the value.
+    decoder: Option<Decoder<T>>,
+    /// A function, so that a request can be sent to another task whatever it returns.
+    returns: PhantomData<fn() -> (T, P)>,
+}
+
+/// A body with its type.
+struct Body {
+    content_type: &'static str,
+    content: Vec<u8>,
+}
+
+/// A list with 1 to `most` elements, as strings.
+fn listed<I: fmt::Display>(
+    name: &'static str,
+    ids: impl IntoIds<I>,
+    most: u32,
+) -> Result<Vec<String>, Error> {
+    bounded(name, ids.into_ids()?.iter().map(ToString::to_string).collect(), most)
+}
+
+fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<String>, Error> {
+    let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
+    match (1..=most).contains(&count) {
+        true => Ok(list),
+        false => Err(Error::Range { name, value: count, range: 1..=most }),
+    }
+}
+
+impl<T, P: Parameters> Request<T, P> {
+    pub(crate) fn new(connection: &Connection, method: Method, url: Result<Url, Error>) -> Self {
+        let request = Self {
+            connection: connection.clone(),
+            endpoint: Endpoint::default(),
+            class: RequestClass::of(&method),
+            timeout: None,
+            deadline: None,
+            method,
+            url,
+            query: Vec::new(),
+            body: None,
+            scopes: &[],
+            decoder: None,
+            returns: PhantomData,
+        };
+        match connection.market().filter(|_| P::TAKES_MARKET) {
+            Some(market) => request.with("market", market.to_string()),
+            None => request,
+        }
+    }
+
+    /// A parameter that Spotify wants and that must say something.
+    pub(crate) fn required(self, name: &'static str, value: String) -> Self {
+        match value.trim().is_empty() {
+            true => self.fail(Error::Parameter { name, reason: "is empty".to_owned() }),
+            false => self.with(name, value),
+        }
+    }
+
+    /// Sets a parameter, in place of what it was set to before.
+    pub(crate) fn with(mut self, name: impl Into<Cow<'static, str>>, value: String) -> Self {
+        let name = name.into();
+        self.query.retain(|(other, _)| *other != name);
+        self.query.push((name, value));
+        self
+    }
+
+    /// Says which scopes it needs, or one of them.
+    pub(crate) fn scopes(mut self, scopes: &'static [Scope]) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    pub(crate) fn endpoint(self, endpoint: Endpoint) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// Sent twice, it would do something twice, whatever the method says.
+    pub(crate) fn once(mut self) -> Self {
+        self.class.safety = Safety::Once;
+        self
+    }
+
+    /// Goes before what waits.
+    pub(crate) fn urgent(mut self) -> Self {
+        self.class.is_urgent = true;
+        self
+    }
+
+    /// Sets how often it is retried at the most, in place of the client's; 0 for never.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.class.retries = Some(retries);
+        self
+    }
+
+    /// Sets how long one attempt may take, in place of the client's.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
+    ///
+    /// Past it, the call fails with [`Error::DeadlineExceeded`].
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(content) => self.with_body("application/json", content),
+            Err(error) => self.fail(Error::Parameter {
+                name: "body",
+                reason: format!("cannot be written as JSON: {error}"),
+            }),
+        }
+    }
+
+    pub(crate) fn with_body(mut self, content_type: &'static str, content: Vec<u8>) -> Self {
+        self.body = Some(Body { content_type, content });
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.query.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// Sets a parameter to a list of at most `most` ids, joined by commas.
+    pub(crate) fn ids<I: fmt::Display>(
+        self,
+        name: &'static str,
+        ids: impl IntoIds<I>,
+        most: u32,
+    ) -> Self {
+        self.joined(name, listed(name, ids, most))
+    }
+
+    /// Sets a parameter to a list of at most `most` strings, joined by commas.
+    pub(crate) fn strings(self, name: &'static str, list: Vec<String>, most: u32) -> Self {
+        self.joined(name, bounded(name, list, most))
+    }
+
+    fn joined(self, name: &'static str, list: Result<Vec<String>, Error>) -> Self {
+        match list {
+            Ok(list) => self.with(name, list.join(",")),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A JSON body with a list of at most `most` ids in one field.
+    pub(crate) fn json_ids<I: fmt::Display>(
+        self,
+        name: &'static str,
+        ids: impl IntoIds<I>,
+        most: u32,
+    ) -> Self {
+        self.with_json_field(name, listed(name, ids, most))
+    }
+
+    /// A list of 1 to `most` objects that each hold a URI.
+    pub(crate) fn json_uris(
+        self,
+        name: &'static str,
+        uris: impl IntoIds<SpotifyUri>,
+        most: u32,
+    ) -> Self {
+        let objects = listed(name, uris, most).map(|uris| {
+            uris.into_iter().map(|uri| serde_json::json!({ "uri": uri })).collect::<Vec<_>>()
+        });
+        self.with_json_field(name, objects)
+    }
+
+    /// A JSON body with one field.
+    fn with_json_field(self, name: &str, value: Result<impl Serialize, Error>) -> Self {
+        match value {
+            Ok(value) => self.with_json(&HashMap::from([(name, value)])),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A JPEG in base 64, as Spotify wants pictures.
+    pub(crate) fn with_jpeg(self, jpeg: &[u8]) -> Self {
+        let wrong = |reason: String| Error::Parameter { name: "cover", reason };
+        let content = BASE64_STANDARD.encode(jpeg);
+        if !jpeg.starts_with(b"\xff\xd8\xff") {
+            self.fail(wrong("is not a JPEG; convert it first".to_owned()))
+        } else if content.len() > MOST_BASE64 {
+            let size = content.len();
+            self.fail(wrong(format!(
+                "takes {size} bytes in base 64, of {MOST_BASE64}; make it smaller"
+            )))
+        } else {
+            self.with_body("image/jpeg", content.into_bytes())
+        }
+    }
+
+    /// Keeps the first thing that is wrong.
+    pub(crate) fn fail(mut self, error: Error) -> Self {
+        if self.url.is_ok() {
+            self.url = Err(error);
+        }
+        self
+    }
+
+    /// Sets a parameter that has a range.
+    pub(crate) fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
+        match (min..=max).contains(&value) {
+            true => self.with(name, value.to_string()),
+            false => self.fail(Error::Range { name, value, range: min..=max }),
+        }
+    }
+
+    /// As large as the endpoint allows, unless a limit is set.
+    pub(crate) fn with_largest_pages(self) -> Self {
+        match P::LARGEST_PAGE {
+            Some(limit) if !self.query.iter().any(|(name, _)| name == "limit") => {
+                self.with("limit", limit.to_string())
+            }
+            _ => self,
+        }
+    }
+
+    /// What is sent; what is wrong with it comes out here.
+    pub(crate) fn prepare(self) -> Result<(Connection, PreparedRequest), Error> {
+        let mut url = self.url?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(self.query);
+        }
+        let is_get = self.method == Method::GET;
+        let mut request = reqwest::Request::new(self.method, url);
+        match self.body {
+            Some(Body { content_type, content }) => {
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+                *request.body_mut() = Some(content.into());
+            }
+            // Spotify wants a length where there could be a body.
+            None if !is_get => {
+                request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            None => {}
+        }
+        if self.timeout.is_some() {
+            *request.timeout_mut() = self.timeout;
+        }
+        let Self { connection, scopes, endpoint, class, deadline, .. } = self;
+        let deadline = deadline.or_else(|| connection.default_deadline()).map(Deadline::After);
+        Ok((connection, PreparedRequest { request, scopes, endpoint, class, deadline }))
+    }
+}
+
+impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
+    /// Sends the request, as `.await` does.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn send(self) -> RequestFuture<T> {
+        let decoder = self.decoder();
+        RequestFuture::new(self.send_raw(), decoder)
+    }
+
+    /// Sends the request and returns status and headers as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_with_response(self) -> Result<Response<T>, Error> {
+        let decoder = self.decoder();
+        let mut response = self.send_raw().await?;
+        let (status, headers) = (response.status, std::mem::take(&mut response.headers));
+        Ok(Response { status, headers, body: decoder.decode(response)? })
+    }
+
+    pub(crate) fn decoder(&self) -> Decoder<T> {
+        self.decoder.unwrap_or_else(Decoder::plain)
+    }
+
+    fn send_raw(self) -> Responding {
+        match self.prepare() {
+            Ok((connection, prepared)) => connection.send(prepared),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
+    /// The list is in the field of this name; what cannot be read is `None` at its place.
+    pub(crate) fn several(self, field: &'static str) -> Self {
+        Self { decoder: Some(Decoder::several(field)), ..self }
+    }
+}
+
+impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<T>, P> {
+    /// The list is in the field of this name; what cannot be read is left out.
+    pub(crate) fn list(self, field: &'static str) -> Self {
+        Self { decoder: Some(Decoder::list(field)), ..self }
+    }
+}
+
+impl<T, P> IntoFuture for Request<T, P>
+where
+    T: DeserializeOwned + 'static,
+    P: Parameters + 'static,
+{
+    type Output = Result<T, Error>;
+    type IntoFuture = RequestFuture<T>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.send()
+    }
+}
+
+impl<T, P> fmt::Debug for Request<T, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.url.as_ref().map(Url::path))
+            .field("query", &self.query)
+            .finish_non_exhaustive()
+    }
+}
+
+const MOST_BASE64: usize = 256 * 1024;

@@ -1,0 +1,40 @@
+//! How a call is made: from an endpoint's line to the wire and back.
+//!
+//! Top down, as a call goes: a [`Request`] is built (`builder`, `setters`, `path`, `params`),
+//! prepared and sent (`connection`), read (`response`) and decoded (`decode`). `paging` and
+//! `page_queue` do that for page after page, `batches` for a list that is too long for one request.
+
+mod batches;
+mod builder;
+mod choices;
+mod connection;
+mod decode;
+mod future;
+mod into_id;
+mod left_out;
+mod observing;
+mod page_queue;
+mod page_url;
+mod paging;
+pub mod params;
+mod path;
+mod response;
+mod setters;
+mod streams;
+mod verbs;
+
+pub(crate) use batches::in_batches;
+pub use builder::Request;
+pub use choices::{AudioFeature, Repeat, Shuffle, TimeRange, Transfer};
+pub(crate) use connection::{Connection, Defaults};
+pub use future::RequestFuture;
+pub use into_id::{IntoId, IntoIds};
+pub use left_out::ListEntry;
+pub(crate) use observing::Observer;
+pub use observing::{CallOutcome, CallReport};
+pub use paging::Paged;
+pub(crate) use paging::{entries_from, page_at};
+pub(crate) use path::path;
+pub(crate) use response::LONGEST_BODY;
+pub use response::Response;
+pub use streams::{All, EntryStream, ItemStream, PageStream, Progress};

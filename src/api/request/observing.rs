@@ -1,0 +1,95 @@
+//! What a program can see of its calls.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+
+/// What became of a call, for metrics; see
+/// [`SpotifyClientConfig::with_observer`](crate::SpotifyClientConfig::with_observer).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CallReport {
+    /// The method.
+    pub method: Method,
+    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none is anybody's.
+    /// `(raw)` for a path of your own.
+    pub endpoint: String,
+    /// How the call ended.
+    pub outcome: CallOutcome,
+    /// The status of the response; `None` where none came. A request that the rate limiter refused
+    /// has the 429 that it was refused for.
+    pub status: Option<StatusCode>,
+    /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
+    pub reason: Option<String>,
+    /// How often the request left: 0 for one that got no token or no permit.
+    pub attempts: u32,
+    /// How long it waited for a permit and for retries.
+    pub waited: Duration,
+    /// How long it took, with that.
+    pub elapsed: Duration,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallOutcome {
+    /// With a successful response.
+    Succeeded,
+    /// With an error.
+    Failed,
+    /// Its caller dropped it.
+    Abandoned,
+}
+
+/// The user's callback.
+#[derive(Clone)]
+pub(crate) struct Observer(Arc<dyn Fn(&CallReport) + Send + Sync>);
+
+impl Observer {
+    pub(crate) fn new(callback: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(callback))
+    }
+
+    /// A callback that panics costs nobody a response.
+    pub(crate) fn tell(&self, report: &CallReport) {
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(report))).is_err() {
+            tracing::error!(endpoint = report.endpoint, "the observer panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+/// A path whose ids are left out. What is fixed in it is borrowed, and what is an id is owned.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Endpoint(Vec<Cow<'static, str>>);
+
+impl Endpoint {
+    pub(crate) fn of(segments: Vec<Cow<'static, str>>) -> Self {
+        Self(segments)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("(raw)");
+        }
+        for (index, segment) in self.0.iter().enumerate() {
+            let slash = if index > 0 { "/" } else { "" };
+            match segment {
+                Cow::Borrowed(fixed) => write!(f, "{slash}{fixed}")?,
+                Cow::Owned(_) => write!(f, "{slash}{{}}")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! From a page to all of them.
+
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+
+use super::builder::Request;
+use super::connection::Connection;
+use super::decode::Decoder;
+use super::page_queue::{PageQueue, ParsedPage, Read};
+use super::page_url::offset;
+use super::params::{Nothing, Parameters};
+use super::streams::{All, Batch, EntryStream, ItemStream, PageStream};
+use crate::model::{CursorPage, Page, PageItem};
+
+/// A page that leads to the next one: [`Page`] and [`CursorPage`].
+pub trait Paged: DeserializeOwned + Send + 'static {
+    /// What the list is made of.
+    type Item: Send + 'static;
+
+    /// The URL of the next page; `None` at the end.
+    fn next_url(&self) -> Option<&str>;
+
+    /// Number of items in the list, where Spotify tells.
+    fn total(&self) -> Option<u32>;
+
+    /// The greatest number of items in a page, where pages can be asked for by their offset.
+    fn limit(&self) -> Option<u32>;
+
+    /// How many items of the list come before this page, where Spotify tells.
+    fn offset(&self) -> Option<u32>;
+
+    /// Number of places in this page, whatever stands there.
+    fn count(&self) -> usize;
+
+    /// What stands at each place.
+    fn into_page_items(self) -> Vec<PageItem<Self::Item>>;
+}
+
+impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
+    type Item = T;
+
+    fn next_url(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    fn total(&self) -> Option<u32> {
+        Some(self.total)
+    }
+
+    fn limit(&self) -> Option<u32> {
+        Some(self.limit)
+    }
+
+    fn offset(&self) -> Option<u32> {
+        Some(self.offset)
+    }
+
+    fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    fn into_page_items(self) -> Vec<PageItem<T>> {
+        self.items
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Paged for CursorPage<T> {
+    type Item = T;
+
+    fn next_url(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    fn total(&self) -> Option<u32> {
+        self.total
+    }
+
+    /// Each page has the cursor of the next one.
+    fn limit(&self) -> Option<u32> {
+        None
+    }
+
+    /// A list that grows at its front has no fixed places.
+    fn offset(&self) -> Option<u32> {
+        None
+    }
+
+    fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    fn into_page_items(self) -> Vec<PageItem<T>> {
+        self.items
+    }
+}
+
+impl<G: Paged, P: Parameters + 'static> Request<G, P> {
+    /// All items from here to the end of the list, in order. The page after the one that is taken
+    /// from is asked for already.
+    ///
+    /// What is set on the request holds for every page, the deadline for each. `null` and what
+    /// cannot be read is left out, with one warning for the list; [`entries`](Self::entries) have
+    /// it, and
+    /// [`fail_on_unreadable`](ItemStream::fail_on_unreadable) makes an error of it. After a
+    /// transient error the stream goes on with the page that failed, after a pause; any other error
+    /// ends it.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// let mut items = spotify.playlists().items("3cEYpjA9oz9GiPac4AsH4n").stream();
+    /// while let Some(item) = items.next().await {
+    ///     println!("{:?}", item?.added_at);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn stream(self) -> ItemStream<G::Item> {
+        ItemStream::new(self.entries())
+    }
+
+    /// As [`stream`](Self::stream), but with what stands at every place of the list.
+    pub fn entries(self) -> EntryStream<G::Item> {
+        EntryStream::new(self.queue(batch))
+    }
+
+    /// All pages from here to the end of the list, in order, as [`stream`](Self::stream) has the
+    /// items.
+    pub fn pages(self) -> PageStream<G> {
+        PageStream::new(self.queue(|page, _| page))
+    }
+
+    /// All items from here to the end of the list, in order, asking for eight pages side by side.
+    ///
+    /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of
+    /// the request or of the client, is for all of it.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`](crate::Error); the items before it are lost, which
+    /// [`stream`](Self::stream) avoids.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// let items = spotify.playlists().items("3cEYpjA9oz9GiPac4AsH4n");
+    /// let items = items
+    ///     .all()
+    ///     .progress(|so_far| println!("{} of {:?}", so_far.fetched, so_far.total))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn all(self) -> All<G::Item> {
+        All::new(self.with_largest_pages().entries())
+    }
+
+    fn queue<X: 'static>(self, content: fn(G, Option<u64>) -> X) -> PageQueue<X> {
+        let read = reader(self.decoder(), content);
+        PageQueue::new(self.prepare(), read)
+    }
+}
+
+/// The page at a URL that `next` holds.
+pub(crate) fn page_at<G>(connection: &Connection, next: &str) -> Request<G, Nothing> {
+    Request::new(connection, Method::GET, connection.resolve_next(next, None))
+}
+
+/// What stands at each place of `page` and of all pages after it.
+pub(crate) fn entries_from<G: Paged>(connection: &Connection, page: G) -> EntryStream<G::Item> {
+    let next = page.next_url().filter(|next| !next.trim().is_empty());
+    let queue = match next.map(|next| page_at::<G>(connection, next)) {
+        Some(request) => request.queue(batch),
+        None => PageQueue::ended(reader(Decoder::plain(), batch::<G>)),
+    };
+    let start = page.offset().map(u64::from);
+    EntryStream::after(queue, batch(page, start))
+}
+
+/// Reads pages, and takes of each what is wanted.
+fn reader<G: Paged, X: 'static>(decoder: Decoder<G>, content: fn(G, Option<u64>) -> X) -> Read<X> {
+    Box::new(move |response, url| {
+        let page = decoder.decode(response)?;
+        let (next, total, limit) = (page.next_url().map(str::to_owned), page.total(), page.limit());
+        let start = offset(url).or_else(|| page.offset().map(u64::from));
+        let (count, content) = (page.count(), content(page, start));
+        Ok(ParsedPage { content, next, count, start, total, limit })
+    })
+}
+
+fn batch<G: Paged>(page: G, start: Option<u64>) -> Batch<G::Item> {
+    let total = page.total();
+    Batch { items: page.into_page_items(), start, total }
+}

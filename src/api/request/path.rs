@@ -1,0 +1,52 @@
+//! The path of an endpoint.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use super::into_id::IntoId;
+use crate::error::Error;
+
+/// A path in segments, or the first thing in it that was wrong.
+pub(crate) struct Path(Result<Vec<Cow<'static, str>>, Error>);
+
+/// A path that begins with fixed segments, such as `me/albums`.
+pub(crate) fn path(segments: &'static str) -> Path {
+    Path(Ok(Vec::with_capacity(USUAL_SEGMENTS))).then(segments)
+}
+
+impl Path {
+    /// Goes on with fixed segments.
+    pub(crate) fn then(mut self, segments: &'static str) -> Self {
+        if let Ok(path) = &mut self.0 {
+            path.extend(segments.split('/').map(Cow::Borrowed));
+        }
+        self
+    }
+
+    /// Goes on with an id, in whatever form it was given.
+    pub(crate) fn id<T: Display>(self, id: impl IntoId<T>) -> Self {
+        Self(self.0.and_then(|mut segments| {
+            let id = id.into_id()?;
+            segments.push(id.to_string().into());
+            Ok(segments)
+        }))
+    }
+
+    /// Goes on with any string that is not empty.
+    pub(crate) fn string(self, name: &'static str, string: impl Into<String>) -> Self {
+        Self(self.0.and_then(|mut segments| {
+            let string = string.into();
+            if string.trim().is_empty() {
+                return Err(Error::Parameter { name, reason: "is empty".to_owned() });
+            }
+            segments.push(string.into());
+            Ok(segments)
+        }))
+    }
+
+    pub(crate) fn into_segments(self) -> Result<Vec<Cow<'static, str>>, Error> {
+        self.0
+    }
+}
+
+const USUAL_SEGMENTS: usize = 4;

@@ -1,0 +1,109 @@
+//! A response, read to its end.
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+
+use crate::auth::AuthError;
+use crate::error::{Error, RequestLine};
+use crate::middleware::{LimitedResponse, RateLimited};
+use crate::oauth::Scope;
+use crate::transport::{BodyError, ServerError, TlsUnavailable, read_body, retry_after};
+
+/// A decoded response with its status and headers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Response<T> {
+    /// The status; always a successful one.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The decoded body.
+    pub body: T,
+}
+
+/// A successful response that is not decoded yet.
+pub(crate) struct RawResponse {
+    pub(crate) line: RequestLine,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Of a write, the body may be missing: it is done all the same.
+    pub(crate) body: Result<Bytes, Box<Error>>,
+    /// Whether the endpoint takes a user's token, so that the response may be about a user.
+    pub(crate) needs_user: bool,
+}
+
+impl RawResponse {
+    /// Reads a response to its end; one that is not successful is an error.
+    pub(crate) async fn read(
+        request: RequestLine,
+        response: &mut reqwest::Response,
+        scopes: &'static [Scope],
+    ) -> Result<Self, Error> {
+        let status = response.status();
+        // What the limiter knows is more: the queue, and what other requests were told.
+        let limited = response.extensions().get::<LimitedResponse>();
+        let retry_after =
+            limited.map(|limited| limited.retry_after).or_else(|| retry_after(response));
+        let headers = std::mem::take(response.headers_mut());
+        let body = read_body(response, LONGEST_BODY).await;
+        if status.is_success() {
+            let body = body.map_err(|error| Box::new(unread(request.clone(), error)));
+            let needs_user = !scopes.is_empty();
+            return match body {
+                Err(error) if !request.is_write() => Err(*error),
+                body => Ok(Self { line: request, status, headers, body, needs_user }),
+            };
+        }
+        // The status says enough, whatever becomes of the words.
+        let ServerError { message, reason } = ServerError::of(&body.unwrap_or_default());
+        Err(match status {
+            StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
+            _ => Error::Api {
+                request,
+                status,
+                message: message.map(Into::into),
+                reason,
+                scopes,
+                retry_after,
+            },
+        })
+    }
+}
+
+fn unread(request: RequestLine, error: BodyError) -> Error {
+    match error {
+        BodyError::TooLong => Error::TooLong { request, limit: LONGEST_BODY },
+        BodyError::Truncated(error) => no_response(request, error.into()),
+    }
+}
+
+/// Why there is no response, by the layer that says so.
+pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error) -> Error {
+    use reqwest_middleware::Error::{Middleware, Reqwest};
+
+    let error = match error {
+        Reqwest(error) => {
+            return Error::Transport { request, source: Reqwest(error.without_url()) };
+        }
+        Middleware(error) => error,
+    };
+    let error = match error.downcast::<AuthError>() {
+        Ok(source) => return Error::Auth { request, source },
+        Err(error) => error,
+    };
+    let error = match error.downcast::<RateLimited>() {
+        Ok(RateLimited { retry_after, reason, .. }) => {
+            return Error::RateLimited { request, retry_after: Some(retry_after), reason };
+        }
+        Err(error) => error,
+    };
+    match error.downcast::<TlsUnavailable>() {
+        Ok(unavailable) => Error::config("TLS", unavailable),
+        Err(error) => Error::Transport { request, source: Middleware(error) },
+    }
+}
+
+/// The longest body that is read, in bytes. The largest that is known, the analysis of a long
+/// track, takes a few MiB.
+pub(crate) const LONGEST_BODY: usize = 32 * 1024 * 1024;

@@ -1,0 +1,162 @@
+//! The optional parameters of requests: a setter is there where the endpoint has it.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::builder::Request;
+use super::choices::{AudioFeature, TimeRange};
+use super::into_id::{IntoId, IntoIds};
+use super::params::{
+    AcceptsAdditionalTypes, AcceptsAfterArtist, AcceptsAnything, AcceptsDevice, AcceptsExternal,
+    AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
+    AcceptsPaging, AcceptsSeeds, AcceptsTimeRange,
+};
+use crate::model::{AlbumGroup, ArtistId, Market, MarketError, TrackId};
+
+impl<T, P: AcceptsMarket> Request<T, P> {
+    /// Only what can be played in this market, and as it is there: the two letters of a country.
+    ///
+    /// In place of the config's default market.
+    pub fn market<M>(self, market: M) -> Self
+    where
+        M: TryInto<Market, Error: Into<MarketError>>,
+    {
+        match market.try_into() {
+            Ok(market) => self.with("market", market.to_string()),
+            Err(error) => self.fail(error.into().into()),
+        }
+    }
+}
+
+impl<T, P: AcceptsLimit> Request<T, P> {
+    /// The greatest number of items in a response, from 1 to what the endpoint allows.
+    pub fn limit(self, limit: u32) -> Self {
+        self.in_range("limit", limit, 1, P::MAX_LIMIT)
+    }
+}
+
+impl<T, P: AcceptsPaging> Request<T, P> {
+    /// How many items to pass over.
+    pub fn offset(self, offset: u32) -> Self {
+        self.in_range("offset", offset, 0, P::MAX_OFFSET)
+    }
+}
+
+impl<T, P: AcceptsFields> Request<T, P> {
+    /// Only these fields of the response, in [Spotify's notation]: `items(added_at,item(name))`.
+    ///
+    /// A model needs the ids of what it describes: leave those in.
+    ///
+    /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
+    pub fn fields(self, fields: impl Into<String>) -> Self {
+        self.with("fields", fields.into())
+    }
+}
+
+impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
+    /// Has episodes come as episodes; without it, Spotify sends them in the shape of tracks.
+    pub fn with_episodes(self) -> Self {
+        self.with("additional_types", "track,episode".to_owned())
+    }
+}
+
+impl<T, P: AcceptsGroups> Request<T, P> {
+    /// Only the albums that the artist is related to in one of these ways; all by default.
+    pub fn include_groups(self, groups: impl IntoIterator<Item = AlbumGroup>) -> Self {
+        let groups: Vec<_> = groups.into_iter().map(|group| group.to_string()).collect();
+        self.with("include_groups", groups.join(","))
+    }
+}
+
+impl<T, P: AcceptsExternal> Request<T, P> {
+    /// Marks audio that is hosted elsewhere as playable; by default it is marked as not.
+    pub fn include_external_audio(self) -> Self {
+        self.with("include_external", "audio".to_owned())
+    }
+}
+
+impl<T, P: AcceptsLocale> Request<T, P> {
+    /// The language of names, such as `es_MX`: ISO 639-1, and ISO 3166-1 after an underscore.
+    pub fn locale(self, locale: impl Into<String>) -> Self {
+        self.with("locale", locale.into())
+    }
+}
+
+impl<T, P: AcceptsTimeRange> Request<T, P> {
+    /// How far back to look; about half a year by default.
+    pub fn time_range(self, range: TimeRange) -> Self {
+        self.with("time_range", range.as_str().to_owned())
+    }
+}
+
+impl<T, P: AcceptsDevice> Request<T, P> {
+    /// The device to command; the active one by default.
+    pub fn device(self, device_id: impl Into<String>) -> Self {
+        self.required("device_id", device_id.into())
+    }
+}
+
+impl<T, P: AcceptsAfterArtist> Request<T, P> {
+    /// Begins after this artist.
+    pub fn after_artist(self, id: impl IntoId<ArtistId>) -> Self {
+        self.ids("after", [id], 1)
+    }
+}
+
+impl<T, P: AcceptsMoment> Request<T, P> {
+    /// Only what was played after this; in place of [`played_before`](Self::played_before).
+    pub fn played_after(self, moment: DateTime<Utc>) -> Self {
+        self.without("before").with("after", moment.timestamp_millis().to_string())
+    }
+
+    /// Only what was played before this; in place of [`played_after`](Self::played_after).
+    pub fn played_before(self, moment: DateTime<Utc>) -> Self {
+        self.without("after").with("before", moment.timestamp_millis().to_string())
+    }
+}
+
+impl<T, P: AcceptsSeeds> Request<T, P> {
+    /// Artists to go by; up to five seeds of all kinds together.
+    pub fn seed_artists(self, ids: impl IntoIds<ArtistId>) -> Self {
+        self.ids("seed_artists", ids, 5)
+    }
+
+    /// Tracks to go by; up to five seeds of all kinds together.
+    pub fn seed_tracks(self, ids: impl IntoIds<TrackId>) -> Self {
+        self.ids("seed_tracks", ids, 5)
+    }
+
+    /// Genres to go by; up to five seeds of all kinds together.
+    pub fn seed_genres(self, genres: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.strings("seed_genres", genres.into_iter().map(Into::into).collect(), 5)
+    }
+
+    /// Only tracks with at least so much of a feature.
+    pub fn min(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("min_{}", feature.as_str()), value.to_string())
+    }
+
+    /// Only tracks with at most so much of a feature.
+    pub fn max(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("max_{}", feature.as_str()), value.to_string())
+    }
+
+    /// Rather tracks with about so much of a feature.
+    pub fn target(self, feature: AudioFeature, value: f64) -> Self {
+        self.with(format!("target_{}", feature.as_str()), value.to_string())
+    }
+}
+
+impl<T, P: AcceptsAnything> Request<T, P> {
+    /// Sets a parameter of the query; percent-encoded when it is sent.
+    pub fn query(self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        self.with(name.into(), value.to_string())
+    }
+
+    /// Sets a JSON body.
+    pub fn json(self, body: &impl Serialize) -> Self {
+        self.with_json(body)
+    }
+}

@@ -1,0 +1,605 @@
+//! Every state that the machine can reach, and every event in each of them.
+//!
+//! All that threads share is [`State`], and each of its methods runs under one lock: whatever they
+//! do at once is some order of such calls. So it is enough to look at all orders, which is done here
+//! to the end, not to a depth: states that differ in nothing that the machine can see are one. The
+//! token that is published for readers without the lock is stored in the same critical section.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+
+use super::super::credentials::Replacement;
+use super::super::state::{Arrival, Decision, Policy, State, Ticket, Verdict};
+use super::super::token::Age;
+use super::super::{Backoff, Now};
+use super::without_random_numbers;
+use crate::auth::{AuthError, LoginId, RejectionReason, Replay, Revision};
+use crate::oauth::{OAuthError, OAuthErrorCode, Token};
+
+#[test]
+fn no_reachable_state_breaks_a_promise() {
+    let (clocks, logins) = std::thread::scope(|scope| {
+        let clocks = scope.spawn(|| explore(&CLOCKS));
+        (clocks.join().unwrap(), explore(&LOGINS))
+    });
+    // A back-off while a fetch is under way is only there after a rejection, or when those who
+    // wait for the fetch were told already.
+    let all = [FRESH, AGEING, NONE];
+    let rows = all.map(|age| {
+        [(false, false), (false, true), (true, false), (true, true)].map(|it| (age, it))
+    });
+    let rows: BTreeSet<_> = rows.into_iter().flatten().collect();
+    assert_eq!(&clocks | &logins, rows, "the rows of the table that are reached");
+}
+
+/// Says which rows of the table in the docs of the cache it has seen.
+fn explore(events: &[Event]) -> BTreeSet<(u8, (bool, bool))> {
+    let (mut seen, mut rows) = (HashSet::new(), BTreeSet::new());
+    let mut queue = VecDeque::from([World::new()]);
+    while let Some(world) = queue.pop_front() {
+        if !seen.insert(world.key()) {
+            continue;
+        }
+        world.copy().recovers();
+        rows.insert(world.row());
+        for event in events {
+            let mut next = world.copy();
+            next.happen(*event);
+            queue.push_back(next);
+        }
+    }
+    println!("{} states", seen.len());
+    assert!(seen.len() > 10_000, "only {} states were reached", seen.len());
+    rows
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Ask,
+    Token,
+    RejectedTokenAgain,
+    TransientError,
+    PermanentError,
+    LoginEnded,
+    Interrupted,
+    GivenUp,
+    Accept,
+    RejectCurrent,
+    RejectOther,
+    TimePasses,
+    WallForth,
+    WallBack,
+    Reset,
+    LoginBegins,
+    LoginEnds,
+    LaterLoginEnds,
+    LogOutEnds,
+}
+
+const CLOCKS: [Event; 12] = [
+    Event::Ask,
+    Event::Token,
+    Event::RejectedTokenAgain,
+    Event::TransientError,
+    Event::PermanentError,
+    Event::Interrupted,
+    Event::GivenUp,
+    Event::Accept,
+    Event::RejectCurrent,
+    Event::TimePasses,
+    Event::WallForth,
+    Event::WallBack,
+];
+
+const LOGINS: [Event; 13] = [
+    Event::Ask,
+    Event::Token,
+    Event::TransientError,
+    Event::LoginEnded,
+    Event::Accept,
+    Event::RejectCurrent,
+    Event::RejectOther,
+    Event::TimePasses,
+    Event::Reset,
+    Event::LoginBegins,
+    Event::LoginEnds,
+    Event::LaterLoginEnds,
+    Event::LogOutEnds,
+];
+
+/// The machine, and beside it what an observer knows who never looks inside.
+struct World {
+    state: State,
+    seen: Seen,
+}
+
+#[derive(Clone)]
+struct Seen {
+    now: Now,
+    is_wall_forth: bool,
+    tokens: u64,
+    current: Option<Current>,
+    /// What is not to be handed out again.
+    withdrawn: Option<HeaderValue>,
+    flight: Option<Flight>,
+    /// Logins under way, with when they began.
+    logins: Vec<(u32, Now)>,
+    last_login: u32,
+    generation: u32,
+    quiet: Option<Quiet>,
+    failures: u32,
+    /// When a rejection last made a fetch begin, unless that is forgiven.
+    last_rejection: Option<Instant>,
+}
+
+/// A token with its end by both clocks.
+#[derive(Clone)]
+struct Current {
+    header: HeaderValue,
+    end: Now,
+    is_accepted: bool,
+    is_rejected: bool,
+    in_a_row: u8,
+}
+
+#[derive(Clone)]
+struct Flight {
+    ticket: Ticket,
+    began: Now,
+    generation: u32,
+    is_given_up: bool,
+}
+
+/// Before its end nothing may be asked.
+#[derive(Clone)]
+struct Quiet {
+    began: Instant,
+    /// `None` until a login.
+    end: Option<Instant>,
+    is_firm: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let seen = Seen {
+            now: Now { monotonic: Instant::now(), wall },
+            is_wall_forth: false,
+            tokens: 0,
+            current: None,
+            withdrawn: None,
+            flight: None,
+            logins: Vec::new(),
+            last_login: 0,
+            generation: 0,
+            quiet: None,
+            failures: 0,
+            last_rejection: None,
+        };
+        Self { state: State::default(), seen }
+    }
+
+    fn copy(&self) -> Self {
+        Self { state: self.state.copy(), seen: self.seen.clone() }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Ask => drop(self.ask()),
+            Event::Token => {
+                let token = self.seen.next_token();
+                self.land(Ok(token));
+            }
+            Event::RejectedTokenAgain => {
+                if let Some(header) = self.seen.withdrawn.clone() {
+                    self.land(Ok(header.to_str().unwrap().replace("Bearer ", "")));
+                }
+            }
+            Event::TransientError => self.land(Err(AuthError::SourcePanicked)),
+            Event::PermanentError => self.land(Err(AuthError::permanent("wrong"))),
+            Event::LoginEnded => self.land(Err(invalid_grant())),
+            Event::Interrupted => self.interrupt(),
+            Event::GivenUp => self.give_up(),
+            Event::Accept => self.accept(),
+            Event::RejectCurrent => self.reject_current(),
+            Event::RejectOther => self.reject_other(),
+            Event::TimePasses => self.seen.pass(),
+            Event::WallForth => self.seen.jump(true),
+            // A token that came after a jump forth sees this as a jump back.
+            Event::WallBack => self.seen.jump(false),
+            Event::Reset => {
+                self.state.reset();
+                (self.seen.quiet, self.seen.failures) = (None, 0);
+                self.seen.last_rejection = None;
+            }
+            Event::LoginBegins => self.begin_login(),
+            Event::LoginEnds => self.end_login(0, true),
+            Event::LaterLoginEnds => self.end_login(1, true),
+            Event::LogOutEnds => self.end_login(0, false),
+        }
+    }
+
+    fn ask(&mut self) -> Decision {
+        let good = self.seen.good();
+        let decision = self.state.ask(self.seen.now);
+        match &decision {
+            Decision::Serve(token) | Decision::ServeAndFetch(token, _) => {
+                assert_eq!(Some(token.header()), good.as_ref(), "P4, P5: served what is not good");
+            }
+            _ => assert!(good.is_none(), "P17, P45: nothing is served although a token is good"),
+        }
+        match &decision {
+            Decision::ServeAndFetch(_, start) | Decision::Fetch(start) => {
+                assert!(!self.seen.is_quiet_for_certain(), "P19: a fetch within the back-off");
+                self.begin(start.ticket);
+            }
+            Decision::Join(_) => assert!(self.seen.is_busy(), "waits for nothing"),
+            Decision::Fail(_) => assert!(self.seen.may_be_quiet(), "P59: fails for too long"),
+            Decision::Serve(_) => {}
+        }
+        decision
+    }
+
+    fn begin(&mut self, ticket: Ticket) {
+        let generation = self.seen.generation;
+        let is_other = |flight: &Flight| flight.generation != generation;
+        assert!(self.seen.flight.as_ref().is_none_or(is_other), "P6: a second fetch");
+        assert!(self.seen.logins.is_empty(), "P46: a fetch while a login is taken over");
+        let Seen { now, generation, .. } = self.seen;
+        self.seen.flight = Some(Flight { ticket, began: now, generation, is_given_up: false });
+    }
+
+    /// The task waits for logins under way.
+    fn land(&mut self, result: Result<String, AuthError>) {
+        if !self.seen.logins.is_empty() {
+            return;
+        }
+        let Some(flight) = self.seen.flight.take() else { return };
+        if flight.is_given_up && result.is_err() {
+            let (outcome, event) = self.state.supersede(flight.ticket);
+            assert!(outcome.is_ok() && event.is_none());
+            return;
+        }
+        let arrival = result.map(|token| Arrival {
+            token: Token::new(token, LIFETIME),
+            counted_from: flight.began,
+            restored: false,
+        });
+        let header = arrival.as_ref().ok().map(|it| bearer(&it.token));
+        let (outcome, event) = self.state.complete(flight.ticket, self.seen.now, arrival, policy());
+        if flight.generation != self.seen.generation {
+            let is_void = outcome.is_ok() && event.is_none();
+            assert!(is_void, "P46: the old credentials still count");
+            return;
+        }
+        match (outcome, header) {
+            (Ok(()), Some(header)) => self.seen.arrive(header, flight.began),
+            (Err(error), _) => self.seen.fail(&error),
+            (Ok(()), None) => panic!("an error is no outcome"),
+        }
+    }
+
+    fn interrupt(&mut self) {
+        if let Some(flight) = self.seen.flight.take() {
+            self.state.leave(flight.ticket);
+        }
+    }
+
+    fn give_up(&mut self) {
+        let Some(flight) = &mut self.seen.flight else { return };
+        if std::mem::replace(&mut flight.is_given_up, true) {
+            return;
+        }
+        let (ticket, generation) = (flight.ticket, flight.generation);
+        let error = AuthError::TimedOut { limit: TIME_LIMIT };
+        let now = self.seen.now;
+        let event = self.state.give_up_waiting(ticket, now, error.clone(), policy());
+        assert_eq!(event.is_some(), generation == self.seen.generation, "P46");
+        if event.is_some() {
+            self.seen.fail(&error);
+        }
+    }
+
+    fn accept(&mut self) {
+        if let (Some(token), Some(current)) = (&self.state.current, &mut self.seen.current) {
+            token.note_accepted();
+            (current.is_accepted, current.in_a_row) = (true, 0);
+        }
+    }
+
+    fn reject_current(&mut self) {
+        let Some(current) = &mut self.seen.current else { return };
+        let header = current.header.clone();
+        current.is_rejected = true;
+        current.in_a_row = current.in_a_row.saturating_add(1).min(3);
+        // What the server had accepted, and rejects whoever sends it, has ended.
+        let is_dead = current.is_accepted && current.in_a_row == 3;
+        let (is_accepted, now) = (current.is_accepted, self.seen.now);
+        let verdict = self.state.reject(&header, RejectionReason::Unknown, now, policy());
+        let stays = self.state.current.is_some();
+        if !stays {
+            self.seen.current = None;
+        }
+        match &verdict {
+            Verdict::Fetch(start) => {
+                let last = self.seen.last_rejection.replace(now.monotonic);
+                let is_early = last.is_some_and(|last| now.monotonic < last + STEP);
+                assert!(!is_early || is_dead, "P29: a second fetch within a step of the back-off");
+                assert!(!self.seen.is_quiet_for_certain(), "P19: a fetch within the back-off");
+                self.begin(start.ticket);
+            }
+            Verdict::Join(_) => assert!(self.seen.is_busy(), "waits for nothing"),
+            Verdict::Replay(Replay::Yes) => panic!("P28: there is no other token"),
+            Verdict::Replay(Replay::No) | Verdict::Fail(_) => {}
+        }
+        let is_over = self.seen.last_rejection.is_none() && !self.seen.is_busy();
+        if is_accepted {
+            assert!(stays, "P5, P45: an accepted token was taken from all");
+        } else if matches!(verdict, Verdict::Fetch(_) | Verdict::Join(_)) {
+            assert!(!stays, "P5: it would be handed out while it is replaced");
+        } else if stays {
+            assert!(!is_over, "P45: a revoked token is replaced at its first rejection");
+        } else {
+            assert!(self.seen.may_be_quiet(), "P44: the replacement does not stay");
+        }
+        // An accepted one that is rejected within the back-off may or may not be remembered.
+        let is_withdrawn = !matches!(verdict, Verdict::Replay(_)) || !stays;
+        if is_withdrawn || is_accepted {
+            self.seen.withdrawn = is_withdrawn.then_some(header);
+        }
+    }
+
+    /// Of a token of before, and of a request that is at fault itself.
+    fn reject_other(&mut self) {
+        let now = self.seen.now;
+        let before = self.state.current.clone();
+        if let Some(current) = &before {
+            let header = current.header().clone();
+            let verdict = self.state.reject(&header, RejectionReason::Request, now, policy());
+            assert!(matches!(verdict, Verdict::Replay(Replay::No)), "P44");
+        }
+        let other = HeaderValue::from_static("Bearer other");
+        let verdict = self.state.reject(&other, RejectionReason::Unknown, now, policy());
+        match &verdict {
+            Verdict::Fetch(start) => {
+                assert!(!self.seen.is_quiet_for_certain(), "P19: a fetch within the back-off");
+                assert!(self.seen.good().is_none(), "P27: there is a newer one");
+                self.begin(start.ticket);
+            }
+            Verdict::Join(_) => assert!(self.seen.is_busy(), "waits for nothing"),
+            Verdict::Replay(Replay::Yes) => assert!(self.seen.good().is_some(), "P27"),
+            Verdict::Replay(Replay::No) | Verdict::Fail(_) => {
+                assert!(self.seen.may_be_quiet(), "no replay for no reason");
+            }
+        }
+        let [before, after] =
+            [&before, &self.state.current].map(|it| it.as_ref().map(|it| it.header().clone()));
+        assert_eq!(before, after, "P26: a late rejection dropped the newer token");
+    }
+
+    fn begin_login(&mut self) {
+        if self.seen.logins.len() < 2 {
+            let start = self.state.begin_login();
+            assert_eq!(start.before.is_some(), !self.seen.logins.is_empty(), "who is waited for");
+            self.seen.logins.push((start.id, self.seen.now));
+        }
+    }
+
+    fn end_login(&mut self, place: usize, is_login: bool) {
+        if place >= self.seen.logins.len() {
+            return;
+        }
+        let (id, began) = self.seen.logins.remove(place);
+        let token = is_login.then(|| Token::new(self.seen.next_token(), LIFETIME));
+        let header = token.as_ref().map(bearer);
+        let new = Replacement {
+            login: LoginId::after(began.wall, None, id.into()),
+            revision: Revision(id.into()),
+            token,
+            expires_at: began.wall + LIFETIME,
+        };
+        let outcome = self.state.end_login(id, new, began, true, policy());
+        if id < self.seen.last_login {
+            assert!(outcome.is_ok(), "P47: the earlier login counts");
+            return;
+        }
+        self.seen.last_login = id;
+        self.seen.generation += 1;
+        (self.seen.quiet, self.seen.failures, self.seen.last_rejection) = (None, 0, None);
+        self.seen.current = None;
+        match (outcome, header) {
+            (Ok(()), Some(header)) => self.seen.current = Some(Current::new(header, began)),
+            (Ok(()), None) => {
+                let began = began.monotonic;
+                self.seen.quiet = Some(Quiet { began, end: None, is_firm: true });
+            }
+            (Err(error), _) => panic!("{error}"),
+        }
+    }
+
+    /// From wherever it is: time passes, a login where one is needed, somebody asks, a token comes.
+    fn recovers(mut self) {
+        self.interrupt();
+        while !self.seen.logins.is_empty() {
+            self.end_login(0, true);
+        }
+        let span = Duration::from_secs(1000);
+        self.seen.now.monotonic += span;
+        self.seen.now.wall += span;
+        if self.seen.quiet.as_ref().is_some_and(|quiet| quiet.end.is_none()) {
+            self.begin_login();
+            self.end_login(0, true);
+        }
+        assert!(matches!(self.ask(), Decision::Fetch(..) | Decision::Serve(_)), "does not recover");
+        let token = self.seen.next_token();
+        self.land(Ok(token));
+        assert!(matches!(self.ask(), Decision::Serve(_)), "does not recover");
+    }
+
+    /// The row of the table in the docs of the cache.
+    fn row(&self) -> (u8, (bool, bool)) {
+        let age = match self.state.current.as_ref().map(|it| it.age(self.seen.now)) {
+            Some(Age::Fresh) => FRESH,
+            Some(Age::Ageing) => AGEING,
+            Some(Age::Expired) | None => NONE,
+        };
+        let is_paused = self.state.paused(self.seen.now).is_some();
+        (age, (self.seen.flight.is_some(), is_paused))
+    }
+
+    fn key(&self) -> String {
+        let text = format!("{}|{}", self.state.fingerprint(self.seen.now), self.seen.text());
+        without_random_numbers(&text)
+    }
+}
+
+impl Seen {
+    fn next_token(&mut self) -> String {
+        self.tokens += 1;
+        // Of as many digits as a random number.
+        format!("token-{:015}", self.tokens)
+    }
+
+    fn arrive(&mut self, header: HeaderValue, began: Now) {
+        assert_ne!(Some(&header), self.withdrawn.as_ref(), "P5: a rejected token is taken again");
+        if self.current.as_ref().is_some_and(|current| !current.is_rejected) {
+            self.last_rejection = None;
+        }
+        self.current = Some(Current::new(header, began));
+        (self.quiet, self.failures) = (None, 0);
+    }
+
+    fn fail(&mut self, error: &AuthError) {
+        self.failures += 1;
+        let pause = match error.is_transient() {
+            true => policy().backoff.pause(self.failures, 0.0),
+            false => Duration::from_secs(60),
+        };
+        let began = self.now.monotonic;
+        let end = (!error.needs_login()).then_some(began + pause);
+        self.quiet = Some(Quiet { began, end, is_firm: !error.is_transient() });
+    }
+
+    /// A fetch and a login have a time limit, at which they end.
+    fn pass(&mut self) {
+        let began = self.logins.iter().map(|(_, began)| began);
+        let began = began.chain(self.flight.as_ref().map(|flight| &flight.began));
+        let oldest = began.map(|began| began.monotonic).min();
+        if oldest.is_none_or(|began| self.now.monotonic - began < TIME_LIMIT) {
+            self.now = Now { monotonic: self.now.monotonic + STEP, wall: self.now.wall + STEP };
+        }
+    }
+
+    fn jump(&mut self, is_forth: bool) {
+        if self.is_wall_forth == is_forth {
+            return;
+        }
+        self.is_wall_forth = is_forth;
+        match is_forth {
+            true => self.now.wall += JUMP,
+            false => self.now.wall -= JUMP,
+        }
+    }
+
+    fn good(&self) -> Option<HeaderValue> {
+        let current = self.current.as_ref()?;
+        let Now { monotonic, wall } = current.end;
+        let is_good = self.now.monotonic < monotonic && self.now.wall < wall;
+        is_good.then(|| current.header.clone())
+    }
+
+    fn is_busy(&self) -> bool {
+        let fetch = self.flight.as_ref();
+        fetch.is_some_and(|it| it.generation == self.generation) || !self.logins.is_empty()
+    }
+
+    /// Whether callers may be told that it is too early to ask again.
+    fn may_be_quiet(&self) -> bool {
+        self.quiet
+            .as_ref()
+            .is_some_and(|quiet| quiet.end.is_none_or(|end| self.now.monotonic < end))
+    }
+
+    /// With nothing to hand out for long, it may be asked earlier.
+    fn is_quiet_for_certain(&self) -> bool {
+        let quiet = self.quiet.as_ref();
+        let is_long = quiet.is_some_and(|quiet| {
+            !quiet.is_firm && self.good().is_none() && self.now.monotonic - quiet.began >= MAX_LACK
+        });
+        self.may_be_quiet() && !is_long
+    }
+
+    /// With times as distances from now.
+    fn text(&self) -> String {
+        let distance = |then: Instant| {
+            let ahead = then.saturating_duration_since(self.now.monotonic).as_secs();
+            // Further behind than all limits is as far as that.
+            (ahead, self.now.monotonic.saturating_duration_since(then).as_secs().min(20))
+        };
+        let both = |then: Now| (distance(then.monotonic), self.wall_distance(then));
+        let current = self.current.as_ref().map(|it| both(it.end));
+        let flight = self
+            .flight
+            .as_ref()
+            .map(|it| (both(it.began), it.generation == self.generation, it.is_given_up));
+        let logins: Vec<_> =
+            self.logins.iter().map(|(id, began)| (both(*began), *id < self.last_login)).collect();
+        let quiet = self.quiet.as_ref().map(|it| {
+            (distance(it.began).1.min(10), it.end.map(|end| distance(end).0), it.is_firm)
+        });
+        let last = self.last_rejection.map(|last| distance(last).1.min(10));
+        format!("{current:?}{flight:?}{logins:?}{quiet:?}{last:?}{}", self.is_wall_forth)
+    }
+
+    fn wall_distance(&self, then: Now) -> i64 {
+        let ahead = then.wall.duration_since(self.now.wall).unwrap_or_default().as_secs();
+        let behind = self.now.wall.duration_since(then.wall).unwrap_or_default().as_secs();
+        i64::try_from(behind.min(40)).unwrap() - i64::try_from(ahead.min(40)).unwrap()
+    }
+}
+
+impl Current {
+    fn new(header: HeaderValue, began: Now) -> Self {
+        // Less the leeway of a hundredth.
+        let span = LIFETIME - LIFETIME / 100;
+        let end = Now { monotonic: began.monotonic + span, wall: began.wall + span };
+        Self { header, end, is_accepted: false, is_rejected: false, in_a_row: 0 }
+    }
+}
+
+fn bearer(token: &Token) -> HeaderValue {
+    super::super::bearer(&token.access_token).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy {
+        backoff: Backoff::new(STEP, 2.0, STEP * 2).unwrap(),
+        window: Duration::from_secs(300),
+        jitter: 0.0,
+        shared: false,
+        max_retry_after: Duration::from_secs(600),
+    }
+}
+
+fn invalid_grant() -> AuthError {
+    let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
+    OAuthError::Refused { status, code, description: None, retry_after: None }.into()
+}
+
+// What the first column of the table says.
+const FRESH: u8 = 0;
+const AGEING: u8 = 1;
+const NONE: u8 = 2;
+
+/// In steps on which every time of interest falls: three fresh, one in the window, then expired; a
+/// back-off of one and two steps, a permanent error of seven.
+const STEP: Duration = Duration::from_secs(9);
+const LIFETIME: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(18);
+const JUMP: Duration = Duration::from_secs(27);
+
+/// The longest pause with nothing to hand out.
+const MAX_LACK: Duration = Duration::from_secs(10);

@@ -1,0 +1,130 @@
+//! Whom to tell what happens: user code, which may be slow and may panic.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Handle;
+
+use crate::auth::TokenEvent;
+
+/// Calls the listener in a thread of its own, one event after the other, so that a slow one delays
+/// no token.
+#[derive(Clone)]
+pub(super) struct Listener(Arc<Inner>);
+
+struct Inner {
+    call: Box<dyn Fn(&TokenEvent) + Send + Sync>,
+    queue: Mutex<Queue>,
+    is_idle: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<TokenEvent>,
+    is_running: bool,
+}
+
+impl Listener {
+    pub(super) fn new(call: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
+        let (queue, is_idle) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Inner { call: Box::new(call), queue, is_idle }))
+    }
+
+    pub(super) fn tell(&self, event: TokenEvent) {
+        let is_running = {
+            let mut queue = self.0.queue.lock();
+            if queue.events.len() >= MOST_EVENTS {
+                queue.events.pop_front();
+                tracing::warn!("the listener for token events is too slow; an event is left out");
+            }
+            queue.events.push_back(event);
+            std::mem::replace(&mut queue.is_running, true)
+        };
+        if !is_running {
+            self.run();
+        }
+    }
+
+    /// In a thread that no runtime waits for when it shuts down; the listener may use the runtime.
+    fn run(&self) {
+        let mut run = Run { inner: Arc::clone(&self.0), is_over: false };
+        let runtime = Handle::try_current().ok();
+        let thread = move || {
+            let _entered = runtime.as_ref().map(Handle::enter);
+            RUNS.set(Arc::as_ptr(&run.inner).addr());
+            run.all();
+        };
+        if std::thread::Builder::new().name("token-events".into()).spawn(thread).is_err() {
+            tracing::error!("no thread could be started for the listener for token events");
+        }
+    }
+
+    /// Waits until everything has been told, but no longer than `limit`: a slow listener may be busy
+    /// with the events of others.
+    pub(super) async fn idle_within(&self, limit: Duration) {
+        // Waiting for oneself would never end.
+        if RUNS.get() == Arc::as_ptr(&self.0).addr() {
+            return;
+        }
+        let inner = Arc::clone(&self.0);
+        // By the time of the listener's thread, which tokio's clock says nothing of.
+        let waits = move || {
+            let mut queue = inner.queue.lock();
+            inner.is_idle.wait_while_for(&mut queue, |queue| queue.is_running, limit);
+        };
+        let _ = tokio::task::spawn_blocking(waits).await;
+    }
+}
+
+/// Runs until nothing is left; dropped before that, it lets another run.
+struct Run {
+    inner: Arc<Inner>,
+    is_over: bool,
+}
+
+impl Run {
+    fn all(&mut self) {
+        while let Some(event) = self.next() {
+            let told = std::panic::catch_unwind(AssertUnwindSafe(|| (self.inner.call)(&event)));
+            if told.is_err() {
+                tracing::error!("the listener for token events panicked");
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<TokenEvent> {
+        let mut queue = self.inner.queue.lock();
+        let event = queue.events.pop_front();
+        // In the same step, so that who adds one knows that nobody runs.
+        queue.is_running = event.is_some();
+        self.is_over = event.is_none();
+        event
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.inner.queue.lock().is_running = false;
+        }
+        self.inner.is_idle.notify_all();
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+thread_local! {
+    /// The listener whose thread this is.
+    static RUNS: Cell<usize> = const { Cell::new(0) };
+}
+
+const MOST_EVENTS: usize = 10_000;

@@ -1,0 +1,165 @@
+//! Getting what is in memory into the store, over what is known to be there.
+
+use std::sync::{Arc, Weak};
+
+use tokio::time::Instant;
+
+use super::Shared;
+use super::credentials::{Seen, Unsaved};
+use super::flight::Flight;
+use super::state::Ticket;
+use super::storage::Storage;
+use crate::auth::{AuthError, StoreError, TokenSource};
+
+/// What became of saving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SaveOutcome {
+    /// The store has it, or there is no store.
+    Done,
+    /// The store has something later, which was adopted.
+    Replaced,
+    /// A login has begun, which saves its own.
+    Superseded,
+    /// It is saved later.
+    Failed,
+}
+
+/// What to do next.
+enum SaveStep {
+    End(SaveOutcome),
+    /// Nobody knows what is there.
+    Read,
+    Write(Unsaved),
+}
+
+/// Saves what the store lacks, for the fetch of `ticket`.
+pub(super) async fn save<S: TokenSource>(
+    shared: &Shared<S>,
+    ticket: Ticket,
+) -> (SaveOutcome, Option<StoreError>) {
+    let Some(storage) = &shared.storage else { return (SaveOutcome::Done, None) };
+    for _ in 0..MOST_CONFLICTS {
+        let tried = match next_step(shared, ticket) {
+            SaveStep::End(outcome) => return (outcome, None),
+            SaveStep::Read => read(shared, storage, ticket).await,
+            SaveStep::Write(unsaved) => write(shared, storage, &unsaved).await,
+        };
+        match tried {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return (outcome, None),
+            Err(error) => return (SaveOutcome::Failed, Some(error)),
+        }
+    }
+    (SaveOutcome::Failed, Some(StoreError::Stale))
+}
+
+fn next_step<S>(shared: &Shared<S>, ticket: Ticket) -> SaveStep {
+    let state = shared.state.lock();
+    if !state.may_act(ticket) {
+        return SaveStep::End(SaveOutcome::Superseded);
+    }
+    if !state.credentials.is_unsaved() {
+        return SaveStep::End(SaveOutcome::Done);
+    }
+    state.credentials.unsaved().map_or(SaveStep::Read, SaveStep::Write)
+}
+
+async fn read<S>(
+    shared: &Shared<S>,
+    storage: &Storage,
+    ticket: Ticket,
+) -> Result<Option<SaveOutcome>, StoreError> {
+    let found = storage.load().await?;
+    let wall = shared.options.now().wall;
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
+        None => Some(SaveOutcome::Superseded),
+        Some(Seen::NothingNew) => None,
+        Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
+    })
+}
+
+async fn write<S>(
+    shared: &Shared<S>,
+    storage: &Storage,
+    unsaved: &Unsaved,
+) -> Result<Option<SaveOutcome>, StoreError> {
+    match storage.save(unsaved).await {
+        Ok(()) => shared.change(|state| state.credentials.saved(&unsaved.stored)),
+        Err(StoreError::Stale) => shared.change(|state| state.credentials.lost_sight()),
+        Err(error) => return Err(error),
+    }
+    Ok(None)
+}
+
+/// Waits until no login is being taken over.
+pub(super) async fn wait_for_logins<S>(shared: &Shared<S>) {
+    loop {
+        let login = shared.state.lock().login_under_way().cloned();
+        let Some(login) = login else { return };
+        wait_for_login(shared, login).await;
+    }
+}
+
+/// A login whose runtime does not run it is taken over as it is, and saved later.
+pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
+    loop {
+        let due = login.due().unwrap_or_else(|| Instant::now() + UNKNOWN_DUE);
+        if tokio::time::timeout_at(due, login.outcome()).await.is_ok() {
+            return;
+        }
+        if login.is_overdue() {
+            shared.take_over_overdue_logins();
+            return;
+        }
+    }
+}
+
+/// Tries for half a minute; the next fetch saves in any case.
+pub(super) async fn save_again<S: TokenSource>(shared: Weak<Shared<S>>) {
+    let mut last = None;
+    for attempt in 1..=MOST_SAVES {
+        let Some((storage, unsaved, pause)) = shared.upgrade().and_then(|it| to_save(&it, attempt))
+        else {
+            break;
+        };
+        last = Some((storage, unsaved));
+        tokio::time::sleep(pause).await;
+        let Some(shared) = shared.upgrade() else { break };
+        let ticket = shared.state.lock().ticket();
+        if save(&shared, ticket).await.0 != SaveOutcome::Failed {
+            return;
+        }
+    }
+    if let (None, Some((storage, Some(unsaved)))) = (shared.upgrade(), last) {
+        // Nobody is left to use the client, but the token may be the only one that still works.
+        let _ = storage.save(&unsaved).await;
+    }
+}
+
+type ToSave = (Storage, Option<Unsaved>, std::time::Duration);
+
+fn to_save<S>(shared: &Arc<Shared<S>>, attempt: u32) -> Option<ToSave> {
+    let storage = shared.storage.clone()?;
+    let credentials = &shared.state.lock().credentials;
+    let pause = shared.options.backoff.pause(attempt, 0.0);
+    credentials.is_unsaved().then(|| (storage, credentials.unsaved(), pause))
+}
+
+impl<S: TokenSource> Shared<S> {
+    /// Saves now what could not be saved before.
+    pub(super) async fn save_now(&self) -> Result<(), AuthError> {
+        let ticket = self.state.lock().ticket();
+        match save(self, ticket).await {
+            (SaveOutcome::Failed, Some(error)) => Err(AuthError::Store(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// When to look again for the due time of a login that has just begun.
+const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How often somebody else may be faster.
+pub(super) const MOST_CONFLICTS: u32 = 8;
+
+const MOST_SAVES: u32 = 5;

@@ -1,0 +1,226 @@
+//! What a store keeps for a key.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{StoreError, TokenText, text};
+use crate::oauth::Token;
+
+/// What a store keeps for a key: a token with the login that it belongs to, or the mark that the
+/// user has logged out.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use spotify_web::auth::StoredToken;
+/// use spotify_web::oauth::Token;
+///
+/// let token = Token::new("access", Duration::from_secs(3600)).with_refresh_token("refresh");
+/// let stored = StoredToken::new(token, SystemTime::now() + Duration::from_secs(3600));
+///
+/// let column = stored.to_text();
+/// let read = StoredToken::from_text(column.expose())?;
+/// assert_eq!(read.revision(), stored.revision());
+/// # Ok::<(), spotify_web::auth::StoreError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    pub(in crate::auth) login: LoginId,
+    pub(in crate::auth) revision: Revision,
+    pub(in crate::auth) content: Content,
+}
+
+/// The token, or what there is in its place.
+#[derive(Debug, Clone)]
+pub(in crate::auth) enum Content {
+    Token {
+        token: Token,
+        expires_at: SystemTime,
+        /// Its refresh token has ended; the access token may still be good.
+        ended: bool,
+    },
+    LoggedOut,
+}
+
+impl StoredToken {
+    /// The token of a new login that has just ended well, such as one that was made elsewhere.
+    ///
+    /// `expires_at` is the end of the access token by the wall clock.
+    pub fn new(token: Token, expires_at: SystemTime) -> Self {
+        let login = LoginId::after(SystemTime::now(), None, fastrand::u64(..));
+        Self::of(login, token, expires_at)
+    }
+
+    /// The token that follows this one in the same login, as after a refresh.
+    #[must_use]
+    pub fn followed_by(&self, token: Token, expires_at: SystemTime) -> Self {
+        Self::of(self.login, token, expires_at)
+    }
+
+    fn of(login: LoginId, token: Token, expires_at: SystemTime) -> Self {
+        let content = Content::Token { token, expires_at, ended: false };
+        Self { login, revision: Revision::random(), content }
+    }
+
+    /// Which login it belongs to.
+    pub fn login(&self) -> LoginId {
+        self.login
+    }
+
+    /// Names this very entry: every save has a revision of its own.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The token; its lifetime is the one that it had when it was new. `None` when the user has
+    /// logged out.
+    pub fn token(&self) -> Option<&Token> {
+        match &self.content {
+            Content::Token { token, .. } => Some(token),
+            Content::LoggedOut => None,
+        }
+    }
+
+    /// When the access token expires, by the wall clock.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        match &self.content {
+            Content::Token { expires_at, .. } => Some(*expires_at),
+            Content::LoggedOut => None,
+        }
+    }
+
+    /// Whether the accounts service has said that the refresh token has ended: the user must log in
+    /// again, and nothing is sent with it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.content, Content::Token { ended: true, .. })
+    }
+
+    /// Whether the user has logged out.
+    pub fn is_logged_out(&self) -> bool {
+        matches!(self.content, Content::LoggedOut)
+    }
+
+    /// All of it as one text, a secret, for a column of a database or a value in a cache.
+    ///
+    /// The text says which version of its format it has; later versions of this crate read it.
+    pub fn to_text(&self) -> TokenText {
+        text::write(self)
+    }
+
+    /// Reads what [`to_text`](Self::to_text) made.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] when it is no such text; the error shows nothing of it.
+    pub fn from_text(text: &str) -> Result<Self, StoreError> {
+        text::read(text)
+    }
+}
+
+/// What only the cache makes, for who checks a store.
+#[cfg(feature = "testing")]
+impl StoredToken {
+    /// The same entry with the mark that its refresh token has ended.
+    pub(crate) fn ended(mut self) -> Self {
+        if let Content::Token { ended, .. } = &mut self.content {
+            *ended = true;
+        }
+        self
+    }
+
+    /// What takes its place when the user logs out.
+    pub(crate) fn logged_out(&self) -> Self {
+        let login = LoginId::after(SystemTime::now(), Some(self.login), fastrand::u64(..));
+        Self { login, revision: Revision::random(), content: Content::LoggedOut }
+    }
+}
+
+/// Identifies one login of a user. A later login has a greater id than the one that it replaced,
+/// whatever the clocks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoginId {
+    /// Microseconds since 1970 when it was made, or one more than the login that it replaced.
+    at: u64,
+    nonce: u64,
+}
+
+impl LoginId {
+    /// The id of a login at `now` that replaces `old`. `nonce` tells logins of different processes
+    /// apart.
+    pub(in crate::auth) fn after(now: SystemTime, old: Option<Self>, nonce: u64) -> Self {
+        Self { at: micros(now).max(old.map_or(0, |old| old.at.saturating_add(1))), nonce }
+    }
+
+    /// The same login, later than `other`.
+    pub(in crate::auth) fn moved_after(self, other: Self) -> Self {
+        Self { at: self.at.max(other.at.saturating_add(1)), ..self }
+    }
+
+    /// Whether it is the login of a later moment than `other`. One from the future is of a clock that
+    /// is wrong, and says nothing.
+    pub(in crate::auth) fn is_known_later(self, other: Self, now: SystemTime) -> bool {
+        let latest = now.checked_add(CLOCK_SKEW).map_or(u64::MAX, micros);
+        self.at > other.at && self.at <= latest
+    }
+}
+
+impl fmt::Display for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.at, self.nonce)
+    }
+}
+
+impl FromStr for LoginId {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let (at, nonce) = text.split_at_checked(16).ok_or_else(no_id)?;
+        Ok(Self { at: hex(at)?, nonce: hex(nonce)? })
+    }
+}
+
+/// Names one entry of a store, as an `ETag` does ([RFC 9110, section 8.8.3]).
+///
+/// `Display` and `FromStr` are a text of 16 characters, for a column of a database.
+///
+/// [RFC 9110, section 8.8.3]: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision(pub(in crate::auth) u64);
+
+impl Revision {
+    pub(in crate::auth) fn random() -> Self {
+        Self(fastrand::u64(..))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Revision {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        hex(text).map(Self)
+    }
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let micros = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    u64::try_from(micros).unwrap_or(u64::MAX)
+}
+
+/// By how much the clocks of machines that are set by the network differ at most.
+const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+fn hex(text: &str) -> Result<u64, StoreError> {
+    let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+    number.ok_or_else(no_id)
+}
+
+fn no_id() -> StoreError {
+    StoreError::unreadable("its id has not the right number of hexadecimal digits")
+}

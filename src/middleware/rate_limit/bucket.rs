@@ -1,0 +1,322 @@
+//! One limit: of the app, or of one endpoint. Pure, with the time as an argument.
+//!
+//! | event | what happens |
+//! |---|---|
+//! | success, sent in this epoch | it counts; the row of refusals ends; one more may be under way |
+//! | success, sent earlier | it counts |
+//! | refusal, sent earlier | closed for at least `Retry-After`; nothing else |
+//! | refusal, sent in this epoch | a new epoch, closed; the rate as below |
+//! | - no rate yet, and it may be a stray | none |
+//! | - no rate yet, else | twice what was measured, corrected by the next refusal |
+//! | - while the rate grows | a little less than it was, but not less than what was good before |
+//! | - a rate that is still tried | what was measured, but not less than what was good before |
+//! | - though the rate was kept to | the same; after three within the window, none |
+//! | - else | what was measured |
+
+use super::Seconds;
+use super::history::History;
+use super::rate::Rate;
+
+/// What a bucket knows of its limit.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    window: Seconds,
+    pub(super) closed_until: Seconds,
+    /// Counts the closings, so that the refusals of one burst count once.
+    pub(super) epoch: u64,
+    /// Refusals since the last success.
+    row: u32,
+    /// Refusals that each came within a window of the last opening.
+    run: u32,
+    /// How many may be under way at once, after a closing; `None` is any number.
+    width: Option<u32>,
+    /// Requests of this epoch that are under way.
+    in_flight: u32,
+    opening: Seconds,
+    rate: Option<Rate>,
+    /// Whether the rate was set by the present row of refusals.
+    is_first_rate: bool,
+    /// Refusals within a window though the rate was kept to, and when the first of them came.
+    kept: (u32, Seconds),
+    history: History,
+    /// The number of successes within the window before the row of refusals.
+    before_row: f64,
+    pub(super) refused: u64,
+    pub(super) last_refused: Option<Seconds>,
+    /// When the last request that succeeded was sent.
+    pub(super) last_success_sent: Option<Seconds>,
+}
+
+/// A refusal, as a bucket needs to know it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    /// The epoch in which it was sent.
+    pub(super) epoch: u64,
+    /// At least a moment.
+    pub(super) pause: Seconds,
+    /// Whether it or another request had to wait.
+    pub(super) waited: bool,
+    pub(super) longest: Seconds,
+}
+
+/// Why a request may not start now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Blocked {
+    /// Not before this time.
+    Until(Seconds),
+    /// Not before another has ended, or this time.
+    Narrow(Seconds),
+}
+
+impl Blocked {
+    pub(super) fn until(self) -> Seconds {
+        match self {
+            Self::Until(then) | Self::Narrow(then) => then,
+        }
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(window: Seconds) -> Self {
+        Self {
+            window,
+            closed_until: 0.0,
+            epoch: 0,
+            row: 0,
+            run: 0,
+            width: None,
+            in_flight: 0,
+            opening: f64::NEG_INFINITY,
+            rate: None,
+            is_first_rate: false,
+            kept: (0, 0.0),
+            history: History::new(window),
+            before_row: 0.0,
+            refused: 0,
+            last_refused: None,
+            last_success_sent: None,
+        }
+    }
+
+    /// Whether a request may start.
+    pub(super) fn check(&self, now: Seconds) -> Result<(), Blocked> {
+        if now < self.closed_until {
+            return Err(Blocked::Until(self.closed_until));
+        }
+        if let Some(rate) = self.rate.as_ref().filter(|rate| now < rate.next) {
+            return Err(Blocked::Until(rate.next));
+        }
+        match self.width {
+            Some(width) if f64::from(self.in_flight) >= f64::from(width) + self.open_for(now) => {
+                let next = self.open_for(now) + 1.0;
+                Err(Blocked::Narrow(self.opening + next))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A request starts, after [`check`](Self::check). Returns its epoch.
+    pub(super) fn start(&mut self, now: Seconds) -> u64 {
+        if let Some(rate) = &mut self.rate {
+            match rate.is_forgotten(now) {
+                true => self.rate = None,
+                false => rate.start(now),
+            }
+        }
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.epoch
+    }
+
+    pub(super) fn succeeded(&mut self, epoch: u64, sent: Seconds, now: Seconds) {
+        self.history.count(now);
+        let last = self.last_success_sent.unwrap_or(sent);
+        self.last_success_sent = Some(last.max(sent));
+        if epoch != self.epoch {
+            return;
+        }
+        self.ended(epoch);
+        self.row = 0;
+        self.is_first_rate = false;
+        self.width = self.width.map(|width| width + 1).filter(|width| *width <= WIDEST);
+    }
+
+    /// A request ended that tells nothing of the limit.
+    pub(super) fn ended(&mut self, epoch: u64) {
+        if epoch == self.epoch {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// Whether a refusal tells something that was not known.
+    pub(super) fn is_news(&self, epoch: u64) -> bool {
+        epoch == self.epoch
+    }
+
+    pub(super) fn refused(&mut self, refusal: Refusal, now: Seconds) {
+        self.refused += 1;
+        self.last_refused = Some(now);
+        let pause = refusal.pause.min(refusal.longest);
+        if !self.is_news(refusal.epoch) {
+            self.close_until(now + pause);
+            return;
+        }
+        self.row = self.row.saturating_add(1);
+        self.run = match now - self.opening <= self.window {
+            true => self.run.saturating_add(1),
+            false => 1,
+        };
+        if self.row == 1 {
+            self.before_row = self.history.recent(now);
+        }
+        let doubled = pause * f64::from(self.row.min(40) - 1).exp2();
+        let pause = pause.max(doubled.min(self.window)).min(refusal.longest);
+        self.close_until(now + pause);
+        self.narrow(self.closed_until);
+        self.judge(refusal, pause, now);
+    }
+
+    /// What the refusal says about the rate.
+    fn judge(&mut self, refusal: Refusal, pause: Seconds, now: Seconds) {
+        let measured = self.measured();
+        let is_demand = !refusal.waited && self.row == 1;
+        let level = measured * if is_demand { CLEAR_OF_DEMAND } else { MARGIN };
+        let (row, opening) = (self.row, self.closed_until);
+        let held = self.holds(now);
+        let Some(rate) = &mut self.rate else { return self.first_rate(measured) };
+        if self.is_first_rate && row > 1 {
+            return self.first_rate(measured);
+        }
+        if rate.is_growing(now) && row == 1 {
+            let before = rate.at(now - 1.0 / rate.at(now));
+            rate.lower((before * TRIAL_STEP).max(rate.tried), rate.tried, opening);
+        } else if rate.tried > rate.base {
+            let lowered = level.min(rate.tried).max(rate.base);
+            rate.lower(lowered, lowered, opening);
+        } else if row == 1 && held {
+            return self.kept(pause, now);
+        } else {
+            let lowered = level.min(rate.tried);
+            rate.lower(lowered, lowered, opening);
+        }
+        self.hold(refusal.pause, now);
+    }
+
+    /// A rate that is clear of strays: two in a row with so many successes that a limit is plausible.
+    fn first_rate(&mut self, measured: f64) {
+        let enough = self.before_row >= FEWEST_FOR_A_LIMIT;
+        if self.run < 2 || (!enough && self.run < 4) {
+            return;
+        }
+        let opening = self.closed_until;
+        self.is_first_rate = true;
+        self.rate = Some(Rate::new(measured * CLEAR_OF_DEMAND, opening + self.window, opening));
+    }
+
+    /// Refused though the rate was kept to: slowing down would not help.
+    fn kept(&mut self, pause: Seconds, now: Seconds) {
+        self.kept = match now - self.kept.1 <= self.window {
+            true => (self.kept.0 + 1, self.kept.1),
+            false => (1, now),
+        };
+        if self.kept.0 >= MOST_KEPT {
+            (self.rate, self.run, self.kept) = (None, 0, (0, f64::NEG_INFINITY));
+        } else if let Some(rate) = &mut self.rate {
+            rate.keep(pause);
+        }
+    }
+
+    fn hold(&mut self, pause: Seconds, now: Seconds) {
+        let seen = self.history.first().map_or(0.0, |first| now - first);
+        let (opening, window) = (self.closed_until, self.window);
+        let Some(rate) = &mut self.rate else { return };
+        rate.hold_until = match seen < window {
+            true => opening + window,
+            false => now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(PAUSES_HELD * pause),
+        };
+    }
+
+    /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience yields
+    /// loses nothing, whatever the server's window is.
+    fn measured(&self) -> f64 {
+        let first = self.history.first().unwrap_or(self.closed_until);
+        self.before_row / (self.closed_until - first).clamp(0.1, self.window)
+    }
+
+    /// Whether as much succeeded as the rate allows, less one request under way.
+    fn holds(&mut self, now: Seconds) -> bool {
+        let since = self.history.first().map_or(0.0, |first| now - first);
+        let count = self.history.recent(now);
+        let rate = self.rate.as_ref().map_or(0.0, |rate| rate.tried);
+        count + 1.0 >= KEPT_TO * rate * since.min(self.window)
+    }
+
+    /// Closes it without a refusal.
+    pub(super) fn close(&mut self, until: Seconds) {
+        self.close_until(until);
+        self.narrow(self.closed_until);
+    }
+
+    /// When the next request could start at the earliest, and the pace from then on.
+    pub(super) fn wait(&self, before: usize, now: Seconds) -> Seconds {
+        let closed = self.closed_until - now;
+        let Some(rate) = &self.rate else { return closed.max(0.0) };
+        let paced = (rate.next - now).max(closed) + before as f64 / rate.at(now);
+        paced.max(0.0)
+    }
+
+    pub(super) fn close_until(&mut self, until: Seconds) {
+        self.closed_until = self.closed_until.max(until);
+    }
+
+    /// Begins another epoch: one request first, then one more for each that succeeds.
+    pub(super) fn narrow(&mut self, opening: Seconds) {
+        self.epoch += 1;
+        (self.in_flight, self.width, self.opening) = (0, Some(1), opening);
+    }
+
+    /// Forgets closings and rates.
+    pub(super) fn reopen(&mut self) {
+        let (refused, history) = (self.refused, self.history.clone());
+        let epoch = self.epoch + 1;
+        *self = Self { refused, history, epoch, ..Self::new(self.window) };
+    }
+
+    pub(super) fn rate(&self, now: Seconds) -> Option<f64> {
+        self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
+    }
+
+    pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {
+        self.rate.as_ref().is_some_and(|rate| rate.is_growing(now) && !rate.is_forgotten(now))
+    }
+
+    /// Whether it can be dropped without forgetting anything that matters.
+    pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
+        let is_open = self.closed_until <= now && self.rate(now).is_none();
+        let is_unused = self.in_flight == 0 && self.history.recent(now) == 0.0;
+        is_open && is_unused && now - self.last_refused.unwrap_or(f64::NEG_INFINITY) > self.window
+    }
+
+    /// The seconds since the opening, rounded down: each lets one more go, for a request that hangs.
+    fn open_for(&self, now: Seconds) -> f64 {
+        (now - self.opening).max(0.0).floor()
+    }
+}
+
+/// A rolling window is met by pacing at its mean only with room for jitter.
+const MARGIN: f64 = 0.96;
+/// For limits over a second, with jitter and a late response.
+const TRIAL_STEP: f64 = 0.93;
+/// Where nobody waited, demand was measured and not the limit.
+const CLEAR_OF_DEMAND: f64 = 2.0;
+/// A rate up to a tenth too high costs about one refusal in a hundred.
+const KEPT_TO: f64 = 0.9;
+/// So many refusals that slowing down does not stop end the pacing.
+const MOST_KEPT: u32 = 3;
+/// No plausible limit is below ten in a window.
+const FEWEST_FOR_A_LIMIT: f64 = 10.0;
+/// One trial costs two or three refusals: at most one request in a hundred.
+const REQUESTS_HELD: f64 = 240.0;
+const LONGEST_HOLD: Seconds = 300.0;
+/// One trial closes for one pause: at most a twentieth of the time.
+const PAUSES_HELD: f64 = 20.0;
+const WIDEST: u32 = 256;

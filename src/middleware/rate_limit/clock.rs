@@ -1,0 +1,43 @@
+//! Time for the pure parts: seconds since the limiter was made, by both clocks.
+
+use std::time::SystemTime;
+
+use super::Seconds;
+use crate::auth::Now;
+
+/// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that was.
+/// The wall clock may also be set: forward, a closing ends early; back, nothing happens.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    begin: Now,
+    /// How much further the wall clock is known to be than the monotonic one.
+    ahead: Seconds,
+    slept: Seconds,
+}
+
+impl Timeline {
+    pub(super) fn new(begin: Now) -> Self {
+        Self { begin, ahead: 0.0, slept: 0.0 }
+    }
+
+    pub(super) fn seconds(&mut self, now: Now) -> Seconds {
+        let passed = now.monotonic.saturating_duration_since(self.begin.monotonic).as_secs_f64();
+        let jump = since(self.begin.wall, now.wall) - passed - self.ahead;
+        // Less is the noise of reading two clocks, and their being set a little right.
+        if jump.abs() > NOISE {
+            self.ahead += jump;
+            self.slept += jump.max(0.0);
+        }
+        passed + self.slept
+    }
+}
+
+/// Seconds from one time to another; negative where it is earlier.
+pub(super) fn since(from: SystemTime, to: SystemTime) -> Seconds {
+    match to.duration_since(from) {
+        Ok(passed) => passed.as_secs_f64(),
+        Err(error) => -error.duration().as_secs_f64(),
+    }
+}
+
+const NOISE: Seconds = 1.0;

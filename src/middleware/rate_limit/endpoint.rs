@@ -1,0 +1,102 @@
+//! Which endpoint a request is for: its method and path, without the ids in it.
+
+use reqwest::Request;
+
+/// The same for all requests to one endpoint, and its name for people.
+///
+/// Ids are found by Spotify's paths, in which they follow the noun of a collection, and else by their
+/// look, so that other APIs are served as well.
+pub(super) fn key(request: &Request) -> u64 {
+    let mut key = Fnv::default();
+    spell(request, |part| key.add(part));
+    key.0
+}
+
+/// The name, such as `GET /v1/albums/{}/tracks`. Its key is [`key_of_name`].
+pub(super) fn name(request: &Request) -> String {
+    let mut name = String::new();
+    spell(request, |part| name.push_str(part));
+    name
+}
+
+pub(super) fn key_of_name(name: &str) -> u64 {
+    let mut key = Fnv::default();
+    key.add(name);
+    key.0
+}
+
+fn spell(request: &Request, mut add: impl FnMut(&str)) {
+    add(request.method().as_str());
+    add(" ");
+    let (mut before, mut is_own) = ("", false);
+    for segment in request.url().path().trim_matches('/').split('/') {
+        add("/");
+        let is_id = looks_like_id(segment) || (!is_own && COLLECTIONS.contains(&before));
+        add(if is_id { "{}" } else { segment });
+        is_own |= segment == "me";
+        before = segment;
+    }
+}
+
+/// Numbers, and what is long and has digits, capitals or an escape in it.
+fn looks_like_id(segment: &str) -> bool {
+    let is_number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+    let is_mixed = segment.bytes().any(|byte| !byte.is_ascii_lowercase() && byte != b'-');
+    is_number || segment.contains(['%', ':']) || (segment.len() >= 16 && is_mixed)
+}
+
+/// FNV-1a: the same in every process, so that a closing can be stored by its endpoint's name.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+const COLLECTIONS: [&str; 12] = [
+    "albums",
+    "artists",
+    "audio-analysis",
+    "audio-features",
+    "audiobooks",
+    "categories",
+    "chapters",
+    "episodes",
+    "playlists",
+    "shows",
+    "tracks",
+    "users",
+];
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_named_without_ids() {
+        for (path, expected) in [
+            ("v1/albums/0tGPJ0bkWOUmH7MEOR77qc/tracks", "GET /v1/albums/{}/tracks"),
+            ("v1/users/wizzler/playlists", "GET /v1/users/{}/playlists"),
+            ("v1/me/albums/contains", "GET /v1/me/albums/contains"),
+            ("v1/me/player/currently-playing", "GET /v1/me/player/currently-playing"),
+            ("v1/browse/categories/party", "GET /v1/browse/categories/{}"),
+            ("things/17/parts/", "GET /things/{}/parts"),
+            ("", "GET /"),
+        ] {
+            let url = format!("https://api.example.test/{path}").parse().unwrap();
+            let request = Request::new(reqwest::Method::GET, url);
+            assert_eq!(name(&request), expected);
+            assert_eq!(key(&request), key_of_name(expected));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a request was not sent.
+
+use std::time::Duration;
+
+/// A request that was not sent, since it would have had to wait for longer than it may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no permit within the time that the request may wait: {limit}{}; retry in {} s", word(reason.as_deref()), seconds(*retry_after))]
+#[non_exhaustive]
+pub struct RateLimited {
+    /// After how long a request would go, those that wait before it included. Never zero.
+    pub retry_after: Duration,
+    /// What it would have waited for.
+    pub limit: LimitKind,
+    /// The reason that the server gave with its last 429, such as `QUOTA_EXCEEDED`.
+    pub reason: Option<String>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// The rate limit of the whole app.
+    App,
+    /// The rate limit of its endpoint.
+    Endpoint,
+    /// The server fails, and only few requests look whether it is back.
+    Outage,
+}
+
+impl std::fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::App => "the app's rate limit",
+            Self::Endpoint => "the endpoint's rate limit",
+            Self::Outage => "the server fails",
+        })
+    }
+}
+
+fn word(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
+/// Rounded up: nobody retries too early.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}

@@ -1,0 +1,263 @@
+//! The rate limiter: one for all clones and users of a client, with a limit for each app.
+//!
+//! `state`, `bucket`, `rate`, `history`, `failures` and `queue` are pure: what is known of the server,
+//! with the time as an argument. `app` adds the lock, the clock and the waiting.
+
+mod app;
+mod bucket;
+mod clock;
+mod endpoint;
+mod error;
+mod failures;
+mod history;
+mod options;
+mod queue;
+mod rate;
+mod state;
+mod stats;
+
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod walk;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Extensions;
+use parking_lot::Mutex;
+use reqwest::{Request, Response, StatusCode};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
+
+use self::app::{App, Permit, Wanted};
+use self::state::{Outcome, Pair};
+use super::RequestClass;
+use super::trace::{CallWaits, LimitedResponse, note_wait};
+use crate::transport::{ServerError, read_body, retry_after, with_body};
+
+pub use error::{LimitKind, RateLimited};
+pub use options::RateLimitOptions;
+pub use stats::{BucketStats, Closing, Closings, RateLimitStats};
+
+/// Time in the pure parts: since the limiter was made. No sum of it overflows.
+type Seconds = f64;
+
+/// Holds requests back while the server asks for it.
+///
+/// Without a 429 nothing waits. After one, no request to that endpoint starts before `Retry-After` is
+/// over; when several follow each other, requests start spread out, at the rate that the server was seen to
+/// allow, which is tried and raised from time to time. The whole app is held back only when several
+/// endpoints are refused. While an endpoint or the server fails, few requests look whether it is back.
+/// Requests wait in order; [urgent](RequestClass::is_urgent) ones go first.
+///
+/// Clones share the limits. Each app, known by its client id, has its own; see
+/// [`for_app`](Self::for_app).
+///
+/// ```
+/// use reqwest_middleware::ClientBuilder;
+/// use spotify_web::SpotifyClientConfig;
+/// use spotify_web::middleware::RateLimiter;
+///
+/// let http = SpotifyClientConfig::default().http_client()?; // or a client of your own
+/// let client = ClientBuilder::new(http).with(RateLimiter::default()).build();
+/// # Ok::<(), spotify_web::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RateLimiter {
+    registry: Arc<Registry>,
+    app: Arc<App>,
+    user: u64,
+}
+
+/// What all apps share.
+struct Registry {
+    options: RateLimitOptions,
+    apps: Mutex<HashMap<Option<String>, Arc<App>>>,
+    users: AtomicU64,
+}
+
+impl RateLimiter {
+    /// A limiter with options of your own, for one app that has no name.
+    pub fn new(options: RateLimitOptions) -> Self {
+        let app = Arc::new(App::new(None, options.clone()));
+        let apps = Mutex::new(HashMap::from([(None, Arc::clone(&app))]));
+        let registry = Registry { options, apps, users: AtomicU64::new(1) };
+        Self { registry: Arc::new(registry), app, user: 0 }
+    }
+
+    /// The limiter for another user, of the app with this client id. Users of one app share its limits;
+    /// requests that fail for one user alone slow down no other.
+    #[must_use]
+    pub fn for_app(&self, client_id: Option<&str>) -> Self {
+        let app = self.registry.app(client_id);
+        let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
+        Self { registry: Arc::clone(&self.registry), app, user }
+    }
+
+    /// What it knows of its app.
+    pub fn stats(&self) -> RateLimitStats {
+        self.app.stats()
+    }
+
+    /// Lets no request of its app start for so long, at most a year. Those that cannot wait for so long
+    /// fail at once.
+    pub fn close_for(&self, duration: Duration) {
+        self.app.close_for(duration);
+    }
+
+    /// Forgets what is closed, what fails, and all rates of its app: as after a start.
+    pub fn reopen(&self) {
+        self.app.reopen();
+    }
+
+    /// What is closed, of all apps: to be stored for the next start of the program.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spotify_web::middleware::{Closings, RateLimiter};
+    ///
+    /// let limiter = RateLimiter::default();
+    /// limiter.close_for(Duration::from_secs(3600));
+    /// let stored = serde_json::to_string(&limiter.closings())?;
+    ///
+    /// let closings: Closings = serde_json::from_str(&stored)?;
+    /// let restarted = RateLimiter::default();
+    /// restarted.restore(&closings);
+    /// assert!(restarted.stats().closed_for() > Duration::from_secs(3590));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn closings(&self) -> Closings {
+        let apps: Vec<_> = self.registry.apps.lock().values().cloned().collect();
+        Closings { closings: apps.iter().flat_map(|app| app.closings()).collect() }
+    }
+
+    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is. Call it
+    /// before requests are sent.
+    pub fn restore(&self, closings: &Closings) {
+        for closing in &closings.closings {
+            self.registry.app(closing.client_id.as_deref()).restore(closing);
+        }
+    }
+
+    async fn permit(
+        &self,
+        pair: Pair,
+        extensions: &mut Extensions,
+    ) -> std::result::Result<Permit, RateLimited> {
+        let began = Instant::now();
+        let waits = extensions.get::<CallWaits>().copied().unwrap_or_default();
+        let class = extensions.get::<RequestClass>().copied();
+        let deadline = class.and_then(|class| class.deadline);
+        let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
+        });
+        let max_wait = self.registry.options.max_wait.saturating_sub(waits.waited);
+        let is_urgent = class.is_some_and(|class| class.is_urgent);
+        let patience = max_wait.min(to_deadline);
+        let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
+        let permit = self.app.permit(wanted).await;
+        note_wait(extensions, began.elapsed());
+        permit
+    }
+
+    /// Tells why a response is a refusal, and when the request would go.
+    async fn refused(&self, response: Response, pair: Pair) -> Response {
+        let (mut response, reason) = with_reason(response).await;
+        self.app.give_reason(pair, reason.clone());
+        let retry_after = self.app.retry_after(pair);
+        let is_quota = reason.as_deref() == Some(QUOTA_EXCEEDED);
+        response.extensions_mut().insert(LimitedResponse { retry_after, is_quota });
+        response
+    }
+}
+
+impl Registry {
+    fn app(&self, client_id: Option<&str>) -> Arc<App> {
+        let mut apps = self.apps.lock();
+        let client_id = client_id.map(str::to_owned);
+        if apps.len() >= MOST_UNUSED_APPS && !apps.contains_key(&client_id) {
+            apps.retain(|_, app| Arc::strong_count(app) > 1 || !app.closings().is_empty());
+        }
+        let new = || Arc::new(App::new(client_id.clone(), self.options.clone()));
+        Arc::clone(apps.entry(client_id.clone()).or_insert_with(new))
+    }
+}
+
+impl Default for RateLimiter {
+    fn default() -> Self {
+        Self::new(RateLimitOptions::default())
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("options", &self.registry.options)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Middleware for RateLimiter {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let pair = Pair { endpoint: endpoint::key(&request), user: self.user };
+        let permit = match self.app.permit_at_once(pair, || endpoint::name(&request)) {
+            Ok(permit) => permit,
+            // What most requests do without takes no room in them.
+            Err(pair) => {
+                Box::pin(self.permit(pair, extensions)).await.map_err(Error::middleware)?
+            }
+        };
+        let result = next.run(request, extensions).await;
+        let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
+        permit.settle(outcome);
+        match result {
+            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+                Ok(Box::pin(self.refused(response, pair)).await)
+            }
+            result => result,
+        }
+    }
+}
+
+fn outcome(result: &Result<Response>) -> Outcome {
+    match result {
+        Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+            Outcome::Refused(retry_after(response).map(|pause| pause.as_secs_f64()))
+        }
+        Ok(response) if response.status().is_server_error() => Outcome::Failed,
+        Ok(_) => Outcome::Succeeded,
+        Err(Error::Reqwest(error)) if error.is_connect() => Outcome::Failed,
+        // The time-out is the caller's, who may be in a hurry.
+        Err(Error::Reqwest(error)) if error.is_request() && !error.is_timeout() => Outcome::Failed,
+        Err(_) => Outcome::Nothing,
+    }
+}
+
+/// Reads the body for the reason, and puts it back.
+async fn with_reason(mut response: Response) -> (Response, Option<String>) {
+    let body = read_body(&mut response, LONGEST_REASON).await.unwrap_or_default();
+    let reason = ServerError::of(&body).reason;
+    (with_body(response, body), reason)
+}
+
+/// Spotify's word for the quota of a developer's account, since July 2026.
+const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
+const LONGEST_REASON: usize = 64 * 1024;
+/// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
+const TIMER_STEP: Duration = Duration::from_millis(2);
+const MOST_UNUSED_APPS: usize = 256;

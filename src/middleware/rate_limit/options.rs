@@ -1,0 +1,76 @@
+//! What can be set on a rate limiter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::{Clock, SystemClock};
+
+/// Options of a [`RateLimiter`](super::RateLimiter). The defaults are right for Spotify.
+///
+/// ```
+/// use std::time::Duration;
+/// use spotify_web::middleware::{RateLimitOptions, RateLimiter};
+///
+/// let options = RateLimitOptions::default().with_max_wait(Duration::from_secs(10));
+/// let limiter = RateLimiter::new(options);
+/// ```
+#[derive(Debug, Clone)]
+pub struct RateLimitOptions {
+    pub(super) max_wait: Duration,
+    pub(super) window: Duration,
+    pub(super) longest_retry_after: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl RateLimitOptions {
+    /// How long a call may wait for permits, unless it is set: a minute.
+    pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
+
+    /// Sets how long a call may wait for permits, all its attempts together: a minute by default. A call
+    /// that is known to need longer fails at once with [`RateLimited`](super::RateLimited), as does every
+    /// call that would have to wait where this is zero.
+    #[must_use]
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
+
+    /// Sets the window over which the server counts: 30 s by default, as [Spotify documents][rate], and
+    /// from 5 s to an hour. Set to the server's, it makes nine tenths of a limit over a minute out of
+    /// half of it, and of one over 5 to 10 s out of four fifths. A shorter one counts as 5 s: fewer requests
+    /// than that do not tell a limit from a stray.
+    ///
+    /// [rate]: https://developer.spotify.com/documentation/web-api/concepts/rate-limits
+    #[must_use]
+    pub fn with_window(self, window: Duration) -> Self {
+        let window = window.clamp(Duration::from_secs(5), Duration::from_secs(3600));
+        Self { window, ..self }
+    }
+
+    /// Sets the longest `Retry-After` that is believed: seven days by default, and at least a second.
+    /// A longer one counts as this.
+    #[must_use]
+    pub fn with_longest_retry_after(self, longest: Duration) -> Self {
+        Self { longest_retry_after: longest.clamp(Duration::from_secs(1), LONGEST), ..self }
+    }
+
+    /// Sets where the time is read: the system's clocks by default. A closing ends when either of the
+    /// two clocks says so, so that a laptop that slept does not go on waiting.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+}
+
+impl Default for RateLimitOptions {
+    fn default() -> Self {
+        Self {
+            max_wait: Self::DEFAULT_MAX_WAIT,
+            window: Duration::from_secs(30),
+            longest_retry_after: Duration::from_secs(7 * 24 * 3600),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// A year: no wait is meant to be longer, and every clock can express it.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -1,0 +1,68 @@
+//! The rate that a bucket is kept to after refusals, and how it grows away.
+
+use super::Seconds;
+
+/// A rate that was measured: held for a while, then raised until the next refusal.
+#[derive(Debug, Clone)]
+pub(super) struct Rate {
+    /// What is tried, in requests a second; at least `base`.
+    pub(super) tried: f64,
+    /// What was good for a whole hold.
+    pub(super) base: f64,
+    pub(super) hold_until: Seconds,
+    /// When the next request may start.
+    pub(super) next: Seconds,
+    /// How much later than `next` a request may start without delaying those behind it.
+    lateness: Seconds,
+}
+
+impl Rate {
+    pub(super) fn new(rate: f64, hold_until: Seconds, next: Seconds) -> Self {
+        let rate = rate.max(SLOWEST);
+        Self { tried: rate, base: rate, hold_until, next, lateness: LATENESS }
+    }
+
+    /// Requests a second at a time: what is tried, doubled every nine seconds once the hold is over, so
+    /// that a rate that nobody needs is forgotten by itself.
+    pub(super) fn at(&self, now: Seconds) -> f64 {
+        let grown = ((now - self.hold_until).max(0.0) / DOUBLING).min(64.0);
+        self.tried * grown.exp2()
+    }
+
+    pub(super) fn is_growing(&self, now: Seconds) -> bool {
+        now > self.hold_until
+    }
+
+    pub(super) fn is_forgotten(&self, now: Seconds) -> bool {
+        self.at(now) > FASTEST
+    }
+
+    pub(super) fn start(&mut self, now: Seconds) {
+        let planned = self.next.max(now - self.lateness);
+        self.next = planned + 1.0 / self.at(now);
+        if self.next > now - LATENESS {
+            self.lateness = LATENESS;
+        }
+    }
+
+    /// The rate held, though it was refused: what could not start during the pause may start after it.
+    pub(super) fn keep(&mut self, pause: Seconds) {
+        self.lateness = LATENESS + pause;
+    }
+
+    /// Begins another hold at a lower rate.
+    pub(super) fn lower(&mut self, tried: f64, base: f64, opening: Seconds) {
+        self.base = base.max(SLOWEST);
+        self.tried = tried.max(self.base);
+        self.next = self.next.max(opening);
+        self.lateness = LATENESS;
+    }
+}
+
+/// A late wake-up must not lower the rate; 100 ms would refuse a third at 100 requests a second.
+const LATENESS: Seconds = 0.02;
+/// Tenfold in 30 s.
+const DOUBLING: Seconds = 9.0;
+const SLOWEST: f64 = 0.1;
+/// Nobody is paced by more.
+const FASTEST: f64 = 10_000.0;

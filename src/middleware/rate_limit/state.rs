@@ -1,0 +1,241 @@
+//! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the time
+//! as an argument.
+//!
+//! A request needs a place in two buckets, the app's and its endpoint's. A refusal is the endpoint's,
+//! unless something says that it is the app's: see [`State::is_of_app`].
+
+use std::collections::HashMap;
+
+use super::Seconds;
+use super::bucket::{Blocked, Bucket, Refusal};
+use super::failures::Failures;
+
+/// An endpoint and a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    pub(super) endpoint: u64,
+    pub(super) user: u64,
+}
+
+/// A request that may go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    pub(super) pair: Pair,
+    pub(super) sent: Seconds,
+    app_epoch: u64,
+    endpoint_epoch: u64,
+    pub(super) waited: bool,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Outcome {
+    Succeeded,
+    /// 429, with the seconds of `Retry-After` where it says any.
+    Refused(Option<Seconds>),
+    /// The server is not well: 5xx, or a connection that broke.
+    Failed,
+    /// It says nothing about the server: dropped, timed out here, or never sent.
+    Nothing,
+}
+
+/// Whom a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Obstacle {
+    App(Blocked),
+    Endpoint(Blocked),
+    /// The pair fails, or all do.
+    Failing(Seconds),
+}
+
+/// The buckets of one app.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) app: Bucket,
+    pub(super) endpoints: HashMap<u64, Endpoint>,
+    pub(super) failures: Failures,
+    window: Seconds,
+    /// The longest `Retry-After` that is believed.
+    longest: Seconds,
+    /// The endpoint of the app's last refusal.
+    last_of_app: Option<(u64, Seconds)>,
+}
+
+/// The bucket of an endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) name: String,
+    pub(super) bucket: Bucket,
+    /// The word that the last refusal came with.
+    pub(super) reason: Option<String>,
+}
+
+impl State {
+    pub(super) fn new(window: Seconds, longest: Seconds) -> Self {
+        Self {
+            app: Bucket::new(window),
+            endpoints: HashMap::new(),
+            failures: Failures::default(),
+            window,
+            longest,
+            last_of_app: None,
+        }
+    }
+
+    /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
+    pub(super) fn endpoint(
+        &mut self,
+        key: u64,
+        now: Seconds,
+        name: impl FnOnce() -> String,
+    ) -> u64 {
+        if self.endpoints.contains_key(&key) {
+            return key;
+        }
+        if self.endpoints.len() >= MOST_ENDPOINTS {
+            self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
+        }
+        let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
+            true => (key, name()),
+            false => (THE_REST, "(others)".to_owned()),
+        };
+        let new = || Endpoint { name, bucket: Bucket::new(self.window), reason: None };
+        self.endpoints.entry(key).or_insert_with(new);
+        key
+    }
+
+    /// Whether a request may go now, or what it waits for.
+    pub(super) fn check(&self, pair: Pair, now: Seconds) -> Result<(), Obstacle> {
+        self.app.check(now).map_err(Obstacle::App)?;
+        if let Some(endpoint) = self.endpoints.get(&pair.endpoint) {
+            endpoint.bucket.check(now).map_err(Obstacle::Endpoint)?;
+        }
+        self.failures.check(pair, now).map_or(Ok(()), |until| Err(Obstacle::Failing(until)))
+    }
+
+    /// How long a request waits at least, with so many before it at its endpoint and in all.
+    pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
+        let endpoint = self.endpoints.get(&pair.endpoint);
+        let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
+        let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
+        self.app.wait(all, now).max(endpoint).max(failing)
+    }
+
+    /// When a request could go at the earliest.
+    pub(super) fn opens(&self, pair: Pair) -> Seconds {
+        let endpoint = self.endpoints.get(&pair.endpoint);
+        endpoint.map_or(0.0, |it| it.bucket.closed_until).max(self.app.closed_until)
+    }
+
+    /// A request goes, after [`check`](Self::check).
+    pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
+        self.failures.start(pair, now);
+        let endpoint = self.endpoints.get_mut(&pair.endpoint);
+        let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
+        Ticket { pair, sent: now, app_epoch: self.app.start(now), endpoint_epoch, waited }
+    }
+
+    /// A request ended, while others wait or not.
+    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, others: bool, now: Seconds) {
+        match outcome {
+            Outcome::Succeeded => self.succeeded(ticket, now),
+            Outcome::Refused(pause) => self.refused(ticket, pause, others, now),
+            Outcome::Failed => {
+                self.ended(ticket);
+                self.failures.failed(ticket.pair, now);
+            }
+            Outcome::Nothing => self.ended(ticket),
+        }
+    }
+
+    fn succeeded(&mut self, ticket: Ticket, now: Seconds) {
+        self.app.succeeded(ticket.app_epoch, ticket.sent, now);
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
+        }
+        if self.failures.succeeded(ticket.pair, now) {
+            // Whoever waited for the end of the outage does not come all at once.
+            self.app.narrow(now);
+        }
+    }
+
+    fn ended(&mut self, ticket: Ticket) {
+        self.app.ended(ticket.app_epoch);
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.ended(ticket.endpoint_epoch);
+        }
+    }
+
+    fn refused(&mut self, ticket: Ticket, pause: Option<Seconds>, others: bool, now: Seconds) {
+        let pause = pause.filter(|pause| *pause > 0.0).unwrap_or(SHORTEST_PAUSE);
+        let pause = pause.clamp(SHORTEST_PAUSE, self.longest);
+        let is_of_app = self.is_of_app(ticket, now);
+        let refusal =
+            |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
+        let key = ticket.pair.endpoint;
+        if !is_of_app {
+            self.app.ended(ticket.app_epoch);
+            if let Some(endpoint) = self.endpoints.get_mut(&key) {
+                endpoint.bucket.refused(refusal(ticket.endpoint_epoch, self.longest), now);
+            }
+            return;
+        }
+        self.app.refused(refusal(ticket.app_epoch, self.window), now);
+        self.last_of_app = Some((key, now));
+        let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
+        endpoint.bucket.ended(ticket.endpoint_epoch);
+        endpoint.bucket.last_refused = Some(now);
+        if pause > self.window {
+            endpoint.bucket.close_until(now + pause);
+        }
+    }
+
+    /// Whether a refusal is the app's, and not its endpoint's alone.
+    fn is_of_app(&self, ticket: Ticket, now: Seconds) -> bool {
+        let key = ticket.pair.endpoint;
+        if !self.app.is_news(ticket.app_epoch) {
+            return true;
+        }
+        if self.was_another_refused(key, ticket.sent) {
+            return true;
+        }
+        let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
+        let is_tried = self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately);
+        let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
+        let again = self.last_of_app.filter(|(last, _)| *last == key);
+        let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
+        is_tried && own.is_none() && !is_its_own
+    }
+
+    /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
+    fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
+        let recent = |then: Seconds| then <= sent && sent - then <= self.window;
+        let others = self.endpoints.iter().filter(|(other, _)| **other != key);
+        let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
+        let last = refused
+            .filter(|(_, then)| recent(*then))
+            .max_by(|one, other| one.1.total_cmp(&other.1));
+        last.is_some_and(|(other, then)| !self.others_succeeded(&[key, other], then))
+    }
+
+    /// Whether a request to any other endpoint than these was sent since then and succeeded.
+    fn others_succeeded(&self, keys: &[u64], since: Seconds) -> bool {
+        self.endpoints.iter().any(|(key, endpoint)| {
+            let sent = endpoint.bucket.last_success_sent;
+            !keys.contains(key) && sent.is_some_and(|sent| sent >= since)
+        })
+    }
+
+    /// Forgets closings, rates and failures.
+    pub(super) fn reopen(&mut self) {
+        self.app.reopen();
+        self.endpoints.values_mut().for_each(|endpoint| endpoint.bucket.reopen());
+        self.failures.forget();
+        self.last_of_app = None;
+    }
+}
+
+/// `Retry-After` of nothing is no law either.
+const SHORTEST_PAUSE: Seconds = 1.0;
+const MOST_ENDPOINTS: usize = 256;
+const THE_REST: u64 = 0;

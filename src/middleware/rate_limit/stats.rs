@@ -1,0 +1,81 @@
+//! What a rate limiter can be seen to do.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// What a [`RateLimiter`](super::RateLimiter) knows of one app.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RateLimitStats {
+    /// The limit of the whole app. Its `waiting` are all requests that wait.
+    pub app: BucketStats,
+    /// The endpoints that were used lately, each by its method and its path without ids, such as
+    /// `GET /v1/albums/{}/tracks`.
+    pub endpoints: Vec<(String, BucketStats)>,
+}
+
+/// One limit: the app's, or an endpoint's.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct BucketStats {
+    /// Requests a second that may start; `None` while no limit is known.
+    pub rate: Option<f64>,
+    /// For how long no request starts.
+    pub closed_for: Duration,
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Responses with 429 that were counted here.
+    pub refusals: u64,
+    /// Whether the server fails, and is only looked at now and then.
+    pub is_failing: bool,
+}
+
+impl RateLimitStats {
+    /// Requests that wait.
+    pub fn waiting(&self) -> usize {
+        self.app.waiting
+    }
+
+    /// Responses with 429, of the app and of all its endpoints.
+    pub fn refusals(&self) -> u64 {
+        self.all().map(|bucket| bucket.refusals).sum()
+    }
+
+    /// The longest time for which something is closed, the app or an endpoint.
+    pub fn closed_for(&self) -> Duration {
+        self.all().map(|bucket| bucket.closed_for).max().unwrap_or_default()
+    }
+
+    /// Whether anything fails.
+    pub fn is_failing(&self) -> bool {
+        self.all().any(|bucket| bucket.is_failing)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &BucketStats> {
+        std::iter::once(&self.app).chain(self.endpoints.iter().map(|(_, bucket)| bucket))
+    }
+}
+
+/// What is closed, and until when: to be stored, and restored when the program starts again, so that it
+/// does not send requests into a ban. Holds no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Closings {
+    /// One entry for each app and endpoint that is closed.
+    pub closings: Vec<Closing>,
+}
+
+/// An app or an endpoint that is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Closing {
+    /// The app's client id, where it is known.
+    pub client_id: Option<String>,
+    /// The endpoint, such as `GET /v1/albums/{}/tracks`; the whole app without one.
+    pub endpoint: Option<String>,
+    /// When it opens.
+    pub until: SystemTime,
+    /// The reason that the server gave.
+    pub reason: Option<String>,
+}

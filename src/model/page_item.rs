@@ -1,0 +1,228 @@
+//! What stands at a place of a list: an item, `null`, or something that cannot be read.
+//!
+//! serde cannot resume in the middle of an element that has failed. So a list with something bad in
+//! it is read element by element out of the raw JSON, which costs a second look at each. A good one
+//! is spared that by [`in_one_go`]: read so, a bad element fails the whole list, which is then read
+//! again with care. Each byte is looked at a few times for each list that it is in, and no more.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// What stands at a place of a [`Page`](super::Page).
+///
+/// ```
+/// use spotify_web::model::{Page, PageItem};
+///
+/// let page: Page<u8> = serde_json::from_str(r#"{ "items": [7, null, "seven"] }"#)?;
+/// assert_eq!(page.items[0], PageItem::Item(7));
+/// assert_eq!(page.items[1], PageItem::Null);
+/// assert_eq!(page.items[2].unreadable().unwrap().raw_json(), "\"seven\"");
+/// assert_eq!(page.into_items().collect::<Vec<_>>(), [7]);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum PageItem<T> {
+    /// An item.
+    Item(T),
+    /// `null`: Spotify has nothing at this place, such as a playlist that became private.
+    Null,
+    /// Something that this version of the crate cannot read.
+    Unreadable(Unreadable),
+}
+
+impl<T> PageItem<T> {
+    /// The item, where there is one.
+    pub fn item(&self) -> Option<&T> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Null | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// The item by value, where there is one.
+    pub fn into_item(self) -> Option<T> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Null | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether there is an item.
+    pub fn is_item(&self) -> bool {
+        self.item().is_some()
+    }
+
+    /// Whether Spotify sent `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Why there is no item, where it could not be read.
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        match self {
+            Self::Unreadable(unreadable) => Some(unreadable),
+            Self::Item(_) | Self::Null => None,
+        }
+    }
+}
+
+/// `None` is `null`.
+impl<T> From<Option<T>> for PageItem<T> {
+    fn from(item: Option<T>) -> Self {
+        item.map_or(Self::Null, Self::Item)
+    }
+}
+
+/// An element of a list that could not be read: why, and what it was.
+///
+/// Both the raw JSON and the error may repeat what Spotify sent about a user: keep them out of
+/// logs.
+#[derive(Clone)]
+pub struct Unreadable {
+    path: Box<str>,
+    source: Arc<serde_json::Error>,
+    raw: Arc<RawValue>,
+}
+
+impl Unreadable {
+    /// The place within the element, such as `album.images[2].url`; `.` for the element itself.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What was wrong there.
+    pub fn error(&self) -> &serde_json::Error {
+        &self.source
+    }
+
+    /// The element as Spotify sent it.
+    pub fn raw_json(&self) -> &str {
+        self.raw.get()
+    }
+}
+
+impl PartialEq for Unreadable {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw_json() == other.raw_json() && self.path == other.path
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot be read at `{}`: {}", self.path, self.source)
+    }
+}
+
+impl std::error::Error for Unreadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unreadable").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What stands there as it came, so that a page is written as it was read.
+impl<T: Serialize> Serialize for PageItem<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Item(item) => item.serialize(serializer),
+            Self::Null => serializer.serialize_none(),
+            Self::Unreadable(unreadable) => unreadable.raw.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for PageItem<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match IN_ONE_GO.get() {
+            true => Option::deserialize(deserializer).map(Self::from),
+            false => Box::<RawValue>::deserialize(deserializer).map(Self::read),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> PageItem<T> {
+    fn read(raw: Box<RawValue>) -> Self {
+        if raw.get() == "null" {
+            return Self::Null;
+        }
+        let mut json = serde_json::Deserializer::from_str(raw.get());
+        match serde_path_to_error::deserialize(&mut json) {
+            Ok(item) => Self::Item(item),
+            Err(error) => {
+                let path = error.path().to_string().into();
+                let source = Arc::new(error.into_inner());
+                Self::Unreadable(Unreadable { path, source, raw: raw.into() })
+            }
+        }
+    }
+}
+
+/// What stands at each place of a list.
+///
+/// Tried in one go first, also where the body is read with care: most lists have nothing bad in
+/// them.
+pub(crate) struct List<T>(pub(crate) Vec<PageItem<T>>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if IN_ONE_GO.get() {
+            return Vec::deserialize(deserializer).map(Self);
+        }
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        in_one_go(|| serde_json::from_str(raw.get()))
+            .or_else(|_| serde_json::from_str(raw.get()))
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
+/// element by element where something in a list cannot be read.
+///
+/// `serde_json::from_slice` reads the same, and takes a third longer for a page of 50 tracks: serde
+/// cannot go back, so that each list is looked at before it is read.
+///
+/// # Errors
+///
+/// What is wrong where no list can be blamed for it.
+///
+/// ```
+/// use spotify_web::model::{Page, from_json};
+///
+/// let page: Page<u8> = from_json(br#"{ "items": [7, "seven"] }"#)?;
+/// assert_eq!(page.items.len(), 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    in_one_go(|| serde_json::from_slice(json)).or_else(|_| serde_json::from_slice(json))
+}
+
+/// Reads with each element in one go: faster, but one that cannot be read fails the whole.
+pub(crate) fn in_one_go<T>(read: impl FnOnce() -> T) -> T {
+    let _before = Restore(IN_ONE_GO.replace(true));
+    read()
+}
+
+thread_local! {
+    /// Of the thread, since serde hands nothing down to the elements.
+    static IN_ONE_GO: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        IN_ONE_GO.set(self.0);
+    }
+}

@@ -1,0 +1,106 @@
+//! The time limit of a token request, which does not run while the request waits for its turn.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep};
+
+/// What a request has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestStep {
+    /// It waits for its turn.
+    Queued,
+    /// It is its turn.
+    Sent,
+}
+
+/// Limits a token request from the moment when it is its turn.
+///
+/// An [`OAuthClient`](super::OAuthClient) that is asked within [`run`](Self::run), in the same task,
+/// says when that is. Then it sets no limit of its own: who runs the request may want to wait for
+/// longer than callers do.
+pub(crate) struct RequestLimit {
+    limit: Duration,
+    turn: Arc<Turn>,
+}
+
+struct Turn {
+    /// What the client said last, with a limit of its own.
+    said: Mutex<Option<(RequestStep, Duration)>>,
+    may_send: Box<dyn Fn() -> bool + Send + Sync>,
+    is_withdrawn: AtomicBool,
+}
+
+impl RequestLimit {
+    /// `may_send` is asked when it is the request's turn.
+    pub(crate) fn new(
+        limit: Duration,
+        may_send: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let (said, is_withdrawn) = (Mutex::default(), AtomicBool::new(false));
+        Self { limit, turn: Arc::new(Turn { said, may_send: Box::new(may_send), is_withdrawn }) }
+    }
+
+    /// Whether the request was not sent when it was its turn.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.turn.is_withdrawn.load(Ordering::Relaxed)
+    }
+
+    /// Runs the request, or gives back its limit when that is over. It can be waited for after that.
+    pub(crate) async fn run<F: Future + Unpin>(
+        &self,
+        request: &mut F,
+        mut told: impl FnMut(RequestStep),
+    ) -> Result<F::Output, Duration> {
+        let mut limit = self.limit;
+        let mut is_queued = false;
+        let mut sleep = std::pin::pin!(sleep(limit));
+        std::future::poll_fn(|context| {
+            let turn = Arc::clone(&self.turn);
+            let polled = TURN.sync_scope(turn, || Pin::new(&mut *request).poll(context));
+            let said = self.turn.said.lock().take();
+            if let Some((step, own)) = said {
+                told(step);
+                is_queued = step == RequestStep::Queued;
+                limit = self.limit.min(own);
+                let deadline = Instant::now().checked_add(limit);
+                sleep.as_mut().reset(deadline.unwrap_or_else(|| Instant::now() + LONGEST));
+            }
+            if let Poll::Ready(output) = polled {
+                return Poll::Ready(Ok(output));
+            }
+            if is_queued {
+                return Poll::Pending;
+            }
+            sleep.as_mut().poll(context).map(|()| Err(limit))
+        })
+        .await
+    }
+}
+
+/// Says that a request waits for its turn, to whoever limits it.
+pub(super) fn queued(own_limit: Duration) {
+    let _ = TURN.try_with(|turn| *turn.said.lock() = Some((RequestStep::Queued, own_limit)));
+}
+
+/// Says that it is a request's turn. `None` when nobody limits it; else whether it may be sent.
+pub(super) fn its_turn(own_limit: Duration) -> Option<bool> {
+    let may_send = |turn: &Arc<Turn>| {
+        *turn.said.lock() = Some((RequestStep::Sent, own_limit));
+        let may_send = (turn.may_send)();
+        turn.is_withdrawn.fetch_or(!may_send, Ordering::Relaxed);
+        may_send
+    };
+    TURN.try_with(may_send).ok()
+}
+
+tokio::task_local! {
+    static TURN: Arc<Turn>;
+}
+
+/// A limit that no clock can express is as long as this.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,233 @@
+//! Reading responses to token requests, which come in many shapes.
+//!
+//! Each field is read for itself, so that one that makes no sense costs no other: a refresh token that
+//! was rotated is good once, and a response that loses it ends the login.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::scrub::Scrubber;
+use super::{OAuthError, RefreshToken, Token, TokenForm};
+
+/// What was received, which may be less than was sent.
+pub(super) struct TokenResponse {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl TokenResponse {
+    /// The token, or the error that keeps the most of the response; `cut` says why the end of the body
+    /// is missing, where it is.
+    ///
+    /// | the response has | result |
+    /// |---|---|
+    /// | a success status and a token without fault | the token |
+    /// | a refresh token, or an access token that cannot be used | [`OAuthError::Unusable`] |
+    /// | an error code, under any status | [`OAuthError::Refused`] |
+    /// | no end | why it has none |
+    /// | a success status, and a body | [`OAuthError::NoToken`] |
+    /// | nothing of it | [`OAuthError::Status`] |
+    pub(super) fn read(
+        &self,
+        form: &TokenForm,
+        cut: Option<OAuthError>,
+    ) -> Result<Token, OAuthError> {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let sent = form.secrets();
+        let fields = Fields::of(&self.body).without_refresh_token_in(&sent);
+        let scrubber = fields.scrubber(&sent);
+        let Some(reason) = self.fault(&fields, &scrubber) else { return Ok(fields.token()) };
+        let code = fields.error.as_deref().and_then(|code| scrubber.code(code));
+        if fields.refresh_token.is_some() || self.has_odd_token(&fields) && code.is_none() {
+            let token = Box::new(Token { expires_in: Duration::ZERO, ..fields.token() });
+            return Err(OAuthError::Unusable { status, code, reason, retry_after, token });
+        }
+        if let Some(code) = code {
+            let description = fields.error_description.as_deref().map(|it| scrubber.words(it));
+            return Err(OAuthError::Refused { status, code, description, retry_after });
+        }
+        let has_content = status == StatusCode::OK || !self.body.is_empty();
+        Err(match cut {
+            Some(cut) => cut,
+            None if status.is_success() && has_content => OAuthError::NoToken { reason },
+            None => OAuthError::Status { status, retry_after },
+        })
+    }
+
+    /// What keeps the token from being used, if anything does.
+    fn fault(&self, fields: &Fields, scrubber: &Scrubber<'_>) -> Option<String> {
+        if !self.status.is_success() {
+            return Some(format!("it came with HTTP {}", self.status));
+        }
+        if let Some(syntax) = &fields.syntax {
+            return Some(syntax.clone());
+        }
+        let Some(access_token) = &fields.access_token else {
+            return Some("access_token is missing, empty or not a string".to_owned());
+        };
+        if !can_be_sent(access_token) {
+            return Some("access_token has characters that cannot be sent".to_owned());
+        }
+        let other =
+            fields.token_type.as_deref().filter(|it| !it.trim().eq_ignore_ascii_case("bearer"));
+        if let Some(other) = other {
+            return Some(format!("its type is {:?}, not bearer", scrubber.words(other)));
+        }
+        fields.lifetime().err()
+    }
+
+    /// A whole response with an access token, about which something else makes no sense.
+    fn has_odd_token(&self, fields: &Fields) -> bool {
+        let has_token = fields.access_token.as_deref().is_some_and(|it| can_be_sent(it));
+        self.status.is_success() && fields.syntax.is_none() && has_token
+    }
+}
+
+/// What RFC 6750 allows is less, but all of this can be sent.
+fn can_be_sent(access_token: &str) -> bool {
+    access_token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What was said about a token. Of a field that comes twice, the last value that can be read.
+#[derive(Default)]
+struct Fields {
+    access_token: Option<Zeroizing<String>>,
+    token_type: Option<String>,
+    /// In seconds.
+    expires_in: Option<f64>,
+    refresh_token: Option<Zeroizing<String>>,
+    scope: Option<Vec<String>>,
+    error: Option<String>,
+    error_description: Option<String>,
+    /// Why the object was not read to its end: category and place only, since the words of serde quote
+    /// the response.
+    syntax: Option<String>,
+}
+
+impl Fields {
+    /// Reads the first object in `body`, whatever is around it: a byte order mark, the warning of an
+    /// interpreter, a line of HTML. Of an object that breaks off, what was whole until then.
+    fn of(body: &[u8]) -> Self {
+        let mut fields = Self::default();
+        let Some(start) = body.iter().position(|byte| *byte == b'{') else {
+            fields.syntax = Some("it has no JSON object".to_owned());
+            return fields;
+        };
+        // A letter in another encoding costs no more than itself.
+        let text = String::from_utf8_lossy(body.get(start..).unwrap_or_default());
+        let text = Zeroizing::new(text.into_owned());
+        let read = serde_json::Deserializer::from_str(&text).deserialize_map(&mut fields);
+        fields.syntax = read.err().map(|error| {
+            format!("{:?} at line {} column {}", error.classify(), error.line(), error.column())
+        });
+        fields
+    }
+
+    /// A server that repeats the refresh token that it was sent has rotated nothing.
+    fn without_refresh_token_in(mut self, sent: &[Zeroizing<String>]) -> Self {
+        let is_successful = self.access_token.is_some();
+        let is_new = |token: &Zeroizing<String>| is_successful || !sent.contains(token);
+        self.refresh_token = self.refresh_token.filter(is_new);
+        self
+    }
+
+    /// Scrubs what was sent, and what came.
+    fn scrubber<'a>(&'a self, sent: &'a [Zeroizing<String>]) -> Scrubber<'a> {
+        let came = [&self.access_token, &self.refresh_token].into_iter().flatten();
+        Scrubber::new(sent.iter().chain(came).map(|secret| secret.as_str()))
+    }
+
+    fn set(&mut self, name: &str, value: Value) {
+        match (name, value) {
+            ("access_token", Value::String(text)) => set(&mut self.access_token, text),
+            ("refresh_token", Value::String(text)) => set(&mut self.refresh_token, text),
+            ("token_type", Value::String(text)) => set(&mut self.token_type, text),
+            ("error", Value::String(text)) => set(&mut self.error, text),
+            ("error_description", Value::String(text)) => set(&mut self.error_description, text),
+            ("expires_in", Value::Number(seconds)) => self.expires_in = seconds.as_f64(),
+            ("expires_in", Value::String(text)) => {
+                self.expires_in = text.trim().parse().ok().or(self.expires_in);
+            }
+            ("scope", Value::String(text)) => {
+                self.scope = Some(text.split_whitespace().map(str::to_owned).collect());
+            }
+            ("scope", Value::Array(list)) => {
+                let texts = list.iter().filter_map(Value::as_str);
+                self.scope = Some(texts.map(str::to_owned).collect());
+            }
+            _ => {}
+        }
+    }
+
+    /// A lifetime that makes no sense counts as none.
+    fn token(&self) -> Token {
+        let access_token = self.access_token.as_deref().filter(|token| can_be_sent(token));
+        Token {
+            access_token: access_token.map_or("", |token| token.as_str()).into(),
+            expires_in: self.lifetime().unwrap_or_default(),
+            refresh_token: self.refresh_token.as_ref().map(|it| RefreshToken::from(it.as_str())),
+            scopes: self.scope.clone(),
+        }
+    }
+
+    /// `expires_in` may be an integer, a float or a string; when it is missing, `null` or no number at
+    /// all, the token is taken to be good for an hour, which a 401 corrects.
+    fn lifetime(&self) -> Result<Duration, String> {
+        let Some(seconds) = self.expires_in else { return Ok(Token::DEFAULT_LIFETIME) };
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(lifetime) if lifetime <= LONGEST_LIFETIME => Ok(lifetime),
+            _ => Err(format!("it is said to expire in {seconds} seconds")),
+        }
+    }
+}
+
+/// An empty string says nothing.
+fn set<T: From<String>>(field: &mut Option<T>, text: String) {
+    if !text.trim().is_empty() {
+        *field = Some(text.into());
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Fields {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if !FIELDS.contains(&name.as_str()) {
+                // However deep.
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            // Not yet read: a number without bounds, or half a surrogate pair, costs this field only.
+            let value: &RawValue = map.next_value()?;
+            if let Ok(value) = serde_json::from_str(value.get()) {
+                self.set(&name, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+const FIELDS: [&str; 7] = [
+    "access_token",
+    "token_type",
+    "expires_in",
+    "refresh_token",
+    "scope",
+    "error",
+    "error_description",
+];
+
+/// A hundred years: beyond any token that a server means, and far below what a clock overflows at.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

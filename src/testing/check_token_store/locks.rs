@@ -1,0 +1,100 @@
+//! Locks, where the store has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::{CALL_LIMIT, Check, Checked, StorePromise};
+use crate::auth::{RefreshLock, StoreError, TokenKey};
+
+pub(super) async fn check(check: &Check) -> Checked {
+    let key = check.key("locks");
+    let Some(lock) = first(check, &key).await? else { return Ok(()) };
+    excludes(check, &key, lock).await?;
+    leaves_other_keys(check, &key).await?;
+    is_freed_by_who_gives_up(check, &key).await
+}
+
+/// `None` where there are no locks, which a store may say.
+async fn first(check: &Check, key: &TokenKey) -> Checked<Option<RefreshLock>> {
+    match check.lock(key).await? {
+        Ok(lock) if lock.is_exclusive() => Ok(Some(lock)),
+        Ok(_) | Err(StoreError::NoLocks { .. }) => Ok(None),
+        Err(error) => Err(StorePromise::LockExcludes.broken_by(error, "`lock` failed")),
+    }
+}
+
+/// Until it is dropped.
+async fn excludes(check: &Check, key: &TokenKey, lock: RefreshLock) -> Checked {
+    let mut waiting = wait(check, key);
+    let is_kept = timeout(WHILE, &mut waiting).await.is_err();
+    StorePromise::LockExcludes.holds(is_kept, "two held the lock of one key at once")?;
+    drop(lock);
+    let seen = "a lock that was dropped still kept another from it";
+    obtained(waiting, StorePromise::FreesLocks, seen).await.map(drop)
+}
+
+async fn leaves_other_keys(check: &Check, key: &TokenKey) -> Checked {
+    let held = free(check, key).await?;
+    for other in [check.key("other locks"), key.clone().with_scopes(["a"])] {
+        let seen = "the lock of one key kept another from theirs";
+        drop(obtained(wait(check, &other), StorePromise::LocksKeysApart, seen).await?);
+    }
+    drop(held);
+    Ok(())
+}
+
+/// The wait that is given up is first in the queue, and another is behind it.
+async fn is_freed_by_who_gives_up(check: &Check, key: &TokenKey) -> Checked {
+    let held = free(check, key).await?;
+    let (begins, begun) = oneshot::channel();
+    let (store, own) = (Arc::clone(&check.store), key.clone());
+    let mut gives_up = tokio::spawn(async move {
+        // Whoever blocks from here on cannot be given up, however late the task began.
+        let _ = begins.send(());
+        store.lock(&own).await
+    });
+    let _ = begun.await;
+    let is_kept = timeout(WHILE, &mut gives_up).await.is_err();
+    StorePromise::LockExcludes.holds(is_kept, "two held the lock of one key at once")?;
+    let behind = wait(check, key);
+    gives_up.abort();
+    let given_up = timeout(GIVE_UP_LIMIT, gives_up).await;
+    StorePromise::Responds.holds(given_up.is_ok(), "`lock` blocks the thread that it waits on")?;
+    drop(held);
+    let seen = "a wait that was given up kept another from the lock";
+    obtained(behind, StorePromise::FreesLocks, seen).await.map(drop)
+}
+
+/// A lock that nobody holds.
+async fn free(check: &Check, key: &TokenKey) -> Checked<RefreshLock> {
+    let seen = "a lock that nobody holds could not be obtained";
+    obtained(wait(check, key), StorePromise::FreesLocks, seen).await
+}
+
+fn wait(check: &Check, key: &TokenKey) -> Waiting {
+    let (store, key) = (Arc::clone(&check.store), key.clone());
+    tokio::spawn(async move { store.lock(&key).await })
+}
+
+/// The lock; `promise` is broken where it cannot be obtained.
+async fn obtained(mut waiting: Waiting, promise: StorePromise, seen: &str) -> Checked<RefreshLock> {
+    let Ok(ended) = timeout(CALL_LIMIT, &mut waiting).await else {
+        waiting.abort();
+        return Err(promise.broken(seen));
+    };
+    let lock = ended.map_err(|_| StorePromise::Responds.broken("`lock` panicked"))?;
+    lock.map_err(|error| promise.broken_by(error, seen))
+}
+
+type Waiting = JoinHandle<Result<RefreshLock, StoreError>>;
+
+/// For how long somebody holds a lock that another wants: long enough for a store that looks for it
+/// now and then.
+const WHILE: Duration = Duration::from_millis(200);
+
+/// How long a wait may take to end that was given up.
+const GIVE_UP_LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,140 @@
+//! The rate limits of the fake: of the app, of endpoints, and bans.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::answer::FakeAnswer;
+
+/// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit).
+///
+/// ```
+/// use std::time::Duration;
+/// use spotify_web::testing::{FakeLimit, FakeRetryAfter};
+///
+/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).retry_after(FakeRetryAfter::Always(1));
+/// ```
+#[derive(Debug, Clone)]
+pub struct FakeLimit {
+    count: usize,
+    window: Duration,
+    retry_after: FakeRetryAfter,
+}
+
+/// What a refusal of the fake says in `Retry-After`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FakeRetryAfter {
+    /// The seconds until there is room, rounded up.
+    #[default]
+    Right,
+    /// The same seconds, whatever is true: Spotify has been seen to say 1 for minutes.
+    Always(u32),
+    /// Nothing: the header is missing.
+    Missing,
+}
+
+impl FakeLimit {
+    /// Allows so many requests in any window of this length; Spotify's is 30 s.
+    pub fn rolling(count: usize, window: Duration) -> Self {
+        Self { count, window, retry_after: FakeRetryAfter::Right }
+    }
+
+    /// Sets what its refusals say in `Retry-After`: the truth by default.
+    #[must_use]
+    pub fn retry_after(self, retry_after: FakeRetryAfter) -> Self {
+        Self { retry_after, ..self }
+    }
+}
+
+/// All limits of one fake. Refused requests do not count.
+#[derive(Default)]
+pub(super) struct Limits {
+    app: Option<Counter>,
+    /// By the path without the version, or its beginning.
+    endpoints: HashMap<String, Counter>,
+    bans: HashMap<String, Instant>,
+    refused: usize,
+}
+
+struct Counter {
+    limit: FakeLimit,
+    accepted: VecDeque<Instant>,
+}
+
+impl Limits {
+    pub(super) fn set(&mut self, endpoint: Option<&str>, limit: FakeLimit) {
+        let counter = Counter { limit, accepted: VecDeque::new() };
+        match endpoint {
+            Some(endpoint) => drop(self.endpoints.insert(endpoint.to_owned(), counter)),
+            None => self.app = Some(counter),
+        }
+    }
+
+    pub(super) fn ban(&mut self, endpoint: &str, duration: Duration) {
+        self.bans.insert(endpoint.to_owned(), Instant::now() + duration);
+    }
+
+    pub(super) fn refused(&self) -> usize {
+        self.refused
+    }
+
+    /// A refusal, where a limit is met.
+    pub(super) fn check(&mut self, path: &str) -> Option<FakeAnswer> {
+        let now = Instant::now();
+        let path = path.trim_start_matches("/v1/");
+        let ban = self.bans.iter().filter(|(start, _)| path.starts_with(start.as_str()));
+        let banned = ban.map(|(_, until)| until.saturating_duration_since(now)).max();
+        if let Some(left) = banned.filter(|left| !left.is_zero()) {
+            self.refused += 1;
+            return Some(refusal(Some(rounded_up(left))));
+        }
+        let own = self.endpoints.iter_mut().filter(|(start, _)| path.starts_with(start.as_str()));
+        let mut counters: Vec<_> = own.map(|(_, counter)| counter).chain(&mut self.app).collect();
+        let refused = counters.iter_mut().find_map(|counter| counter.refuses(now));
+        match refused {
+            Some(seconds) => {
+                self.refused += 1;
+                Some(refusal(seconds))
+            }
+            None => {
+                counters.iter_mut().for_each(|counter| counter.accepted.push_back(now));
+                None
+            }
+        }
+    }
+}
+
+impl Counter {
+    /// What a refusal would say, where there is no room.
+    fn refuses(&mut self, now: Instant) -> Option<Option<u64>> {
+        let FakeLimit { count, window, retry_after } = self.limit;
+        while self.accepted.front().is_some_and(|first| now - *first >= window) {
+            self.accepted.pop_front();
+        }
+        if self.accepted.len() < count {
+            return None;
+        }
+        let room = self.accepted.front().map_or(window, |first| window - (now - *first));
+        Some(match retry_after {
+            FakeRetryAfter::Right => Some(rounded_up(room)),
+            FakeRetryAfter::Always(seconds) => Some(seconds.into()),
+            FakeRetryAfter::Missing => None,
+        })
+    }
+}
+
+fn rounded_up(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+fn refusal(seconds: Option<u64>) -> FakeAnswer {
+    let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
+    let answer = FakeAnswer::json(429, &error);
+    match seconds {
+        Some(seconds) => answer.header("retry-after", seconds.to_string()),
+        None => answer,
+    }
+}

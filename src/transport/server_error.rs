@@ -1,0 +1,71 @@
+//! What a server says with a response that is not successful: read here, once, for all layers.
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::clipped;
+use super::undone::{TlsUnavailable, provably_not_carried_out};
+
+/// The words of an error response: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something
+/// that is not JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServerError {
+    pub(crate) message: Option<String>,
+    /// A word that a program can match, such as `NO_ACTIVE_DEVICE`.
+    pub(crate) reason: Option<String>,
+}
+
+impl ServerError {
+    /// Reads the body of an error response; one that says nothing is no error of its own.
+    pub(crate) fn of(body: &[u8]) -> Self {
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
+        match body.get("error") {
+            Some(Value::String(message)) => Self { message: Some(clipped(message)), reason: None },
+            Some(error) => Self { message: word(error, "message"), reason: word(error, "reason") },
+            None => Self::default(),
+        }
+    }
+}
+
+fn word(error: &Value, name: &str) -> Option<String> {
+    error.get(name).and_then(Value::as_str).map(clipped)
+}
+
+/// Whether the same request may well succeed later: 408, 429 and what a server cannot help at the
+/// moment. 501 and 505 say that it never will.
+pub(crate) fn is_transient_status(status: StatusCode) -> bool {
+    match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => false,
+        status => status.is_server_error(),
+    }
+}
+
+/// Whether a request that got this status may have been carried out: it failed midway,
+/// or points to what came of it.
+pub(crate) fn may_be_done(status: StatusCode) -> bool {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => false,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => true,
+        status => status.is_success() || is_transient_status(status),
+    }
+}
+
+/// Whether a request that failed without a response may well succeed later. An error of a user's
+/// own layer says nothing about that.
+pub(crate) fn is_transient_failure(error: &reqwest_middleware::Error) -> bool {
+    match error {
+        reqwest_middleware::Error::Reqwest(error) => !error.is_builder() && !error.is_redirect(),
+        reqwest_middleware::Error::Middleware(_) => false,
+    }
+}
+
+/// Whether a request that failed without a response may have reached the server.
+pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
+    match error {
+        reqwest_middleware::Error::Reqwest(error) => {
+            !error.is_builder() && !provably_not_carried_out(error)
+        }
+        reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
+    }
+}

@@ -1,0 +1,92 @@
+//! A token store that fails and hangs as it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use spotify_web::auth::{
+    MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
+};
+
+/// Clones share what is in it and what they are told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FailingStore {
+    /// What is really there.
+    pub(crate) inner: MemoryTokenStore,
+    failing_loads: Arc<AtomicUsize>,
+    failing_saves: Arc<AtomicUsize>,
+    locks: Arc<Mutex<Locks>>,
+}
+
+/// How its locks fare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Locks {
+    #[default]
+    Right,
+    /// Held for good by somebody else.
+    Held,
+    /// There can be none.
+    Impossible,
+}
+
+impl FailingStore {
+    pub(crate) fn fail_loads(&self, times: usize) {
+        self.failing_loads.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fail_saves(&self, times: usize) {
+        self.failing_saves.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_locks(&self, locks: Locks) {
+        *self.locks.lock() = locks;
+    }
+
+    /// The refresh token that is kept under `key`.
+    pub(crate) async fn refresh_token(&self, key: &TokenKey) -> Option<String> {
+        let stored = self.inner.load(key).await.unwrap()?;
+        Some(stored.token()?.refresh_token.as_ref()?.expose().to_owned())
+    }
+}
+
+fn fail(times: &AtomicUsize) -> Result<(), StoreError> {
+    let fewer = |left: usize| left.checked_sub(1);
+    match times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer) {
+        Ok(_) => Err(StoreError::custom("the database is down")),
+        Err(_) => Ok(()),
+    }
+}
+
+#[async_trait]
+impl TokenStore for FailingStore {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        fail(&self.failing_loads)?;
+        self.inner.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        fail(&self.failing_saves)?;
+        self.inner.save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.inner.remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        let locks = *self.locks.lock();
+        match locks {
+            Locks::Right => self.inner.lock(key).await,
+            Locks::Held => std::future::pending().await,
+            Locks::Impossible => {
+                Err(StoreError::NoLocks { reason: "there are no locks here".to_owned() })
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a 401 proves: P44 and P45.
+
+use reqwest::header::HeaderValue;
+use serde_json::json;
+use spotify_web::SpotifyClient;
+use spotify_web::auth::{
+    AuthError, CredentialsAuthenticator, Rejection, RejectionReason, Replay, TokenCache,
+    TokenCacheOptions,
+};
+use spotify_web::testing::{FakeAnswer, FakeSpotify};
+
+use crate::common::{Answer, ManualClock, ScriptedSource, TRACK, cache, plain, rejected, token};
+
+/// P44: rejected with the replacement too, a request is itself at fault.
+#[tokio::test]
+async fn the_replacement_of_a_rejected_token_stays_whoever_is_rejected_with_it() {
+    let (cache, source) = cache(&ManualClock::new());
+    let first = accepted(&cache).await;
+    assert_eq!(rejected(&cache, &first).await, Replay::Yes);
+    let second = cache.header().await.unwrap();
+
+    for _ in 0..100 {
+        assert_eq!(rejected(&cache, &second).await, Replay::No);
+    }
+
+    assert_eq!(token(cache.header().await), "token-2");
+    assert_eq!(source.requests(), 2);
+}
+
+/// P44: what the server says of the request is nothing against the token.
+#[tokio::test]
+async fn a_rejection_of_the_request_alone_changes_nothing() {
+    let (cache, source) = cache(&ManualClock::new());
+    let header = cache.header().await.unwrap();
+    let rejection = Rejection::new(header, RejectionReason::Request);
+
+    for _ in 0..100 {
+        assert_eq!(cache.rejected(&rejection).await.unwrap(), Replay::No);
+    }
+
+    assert_eq!((source.requests(), cache.stats().rejections), (1, 0));
+}
+
+/// P44: through the client, in every way in which a server can say so.
+#[tokio::test]
+async fn a_request_that_is_at_fault_gets_its_401_and_costs_nobody_anything() {
+    let of_spotify = |message: &str| {
+        FakeAnswer::json(401, &json!({"error": {"status": 401, "message": message}}))
+    };
+    for (response, token_requests) in [
+        (of_spotify("Permissions missing"), 1),
+        (of_spotify("Valid user authentication required"), 1),
+        (
+            FakeAnswer::status(401)
+                .header("www-authenticate", "Bearer error=\"insufficient_scope\""),
+            1,
+        ),
+        // It does not say: one replacement, and then no more.
+        (of_spotify("No."), 2),
+        (FakeAnswer::body(401, "text/html", "<h1>no</h1>"), 2),
+    ] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let options = TokenCacheOptions::default().without_jitter().with_clock(ManualClock::new());
+        let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
+        let config = plain(&fake).with_authenticator(authenticator);
+        let spotify = SpotifyClient::new(config).unwrap();
+        spotify.tracks().get(TRACK).await.unwrap();
+        for _ in 0..20 {
+            // The first, and its replay where there is one.
+            fake.next_api(response.clone());
+            fake.next_api(response.clone());
+            let error = spotify.users().me().await.unwrap_err();
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error:?}");
+            // What was left is used up by somebody who is rejected too.
+            while spotify.tracks().get(TRACK).await.is_err() {}
+        }
+        assert_eq!(fake.token_requests(), token_requests, "{response:?}");
+    }
+}
+
+/// P45: 20 good calls a second, one bad one, for two minutes; also with the source down.
+#[tokio::test]
+async fn good_calls_go_on_while_others_are_rejected() {
+    for is_down in [false, true] {
+        for bad_in_a_second in [1, 50] {
+            let clock = ManualClock::new();
+            let (cache, source) = cache(&clock);
+            accepted(&cache).await;
+            for second in 0..120 {
+                if is_down {
+                    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+                }
+                for call in 0..20 {
+                    accepted(&cache).await;
+                    if call < bad_in_a_second {
+                        bad_call(&cache, bad_in_a_second / 20 + 1).await;
+                    }
+                }
+                assert!(source.requests() <= 10, "{} in {second} s", source.requests());
+                clock.advance(1.0);
+            }
+        }
+    }
+}
+
+/// P45: and one that was revoked is replaced at its first rejection.
+#[tokio::test]
+async fn a_revoked_token_is_replaced_at_its_first_rejection() {
+    for reason in [RejectionReason::Token, RejectionReason::Unknown] {
+        let (cache, source) = cache(&ManualClock::new());
+        let header = accepted(&cache).await;
+        let rejection = Rejection::new(header, reason);
+
+        assert_eq!(cache.rejected(&rejection).await.unwrap(), Replay::Yes);
+
+        assert_eq!((token(cache.header().await), source.requests()), ("token-2".to_owned(), 2));
+    }
+}
+
+/// P5: never accepted, it is not handed out again, whatever becomes of its replacement.
+#[tokio::test]
+async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejection() {
+    let (cache, source) = cache(&ManualClock::new());
+    let header = cache.header().await.unwrap();
+    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+
+    assert_eq!(rejected(&cache, &header).await, Replay::No);
+
+    cache.header().await.unwrap_err();
+}
+
+/// A call that the server accepts.
+async fn accepted(cache: &TokenCache<ScriptedSource>) -> HeaderValue {
+    let header = cache.header().await.expect("a good call fails");
+    cache.accepted(&header);
+    header
+}
+
+/// Calls that it rejects, each replayed as the middleware does.
+async fn bad_call(cache: &TokenCache<ScriptedSource>, times: usize) {
+    for _ in 0..times {
+        let header = cache.header().await.unwrap();
+        if rejected(cache, &header).await == Replay::Yes {
+            let header = cache.header().await.unwrap();
+            rejected(cache, &header).await;
+        }
+    }
+}

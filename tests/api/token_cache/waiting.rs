@@ -1,0 +1,301 @@
+//! Who waits for what, and for how long: P57, P58 and P61.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use spotify_web::SpotifyClient;
+use spotify_web::auth::{AuthError, PkceAuthenticator, TokenCache, TokenCacheOptions, TokenKey};
+use spotify_web::oauth::Token;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::common::{
+    Answer, FailingStore, ManualClock, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
+    settle, token,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// P57: the limit of a request begins when it is its turn. 110 users, 32 turns, each of which takes
+/// 2 s of the 2.5 s that a request may take.
+#[tokio::test]
+async fn the_wait_for_a_turn_does_not_count() {
+    let server = TokenServer::start().await;
+    let time = PausedTime::pause();
+    let spotify = SpotifyClient::new(server.config()).unwrap();
+    let options = Arc::new(
+        TokenCacheOptions::default()
+            .with_timeout(Duration::from_millis(2500))
+            .with_max_wait(Duration::from_secs(60)),
+    );
+    let store = FailingStore::default();
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        let user = logged_in(&spotify, &store, &options, number).await;
+        users.push(tokio::spawn(async move { user.needs_login().await }));
+    }
+
+    for round in 1..=USERS.div_ceil(TURNS) {
+        let sent = (round * TURNS).min(USERS);
+        server.has_got(sent).await;
+        time.settle().await;
+        assert_eq!(server.arrived(), sent, "so many at once");
+        time.advance(Duration::from_secs(2)).await;
+        server.release(sent);
+    }
+
+    for user in users {
+        assert!(!user.await.unwrap().unwrap());
+    }
+    for number in 0..USERS {
+        let kept = store.refresh_token(&key(number)).await.unwrap();
+        assert_ne!(kept, format!("old-{number}"), "its rotated token was lost");
+    }
+    assert_eq!(server.arrived(), USERS);
+}
+
+const USERS: usize = 110;
+const TURNS: usize = 32;
+
+/// P57: callers wait 10 s, the request is told as failed after 30 s, and what comes after 45 s is kept.
+#[tokio::test]
+async fn a_response_that_comes_late_is_kept() {
+    let server = TokenServer::start().await;
+    let time = PausedTime::pause();
+    let spotify = SpotifyClient::new(server.config()).unwrap();
+    let store = FailingStore::default();
+    let user = logged_in(&spotify, &store, &Arc::default(), 0).await;
+    let ask = || {
+        let user = user.clone();
+        tokio::spawn(async move { user.needs_login().await })
+    };
+    let caller = ask();
+    server.has_got(1).await;
+
+    time.advance(Duration::from_millis(10_100)).await;
+    let error = caller.await.unwrap().unwrap_err();
+    assert!(matches!(error, AuthError::TimedOut { limit } if limit.as_secs() == 10), "{error:?}");
+    assert_eq!(user.stats().failures, 0, "the request goes on");
+
+    time.advance(Duration::from_secs(20)).await;
+    time.settle().await;
+    assert_eq!(user.stats().failures, 1, "its time is over");
+    let error = ask().await.unwrap().unwrap_err();
+    assert!(matches!(error, AuthError::TimedOut { limit } if limit.as_secs() == 30), "{error:?}");
+
+    time.advance(Duration::from_secs(15)).await;
+    server.release(1);
+    let begun = std::time::Instant::now();
+    while store.refresh_token(&key(0)).await.unwrap() != "r1" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it was lost");
+        tokio::task::yield_now().await;
+    }
+    time.settle().await;
+    assert!(!ask().await.unwrap().unwrap(), "it is used");
+    assert_eq!(server.arrived(), 1);
+}
+
+/// P57: a response is not waited for without end, and one refresh token is not used twice meanwhile.
+#[tokio::test(start_paused = true)]
+async fn after_a_minute_a_response_is_waited_for_no_longer() {
+    let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
+    source.next(Answer::Token(Token::new("a", Duration::from_secs(10)).with_refresh_token("r")));
+    cache.header().await.unwrap();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    source.next(Answer::Never);
+    for asked_after in [0, 10, 20, 30, 40, 50] {
+        tokio::time::sleep_until(tokio::time::Instant::now()).await;
+        cache.header().await.unwrap_err();
+        assert_eq!(source.requests(), 2, "after {asked_after} s");
+        let is_told = asked_after >= 20;
+        tokio::time::sleep(Duration::from_secs(if is_told { 10 } else { 0 })).await;
+    }
+
+    assert_eq!(token(cache.header().await), "token-3");
+    assert_eq!(source.most_in_flight(), 1);
+}
+
+/// P58: a runtime that is never run, or that has begun the fetch and stands still.
+#[test]
+fn a_fetch_on_an_idle_runtime_keeps_nobody() {
+    for has_begun in [false, true] {
+        let (cache, source) = cache(&ManualClock::new());
+        let (idle, own) = (paused_runtime(), paused_runtime());
+        source.block();
+        let begun = async { cache.header().now_or_never() };
+        assert!(idle.block_on(begun).is_none());
+        if has_begun {
+            idle.block_on(settle());
+            assert_eq!(source.requests(), 1);
+        }
+        source.release();
+
+        let first = own.block_on(within_a_caller_s_wait(&cache));
+        assert_eq!(first.is_ok(), !has_begun, "{first:?}");
+        own.block_on(async { tokio::time::sleep(Duration::from_secs(60)).await });
+
+        own.block_on(within_a_caller_s_wait(&cache)).unwrap();
+    }
+}
+
+/// P58: a source that blocks the thread that it runs on.
+#[test]
+fn a_fetch_that_blocks_its_thread_keeps_nobody() {
+    #[derive(Debug)]
+    struct Blocks(std::sync::Mutex<Option<std::sync::mpsc::Receiver<()>>>);
+
+    #[async_trait::async_trait]
+    impl spotify_web::auth::TokenSource for Blocks {
+        async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+            let receiver = self.0.lock().unwrap().take();
+            // Until the test is over; the second request is not blocked.
+            receiver.map(|receiver| receiver.recv());
+            Ok(Token::new("token", HOUR))
+        }
+    }
+
+    let (over, blocks) = std::sync::mpsc::channel();
+    let cache = TokenCache::new(Arc::new(Blocks(std::sync::Mutex::new(Some(blocks)))));
+    let (own, blocked) = (paused_runtime(), cache.clone());
+    let thread = std::thread::spawn(move || paused_runtime().block_on(blocked.header()));
+    while cache.stats().requests == 0 || cache.source().0.try_lock().is_ok_and(|it| it.is_some()) {
+        std::thread::yield_now();
+    }
+
+    let error = own.block_on(cache.header()).unwrap_err();
+    assert!(matches!(error, AuthError::TimedOut { .. }), "{error:?}");
+    own.block_on(async { tokio::time::sleep(Duration::from_secs(60)).await });
+    assert_eq!(token(own.block_on(cache.header())), "token");
+
+    over.send(()).unwrap();
+    thread.join().unwrap().unwrap();
+}
+
+/// P61: what could not be saved before is saved, at once.
+#[tokio::test]
+async fn after_settling_a_rotated_token_is_in_the_store() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, source) = stored(&store, &clock);
+    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    store.fail_saves(1);
+    cache.header().await.unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await, None);
+
+    cache.settle().await.unwrap();
+
+    assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+}
+
+/// P61: and what is on its way.
+#[tokio::test]
+async fn settling_waits_for_the_refresh_under_way() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, source) = stored(&store, &clock);
+    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    cache.header().await.unwrap();
+    clock.advance(3500.0);
+    source.next(Answer::Token(Token::new("b", HOUR).with_refresh_token("r2")));
+    source.block();
+    cache.header().await.unwrap();
+    let settled = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.settle().await }
+    });
+    settle().await;
+    assert!(!settled.is_finished());
+
+    source.release();
+
+    settled.await.unwrap().unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r2"));
+}
+
+/// P61: a login, a log-out and the mark of an end are unsaved things too.
+#[tokio::test]
+async fn settling_saves_logins_and_log_outs() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, _) = stored(&store, &clock);
+    store.fail_saves(1);
+    cache.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await, None);
+    cache.settle().await.unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+
+    store.fail_saves(1);
+    cache.log_out().await.unwrap_err();
+    cache.settle().await.unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await, None);
+}
+
+/// P61: a store that keeps failing is told, and nothing waits for it without end.
+#[tokio::test(start_paused = true)]
+async fn settling_says_what_cannot_be_saved() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, _) = stored(&store, &clock);
+    store.fail_saves(1000);
+    cache.header().await.unwrap();
+
+    for _ in 0..3 {
+        let error = cache.settle().await.unwrap_err();
+        assert!(matches!(error, AuthError::Store(_)), "{error:?}");
+    }
+    store.fail_saves(0);
+    cache.settle().await.unwrap();
+}
+
+/// P61: through the client, and where there is nothing to wait for.
+#[tokio::test]
+async fn a_client_settles_its_authenticator() {
+    let store = FailingStore::default();
+    let user = PkceAuthenticator::new("app").with_store(store.clone(), key(0));
+    let config = spotify_web::SpotifyClientConfig::default();
+    SpotifyClient::new(config.clone()).unwrap().settle().await.unwrap();
+    let spotify = SpotifyClient::new(config.with_authenticator(user.clone())).unwrap();
+    store.fail_saves(2);
+    user.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+
+    assert!(spotify.settle().await.is_err());
+    spotify.settle().await.unwrap();
+
+    assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+}
+
+/// A user whose access token has expired.
+async fn logged_in(
+    spotify: &SpotifyClient,
+    store: &FailingStore,
+    options: &Arc<TokenCacheOptions>,
+    number: usize,
+) -> PkceAuthenticator {
+    let user = PkceAuthenticator::new("app")
+        .with_options(Arc::clone(options))
+        .with_store(store.clone(), key(number));
+    spotify.for_user(user.clone()).unwrap();
+    let expired = Token::new("expired", Duration::ZERO).with_refresh_token(format!("old-{number}"));
+    let error = user.log_in(expired).await.unwrap_err();
+    assert!(matches!(error, AuthError::ExpiredOnArrival), "{error:?}");
+    user
+}
+
+async fn within_a_caller_s_wait(cache: &TokenCache<ScriptedSource>) -> Result<(), AuthError> {
+    let begun = tokio::time::Instant::now();
+    let header = cache.header().await;
+    assert!(begun.elapsed() <= Duration::from_millis(10_001), "{:?}", begun.elapsed());
+    header.map(drop)
+}
+
+fn paused_runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+fn stored(
+    store: &FailingStore,
+    clock: &ManualClock,
+) -> (TokenCache<ScriptedSource>, ScriptedSource) {
+    let (cache, source) = cache(clock);
+    (cache.with_store(store.clone(), key(0)), source)
+}
+
+fn key(number: usize) -> TokenKey {
+    TokenKey::new("app").with_user(number.to_string())
+}

@@ -1,0 +1,515 @@
+//! Whatever the accounts service responds, there is a token or a clear typed error.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use spotify_web::auth::{AuthError, CredentialsAuthenticator};
+use spotify_web::oauth::{
+    ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest,
+    RefreshToken, Token,
+};
+use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::common::{PausedTime, TRACK};
+
+#[tokio::test]
+async fn html_with_503_is_transient() {
+    let response = FakeAnswer::body(503, "text/html", "<h1>Service Unavailable</h1>");
+    let error = ask(response.header("retry-after", "7")).await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "the response to the token request is HTTP 503 Service Unavailable"
+    );
+    assert_eq!(error.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn bodies_without_a_token_say_what_is_wrong() {
+    for (body, reason) in [
+        ("", "it has no JSON object"),
+        ("{\"access_token\":\"secret", "Eof at line 1"),
+        ("{\"access_token\":\"secret\"", "Eof at line 1"),
+        ("<html>", "it has no JSON object"),
+        ("<style>a { color: red }</style>", "Syntax at line 1"),
+        ("[]", "it has no JSON object"),
+        ("{}", "access_token is missing"),
+        ("{\"access_token\":null}", "access_token is missing"),
+        ("{\"access_token\":\"\"}", "access_token is missing"),
+        ("{\"access_token\":5}", "access_token is missing, empty or not a string"),
+        ("{\"access_token\":\"a\\nb\"}", "characters that cannot be sent"),
+    ] {
+        let error = ask(FakeAnswer::body(200, "application/json", body)).await.unwrap_err();
+        assert!(matches!(error, OAuthError::NoToken { .. }), "{body}: {error:?}");
+        assert!(error.to_string().contains(reason), "{body}: {error}");
+        assert!(error.is_transient());
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_status_code_and_description() {
+    for (code, permanent) in [
+        ("invalid_client", true),
+        ("invalid_grant", true),
+        ("unauthorized_client", true),
+        ("slow_down", true),
+        ("temporarily_unavailable", false),
+    ] {
+        let body = json!({ "error": code, "error_description": "as it is\u{7}" });
+        let error = ask(FakeAnswer::json(400, &body)).await.unwrap_err();
+
+        assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(error.code(), Some(&OAuthErrorCode::from(code)));
+        assert!(error.to_string().contains(&format!("{code}: as it is (HTTP 400")), "{error}");
+        assert_eq!(error.is_transient(), !permanent, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_that_pass_by_are_transient() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let body = json!({ "error": "invalid_client" });
+        assert!(ask(FakeAnswer::json(status, &body)).await.unwrap_err().is_transient(), "{status}");
+    }
+    for status in [204, 302, 400, 401, 403, 404] {
+        assert!(!ask(FakeAnswer::body(status, "text/html", "")).await.unwrap_err().is_transient());
+    }
+}
+
+/// A server that repeats what it was sent does not get it into our errors.
+#[tokio::test]
+async fn a_description_cannot_repeat_a_secret() {
+    let body = json!({ "error": "invalid_client", "error_description": "wrong: the-secret" });
+    let error = ask(FakeAnswer::json(400, &body)).await.unwrap_err();
+
+    assert!(error.to_string().contains("wrong: [redacted]"), "{error}");
+    assert!(!format!("{error:?}").contains("the-secret"));
+}
+
+/// P63: whatever the secrets look like, the code is the one that was sent.
+#[tokio::test]
+async fn an_error_code_is_never_scrubbed() {
+    for code in ["invalid_client", "invalid_grant", "slow_down", "x", "unauthorized_client"] {
+        for secret in ["client", "r", "invalid_grant", "_", "slow_down!", "in", "unauthorized"] {
+            let body = json!({ "error": code });
+            let error = ask_with(secret, FakeAnswer::json(400, &body)).await.unwrap_err();
+            assert_eq!(error.code(), Some(&OAuthErrorCode::from(code)), "{secret}: {error}");
+        }
+    }
+}
+
+/// One that is no code of the standard, and repeats a secret, is a secret in the wrong place.
+#[tokio::test]
+async fn a_secret_in_place_of_a_code_does_not_show() {
+    for code in ["the-long-secret", "wrong secret: the-long-secret", "the-\u{7}long-secret"] {
+        let body = json!({ "error": code });
+        let error = ask_with("the-long-secret", FakeAnswer::json(400, &body)).await.unwrap_err();
+        assert!(matches!(error, OAuthError::Status { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_description_never_shows_a_secret_and_is_never_mangled() {
+    for (secret, sent, shown) in [
+        ("r", "Refresh token revoked", "Refresh token revoked"),
+        ("lien", "Invalid client", "Invalid client"),
+        ("client", "see invalid_client", "see invalid_client"),
+        ("client", "Invalid client", "[redacted]"),
+        ("hunter2", "wrong secret: hunter2", "[redacted]"),
+        ("hunter2", "'hunter2'", "[redacted]"),
+        ("hunter2", "hunt\u{0}er2", "[redacted]"),
+        ("correct horse", "not `correct horse`!", "not `[redacted]`!"),
+        ("a-long-secret", "a-long-secreta-long-secret", "[redacted][redacted]"),
+        ("a-long-secret", "a-long\u{1}-secret", "[redacted]"),
+        // As it was sent.
+        ("a long&secret", "client_secret=a+long%26secret", "client_secret=[redacted]"),
+        ("a-long-secret", "Basic aWQ6YS1sb25nLXNlY3JldA==", "Basic [redacted]"),
+    ] {
+        let body = json!({ "error": "invalid_client", "error_description": sent });
+        let error = ask_with(secret, FakeAnswer::json(401, &body)).await.unwrap_err();
+        let OAuthError::Refused { description, .. } = error else { panic!("{error:?}") };
+        assert_eq!(description.as_deref(), Some(shown), "{secret}: {sent}");
+    }
+}
+
+/// P25: none of it can be used, and the refresh token may be the only one that still works.
+#[tokio::test]
+async fn a_refresh_token_survives_whatever_is_around_it() {
+    for (what, status, body) in [
+        ("no access token", 200, r#"{"refresh_token":"kept-token"}"#),
+        ("null", 200, r#"{"access_token":null,"refresh_token":"kept-token"}"#),
+        ("a number", 200, r#"{"access_token":7,"refresh_token":"kept-token"}"#),
+        ("a list", 200, r#"{"access_token":["a"],"refresh_token":"kept-token"}"#),
+        ("an object", 200, r#"{"access_token":{"value":"a"},"refresh_token":"kept-token"}"#),
+        ("nothing that can be sent", 200, r#"{"access_token":"a b","refresh_token":"kept-token"}"#),
+        (
+            "another type",
+            200,
+            r#"{"access_token":"a","token_type":"mac","refresh_token":"kept-token"}"#,
+        ),
+        (
+            "no lifetime",
+            200,
+            r#"{"access_token":"a","expires_in":-1,"refresh_token":"kept-token"}"#,
+        ),
+        ("an error beside it", 200, r#"{"error":"server_error","refresh_token":"kept-token"}"#),
+        ("an error status", 500, r#"{"access_token":"a","refresh_token":"kept-token"}"#),
+        ("a refusal", 400, r#"{"error":"invalid_grant","refresh_token":"kept-token"}"#),
+        ("no end", 200, r#"{"access_token":"a","refresh_token":"kept-token""#),
+        ("an end within a string", 200, r#"{"refresh_token":"kept-token","access_token":"a"#),
+        ("no JSON after it", 200, r#"{"refresh_token":"kept-token",oops}"#),
+        ("an empty one after it", 200, r#"{"refresh_token":"kept-token","refresh_token":""}"#),
+        ("a null after it", 200, r#"{"refresh_token":"kept-token","refresh_token":null}"#),
+        ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
+        ("half a letter", 200, r#"{"scope":"\ud800","refresh_token":"kept-token"}"#),
+    ] {
+        let response = FakeAnswer::body(status, "application/json", body);
+        let error = ask(response.header("retry-after", "5")).await.unwrap_err();
+
+        let kept = error.token().and_then(|token| token.refresh_token.as_ref());
+        assert_eq!(kept.map(RefreshToken::expose), Some("kept-token"), "{what}: {error:?}");
+        assert!(error.is_transient(), "{what}: it can be used at once");
+        assert!(error.token().unwrap().expires_in.is_zero());
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
+        assert!(!format!("{error} {error:?}").contains("kept-token"), "{error:?}");
+    }
+}
+
+/// P25: what is odd about it is nothing that the token needs.
+#[tokio::test]
+async fn a_token_is_read_from_an_odd_response() {
+    let good = r#"{"access_token":"a","token_type":"BEARER","expires_in":60,"refresh_token":"r"}"#;
+    let deep = format!(r#"{{"x":{}{},{}"#, "[".repeat(9000), "]".repeat(9000), &good[1..]);
+    let mut latin = br#"{"scope":"caf"#.to_vec();
+    latin.extend(b"\xe9\",");
+    latin.extend(&good.as_bytes()[1..]);
+    for (what, status, body) in [
+        ("as it should be", 200, good.as_bytes().to_vec()),
+        ("status 201", 201, good.as_bytes().to_vec()),
+        ("status 202", 202, good.as_bytes().to_vec()),
+        ("a byte order mark", 200, format!("\u{feff}{good}").into()),
+        ("white space", 200, format!("\r\n\t {good} \n").into()),
+        ("something after it", 200, format!("{good}\n<!-- 12 ms -->").into()),
+        ("something before it", 200, format!("<br>Warning: x\n{good}").into()),
+        ("another after it", 200, format!("{good}{good}").into()),
+        ("a list", 200, format!("[{good}]").into()),
+        (
+            "a key twice",
+            200,
+            format!(r#"{{"access_token":"b","expires_in":7,{}"#, &good[1..]).into(),
+        ),
+        ("an unusable key first", 200, format!(r#"{{"access_token":null,{}"#, &good[1..]).into()),
+        ("unknown keys, deep", 200, deep.into()),
+        ("an error of null", 200, format!(r#"{{"error":null,{}"#, &good[1..]).into()),
+        ("an error of nothing", 200, format!(r#"{{"error":"",{}"#, &good[1..]).into()),
+        ("another encoding", 200, latin),
+    ] {
+        let token = ask(FakeAnswer::body(status, "text/html", body)).await;
+        let token = token.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        assert_eq!(token.access_token.expose(), "a", "{what}");
+        assert_eq!(token.expires_in.as_secs(), 60, "{what}");
+        assert_eq!(token.refresh_token.unwrap().expose(), "r", "{what}");
+    }
+}
+
+/// P25: some servers send errors with a success status.
+#[tokio::test]
+async fn an_error_code_is_read_under_any_status() {
+    for status in [200, 201, 302, 400, 401, 403, 503] {
+        for body in [
+            r#"{"error":"invalid_grant","error_description":"as it is"}"#,
+            r#"{"access_token":null,"error":"invalid_grant","error_description":"as it is"}"#,
+            "\u{feff}{\"error\":\" invalid_grant \",\"error_description\":\"as it is\"} ",
+            r#"{"error":null,"error":"invalid_grant","error_description":"as it is","uri":5}"#,
+        ] {
+            let response = FakeAnswer::body(status, "application/json", body);
+            let error = ask(response.header("retry-after", "9")).await.unwrap_err();
+            assert_eq!(error.code(), Some(&OAuthErrorCode::InvalidGrant), "{body}: {error:?}");
+            assert_eq!(error.status().unwrap().as_u16(), status);
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(9)));
+            assert_eq!(error.is_transient(), status == 503, "{status}");
+            assert!(error.to_string().contains("invalid_grant: as it is (HTTP"), "{error}");
+            // P62: who asked may have been no user.
+            assert!(!error.to_string().contains("log in"), "{error}");
+        }
+    }
+}
+
+/// P25: the server has rotated, and the connection broke before the last byte.
+#[tokio::test]
+async fn a_truncated_response_keeps_its_refresh_token() {
+    let truncated = |body: &str| {
+        let body = body.to_owned();
+        async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap());
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n";
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await.unwrap();
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            });
+            let result = request(&SpotifyClientConfig::default().with_token_url(url)).await;
+            server.await.unwrap();
+            result
+        }
+    };
+
+    let error = truncated(r#"{"access_token":"a","refresh_token":"kept","sc"#).await.unwrap_err();
+    assert_eq!(error.token().unwrap().refresh_token.as_ref().unwrap().expose(), "kept");
+    // Half a token is none.
+    let error = truncated(r#"{"access_token":"a","refresh_token":"ke"#).await.unwrap_err();
+    assert!(matches!(error, OAuthError::Transport { .. }), "{error:?}");
+    // All that matters has come.
+    let token = truncated(r#"{"access_token":"a","refresh_token":"kept"}"#).await.unwrap();
+    assert_eq!(token.refresh_token.unwrap().expose(), "kept");
+}
+
+/// P25: the same where the rest never comes.
+#[tokio::test]
+async fn a_response_that_stalls_keeps_its_refresh_token() {
+    let time = PausedTime::pause();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = SpotifyClientConfig::default()
+        .with_token_url(format!("http://{}/", listener.local_addr().unwrap()));
+    let asked = tokio::spawn(async move { request(&config).await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n";
+    let response = format!(r#"{head}{{"refresh_token":"kept","access_token":"a"#);
+    stream.write_all(response.as_bytes()).await.unwrap();
+    time.settle().await;
+
+    let error = time.run_by(Duration::from_secs(1), asked).await.unwrap_err();
+
+    let token = error.token().unwrap_or_else(|| panic!("{error:?}"));
+    assert_eq!(token.refresh_token.as_ref().unwrap().expose(), "kept");
+}
+
+/// A server that repeats the refresh token that it refuses has not rotated it.
+#[tokio::test]
+async fn a_refresh_token_that_is_repeated_in_a_refusal_is_not_a_new_one() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let body = json!({ "error": "invalid_grant", "refresh_token": "the-refresh-token" });
+    fake.next_token(FakeAnswer::json(400, &body));
+
+    let request = RefreshRequest::public("id", "the-refresh-token");
+    let error = OAuthClient::new(&fake.config()).request_token(request).await.unwrap_err();
+
+    assert!(matches!(error, OAuthError::Refused { .. }), "{error:?}");
+}
+
+/// P60.
+#[tokio::test]
+async fn retry_after_is_read_in_seconds_and_as_a_date() {
+    let in_an_hour = std::time::SystemTime::now() + Duration::from_secs(3600);
+    let date = chrono::DateTime::<chrono::Utc>::from(in_an_hour);
+    let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (header, least, most) in [
+        ("0", 0, 0),
+        ("86400", 86_400, 86_400),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        (date.as_str(), 3000, 3600),
+    ] {
+        for (status, body) in [(429, ""), (503, "<html>"), (400, r#"{"error":"slow_down"}"#)] {
+            let response = FakeAnswer::body(status, "text/plain", body);
+            let error = ask(response.header("retry-after", header)).await.unwrap_err();
+            let seconds = error.retry_after().unwrap().as_secs();
+            assert!((least..=most).contains(&seconds), "{header}: {seconds}");
+        }
+    }
+    let response = FakeAnswer::status(429).header("retry-after", "soon");
+    assert_eq!(ask(response).await.unwrap_err().retry_after(), None);
+}
+
+/// B26, B27.
+#[tokio::test]
+async fn a_lifetime_is_read_in_every_shape() {
+    for (expires_in, seconds) in [
+        (json!(3600), 3600.0),
+        (json!("3600"), 3600.0),
+        (json!(" 60 "), 60.0),
+        (json!(3600.0), 3600.0),
+        (json!(0.5), 0.5),
+        (json!(0), 0.0),
+        (json!(315_360_000), 315_360_000.0),
+        (json!(null), 3600.0),
+        (json!("soon"), 3600.0),
+        (json!([1]), 3600.0),
+    ] {
+        let token = ask(with_lifetime(&expires_in)).await.unwrap();
+        assert_eq!(token.expires_in.as_secs_f64(), seconds, "{expires_in}");
+    }
+    let missing = ask(FakeAnswer::json(200, &json!({ "access_token": "a" }))).await.unwrap();
+    assert_eq!(missing.expires_in, Token::DEFAULT_LIFETIME);
+}
+
+/// P25, B27: the token, and with it a refresh token, is not lost.
+#[tokio::test]
+async fn a_lifetime_that_makes_no_sense_is_an_error_that_keeps_the_token() {
+    for expires_in in [json!(-1), json!(1e300), json!("-3600"), json!("inf"), json!("NaN")] {
+        let error = ask(with_lifetime(&expires_in)).await.unwrap_err();
+        let OAuthError::Unusable { reason, token, .. } = &error else { panic!("{error:?}") };
+        assert!(reason.starts_with("it is said to expire in"), "{reason}");
+        assert_eq!(token.access_token.expose(), "access");
+        assert_eq!(token.refresh_token.as_ref().unwrap().expose(), "refresh");
+        assert!(!format!("{error:?} {error}").contains("\"access\""));
+    }
+}
+
+#[tokio::test]
+async fn other_fields_may_have_any_shape() {
+    let token = ask(FakeAnswer::json(
+        200,
+        &json!({
+            "access_token": "a", "token_type": "bEARER", "refresh_token": "", "scope": "one two",
+        }),
+    ));
+    let token = token.await.unwrap();
+    assert!(token.refresh_token.is_none());
+    assert_eq!(token.scopes.unwrap(), ["one", "two"]);
+
+    let body =
+        json!({ "access_token": "a", "token_type": 5, "refresh_token": 5, "scope": ["one"] });
+    let token = ask(FakeAnswer::json(200, &body)).await.unwrap();
+    assert_eq!(token.scopes.unwrap(), ["one"]);
+
+    let body = json!({ "access_token": "a", "token_type": "mac" });
+    let error = ask(FakeAnswer::json(200, &body)).await.unwrap_err();
+    assert!(error.to_string().contains("its type is \"mac\", not bearer"), "{error}");
+}
+
+/// P24: asked for through an authenticator.
+#[tokio::test]
+async fn a_token_that_has_expired_on_arrival_is_a_failed_attempt() {
+    for expires_in in [json!(0), json!(-1)] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+        fake.next_token(with_lifetime(&expires_in));
+
+        let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+        assert!(matches!(error, Error::Auth { .. }), "{error:?}");
+        assert!(error.is_transient());
+        assert_eq!(fake.api_requests(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_is_transient() {
+    for fault in [Fault::ResetBeforeRequest, Fault::HalfBody] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let proxy = FaultProxy::start(&fake, 1).await.unwrap();
+        proxy.inject_into_tokens(fault, 1.0);
+
+        let error = request(&proxy.config()).await.unwrap_err();
+
+        assert!(matches!(error, OAuthError::Transport { .. }), "{fault:?}: {error:?}");
+        assert!(error.is_transient());
+        assert!(proxy.faults().contains_key(&fault));
+    }
+    let hung_up = ask(FakeAnswer::hang_up()).await.unwrap_err();
+    assert!(hung_up.is_transient());
+}
+
+#[tokio::test]
+async fn nobody_at_home_is_transient() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/");
+
+    let error = request(&SpotifyClientConfig::default().with_token_url(url)).await.unwrap_err();
+
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn a_server_that_never_responds_is_a_time_out() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    fake.next_token(FakeAnswer::never());
+    let config = fake.config().with_token_timeout(Duration::from_secs(12));
+    let asked = tokio::spawn(async move { request(&config).await });
+    while fake.token_requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    time.advance(Duration::from_secs(13)).await;
+
+    let error = asked.await.unwrap().unwrap_err();
+
+    assert_eq!(error.to_string(), "no response to the token request within 12s");
+    assert!(matches!(error, OAuthError::TimedOut { limit } if limit.as_secs() == 12));
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn an_endless_response_is_cut_off() {
+    let endless = "x".repeat(1024 * 1024);
+    let error = ask(FakeAnswer::body(200, "application/json", endless)).await.unwrap_err();
+
+    assert!(error.to_string().contains("longer than 65536 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn wrong_credentials_say_what_to_check() {
+    let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+    let authenticator = CredentialsAuthenticator::new("id", "wrong");
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    assert_eq!(
+        error.to_line(),
+        "GET /v1/tracks/11dFghVXANMlKmJXsNCbNl could not be signed: no access token could be obtained: \
+         the accounts service refused the token request: invalid_client: Invalid client \
+         (HTTP 400 Bad Request); check client id and secret"
+    );
+    assert!(!error.is_transient());
+    let Error::Auth { source: AuthError::Request(source), .. } = &error else { panic!() };
+    assert_eq!(source.code(), Some(&OAuthErrorCode::InvalidClient));
+}
+
+/// RFC 6749, section 2.3.1: both are form-encoded before they enter HTTP Basic.
+#[tokio::test]
+async fn odd_credentials_arrive_as_they_are() {
+    let (id, secret) = ("id:with/odd chars", "p%s&=ü");
+    let fake = FakeSpotify::builder().client(id, secret).start().await.unwrap();
+
+    let request = ClientCredentialsRequest::new(id, secret);
+
+    assert!(OAuthClient::new(&fake.config()).request_token(request).await.is_ok());
+}
+
+fn with_lifetime(expires_in: &Value) -> FakeAnswer {
+    FakeAnswer::json(
+        200,
+        &json!({
+            "access_token": "access",
+            "token_type": "Bearer",
+            "expires_in": expires_in,
+            "refresh_token": "refresh",
+        }),
+    )
+}
+
+async fn ask(response: FakeAnswer) -> Result<Token, OAuthError> {
+    let fake = FakeSpotify::start().await.unwrap();
+    fake.next_token(response);
+    request(&fake.config()).await
+}
+
+async fn ask_with(secret: &str, response: FakeAnswer) -> Result<Token, OAuthError> {
+    let fake = FakeSpotify::start().await.unwrap();
+    fake.next_token(response);
+    let request = ClientCredentialsRequest::new("id", secret);
+    OAuthClient::new(&fake.config()).request_token(request).await
+}
+
+async fn request(config: &SpotifyClientConfig) -> Result<Token, OAuthError> {
+    OAuthClient::new(config).request_token(ClientCredentialsRequest::new("id", "the-secret")).await
+}
