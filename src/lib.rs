@@ -122,6 +122,7 @@ pub mod login;
 pub mod middleware;
 pub mod model;
 pub mod oauth;
+mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "testing")))]
 pub mod testing;

@@ -20,6 +20,7 @@ pub(crate) mod request;
 mod scopes;
 mod search;
 mod shows;
+mod slider;
 mod tracks;
 mod users;
 
@@ -41,5 +42,6 @@ pub use request::{
 pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, entries_from, page_at};
 pub use search::Search;
 pub use shows::Shows;
+pub use slider::Slider;
 pub use tracks::Tracks;
 pub use users::Users;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use http::Extensions;
-use parking_lot::Mutex;
 use reqwest::Response;
 
 /// Counted by the layers where it is in the extensions of the request.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::sync::Mutex;
 use bytes::Bytes;
-use parking_lot::Mutex;
 use reqwest::{Response, ResponseBuilderExt};
 
 /// Why a body was not read to its end.

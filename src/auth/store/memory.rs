@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::sync::Mutex;
 use async_trait::async_trait;
-use parking_lot::Mutex;
 
 use super::locks::KeyLocks;
 use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore, check_replaces};

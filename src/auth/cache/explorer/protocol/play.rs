@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
