@@ -1,7 +1,8 @@
-//! Under load: a rate limit, and an outage.
+//! Under load: a rate limit, an outage, and no limit at all.
 //!
-//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. A figure
-//! that misses its limit ends it with exit code 1.
+//! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. How
+//! the limiter does before all kinds of limits is in `limits.rs`. A figure that misses its limit ends
+//! it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,17 +13,21 @@
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
+use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use serde_json::Value;
+use spotify_web::middleware::RateLimiter;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
 use self::figures::Figure;
@@ -36,12 +41,20 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let limited = runtime.block_on(rate_limit(calls));
     let outage = runtime.block_on(outage(Duration::from_secs(lasts)));
+    let cold = runtime.block_on(cold(if is_test { 1 } else { 5 }));
     let figures = [
         Figure::at_most("5 requests a second: calls that fail", limited.failures, 0.0, ""),
         Figure::at_most("5 requests a second: time to the ideal", limited.time, 1.15, "times"),
-        Figure::at_most("5 requests a second: answered with 429", limited.refused, 5.0, "%"),
+        Figure::at_most("5 requests a second: responses with 429", limited.refused, 5.0, "%"),
         Figure::at_most("an outage: requests a second", outage.requests_a_second, 3.0, ""),
-        Figure::at_most("an outage: until all are answered", outage.recovery, 2.0, "s"),
+        Figure::at_most("an outage: until all have a response", outage.recovery, 2.0, "s"),
+        Figure::at_most(
+            "256 cold calls of 500 ms: time to that without limiter",
+            cold,
+            1.05,
+            "times",
+        ),
+        Figure::at_most("a permit: allocations", allocations_of_a_permit(), 0.0, ""),
     ];
     if is_test {
         // Too short to mean anything.
@@ -63,6 +76,9 @@ async fn rate_limit(calls: usize) -> Limited {
     let spotify = client(&server).await;
     let began = Instant::now();
     let tasks: Vec<_> = (0..calls).map(|_| call(&spotify)).collect();
+    // What was under way when the first refusal came is nobody's fault.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (_, at_first) = server.counts();
     let mut failures = 0;
     for task in tasks {
         failures += usize::from(!task.await.unwrap());
@@ -70,13 +86,13 @@ async fn rate_limit(calls: usize) -> Limited {
     let ideal = (calls - 5) as f64 / 5.0;
     let (arrived, refused) = server.counts();
     println!(
-        "{calls} calls: {:.1} s, {arrived} requests, {refused} refused",
+        "{calls} calls: {:.1} s, {arrived} requests, {refused} refused, {at_first} of them at first",
         began.elapsed().as_secs_f64()
     );
     Limited {
         failures: failures as f64,
         time: began.elapsed().as_secs_f64() / ideal,
-        refused: refused as f64 / arrived as f64 * 100.0,
+        refused: (refused - at_first) as f64 / arrived as f64 * 100.0,
     }
 }
 
@@ -85,7 +101,7 @@ struct Outage {
     recovery: f64,
 }
 
-/// 1,000 callers who call until they get an answer, while the server fails.
+/// 1,000 callers who call until they get a response, while the server fails.
 async fn outage(lasts: Duration) -> Outage {
     let server = Arc::new(Server::default());
     server.fails.store(1, Ordering::Relaxed);
@@ -114,6 +130,82 @@ async fn outage(lasts: Duration) -> Outage {
     }
 }
 
+/// 256 calls at once by clients that have sent nothing before, with the limiter and without: the median of
+/// so many rounds each.
+async fn cold(rounds: usize) -> f64 {
+    let (mut limited, mut ungated) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        limited.push(cold_calls(config().await).await);
+        ungated.push(cold_calls(config().await.without_rate_limiter()).await);
+    }
+    median(limited) / median(ungated)
+}
+
+async fn cold_calls(config: SpotifyClientConfig) -> f64 {
+    let spotify = SpotifyClient::new(config).unwrap();
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..256).map(|_| call(&spotify)).collect();
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    began.elapsed().as_secs_f64()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+async fn config() -> SpotifyClientConfig {
+    let server = Arc::new(Server::default());
+    server.takes.store(500, Ordering::Relaxed);
+    let base = server.start().await;
+    SpotifyClientConfig::default().with_base_url(base).with_token("token")
+}
+
+/// Of a limiter, beside those of a layer that does nothing.
+fn allocations_of_a_permit() -> f64 {
+    let limited = allocations(RateLimiter::default());
+    limited - allocations(Nothing)
+}
+
+fn allocations(layer: impl Middleware) -> f64 {
+    let http = SpotifyClientConfig::default().http_client().unwrap();
+    let client = ClientBuilder::new(http).with(layer).with(Responds).build();
+    let call = || client.get("http://api.example.test/v1/me").send().now_or_never();
+    call().unwrap().unwrap();
+    allocation_counter::measure(|| drop(call())).count_total as f64
+}
+
+struct Nothing;
+
+#[async_trait]
+impl Middleware for Nothing {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        next.run(request, extensions).await
+    }
+}
+
+/// In place of a server.
+struct Responds;
+
+#[async_trait]
+impl Middleware for Responds {
+    async fn handle(
+        &self,
+        _: reqwest::Request,
+        _: &mut http::Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        Ok(http::Response::new("").into())
+    }
+}
+
 async fn client(server: &Arc<Server>) -> SpotifyClient {
     let base = server.start().await;
     SpotifyClient::new(SpotifyClientConfig::default().with_base_url(base).with_token("token"))
@@ -130,6 +222,8 @@ struct Server {
     /// 0 for no limit.
     allowed_a_second: AtomicUsize,
     fails: AtomicUsize,
+    /// Milliseconds until it responds.
+    takes: AtomicU64,
     arrived: AtomicUsize,
     refused: AtomicUsize,
     lately: Mutex<VecDeque<Instant>>,
@@ -168,6 +262,10 @@ impl Server {
 
 async fn me(State(server): State<Arc<Server>>) -> Response {
     server.arrived.fetch_add(1, Ordering::Relaxed);
+    let takes = server.takes.load(Ordering::Relaxed);
+    if takes > 0 {
+        tokio::time::sleep(Duration::from_millis(takes)).await;
+    }
     if server.fails.load(Ordering::Relaxed) == 1 {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }

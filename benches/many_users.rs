@@ -1,7 +1,7 @@
 //! A server with 10,000 users who have logged in.
 //!
-//! `cargo bench --bench many_users` prints the table of `benches/README.md`. A figure that misses its
-//! limit ends it with exit code 1.
+//! `cargo bench --bench many_users` prints the table of `benches/README.md`. A figure that misses
+//! its limit ends it with exit code 1.
 
 #![allow(clippy::unwrap_used, reason = "a bench that fails is a bench that panics")]
 
@@ -53,19 +53,20 @@ fn main() -> ExitCode {
     let began = Instant::now();
     runtime.block_on(async {
         let calls = clients.iter().map(|client| client.get::<Value>("me").send());
-        // As many at once as a busy server answers.
-        let answers = stream::iter(calls).buffer_unordered(BUSY);
-        let failures = answers.filter(|answer| std::future::ready(answer.is_err())).count().await;
+        // As many at once as a busy server handles.
+        let responses = stream::iter(calls).buffer_unordered(BUSY);
+        let failures =
+            responses.filter(|response| std::future::ready(response.is_err())).count().await;
         assert_eq!(failures, 0);
     });
     let seconds = began.elapsed().as_secs_f64();
-    println!("{users} users refreshed and answered in {seconds:.2} s, {BUSY} at once");
+    println!("{users} users refreshed and served in {seconds:.2} s, {BUSY} at once");
 
     let figures = [
         Figure::at_most(
             "an idle user who has logged in: memory",
             counted.bytes_current as f64 / users as f64,
-            2304.0,
+            2048.0,
             "bytes",
         ),
         Figure::at_most(

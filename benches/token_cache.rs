@@ -1,7 +1,7 @@
 //! What the token cache costs, as ratios to what cannot be avoided.
 //!
-//! `cargo bench --bench token_cache` prints the table of `benches/README.md`. A figure that misses its
-//! limit ends it with exit code 1.
+//! `cargo bench --bench token_cache` prints the table of `benches/README.md`. A figure that misses
+//! its limit ends it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -154,7 +154,7 @@ struct Waiting {
 fn waiting_callers() -> Waiting {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let open = Arc::new(watch::Sender::new(false));
-    let cache = TokenCache::new(GatedSource(Arc::clone(&open)));
+    let cache = TokenCache::new(BlockedSource(Arc::clone(&open)));
     let mut callers = Vec::with_capacity(CALLERS);
     let counted = allocation_counter::measure(|| {
         runtime.block_on(async {
@@ -208,10 +208,10 @@ impl TokenSource for StaticSource {
 }
 
 #[derive(Debug)]
-struct GatedSource(Arc<watch::Sender<bool>>);
+struct BlockedSource(Arc<watch::Sender<bool>>);
 
 #[async_trait]
-impl TokenSource for GatedSource {
+impl TokenSource for BlockedSource {
     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
         let mut open = self.0.subscribe();
         open.wait_for(|open| *open).await.map_err(|error| AuthError::custom("closed", error))?;

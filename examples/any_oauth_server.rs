@@ -1,7 +1,8 @@
-//! The token cache and the layer that signs requests, for an API that has nothing to do with Spotify.
+//! The token cache and the layer that signs requests, for an API that has nothing to do with
+//! Spotify.
 //!
-//! All it takes is an OAuth 2.0 server with the client credentials grant. Here that is a small one in
-//! this file, whose tokens hold for two seconds.
+//! All it takes is an OAuth 2.0 server with the client credentials grant. Here that is a small one
+//! in this file, whose tokens hold for two seconds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,9 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // From here on it is a client as any other.
     for second in 0..5 {
-        let answer = client.get(format!("{server}/weather")).send().await?;
+        let response = client.get(format!("{server}/weather")).send().await?;
         let tokens = authenticator.stats().refreshes;
-        println!("second {second}: HTTP {}, {tokens} token(s) so far", answer.status());
+        println!("second {second}: HTTP {}, {tokens} token(s) so far", response.status());
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
@@ -45,12 +46,12 @@ type Tokens = Arc<Mutex<HashMap<String, Instant>>>;
 async fn serve(listener: TcpListener) {
     let tokens = Tokens::default();
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, Arc::clone(&tokens)));
+        tokio::spawn(respond(stream, Arc::clone(&tokens)));
     }
 }
 
 /// One request a connection, and as much of HTTP as that takes.
-async fn answer(mut stream: TcpStream, tokens: Tokens) -> std::io::Result<()> {
+async fn respond(mut stream: TcpStream, tokens: Tokens) -> std::io::Result<()> {
     let mut request = vec![0; 4096];
     let length = stream.read(&mut request).await?;
     let request = String::from_utf8_lossy(request.get(..length).unwrap_or_default());

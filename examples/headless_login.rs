@@ -54,12 +54,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn begin(app: &user::App) -> Result<PendingLogin, spotify_web::oauth::LoginError> {
     Login::pkce(&app.client_id, "http://127.0.0.1:8888/callback")
-        .scopes([Scope::UserReadPrivate])
-        .authorize_url(&app.authorize_url)
+        .with_scopes([Scope::UserReadPrivate])
+        .with_authorize_url(&app.authorize_url)
         .begin()
 }
 
-/// It holds secrets: nobody else may read it.
+/// It holds secrets: no other user may read it.
 fn keep(pending: &PendingLogin, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

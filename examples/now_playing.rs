@@ -1,7 +1,7 @@
 //! Shows in the terminal what is playing, and how far it has come. Ends on Ctrl-C.
 //!
-//! With a user's token in `SPOTIFY_TOKEN` (scope `user-read-playback-state`) it talks to Spotify, else
-//! to a fake.
+//! With a user's token in `SPOTIFY_TOKEN` (scope `user-read-playback-state`) it talks to Spotify,
+//! else to a fake.
 
 use std::io::Write;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn watch(spotify: &SpotifyClient) -> Result<(), spotify_web::Error> {
     loop {
-        match spotify.player().state().with_episodes().await {
+        match spotify.player().state().await {
             Ok(state) => show(state.as_ref()),
             Err(error) if error.is_transient() => {
                 tokio::time::sleep(error.retry_after().unwrap_or_default()).await;
@@ -54,11 +54,12 @@ fn line(state: &CurrentlyPlayingContext) -> String {
         Some(PlayableItem::Episode(episode)) => (episode.name.as_str(), episode.duration),
         _ => ("something else", state.progress),
     };
-    let part = state.progress.as_secs_f64() / length.as_secs_f64().max(1.0);
+    let (progress, length) = (state.progress.unwrap_or_default(), length.unwrap_or_default());
+    let part = progress.as_secs_f64() / length.as_secs_f64().max(1.0);
     let filled = (part * WIDTH as f64).round() as usize;
     let bar = "█".repeat(filled.min(WIDTH)) + &"░".repeat(WIDTH.saturating_sub(filled));
-    let sign = if state.is_playing { "▶" } else { "⏸" };
-    format!("{sign} {name}  {} {bar} {}", minutes(state.progress), minutes(length))
+    let sign = if state.is_playing == Some(true) { "▶" } else { "⏸" };
+    format!("{sign} {name}  {} {bar} {}", minutes(progress), minutes(length))
 }
 
 fn minutes(duration: Duration) -> String {

@@ -1,8 +1,8 @@
-//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument, the
-//! system's for temporary files by default. The second argument names the playlist.
+//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument,
+//! the system's for temporary files by default. The second argument names the playlist.
 //!
-//! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake whose
-//! playlist has 10,000 entries.
+//! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake
+//! whose playlist has 10,000 entries.
 
 mod common;
 
@@ -18,7 +18,7 @@ use spotify_web::{Error, SpotifyClient};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    common::run(FakeSpotify::builder().playlist_length(10_000), run).await
+    common::run(FakeSpotify::builder().with_playlist_length(10_000), run).await
 }
 
 async fn run(setup: &Setup) -> Result<(), Error> {
@@ -27,7 +27,7 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 
-    let items = spotify.playlists().items(playlist).with_episodes();
+    let items = spotify.playlists().items(playlist);
     let entries = items.all().progress(draw).entries().await?;
     println!();
     match write(Path::new(&directory), &entries) {

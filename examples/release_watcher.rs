@@ -21,7 +21,7 @@ const ARTISTS: [&str; 3] =
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    let fake = FakeSpotify::builder().token_lifetime(Duration::from_secs(5));
+    let fake = FakeSpotify::builder().with_token_lifetime(Duration::from_secs(5));
     common::run(fake, run).await
 }
 
@@ -40,7 +40,7 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     Ok(())
 }
 
-/// Looks again and again; ends only with an error that does not pass by.
+/// Looks until an error that is not transient.
 async fn watch(mut watcher: Watcher, setup: &Setup) -> Result<(), Error> {
     let (pause, artists) = match &setup.fake {
         Some(_) => (Duration::from_millis(250), &ARTISTS[..1]),

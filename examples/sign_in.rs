@@ -1,8 +1,8 @@
 //! Signs in with the browser, once: the second run asks nothing, for months.
 //!
-//! With `SPOTIFY_CLIENT_ID` it talks to Spotify, where http://127.0.0.1:8888/callback, or what is in
-//! `SPOTIFY_REDIRECT_URI`, must be registered as the app's redirect URI; else to a fake. The token is kept
-//! in the user's config directory.
+//! With `SPOTIFY_CLIENT_ID` it talks to Spotify, where http://127.0.0.1:8888/callback, or what is
+//! in `SPOTIFY_REDIRECT_URI`, must be registered as the app's redirect URI; else to a fake. The
+//! token is kept in the user's config directory.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,9 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let redirect_uri = user::variable("SPOTIFY_REDIRECT_URI");
         let redirect_uri = redirect_uri.as_deref().unwrap_or("http://127.0.0.1:8888/callback");
         let login = Login::pkce(&app.client_id, redirect_uri)
-            .scopes([Scope::UserReadPrivate, Scope::PlaylistReadPrivate])
-            .authorize_url(&app.authorize_url);
-        let sign_in = SignIn::new(login).time_limit(Duration::from_secs(120));
+            .with_scopes([Scope::UserReadPrivate, Scope::PlaylistReadPrivate])
+            .with_authorize_url(&app.authorize_url);
+        let sign_in = SignIn::new(login).with_timeout(Duration::from_secs(120));
         let oauth = OAuthClient::new(&app.config);
         let signed_in = tokio::select! {
             signed_in = sign_in.run(&oauth) => signed_in?,

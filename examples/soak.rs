@@ -1,5 +1,6 @@
-//! 24 hours in the life of a bot, in three minutes: 64 tasks, tokens of two seconds, and everything that
-//! can go wrong on the way does. Prints what came of it; exit code 1 if it is not what was promised.
+//! 24 hours in the life of a bot, in three minutes: 64 tasks, tokens of two seconds, and everything
+//! that can go wrong on the way does. Prints what came of it; exit code 1 if it is not what was
+//! promised.
 //!
 //! `cargo run --release --example soak`, or with other seconds than 180 as its argument.
 
@@ -21,12 +22,12 @@ const SEED: u64 = 20_261_125;
 
 const FAULTS: [(Fault, f64); 13] = [
     (Fault::ResetBeforeRequest, 0.003),
-    (Fault::ResetBeforeAnswer, 0.003),
-    (Fault::ResetInAnswer, 0.003),
-    (Fault::ResetAfterAnswer, 0.003),
+    (Fault::ResetBeforeResponse, 0.003),
+    (Fault::ResetInResponse, 0.003),
+    (Fault::ResetAfterResponse, 0.003),
     (Fault::HalfBody, 0.003),
     (Fault::SlowBody, 0.003),
-    (Fault::NoAnswer, 0.001),
+    (Fault::NoResponse, 0.001),
     (Fault::WrongContentType, 0.003),
     (Fault::GatewayError, 0.003),
     (Fault::ErrorAfterwards, 0.003),
@@ -40,13 +41,15 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let seconds = std::env::args().nth(1).map_or(Ok(180), |seconds| seconds.parse())?;
     let lasts = Duration::from_secs(seconds);
     // What it remembers would look like a leak of the bot.
-    let builder = FakeSpotify::builder().token_lifetime(Duration::from_secs(2)).remembering(0);
+    let builder = FakeSpotify::builder()
+        .with_token_lifetime(Duration::from_secs(2))
+        .with_remembered_requests(0);
     let fake = builder.start().await?;
     let proxy = FaultProxy::start(&fake, SEED).await?;
     inject(&proxy);
     let authenticator = CredentialsAuthenticator::new("fake-id", "fake-secret");
     let config = proxy.config().with_authenticator(authenticator.clone());
-    // Two seconds without an answer are as long here as a token lives.
+    // Two seconds without a response are as long here as a token lives.
     let limit = Duration::from_secs(2);
     let spotify = SpotifyClient::new(config.with_timeout(limit).with_token_timeout(limit))?;
 
@@ -106,7 +109,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         (grown, "memory grew by more than 5 %"),
         (fake.expired_tokens() > 0, "expired tokens were sent"),
         (soak.unexpected.load(Ordering::Relaxed) > 0, "there were unexpected errors"),
-        (stats.rate_limit.waiting() > 0, "somebody still waits"),
+        (stats.rate_limit.waiting() > 0, "a caller still waits"),
     ];
     for (_, what) in failures.iter().filter(|(failed, _)| *failed) {
         eprintln!("error: {what}");
@@ -156,7 +159,7 @@ impl Soak {
         self.latency.lock().count(took);
         let Err(error) = result else { return };
         let kind = match error {
-            Error::Transport { .. } => "lost on the way",
+            Error::Transport { .. } => "no complete response",
             Error::Auth { .. } => "no token to be had",
             Error::RateLimited { .. } => "rate limit",
             Error::Api { status, .. } if status.is_server_error() => "the server failed",

@@ -1,10 +1,11 @@
 //! A web server with many users: each logs in with their own account, and sees their playlists.
 //!
 //! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` it talks to Spotify, where
-//! http://127.0.0.1:3000/callback must be registered as the app's redirect URI; else to a fake, where
-//! you may be whoever you like. `PORT` sets another port. Ends on Ctrl-C.
+//! http://127.0.0.1:3000/callback must be registered as the app's redirect URI; else to a fake,
+//! where you choose who you are. `PORT` sets another port. Ends on Ctrl-C.
 //!
-//! All users share one client with its connections and limits; each adds an authenticator of their own.
+//! All users share one client with its connections and limits; each adds an authenticator of their
+//! own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ struct Server {
     sessions: Mutex<HashMap<String, Session>>,
 }
 
-/// What a browser's cookie leads to. A real server keeps these in a database, and tokens in a `TokenStore`
-/// by a key with the id of the user, as the `sqlite_store` example does.
+/// What a browser's cookie leads to. A real server keeps these in a database, and tokens in a
+/// `TokenStore` by a key with the id of the user, as the `sqlite_store` example does.
 #[derive(Clone)]
 enum Session {
     LoggingIn(PendingLogin),
@@ -53,9 +54,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client_secret = user::variable("SPOTIFY_CLIENT_SECRET");
     let server = Arc::new(Server {
         login: Login::authorization_code(&app.client_id, format!("{origin}/callback"))
-            .scopes([Scope::PlaylistReadPrivate])
-            .show_dialog(true)
-            .authorize_url(&app.authorize_url),
+            .with_scopes([Scope::PlaylistReadPrivate])
+            .with_dialog()
+            .with_authorize_url(&app.authorize_url),
         oauth: OAuthClient::new(&app.config),
         spotify: SpotifyClient::new(app.config.clone())?,
         client_id: app.client_id,
@@ -117,8 +118,8 @@ async fn log_in(State(server): State<Arc<Server>>) -> Response {
     }
 }
 
-/// The pending login is the one of the browser that comes back, so that nobody can be logged in with
-/// somebody else's redirect.
+/// The pending login is the one of the browser that comes back, so that nobody can be logged in
+/// with another user's redirect.
 async fn come_back(
     State(server): State<Arc<Server>>,
     OriginalUri(uri): OriginalUri,

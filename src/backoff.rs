@@ -43,7 +43,8 @@ impl Backoff {
         self.cap
     }
 
-    /// The pause after so many failures in a row, from 1; `jitter` is the part of it to leave out.
+    /// The pause after this number of failures in a row, from 1; `jitter` is the part of it to
+    /// leave out.
     pub(crate) fn pause(&self, failures: u32, jitter: f64) -> Duration {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let step = self.first.as_secs_f64() * self.factor.powi(exponent);

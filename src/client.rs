@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use reqwest_middleware::ClientBuilder;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
@@ -12,15 +13,15 @@ use crate::api::{
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
     entries_from, page_at,
 };
-use crate::auth::{Authenticator, TokenAuthenticator};
-use crate::config::{RateLimit, SpotifyClientConfig};
+use crate::auth::{Authenticator, TokenAuthenticator, settle_tasks};
+use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
     AttemptCounter, AuthMiddleware, Partition, RateLimitStats, RateLimiter, RetryMiddleware,
     TellPartition,
 };
 use crate::oauth::{OAuthClient, Token};
-use crate::transport::Origin;
+use crate::transport::{NO_TLS, Origin};
 
 /// The Spotify Web API.
 ///
@@ -52,13 +53,26 @@ pub struct SpotifyClient {
     /// Shared by all users, as is what follows.
     oauth: OAuthClient,
     layers: Layers,
+    settles: Settles,
 }
 
-/// The layers that all users share.
+/// What [`SpotifyClient::settle`] waits for.
+#[derive(Debug, Clone)]
+enum Settles {
+    /// The client of a config: all users that were made of it.
+    AllUsers,
+    /// A user's client.
+    User(Arc<dyn Authenticator>),
+}
+
+/// What all users share, so that each of many costs little.
 #[derive(Debug, Clone)]
 struct Layers {
-    retries: RetryMiddleware,
+    retries: Arc<RetryMiddleware>,
     limiter: Option<RateLimiter>,
+    counter: Arc<AttemptCounter>,
+    base: Arc<Url>,
+    origin: Origin,
 }
 
 /// What a client and all its clones and users have done so far.
@@ -72,30 +86,31 @@ pub struct ClientStats {
 }
 
 impl SpotifyClient {
-    /// A client by `config`. Sends nothing yet.
+    /// A client with this config. Sends nothing yet.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
-    /// authenticator that cannot.
+    /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         let oauth = OAuthClient::new(&config);
+        let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
+        let base = config.checked_base_url()?;
         let layers = Layers {
-            retries: RetryMiddleware::new(config.retries.clone()).reading_ahead(LONGEST_BODY),
-            limiter: match &config.rate_limit {
-                RateLimit::Own(options) => Some(RateLimiter::new(options.clone())),
-                RateLimit::Shared(limiter) => Some(limiter.clone()),
-                RateLimit::Off => None,
-            },
+            origin: Origin::of(&base).map_err(Error::base_url)?,
+            base: Arc::new(base),
+            counter: Arc::new(AttemptCounter),
+            retries: Arc::new(retries),
+            limiter: config.limiter(),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
-        Ok(Self { connection, config: Arc::new(config), oauth, layers })
+        Ok(Self { connection, config: Arc::new(config), oauth, layers, settles: Settles::AllUsers })
     }
 
     /// A client for another user: other credentials, but the same connections and configuration.
     ///
-    /// Costs about as much as the authenticator; made for servers with many users.
+    /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
     /// # Errors
     ///
@@ -104,7 +119,8 @@ impl SpotifyClient {
         self.for_user_in(Partition::unique(), authenticator)
     }
 
-    /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs it.
+    /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs
+    /// it.
     ///
     /// # Errors
     ///
@@ -114,17 +130,21 @@ impl SpotifyClient {
         partition: Partition,
         authenticator: impl Authenticator + 'static,
     ) -> Result<Self, Error> {
-        let config = SpotifyClientConfig::clone(&self.config);
-        let config = config.with_authenticator(authenticator).with_partition(partition);
+        let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
+        let config = SpotifyClientConfig::clone(&self.config)
+            .with_authenticator(Arc::clone(&authenticator))
+            .with_partition(partition);
         let layers = self.layers.for_user(&config);
         let connection = connect(&config, &self.oauth, &layers)?;
-        Ok(Self { connection, layers, ..self.clone() })
+        let (config, oauth) = (Arc::clone(&self.config), self.oauth.clone());
+        Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
     }
 
-    /// A client that acts with this access token, as long as it is good: to learn who has just logged in,
-    /// before it is known whose login to keep.
+    /// A client that acts with this access token, as long as it is good: to learn who has just
+    /// logged in, before it is known whose login to keep.
     ///
-    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or replaced.
+    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or
+    /// replaced.
     ///
     /// # Errors
     ///
@@ -137,7 +157,7 @@ impl SpotifyClient {
     /// # let config = fake.config();
     /// # let oauth = spotify_web::oauth::OAuthClient::new(&config);
     /// # let login = spotify_web::oauth::Login::pkce("id", "http://127.0.0.1:8888/callback");
-    /// # let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    /// # let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
     /// # let code = pending.finish(&fake.agree(pending.url()))?;
     /// # let request = spotify_web::oauth::AuthorizationCodeRequest::public("id", code);
     /// let spotify = spotify_web::SpotifyClient::new(config)?;
@@ -156,27 +176,41 @@ impl SpotifyClient {
     /// Waits until nothing is under way that would be lost if the program ended now, such as a
     /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
     ///
+    /// A client that [`for_user`](Self::for_user) made waits for its user. The client that it was
+    /// made of waits for all of them, also for those whose clients and authenticators are gone.
+    ///
     /// # Errors
     ///
-    /// [`Error::Authenticator`] says what would be lost.
+    /// [`Error::Unsettled`] says what would be lost, of the client's own user; what another
+    /// user's store does not take is told to the listener of that authenticator.
     pub async fn settle(&self) -> Result<(), Error> {
-        match &self.config.authenticator {
-            Some(authenticator) => authenticator.settle().await.map_err(Error::Authenticator),
-            None => Ok(()),
+        match &self.settles {
+            Settles::User(user) => user.settle().await.map_err(Error::Unsettled),
+            Settles::AllUsers => self.settle_all_users().await,
         }
+    }
+
+    /// Who cannot be saved keeps nobody else from it.
+    async fn settle_all_users(&self) -> Result<(), Error> {
+        let own = match &self.config.authenticator {
+            Some(authenticator) => authenticator.settle().await,
+            None => Ok(()),
+        };
+        let users = settle_tasks(self.oauth.under_way()).await;
+        own.and(users).map_err(Error::Unsettled)
     }
 
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
-        let Layers { retries, limiter } = &self.layers;
+        let Layers { retries, limiter, .. } = &self.layers;
         ClientStats {
             retries: retries.retries(),
             rate_limit: limiter.as_ref().map(RateLimiter::stats).unwrap_or_default(),
         }
     }
 
-    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is turned
-    /// off. It is that of the app that this client's user belongs to.
+    /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is
+    /// turned off. It is that of the app that this client's user belongs to.
     pub fn rate_limiter(&self) -> Option<&RateLimiter> {
         self.layers.limiter.as_ref()
     }
@@ -291,6 +325,13 @@ impl SpotifyClient {
         page.next_url().map(|next| page_at(&self.connection, next))
     }
 
+    /// The page before `page`, or `None` when it is the first.
+    ///
+    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    pub fn previous_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
+        page.previous_url().map(|previous| page_at(&self.connection, previous))
+    }
+
     /// The items of `page` and of all pages after it; see
     /// [`Request::stream`](crate::api::Request::stream).
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
@@ -311,9 +352,9 @@ impl SpotifyClient {
 impl Layers {
     /// The same for a user: the limiter is that of the user's app.
     fn for_user(&self, config: &SpotifyClientConfig) -> Self {
-        let client_id = config.authenticator.as_ref().and_then(|it| it.client_id());
+        let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
         let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
-        Self { limiter, retries: self.retries.clone() }
+        Self { limiter, ..self.clone() }
     }
 }
 
@@ -323,13 +364,13 @@ fn connect(
     oauth: &OAuthClient,
     layers: &Layers,
 ) -> Result<Connection, Error> {
-    let base = config.checked_base_url()?;
-    let origin = Origin::of(&base).map_err(Error::base_url)?;
+    let (base, origin) = (Arc::clone(&layers.base), layers.origin.clone());
     if base.scheme() == "https" && !config.can_do_tls() {
         return Err(Error::config("base URL", NO_TLS));
     }
     let wire = config.wire()?;
-    let mut http = ClientBuilder::new(wire.client()).with(layers.retries.clone());
+    let retries = Arc::clone(&layers.retries);
+    let mut http = ClientBuilder::new(wire.client()).with_arc(retries);
     if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
         http = http.with(TellPartition(config.partition));
     }
@@ -343,19 +384,21 @@ fn connect(
     for middleware in &config.inner_middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
-    if let Some(limiter) = &layers.limiter {
-        http = http.with(limiter.clone());
+    if let Some(limiter) = layers.limiter.clone() {
+        http = http.with(match &config.authenticator {
+            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
+            None => limiter,
+        });
     }
-    let http = http.with(AttemptCounter).with(wire);
+    let counter = Arc::clone(&layers.counter);
+    let http = http.with_arc(counter).with(wire);
     let defaults = Defaults {
         market: config.checked_market()?,
+        quota: config.quota,
         deadline: config.deadline,
-        retries: layers.retries.clone(),
+        retries: Arc::clone(&layers.retries),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))
 }
-
-const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls-aws-lc-rs`, `rustls-ring`, \
-    `rustls-no-provider` or `native-tls`, or set an HTTP client of your own";

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest_middleware::Middleware;
-use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::api::{CallReport, Observer};
+use crate::api::{CallReport, Observer, Quota};
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
 use crate::middleware::{Partition, RateLimitOptions, RateLimiter, RetryOptions};
 use crate::model::{Market, MarketError};
-use crate::oauth::{AccessToken, OAuthConfig};
+use crate::oauth::{AccessToken, OAuthConfig, Turns};
 use crate::transport::{HttpOptions, OriginError, ProxyChoice, SharedHttpClient, Wire};
 
 /// How a [`SpotifyClient`](crate::SpotifyClient) talks to Spotify, and who signs its requests.
@@ -41,12 +40,14 @@ pub struct SpotifyClientConfig {
     base_url: String,
     token_url: String,
     market: Option<Result<Market, MarketError>>,
+    pub(crate) quota: Quota,
     token_timeout: Duration,
     http_options: HttpOptions,
     http: SharedHttpClient,
-    token_requests: Arc<Semaphore>,
+    turns: Turns,
     pub(crate) retries: RetryOptions,
     pub(crate) rate_limit: RateLimit,
+    pub(crate) max_wait: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
 }
@@ -69,12 +70,14 @@ impl Default for SpotifyClientConfig {
             base_url: Self::SPOTIFY_BASE_URL.to_owned(),
             token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
             market: None,
-            token_timeout: OAuthConfig::DEFAULT_TIME_LIMIT,
+            quota: Quota::default(),
+            token_timeout: OAuthConfig::DEFAULT_TIMEOUT,
             http_options: HttpOptions::default(),
             http: SharedHttpClient::default(),
-            token_requests: Arc::new(Semaphore::new(OAuthConfig::REQUESTS_AT_ONCE)),
+            turns: Turns::default(),
             retries: RetryOptions::default(),
             rate_limit: RateLimit::Own(RateLimitOptions::default()),
+            max_wait: None,
             deadline: None,
             observer: None,
         }
@@ -85,13 +88,13 @@ impl SpotifyClientConfig {
     /// Where Spotify's Web API is.
     pub const SPOTIFY_BASE_URL: &'static str = "https://api.spotify.com/v1/";
 
-    /// Signs requests with a token that was requested elsewhere, as long as it holds.
+    /// Signs requests with an access token that was requested elsewhere, until it expires.
     #[must_use]
     pub fn with_token(self, token: impl Into<AccessToken>) -> Self {
         self.with_authenticator(TokenAuthenticator::new(token))
     }
 
-    /// Plugs in who signs the requests. Replaces the one that was plugged in before, and its
+    /// Plugs in the authenticator that signs the requests, in place of an earlier one and of its
     /// [partition](Self::with_partition).
     #[must_use]
     pub fn with_authenticator(self, authenticator: impl Authenticator + 'static) -> Self {
@@ -99,8 +102,8 @@ impl SpotifyClientConfig {
         Self { authenticator: Some(Arc::new(authenticator)), partition, ..self }
     }
 
-    /// Adds a layer that every API request passes through, outside of authentication: tracing, an
-    /// HTTP cache, or whatever else there is for [`reqwest_middleware`]. The first one added is the
+    /// Adds a layer that every API request passes through, outside authentication: tracing, an
+    /// HTTP cache, or another layer for [`reqwest_middleware`]. The first one added is the
     /// outermost.
     ///
     /// All users of a client share the layer, and it sees no credentials: what it keeps of a user must be
@@ -111,8 +114,8 @@ impl SpotifyClientConfig {
         self
     }
 
-    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its credentials, which
-    /// it must neither keep nor log. The first one added is the outermost.
+    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its credentials,
+    /// which it must neither keep nor log. The first one added is the outermost.
     #[must_use]
     pub fn with_inner_middleware(mut self, middleware: impl Middleware) -> Self {
         self.inner_middleware.push(Arc::new(middleware));
@@ -126,7 +129,7 @@ impl SpotifyClientConfig {
         Self { partition, ..self }
     }
 
-    /// Where the Web API is: another address for a proxy or a fake. HTTPS, or HTTP to loopback.
+    /// Where the Web API is: another URL for a reverse proxy or a fake. HTTPS, or HTTP to loopback.
     /// [`SPOTIFY_BASE_URL`](Self::SPOTIFY_BASE_URL) by default.
     #[must_use]
     pub fn with_base_url(self, url: impl Into<String>) -> Self {
@@ -150,6 +153,13 @@ impl SpotifyClientConfig {
         Self { market: Some(market.try_into().map_err(Into::into)), ..self }
     }
 
+    /// Which quota the app has: development mode, unless Spotify has granted it more. Pages may be
+    /// larger with extended quota; see [`Quota`].
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
+    }
+
     /// How long one API request may take, connecting and reading included; 30 s by default. Has no
     /// effect on an HTTP client of your own.
     #[must_use]
@@ -170,13 +180,14 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.idle_timeout = timeout)
     }
 
-    /// Sends everything through a proxy, whatever the environment says: `http://proxy.example.test:3128`,
-    /// `https:`, or, with feature `socks`, `socks4:`, `socks4a:`, `socks5:` and `socks5h:`. A user name and
-    /// password may be in the URL. Has no effect on an HTTP client of your own.
+    /// Sends everything through a proxy, whatever the environment says:
+    /// `http://proxy.example.test:3128`, `https:`, or, with feature `socks`, `socks4:`, `socks4a:`,
+    /// `socks5:` and `socks5h:`. A user name and password may be in the URL. Has no effect on an HTTP
+    /// client of your own.
     ///
-    /// Without it, the proxies of the environment are used: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
-    /// `NO_PROXY`. Requests to loopback go through no proxy. A URL that cannot be used comes out as
-    /// [`Error::Config`].
+    /// Without it, the proxies of the environment are used: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
+    /// and `NO_PROXY`. Requests to loopback go through no proxy. A URL that cannot be used comes out
+    /// as [`Error::Config`].
     ///
     /// ```
     /// use spotify_web::{SpotifyClient, SpotifyClientConfig};
@@ -195,42 +206,39 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.proxy = ProxyChoice::None)
     }
 
-    /// How requests that fail are sent once more: three times, with pauses, unless it is set. A write is
-    /// sent again only where that cannot do something twice.
+    /// How failed requests are retried: three times, with pauses, by default. A write is retried
+    /// only where that cannot do something twice.
     ///
-    /// Set it before [`with_max_wait`](Self::with_max_wait), which holds for `Retry-After` too.
+    /// [`with_max_wait`](Self::with_max_wait) holds for them too, whichever is set first.
     #[must_use]
     pub fn with_retries(self, options: RetryOptions) -> Self {
         Self { retries: options, ..self }
     }
 
-    /// Sends nothing once more, but what was refused with 401, and requests that are given
-    /// [retries](crate::api::Request::retries) of their own.
+    /// Retries no request, except those that set [retries](crate::api::Request::retries) of their
+    /// own. A request that was rejected with 401 is still replayed with another token.
     #[must_use]
     pub fn without_retries(self) -> Self {
-        self.with_retries(RetryOptions::default().retries(0))
+        self.with_retries(RetryOptions::default().with_retries(0))
     }
 
-    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its attempts
-    /// together: a minute by default. A call that is known to need longer fails at once, with
-    /// [`Error::RateLimited`].
+    /// How long a call may wait for the rate limiter's permits and for `Retry-After`, all its
+    /// attempts together: a minute by default. A call that is known to need longer fails at once,
+    /// with [`Error::RateLimited`]. Takes precedence over the options of retries and of the rate
+    /// limiter.
     #[must_use]
-    pub fn with_max_wait(mut self, max_wait: Duration) -> Self {
-        self.retries = self.retries.max_wait(max_wait);
-        let options = match &self.rate_limit {
-            RateLimit::Own(options) => options.clone(),
-            _ => RateLimitOptions::default(),
-        };
-        self.with_rate_limit(options.with_max_wait(max_wait))
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
+        Self { max_wait: Some(max_wait), ..self }
     }
 
-    /// The options of the rate limiter that the client makes for itself.
+    /// The options of the client's own rate limiter.
     #[must_use]
     pub fn with_rate_limit(self, options: RateLimitOptions) -> Self {
         Self { rate_limit: RateLimit::Own(options), ..self }
     }
 
-    /// A rate limiter that other clients use as well: so clients of one app share its limits.
+    /// Uses a rate limiter that other clients use as well, so that all clients of an app share its
+    /// limits.
     #[must_use]
     pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
         Self { rate_limit: RateLimit::Shared(limiter), ..self }
@@ -242,8 +250,8 @@ impl SpotifyClientConfig {
         Self { rate_limit: RateLimit::Off, ..self }
     }
 
-    /// Whom to tell what became of each call: for metrics. Called in the caller's task, after the answer
-    /// was read; a slow one delays its call.
+    /// Sets the observer: a callback that gets a [`CallReport`] for each call, for metrics. It is
+    /// called in the caller's task after the response was read, so that a slow one delays its call.
     ///
     /// ```
     /// use spotify_web::SpotifyClientConfig;
@@ -270,8 +278,8 @@ impl SpotifyClientConfig {
         Self { token_timeout: timeout, ..self }
     }
 
-    /// How the program calls itself, such as `release-watcher/1.2`. Has no effect on an HTTP client
-    /// of your own.
+    /// The `User-Agent` of the program, such as `release-watcher/1.2`. Has no effect on an HTTP
+    /// client of your own.
     #[must_use]
     pub fn with_user_agent(self, user_agent: impl Into<String>) -> Self {
         self.with_http_options(|options| options.user_agent = user_agent.into())
@@ -296,7 +304,7 @@ impl SpotifyClientConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it cannot be built, as with a user agent that is no header value.
+    /// [`Error::Config`] when it cannot be built, as with a user agent that is not a valid header value.
     pub fn http_client(&self) -> Result<reqwest::Client, Error> {
         self.wire().map(|wire| wire.client())
     }
@@ -308,8 +316,27 @@ impl SpotifyClientConfig {
 
     /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.
     pub(crate) fn can_do_tls(&self) -> bool {
-        cfg!(any(feature = "__rustls", feature = "native-tls"))
-            || matches!(self.http, SharedHttpClient::Given(_))
+        self.http.can_do_tls()
+    }
+
+    pub(crate) fn retry_options(&self) -> RetryOptions {
+        let options = self.retries.clone();
+        match self.max_wait {
+            Some(max_wait) => options.with_max_wait(max_wait),
+            None => options,
+        }
+    }
+
+    pub(crate) fn limiter(&self) -> Option<RateLimiter> {
+        let limiter = match &self.rate_limit {
+            RateLimit::Own(options) => RateLimiter::new(options.clone()),
+            RateLimit::Shared(limiter) => limiter.clone(),
+            RateLimit::Off => return None,
+        };
+        Some(match self.max_wait {
+            Some(max_wait) => limiter.waiting_at_most(max_wait),
+            None => limiter,
+        })
     }
 
     pub(crate) fn checked_market(&self) -> Result<Option<Market>, Error> {
@@ -329,13 +356,13 @@ impl SpotifyClientConfig {
     }
 }
 
-/// Token requests of a config: the same HTTP client, and the config's address and time limit.
+/// Token requests of a config: the same HTTP client, and the config's URL and timeout.
 impl From<&SpotifyClientConfig> for OAuthConfig {
     fn from(config: &SpotifyClientConfig) -> Self {
         let http = config.http.get(&config.http_options);
-        Self::with_client_or_reason(http, &config.token_url)
-            .with_time_limit(config.token_timeout)
-            .with_turns(Arc::clone(&config.token_requests))
+        Self::with_client_or_reason(http, &config.token_url, config.can_do_tls())
+            .with_timeout(config.token_timeout)
+            .with_turns(config.turns.clone())
     }
 }
 
@@ -345,9 +372,11 @@ impl fmt::Debug for SpotifyClientConfig {
             .field("authenticator", &self.authenticator)
             .field("middleware", &self.middleware.len())
             .field("market", &self.market)
+            .field("quota", &self.quota)
             .field("token_timeout", &self.token_timeout)
             .field("retries", &self.retries)
             .field("rate_limit", &self.rate_limit)
+            .field("max_wait", &self.max_wait)
             .field("deadline", &self.deadline)
             .field("http_options", &self.http_options)
             .finish_non_exhaustive()

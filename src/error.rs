@@ -36,7 +36,9 @@ pub enum Error {
     #[error(transparent)]
     Market(#[from] MarketError),
     /// A parameter is out of the range that Spotify documents. Nothing was sent.
-    #[error("{name} is {value}, but must be from {} to {}", range.start(), range.end())]
+    #[error(
+        "{name} is {value}, but must be from {} to {}{}", range.start(), range.end(), with_quota(*extended)
+    )]
     Range {
         /// Which parameter.
         name: &'static str,
@@ -44,6 +46,8 @@ pub enum Error {
         value: u32,
         /// What is allowed.
         range: RangeInclusive<u32>,
+        /// How far the range goes for apps with [extended quota](crate::Quota), where that would help.
+        extended: Option<u32>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
     #[error("{name} {reason}")]
@@ -62,8 +66,9 @@ pub enum Error {
         /// The origin of the config's base URL.
         origin: Origin,
     },
-    /// The call was not made from within a tokio runtime. Nothing was sent.
-    #[error("{request} can only be sent from within a tokio runtime")]
+    /// The call was not made from within a tokio runtime with IO and time enabled. Nothing was
+    /// sent.
+    #[error("{request} can only be sent from within a tokio runtime with `enable_all`")]
     NoRuntime {
         /// Which request.
         request: RequestLine,
@@ -86,6 +91,9 @@ pub enum Error {
     /// The authenticator cannot be used.
     #[error("the authenticator cannot be used")]
     Authenticator(#[source] AuthError),
+    /// Something would be lost if the program ended now.
+    #[error("not everything is settled")]
+    Unsettled(#[source] AuthError),
     /// A token request failed.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
@@ -201,13 +209,13 @@ pub struct RequestLine {
 }
 
 impl Error {
-    /// Whether the same call may well succeed later without anybody's doing.
+    /// Whether the same call may succeed later without any change.
     ///
     /// Before a write is sent again, [`may_have_been_carried_out`](Self::may_have_been_carried_out)
     /// counts as well.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Auth { source, .. } => source.is_transient(),
+            Self::Auth { source, .. } | Self::Unsettled(source) => source.is_transient(),
             Self::OAuth(error) => error.is_transient(),
             Self::Transport { source, .. } => is_transient_failure(source),
             Self::Api { status, .. } => is_transient_status(*status),
@@ -246,7 +254,18 @@ impl Error {
         }
     }
 
-    /// How long to wait before the call is made again, where the other side or a back-off says so.
+    /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks
+    /// scopes that the program needs.
+    pub fn needs_login(&self) -> bool {
+        match self {
+            Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {
+                source.needs_login()
+            }
+            _ => false,
+        }
+    }
+
+    /// How long to wait before the call is made again, where the other side says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
@@ -326,6 +345,14 @@ impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
+}
+
+fn with_quota(extended: Option<u32>) -> String {
+    extended.map_or_else(String::new, |most| {
+        format!(
+            "; up to {most} with `with_quota(Quota::Extended)`, for apps that have extended quota"
+        )
+    })
 }
 
 fn detail(message: Option<&str>, reason: Option<&str>) -> String {

@@ -1,8 +1,8 @@
 //! A client for the [Spotify Web API], built around one idea: an [`Authenticator`] is a plug.
 //!
-//! A user plugs one into a [`SpotifyClientConfig`], and every request that leaves the client carries
-//! fresh credentials. [`CredentialsAuthenticator`] caches its token, refreshes it shortly before it
-//! expires, and does so correctly however many tasks ask at once.
+//! A user plugs one into a [`SpotifyClientConfig`], and every request that leaves the client
+//! carries fresh credentials. [`CredentialsAuthenticator`] caches its token, refreshes it shortly
+//! before it expires, and does so correctly however many tasks ask at once.
 //!
 //! # A token once
 //!
@@ -70,20 +70,22 @@
 //!
 //! # Promises
 //!
-//! - However many tasks ask, at most one token request is on its way.
+//! - However many tasks ask, at most one token request is in flight.
 //! - A token in a [`TokenStore`](auth::TokenStore) is saved before it is handed out, and a store that
 //!   fails costs no token.
-//! - No expired token is handed out, and none that the server has refused.
+//! - No expired token is handed out, and none that the server has rejected.
 //! - Credentials go to the origin of the API and of the accounts service only, and over plain HTTP
 //!   to loopback only.
-//! - A token that the server refuses is replaced once, and the request sent once more.
+//! - A token that the server rejects is replaced once, and the request is replayed with the new one.
 //! - A write that does something twice when it is carried out twice is sent again only when it was
 //!   provably not carried out.
 //! - After a 429, no clone or user of the client sends to that endpoint before `Retry-After` is over, other
 //!   endpoints go on, and no call waits for permits for longer than the config allows.
 //! - No secret shows in `Debug`, in an error or in a log. Memory that held one is wiped when the
 //!   last clone goes; the buffers of the HTTP and TLS layers below are beyond that.
-//! - What is wrong with an argument comes out as a typed error before anything is sent.
+//! - A bad place in a response costs itself: not the item that it is in where that can do without it, not the page, and
+//!   not the call. What is not known is absent, and a response that holds nothing of a thing is an error.
+//! - A wrong argument is a typed error before anything is sent.
 //!
 //! # Features
 //!
@@ -97,6 +99,7 @@
 //! | `gzip` | yes | compressed responses |
 //! | `http2` | yes | HTTP/2 where the server offers it |
 //! | `socks` | no | SOCKS proxies |
+//! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
@@ -128,6 +131,7 @@ mod sync;
 pub mod testing;
 mod transport;
 
+pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;

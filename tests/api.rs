@@ -24,6 +24,8 @@ mod calls;
 mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/corpus.rs"]
+mod corpus;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
@@ -38,18 +40,26 @@ mod logins;
 mod models;
 #[path = "api/operations.rs"]
 mod operations;
+#[path = "api/options.rs"]
+mod options;
 #[path = "api/origins.rs"]
 mod origins;
+#[path = "api/outcomes.rs"]
+mod outcomes;
 #[path = "api/pagination.rs"]
 mod pagination;
 #[path = "api/parsing.rs"]
 mod parsing;
 #[path = "api/pasting.rs"]
 mod pasting;
+#[path = "api/permits.rs"]
+mod permits;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]
 mod public_api;
+#[path = "api/quota.rs"]
+mod quota;
 #[path = "api/rate_limit.rs"]
 mod rate_limit;
 #[path = "api/real_oauth_server.rs"]
@@ -58,8 +68,16 @@ mod real_oauth_server;
 mod real_processes;
 #[path = "api/resilience.rs"]
 mod resilience;
+#[path = "api/restored.rs"]
+mod restored;
+#[path = "api/runtimes.rs"]
+mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/shapes.rs"]
+mod shapes;
+#[path = "api/shared_limit.rs"]
+mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
 #[path = "api/tls.rs"]
@@ -68,3 +86,7 @@ mod tls;
 mod token_cache;
 #[path = "api/token_responses.rs"]
 mod token_responses;
+#[path = "api/turns.rs"]
+mod turns;
+#[path = "api/wire.rs"]
+mod wire;

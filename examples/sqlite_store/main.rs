@@ -1,8 +1,8 @@
 //! A server's users and their tokens in SQLite: they log in, the server restarts, one logs out.
 //!
-//! `store.rs` beside this file is the store: copy it. It keeps every promise of a `TokenStore`, which
-//! `testing::check_token_store` says. Runs against a fake, where two users log in; the `web_server`
-//! example shows how they do in a browser.
+//! `store.rs` beside this file is the store: copy it. It keeps every promise of a `TokenStore`,
+//! which `testing::check_token_store` says. Runs against a fake, where two users log in; the
+//! `web_server` example shows how they do in a browser.
 
 mod store;
 
@@ -64,8 +64,8 @@ impl Server {
         Ok(Self { spotify, store })
     }
 
-    /// All of a user's state is in the row with their key. A server with many requests of one user at
-    /// once keeps the authenticator, so that they share one refresh.
+    /// All of a user's state is in the row with their key. A server with many requests of one user
+    /// at once keeps the authenticator, so that they share one refresh.
     fn authenticator(&self, user: &str) -> PkceAuthenticator {
         let key = TokenKey::new(CLIENT_ID).with_user(user);
         PkceAuthenticator::new(CLIENT_ID).with_store(self.store.clone(), key)
@@ -97,7 +97,7 @@ impl Server {
 /// What a browser does; the fake takes the name of the user from the URL.
 async fn log_in_at(fake: &FakeSpotify, name: &str) -> Result<Token> {
     let login = Login::pkce(CLIENT_ID, "http://127.0.0.1:8888/callback");
-    let pending = login.authorize_url(fake.authorize_url()).begin()?;
+    let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
     let code = pending.finish(&fake.agree(&format!("{}&user={name}", pending.url())))?;
     let request = AuthorizationCodeRequest::public(CLIENT_ID, code);
     Ok(OAuthClient::new(&fake.config()).request_token(request).await?)

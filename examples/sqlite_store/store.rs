@@ -32,7 +32,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // It panicked if there is an error; whoever waited for it has been told.
+            // It panicked if there is an error; its caller has been told.
             let _ = thread.join();
         }
     }
@@ -62,7 +62,7 @@ impl SqliteTokenStore {
     }
 
     fn post(&self, job: impl FnOnce(&Connection) + Send + 'static) {
-        // When the thread has ended, the job is dropped, and whoever waits for it is told.
+        // When the thread has ended, the job is dropped, and its caller is told.
         let _ = self.0.jobs.as_ref().map(|jobs| jobs.send(Box::new(job)));
     }
 }
@@ -118,7 +118,7 @@ impl TokenStore for SqliteTokenStore {
     }
 }
 
-/// Given up when it is dropped, also by somebody who stops waiting for it.
+/// Given up when it is dropped, also by a caller that stops waiting for it.
 struct Lease {
     key: String,
     id: i64,
@@ -190,5 +190,5 @@ const BUSY: Duration = Duration::from_secs(4);
 /// As long as the cache waits for a lock, which is longer than it ever holds one.
 const LEASE_SECONDS: u32 = 150;
 
-/// How often a lease is looked at that somebody else has.
+/// How often a lease of another holder is looked at.
 const PAUSE: Duration = Duration::from_millis(50);

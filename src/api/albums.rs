@@ -23,22 +23,32 @@ impl Albums {
 
     /// Up to 20 albums at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-albums>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<Option<Album>>, InMarket> {
         self.0.get(path("albums")).ids("ids", ids, 20).several("albums")
     }
 
     /// Any number of albums, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<AlbumId>,
@@ -65,11 +75,16 @@ impl Albums {
 
     /// Saves up to 20 albums for the user.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-albums-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn save(&self, ids: impl IntoIds<AlbumId>) -> Request<()> {
         self.0.put(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
@@ -77,11 +92,16 @@ impl Albums {
 
     /// Removes up to 20 albums from what the user has saved.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-albums-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn remove(&self, ids: impl IntoIds<AlbumId>) -> Request<()> {
         self.0.delete(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
@@ -89,11 +109,16 @@ impl Albums {
 
     /// Whether the user has saved each of up to 20 albums, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-albums>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<bool>> {
         self.0.get(path("me/albums/contains")).scopes(LIBRARY_READ).ids("ids", ids, 20)
@@ -101,9 +126,14 @@ impl Albums {
 
     /// New albums that Spotify features.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-new-releases>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; search for `tag:new` instead"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; search for `tag:new` instead"
+        )
     )]
     pub fn new_releases(&self) -> Request<Page<SimplifiedAlbum>, Paging> {
         self.0.get(path("browse/new-releases"))

@@ -22,22 +22,32 @@ impl Artists {
 
     /// Up to 50 artists at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<Option<Artist>>> {
         self.0.get(path("artists")).ids("ids", ids, 50).several("artists")
     }
 
     /// Any number of artists, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<ArtistId>,
@@ -55,9 +65,14 @@ impl Artists {
 
     /// The artist's most popular tracks in a market.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-top-tracks>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; search for `artist:` instead"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; search for `artist:` instead"
+        )
     )]
     pub fn top_tracks(&self, id: impl IntoId<ArtistId>) -> Request<Vec<Option<Track>>, InMarket> {
         self.0.get(path("artists").id(id).then("top-tracks")).several("tracks")
@@ -65,8 +80,13 @@ impl Artists {
 
     /// Artists whose listeners overlap with those of this one.
     ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-related-artists>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn related(&self, id: impl IntoId<ArtistId>) -> Request<Vec<Option<Artist>>> {
         self.0.get(path("artists").id(id).then("related-artists")).several("artists")
     }

@@ -23,10 +23,15 @@ impl Audiobooks {
 
     /// Up to 50 audiobooks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-audiobooks>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(
         &self,
         ids: impl IntoIds<AudiobookId>,
@@ -35,13 +40,18 @@ impl Audiobooks {
     }
 
     /// Any number of audiobooks, with as many requests as it takes, in the order of their ids;
-    /// `None` for what Spotify does not know.
+    /// `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<AudiobookId>,
@@ -71,11 +81,16 @@ impl Audiobooks {
 
     /// Saves up to 50 audiobooks for the user.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-audiobooks-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn save(&self, ids: impl IntoIds<AudiobookId>) -> Request<()> {
         self.0.put(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
@@ -83,11 +98,16 @@ impl Audiobooks {
 
     /// Removes up to 50 audiobooks from what the user has saved.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-audiobooks-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn remove(&self, ids: impl IntoIds<AudiobookId>) -> Request<()> {
         self.0.delete(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
@@ -95,11 +115,16 @@ impl Audiobooks {
 
     /// Whether the user has saved each of up to 50 audiobooks, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-audiobooks>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<AudiobookId>) -> Request<Vec<bool>> {
         self.0.get(path("me/audiobooks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)

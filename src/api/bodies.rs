@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::request::{IntoId, IntoIds};
 use crate::error::Error;
-use crate::model::{IdError, SpotifyUri};
+use crate::model::{IdError, SpotifyUri, TrackId};
 
 /// What to play, and from where.
 ///
@@ -27,7 +29,7 @@ pub struct StartPlayback {
     offset: Option<Offset>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position_ms: Option<u64>,
-    /// The first URI that is none; comes out when the request is sent.
+    /// The first URI that is not valid; returned when the request is sent.
     #[serde(skip)]
     wrong: Option<IdError>,
 }
@@ -40,12 +42,14 @@ enum Offset {
 }
 
 impl StartPlayback {
-    /// Goes on with what was paused.
+    /// Resumes what was paused.
     pub fn resume() -> Self {
         Self::default()
     }
 
-    /// Plays an album, an artist or a playlist.
+    /// Plays an album, an artist, a playlist, a podcast, or the liked songs of a user: their URI is
+    /// `spotify:user:NAME:collection`. An artist is played from the beginning: an offset is an error
+    /// when the request is sent.
     pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
         let mut playback = Self::default();
         playback.context_uri = playback.keep(uri.into_id()).map(|uri| uri.to_string());
@@ -92,10 +96,19 @@ impl StartPlayback {
         }
     }
 
+    fn is_of_an_artist(&self) -> bool {
+        self.context_uri.as_ref().is_some_and(|uri| uri.starts_with("spotify:artist:"))
+    }
+
     /// Whether there is something to play at the place to begin with.
     pub(super) fn check(&self) -> Result<(), Error> {
         if let Some(error) = &self.wrong {
             return Err(error.clone().into());
+        }
+        if self.offset.is_some() && self.is_of_an_artist() {
+            let reason =
+                "is not taken for an artist; play an album, a playlist or a list of tracks";
+            return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
         }
         let Some(uris) = &self.uris else { return Ok(()) };
         let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
@@ -103,7 +116,7 @@ impl StartPlayback {
         };
         match self.offset {
             Some(Offset::Position(value)) if value > last => {
-                Err(Error::Range { name: "offset", value, range: 0..=last })
+                Err(Error::Range { name: "offset", value, range: 0..=last, extended: None })
             }
             _ => Ok(()),
         }
@@ -165,6 +178,84 @@ impl PlaylistDetails {
     }
 }
 
+/// Which items are removed from a playlist: everywhere, or at places of their own.
+///
+/// ```
+/// use spotify_web::api::PlaylistRemoval;
+///
+/// let removal = PlaylistRemoval::new()
+///     .everywhere("spotify:track:11dFghVXANMlKmJXsNCbNl")
+///     .at("spotify:track:2TpxZ7JUBn3uw46aR7qd6V", [0, 7])
+///     .snapshot_id("AAAAAg");
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PlaylistRemoval {
+    items: Vec<RemovedItem>,
+    snapshot_id: Option<String>,
+    /// The first URI that is none; comes out when the request is sent.
+    wrong: Option<IdError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct RemovedItem {
+    uri: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    positions: Vec<u32>,
+}
+
+impl PlaylistRemoval {
+    /// Nothing yet; up to 100 items.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Removes an item wherever it is.
+    #[must_use]
+    pub fn everywhere(self, uri: impl IntoId<SpotifyUri>) -> Self {
+        self.at(uri, [])
+    }
+
+    /// Removes an item at these places only, from 0; they are those of the version of
+    /// [`snapshot_id`](Self::snapshot_id).
+    #[must_use]
+    pub fn at(
+        mut self,
+        uri: impl IntoId<SpotifyUri>,
+        positions: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        match uri.into_id() {
+            Ok(uri) => self.items.push(RemovedItem {
+                uri: uri.to_string(),
+                positions: positions.into_iter().collect(),
+            }),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// The version that the places are meant for.
+    #[must_use]
+    pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
+        Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+
+    /// The body, with the items in the field of this name.
+    pub(super) fn body(&self, field: &'static str) -> Result<Value, Error> {
+        if let Some(error) = &self.wrong {
+            return Err(error.clone().into());
+        }
+        check_count(field, self.items.len(), 100)?;
+        let mut body = serde_json::Map::new();
+        body.insert(field.to_owned(), json!(self.items));
+        if let Some(snapshot_id) = &self.snapshot_id {
+            body.insert("snapshot_id".to_owned(), snapshot_id.as_str().into());
+        }
+        Ok(body.into())
+    }
+}
+
 /// Which entries of a playlist are moved, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaylistReorder {
@@ -177,8 +268,8 @@ pub struct PlaylistReorder {
 }
 
 impl PlaylistReorder {
-    /// Moves the entry at place `from` to before the one at `before`, both from 0. `before` may be
-    /// the length of the playlist, which is its end.
+    /// Moves the entry at place `from` in front of the one at `before`, both from 0. `before` may
+    /// be the length of the playlist, which is its end.
     pub fn new(from: u32, before: u32) -> Self {
         Self { range_start: from, insert_before: before, range_length: None, snapshot_id: None }
     }
@@ -193,5 +284,29 @@ impl PlaylistReorder {
     #[must_use]
     pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
         Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+}
+
+/// Up to 50 tracks with the times since when they count as saved. Spotify requires the ids by
+/// themselves as well, though it goes by the others.
+pub(super) fn with_dates<I: IntoId<TrackId>>(
+    tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
+) -> Result<Value, Error> {
+    let (mut ids, mut dated) = (Vec::new(), Vec::new());
+    for (id, added_at) in tracks {
+        let id = id.into_id()?.to_string();
+        let added_at = added_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        dated.push(json!({ "id": id, "added_at": added_at }));
+        ids.push(id);
+    }
+    check_count("ids", ids.len(), 50)?;
+    Ok(json!({ "ids": ids, "timestamped_ids": dated }))
+}
+
+fn check_count(name: &'static str, count: usize, most: u32) -> Result<(), Error> {
+    let value = u32::try_from(count).unwrap_or(u32::MAX);
+    match (1..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Range { name, value, range: 1..=most, extended: None }),
     }
 }

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::request::params::{Locale, LocalePaging, Paging};
 use super::request::{Request, path};
-use crate::model::{Category, Market, Page, SimplifiedPlaylist};
+use crate::model::{Category, FeaturedPlaylists, Market, Page, SimplifiedPlaylist};
 
 /// Categories, genres and markets.
 ///
@@ -12,34 +12,54 @@ use crate::model::{Category, Market, Page, SimplifiedPlaylist};
 pub struct Browse(pub(crate) Connection);
 
 impl Browse {
-    /// Playlists that Spotify features.
+    /// Playlists that Spotify features, and what it says about them.
+    ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-featured-playlists>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
-    pub fn featured_playlists(&self) -> Request<Page<SimplifiedPlaylist>, LocalePaging> {
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
+    pub fn featured_playlists(&self) -> Request<FeaturedPlaylists, LocalePaging> {
         self.0.get(path("browse/featured-playlists"))
     }
 
     /// Categories that Spotify tags playlists with.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-categories>
-    #[deprecated(note = "gone for apps in development mode since February 2026")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026")
+    )]
     pub fn categories(&self) -> Request<Page<Category>, LocalePaging> {
         self.0.get(path("browse/categories"))
     }
 
     /// A category.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-category>
-    #[deprecated(note = "gone for apps in development mode since February 2026")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026")
+    )]
     pub fn category(&self, id: impl Into<String>) -> Request<Category, Locale> {
         self.0.get(path("browse/categories").string("category id", id))
     }
 
     /// Playlists of a category.
     ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-categories-playlists>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn category_playlists(
         &self,
         id: impl Into<String>,
@@ -49,16 +69,26 @@ impl Browse {
 
     /// Genres that recommendations can go by.
     ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendation-genres>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn genre_seeds(&self) -> Request<Vec<String>> {
         self.0.get(path("recommendations/available-genre-seeds")).list("genres")
     }
 
     /// Markets where Spotify is available.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-available-markets>
-    #[deprecated(note = "gone for apps in development mode since February 2026")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026")
+    )]
     pub fn markets(&self) -> Request<Vec<Market>> {
         self.0.get(path("markets")).list("markets")
     }

@@ -22,22 +22,32 @@ impl Chapters {
 
     /// Up to 50 chapters at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-chapters>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(&self, ids: impl IntoIds<ChapterId>) -> Request<Vec<Option<Chapter>>, InMarket> {
         self.0.get(path("chapters")).ids("ids", ids, 50).several("chapters")
     }
 
     /// Any number of chapters, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<ChapterId>,

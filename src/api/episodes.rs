@@ -27,22 +27,32 @@ impl Episodes {
 
     /// Up to 50 episodes at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-episodes>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<Episode>>, InMarket> {
         self.0.get(path("episodes")).ids("ids", ids, 50).several("episodes")
     }
 
     /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<EpisodeId>,
@@ -62,35 +72,50 @@ impl Episodes {
 
     /// Saves up to 50 episodes for the user.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-episodes-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn save(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Removes up to 50 episodes from what the user has saved.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-episodes-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn remove(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 episodes, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-episodes>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<bool>> {
         self.0.get(path("me/episodes/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)

@@ -45,7 +45,7 @@ impl Library {
     /// # Errors
     ///
     /// The first [`Error`] of a request, before which others may have been carried out; saving
-    /// twice does no harm. A wrong URI is an error before any is sent.
+    /// twice does no harm. A wrong URI is an error before anything is sent.
     pub async fn save_in_batches(&self, uris: impl IntoIds<SpotifyUri>) -> Result<(), Error> {
         in_batches(uris, 40, |uris| self.save(uris)).await.map(drop)
     }
@@ -64,7 +64,7 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong URI is one before any is sent.
+    /// The first [`Error`] of a request. A wrong URI is an error before anything is sent.
     pub async fn contains_in_batches(
         &self,
         uris: impl IntoIds<SpotifyUri>,

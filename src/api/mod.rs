@@ -1,7 +1,7 @@
 //! Which endpoints there are: groups of endpoints and the bodies that they send.
 //!
-//! Every method returns a [`Request`], which takes the optional parameters that its endpoint
-//! has and is sent by `.await`. The groups are tables: one method an endpoint, in the order of
+//! Every method returns a [`Request`], which takes the optional parameters that its endpoint has
+//! and is sent by `.await`. The groups are tables: one method for each endpoint, in the order of
 //! [Spotify's reference]. How a call is made is in `request`.
 //!
 //! [Spotify's reference]: https://developer.spotify.com/documentation/web-api
@@ -27,7 +27,7 @@ mod users;
 pub use albums::Albums;
 pub use artists::Artists;
 pub use audiobooks::Audiobooks;
-pub use bodies::{PlaylistDetails, PlaylistReorder, StartPlayback, Visibility};
+pub use bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder, StartPlayback, Visibility};
 pub use browse::Browse;
 pub use chapters::Chapters;
 pub use episodes::Episodes;
@@ -35,9 +35,9 @@ pub use library::Library;
 pub use player::Player;
 pub use playlists::Playlists;
 pub use request::{
-    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream,
-    ListEntry, PageStream, Paged, Progress, Repeat, Request, RequestFuture, Response, Shuffle,
-    TimeRange, Transfer, params,
+    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream, ItemType,
+    ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request, RequestFuture, Response,
+    Shuffle, TimeRange, Transfer, params,
 };
 pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, entries_from, page_at};
 pub use search::Search;

@@ -69,7 +69,7 @@ impl Player {
         self.0.get(path("me/player/currently-playing")).scopes(PLAYING_READ)
     }
 
-    /// Plays, or goes on with what was paused.
+    /// Plays, or resumes what was paused.
     ///
     /// Scopes: `user-modify-playback-state`.
     ///
@@ -100,7 +100,7 @@ impl Player {
         self.post("next")
     }
 
-    /// Skips to the item before.
+    /// Skips to the previous item.
     ///
     /// Scopes: `user-modify-playback-state`.
     ///
@@ -148,7 +148,7 @@ impl Player {
         Slider::of_volume(self)
     }
 
-    /// Sets whether the order is random.
+    /// Turns shuffle on or off.
     ///
     /// Scopes: `user-modify-playback-state`.
     ///
@@ -157,7 +157,7 @@ impl Player {
         self.put("shuffle").with("state", shuffle.as_str().to_owned())
     }
 
-    /// Tracks that were played lately, newest first; not episodes.
+    /// Recently played tracks, newest first; not episodes.
     ///
     /// Scopes: `user-read-recently-played`.
     ///

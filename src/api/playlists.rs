@@ -1,7 +1,7 @@
 //! Playlists.
 
 use super::Connection;
-use super::bodies::{PlaylistDetails, PlaylistReorder};
+use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
 use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
@@ -65,7 +65,7 @@ impl Playlists {
     /// # Errors
     ///
     /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
-    /// is an error before any is sent.
+    /// is an error before anything is sent.
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -93,7 +93,7 @@ impl Playlists {
             .json_ids("uris", uris, 100)
     }
 
-    /// Puts up to 100 items in place of all that are there.
+    /// Replaces all items by up to 100 others.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
@@ -142,14 +142,35 @@ impl Playlists {
             .json_uris("items", uris, 100)
     }
 
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
+    pub fn remove_entries(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        removal: &PlaylistRemoval,
+    ) -> Request<Snapshot> {
+        self.0
+            .delete(path("playlists").id(id).then("items"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_checked(removal.body("items"))
+    }
+
     /// Entries of a playlist.
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-tracks>
-    #[deprecated(note = "the new name is `items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `items`, which development mode has as well")
+    )]
     pub fn items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -161,10 +182,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
-    #[deprecated(note = "the new name is `add_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `add_items`, which development mode has as well")
+    )]
     pub fn add_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -176,14 +202,94 @@ impl Playlists {
             .json_ids("uris", uris, 100)
     }
 
-    /// Puts up to 100 items in place of all that are there.
+    /// Adds up to 100 items before the one at `position`, from 0.
     ///
     /// By its name before February 2026.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `insert_items`, which development mode has as well")
+    )]
+    pub fn insert_items_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        position: u32,
+        uris: impl IntoIds<SpotifyUri>,
+    ) -> Request<Snapshot> {
+        self.0
+            .post(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .with("position", position.to_string())
+            .json_ids("uris", uris, 100)
+    }
+
+    /// Moves entries to another place.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
-    #[deprecated(note = "the new name is `replace_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `reorder_items`, which development mode has as well")
+    )]
+    pub fn reorder_items_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        reorder: &PlaylistReorder,
+    ) -> Request<Snapshot> {
+        self.0
+            .put(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .once()
+            .with_json(reorder)
+    }
+
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `remove_entries`, which development mode has as well")
+    )]
+    pub fn remove_entries_by_old_name(
+        &self,
+        id: impl IntoId<PlaylistId>,
+        removal: &PlaylistRemoval,
+    ) -> Request<Snapshot> {
+        self.0
+            .delete(path("playlists").id(id).then("tracks"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_checked(removal.body("tracks"))
+    }
+
+    /// Replaces all items by up to 100 others.
+    ///
+    /// By its name before February 2026.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `replace_items`, which development mode has as well")
+    )]
     pub fn replace_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -199,10 +305,15 @@ impl Playlists {
     ///
     /// By its name before February 2026.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
-    #[deprecated(note = "the new name is `remove_items`, which development mode has as well")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "the new name is `remove_items`, which development mode has as well")
+    )]
     pub fn remove_items_by_old_name(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -234,11 +345,16 @@ impl Playlists {
 
     /// Playlists of a user, also those that they follow.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-read-private`, `playlist-read-collaborative`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-list-users-playlists>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; `mine` has those of the user who has logged in"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; `mine` has those of the user who has logged in"
+        )
     )]
     pub fn of_user(
         &self,
@@ -249,10 +365,15 @@ impl Playlists {
 
     /// A new playlist of a user, who must be the one who has logged in.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist-for-user>
-    #[deprecated(note = "gone for apps in development mode since February 2026; use `create`")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; use `create`")
+    )]
     pub fn create_for_user(
         &self,
         id: impl IntoId<UserId>,
@@ -267,23 +388,54 @@ impl Playlists {
 
     /// Follows a playlist.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn follow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
         self.0.put(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
     }
 
-    /// Ends following a playlist.
+    /// Follows a playlist without showing that on the user's profile.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
+    )]
+    pub fn follow_privately(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
+        let body = serde_json::json!({ "public": false });
+        self.0
+            .put(path("playlists").id(id).then("followers"))
+            .scopes(PLAYLIST_MODIFY)
+            .with_json(&body)
+    }
+
+    /// Unfollows a playlist.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn unfollow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
         self.0.delete(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
@@ -291,9 +443,14 @@ impl Playlists {
 
     /// Whether the user who has logged in follows a playlist; a list of one.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-if-user-follows-playlist>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<bool>> {
         self.0.get(path("playlists").id(id).then("followers/contains"))
@@ -303,7 +460,7 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlist-cover>
     pub fn cover(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<Image>> {
-        self.0.get(path("playlists").id(id).then("images"))
+        self.0.get(path("playlists").id(id).then("images")).bare_list()
     }
 
     /// Sets the cover picture to a JPEG, whose base 64 is 256 KB at most.

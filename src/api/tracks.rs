@@ -1,6 +1,9 @@
 //! Tracks.
 
+use chrono::{DateTime, Utc};
+
 use super::Connection;
+use super::bodies::with_dates;
 use super::request::params::{InMarket, MarketPaging, Seeds};
 use super::request::{IntoId, IntoIds, Request, in_batches, path};
 use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ};
@@ -25,22 +28,32 @@ impl Tracks {
 
     /// Up to 50 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-tracks>
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
     pub fn several(&self, ids: impl IntoIds<TrackId>) -> Request<Vec<Option<Track>>, InMarket> {
         self.0.get(path("tracks")).ids("ids", ids, 50).several("tracks")
     }
 
     /// Any number of tracks, with as many requests as it takes, in the order of their ids; `None`
-    /// for what Spotify does not know.
+    /// for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request; a wrong id is one before any is sent.
-    #[deprecated(note = "gone for apps in development mode since February 2026; `get` does one")]
-    #[expect(deprecated, reason = "gone together")]
+    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
+    )]
+    #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
     pub async fn several_in_batches(
         &self,
         ids: impl IntoIds<TrackId>,
@@ -60,54 +73,101 @@ impl Tracks {
 
     /// Saves up to 50 tracks for the user.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-tracks-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn save(&self, ids: impl IntoIds<TrackId>) -> Request<()> {
         self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
     }
 
+    /// Saves up to 50 tracks as if they had been saved at these times, which decide their order.
+    ///
+    /// Spotify orders by the minute.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
+    /// Scopes: `user-library-modify`.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/reference/save-tracks-user>
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
+    )]
+    pub fn save_with_dates<I: IntoId<TrackId>>(
+        &self,
+        tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
+    ) -> Request<()> {
+        self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).with_checked(with_dates(tracks))
+    }
+
     /// Removes up to 50 tracks from what the user has saved.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-user>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn remove(&self, ids: impl IntoIds<TrackId>) -> Request<()> {
-        self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
     /// Whether the user has saved each of up to 50 tracks, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-tracks>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<TrackId>) -> Request<Vec<bool>> {
         self.0.get(path("me/tracks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
     }
 
-    /// Features of a track that its sound was analysed for.
+    /// The audio features of a track.
+    ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-features>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn audio_features(&self, id: impl IntoId<TrackId>) -> Request<AudioFeatures> {
         self.0.get(path("audio-features").id(id))
     }
 
-    /// Features of up to 100 tracks at once.
+    /// The audio features of up to 100 tracks at once.
     ///
-    /// In the order of the ids; `None` for what Spotify does not know.
+    /// In the order of the ids; `None` for an id that Spotify does not know.
+    ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-audio-features>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn several_audio_features(
         &self,
         ids: impl IntoIds<TrackId>,
@@ -115,18 +175,28 @@ impl Tracks {
         self.0.get(path("audio-features")).ids("ids", ids, 100).several("audio_features")
     }
 
-    /// The whole analysis of the sound of a track.
+    /// The audio analysis of a track.
+    ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-analysis>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn audio_analysis(&self, id: impl IntoId<TrackId>) -> Request<AudioAnalysis> {
         self.0.get(path("audio-analysis").id(id))
     }
 
-    /// Tracks that go with up to five seeds.
+    /// Recommended tracks for up to five seeds.
+    ///
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendations>
-    #[deprecated(note = "gone for apps that were registered after 27 November 2024")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps that were registered after 27 November 2024")
+    )]
     pub fn recommendations(&self) -> Request<Recommendations, Seeds> {
         self.0.get(path("recommendations"))
     }

@@ -24,10 +24,15 @@ impl Users {
         self.0.get(path("me")).scopes(PROFILE_READ)
     }
 
-    /// A user as everybody sees them.
+    /// The public profile of a user.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-profile>
-    #[deprecated(note = "gone for apps in development mode since February 2026")]
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(note = "gone for apps in development mode since February 2026")
+    )]
     pub fn get(&self, id: impl IntoId<UserId>) -> Request<PublicUser> {
         self.0.get(path("users").id(id))
     }
@@ -61,43 +66,58 @@ impl Users {
 
     /// Follows up to 50 artists.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-follow-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-artists-users>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn follow_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<()> {
         self.0
             .put(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 artists.
+    /// Unfollows up to 50 artists.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// Scopes: `user-follow-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-artists-users>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn unfollow_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<()> {
         self.0
             .delete(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "artist".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 artists, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-follow-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-current-user-follows>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn follows_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<bool>> {
         self.0
@@ -109,43 +129,58 @@ impl Users {
 
     /// Follows up to 50 users.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-follow-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-artists-users>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().save`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().save`"
+        )
     )]
     pub fn follow_users(&self, ids: impl IntoIds<UserId>) -> Request<()> {
         self.0
             .put(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
-    /// Ends following up to 50 users.
+    /// Unfollows up to 50 users.
+    ///
+    /// Only for apps with [extended quota](crate::Quota).
     ///
     /// Scopes: `user-follow-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-artists-users>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().remove`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().remove`"
+        )
     )]
     pub fn unfollow_users(&self, ids: impl IntoIds<UserId>) -> Request<()> {
         self.0
             .delete(path("me/following"))
             .scopes(FOLLOW_MODIFY)
             .with("type", "user".to_owned())
-            .json_ids("ids", ids, 50)
+            .ids("ids", ids, 50)
     }
 
     /// Whether the user follows each of up to 50 users, in their order.
     ///
+    /// Only for apps with [extended quota](crate::Quota).
+    ///
     /// Scopes: `user-follow-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-current-user-follows>
-    #[deprecated(
-        note = "gone for apps in development mode since February 2026; use `library().contains`"
+    #[cfg_attr(
+        not(feature = "extended-quota"),
+        deprecated(
+            note = "gone for apps in development mode since February 2026; use `library().contains`"
+        )
     )]
     pub fn follows_users(&self, ids: impl IntoIds<UserId>) -> Request<Vec<bool>> {
         self.0

@@ -43,15 +43,23 @@ use crate::oauth::OAuthClient;
 pub trait Authenticator: Debug + Send + Sync {
     /// Adds credentials to an outgoing request, obtaining or refreshing them first where needed.
     ///
-    /// Called once for each attempt, and only for requests to the API's own origin.
+    /// Called for each attempt, and only for requests to the API's own origin. A request that
+    /// waited for a rate limiter's permit is signed again before it leaves: what is added must
+    /// replace what was there.
+    ///
+    /// It has no time limit but the deadline of the call: one that may hang sets its own. A panic is
+    /// the caller's.
     ///
     /// # Errors
     ///
     /// An [`AuthError`] keeps the request from being sent.
     async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError>;
 
-    /// Told that a request that carried the credentials which [`apply`](Self::apply) added got a 401.
-    /// Says whether another attempt would carry different ones, and may wait for them.
+    /// Told that a request that carried the credentials which [`apply`](Self::apply) added got a
+    /// 401. Says whether another attempt would carry different ones, and may wait for them.
+    ///
+    /// Told only where `apply` set `Authorization`. There is one more attempt at most, and its 401 is
+    /// the response, of which nobody is told.
     ///
     /// # Errors
     ///
@@ -61,7 +69,7 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(Replay::No)
     }
 
-    /// Told that the server has accepted these credentials, so that a later 401 may be the fault of
+    /// Told that the server has accepted these credentials, an `Authorization` header, so that a later 401 may be the fault of
     /// the request that gets it.
     fn accepted(&self, credentials: &HeaderValue) {
         let _ = credentials;
@@ -69,9 +77,9 @@ pub trait Authenticator: Debug + Send + Sync {
 
     /// What was begun for a call that did not wait for it, such as a refresh ahead of expiry.
     ///
-    /// A `current_thread` runtime may not run any longer when the call is over, as in a program that
-    /// blocks on one call after the other. There the client waits for this before it returns; it
-    /// should take a second at most.
+    /// A `current_thread` runtime may not run any longer when the call is over, as in a program
+    /// that blocks on one call after the other. There the client waits for this before it returns;
+    /// it should take a second at most.
     fn unfinished(&self) -> Option<Unfinished<'_>> {
         None
     }
@@ -91,15 +99,16 @@ pub trait Authenticator: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// An [`AuthError`] where it can be known already that no token can be obtained, such as an empty
-    /// client id; the client is then not built.
+    /// An [`AuthError`] where it can be known already that no token can be obtained, such as an
+    /// empty client id; the client is then not built.
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         let _ = oauth;
         Ok(())
     }
 
-    /// The client id of the app whose tokens it signs with, where it is known. The API limits each app for
-    /// itself, so the [rate limiter](crate::middleware::RateLimiter) keeps them apart by it.
+    /// The client id of the app whose tokens it signs with, where it is known. The API limits each
+    /// app for itself, so the [rate limiter](crate::middleware::RateLimiter) keeps them apart by
+    /// it.
     fn client_id(&self) -> Option<&str> {
         None
     }

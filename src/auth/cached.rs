@@ -98,6 +98,7 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         self.cache.check()?;
+        self.cache.report_to(oauth.under_way());
         self.cache.source().connect(oauth)
     }
 

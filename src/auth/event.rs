@@ -36,14 +36,14 @@ pub enum TokenEventKind {
     RefreshFailed {
         /// Why.
         error: AuthError,
-        /// When the next attempt may be made, if somebody needs a token then.
+        /// When the next attempt may be made, if a token is needed then.
         retry_in: Duration,
     },
     /// A token request failed for a reason that will not pass by itself.
     PermanentlyFailed {
         /// Why.
         error: AuthError,
-        /// When the next attempt may be made, if somebody needs a token then.
+        /// When the next attempt may be made, if a token is needed then.
         retry_in: Duration,
     },
     /// The user must log in: the refresh token has ended, or there is none. With a store, the cache
@@ -52,7 +52,8 @@ pub enum TokenEventKind {
         /// Why.
         error: AuthError,
     },
-    /// The store could not be read, written or locked; a token that is at hand is used all the same.
+    /// The store could not be read, written or locked; a token that is at hand is used all the
+    /// same.
     StoreFailed {
         /// Why.
         error: StoreError,

@@ -21,6 +21,7 @@ mod store;
 
 pub use crate::backoff::Backoff;
 pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
+pub(crate) use cache::settle_tasks;
 pub use cache::{CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;

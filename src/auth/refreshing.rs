@@ -14,16 +14,16 @@ macro_rules! refreshing {
         $(#[$doc])*
         ///
         /// Clones share one token. Give it a store ([`with_store`](Self::with_store)), so that the
-        /// login outlives the program: a refresh token that is rotated is saved before the new access
-        /// token is used.
+        /// login outlives the program: a refresh token that is rotated is saved before the new
+        /// access token is used.
         #[derive(Debug, Clone)]
         pub struct $name {
             inner: CachedAuthenticator<RefreshSource>,
         }
 
         impl $name {
-            /// Takes over the token of a login, in place of one before, and saves it where there is a
-            /// store.
+            /// Takes over the token of a login, in place of one before, and saves it where there is
+            /// a store.
             ///
             /// # Errors
             ///
@@ -33,17 +33,12 @@ macro_rules! refreshing {
             }
 
             /// Whether the user must log in, because nobody has yet or because the login has ended.
-            /// Refreshes if that is due, and reads the store if nothing is known yet.
             ///
             /// # Errors
             ///
-            /// The [`AuthError`] that says why it is not known.
+            /// As [`TokenCache::needs_login`](super::TokenCache::needs_login).
             pub async fn needs_login(&self) -> Result<bool, AuthError> {
-                match self.inner.cache().header().await {
-                    Ok(_) => Ok(false),
-                    Err(error) if error.needs_login() => Ok(true),
-                    Err(error) => Err(error),
-                }
+                self.inner.cache().needs_login().await
             }
 
             /// Scopes that the program needs. A stored login that lacks one needs a login, and
@@ -89,9 +84,9 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::authorization_code("CLIENT_ID", "https://example.test/callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
-    /// // The user opens `pending.url()`, agrees, and comes back to this address.
+    /// // The user opens `pending.url()`, agrees, and comes back to this URL.
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
     ///
@@ -131,7 +126,7 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
@@ -162,9 +157,9 @@ impl PkceAuthenticator {
 refreshing!(
     /// Signs for a user who logged in to an app whose secret a token swap server of yours holds.
     ///
-    /// The code goes to the server's address for swapping, by
+    /// The code goes to the server's URL for swapping, by
     /// [`AuthorizationCodeRequest::swap`](crate::oauth::AuthorizationCodeRequest::swap); refresh
-    /// tokens go to its address for refreshing, which this takes.
+    /// tokens go to its URL for refreshing, which this takes.
     ///
     /// <https://developer.spotify.com/documentation/ios/concepts/token-swap-and-refresh>
     ///
@@ -178,7 +173,7 @@ refreshing!(
     /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
     ///
     /// let login = Login::authorization_code("CLIENT_ID", "my-app://callback");
-    /// # let login = login.authorize_url(fake.authorize_url());
+    /// # let login = login.with_authorize_url(fake.authorize_url());
     /// let pending = login.begin()?;
     /// # let redirect = fake.agree(pending.url());
     /// let code = pending.finish(&redirect)?;
@@ -196,7 +191,7 @@ refreshing!(
 );
 
 impl TokenSwapAuthenticator {
-    /// Takes the server's address for refreshing. Nobody has logged in yet.
+    /// Takes the server's URL for refreshing. Nobody has logged in yet.
     pub fn new(refresh_url: impl Into<String>) -> Self {
         Self::of(RefreshSource::new(OAuthApp::Swap, Some(refresh_url.into())))
     }

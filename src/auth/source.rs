@@ -49,7 +49,7 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An [`AuthError`] where it can be known already that no token can be had.
+    /// An [`AuthError`] where it is known already that no token can be obtained.
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         let _ = oauth;
         Ok(())

@@ -8,8 +8,8 @@ pub(super) fn is_there() -> bool {
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Opens a URL. Nobody waits for it: what `BROWSER` names may run for as long as the browser does, and
-/// a task that blocks would keep the runtime from ending.
+/// Opens a URL. Nobody waits for it: what `BROWSER` names may run for as long as the browser does,
+/// and a task that blocks would keep the runtime from ending.
 pub(super) fn open(url: String) {
     // Without a thread there is no browser; the user has been told the URL.
     let _ = std::thread::Builder::new().spawn(move || webbrowser::open(&url));

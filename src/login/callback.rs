@@ -16,7 +16,7 @@ pub(super) struct Callback {
     pending: PendingLogin,
     redirect_uri: Url,
     returns: mpsc::UnboundedSender<Return>,
-    /// Somebody came back with this login's `state`.
+    /// A browser came back with this login's `state`.
     is_taken: AtomicBool,
     refused: AtomicUsize,
     /// The page that shows how the login ended has been written, or nobody waits for it any more.
@@ -62,7 +62,7 @@ impl Callback {
         }
     }
 
-    /// Never a name: whoever lets a name of theirs resolve to this machine could read the page. A browser
+    /// Never a name: an attacker whose name resolves to this machine could read the page. A browser
     /// leaves a port of 80 out.
     fn is_host(&self, host: Option<&str>) -> bool {
         let authority = self.redirect_uri.authority();
@@ -72,8 +72,8 @@ impl Callback {
         })
     }
 
-    /// The page waits until it is known how the login ended. Handed over without an await, so that a
-    /// browser that leaves at once takes no code along.
+    /// The page waits until it is known how the login ended. Handed over without an await, so that
+    /// a browser that leaves at once takes no code along.
     async fn hand_over(&self, code: Result<AuthorizationCode, LoginError>) -> Page {
         let (reply, page) = oneshot::channel();
         let sent = self.returns.send(Return::Redirect { code, reply });

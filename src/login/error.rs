@@ -1,4 +1,4 @@
-//! Why nobody was signed in.
+//! Why signing in failed.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::oauth::{LoginError, OAuthError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// The login cannot begin, or the user or the accounts service refused it.
+    /// The login cannot begin, or the user or the accounts service rejected it.
     #[error(transparent)]
     Login(#[from] LoginError),
     /// The code could not be exchanged, or no token can be requested at all.
@@ -41,12 +41,12 @@ pub enum SignInError {
         source: io::Error,
     },
     /// The user did not come back in time.
-    #[error("nobody logged in within {limit:?}; start again")]
+    #[error("the user did not log in within {limit:?}; start again")]
     TimedOut {
         /// The limit.
         limit: Duration,
     },
     /// The runtime has ended.
-    #[error("the runtime ended before anybody had logged in; start again")]
+    #[error("the runtime ended before the user had logged in; start again")]
     Interrupted,
 }

@@ -81,8 +81,8 @@ impl Drop for Server {
     }
 }
 
-/// Takes every connection at once: one that sends nothing, or slowly, keeps no other waiting. When there
-/// are many, the oldest is closed that the login has not come by.
+/// Takes every connection at once: one that sends nothing, or slowly, keeps no other waiting. When
+/// there are many, the oldest is closed that the login has not come by.
 async fn accept(socket: TcpListener, callback: Arc<Callback>) {
     let mut tasks = JoinSet::new();
     let mut open = VecDeque::new();
@@ -99,7 +99,8 @@ async fn accept(socket: TcpListener, callback: Arc<Callback>) {
                 let served = connection(stream, Arc::clone(&callback), Arc::clone(&carries));
                 open.push_back((tasks.spawn(served), carries));
             }
-            // Most likely this process has no file descriptor left, and would be told so at once again.
+            // Most likely this process has no file descriptor left, and would be told so at once
+            // again.
             Err(_) => tokio::time::sleep(NO_DESCRIPTOR).await,
         }
     }

@@ -1,11 +1,12 @@
 //! Signing in on a desktop: one call that opens the browser and waits for the user to come back.
 //!
 //! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Where no browser opens, as
-//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL, the user
-//! opens the URL anywhere and pastes the one that they were sent to.
+//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL,
+//! the user opens the URL anywhere and pastes the one that they were sent to.
 //!
 //! What comes to the loopback port is not trusted: only a `GET` of the redirect URI's path, to its
-//! very host, with this login's `state` counts. Anything else is refused and counted, and delays nobody.
+//! very host, with this login's `state` counts. Anything else is refused and counted, and delays
+//! nobody.
 
 mod browser;
 mod callback;
@@ -36,24 +37,24 @@ pub use error::SignInError;
 
 /// Signs a user in: opens the browser, prints the URL too, and waits for the user to come back.
 ///
-/// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The URI is
-/// sent as it is given, letter by letter, since Spotify compares it so with the registered one; the port
-/// in it is the one that is bound. Only where it has no port, a free one is taken and added, which Spotify
-/// allows for a URI that was registered without one.
+/// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The
+/// URI is sent as it is given, letter by letter, since Spotify compares it so with the registered
+/// one; the port in it is the one that is bound. Only where it has no port, a free one is taken and
+/// added, which Spotify allows for a URI that was registered without one.
 ///
-/// Meanwhile the URL that the user was sent back to may be pasted into standard input, for browsers that
-/// cannot reach this program. Not a line more is read than the one with the URL, and none at all once the
-/// browser has come back; a line that is piped into a program that has a browser is left to the program
-/// unless it is that URL. On Windows, which does not tell whether there is a line to read, standard input is
-/// read only where there is no browser.
+/// Meanwhile the URL that the user was sent back to may be pasted into standard input, for browsers
+/// that cannot reach this program. Not a line more is read than the one with the URL, and none at
+/// all once the browser has come back; a line that is piped into a program that has a browser is
+/// left to the program unless it is that URL. On Windows, which does not tell whether there is a
+/// line to read, standard input is read only where there is no browser.
 ///
-/// Ends after five minutes. When the future is dropped, as by a program that ends on Ctrl-C, the port is
-/// free again.
+/// Ends after five minutes. When the future is dropped, as by a program that ends on Ctrl-C, the
+/// port is free again.
 ///
 /// # Errors
 ///
-/// A [`SignInError`] that says what to do. What can be known before the user has logged in is said before
-/// anything is opened.
+/// A [`SignInError`] that says what to do. What can be known before the user has logged in is said
+/// before anything is opened.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +65,7 @@ pub use error::SignInError;
 ///
 /// let config = SpotifyClientConfig::default();
 /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback")
-///     .scopes([Scope::UserReadCurrentlyPlaying]);
+///     .with_scopes([Scope::UserReadCurrentlyPlaying]);
 /// let signed_in = sign_in(login, &OAuthClient::new(&config)).await?;
 ///
 /// let authenticator = PkceAuthenticator::new("CLIENT_ID");
@@ -84,14 +85,14 @@ pub struct SignedIn {
     /// The token, with its refresh token.
     pub token: Token,
     /// How many requests to the loopback port were refused meanwhile. A browser asks for an icon or
-    /// two; many more are somebody who tries.
+    /// two; many more are an attack.
     pub refused: usize,
 }
 
 /// [`sign_in`] with options.
 pub struct SignIn {
     login: Login,
-    time_limit: Duration,
+    timeout: Duration,
     opens_browser: bool,
     tells: Box<dyn Fn(&str) + Send + Sync>,
     pastes_from: Option<Box<dyn BufRead + Send>>,
@@ -99,28 +100,28 @@ pub struct SignIn {
 
 impl SignIn {
     /// How long the user may take, unless it is set.
-    pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(300);
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
     /// Signs in by this login.
     pub fn new(login: Login) -> Self {
         Self {
             login,
-            time_limit: Self::DEFAULT_TIME_LIMIT,
+            timeout: Self::DEFAULT_TIMEOUT,
             opens_browser: true,
             tells: Box::new(|text| eprintln!("{text}")),
             pastes_from: None,
         }
     }
 
-    /// Sets how long the user may take to come back. The exchange of their code has a limit of its own,
-    /// that of a token request.
+    /// Sets how long the user may take to come back. The exchange of their code has a limit of its
+    /// own, that of a token request.
     #[must_use]
-    pub fn time_limit(self, time_limit: Duration) -> Self {
-        Self { time_limit, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
-    /// Opens no browser: the user opens the URL, here or anywhere, and may paste the one that they were
-    /// sent to.
+    /// Opens no browser: the user opens the URL, here or anywhere, and may paste the one that they
+    /// were sent to.
     #[must_use]
     pub fn without_browser(self) -> Self {
         Self { opens_browser: false, ..self }
@@ -128,14 +129,14 @@ impl SignIn {
 
     /// Where the user is told what to do: standard error by default.
     #[must_use]
-    pub fn tell(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub fn with_messages_to(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { tells: Box::new(tell), ..self }
     }
 
-    /// Where a pasted URL is read from, a line at a time: standard input by default. The line that is
-    /// being waited for when the browser comes back is lost, which it is not for standard input.
+    /// Where a pasted URL is read from, a line at a time: standard input by default. The line that
+    /// is being waited for when the browser comes back is lost, which it is not for standard input.
     #[must_use]
-    pub fn paste_from(self, input: impl BufRead + Send + 'static) -> Self {
+    pub fn with_pasted_lines_from(self, input: impl BufRead + Send + 'static) -> Self {
         Self { pastes_from: Some(Box::new(input)), ..self }
     }
 
@@ -147,12 +148,12 @@ impl SignIn {
     pub async fn run(mut self, oauth: &OAuthClient) -> Result<SignedIn, SignInError> {
         let redirect = self.check(oauth)?;
         let listener = Listener::bind(&redirect).await?;
-        let pending = self.login.clone().redirect_uri(listener.redirect_uri()).begin()?;
+        let pending = self.login.clone().with_redirect_uri(listener.redirect_uri()).begin()?;
         let (sender, returns) = mpsc::unbounded_channel();
         let server = listener.serve(pending.clone(), sender.clone())?;
         let pasting = self.invite(&pending, sender);
         // What follows is no longer the user's: it has the limit of a token request.
-        let limit = self.time_limit;
+        let limit = self.timeout;
         let returned = tokio::time::timeout(limit, code(&pending, returns, &*self.tells)).await;
         drop(pasting);
         let (code, reply) = returned.unwrap_or(Err(SignInError::TimedOut { limit }))?;
@@ -207,7 +208,7 @@ impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignIn")
             .field("login", &self.login)
-            .field("time_limit", &self.time_limit)
+            .field("timeout", &self.timeout)
             .field("opens_browser", &self.opens_browser)
             .finish_non_exhaustive()
     }
@@ -262,5 +263,5 @@ async fn show(
 
 /// Whether the user, or the accounts service, has decided for good.
 fn is_final(error: &LoginError) -> bool {
-    matches!(error, LoginError::Denied | LoginError::Refused { .. })
+    matches!(error, LoginError::Denied | LoginError::Rejected { .. })
 }

@@ -1,8 +1,8 @@
 //! Reading what the user pastes, and no line more.
 //!
-//! One line at a time, and the next only after that one turned out to be wrong: what follows the right
-//! one is the program's. From standard input, nothing is read before it is there, so that no thread waits
-//! in a read when the browser has come back first.
+//! One line at a time, and the next only after that one turned out to be wrong: what follows the
+//! right one is the program's. From standard input, nothing is read before it is there, so that no
+//! thread waits in a read when the browser has come back first.
 
 use std::io::BufRead;
 use std::thread;
@@ -18,8 +18,8 @@ pub(super) struct Pasting {
 }
 
 impl Pasting {
-    /// Reads from what the program gave for it. A read that has begun cannot be ended: the thread stays
-    /// until the next line or the end of the program.
+    /// Reads from what the program gave for it. A read that has begun cannot be ended: the thread
+    /// stays until the next line or the end of the program.
     pub(super) fn from_input(
         input: Box<dyn BufRead + Send>,
         returns: mpsc::UnboundedSender<Return>,
@@ -32,8 +32,9 @@ impl Pasting {
         }
     }
 
-    /// Reads from standard input. Where a browser may have been opened, so that nothing may be pasted at
-    /// all, only a line that is the user's: one of a terminal, or one that begins with `origin`.
+    /// Reads from standard input. Where a browser may have been opened, so that nothing may be
+    /// pasted at all, only a line that is the user's: one of a terminal, or one that begins with
+    /// `origin`.
     #[cfg(unix)]
     pub(super) fn from_stdin(
         has_browser: bool,
@@ -47,8 +48,8 @@ impl Pasting {
         Self { _wakes: Some(wakes) }
     }
 
-    /// Reads from standard input, where there is no browser: this system does not tell whether there is
-    /// a line, and waiting for one would take it from the program.
+    /// Reads from standard input, where there is no browser: this system does not tell whether
+    /// there is a line, and waiting for one would take it from the program.
     #[cfg(not(unix))]
     pub(super) fn from_stdin(
         has_browser: bool,
@@ -91,6 +92,6 @@ fn read(
     let _ = thread::Builder::new().spawn(read);
 }
 
-/// More than anybody pastes wrongly; a file may have more.
+/// More lines than a user pastes by mistake; a file may have more.
 const MOST_LINES: usize = 100;
 pub(super) const LONGEST_LINE: usize = 64 * 1024;

@@ -10,8 +10,8 @@ use super::pasting::LONGEST_LINE;
 
 /// Lines of standard input until the other end of a pipe is closed.
 ///
-/// Read by way of [`std::io::stdin`], whose buffer the whole process shares: what is read too much is
-/// still there for the program.
+/// Read by way of [`std::io::stdin`], whose buffer the whole process shares: what is read too much
+/// is still there for the program.
 pub(super) struct Stdin {
     has_browser: bool,
     /// What a URL of the user's begins with.
@@ -79,8 +79,8 @@ impl Stdin {
         }
     }
 
-    /// Whether a line is the user's, before it is read. Who pipes something into a program that opens a
-    /// browser means it for the program.
+    /// Whether a line is the user's, before it is read. Who pipes something into a program that
+    /// opens a browser means it for the program.
     fn is_users(&self, start: &[u8]) -> bool {
         let (origin, start) = (self.origin.as_bytes(), start.trim_ascii_start());
         !self.has_browser
@@ -110,8 +110,8 @@ impl Stdin {
             Ok(_) => {}
         }
         let [ends, input] = both.map(|each| each.revents());
-        // Some systems cannot wait for a terminal. Then reading it waits, which is right only where the
-        // user was asked for a line and nothing else can come.
+        // Some systems cannot wait for a terminal. Then reading it waits, which is right only where
+        // the user was asked for a line and nothing else can come.
         let is_over = !ends.is_empty() || input.contains(PollFlags::NVAL) && self.has_browser;
         let readiness = if input.is_empty() { Readiness::NotYet } else { Readiness::Ready };
         (!is_over).then_some(readiness)

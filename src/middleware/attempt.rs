@@ -31,7 +31,8 @@ pub(super) fn attempt<'a>(
     }
 }
 
-/// The innermost layer, which counts what leaves: a request that got no token or no permit does not.
+/// The innermost layer, which counts what leaves: a request that got no token or no permit does
+/// not.
 #[derive(Debug)]
 pub(crate) struct AttemptCounter;
 

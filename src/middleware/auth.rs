@@ -1,4 +1,4 @@
-//! Authentication: the innermost layer, so that each attempt carries a fresh token.
+//! Authentication: inside the retries, so that each attempt carries a fresh token.
 
 use std::sync::Arc;
 
@@ -10,16 +10,17 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
+use super::trace::SignedAnew;
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
-/// Requests to any other origin pass through without credentials. A request that is rejected with 401
-/// is sent again, if the authenticator has a different token for it; that is safe for writes too,
-/// since the server rejected it before it acted. A body that is a stream cannot be sent again: then
-/// the 401 is the response. When the other token is rejected as well, the request is at fault, and
-/// its 401 is the response, whole.
+/// Requests to any other origin pass through without credentials. A request that is rejected with
+/// 401 is sent again, if the authenticator has a different token for it; that is safe for writes
+/// too, since the server rejected it before it acted. A body that is a stream cannot be sent again:
+/// then the 401 is the response. When the other token is rejected as well, the request is at fault,
+/// and its 401 is the response, whole.
 ///
 /// An [`AuthError`] comes out as [`reqwest_middleware::Error::Middleware`].
 ///
@@ -52,10 +53,15 @@ impl AuthMiddleware {
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
         self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
-        Ok(request.headers().get(AUTHORIZATION).cloned())
+        let signed = request.headers_mut().get_mut(AUTHORIZATION);
+        // That an authenticator of the user's forgets it shows no secret in a log.
+        Ok(signed.map(|header| {
+            header.set_sensitive(true);
+            header.clone()
+        }))
     }
 
-    /// Whether the origin rejected the credentials; a server that it redirected to may not judge.
+    /// Whether the origin rejected the credentials; a server that it redirected to has no say.
     fn is_rejection(&self, response: &Response) -> bool {
         response.status() == StatusCode::UNAUTHORIZED && self.origin.covers(response.url())
     }
@@ -67,7 +73,7 @@ impl AuthMiddleware {
         }
     }
 
-    /// What is waited for where nobody may run it afterwards.
+    /// What to wait for where the runtime may not run it afterwards.
     fn unfinished(&self) -> Option<Unfinished<'_>> {
         let flavor = Handle::try_current().ok()?.runtime_flavor();
         (flavor == RuntimeFlavor::CurrentThread).then(|| self.authenticator.unfinished()).flatten()
@@ -91,10 +97,19 @@ impl AuthMiddleware {
         let Some(other) = other.filter(|other| *other != rejection.credentials) else {
             return Ok(response);
         };
-        let response = next.run(again, extensions).await?;
-        self.note(&other, &response);
+        let result = next.run(again, extensions).await;
+        let other = left_with(Some(other), extensions);
+        let response = result?;
+        if let Some(other) = &other {
+            self.note(other, &response);
+        }
         Ok(response)
     }
+}
+
+/// What a request left with: the rate limiter has it signed anew after it waited for a permit.
+fn left_with(signed: Option<HeaderValue>, extensions: &mut Extensions) -> Option<HeaderValue> {
+    extensions.remove::<SignedAnew>().map(|SignedAnew(credentials)| credentials).or(signed)
 }
 
 /// A 429 or a 5xx may come from what stands in front of the server that looks at tokens.
@@ -128,7 +143,9 @@ impl Middleware for AuthMiddleware {
             (next.clone().run(request, extensions), signed, again)
         };
         let replay = {
-            let response = sending.await?;
+            let result = sending.await;
+            let signed = left_with(signed, extensions);
+            let response = result?;
             match signed {
                 // What most requests do without takes no room in them.
                 Some(rejected) if self.is_rejection(&response) => {

@@ -17,7 +17,7 @@ pub enum Safety {
     Idempotent,
     /// Carried out twice, it does something twice. It is sent again only when it was provably not
     /// carried out.
-    Once,
+    NonIdempotent,
 }
 
 impl Safety {
@@ -26,7 +26,7 @@ impl Safety {
         match *method {
             Method::GET | Method::HEAD | Method::OPTIONS => Self::Read,
             Method::PUT | Method::DELETE => Self::Idempotent,
-            _ => Self::Once,
+            _ => Self::NonIdempotent,
         }
     }
 }

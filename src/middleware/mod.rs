@@ -1,8 +1,9 @@
-//! What every request passes through: one [`reqwest_middleware`] layer a file, each usable on a
-//! client of your own.
+//! What every request passes through: one [`reqwest_middleware`] layer in each file, usable
+//! on a client of your own as well.
 //!
-//! Outside in: retries, the layers of the user's own, authentication, the rate limiter. So each attempt, a
-//! replay after a 401 included, takes a permit of its own, and none is held while a token is awaited.
+//! Outside in: retries, the layers of the user's own, authentication, the rate limiter. So each
+//! attempt, a replay after a 401 included, takes a permit of its own, and none is held while a
+//! token is awaited.
 
 mod attempt;
 mod auth;
@@ -18,9 +19,11 @@ pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use partition::Partition;
 pub(crate) use partition::TellPartition;
+#[cfg(feature = "testing")]
+pub(crate) use rate_limit::Pool;
 pub use rate_limit::{
-    BucketStats, Closing, Closings, LimitKind, RateLimitOptions, RateLimitStats, RateLimited,
-    RateLimiter,
+    BucketStats, Closing, Closings, Granted, LimitKind, RateLimitOptions, RateLimitStats,
+    RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;

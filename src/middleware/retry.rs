@@ -1,4 +1,4 @@
-//! Retries: what may have been an accident is tried once more.
+//! Retries: a transient failure is retried where that does no harm.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use super::trace::{CallWaits, note_wait};
 use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, is_transient_failure, is_transient_status, may_have_arrived, read_ahead, read_body,
-    repeated, retry_after,
+    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
+    may_have_arrived, read_ahead, read_body, repeated, retry_after,
 };
 
 /// How often a request is retried, and when.
@@ -25,7 +25,7 @@ use crate::transport::{
 /// ```
 /// use spotify_web::middleware::RetryOptions;
 ///
-/// let options = RetryOptions::default().retries(5).share(0.2);
+/// let options = RetryOptions::default().with_retries(5).with_share(0.2);
 /// ```
 #[derive(Debug, Clone)]
 pub struct RetryOptions {
@@ -36,30 +36,31 @@ pub struct RetryOptions {
 }
 
 impl RetryOptions {
-    /// Sets how often one request is sent once more at the most: 3 times by default, 0 for never.
+    /// Sets how often one request is retried at most: 3 times by default, 0 for never.
     #[must_use]
-    pub fn retries(self, retries: u32) -> Self {
+    pub fn with_retries(self, retries: u32) -> Self {
         Self { retries, ..self }
     }
 
-    /// Sets the pauses, of which a random part is waited (full jitter): 1 s, doubling to 60 s, by
-    /// default.
+    /// Sets the pauses between attempts: 1 s, doubling to 60 s, by default. Each wait is a random
+    /// part of its pause (full jitter).
     #[must_use]
-    pub fn backoff(self, backoff: Backoff) -> Self {
+    pub fn with_backoff(self, backoff: Backoff) -> Self {
         Self { backoff, ..self }
     }
 
-    /// Sets how many retries there may be for each request of the client, so that an outage is not
-    /// multiplied: 0.1 by default. Ten more are always there to begin with.
+    /// Sets how many retries each request of the client adds to the budget that all of them share,
+    /// so that an outage is not multiplied: 0.1 by default, from 0 to 10. A new client may retry
+    /// ten times before that.
     #[must_use]
-    pub fn share(self, share: f64) -> Self {
+    pub fn with_share(self, share: f64) -> Self {
         Self { share: share.clamp(0.0, 10.0), ..self }
     }
 
     /// Sets how long one request may wait for `Retry-After`, all its attempts together: a minute by
     /// default. A response that asks for more is not retried.
     #[must_use]
-    pub fn max_wait(self, max_wait: Duration) -> Self {
+    pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait, ..self }
     }
 }
@@ -77,15 +78,15 @@ impl Default for RetryOptions {
 
 /// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
-/// Retried are 408 and server errors other than 501 and 505, connections that fail or are reset, and
-/// time-outs, where the
-/// request's [`Safety`] allows; a 429 and a connection that was never made are always retried, since
-/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated
-/// after its headers is the caller's, who reads it; a [`SpotifyClient`](crate::SpotifyClient) retries
-/// that too.
+/// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
+/// time-outs, where the request's [`Safety`] allows that. A 429 and a connection that was never
+/// made are always retried, since nothing was carried out. A body that is a stream cannot be sent
+/// again. A response that is truncated after its headers goes to the caller, who reads it; a
+/// [`SpotifyClient`](crate::SpotifyClient) retries that too.
 ///
-/// `Retry-After` is waited for, with 429 and 503. A [`RateLimiter`](super::RateLimiter) belongs below it:
-/// then a 429 is retried as often as its waits allow, and costs no budget. Clones share the budget.
+/// A retry waits for `Retry-After`, where the response has one. A
+/// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
+/// its waits allow, and costs no budget. Clones share the budget.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -103,7 +104,7 @@ impl Default for RetryOptions {
 pub struct RetryMiddleware {
     options: RetryOptions,
     budget: Arc<Budget>,
-    /// Up to how many bytes of answers are read here, so that one that is torn is asked for again.
+    /// The number of bytes of a body that are read here, so that a truncated one is retried.
     reads_ahead: Option<usize>,
 }
 
@@ -114,14 +115,14 @@ struct Budget {
     used: AtomicU64,
 }
 
-/// What may be done after an attempt.
+/// What to do after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// It is the result.
     Done,
-    /// A retry after a pause, and after what `Retry-After` says.
+    /// Retry after a pause, and not before `Retry-After` is over.
     Retry(Option<Duration>),
-    /// A retry when the limiter below lets it go.
+    /// Retry as soon as the rate limiter below grants a permit.
     WithPermit,
 }
 
@@ -132,8 +133,8 @@ impl RetryMiddleware {
         Self { options, budget: Arc::new(budget), reads_ahead: None }
     }
 
-    /// Reads the bodies of answers, up to so many bytes, for `read_body` to find: what is torn in its
-    /// body is sent once more then, as what is torn before.
+    /// Reads the bodies of responses, up to `limit` bytes, for `read_body` to find. A response that
+    /// is truncated in its body is retried then, as one that is truncated in its headers.
     pub(crate) fn reading_ahead(self, limit: usize) -> Self {
         Self { reads_ahead: Some(limit), ..self }
     }
@@ -143,7 +144,7 @@ impl RetryMiddleware {
         self.budget.used.load(Ordering::Relaxed)
     }
 
-    /// The pause after so many failures in a row, from 1: a random part of its step.
+    /// The pause after this number of failures in a row, from 1: a random part of its step.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.options.backoff.pause(failures, fastrand::f64())
     }
@@ -156,8 +157,8 @@ impl RetryMiddleware {
         });
     }
 
-    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees to it
-    /// that it does no harm.
+    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees
+    /// to it that it does no harm.
     fn withdraw(&self, verdict: Verdict) -> bool {
         let cost = if verdict == Verdict::WithPermit { 0 } else { ONE_RETRY };
         let left = &self.budget.left;
@@ -169,8 +170,8 @@ impl RetryMiddleware {
         paid.is_ok()
     }
 
-    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read: a
-    /// write is done when its status has come, and an error is one whatever becomes of its words.
+    /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read:
+    /// a write is done when its status has come, and an error is one whatever becomes of its words.
     async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
         let is_truncated = read_ahead(response, limit).await;
@@ -292,7 +293,9 @@ fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
         Err(error) if !is_transient_failure(error) => Verdict::Done,
-        Err(error) if safety != Safety::Once || !may_have_arrived(error) => Verdict::Retry(None),
+        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
+            Verdict::Retry(None)
+        }
         Err(_) => Verdict::Done,
     }
 }
@@ -302,18 +305,29 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
         // Not before the quota is renewed, whenever that is.
         (_, Some(limited)) if limited.is_quota => Verdict::Done,
         (StatusCode::TOO_MANY_REQUESTS, Some(_)) => Verdict::WithPermit,
+        (StatusCode::TOO_MANY_REQUESTS, None) if is_quota(response) => Verdict::Done,
         (StatusCode::TOO_MANY_REQUESTS, None) => {
             Verdict::Retry(Some(retry_after(response).unwrap_or_default().max(SHORTEST_PAUSE)))
         }
-        (status, _) if is_transient_status(status) && safety != Safety::Once => {
+        (status, _) if is_transient_status(status) && safety != Safety::NonIdempotent => {
             Verdict::Retry(retry_after(response))
         }
         _ => Verdict::Done,
     }
 }
 
-/// What a 429 without a word, or with zero, asks for.
+/// Whether the body says that the quota is used up, where it has been read already.
+fn is_quota(response: &Response) -> bool {
+    body_read_ahead(response).is_some_and(|body| ServerError::of(body).is_quota())
+}
+
+/// The wait after a 429 with no `Retry-After`, or with zero. A second is the least that the header
+/// can ask for, and Spotify sends 1 for waits that are shorter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// The budget counts in thousandths, so that a share of 0.001 still counts.
 const ONE_RETRY: u64 = 1000;
+/// Enough for a short-lived program, whose requests have not paid for a retry yet.
 const FIRST_RETRIES: u64 = 10 * ONE_RETRY;
+/// A client that ran well for days may not hit a failing server with all that it has saved: these
+/// are the retries of 10,000 requests at the default share.
 const MOST_RETRIES: u64 = 1000 * ONE_RETRY;

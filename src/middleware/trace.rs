@@ -1,4 +1,4 @@
-//! What became of a call on its way through the layers.
+//! What happened to a call on its way through the layers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use http::Extensions;
 use reqwest::Response;
+use reqwest::header::HeaderValue;
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct CallTrace {
     pub waited: Duration,
 }
 
-/// What a call has waited for so far because it was refused: an extension of its request.
+/// How long a call has waited so far for its 429s: an extension of its request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallWaits {
     pub(crate) waited: Duration,
@@ -33,17 +34,24 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
     }
 }
 
-/// An extension of a response with 429 that a limiter has seen: the next attempt waits for a permit.
+/// An extension of a request that was signed anew after it had waited for a permit: what it left
+/// with.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedAnew(pub(crate) HeaderValue);
+
+/// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
+/// permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LimitedResponse {
     /// After how long the request would go.
     pub(crate) retry_after: Duration,
-    /// What is used up is the quota of the developer's account, and not a limit that is over in seconds.
+    /// What is used up is the quota of the developer's account, and not a limit that is over in
+    /// seconds.
     pub(crate) is_quota: bool,
 }
 
-/// An extension of a request that has a deadline: the result of the last attempt, for the error that
-/// says that the deadline has passed.
+/// An extension of a request that has a deadline: the result of the last attempt, for the error
+/// that says that the deadline has passed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastFailure(Arc<Mutex<Option<reqwest_middleware::Result<Response>>>>);
 

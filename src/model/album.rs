@@ -13,10 +13,12 @@ open_enum! {
     pub enum AlbumType {
         /// An album.
         Album = "album",
-        /// A single or EP.
+        /// A single, and mostly an EP too.
         Single = "single",
         /// A compilation.
         Compilation = "compilation",
+        /// An EP, which mostly comes as a single.
+        Ep = "ep",
     }
 }
 
@@ -43,32 +45,40 @@ macro_rules! album {
         pub struct $name {
             $($own)*
             /// What kind of release it is; absent for the albums of local files.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub album_type: Option<AlbumType>,
             /// Number of tracks.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub total_tracks: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub total_tracks: Option<u32>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
             #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API; absent for local files.
+            /// URL of this object in the Web API; absent for local files.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
+            /// Whether it can be played in the market that was asked for; absent when none was.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub is_playable: Option<bool>,
             /// Cover pictures, widest first.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub images: Vec<Image>,
             /// The title.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// When it was released first; absent when that is not known.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date: Option<ReleaseDate>,
             /// How exactly the release date is known.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date_precision: Option<DatePrecision>,
             /// Why it cannot be played; absent when it can.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub restrictions: Option<Restrictions>,
             /// The URI; absent for local files.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub uri: Option<String>,
             /// Whose it is.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
@@ -92,6 +102,7 @@ album! {
         /// The id.
         pub id: AlbumId,
         /// How the artist is related to it; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
         pub album_group: Option<AlbumGroup>,
     }
 }
@@ -102,17 +113,19 @@ album! {
         /// The id.
         pub id: AlbumId,
         /// The first 50 tracks; `next` leads to those after them.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
         pub tracks: Page<SimplifiedTrack>,
         /// Copyright statements.
         #[serde(default, deserialize_with = "lenient::list_without_nulls")]
         pub copyrights: Vec<Copyright>,
         /// Identifiers outside Spotify; empty for apps in development mode.
-        #[serde(default, deserialize_with = "lenient::or_default")]
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
         pub external_ids: ExternalIds,
         /// Genres; always empty nowadays.
         #[serde(default, deserialize_with = "lenient::list_without_nulls")]
         pub genres: Vec<String>,
         /// The label; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
         pub label: Option<String>,
         /// 0 to 100, the most popular; absent for apps in development mode.
         #[serde(default, deserialize_with = "lenient::optional_count")]

@@ -2,21 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::thing::thing;
 use super::{ArtistId, ExternalUrls, Followers, Image, lenient};
 
 /// An artist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Artist {
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub followers: Option<Followers>,
     /// Genres, often none; empty for apps in development mode.
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub genres: Vec<String>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id.
     pub id: ArtistId,
@@ -24,31 +27,42 @@ pub struct Artist {
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub images: Vec<Image>,
     /// The name.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
     /// 0 to 100, the most popular; absent for apps in development mode.
     #[serde(default, deserialize_with = "lenient::optional_count")]
     pub popularity: Option<u32>,
     /// The URI.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
+    #[serde(default, deserialize_with = "lenient::optional_text")]
+    pub uri: Option<String>,
 }
 
 /// An artist as albums and tracks name it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct SimplifiedArtist {
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id; absent for the artists of local files.
     #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub id: Option<ArtistId>,
     /// The name.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
     /// The URI; absent for the artists of local files.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub uri: Option<String>,
 }
+
+impl SimplifiedArtist {
+    fn is_nothing(&self) -> bool {
+        self.id.is_none() && self.uri.is_none() && self.name.is_empty() && self.href.is_none()
+    }
+}
+
+thing!(SimplifiedArtist);

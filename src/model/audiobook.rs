@@ -24,20 +24,22 @@ macro_rules! audiobook {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub copyrights: Vec<Copyright>,
             /// The description without HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub description: Option<String>,
             /// The description, which may contain HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub html_description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub html_description: Option<String>,
             /// The edition, such as `Unabridged`; absent where that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub edition: Option<String>,
             /// Whether it has explicit content; `false` also where that is not known.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub explicit: bool,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub explicit: Option<bool>,
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id.
             pub id: AudiobookId,
@@ -48,22 +50,23 @@ macro_rules! audiobook {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub languages: Vec<String>,
             /// The kind of media, such as `audio`.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub media_type: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub media_type: Option<String>,
             /// The title.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// Who reads it.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub narrators: Vec<Narrator>,
             /// The publisher; absent for apps in development mode.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub publisher: Option<String>,
             /// The URI.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             /// Number of chapters.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub total_chapters: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub total_chapters: Option<u32>,
             $($own)*
         }
     };
@@ -78,6 +81,7 @@ audiobook! {
     /// An audiobook with its first chapters.
     pub struct Audiobook {
         /// The first 50 chapters; absent in the user's library.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub chapters: Option<Page<SimplifiedChapter>>,
     }
 }
@@ -87,7 +91,7 @@ audiobook! {
 #[non_exhaustive]
 pub struct Author {
     /// The name.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
 }
 
@@ -96,6 +100,6 @@ pub struct Author {
 #[non_exhaustive]
 pub struct Narrator {
     /// The name.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
 }

@@ -8,14 +8,15 @@ use super::{Image, lenient};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Category {
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// Its pictures.
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub icons: Vec<Image>,
-    /// The id: any text, not 22 letters and digits.
+    /// The id: any string, not 22 letters and digits.
     pub id: String,
     /// The name, in the language that was asked for.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
 }

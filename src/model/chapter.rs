@@ -16,30 +16,32 @@ macro_rules! chapter {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct $name {
-            /// Address of a preview; mostly absent since November 2024.
+            /// URL of a preview; mostly absent since November 2024.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub audio_preview_url: Option<String>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
             #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Number in the audiobook, from 0.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub chapter_number: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub chapter_number: Option<u32>,
             /// The description without HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub description: Option<String>,
             /// The description, which may contain HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub html_description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub html_description: Option<String>,
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-            pub duration: Duration,
+            pub duration: Option<Duration>,
             /// Whether it has explicit content; `false` also where that is not known.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub explicit: bool,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub explicit: Option<bool>,
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id.
             pub id: ChapterId,
@@ -47,25 +49,28 @@ macro_rules! chapter {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub images: Vec<Image>,
             /// Whether it can be played in the market that was asked for.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub is_playable: bool,
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub is_playable: Option<bool>,
             /// Languages by ISO 639.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub languages: Vec<String>,
             /// The title.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// When it was released; absent when that is not known.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date: Option<ReleaseDate>,
             /// How exactly the release date is known.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date_precision: Option<DatePrecision>,
             /// Where the user stopped; needs the scope `user-read-playback-position`.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub resume_point: Option<ResumePoint>,
             /// The URI.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             /// Why it cannot be played; absent when it can.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub restrictions: Option<Restrictions>,
             $($own)*
         }
@@ -81,6 +86,7 @@ chapter! {
     /// A chapter with its audiobook.
     pub struct Chapter {
         /// The audiobook that it belongs to.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub audiobook: Option<SimplifiedAudiobook>,
     }
 }

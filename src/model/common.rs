@@ -9,18 +9,22 @@ use super::lenient;
 #[non_exhaustive]
 pub struct ExternalIds {
     /// International Standard Recording Code.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub isrc: Option<String>,
     /// International Article Number.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub ean: Option<String>,
     /// Universal Product Code.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub upc: Option<String>,
 }
 
-/// Addresses of a thing on the web.
+/// URLs of a thing on the web.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExternalUrls {
     /// Its page at Spotify; absent for local files.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub spotify: Option<String>,
 }
 
@@ -29,8 +33,8 @@ pub struct ExternalUrls {
 #[non_exhaustive]
 pub struct Followers {
     /// Number of followers.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub total: u32,
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub total: Option<u32>,
 }
 
 /// A picture in one size.
@@ -52,6 +56,7 @@ pub struct Image {
 #[non_exhaustive]
 pub struct Restrictions {
     /// `market`, `product`, `explicit`, or a reason that was added later.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub reason: Option<String>,
 }
 
@@ -60,9 +65,9 @@ pub struct Restrictions {
 #[non_exhaustive]
 pub struct Copyright {
     /// The statement.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub text: String,
     /// `C` for the copyright, `P` for the performance copyright.
-    #[serde(rename = "type", default, deserialize_with = "lenient::or_default")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::text")]
     pub kind: String,
 }

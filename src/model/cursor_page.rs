@@ -18,8 +18,8 @@ pub struct CursorPage<T> {
     pub href: Option<String>,
     /// What stands at each place, in order.
     pub items: Vec<PageItem<T>>,
-    /// The greatest number of items in this page.
-    pub limit: u32,
+    /// The greatest number of items in this page, where Spotify tells.
+    pub limit: Option<u32>,
     /// URL of the next page; `None` at the end.
     pub next: Option<String>,
     /// Where the pages beside this one begin.
@@ -40,8 +40,10 @@ impl<T> CursorPage<T> {
 #[non_exhaustive]
 pub struct Cursors {
     /// What the next page is asked for with.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub after: Option<String>,
     /// What the page before is asked for with.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub before: Option<String>,
 }
 
@@ -64,7 +66,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
         let mut page = CursorPage {
             href: None,
             items: Vec::new(),
-            limit: 0,
+            limit: None,
             next: None,
             cursors: Cursors::default(),
             total: None,
@@ -73,11 +75,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Href => page.href = map.next_value()?,
+                Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
-                Field::Limit => page.limit = map.next_value::<Count>()?.0.unwrap_or_default(),
-                Field::Next => page.next = map.next_value()?,
-                Field::Cursors => page.cursors = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                Field::Limit => page.limit = map.next_value::<Count>()?.0,
+                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Cursors => page.cursors = map.next_value::<Places>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Artists => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
@@ -112,3 +114,9 @@ enum Field {
 
 #[derive(Deserialize)]
 struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
+
+#[derive(Deserialize)]
+struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
+
+#[derive(Deserialize)]
+struct Places(#[serde(deserialize_with = "lenient::object_or_default")] Cursors);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DatePrecision, EpisodeId, ExternalUrls, Image, ReleaseDate, Restrictions, SimplifiedShow,
-    lenient,
+    Track, lenient,
 };
 
 /// Defines a form of an episode: its own fields, and those that all forms share.
@@ -16,24 +16,26 @@ macro_rules! episode {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct $name {
-            /// Address of a 30-second preview; mostly absent since November 2024.
+            /// URL of a 30-second preview; mostly absent since November 2024.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub audio_preview_url: Option<String>,
             /// The description without HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub description: Option<String>,
             /// The description, which may contain HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub html_description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub html_description: Option<String>,
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-            pub duration: Duration,
+            pub duration: Option<Duration>,
             /// Whether it has explicit content; `false` also where that is not known.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub explicit: bool,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub explicit: Option<bool>,
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id.
             pub id: EpisodeId,
@@ -41,29 +43,34 @@ macro_rules! episode {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub images: Vec<Image>,
             /// Whether it is hosted outside Spotify; absent where that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub is_externally_hosted: Option<bool>,
             /// Whether it can be played in the market that was asked for.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub is_playable: bool,
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub is_playable: Option<bool>,
             /// The language by ISO 639; superseded by `languages`.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub language: Option<String>,
             /// Languages by ISO 639.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub languages: Vec<String>,
             /// The title.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// When it was released; absent when that is not known.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date: Option<ReleaseDate>,
             /// How exactly the release date is known.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub release_date_precision: Option<DatePrecision>,
             /// Where the user stopped; needs the scope `user-read-playback-position`.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub resume_point: Option<ResumePoint>,
             /// The URI.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             /// Why it cannot be played; absent when it can.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub restrictions: Option<Restrictions>,
             $($own)*
         }
@@ -79,7 +86,42 @@ episode! {
     /// An episode with its podcast.
     pub struct Episode {
         /// The podcast that it belongs to; absent in some playlists.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub show: Option<SimplifiedShow>,
+    }
+}
+
+impl Episode {
+    /// Of an episode in the shape of a track: the podcast is its album, the publisher its artist.
+    pub(super) fn of_track(track: Track) -> Option<Self> {
+        let id = track.id?.as_str().parse().ok()?;
+        let album = track.album;
+        let images = album.as_ref().map(|album| album.images.clone()).unwrap_or_default();
+        let release_date = album.as_ref().and_then(|album| album.release_date);
+        let precision = album.as_ref().and_then(|album| album.release_date_precision.clone());
+        let publisher = track.artists.into_iter().next().map(|artist| artist.name);
+        Some(Self {
+            audio_preview_url: track.preview_url,
+            description: None,
+            html_description: None,
+            duration: track.duration,
+            explicit: track.explicit,
+            external_urls: track.external_urls,
+            href: track.href,
+            id,
+            images,
+            is_externally_hosted: None,
+            is_playable: track.is_playable,
+            language: None,
+            languages: Vec::new(),
+            name: track.name,
+            release_date,
+            release_date_precision: precision,
+            resume_point: None,
+            uri: track.uri,
+            restrictions: track.restrictions,
+            show: album.map(|album| SimplifiedShow::of_album(album, publisher)),
+        })
     }
 }
 
@@ -88,9 +130,9 @@ episode! {
 #[non_exhaustive]
 pub struct ResumePoint {
     /// Whether it was heard to the end.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub fully_played: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub fully_played: Option<bool>,
     /// The position, to the millisecond.
     #[serde(rename = "resume_position_ms", default, with = "lenient::milliseconds")]
-    pub resume_position: Duration,
+    pub resume_position: Option<Duration>,
 }

@@ -5,23 +5,22 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::{
-    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
-};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lenient;
+use super::link::{self, Link};
 use super::open_enum::open_enum;
 
-/// Why a text is not the id that is needed.
+/// Why a string is not the id that is needed.
 ///
-/// Known before anything is sent. A [`Request`](crate::api::Request) keeps it and answers with it.
+/// Known before anything is sent. A [`Request`](crate::api::Request) keeps it and returns it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdError {
     /// Neither an id nor a URI nor a share URL.
     #[error(
-        "`{input}` is no {expected} id; expected 22 letters and digits, a Spotify URI or a share URL"
+        "`{input}` is not a valid {expected} id; expected 22 letters and digits, a Spotify URI or a share URL"
     )]
     Malformed {
         /// The kind that was asked for.
@@ -40,7 +39,9 @@ pub enum IdError {
         input: String,
     },
     /// Neither a URI nor a share URL, where a bare id would not say what it names.
-    #[error("`{input}` is no Spotify URI and no share URL; expected one such as `spotify:track:…`")]
+    #[error(
+        "`{input}` is neither a Spotify URI nor a share URL; expected one such as `spotify:track:…`"
+    )]
     NoUri {
         /// What was given, at most 80 characters of it.
         input: String,
@@ -50,6 +51,18 @@ pub enum IdError {
     Empty {
         /// The kind that was asked for.
         expected: IdKind,
+    },
+    /// A short link, such as `https://spotify.link/…`, which names nothing before it is opened.
+    #[error("`{input}` is a short link; open it first and take the URL that it leads to")]
+    ShortLink {
+        /// What was given, at most 80 characters of it.
+        input: String,
+    },
+    /// A file of the user's own, which only Spotify's apps can play and put into playlists.
+    #[error("`{input}` is a local file, which the Web API cannot take")]
+    LocalFile {
+        /// What was given, at most 80 characters of it.
+        input: String,
     },
 }
 
@@ -86,20 +99,29 @@ open_enum! {
         Track = "track",
         /// A user.
         User = "user",
+        /// The songs that a user has saved; only in URIs and contexts.
+        Collection = "collection",
     }
 }
 
 macro_rules! base62_id {
     ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        base62_id!($(#[$doc])* $name, $kind, $kind);
+    };
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $uri_kind:ident) => {
         $(#[$doc])*
         ///
-        /// Parses bare ids, URIs and share URLs. 22 bytes, so it is copied rather than borrowed.
+        /// Parses bare ids, URIs and links in [all their forms](TrackId#forms). 22 bytes, so it is
+        /// copied rather than borrowed.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name([u8; 22]);
 
         impl $name {
             /// The kind of thing that this id names.
             pub const KIND: IdKind = IdKind::$kind;
+
+            /// The kind that its URI and its link name.
+            pub(super) const URI_KIND: IdKind = IdKind::$uri_kind;
 
             /// The bare id: 22 letters and digits.
             pub fn as_str(&self) -> &str {
@@ -112,11 +134,9 @@ macro_rules! base62_id {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
-                let id = bare(Self::KIND, input)?;
-                match <[u8; 22]>::try_from(id.as_bytes()) {
-                    Ok(id) if id.iter().all(u8::is_ascii_alphanumeric) => Ok(Self(id)),
-                    _ => Err(malformed(Self::KIND, input)),
-                }
+                let input = link::decoded(input);
+                let id = id_in(&Self::KIND, &Self::URI_KIND, &input)?;
+                base62(id).map(Self).ok_or_else(|| malformed(Self::KIND, &input))
             }
         }
 
@@ -129,12 +149,12 @@ macro_rules! id_conversions {
         impl $name {
             /// The Spotify URI, as in `spotify:track:11dFghVXANMlKmJXsNCbNl`.
             pub fn uri(&self) -> String {
-                format!("spotify:{}:{}", Self::KIND, encoded(self.as_str()))
+                format!("spotify:{}:{}", Self::URI_KIND, Encoded(self.as_str()))
             }
 
-            /// The address of the thing's page, as the share button gives it.
+            /// The URL of the thing's page, as the share button gives it.
             pub fn url(&self) -> String {
-                format!("https://open.spotify.com/{}/{}", Self::KIND, encoded(self.as_str()))
+                format!("https://open.spotify.com/{}/{}", Self::URI_KIND, Encoded(self.as_str()))
             }
         }
 
@@ -204,11 +224,17 @@ base62_id!(
 );
 base62_id!(
     /// The id of an audiobook.
-    AudiobookId, Audiobook
+    ///
+    /// To a player an audiobook is a podcast: its URI is `spotify:show:…` and its link `/show/…`. Both
+    /// are given, and taken as well as those that say `audiobook`.
+    AudiobookId, Audiobook, Show
 );
 base62_id!(
     /// The id of a chapter of an audiobook.
-    ChapterId, Chapter
+    ///
+    /// To a player a chapter is an episode: its URI is `spotify:episode:…` and its link `/episode/…`.
+    /// Both are given, and taken as well as those that say `chapter`.
+    ChapterId, Chapter, Episode
 );
 base62_id!(
     /// The id of a podcast episode.
@@ -225,6 +251,28 @@ base62_id!(
 base62_id!(
     /// The id of a track.
     ///
+    /// # Forms
+    ///
+    /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what stands
+    /// around it: spaces, brackets, quotes, the full stop behind a link.
+    ///
+    /// | form | such as |
+    /// |---|---|
+    /// | bare id | `11dFghVXANMlKmJXsNCbNl` |
+    /// | URI | `spotify:track:11dFghVXANMlKmJXsNCbNl`, also with `?si=…` or `?context=…` |
+    /// | URI with slashes | `spotify://track/11dFghVXANMlKmJXsNCbNl` |
+    /// | old URI of a playlist | `spotify:user:NAME:playlist:ID` |
+    /// | link | `https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl?si=…`, also without a scheme |
+    /// | link in a language, in a frame | `…/intl-de/track/…`, `…/embed/track/…`, `…/embed?uri=spotify:track:…` |
+    /// | link with more behind it | `…/artist/ID/discography/all` |
+    /// | old link | `https://play.spotify.com/track/…`, `…/user/NAME/playlist/ID` |
+    /// | URL in the Web API | `https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl` |
+    /// | link within a link | `spotify%3Atrack%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
+    /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>` |
+    ///
+    /// A short link such as `https://spotify.link/…` must be opened first:
+    /// [`IdError::ShortLink`]. A local file is [`IdError::LocalFile`].
+    ///
     /// ```
     /// use spotify_web::model::TrackId;
     ///
@@ -236,13 +284,17 @@ base62_id!(
     TrackId, Track
 );
 
-/// The id of a user: any text, such as `wizzler` or an address; encoded where it enters a path.
+/// The id of a user: any string, such as `wizzler` or an e-mail address; encoded where it enters a path.
+///
+/// `.` and `..` are refused, since a path cannot hold them.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Box<str>);
 
 impl UserId {
     /// The kind of thing that this id names.
     pub const KIND: IdKind = IdKind::User;
+
+    pub(super) const URI_KIND: IdKind = IdKind::User;
 
     /// The bare user name.
     pub fn as_str(&self) -> &str {
@@ -254,15 +306,16 @@ impl FromStr for UserId {
     type Err = IdError;
 
     fn from_str(input: &str) -> Result<Self, IdError> {
-        let id = bare(Self::KIND, input)?;
-        let id = match id == input.trim() {
-            true => Cow::Borrowed(id),
-            false => {
+        let input = &*link::decoded(input);
+        let id = match id_in(&Self::KIND, &Self::KIND, input)? {
+            Id::Bare(id) => Cow::Borrowed(id),
+            Id::OfLink(id) => {
                 percent_decode_str(id).decode_utf8().map_err(|_| malformed(Self::KIND, input))?
             }
         };
         match id.trim() {
             "" => Err(IdError::Empty { expected: Self::KIND }),
+            "." | ".." => Err(malformed(Self::KIND, input)),
             id => Ok(Self(id.into())),
         }
     }
@@ -270,53 +323,56 @@ impl FromStr for UserId {
 
 id_conversions!(UserId);
 
-/// Takes the id out of a URI or a share URL; anything else is taken for a bare id.
-fn bare(expected: IdKind, input: &str) -> Result<&str, IdError> {
-    let trimmed = input.trim();
-    let Some((kind, id)) = split(trimmed) else { return Ok(trimmed) };
-    if kind == expected.as_str() {
-        return Ok(id);
+/// An id as it was given.
+#[derive(Clone, Copy)]
+enum Id<'input> {
+    /// By itself.
+    Bare(&'input str),
+    /// Within a URI or a link.
+    OfLink(&'input str),
+}
+
+/// The id in what somebody gave, where it names a thing of the expected kind.
+fn id_in<'input>(
+    expected: &IdKind,
+    as_uri: &IdKind,
+    input: &'input str,
+) -> Result<Id<'input>, IdError> {
+    match link::parse(input) {
+        Link::Bare(id) => Ok(Id::Bare(id)),
+        Link::Thing(kind, id) if kind == *expected || kind == *as_uri => Ok(Id::OfLink(id)),
+        Link::Thing(found, _) | Link::Other(found @ IdKind::Collection, _) => {
+            Err(IdError::WrongKind { expected: expected.clone(), found, input: clipped(input) })
+        }
+        Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
+        Link::LocalFile => Err(IdError::LocalFile { input: clipped(input) }),
+        Link::Other(..) | Link::Nothing => Err(malformed(expected.clone(), input)),
     }
-    match IdKind::from(kind) {
-        IdKind::Unknown(_) => Err(malformed(expected, input)),
-        found => Err(IdError::WrongKind { expected, found, input: clipped(input) }),
+}
+
+/// 22 letters and digits, which punctuation around them does not change.
+fn base62(id: Id<'_>) -> Option<[u8; 22]> {
+    let (Id::Bare(id) | Id::OfLink(id)) = id;
+    let id = <[u8; 22]>::try_from(link::unwrapped(id).as_bytes()).ok()?;
+    id.iter().all(u8::is_ascii_alphanumeric).then_some(id)
+}
+
+/// As it stands in a URI or a URL; that of a user may hold anything.
+struct Encoded<'id>(&'id str);
+
+impl fmt::Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a chat puts behind a link is told apart from what a name ends with.
+        let body = self.0.trim_end_matches(link::is_punctuation);
+        let (body, tail) = self.0.split_at_checked(body.len()).unwrap_or((self.0, ""));
+        let tail = utf8_percent_encode(tail, NON_ALPHANUMERIC);
+        write!(f, "{}{tail}", utf8_percent_encode(body, RESERVED))
     }
-}
-
-/// The kind and the id in a URI or a share URL.
-pub(super) fn split(input: &str) -> Option<(&str, &str)> {
-    split_uri(input).or_else(|| split_url(input))
-}
-
-/// `spotify:track:ID`, and the old `spotify:user:NAME:playlist:ID`.
-fn split_uri(input: &str) -> Option<(&str, &str)> {
-    let (head, id) = input.strip_prefix("spotify:")?.rsplit_once(':')?;
-    let kind = head.rsplit_once(':').map_or(head, |(_, kind)| kind);
-    Some((kind, id))
-}
-
-/// `https://open.spotify.com/track/ID?si=…`, also below `/intl-de/` and `/embed/`.
-fn split_url(input: &str) -> Option<(&str, &str)> {
-    let rest =
-        input.strip_prefix("https://").or_else(|| input.strip_prefix("http://")).unwrap_or(input);
-    let path = rest.strip_prefix("open.spotify.com/")?;
-    let path = path.split(['?', '#']).next()?.trim_matches('/');
-    let is_for_readers = |part: &str| part.starts_with("intl-") || part == "embed";
-    let path = match path.split_once('/') {
-        Some((first, rest)) if is_for_readers(first) => rest,
-        _ => path,
-    };
-    let (head, id) = path.rsplit_once('/')?;
-    Some((head.rsplit_once('/').map_or(head, |(_, kind)| kind), id))
-}
-
-/// As it stands in an address; that of a user may hold anything.
-fn encoded(id: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(id, ENCODED)
 }
 
 /// What is not unreserved ([RFC 3986, section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn malformed(expected: IdKind, input: &str) -> IdError {
     IdError::Malformed { expected, input: clipped(input) }

@@ -6,21 +6,68 @@ use std::str::FromStr;
 
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
+use super::page_item::is_in_one_go;
 use super::{List, PageItem, Unreadable};
 
-/// `null` means the default: an empty list, an empty text, no links.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// An object that may be absent; one that cannot be read is absent too, and costs nothing beside it.
+pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
+    T: DeserializeOwned,
 {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    if is_in_one_go() {
+        return Option::deserialize(deserializer);
+    }
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str::<Option<T>>(raw.get()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "left out a part that cannot be read");
+        None
+    }))
 }
 
-/// A count: `640.0` is 640, `null` and what is below zero are 0.
-pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    Ok(optional_count(deserializer)?.unwrap_or_default())
+/// An object; `null` and what cannot be read mean the default: no links, no page.
+pub(super) fn object_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    Ok(object(deserializer)?.unwrap_or_default())
+}
+
+/// A string; whatever is none is empty.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(optional_text(deserializer)?.unwrap_or_default())
+}
+
+/// A string that may be absent.
+pub(super) fn optional_text<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(Scalar)
+}
+
+/// Whether something holds; what is not known does not.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(optional_flag(deserializer)?.unwrap_or_default())
+}
+
+/// Whether something holds, where that is known.
+pub(super) fn optional_flag<'de, D>(deserializer: D) -> Result<Option<bool>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(Flag)
+}
+
+/// A number that may be absent.
+pub(super) fn optional_float<'de, D>(deserializer: D) -> Result<Option<f64>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(Float)
 }
 
 /// A count that may be absent: `640.0` is 640, what is below zero is 0.
@@ -31,7 +78,7 @@ where
     Ok(Number::optional(deserializer)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-/// A text that is parsed as it is read, without a copy.
+/// A string that is parsed as it is read, without a copy.
 pub(crate) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -40,7 +87,7 @@ where
     deserializer.deserialize_str(Text(|text: &str| text.parse().map_err(|e: T::Err| e.to_string())))
 }
 
-/// A text that may be an id; what is none, such as the id of a local track, is absent.
+/// A string that may be an id; what is none, such as the id of a local track, is absent.
 pub(super) fn optional_parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -55,7 +102,7 @@ where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
-    let list: Option<List<T>> = Option::deserialize(deserializer)?;
+    let list: Option<List<T>> = object(deserializer)?;
     Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
@@ -73,25 +120,27 @@ pub(crate) fn report_unreadable<T>(list: &[PageItem<T>]) {
     tracing::warn!(left_out, position, path, "left out elements of a list that cannot be read");
 }
 
-/// A span of time in milliseconds.
+/// A span of time in milliseconds, where it is known.
 pub(super) mod milliseconds {
     use std::time::Duration;
 
-    use serde::{Deserializer, Serializer};
+    use serde::{Deserializer, Serialize, Serializer};
 
     use super::Number;
 
     pub(crate) fn serialize<S: Serializer>(
-        duration: &Duration,
+        duration: &Option<Duration>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+        duration
+            .map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+            .serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        Ok(Duration::from_millis(Number::optional(deserializer)?.unwrap_or_default()))
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Number::optional(deserializer)?.map(Duration::from_millis))
     }
 }
 
@@ -127,7 +176,41 @@ impl Number {
     }
 }
 
-impl Visitor<'_> for Number {
+/// What a place may hold that should hold something else: it is absent.
+macro_rules! absent {
+    ($de:lifetime $($visit:ident($type:ty))*) => {
+        $(fn $visit<E>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        })*
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_map<A: serde::de::MapAccess<$de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+    ($de:lifetime list $($visit:ident($type:ty))*) => {
+        $crate::model::lenient::absent!($de $($visit($type))*);
+
+        fn visit_seq<A: serde::de::SeqAccess<$de>>(
+            self,
+            mut list: A,
+        ) -> Result<Self::Value, A::Error> {
+            while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+}
+
+pub(super) use absent;
+
+impl<'de> Visitor<'de> for Number {
     type Value = Option<u64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,19 +230,80 @@ impl Visitor<'_> for Number {
         Ok(Some(number as u64))
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
+    absent!('de list visit_bool(bool) visit_str(&str));
 }
 
-/// Hands a text to a function as it is read.
+/// A string, or nothing.
+struct Scalar;
+
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or null")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
+}
+
+/// `true`, `false`, or nothing.
+struct Flag;
+
+impl<'de> Visitor<'de> for Flag {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or null")
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Some(flag))
+    }
+
+    absent!('de list visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64));
+}
+
+/// Any number, or nothing.
+struct Float;
+
+impl<'de> Visitor<'de> for Float {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or null")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number as f64))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number))
+    }
+
+    absent!('de list visit_bool(bool) visit_str(&str));
+}
+
+/// Hands a string to a function as it is read.
 struct Text<F>(F);
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<F> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a string")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
@@ -167,21 +311,19 @@ impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<F> {
     }
 }
 
-/// A text that parses, or nothing.
+/// A string that parses, or nothing.
 struct OptionalText<T>(PhantomData<T>);
 
-impl<T: FromStr> Visitor<'_> for OptionalText<T> {
+impl<'de, T: FromStr> Visitor<'de> for OptionalText<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or null")
+        f.write_str("a string or null")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Option<T>, E> {
         Ok(text.parse().ok())
     }
 
-    fn visit_unit<E>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
+    absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 }

@@ -28,14 +28,23 @@ use super::lenient;
 pub struct Market([u8; 2]);
 
 impl Market {
-    /// The two letters, in upper case.
+    /// The country of the user whose token is sent: `from_token`, as a string as well.
+    pub const OF_USER: Self = Self([0, 0]);
+
+    /// The two letters, in upper case; `from_token` for that of the user.
     pub fn as_str(&self) -> &str {
+        if *self == Self::OF_USER {
+            return "from_token";
+        }
         // Only ASCII letters get past `FromStr`.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Any two letters, for what Spotify sends.
     pub(super) fn from_text(text: &str) -> Option<Self> {
+        if text == Self::OF_USER.as_str() {
+            return Some(Self::OF_USER);
+        }
         Self::from_letters(text.as_bytes().try_into().ok()?)
     }
 
@@ -46,7 +55,7 @@ impl Market {
     }
 }
 
-/// A text that is not the two letters of a country.
+/// A string that is not the two letters of a country.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{input}` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
@@ -68,7 +77,10 @@ impl FromStr for Market {
 
     fn from_str(input: &str) -> Result<Self, MarketError> {
         Self::from_text(input)
-            .filter(|market| COUNTRIES.split_ascii_whitespace().any(|it| it == market.as_str()))
+            .filter(|market| {
+                *market == Self::OF_USER
+                    || COUNTRIES.split_ascii_whitespace().any(|it| it == market.as_str())
+            })
             .ok_or_else(|| MarketError { input: clipped(input) })
     }
 }

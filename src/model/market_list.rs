@@ -8,10 +8,11 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Market;
+use super::lenient::absent;
 
 /// A list of markets without what is none; `null` is an empty list.
 ///
-/// Also a text of nothing but letters, as [`shortened`] makes of a list.
+/// Also a string of nothing but letters, as [`shortened`] makes of a list.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Market>, D::Error> {
@@ -23,7 +24,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 pub(super) fn shortened(json: &str) -> Cow<'_, str> {
     let mut short = String::new();
     let mut rest = json;
-    // A quote within a text is escaped, so that this is a field and never a part of a text.
+    // A quote within a string is escaped, so that this is a field and never a part of a string.
     while let Some(at) = memmem::find(rest.as_bytes(), FIELD.as_bytes()) {
         let (before, list) = rest.split_at(at + FIELD.len());
         if short.is_empty() {
@@ -75,9 +76,7 @@ impl<'de> Visitor<'de> for ListVisitor {
         f.write_str("a list of texts or null")
     }
 
-    fn visit_unit<E>(self) -> Result<Vec<Market>, E> {
-        Ok(Vec::new())
-    }
+    absent!('de visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 
     fn visit_str<E>(self, letters: &str) -> Result<Vec<Market>, E> {
         let (markets, _) = letters.as_bytes().as_chunks::<2>();
@@ -88,34 +87,37 @@ impl<'de> Visitor<'de> for ListVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Market>, A::Error> {
         let mut list = Vec::new();
-        while let Some(element) = sequence.next_element::<Option<Element>>()? {
-            list.extend(element.and_then(|Element(market)| market));
+        while let Some(Element(market)) = sequence.next_element()? {
+            list.extend(market);
         }
         Ok(list)
     }
 }
 
-/// A text that is a market, or is left out.
+/// A string that is a market, or is left out.
+#[derive(Default)]
 struct Element(Option<Market>);
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(ElementVisitor)
+        deserializer.deserialize_any(ElementVisitor)
     }
 }
 
 struct ElementVisitor;
 
-impl Visitor<'_> for ElementVisitor {
+impl<'de> Visitor<'de> for ElementVisitor {
     type Value = Element;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or null")
+        f.write_str("a string or null")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {
         Ok(Element(Market::from_text(text)))
     }
+
+    absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 }
 
 #[cfg(test)]
@@ -161,8 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error() {
-        for json in [r#"{"AD":1}"#, "7", "[7]", r#"["AD""#, r#"["AD","#, "["] {
+    fn what_is_no_list_is_empty_and_what_is_truncated_an_error() {
+        for json in [r#"{"AD":1}"#, "7", "[7]", "true", "[[]]"] {
+            assert_eq!(read(json).unwrap(), [], "{json}");
+        }
+        for json in [r#"["AD""#, r#"["AD","#, "["] {
             assert!(read(json).is_err(), "{json}");
         }
     }

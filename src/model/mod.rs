@@ -17,6 +17,7 @@ mod cursor_page;
 mod episode;
 mod id;
 pub(crate) mod lenient;
+mod link;
 mod market;
 mod market_list;
 pub(crate) mod open_enum;
@@ -30,6 +31,7 @@ mod release_date;
 mod saved;
 mod search;
 mod show;
+mod thing;
 mod track;
 mod uri;
 mod user;
@@ -45,11 +47,11 @@ pub use chapter::{Chapter, SimplifiedChapter};
 pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restrictions};
 pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
-pub(crate) use id::clipped;
 pub use id::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
     TrackId, UserId,
 };
+pub(crate) use id::{RESERVED, clipped};
 pub use market::{Market, MarketError};
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};
@@ -59,7 +61,10 @@ pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,
     PlayingType, Queue, RepeatState,
 };
-pub use playlist::{Playlist, PlaylistItem, PlaylistItemsRef, SimplifiedPlaylist, Snapshot};
+pub use playlist::{
+    FeaturedPlaylists, PartialPlaylist, Playlist, PlaylistItem, PlaylistItemsRef,
+    SimplifiedPlaylist, Snapshot,
+};
 pub use recommendations::{RecommendationSeed, Recommendations};
 pub use release_date::{DatePrecision, ReleaseDate, ReleaseDateError};
 pub use saved::{SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack};

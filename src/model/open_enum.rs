@@ -29,6 +29,8 @@ macro_rules! open_enum {
             fn from(text: &str) -> Self {
                 match text {
                     $($text => Self::$variant,)+
+                    // Spotify writes some of its words now in one case, now in another.
+                    $(_ if text.eq_ignore_ascii_case($text) => Self::$variant,)+
                     _ => Self::Unknown(text.into()),
                 }
             }

@@ -22,16 +22,16 @@ pub struct Page<T> {
     pub href: Option<String>,
     /// What stands at each place, in order.
     pub items: Vec<PageItem<T>>,
-    /// The greatest number of items in this page.
-    pub limit: u32,
+    /// The greatest number of items in this page, where Spotify tells.
+    pub limit: Option<u32>,
     /// URL of the next page; `None` at the end.
     pub next: Option<String>,
-    /// How many items of the list come before this page.
-    pub offset: u32,
+    /// How many items of the list come before this page, where Spotify tells.
+    pub offset: Option<u32>,
     /// URL of the page before; `None` at the beginning.
     pub previous: Option<String>,
-    /// Number of items in the list; may change from page to page.
-    pub total: u32,
+    /// Number of items in the list, where Spotify tells; may change from page to page.
+    pub total: Option<u32>,
 }
 
 impl<T> Page<T> {
@@ -57,17 +57,17 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
-        let mut page = Page::empty();
+        let mut page = Page::default();
         let mut items = None;
         let mut wrapped = None;
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Href => page.href = map.next_value()?,
+                Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value()?,
+                Field::Next => page.next = map.next_value::<Link>()?.0,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
-                Field::Previous => page.previous = map.next_value()?,
+                Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Wrapper => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
@@ -79,21 +79,31 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
                 Ok(Page { items, ..page })
             }
             (None, Some(wrapped)) => Ok(wrapped),
+            // What is left of a page when other fields were asked for.
+            (None, None) if page.is_described() => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
     }
 }
 
 impl<T> Page<T> {
-    fn empty() -> Self {
+    /// Whether a response said anything about the list.
+    fn is_described(&self) -> bool {
+        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit.is_some()
+    }
+}
+
+/// A page of nothing.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
         Self {
             href: None,
             items: Vec::new(),
-            limit: 0,
+            limit: None,
             next: None,
-            offset: 0,
+            offset: None,
             previous: None,
-            total: 0,
+            total: None,
         }
     }
 }
@@ -125,4 +135,7 @@ enum Field {
 }
 
 #[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::count")] u32);
+struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
+
+#[derive(Deserialize)]
+struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);

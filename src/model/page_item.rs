@@ -214,6 +214,10 @@ pub(crate) fn in_one_go<T>(read: impl FnOnce() -> T) -> T {
     read()
 }
 
+pub(super) fn is_in_one_go() -> bool {
+    IN_ONE_GO.get()
+}
+
 thread_local! {
     /// Of the thread, since serde hands nothing down to the elements.
     static IN_ONE_GO: Cell<bool> = const { Cell::new(false) };

@@ -6,36 +6,47 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
+use super::thing::thing;
 use super::{ExternalUrls, IdKind, PlayableItem, Track, lenient};
 
 /// A device that can play.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Device {
     /// The id; absent for devices that cannot be commanded. It may change.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub id: Option<String>,
     /// Whether it is the one that plays.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_active: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub is_active: Option<bool>,
     /// Whether it is in a private session.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_private_session: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub is_private_session: Option<bool>,
     /// Whether it takes no commands from the Web API.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub is_restricted: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub is_restricted: Option<bool>,
     /// The name that its owner gave it.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: String,
     /// What kind of device it is.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
     pub kind: Option<DeviceKind>,
     /// The volume, 0 to 100; absent where it cannot be set.
     #[serde(default, deserialize_with = "lenient::optional_count")]
     pub volume_percent: Option<u32>,
     /// Whether the volume can be set.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub supports_volume: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub supports_volume: Option<bool>,
 }
+
+impl Device {
+    fn is_nothing(&self) -> bool {
+        self.id.is_none() && self.kind.is_none() && self.name.is_empty()
+    }
+}
+
+thing!(Device);
 
 open_enum! {
     /// Kinds of devices, of which Spotify has many more.
@@ -50,6 +61,20 @@ open_enum! {
         Tablet = "Tablet",
         /// A television.
         Tv = "TV",
+        /// An audio and video receiver.
+        Avr = "AVR",
+        /// A set-top box.
+        Stb = "STB",
+        /// An audio dongle.
+        AudioDongle = "AudioDongle",
+        /// A game console.
+        GameConsole = "GameConsole",
+        /// A screen that is cast to.
+        CastVideo = "CastVideo",
+        /// A speaker that is cast to.
+        CastAudio = "CastAudio",
+        /// A car.
+        Automobile = "Automobile",
     }
 }
 
@@ -79,19 +104,30 @@ open_enum! {
 
 /// What a track is played out of: an album, a playlist, an artist, a podcast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Context {
     /// What kind of thing it is.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
     pub kind: Option<IdKind>,
-    /// Address of it in the Web API.
+    /// URL of it in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// The URI.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub uri: Option<String>,
 }
+
+impl Context {
+    fn is_nothing(&self) -> bool {
+        self.uri.is_none() && self.kind.is_none() && self.href.is_none()
+    }
+}
+
+thing!(Context);
 
 /// What cannot be done at the moment; what is absent can.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -99,24 +135,34 @@ pub struct Context {
 #[non_exhaustive]
 pub struct Disallows {
     /// Interrupting playback.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub interrupting_playback: Option<bool>,
     /// Pausing.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub pausing: Option<bool>,
     /// Resuming.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub resuming: Option<bool>,
     /// Seeking.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub seeking: Option<bool>,
     /// Skipping to the next.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub skipping_next: Option<bool>,
     /// Skipping to the one before.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub skipping_prev: Option<bool>,
     /// Repeating the context or not.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub toggling_repeat_context: Option<bool>,
     /// Shuffling or not.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub toggling_shuffle: Option<bool>,
     /// Repeating the track or not.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub toggling_repeat_track: Option<bool>,
     /// Moving to another device.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
     pub transferring_playback: Option<bool>,
 }
 
@@ -125,28 +171,46 @@ macro_rules! playing {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(remote = "Self")]
         #[non_exhaustive]
         pub struct $name {
             $($own)*
             /// What it is played out of; absent when it is played by itself.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub context: Option<Context>,
             /// When the state last changed.
             #[serde(default, with = "lenient::moment")]
             pub timestamp: Option<DateTime<Utc>>,
             /// How far it has come, to the millisecond.
             #[serde(rename = "progress_ms", default, with = "lenient::milliseconds")]
-            pub progress: Duration,
+            pub progress: Option<Duration>,
             /// Whether it is playing; `false` when it is paused.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub is_playing: bool,
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub is_playing: Option<bool>,
             /// What it is; absent for advertisements and between two items.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub item: Option<PlayableItem>,
             /// What kind of thing it is.
+            #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub currently_playing_type: Option<PlayingType>,
             /// What cannot be done at the moment.
             #[serde(default, deserialize_with = "actions")]
             pub actions: Disallows,
         }
+
+        impl $name {
+            fn is_nothing(&self) -> bool {
+                self.item.is_none()
+                    && self.context.is_none()
+                    && self.is_playing.is_none()
+                    && self.progress.is_none()
+                    && self.timestamp.is_none()
+                    && self.currently_playing_type.is_none()
+                    && self.actions == Disallows::default()
+            }
+        }
+
+        thing!($name);
     };
 }
 
@@ -159,12 +223,17 @@ playing! {
     /// What is playing, and on which device.
     pub struct CurrentlyPlayingContext {
         /// The device.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub device: Option<Device>,
         /// What is repeated.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
         pub repeat_state: Option<RepeatState>,
         /// Whether the order is random.
-        #[serde(default, deserialize_with = "lenient::or_default")]
-        pub shuffle_state: bool,
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub shuffle_state: Option<bool>,
+        /// Whether Spotify mixes songs of its choice into the playlist.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub smart_shuffle: Option<bool>,
     }
 }
 
@@ -173,9 +242,10 @@ playing! {
 #[non_exhaustive]
 pub struct Queue {
     /// What is playing; absent when nothing is.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub currently_playing: Option<PlayableItem>,
     /// What follows, in order.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    #[serde(deserialize_with = "lenient::list_without_nulls")]
     pub queue: Vec<PlayableItem>,
 }
 
@@ -186,8 +256,10 @@ pub struct PlayHistory {
     /// The track.
     pub track: Track,
     /// When it was played.
-    pub played_at: DateTime<Utc>,
+    #[serde(default, deserialize_with = "lenient::optional_parsed")]
+    pub played_at: Option<DateTime<Utc>>,
     /// What it was played out of.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub context: Option<Context>,
 }
 
@@ -195,11 +267,12 @@ pub struct PlayHistory {
 fn actions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Disallows, D::Error> {
     #[derive(Deserialize)]
     struct Actions {
+        #[serde(default, deserialize_with = "lenient::object")]
         disallows: Option<Disallows>,
         #[serde(flatten)]
         bare: Disallows,
     }
 
-    let actions: Option<Actions> = Option::deserialize(deserializer)?;
+    let actions: Option<Actions> = lenient::object(deserializer)?;
     Ok(actions.map(|it| it.disallows.unwrap_or(it.bare)).unwrap_or_default())
 }

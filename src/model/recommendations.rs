@@ -14,7 +14,7 @@ pub struct Recommendations {
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub seeds: Vec<RecommendationSeed>,
     /// The tracks.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+    #[serde(deserialize_with = "lenient::list_without_nulls")]
     pub tracks: Vec<Track>,
 }
 
@@ -24,19 +24,21 @@ pub struct Recommendations {
 #[non_exhaustive]
 pub struct RecommendationSeed {
     /// Number of tracks after the minima and maxima were applied.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub after_filtering_size: u32,
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub after_filtering_size: Option<u32>,
     /// Number of tracks after relinking for the market.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub after_relinking_size: u32,
-    /// Address of the artist or track in the Web API; absent for genres.
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub after_relinking_size: Option<u32>,
+    /// URL of the artist or track in the Web API; absent for genres.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id of the artist or track, or the genre.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub id: Option<String>,
     /// Number of tracks before anything was applied.
-    #[serde(default, deserialize_with = "lenient::count")]
-    pub initial_pool_size: u32,
+    #[serde(default, deserialize_with = "lenient::optional_count")]
+    pub initial_pool_size: Option<u32>,
     /// What it is: `artist`, `track` or `genre`, in any case of letters.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::optional_text")]
     pub kind: Option<String>,
 }

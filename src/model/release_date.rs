@@ -67,7 +67,7 @@ impl ReleaseDate {
     }
 }
 
-/// A text that is no release date.
+/// A string that is no release date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{input}` is no release date; expected `YYYY`, `YYYY-MM` or `YYYY-MM-DD`")]
 #[non_exhaustive]

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
+use super::thing::thing;
 use super::{
     Artist, Page, SimplifiedAlbum, SimplifiedAudiobook, SimplifiedEpisode, SimplifiedPlaylist,
-    SimplifiedShow, Track,
+    SimplifiedShow, Track, lenient,
 };
 
 open_enum! {
@@ -30,20 +31,36 @@ open_enum! {
 
 /// What a search found: a page for each type that was asked for.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct SearchResults {
     /// Tracks.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub tracks: Option<Page<Track>>,
     /// Artists.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub artists: Option<Page<Artist>>,
     /// Albums.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub albums: Option<Page<SimplifiedAlbum>>,
     /// Playlists; those that are `None` in it are private or gone.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub playlists: Option<Page<SimplifiedPlaylist>>,
     /// Podcasts.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub shows: Option<Page<SimplifiedShow>>,
     /// Podcast episodes.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub episodes: Option<Page<SimplifiedEpisode>>,
     /// Audiobooks.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub audiobooks: Option<Page<SimplifiedAudiobook>>,
 }
+
+impl SearchResults {
+    fn is_nothing(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+thing!(SearchResults);

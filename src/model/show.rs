@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedEpisode, lenient, market_list,
+    Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedAlbum, SimplifiedEpisode,
+    lenient, market_list,
 };
 
 /// Defines a form of a podcast: its own fields, and those that all forms share.
@@ -20,43 +21,44 @@ macro_rules! show {
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub copyrights: Vec<Copyright>,
             /// The description without HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub description: Option<String>,
             /// The description, which may contain HTML tags.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub html_description: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub html_description: Option<String>,
             /// Whether it has explicit content; `false` also where that is not known.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub explicit: bool,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub explicit: Option<bool>,
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API.
+            /// URL of this object in the Web API.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
-            /// The id.
-            pub id: ShowId,
             /// Cover pictures, widest first.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub images: Vec<Image>,
             /// Whether all episodes are hosted outside Spotify; absent where that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub is_externally_hosted: Option<bool>,
             /// Languages by ISO 639.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
             pub languages: Vec<String>,
             /// `audio`, `video` or `mixed`.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub media_type: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub media_type: Option<String>,
             /// The name.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
             /// The publisher; absent for apps in development mode.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub publisher: Option<String>,
             /// The URI.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             /// Number of episodes.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub total_episodes: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub total_episodes: Option<u32>,
             $($own)*
         }
     };
@@ -64,13 +66,44 @@ macro_rules! show {
 
 show! {
     /// A podcast as episodes, searches and lists name it.
-    pub struct SimplifiedShow {}
+    pub struct SimplifiedShow {
+        /// The id; absent where an episode comes in the shape of a track.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub id: Option<ShowId>,
+    }
 }
 
 show! {
     /// A podcast with its first episodes.
     pub struct Show {
         /// The first 50 episodes; `next` leads to those after them.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
         pub episodes: Page<SimplifiedEpisode>,
+        /// The id.
+        pub id: ShowId,
+    }
+}
+
+impl SimplifiedShow {
+    /// Of a podcast in the shape of an album.
+    pub(super) fn of_album(album: SimplifiedAlbum, publisher: Option<String>) -> Self {
+        Self {
+            available_markets: album.available_markets,
+            copyrights: Vec::new(),
+            description: None,
+            html_description: None,
+            explicit: None,
+            external_urls: album.external_urls,
+            href: album.href,
+            images: album.images,
+            is_externally_hosted: None,
+            languages: Vec::new(),
+            media_type: None,
+            name: album.name,
+            publisher,
+            uri: album.uri,
+            total_episodes: None,
+            id: album.id.and_then(|id| id.as_str().parse().ok()),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::thing::thing;
 use super::{
     ExternalIds, ExternalUrls, IdKind, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist,
     TrackId, lenient, market_list,
@@ -14,6 +15,7 @@ macro_rules! track {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(remote = "Self")]
         #[non_exhaustive]
         pub struct $name {
             /// Who performs it.
@@ -23,47 +25,66 @@ macro_rules! track {
             #[serde(default, deserialize_with = "market_list::deserialize")]
             pub available_markets: Vec<Market>,
             /// Number of the disc, from 1.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub disc_number: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub disc_number: Option<u32>,
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-            pub duration: Duration,
+            pub duration: Option<Duration>,
             /// Whether its lyrics are explicit; `false` also where that is not known.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub explicit: bool,
-            /// Addresses on the web.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub explicit: Option<bool>,
+            /// URLs on the web.
+            #[serde(default, deserialize_with = "lenient::object_or_default")]
             pub external_urls: ExternalUrls,
-            /// Address of this object in the Web API; absent for local files.
+            /// URL of this object in the Web API; absent for local files.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub href: Option<String>,
             /// The id; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub id: Option<TrackId>,
             /// Whether it can be played in the market that was asked for; absent when none was.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub is_playable: Option<bool>,
             /// The track that was asked for, where this one stands in for it in the market.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub linked_from: Option<LinkedTrack>,
             /// Why it cannot be played; absent when it can.
+            #[serde(default, deserialize_with = "lenient::object")]
             pub restrictions: Option<Restrictions>,
             /// The title.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::text")]
             pub name: String,
-            /// Address of a 30-second preview; mostly absent since November 2024.
+            /// URL of a 30-second preview; mostly absent since November 2024.
+            #[serde(default, deserialize_with = "lenient::optional_text")]
             pub preview_url: Option<String>,
             /// Number on its disc, from 1.
-            #[serde(default, deserialize_with = "lenient::count")]
-            pub track_number: u32,
+            #[serde(default, deserialize_with = "lenient::optional_count")]
+            pub track_number: Option<u32>,
             /// What kind of thing it is: a track.
-            #[serde(rename = "type")]
+            #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
             pub kind: Option<IdKind>,
             /// The URI; `spotify:local:…` for local files.
-            #[serde(default, deserialize_with = "lenient::or_default")]
-            pub uri: String,
+            #[serde(default, deserialize_with = "lenient::optional_text")]
+            pub uri: Option<String>,
             /// Whether it is a file of the user's own.
-            #[serde(default, deserialize_with = "lenient::or_default")]
+            #[serde(default, deserialize_with = "lenient::flag")]
             pub is_local: bool,
             $($own)*
         }
+
+        impl $name {
+            /// One that was taken down keeps none of these; one that was asked for by `fields`, some.
+            fn is_nothing(&self) -> bool {
+                self.id.is_none()
+                    && self.uri.is_none()
+                    && self.name.is_empty()
+                    && self.duration.is_none()
+                    && self.track_number.is_none()
+                    && self.artists.is_empty()
+            }
+        }
+
+        thing!($name);
     };
 }
 
@@ -76,9 +97,10 @@ track! {
     /// A track with its album.
     pub struct Track {
         /// The album that it is on; absent for some local files.
+        #[serde(default, deserialize_with = "lenient::object")]
         pub album: Option<SimplifiedAlbum>,
         /// Identifiers outside Spotify; empty for apps in development mode.
-        #[serde(default, deserialize_with = "lenient::or_default")]
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
         pub external_ids: ExternalIds,
         /// 0 to 100, the most popular; absent for apps in development mode.
         #[serde(default, deserialize_with = "lenient::optional_count")]
@@ -92,14 +114,16 @@ track! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkedTrack {
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The id.
     #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub id: Option<TrackId>,
     /// The URI.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub uri: Option<String>,
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::id::split;
+use super::id::clipped;
+use super::link::{self, Link};
 use super::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
     TrackId, UserId, lenient,
@@ -13,7 +14,9 @@ use super::{
 
 /// A Spotify URI, where things of several kinds are allowed: `spotify:track:11dFghVXANMlKmJXsNCbNl`.
 ///
-/// Made of any id; parses URIs and share URLs.
+/// Made of any id; parses URIs and links in [all their forms](TrackId#forms). So does whatever else
+/// Spotify gives as a URI, such as the `spotify:user:NAME:collection` of liked songs, and stays as it is.
+/// Only local files are refused, which the Web API cannot take.
 ///
 /// ```
 /// use spotify_web::model::{IdKind, SpotifyUri, TrackId};
@@ -31,12 +34,12 @@ pub struct SpotifyUri {
 }
 
 impl SpotifyUri {
-    /// What kind of thing it names.
+    /// What kind of thing it names. To a player, audiobooks are shows and chapters are episodes.
     pub fn kind(&self) -> &IdKind {
         &self.kind
     }
 
-    /// The URI as a text.
+    /// The URI as a string.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -52,13 +55,13 @@ macro_rules! uri_of {
     ($($id:ident)+) => {
         $(impl From<$id> for SpotifyUri {
             fn from(id: $id) -> Self {
-                Self { kind: $id::KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, text: id.uri().into() }
             }
         }
 
         impl From<&$id> for SpotifyUri {
             fn from(id: &$id) -> Self {
-                Self { kind: $id::KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, text: id.uri().into() }
             }
         })+
 
@@ -84,9 +87,12 @@ macro_rules! uri_of {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
-                let kind = split(input.trim()).map(|(kind, _)| IdKind::from(kind));
-                match kind {
-                    $(Some(kind) if kind == $id::KIND => input.parse::<$id>().map(Self::from),)+
+                let input = &*link::decoded(input);
+                match link::parse(input) {
+                    $(Link::Thing($id::KIND, _) => input.parse::<$id>().map(Self::from),)+
+                    Link::Other(kind, uri) => Ok(Self { kind, text: uri.into() }),
+                    Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
+                    Link::LocalFile => Err(IdError::LocalFile { input: clipped(input) }),
                     _ => Err(IdError::no_uri(input)),
                 }
             }

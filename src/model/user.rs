@@ -8,15 +8,17 @@ use super::{ExternalUrls, Followers, Image, UserId, lenient};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistUser {
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name; absent for entries of very old playlists.
     #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub id: Option<UserId>,
     /// The URI.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub uri: Option<String>,
 }
 
@@ -24,17 +26,20 @@ pub struct PlaylistUser {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistOwner {
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.
     #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub id: Option<UserId>,
     /// The name that the user chose to show; absent when none is set.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub display_name: Option<String>,
     /// The URI.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub uri: Option<String>,
 }
 
@@ -43,13 +48,16 @@ pub struct PlaylistOwner {
 #[non_exhaustive]
 pub struct PublicUser {
     /// The name that the user chose to show; absent when none is set.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub display_name: Option<String>,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub followers: Option<Followers>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.
     pub id: UserId,
@@ -57,8 +65,8 @@ pub struct PublicUser {
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub images: Vec<Image>,
     /// The URI.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
+    #[serde(default, deserialize_with = "lenient::optional_text")]
+    pub uri: Option<String>,
 }
 
 /// The user who has logged in.
@@ -66,21 +74,28 @@ pub struct PublicUser {
 #[non_exhaustive]
 pub struct PrivateUser {
     /// The id of the account, which stays when the user name changes.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub account_id: Option<String>,
     /// The country, two letters; needs `user-read-private`, absent in development mode.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub country: Option<String>,
     /// The name that the user chose to show; absent when none is set.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub display_name: Option<String>,
-    /// The address, which nobody has verified; needs `user-read-email`, absent in development mode.
+    /// The e-mail address, which nobody has verified; needs `user-read-email`, absent in development mode.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub email: Option<String>,
     /// What the user wants to hear; needs `user-read-private`, absent in development mode.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub explicit_content: Option<ExplicitContentSettings>,
-    /// Addresses on the web.
-    #[serde(default, deserialize_with = "lenient::or_default")]
+    /// URLs on the web.
+    #[serde(default, deserialize_with = "lenient::object_or_default")]
     pub external_urls: ExternalUrls,
     /// Followers; absent for apps in development mode.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub followers: Option<Followers>,
-    /// Address of this object in the Web API.
+    /// URL of this object in the Web API.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub href: Option<String>,
     /// The user name.
     pub id: UserId,
@@ -88,10 +103,11 @@ pub struct PrivateUser {
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub images: Vec<Image>,
     /// `premium`, `free` or `open`; needs `user-read-private`, absent in development mode.
+    #[serde(default, deserialize_with = "lenient::optional_text")]
     pub product: Option<String>,
     /// The URI.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub uri: String,
+    #[serde(default, deserialize_with = "lenient::optional_text")]
+    pub uri: Option<String>,
 }
 
 /// What a user wants to hear.
@@ -99,9 +115,9 @@ pub struct PrivateUser {
 #[non_exhaustive]
 pub struct ExplicitContentSettings {
     /// Whether explicit content is not to be played.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub filter_enabled: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub filter_enabled: Option<bool>,
     /// Whether the user cannot change that.
-    #[serde(default, deserialize_with = "lenient::or_default")]
-    pub filter_locked: bool,
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub filter_locked: Option<bool>,
 }

@@ -12,7 +12,7 @@ pub(crate) enum OAuthApp {
     Public {
         id: String,
     },
-    /// Somebody else proves it.
+    /// Another party proves it.
     Swap,
 }
 

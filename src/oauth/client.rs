@@ -10,11 +10,14 @@ use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::limit;
+use super::limit::Unsent;
 use super::response::TokenResponse;
 use super::secret::wiped_bytes;
-use super::{OAuthError, Token, TokenForm, TokenRequest};
-use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, Wire, retry_after};
+use super::turns::Turns;
+use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
+use crate::transport::{
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, Wire, can_send, retry_after,
+};
 
 /// Where tokens are requested, with which HTTP client and within what time.
 ///
@@ -23,25 +26,28 @@ use crate::transport::{HttpOptions, Origin, OriginError, SharedHttpClient, Wire,
 pub struct OAuthConfig {
     http: Result<Wire, String>,
     token_url: Result<Url, OriginError>,
-    time_limit: Duration,
-    at_once: Arc<Semaphore>,
+    can_do_tls: bool,
+    timeout: Duration,
+    turns: Turns,
+    under_way: UnderWay,
 }
 
 impl OAuthConfig {
     /// Spotify's token endpoint.
     pub const SPOTIFY_TOKEN_URL: &'static str = "https://accounts.spotify.com/api/token";
 
-    /// How many token requests of one config are under way at once, whoever they are for: 32. The others
-    /// wait, so that ten thousand logins that need a new token at once do not flood the server.
+    /// How many token requests of one config are under way at one server at once, for all users
+    /// together: 32. The others wait, so that ten thousand logins that need a new token at once do
+    /// not flood it. A server that hangs delays no request to another one.
     pub const REQUESTS_AT_ONCE: usize = 32;
 
     /// How long a token request may take unless it is set: 30 seconds.
-    pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(30);
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Token requests go to `token_url` by `http`. Any server that follows RFC 6749 will do.
     ///
-    /// A URL that cannot be used is an error when a token is requested. Give the HTTP client a redirect
-    /// policy that stays on the server: a form that is redirected takes its secrets along.
+    /// A URL that cannot be used is an error when a token is requested. Give the HTTP client a
+    /// redirect policy that stays on the server: a form that is redirected takes its secrets along.
     ///
     /// ```
     /// use spotify_web::oauth::{OAuthClient, OAuthConfig};
@@ -52,14 +58,15 @@ impl OAuthConfig {
     /// # Ok::<(), spotify_web::oauth::OAuthError>(())
     /// ```
     pub fn new(http: reqwest::Client, token_url: &str) -> Self {
-        Self::with_client_or_reason(Ok(Wire::given(http)), token_url)
+        Self::with_client_or_reason(Ok(Wire::given(http)), token_url, true)
     }
 
     /// Token requests go to `token_url` by an HTTP client of their own, whose redirects stay on the
     /// server.
     pub fn for_server(token_url: &str) -> Self {
-        let http = SharedHttpClient::default().get(&HttpOptions::default());
-        Self::with_client_or_reason(http, token_url)
+        let http = SharedHttpClient::default();
+        let can_do_tls = http.can_do_tls();
+        Self::with_client_or_reason(http.get(&HttpOptions::default()), token_url, can_do_tls)
     }
 
     /// The HTTP client, to share connections with.
@@ -76,25 +83,31 @@ impl OAuthConfig {
     }
 
     /// The same, where the HTTP client could perhaps not be built.
-    pub(crate) fn with_client_or_reason(http: Result<Wire, String>, token_url: &str) -> Self {
+    pub(crate) fn with_client_or_reason(
+        http: Result<Wire, String>,
+        token_url: &str,
+        can_do_tls: bool,
+    ) -> Self {
         Self {
             http,
+            can_do_tls,
             token_url: checked(token_url),
-            time_limit: Self::DEFAULT_TIME_LIMIT,
-            at_once: Arc::new(Semaphore::new(Self::REQUESTS_AT_ONCE)),
+            timeout: Self::DEFAULT_TIMEOUT,
+            turns: Turns::default(),
+            under_way: UnderWay::default(),
         }
     }
 
     /// Shares the permits for requests with other clients.
-    pub(crate) fn with_turns(self, at_once: Arc<Semaphore>) -> Self {
-        Self { at_once, ..self }
+    pub(crate) fn with_turns(self, turns: Turns) -> Self {
+        Self { turns, ..self }
     }
 
     /// Sets how long one token request may take, from when it has a permit, connecting and reading
     /// included.
     #[must_use]
-    pub fn with_time_limit(self, time_limit: Duration) -> Self {
-        Self { time_limit, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 }
 
@@ -109,7 +122,7 @@ impl fmt::Debug for OAuthConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OAuthConfig")
             .field("token_url", &self.token_url.as_ref().map(Url::as_str))
-            .field("time_limit", &self.time_limit)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
@@ -135,6 +148,11 @@ impl OAuthClient {
         Self { config: Arc::new(config) }
     }
 
+    /// What the token caches that use it have under way.
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.config.under_way
+    }
+
     /// Requests a token once. Nothing is cached, nothing is retried.
     ///
     /// When the future is dropped, the request is dropped with it, and a refresh token that the
@@ -146,11 +164,21 @@ impl OAuthClient {
     /// [`OAuthError`] says whether to retry ([`is_transient`](OAuthError::is_transient)).
     pub async fn request_token(&self, request: impl TokenRequest) -> Result<Token, OAuthError> {
         let form = request.form()?;
-        let limit = self.config.time_limit;
-        limit::queued(limit);
+        if !can_send() {
+            return Err(OAuthError::NoRuntime);
+        }
+        let limit = self.config.timeout;
+        let unsent = Unsent::new(limit);
+        let permits = self.permits();
         // Never closed.
-        let _permit = self.config.at_once.acquire().await;
-        let limit = match limit::its_turn(limit) {
+        let _permit = match permits.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => {
+                unsent.is_queued();
+                permits.acquire().await
+            }
+        };
+        let limit = match unsent.its_turn().await {
             Some(true) => LONGEST_REQUEST,
             // Its result is nobody's any more.
             Some(false) => return Err(OAuthError::TimedOut { limit: Duration::ZERO }),
@@ -169,12 +197,25 @@ impl OAuthClient {
     /// Whether requests can be sent at all, before a user is asked for anything.
     #[cfg(feature = "login")]
     pub(crate) fn check(&self) -> Result<(), OAuthError> {
+        if !can_send() {
+            return Err(OAuthError::NoRuntime);
+        }
         self.config.http_client()?;
         self.token_url().map(drop)
     }
 
+    fn permits(&self) -> Arc<Semaphore> {
+        self.config.turns.at(self.config.token_url.as_ref().ok())
+    }
+
     fn token_url(&self) -> Result<&Url, OAuthError> {
-        self.config.token_url.as_ref().map_err(|reason| input("token URL", reason))
+        match &self.config.token_url {
+            Ok(url) if url.scheme() == "https" && !self.config.can_do_tls => {
+                Err(input("token URL", &NO_TLS))
+            }
+            Ok(url) => Ok(url),
+            Err(reason) => Err(input("token URL", reason)),
+        }
     }
 
     /// Receives into `received`, so that a response that is cut off is there as far as it came.
@@ -204,8 +245,7 @@ impl OAuthClient {
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
         let wire = self.config.wire()?;
         // The HTTP client's own limit is for API calls; here it only has to be the later one.
-        let later =
-            self.config.time_limit.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
+        let later = self.config.timeout.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
         let mut request = wire
             .client()
             .post(self.token_url()?.clone())

@@ -38,7 +38,7 @@ impl fmt::Debug for AuthorizationCode {
 /// use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
 ///
 /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback");
-/// # let login = login.authorize_url(fake.authorize_url());
+/// # let login = login.with_authorize_url(fake.authorize_url());
 /// let pending = login.begin()?;
 /// println!("open {}", pending.url());
 /// # let redirect = fake.agree(pending.url());

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 
 use super::Token;
 use crate::model::open_enum::open_enum;
+use crate::transport::is_transient_status;
 
 /// Why a token request returned no token that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,10 @@ pub enum OAuthError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was
+    /// sent.
+    #[error("a token can only be requested from within a tokio runtime with `enable_all`")]
+    NoRuntime,
     /// There was no complete response: no connection, a reset, a truncated body, no trust.
     #[error("no complete response to the token request")]
     Transport {
@@ -32,19 +37,19 @@ pub enum OAuthError {
         /// The limit that was set for token requests.
         limit: Duration,
     },
-    /// The accounts service refused the request and said why ([RFC 6749, section 5.2]).
+    /// The accounts service rejected the request and said why ([RFC 6749, section 5.2]).
     ///
     /// [RFC 6749, section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-    #[error("the accounts service refused the token request: {code}{} (HTTP {status}){}", colon(description.as_deref()), advice(code))]
-    Refused {
+    #[error("the accounts service rejected the token request: {code}{} (HTTP {status}){}", colon(description.as_deref()), advice(code))]
+    Rejected {
         /// The status of the response; some servers send errors with a success status.
         status: StatusCode,
         /// The reason as a code, never changed by the removal of secrets.
         code: OAuthErrorCode,
-        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone where
-        /// it has a secret of under eight characters as a word.
+        /// The reason in words, without secrets and clipped to 200 characters. `[redacted]` alone
+        /// where it has a secret of under eight characters as a word.
         description: Option<String>,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// The accounts service, or a proxy before it, sent a status without a reason.
@@ -52,7 +57,7 @@ pub enum OAuthError {
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
     },
     /// A success status without a token.
@@ -70,7 +75,7 @@ pub enum OAuthError {
         code: Option<OAuthErrorCode>,
         /// What was wrong with it.
         reason: String,
-        /// How long the service asks to be left alone.
+        /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
         /// What the response carried: its refresh token may be the only one that still works. Its
         /// lifetime is zero, and its access token is empty where none came that can be sent.
@@ -81,24 +86,24 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Missing or truncated responses, time-outs, 408, 429 and 5xx are transient; what the accounts
-    /// service refuses with a code of its own is not.
+    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are
+    /// transient; a request that the accounts service rejects with a code of its own is not.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Input { .. } => false,
+            Self::Input { .. } | Self::NoRuntime => false,
             Self::Transport { source } => !source.is_builder(),
             Self::TimedOut { .. } | Self::NoToken { .. } | Self::Unusable { .. } => true,
-            Self::Refused { status, code, .. } => {
-                is_passing(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
+            Self::Rejected { status, code, .. } => {
+                is_transient_status(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
             }
-            Self::Status { status, .. } => is_passing(*status),
+            Self::Status { status, .. } => is_transient_status(*status),
         }
     }
 
     /// The status of the response, where it matters.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused { status, .. }
+            Self::Rejected { status, .. }
             | Self::Status { status, .. }
             | Self::Unusable { status, .. } => Some(*status),
             _ => None,
@@ -110,26 +115,26 @@ impl OAuthError {
     /// Of [`Unusable`](Self::Unusable), the code that came beside a token: keep the token first.
     pub fn code(&self) -> Option<&OAuthErrorCode> {
         match self {
-            Self::Refused { code, .. } => Some(code),
+            Self::Rejected { code, .. } => Some(code),
             Self::Unusable { code, .. } => code.as_ref(),
             _ => None,
         }
     }
 
-    /// How long the service asks to be left alone: `Retry-After`, in seconds or as a date
+    /// How long the service asks the client to wait: `Retry-After`, in seconds or as a date
     /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), however
     /// long that is.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. }
+            Self::Rejected { retry_after, .. }
             | Self::Status { retry_after, .. }
             | Self::Unusable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 
-    /// The token that the response carried although it is an error: keep its refresh token, which may
-    /// be the only one that still works.
+    /// The token that the response carried although it is an error: keep its refresh token, which
+    /// may be the only one that still works.
     pub fn token(&self) -> Option<&Token> {
         match self {
             Self::Unusable { token, .. } => Some(token),
@@ -139,7 +144,7 @@ impl OAuthError {
 }
 
 open_enum! {
-    /// Why a token request was refused ([RFC 6749, section 5.2]).
+    /// Why a token request was rejected ([RFC 6749, section 5.2]).
     ///
     /// [RFC 6749, section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     pub enum OAuthErrorCode {
@@ -162,12 +167,7 @@ open_enum! {
     }
 }
 
-fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
-}
-
-fn colon(description: Option<&str>) -> String {
+pub(super) fn colon(description: Option<&str>) -> String {
     description.map(|text| format!(": {text}")).unwrap_or_default()
 }
 

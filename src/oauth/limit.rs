@@ -1,4 +1,4 @@
-//! The time limit of a token request, which does not run while the request waits for its turn.
+//! The timeout of a token request, which does not run while the request waits for a permit.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +16,15 @@ pub(crate) enum RequestStep {
     Queued,
     /// It is its turn.
     Sent,
+    /// Who asked has given it up before its turn.
+    Left,
 }
 
 /// Limits a token request from the moment when it is its turn.
 ///
-/// An [`OAuthClient`](super::OAuthClient) that is asked within [`run`](Self::run), in the same task,
-/// says when that is. Then it sets no limit of its own: who runs the request may want to wait for
-/// longer than callers do.
+/// An [`OAuthClient`](super::OAuthClient) that is asked within [`run`](Self::run), in the same
+/// task, says when that is. Then it sets no limit of its own: who runs the request may want to wait
+/// for longer than callers do.
 pub(crate) struct RequestLimit {
     limit: Duration,
     turn: Arc<Turn>,
@@ -31,16 +33,20 @@ pub(crate) struct RequestLimit {
 struct Turn {
     /// What the client said last, with a limit of its own.
     said: Mutex<Option<(RequestStep, Duration)>>,
-    may_send: Box<dyn Fn() -> bool + Send + Sync>,
+    may_send: Box<dyn Fn() -> Checking + Send + Sync>,
     is_withdrawn: AtomicBool,
 }
 
+/// Finds out whether a request may be sent.
+type Checking = Pin<Box<dyn Future<Output = bool> + Send>>;
+
 impl RequestLimit {
     /// `may_send` is asked when it is the request's turn.
-    pub(crate) fn new(
+    pub(crate) fn new<F: Future<Output = bool> + Send + 'static>(
         limit: Duration,
-        may_send: impl Fn() -> bool + Send + Sync + 'static,
+        may_send: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
+        let may_send = move || Box::pin(may_send()) as Checking;
         let (said, is_withdrawn) = (Mutex::default(), AtomicBool::new(false));
         Self { limit, turn: Arc::new(Turn { said, may_send: Box::new(may_send), is_withdrawn }) }
     }
@@ -50,7 +56,8 @@ impl RequestLimit {
         self.turn.is_withdrawn.load(Ordering::Relaxed)
     }
 
-    /// Runs the request, or gives back its limit when that is over. It can be waited for after that.
+    /// Runs the request, or gives back its limit when that is over. It can be waited for after
+    /// that.
     pub(crate) async fn run<F: Future + Unpin>(
         &self,
         request: &mut F,
@@ -82,20 +89,44 @@ impl RequestLimit {
     }
 }
 
-/// Says that a request waits for its turn, to whoever limits it.
-pub(super) fn queued(own_limit: Duration) {
-    let _ = TURN.try_with(|turn| *turn.said.lock() = Some((RequestStep::Queued, own_limit)));
+/// A request that is not sent yet. Dropped, it says to whoever limits it that it was given up.
+pub(super) struct Unsent {
+    turn: Option<Arc<Turn>>,
+    own_limit: Duration,
 }
 
-/// Says that it is a request's turn. `None` when nobody limits it; else whether it may be sent.
-pub(super) fn its_turn(own_limit: Duration) -> Option<bool> {
-    let may_send = |turn: &Arc<Turn>| {
-        *turn.said.lock() = Some((RequestStep::Sent, own_limit));
-        let may_send = (turn.may_send)();
+impl Unsent {
+    pub(super) fn new(own_limit: Duration) -> Self {
+        Self { turn: TURN.try_with(Arc::clone).ok(), own_limit }
+    }
+
+    /// Says that it waits for its turn.
+    pub(super) fn is_queued(&self) {
+        self.say(RequestStep::Queued);
+    }
+
+    fn say(&self, step: RequestStep) {
+        if let Some(turn) = &self.turn {
+            *turn.said.lock() = Some((step, self.own_limit));
+        }
+    }
+
+    /// Says that it is the request's turn. `None` when nobody limits it; else whether it may be
+    /// sent.
+    pub(super) async fn its_turn(mut self) -> Option<bool> {
+        let turn = self.turn.clone()?;
+        let may_send = (turn.may_send)().await;
         turn.is_withdrawn.fetch_or(!may_send, Ordering::Relaxed);
-        may_send
-    };
-    TURN.try_with(may_send).ok()
+        self.say(RequestStep::Sent);
+        self.turn = None;
+        Some(may_send)
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.say(RequestStep::Left);
+    }
 }
 
 tokio::task_local! {

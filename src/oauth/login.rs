@@ -18,8 +18,8 @@ use crate::transport::clipped;
 /// use spotify_web::oauth::{Login, Scope};
 ///
 /// let login = Login::pkce("CLIENT_ID", "http://127.0.0.1:8888/callback")
-///     .scopes([Scope::PlaylistReadPrivate, Scope::UserReadCurrentlyPlaying])
-///     .show_dialog(true);
+///     .with_scopes([Scope::PlaylistReadPrivate, Scope::UserReadCurrentlyPlaying])
+///     .with_dialog();
 /// let pending = login.begin()?;
 /// println!("open {}", pending.url());
 /// # Ok::<(), spotify_web::oauth::LoginError>(())
@@ -32,7 +32,7 @@ pub struct Login {
     redirect_uri: String,
     authorize_url: String,
     scopes: Scopes,
-    show_dialog: Option<bool>,
+    shows_dialog: bool,
     with_pkce: bool,
 }
 
@@ -43,8 +43,8 @@ impl Login {
     /// A login of an app that keeps no secret: on a desktop, in a bot, on a phone ([RFC 7636]).
     ///
     /// The redirect URI must be one that is registered on the app's page in Spotify's dashboard:
-    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or a URL of a phone's app. It is sent as it is given,
-    /// since Spotify compares it so with the registered one.
+    /// HTTPS, or HTTP to `127.0.0.1` or `[::1]`, or a URL of a phone's app. It is sent as it is
+    /// given, since Spotify compares it so with the registered one.
     ///
     /// [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
     pub fn pkce(client_id: impl Into<String>, redirect_uri: impl Into<String>) -> Self {
@@ -53,7 +53,7 @@ impl Login {
             redirect_uri: redirect_uri.into(),
             authorize_url: Self::SPOTIFY_AUTHORIZE_URL.to_owned(),
             scopes: Scopes::default(),
-            show_dialog: None,
+            shows_dialog: false,
             with_pkce: true,
         }
     }
@@ -68,25 +68,26 @@ impl Login {
 
     /// What the user is asked to allow; nothing but their public profile by default.
     #[must_use]
-    pub fn scopes(self, scopes: impl Into<Scopes>) -> Self {
+    pub fn with_scopes(self, scopes: impl Into<Scopes>) -> Self {
         Self { scopes: scopes.into(), ..self }
     }
 
-    /// Whether a user who has agreed before is asked again; Spotify does not by default.
+    /// Asks a user who has agreed before to agree again (`show_dialog`), as where another account
+    /// is to be chosen. Spotify does not ask again by default.
     #[must_use]
-    pub fn show_dialog(self, show: bool) -> Self {
-        Self { show_dialog: Some(show), ..self }
+    pub fn with_dialog(self) -> Self {
+        Self { shows_dialog: true, ..self }
     }
 
     /// Where users log in: [`SPOTIFY_AUTHORIZE_URL`](Self::SPOTIFY_AUTHORIZE_URL) by default.
     #[must_use]
-    pub fn authorize_url(self, url: impl Into<String>) -> Self {
+    pub fn with_authorize_url(self, url: impl Into<String>) -> Self {
         Self { authorize_url: url.into(), ..self }
     }
 
     /// The same with another redirect URI, such as one whose port is known now.
     #[must_use]
-    pub fn redirect_uri(self, redirect_uri: impl Into<String>) -> Self {
+    pub fn with_redirect_uri(self, redirect_uri: impl Into<String>) -> Self {
         Self { redirect_uri: redirect_uri.into(), ..self }
     }
 
@@ -110,7 +111,7 @@ impl Login {
     /// # Errors
     ///
     /// [`LoginError::Input`] when a part cannot be used, such as a redirect URI to `localhost`,
-    /// which Spotify refuses; [`LoginError::NoRandomness`].
+    /// which Spotify rejects; [`LoginError::NoRandomness`].
     pub fn begin(&self) -> Result<PendingLogin, LoginError> {
         let mut url = self.check()?;
         let state = random_text::<32>()?;
@@ -124,8 +125,8 @@ impl Login {
         if !self.scopes.is_empty() {
             query.append_pair("scope", &self.scopes.to_string());
         }
-        if let Some(show) = self.show_dialog {
-            query.append_pair("show_dialog", if show { "true" } else { "false" });
+        if self.shows_dialog {
+            query.append_pair("show_dialog", "true");
         }
         if let Some(verifier) = &verifier {
             query
@@ -155,8 +156,9 @@ impl Login {
 
 /// A login that has begun: its URL is shown to the user, who comes back with a code.
 ///
-/// It can be serialized, so that another request, process or day finishes it. Then it holds secrets:
-/// keep it where sessions are kept, and not in the hands of another user. `Debug` shows none.
+/// It can be serialized, so that another request, process or day finishes it. Then it holds
+/// secrets: keep it where sessions are kept, and not in the hands of another user. `Debug` shows
+/// none.
 ///
 /// ```
 /// use spotify_web::oauth::{Login, LoginError, PendingLogin};
@@ -193,14 +195,14 @@ impl PendingLogin {
         self.redirect_uri.get(..host + length).unwrap_or_default()
     }
 
-    /// What links the way back to this login: the key to keep it by, where many are pending.
+    /// What links the redirect to this login: the key to keep it under, where many are pending.
     ///
     /// A secret between the user and the app.
     pub fn state(&self) -> &str {
         &self.state
     }
 
-    /// The `state` of a URL that somebody came back to: which login it belongs to, where many are
+    /// The `state` of a URL that a user came back to: which login it belongs to, where many are
     /// pending. Whether it is right, [`finish`](Self::finish) says.
     ///
     /// ```
@@ -219,8 +221,8 @@ impl PendingLogin {
     ///
     /// # Errors
     ///
-    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may still
-    /// be the right one.
+    /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may
+    /// still be the right one.
     pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
         let redirect: String = redirect.split_whitespace().collect();
         let query = Query::of(&redirect)?;
@@ -232,7 +234,7 @@ impl PendingLogin {
             Some("access_denied") => return Err(LoginError::Denied),
             Some(code) => {
                 let description = query.get("error_description").map(clipped);
-                return Err(LoginError::Refused { code: clipped(code), description });
+                return Err(LoginError::Rejected { code: clipped(code), description });
             }
             None => {}
         }
@@ -240,7 +242,7 @@ impl PendingLogin {
         Ok(AuthorizationCode {
             code: Zeroizing::new(code.ok_or(LoginError::CodeMissing)?.to_owned()),
             redirect_uri: self.redirect_uri.clone(),
-            verifier: self.verifier.as_ref().map(|it| PkceVerifier::new(it.as_str())),
+            verifier: self.verifier.as_ref().map(|text| PkceVerifier::new(text.as_str())),
         })
     }
 }
@@ -290,7 +292,7 @@ fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
     }
     let loopback = match url.host() {
         Some(Host::Domain("localhost")) => {
-            return wrong("is of `localhost`, which Spotify refuses; use 127.0.0.1 or [::1]");
+            return wrong("is of `localhost`, which Spotify rejects; use 127.0.0.1 or [::1]");
         }
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
@@ -298,7 +300,7 @@ fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
     };
     match url.scheme() {
         "http" if !loopback => {
-            wrong("is plain HTTP, which Spotify refuses but to 127.0.0.1 or [::1]")
+            wrong("is plain HTTP, which Spotify rejects except to 127.0.0.1 or [::1]")
         }
         _ if url.fragment().is_some() => wrong("has a fragment (`#`), which none may have"),
         _ => Ok(()),

@@ -1,5 +1,7 @@
 //! What can go wrong with a login before a token is requested.
 
+use super::error::colon;
+
 /// Why a login returned no code.
 ///
 /// No text of it shows a secret, and all say what to do.
@@ -28,7 +30,7 @@ pub enum LoginError {
     /// The URL does not say which login it belongs to.
     #[error("the URL has no `state`; paste the whole URL that the browser was sent to")]
     StateMissing,
-    /// The URL belongs to another login, or somebody made it up ([RFC 6749, section 10.12]).
+    /// The URL belongs to another login, or was forged ([RFC 6749, section 10.12]).
     ///
     /// [RFC 6749, section 10.12]: https://www.rfc-editor.org/rfc/rfc6749#section-10.12
     #[error("the URL belongs to another login; open the URL of this one and log in again")]
@@ -36,11 +38,11 @@ pub enum LoginError {
     /// The user did not allow it (`access_denied`).
     #[error("the user did not allow it; begin a new login to ask again")]
     Denied,
-    /// The accounts service refused the login ([RFC 6749, section 4.1.2.1]).
+    /// The accounts service rejected the login ([RFC 6749, section 4.1.2.1]).
     ///
     /// [RFC 6749, section 4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
-    #[error("the accounts service refused the login: {code}{}", description.as_deref().map(|it| format!(": {it}")).unwrap_or_default())]
-    Refused {
+    #[error("the accounts service rejected the login: {code}{}", colon(description.as_deref()))]
+    Rejected {
         /// The reason as a code, clipped to 200 characters.
         code: String,
         /// The reason in words, clipped to 200 characters.

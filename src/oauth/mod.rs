@@ -35,6 +35,8 @@ mod scope;
 mod scrub;
 mod secret;
 mod token;
+mod turns;
+mod under_way;
 
 pub(crate) use app::OAuthApp;
 pub use client::{OAuthClient, OAuthConfig};
@@ -49,3 +51,5 @@ pub use request::{TokenForm, TokenRequest};
 pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
+pub(crate) use turns::Turns;
+pub(crate) use under_way::{TaskGuard, UnderWay};

@@ -37,7 +37,7 @@ impl PkceVerifier {
     }
 }
 
-/// So many random bytes as letters, digits, `-` and `_`.
+/// This number of random bytes as letters, digits, `-` and `_`.
 pub(super) fn random_text<const BYTES: usize>() -> Result<Zeroizing<String>, LoginError> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     getrandom::fill(&mut *bytes).map_err(|error| LoginError::NoRandomness(error.to_string()))?;

@@ -5,8 +5,8 @@ use super::{ClientSecret, OAuthError, RefreshToken, TokenForm, TokenRequest};
 
 /// Exchanges a refresh token for a new access token ([RFC 6749, section 6]).
 ///
-/// The response may carry a new refresh token, which replaces the old one; where it carries none, the old
-/// one stays good. The authenticators of [`auth`](crate::auth) see to that.
+/// The response may carry a new refresh token, which replaces the old one; where it carries none,
+/// the old one stays good. The authenticators of [`auth`](crate::auth) see to that.
 ///
 /// [RFC 6749, section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
 #[derive(Debug, Clone)]

@@ -104,7 +104,8 @@ impl TokenForm {
         Zeroizing::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
     }
 
-    /// Everything in it that a response might repeat and no error text may, as it is and as it is sent.
+    /// Everything in it that a response might repeat and no error text may, as it is and as it is
+    /// sent.
     pub(super) fn secrets(&self) -> Vec<Zeroizing<String>> {
         let parameters = self.parameters.iter().filter(|each| each.secret);
         let plain = parameters.map(|each| each.value.as_str());

@@ -1,7 +1,7 @@
 //! Reading responses to token requests, which come in many shapes.
 //!
-//! Each field is read for itself, so that one that makes no sense costs no other: a refresh token that
-//! was rotated is good once, and a response that loses it ends the login.
+//! Each field is read for itself, so that one that makes no sense costs no other: a refresh token
+//! that was rotated is good once, and a response that loses it ends the login.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,14 +23,14 @@ pub(super) struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// The token, or the error that keeps the most of the response; `cut` says why the end of the body
-    /// is missing, where it is.
+    /// The token, or the error that keeps the most of the response; `cut` says why the end of the
+    /// body is missing, where it is.
     ///
     /// | the response has | result |
     /// |---|---|
     /// | a success status and a token without fault | the token |
     /// | a refresh token, or an access token that cannot be used | [`OAuthError::Unusable`] |
-    /// | an error code, under any status | [`OAuthError::Refused`] |
+    /// | an error code, under any status | [`OAuthError::Rejected`] |
     /// | no end | why it has none |
     /// | a success status, and a body | [`OAuthError::NoToken`] |
     /// | nothing of it | [`OAuthError::Status`] |
@@ -50,8 +50,8 @@ impl TokenResponse {
             return Err(OAuthError::Unusable { status, code, reason, retry_after, token });
         }
         if let Some(code) = code {
-            let description = fields.error_description.as_deref().map(|it| scrubber.words(it));
-            return Err(OAuthError::Refused { status, code, description, retry_after });
+            let description = fields.error_description.as_deref().map(|text| scrubber.words(text));
+            return Err(OAuthError::Rejected { status, code, description, retry_after });
         }
         let has_content = status == StatusCode::OK || !self.body.is_empty();
         Err(match cut {
@@ -76,7 +76,7 @@ impl TokenResponse {
             return Some("access_token has characters that cannot be sent".to_owned());
         }
         let other =
-            fields.token_type.as_deref().filter(|it| !it.trim().eq_ignore_ascii_case("bearer"));
+            fields.token_type.as_deref().filter(|name| !name.trim().eq_ignore_ascii_case("bearer"));
         if let Some(other) = other {
             return Some(format!("its type is {:?}, not bearer", scrubber.words(other)));
         }
@@ -85,7 +85,7 @@ impl TokenResponse {
 
     /// A whole response with an access token, about which something else makes no sense.
     fn has_odd_token(&self, fields: &Fields) -> bool {
-        let has_token = fields.access_token.as_deref().is_some_and(|it| can_be_sent(it));
+        let has_token = fields.access_token.as_deref().is_some_and(|token| can_be_sent(token));
         self.status.is_success() && fields.syntax.is_none() && has_token
     }
 }
@@ -106,14 +106,14 @@ struct Fields {
     scope: Option<Vec<String>>,
     error: Option<String>,
     error_description: Option<String>,
-    /// Why the object was not read to its end: category and place only, since the words of serde quote
-    /// the response.
+    /// Why the object was not read to its end: category and place only, since the words of serde
+    /// quote the response.
     syntax: Option<String>,
 }
 
 impl Fields {
-    /// Reads the first object in `body`, whatever is around it: a byte order mark, the warning of an
-    /// interpreter, a line of HTML. Of an object that breaks off, what was whole until then.
+    /// Reads the first object in `body`, whatever is around it: a byte order mark, the warning of
+    /// an interpreter, a line of HTML. Of an object that breaks off, what was whole until then.
     fn of(body: &[u8]) -> Self {
         let mut fields = Self::default();
         let Some(start) = body.iter().position(|byte| *byte == b'{') else {
@@ -172,13 +172,16 @@ impl Fields {
         Token {
             access_token: access_token.map_or("", |token| token.as_str()).into(),
             expires_in: self.lifetime().unwrap_or_default(),
-            refresh_token: self.refresh_token.as_ref().map(|it| RefreshToken::from(it.as_str())),
+            refresh_token: self
+                .refresh_token
+                .as_ref()
+                .map(|text| RefreshToken::from(text.as_str())),
             scopes: self.scope.clone(),
         }
     }
 
-    /// `expires_in` may be an integer, a float or a string; when it is missing, `null` or no number at
-    /// all, the token is taken to be good for an hour, which a 401 corrects.
+    /// `expires_in` may be an integer, a float or a string; when it is missing, `null` or no number
+    /// at all, the token is taken to be good for an hour, which a 401 corrects.
     fn lifetime(&self) -> Result<Duration, String> {
         let Some(seconds) = self.expires_in else { return Ok(Token::DEFAULT_LIFETIME) };
         match Duration::try_from_secs_f64(seconds) {
@@ -209,7 +212,8 @@ impl<'de> Visitor<'de> for &mut Fields {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            // Not yet read: a number without bounds, or half a surrogate pair, costs this field only.
+            // Not yet read: a number without bounds, or half a surrogate pair, costs this field
+            // only.
             let value: &RawValue = map.next_value()?;
             if let Ok(value) = serde_json::from_str(value.get()) {
                 self.set(&name, value);

@@ -142,7 +142,8 @@ impl FromStr for Scopes {
     }
 }
 
-/// With a space between them ([RFC 6749, section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+/// With a space between them ([RFC 6749, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, scope) in self.iter().enumerate() {
@@ -155,7 +156,7 @@ impl fmt::Display for Scopes {
 
 /// A string that is not a known scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is no scope that this version of the crate knows")]
+#[error("`{input}` is not a scope that this version of the crate knows")]
 #[non_exhaustive]
 pub struct ScopeError {
     /// What was given, at most 80 characters of it.
@@ -171,7 +172,7 @@ impl FromStr for Scope {
     }
 }
 
-/// So that scopes can be given wherever texts are.
+/// So that scopes can be passed wherever strings are.
 impl From<Scope> for String {
     fn from(scope: Scope) -> Self {
         scope.as_str().to_owned()

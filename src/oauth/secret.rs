@@ -44,7 +44,7 @@ macro_rules! secret {
                 Self(Arc::new(Zeroizing::new(secret.into())))
             }
 
-            /// The secret itself. Whoever holds it can act as its owner: never log it.
+            /// The secret itself. Anyone who holds it can act as its owner: never log it.
             pub fn expose(&self) -> &str {
                 &self.0
             }
@@ -96,7 +96,7 @@ impl AccessToken {
         Self(Arc::new(text))
     }
 
-    /// The secret itself. Whoever holds it can act as its owner: never log it.
+    /// The secret itself. Anyone who holds it can act as its owner: never log it.
     pub fn expose(&self) -> &str {
         self.0.get(BEARER.len()..).unwrap_or_default()
     }

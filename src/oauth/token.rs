@@ -12,7 +12,8 @@ use super::{AccessToken, RefreshToken};
 pub struct Token {
     /// What requests carry.
     pub access_token: AccessToken,
-    /// How long the access token is good for, from before it was requested. Spotify's are for an hour.
+    /// How long the access token is good for, from before it was requested. Spotify's are for an
+    /// hour.
     pub expires_in: Duration,
     /// What the next access token is requested with; absent for the client credentials grant, and
     /// wherever the one that was used before stays good.

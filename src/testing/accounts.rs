@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::form_urlencoded;
 
-use super::answer::FakeAnswer;
 use super::catalogue::merge;
 use super::consent::Consent;
 use super::fake::FakeRequest;
+use super::response::FakeResponse;
 use crate::oauth::PkceVerifier;
 
 /// Whom a token acts for.
@@ -65,7 +65,7 @@ impl Accounts {
     }
 
     /// The page on which users log in, and what becomes of their decision.
-    pub(super) fn authorize(&mut self, request: &FakeRequest) -> FakeAnswer {
+    pub(super) fn authorize(&mut self, request: &FakeRequest) -> FakeResponse {
         let form = Form::of(request);
         let parameters = if request.method == "GET" { &request.query } else { &form.0 };
         let consent = match Consent::of(parameters, self.client.as_ref().map(|(id, _)| id.as_str()))
@@ -89,9 +89,9 @@ impl Accounts {
     }
 
     /// Responds to a token request.
-    pub(super) fn token(&mut self, request: &FakeRequest) -> FakeAnswer {
+    pub(super) fn token(&mut self, request: &FakeRequest) -> FakeResponse {
         if request.method != "POST" {
-            return FakeAnswer::status(405);
+            return FakeResponse::status(405);
         }
         let form = Form::of(request);
         let Some(client) = self.client_of(request, &form) else {
@@ -110,7 +110,7 @@ impl Accounts {
     }
 
     /// How a token swap server responds, which keeps the app's secret: `expires_in` is a string.
-    pub(super) fn swap(&mut self, request: &FakeRequest) -> FakeAnswer {
+    pub(super) fn swap(&mut self, request: &FakeRequest) -> FakeResponse {
         let form = Form::of(request);
         let login = match (form.get("code"), form.get("refresh_token")) {
             (Some(code), _) => self.codes.remove(code),
@@ -125,11 +125,11 @@ impl Accounts {
         if form.get("code").is_some() {
             merge(&mut body, &json!({ "refresh_token": self.log_in(login) }));
         }
-        FakeAnswer::json(200, &body)
+        FakeResponse::json(200, &body)
     }
 
     /// Whom the request's token acts for if it is good, else the response to it.
-    pub(super) fn check(&mut self, request: &FakeRequest) -> Result<Holder, FakeAnswer> {
+    pub(super) fn check(&mut self, request: &FakeRequest) -> Result<Holder, FakeResponse> {
         let Some(authorization) = &request.authorization else {
             return Err(unauthorized("No token provided"));
         };
@@ -152,8 +152,8 @@ impl Accounts {
         token
     }
 
-    fn exchange_code(&mut self, form: &Form, client: &Client) -> FakeAnswer {
-        // Whoever tries it, a code is used up.
+    fn exchange_code(&mut self, form: &Form, client: &Client) -> FakeResponse {
+        // A code is used up by any attempt.
         let Some(consent) = form.get("code").and_then(|code| self.codes.remove(code)) else {
             return refusal("invalid_grant", "Invalid authorization code");
         };
@@ -182,7 +182,7 @@ impl Accounts {
 
     /// As Spotify does: with PKCE a new refresh token takes the place of the old one, which is dead
     /// from then on; without, the response names none.
-    fn refresh(&mut self, form: &Form, client: &Client) -> FakeAnswer {
+    fn refresh(&mut self, form: &Form, client: &Client) -> FakeResponse {
         let token = form.get("refresh_token").unwrap_or_default();
         let Some(login) = self.logins.get(token).filter(|login| login.client_id == client.id)
         else {
@@ -204,7 +204,7 @@ impl Accounts {
         refresh_token
     }
 
-    fn respond_with(&mut self, holder: Holder, more: &Value) -> FakeAnswer {
+    fn respond_with(&mut self, holder: Holder, more: &Value) -> FakeResponse {
         let token = self.issue(holder);
         let mut body = json!({
             "access_token": token,
@@ -212,7 +212,7 @@ impl Accounts {
             "expires_in": self.lifetime.as_secs(),
         });
         merge(&mut body, more);
-        FakeAnswer::json(200, &body)
+        FakeResponse::json(200, &body)
     }
 
     /// Who asks, if it is known.
@@ -265,10 +265,10 @@ fn new_secret(prefix: &str) -> String {
     format!("{prefix}-fake-{:032x}", fastrand::u128(..))
 }
 
-fn refusal(code: &str, description: &str) -> FakeAnswer {
-    FakeAnswer::json(400, &json!({ "error": code, "error_description": description }))
+fn refusal(code: &str, description: &str) -> FakeResponse {
+    FakeResponse::json(400, &json!({ "error": code, "error_description": description }))
 }
 
-fn unauthorized(message: &str) -> FakeAnswer {
-    FakeAnswer::json(401, &json!({ "error": { "status": 401, "message": message } }))
+fn unauthorized(message: &str) -> FakeResponse {
+    FakeResponse::json(401, &json!({ "error": { "status": 401, "message": message } }))
 }

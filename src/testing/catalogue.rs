@@ -129,8 +129,9 @@ impl Catalogue {
     /// The newest first, as Spotify lists them.
     pub(super) fn albums_of(&self, artist_id: &str, groups: Option<&str>) -> Option<Vec<Value>> {
         let artist = self.artists.iter().position(|artist| artist.id == artist_id)?;
-        let wanted =
-            |album: &&Album| groups.is_none_or(|it| it.split(',').any(|it| it == album.kind));
+        let wanted = |album: &&Album| {
+            groups.is_none_or(|groups| groups.split(',').any(|kind| kind == album.kind))
+        };
         let albums = self.albums.iter().rev().filter(|album| album.artist == artist).filter(wanted);
         let json = albums.map(|album| {
             let mut json = self.simplified_album(album);
@@ -142,11 +143,11 @@ impl Catalogue {
 
     pub(super) fn tracks_of(&self, album_id: &str) -> Option<Vec<Value>> {
         let album = self.albums.iter().find(|album| album.id == album_id)?;
-        Some((1..).zip(&album.tracks).map(|it| self.simplified_track(album, it)).collect())
+        Some((1..).zip(&album.tracks).map(|track| self.simplified_track(album, track)).collect())
     }
 
     pub(super) fn track(&self, id: &str) -> Option<Value> {
-        self.tracks().find(|track| track.get("id").is_some_and(|it| it == id))
+        self.tracks().find(|track| track.get("id").is_some_and(|own| own == id))
     }
 
     pub(super) fn tracks_like(&self, query: &str) -> Vec<Value> {
@@ -175,8 +176,8 @@ impl Catalogue {
 
     fn tracks(&self) -> impl Iterator<Item = Value> {
         self.albums.iter().flat_map(move |album| {
-            (1..).zip(&album.tracks).map(move |it| {
-                let mut json = self.simplified_track(album, it);
+            (1..).zip(&album.tracks).map(move |track| {
+                let mut json = self.simplified_track(album, track);
                 merge(
                     &mut json,
                     &json!({

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::answer::FakeAnswer;
+use super::response::FakeResponse;
 use crate::html::{self, escaped};
 
 /// What an app asks a user for, and who the user is.
@@ -22,7 +22,7 @@ impl Consent {
     pub(super) fn of(
         parameters: &[(String, String)],
         known_client: Option<&str>,
-    ) -> Result<Self, FakeAnswer> {
+    ) -> Result<Self, FakeResponse> {
         let get = |name: &str| {
             let found = parameters.iter().find(|(other, _)| other == name);
             found.map(|(_, value)| value.clone())
@@ -55,7 +55,7 @@ impl Consent {
     }
 
     /// Asks the user.
-    pub(super) fn page(&self) -> FakeAnswer {
+    pub(super) fn page(&self) -> FakeResponse {
         let hidden: String = self
             .parameters
             .iter()
@@ -92,12 +92,12 @@ impl Consent {
     }
 
     /// Sends the user back to the app.
-    pub(super) fn redirect(&self, parameters: &[(&str, &str)]) -> FakeAnswer {
+    pub(super) fn redirect(&self, parameters: &[(&str, &str)]) -> FakeResponse {
         // Only what parses gets past `of`.
-        let Ok(mut url) = Url::parse(&self.redirect_uri) else { return FakeAnswer::status(400) };
+        let Ok(mut url) = Url::parse(&self.redirect_uri) else { return FakeResponse::status(400) };
         let state = self.state.as_deref().map(|state| ("state", state));
         url.query_pairs_mut().extend_pairs(parameters.iter().copied().chain(state));
-        FakeAnswer::body(303, "text/plain", "").header("location", url)
+        FakeResponse::body(303, "text/plain", "").with_header("location", url)
     }
 }
 
@@ -110,13 +110,13 @@ fn is_allowed(redirect_uri: &str) -> bool {
     }
 }
 
-fn refusal(reason: &str) -> FakeAnswer {
+fn refusal(reason: &str) -> FakeResponse {
     page(400, "Refused", &format!("<h1>Refused</h1><p id=\"reason\">{}</p>", escaped(reason)))
 }
 
-fn page(status: u16, title: &str, main: &str) -> FakeAnswer {
+fn page(status: u16, title: &str, main: &str) -> FakeResponse {
     let html = html::page(&format!("{title} - fake Spotify"), main);
-    FakeAnswer::body(status, "text/html; charset=utf-8", html)
-        .header("content-security-policy", html::CONTENT_SECURITY_POLICY)
-        .header("cache-control", "no-store")
+    FakeResponse::body(status, "text/html; charset=utf-8", html)
+        .with_header("content-security-policy", html::CONTENT_SECURITY_POLICY)
+        .with_header("cache-control", "no-store")
 }

@@ -15,12 +15,13 @@ use tokio::task::AbortHandle;
 use url::form_urlencoded;
 
 use super::accounts::{Accounts, Holder};
-use super::answer::FakeAnswer;
 use super::catalogue::Catalogue;
 use super::limits::{FakeLimit, Limits};
 use super::player::Player;
+use super::response::FakeResponse;
 use super::{server, web_api};
 use crate::SpotifyClientConfig;
+use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
 
@@ -38,7 +39,7 @@ use crate::oauth::AccessToken;
 ///
 /// fake.next(503);
 /// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
-/// assert_eq!(fake.api_requests(), 2, "sent once more");
+/// assert_eq!(fake.api_requests(), 2, "retried once");
 /// assert_eq!(fake.token_requests(), 1);
 /// # Ok(())
 /// # }
@@ -57,6 +58,7 @@ pub struct FakeSpotifyBuilder {
     client: Option<(String, String)>,
     playlist_length: usize,
     memory: usize,
+    quota: Quota,
 }
 
 /// A request that arrived.
@@ -75,6 +77,9 @@ pub struct FakeRequest {
     pub content_type: Option<String>,
     /// Whether it came with an `Authorization`.
     pub authorized: bool,
+    /// The status of its response; 0 until there is one. What was rejected or refused was not
+    /// carried out.
+    pub status: u16,
     pub(super) authorization: Option<String>,
     /// By which name the server was called.
     pub(super) host: String,
@@ -94,9 +99,10 @@ struct State {
     memory: usize,
     token_requests: usize,
     api_requests: usize,
-    next_api: VecDeque<FakeAnswer>,
-    next_token: VecDeque<FakeAnswer>,
+    next_api: VecDeque<FakeResponse>,
+    next_token: VecDeque<FakeResponse>,
     limits: Limits,
+    quota: Quota,
 }
 
 impl FakeSpotify {
@@ -104,7 +110,7 @@ impl FakeSpotify {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port of 127.0.0.1 can be had.
+    /// An [`io::Error`] when no port of 127.0.0.1 can be bound.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
@@ -117,14 +123,16 @@ impl FakeSpotify {
             client: None,
             playlist_length: 120,
             memory: usize::MAX,
+            quota: Quota::default(),
         }
     }
 
-    /// A config for this fake, without an authenticator.
+    /// A config for this fake and the quota that it grants, without an authenticator.
     pub fn config(&self) -> SpotifyClientConfig {
         SpotifyClientConfig::default()
             .with_base_url(self.base_url())
             .with_token_url(self.token_url())
+            .with_quota(self.shared.state.lock().quota)
     }
 
     /// A config for this fake with a [`CredentialsAuthenticator`].
@@ -137,7 +145,7 @@ impl FakeSpotify {
         format!("http://{}/v1/", self.address)
     }
 
-    /// Where it answers token requests.
+    /// Its token endpoint.
     pub fn token_url(&self) -> String {
         format!("http://{}/api/token", self.address)
     }
@@ -157,13 +165,13 @@ impl FakeSpotify {
         format!("http://{}/refresh", self.address)
     }
 
-    /// Opens the address of a login and agrees, as the user `wizzler`. Answers with the address that
-    /// the browser is sent to, or with a description of what it gets to see instead.
+    /// Opens the URL of a login and agrees, as the user `wizzler`. Returns the URL that
+    /// the browser is sent to, or a description of the page that it shows instead.
     pub fn agree(&self, login_url: &str) -> String {
         self.decide(login_url, "agree")
     }
 
-    /// Opens the address of a login and cancels.
+    /// Opens the URL of a login and cancels.
     pub fn cancel(&self, login_url: &str) -> String {
         self.decide(login_url, "cancel")
     }
@@ -181,26 +189,27 @@ impl FakeSpotify {
             body: format!("{query}&decision={decision}"),
             content_type: None,
             authorized: false,
+            status: 0,
             authorization: None,
             host: self.address.to_string(),
         };
-        let answer = self.shared.answer(&request);
-        answer.location().map_or_else(|| format!("{answer:?}"), str::to_owned)
+        let response = self.shared.respond(&request);
+        response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 
-    /// Ends every login: refresh tokens are refused from now on, as those that a user revoked.
+    /// Ends every login: refresh tokens are rejected from now on, as those that a user revoked.
     pub fn end_logins(&self) {
         self.shared.state.lock().accounts.end_logins();
     }
 
-    /// Has the next API request answered with this status.
+    /// Sets the status of the response to the next API request.
     pub fn next(&self, status: u16) {
-        self.next_api(FakeAnswer::status(status));
+        self.next_api(FakeResponse::status(status));
     }
 
-    /// Has the next API request answered with this; several are used up in order.
-    pub fn next_api(&self, answer: FakeAnswer) {
-        self.shared.state.lock().next_api.push_back(answer);
+    /// Sets the response to the next API request; several are used up in order.
+    pub fn next_api(&self, response: FakeResponse) {
+        self.shared.state.lock().next_api.push_back(response);
     }
 
     /// Limits API requests of all endpoints together, in place of an earlier limit.
@@ -208,43 +217,45 @@ impl FakeSpotify {
         self.shared.state.lock().limits.set(None, limit);
     }
 
-    /// Limits the endpoints whose path, such as `tracks/`, begins so, beside the limit of all.
+    /// Limits the endpoints whose path begins with `path`, such as `tracks/`, beside the limit of
+    /// all.
     pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
         self.shared.state.lock().limits.set(Some(path), limit);
     }
 
-    /// Refuses the endpoints whose path begins so for some time, as Spotify does after too many requests.
+    /// Rejects requests to endpoints whose path begins with `path` for some time, as Spotify does
+    /// after too many requests.
     pub fn ban(&self, path: &str, duration: Duration) {
         self.shared.state.lock().limits.ban(path, duration);
     }
 
-    /// The number of requests that were refused by limits and bans.
+    /// The number of requests that limits and bans rejected.
     pub fn limited_requests(&self) -> usize {
         self.shared.state.lock().limits.refused()
     }
 
-    /// Has the next token request answered with this; several are used up in order.
-    pub fn next_token(&self, answer: FakeAnswer) {
-        self.shared.state.lock().next_token.push_back(answer);
+    /// Sets the response to the next token request; several are used up in order.
+    pub fn next_token(&self, response: FakeResponse) {
+        self.shared.state.lock().next_token.push_back(response);
     }
 
-    /// Has every token that was issued so far refused from now on.
+    /// Rejects every token that was issued so far.
     pub fn expire_tokens(&self) {
         self.shared.state.lock().accounts.expire_all();
     }
 
-    /// Has every token refused from now on, also those that are still to be issued.
-    pub fn refuse_all_tokens(&self) {
+    /// Rejects every token, also those that are still to be issued.
+    pub fn reject_all_tokens(&self) {
         self.shared.state.lock().accounts.refuse_all();
     }
 
-    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where one
-    /// track after the other is playing.
+    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where
+    /// one track after the other is playing.
     pub fn user_token(&self) -> AccessToken {
         self.shared.state.lock().accounts.issue(Holder::User("wizzler".to_owned())).into()
     }
 
-    /// A new single of an artist of the catalogue, released today. Answers with its id.
+    /// A new single of an artist of the catalogue, released today. Returns its id.
     pub fn release(&self, artist_id: &str, title: &str) -> String {
         self.shared.state.lock().catalogue.release(artist_id, title)
     }
@@ -265,7 +276,7 @@ impl FakeSpotify {
     }
 
     /// Everything that arrived, in order; or the last of it, see
-    /// [`remembering`](FakeSpotifyBuilder::remembering).
+    /// [`with_remembered_requests`](FakeSpotifyBuilder::with_remembered_requests).
     pub fn requests(&self) -> Vec<FakeRequest> {
         self.shared.state.lock().requests.iter().cloned().collect()
     }
@@ -280,26 +291,32 @@ impl Drop for FakeSpotify {
 impl FakeSpotifyBuilder {
     /// How long tokens hold: an hour by default, in whole seconds.
     #[must_use]
-    pub fn token_lifetime(self, lifetime: Duration) -> Self {
+    pub fn with_token_lifetime(self, lifetime: Duration) -> Self {
         Self { token_lifetime: lifetime, ..self }
     }
 
     /// The only client that is known; by default any id and secret will do.
     #[must_use]
-    pub fn client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+    pub fn with_client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self { client: Some((id.into(), secret.into())), ..self }
     }
 
     /// How many entries its playlist has: 120 by default.
     #[must_use]
-    pub fn playlist_length(self, length: usize) -> Self {
+    pub fn with_playlist_length(self, length: usize) -> Self {
         Self { playlist_length: length, ..self }
     }
 
-    /// How many requests [`FakeSpotify::requests`] answers with, the last ones: all by default, which
+    /// The quota of every app: development mode by default. It decides how large pages may be.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
+    }
+
+    /// How many requests [`FakeSpotify::requests`] returns, the last ones: all by default, which
     /// takes more and more memory in a test that runs for long.
     #[must_use]
-    pub fn remembering(self, requests: usize) -> Self {
+    pub fn with_remembered_requests(self, requests: usize) -> Self {
         Self { memory: requests, ..self }
     }
 
@@ -307,7 +324,7 @@ impl FakeSpotifyBuilder {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port can be had.
+    /// An [`io::Error`] when no port can be bound.
     pub async fn start(self) -> io::Result<FakeSpotify> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -323,6 +340,7 @@ impl FakeSpotifyBuilder {
             next_api: VecDeque::new(),
             next_token: VecDeque::new(),
             limits: Limits::default(),
+            quota: self.quota,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
@@ -331,40 +349,46 @@ impl FakeSpotifyBuilder {
 }
 
 impl Shared {
-    pub(super) fn answer(&self, request: &FakeRequest) -> FakeAnswer {
+    pub(super) fn respond(&self, request: &FakeRequest) -> FakeResponse {
         let state = &mut *self.state.lock();
-        state.remember(request);
-        if request.is_for_token() {
-            state.token_requests += 1;
-            return match state.next_token.pop_front() {
-                Some(scripted) => scripted,
-                None if request.path == "/api/token" => state.accounts.token(request),
-                None => state.accounts.swap(request),
-            };
-        }
-        if request.is_for_login() {
-            return state.accounts.authorize(request);
-        }
-        state.api_requests += 1;
-        if let Some(scripted) = state.next_api.pop_front() {
-            return scripted;
-        }
-        if let Some(refusal) = state.limits.check(&request.path) {
-            return refusal;
-        }
-        match state.accounts.check(request) {
-            Ok(holder) => {
-                let api = web_api::WebApi { catalogue: &state.catalogue, request };
-                api.answer(&holder, &mut state.player)
-            }
-            Err(refusal) => refusal,
-        }
+        let response = state.respond(request);
+        state.remember(FakeRequest { status: response.status_code(), ..request.clone() });
+        response
     }
 }
 
 impl State {
-    fn remember(&mut self, request: &FakeRequest) {
-        self.requests.push_back(request.clone());
+    fn respond(&mut self, request: &FakeRequest) -> FakeResponse {
+        if request.is_for_token() {
+            self.token_requests += 1;
+            return match self.next_token.pop_front() {
+                Some(scripted) => scripted,
+                None if request.path == "/api/token" => self.accounts.token(request),
+                None => self.accounts.swap(request),
+            };
+        }
+        if request.is_for_login() {
+            return self.accounts.authorize(request);
+        }
+        self.api_requests += 1;
+        if let Some(scripted) = self.next_api.pop_front() {
+            return scripted;
+        }
+        if let Some(refusal) = self.limits.check(&request.path) {
+            return refusal;
+        }
+        match self.accounts.check(request) {
+            Ok(holder) => {
+                let api =
+                    web_api::WebApi { catalogue: &self.catalogue, request, quota: self.quota };
+                api.respond(&holder, &mut self.player)
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn remember(&mut self, request: FakeRequest) {
+        self.requests.push_back(request);
         if self.requests.len() > self.memory {
             self.requests.pop_front();
         }
@@ -384,6 +408,7 @@ impl FakeRequest {
             body: String::from_utf8_lossy(body).into_owned(),
             content_type: text(head.headers.get(http::header::CONTENT_TYPE)),
             authorized: header.is_some(),
+            status: 0,
             authorization,
             host: text(head.headers.get(http::header::HOST)).unwrap_or_default(),
         }

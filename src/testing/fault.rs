@@ -13,23 +13,24 @@ use super::message::Message;
 pub enum Fault {
     /// The connection is reset before the server gets the request.
     ResetBeforeRequest,
-    /// The server carries the request out; the connection is reset in place of the answer.
-    ResetBeforeAnswer,
-    /// The server carries it out; the connection is reset after half of the answer, head included.
-    ResetInAnswer,
-    /// The server answers; the connection is reset afterwards, before it is used again.
-    ResetAfterAnswer,
+    /// The server carries the request out; the connection is reset in place of the response.
+    ResetBeforeResponse,
+    /// The server carries it out; the connection is reset after half of the response, head
+    /// included.
+    ResetInResponse,
+    /// The server responds; the connection is reset afterwards, before it is used again.
+    ResetAfterResponse,
     /// The server carries it out; the body is only half as long as was announced.
     HalfBody,
-    /// The server answers, but the body comes in eight pieces, 50 ms apart.
+    /// The server responds, but the body comes in eight pieces, 50 ms apart.
     SlowBody,
-    /// The server carries it out; the answer never comes.
-    NoAnswer,
-    /// The server answers, but the answer is called `text/html`.
+    /// The server carries it out; the response never comes.
+    NoResponse,
+    /// The server responds, but the response says that it is `text/html`.
     WrongContentType,
-    /// A gateway answers with 502 and a page; the server gets nothing.
+    /// A gateway responds with 502 and a page; the server gets nothing.
     GatewayError,
-    /// The server carries it out, but the answer is a 503.
+    /// The server carries it out, but the response is a 503.
     ErrorAfterwards,
     /// A 429, with `Retry-After` in seconds or without; the server gets nothing.
     RateLimited {
@@ -38,7 +39,7 @@ pub enum Fault {
     },
     /// A 401 for a token that is good; the server gets nothing.
     Unauthorized,
-    /// The server answers; the body does not end.
+    /// The server responds; the body does not end.
     EndlessBody,
 }
 
@@ -54,29 +55,35 @@ impl Fault {
         )
     }
 
-    /// The answer that comes in place of the server's.
-    pub(super) fn own_answer(self) -> Option<Message> {
+    /// The refusal of a limit that says so many seconds, or none.
+    pub(super) fn rate_limited(seconds: Option<u64>) -> Self {
+        let retry_after = seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
+        Self::RateLimited { retry_after }
+    }
+
+    /// The response that comes in place of the server's.
+    pub(super) fn own_response(self) -> Option<Message> {
         let json = |status: u16, message: &str| {
             json!({ "error": { "status": status, "message": message } }).to_string()
         };
         match self {
             Self::GatewayError => {
                 let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
-                Some(Message::answer("502 Bad Gateway", "text/html", "", page))
+                Some(Message::response("502 Bad Gateway", "text/html", "", page))
             }
             Self::ErrorAfterwards => {
                 let body = json(503, "Service unavailable");
-                Some(Message::answer("503 Service Unavailable", JSON, "", &body))
+                Some(Message::response("503 Service Unavailable", JSON, "", &body))
             }
             Self::RateLimited { retry_after } => {
                 let body = json(429, "API rate limit exceeded");
                 let wait = retry_after.map(|wait| format!("retry-after: {wait}\r\n"));
                 let wait = wait.unwrap_or_default();
-                Some(Message::answer("429 Too Many Requests", JSON, &wait, &body))
+                Some(Message::response("429 Too Many Requests", JSON, &wait, &body))
             }
             Self::Unauthorized => {
                 let body = json(401, "Invalid access token");
-                Some(Message::answer("401 Unauthorized", JSON, "", &body))
+                Some(Message::response("401 Unauthorized", JSON, "", &body))
             }
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! The rate limits of the fake: of the app, of endpoints, and bans.
+//! The rate limits of the fake and of the fault proxy: of the app, of endpoints, and bans.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,15 +6,16 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::answer::FakeAnswer;
+use super::response::FakeResponse;
 
-/// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit).
+/// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit) and
+/// [`FaultProxy::limit`](super::FaultProxy::limit).
 ///
 /// ```
 /// use std::time::Duration;
 /// use spotify_web::testing::{FakeLimit, FakeRetryAfter};
 ///
-/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).retry_after(FakeRetryAfter::Always(1));
+/// let limit = FakeLimit::rolling(180, Duration::from_secs(30)).with_retry_after(FakeRetryAfter::Always(1));
 /// ```
 #[derive(Debug, Clone)]
 pub struct FakeLimit {
@@ -23,7 +24,7 @@ pub struct FakeLimit {
     retry_after: FakeRetryAfter,
 }
 
-/// What a refusal of the fake says in `Retry-After`.
+/// What a 429 of the fake says in `Retry-After`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeRetryAfter {
@@ -37,19 +38,19 @@ pub enum FakeRetryAfter {
 }
 
 impl FakeLimit {
-    /// Allows so many requests in any window of this length; Spotify's is 30 s.
+    /// Allows this number of requests in any window of this length; Spotify's is 30 s.
     pub fn rolling(count: usize, window: Duration) -> Self {
         Self { count, window, retry_after: FakeRetryAfter::Right }
     }
 
-    /// Sets what its refusals say in `Retry-After`: the truth by default.
+    /// Sets what its 429s say in `Retry-After`: the truth by default.
     #[must_use]
-    pub fn retry_after(self, retry_after: FakeRetryAfter) -> Self {
+    pub fn with_retry_after(self, retry_after: FakeRetryAfter) -> Self {
         Self { retry_after, ..self }
     }
 }
 
-/// All limits of one fake. Refused requests do not count.
+/// All limits of one fake or proxy. Refused requests do not count.
 #[derive(Default)]
 pub(super) struct Limits {
     app: Option<Counter>,
@@ -77,33 +78,41 @@ impl Limits {
         self.bans.insert(endpoint.to_owned(), Instant::now() + duration);
     }
 
+    /// Lifts all limits and bans.
+    pub(super) fn lift(&mut self) {
+        *self = Self { refused: self.refused, ..Self::default() };
+    }
+
     pub(super) fn refused(&self) -> usize {
         self.refused
     }
 
     /// A refusal, where a limit is met.
-    pub(super) fn check(&mut self, path: &str) -> Option<FakeAnswer> {
+    pub(super) fn check(&mut self, path: &str) -> Option<FakeResponse> {
+        self.refuses(path).map(refusal)
+    }
+
+    /// What a refusal would say, where a limit is met.
+    pub(super) fn refuses(&mut self, path: &str) -> Option<Option<u64>> {
         let now = Instant::now();
-        let path = path.trim_start_matches("/v1/");
+        let refused = self.refuses_at(path.trim_start_matches("/v1/"), now);
+        self.refused += usize::from(refused.is_some());
+        refused
+    }
+
+    fn refuses_at(&mut self, path: &str, now: Instant) -> Option<Option<u64>> {
         let ban = self.bans.iter().filter(|(start, _)| path.starts_with(start.as_str()));
         let banned = ban.map(|(_, until)| until.saturating_duration_since(now)).max();
         if let Some(left) = banned.filter(|left| !left.is_zero()) {
-            self.refused += 1;
-            return Some(refusal(Some(rounded_up(left))));
+            return Some(Some(rounded_up(left)));
         }
         let own = self.endpoints.iter_mut().filter(|(start, _)| path.starts_with(start.as_str()));
         let mut counters: Vec<_> = own.map(|(_, counter)| counter).chain(&mut self.app).collect();
         let refused = counters.iter_mut().find_map(|counter| counter.refuses(now));
-        match refused {
-            Some(seconds) => {
-                self.refused += 1;
-                Some(refusal(seconds))
-            }
-            None => {
-                counters.iter_mut().for_each(|counter| counter.accepted.push_back(now));
-                None
-            }
+        if refused.is_none() {
+            counters.iter_mut().for_each(|counter| counter.accepted.push_back(now));
         }
+        refused
     }
 }
 
@@ -130,11 +139,11 @@ fn rounded_up(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn refusal(seconds: Option<u64>) -> FakeAnswer {
+fn refusal(seconds: Option<u64>) -> FakeResponse {
     let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
-    let answer = FakeAnswer::json(429, &error);
+    let response = FakeResponse::json(429, &error);
     match seconds {
-        Some(seconds) => answer.header("retry-after", seconds.to_string()),
-        None => answer,
+        Some(seconds) => response.with_header("retry-after", seconds.to_string()),
+        None => response,
     }
 }

@@ -1,11 +1,11 @@
-//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs to
-//! know them: each has its length in its head.
+//! HTTP/1.1 messages as bytes, as far as a proxy before a [`FakeSpotify`](super::FakeSpotify) needs
+//! to know them: each has its length in its head.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A request or an answer.
+/// A request or a response.
 pub(super) struct Message {
     bytes: Vec<u8>,
     /// Where the body begins.
@@ -32,8 +32,8 @@ impl Message {
         }
     }
 
-    /// An answer; `headers` are whole lines.
-    pub(super) fn answer(status: &str, content_type: &str, headers: &str, body: &str) -> Self {
+    /// A response; `headers` are whole lines.
+    pub(super) fn response(status: &str, content_type: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n{headers}\
@@ -90,5 +90,5 @@ fn is_called(line: &str, name: &str) -> bool {
     line.split_once(':').is_some_and(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
-/// More than anybody sends to a fake.
+/// Far above any message of a test.
 const LONGEST: usize = 4 * 1024 * 1024;

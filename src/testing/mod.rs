@@ -1,11 +1,11 @@
 //! A Spotify on loopback, to test a program against without account or network.
 //!
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
-//! It is scripted from the test, and counts what arrives. A [`FaultProxy`] before it has things go wrong
-//! on the way. [`check_token_store()`] runs every promise of a token store against one of yours.
+//! It is scripted from the test, and counts what arrives. A [`FaultProxy`] in front of it injects
+//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs
+//! every promise of a token store against one of yours.
 
 mod accounts;
-mod answer;
 mod catalogue;
 mod check_token_store;
 mod consent;
@@ -15,12 +15,15 @@ mod limits;
 mod message;
 mod player;
 mod proxy;
+mod response;
 mod server;
+mod shared_limit;
 mod web_api;
 
-pub use answer::FakeAnswer;
 pub use check_token_store::{StoreCheckError, StorePromise, check_token_store};
 pub use fake::{FakeRequest, FakeSpotify, FakeSpotifyBuilder};
 pub use fault::Fault;
 pub use limits::{FakeLimit, FakeRetryAfter};
 pub use proxy::FaultProxy;
+pub use response::FakeResponse;
+pub use shared_limit::FakeSharedLimit;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::answer::FakeAnswer;
 use super::fake::FakeRequest;
+use super::response::FakeResponse;
 
 #[derive(Debug)]
 pub(super) struct Player {
@@ -37,12 +37,12 @@ impl Player {
         }
     }
 
-    /// Answers a request below `me/player`; `None` for what it does not know.
-    pub(super) fn answer(
+    /// Responds to a request below `me/player`; `None` for what it does not know.
+    pub(super) fn respond(
         &mut self,
         request: &FakeRequest,
         segments: &[&str],
-    ) -> Option<FakeAnswer> {
+    ) -> Option<FakeResponse> {
         self.go_on();
         let json = match (request.method.as_str(), segments) {
             ("GET", []) => self.state(),
@@ -54,10 +54,10 @@ impl Player {
             ("PUT" | "POST", command) => return self.command(request, command),
             _ => return None,
         };
-        Some(FakeAnswer::json(200, &json))
+        Some(FakeResponse::json(200, &json))
     }
 
-    fn command(&mut self, request: &FakeRequest, command: &[&str]) -> Option<FakeAnswer> {
+    fn command(&mut self, request: &FakeRequest, command: &[&str]) -> Option<FakeResponse> {
         let value = |name| request.parameter(name).unwrap_or_default();
         match command {
             ["play"] => self.since = self.since.or_else(|| Some(Instant::now())),
@@ -78,8 +78,8 @@ impl Player {
             }
             _ => return None,
         }
-        // Spotify answers commands with something that is no JSON.
-        Some(FakeAnswer::body(200, "text/plain", "CAESEAAaEw=="))
+        // Spotify responds to commands with something that is not JSON.
+        Some(FakeResponse::body(200, "text/plain", "CAESEAAaEw=="))
     }
 
     /// Turns to the next track where the current one has ended.

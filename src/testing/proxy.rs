@@ -16,14 +16,15 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::FakeSpotify;
 use super::fault::{Fault, Mixture};
+use super::limits::{FakeLimit, Limits};
 use super::message::Message;
 use crate::SpotifyClientConfig;
 
-/// Stands between a program and a [`FakeSpotify`], and has things go wrong: connections that are reset,
-/// half bodies, pages from gateways, tokens refused for nothing.
+/// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
+/// half bodies, pages from gateways, good tokens rejected, rate limits.
 ///
-/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and its
-/// pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
+/// Faults are drawn from a seed, or scripted one by one. Everything is real HTTP on loopback, and
+/// its pauses are tokio's, so that a test may pause the time. Ends when it is dropped.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +39,7 @@ use crate::SpotifyClientConfig;
 ///
 /// proxy.next(Fault::HalfBody);
 /// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
-/// assert_eq!(fake.api_requests(), 2, "sent once more");
+/// assert_eq!(fake.api_requests(), 2, "retried once");
 /// # Ok(())
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
@@ -60,6 +61,7 @@ struct State {
     next: VecDeque<Fault>,
     api: Mixture,
     tokens: Mixture,
+    limits: Limits,
     requests: u64,
     faults: HashMap<Fault, u64>,
 }
@@ -69,7 +71,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port of 127.0.0.1 can be had.
+    /// An [`io::Error`] when no port of 127.0.0.1 can be bound.
     pub async fn start(fake: &FakeSpotify, seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -78,6 +80,7 @@ impl FaultProxy {
             next: VecDeque::new(),
             api: Mixture::default(),
             tokens: Mixture::default(),
+            limits: Limits::default(),
             requests: 0,
             faults: HashMap::new(),
         };
@@ -94,8 +97,8 @@ impl FaultProxy {
             .with_token_url(format!("http://{}/api/token", self.address))
     }
 
-    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all shares
-    /// goes well.
+    /// Has a share of the API requests meet a fault: from 0, none, to 1, all. The rest of all
+    /// shares goes well.
     pub fn inject(&self, fault: Fault, share: f64) {
         self.shared.state.lock().api.set(fault, share);
     }
@@ -105,10 +108,47 @@ impl FaultProxy {
         self.shared.state.lock().tokens.set(fault, share);
     }
 
-    /// Lets everything go well from now on.
+    /// Limits API requests of all endpoints together, in place of an earlier limit. What is over it meets
+    /// [`Fault::RateLimited`]; what does not reach the server for another fault counts too.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use spotify_web::testing::{FakeLimit, FakeRetryAfter, FakeSpotify, FaultProxy};
+    ///
+    /// let fake = FakeSpotify::start().await?;
+    /// let proxy = FaultProxy::start(&fake, 7).await?;
+    /// let limit = FakeLimit::rolling(180, Duration::from_secs(30));
+    /// proxy.limit(limit.with_retry_after(FakeRetryAfter::Always(1)));
+    /// proxy.ban("search", Duration::from_secs(80_000));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn limit(&self, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(None, limit);
+    }
+
+    /// Limits the endpoints whose path, such as `tracks/`, begins so, beside the limit of all.
+    pub fn limit_endpoint(&self, path: &str, limit: FakeLimit) {
+        self.shared.state.lock().limits.set(Some(path), limit);
+    }
+
+    /// Refuses requests to the endpoints whose path, such as `search`, begins so, for this long from now.
+    pub fn ban(&self, path: &str, duration: Duration) {
+        self.shared.state.lock().limits.ban(path, duration);
+    }
+
+    /// The number of requests that were refused by limits and bans.
+    pub fn limited_requests(&self) -> usize {
+        self.shared.state.lock().limits.refused()
+    }
+
+    /// Lets everything go well from now on: no fault, no limit, no ban.
     pub fn heal(&self) {
         let state = &mut *self.shared.state.lock();
         (state.api, state.tokens) = (Mixture::default(), Mixture::default());
+        state.limits.lift();
         state.next.clear();
     }
 
@@ -151,7 +191,9 @@ impl Shared {
         let state = &mut *self.state.lock();
         let fault = if request.target().starts_with("/v1/") {
             state.requests += 1;
-            state.next.pop_front().or_else(|| state.api.draw(&mut state.random))
+            let (next, limits) = (state.next.pop_front(), &mut state.limits);
+            next.or_else(|| limits.refuses(&request.target()).map(Fault::rate_limited))
+                .or_else(|| state.api.draw(&mut state.random))
         } else {
             state.tokens.draw(&mut state.random)
         };
@@ -216,7 +258,7 @@ impl<'a> Connection<'a> {
         self.client.set_nodelay(true)?;
         while let Some(request) = Message::read(&mut self.client, &mut self.received).await? {
             let fault = self.shared.draw(&request);
-            match self.answer(&request, fault).await? {
+            match self.respond(&request, fault).await? {
                 After::KeepOpen => {}
                 After::Close => return self.client.shutdown().await,
                 After::Reset => return self.client.set_zero_linger(),
@@ -225,43 +267,45 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    async fn answer(&mut self, request: &Message, fault: Option<Fault>) -> io::Result<After> {
-        let answer = match fault.is_none_or(Fault::reaches_server) {
+    async fn respond(&mut self, request: &Message, fault: Option<Fault>) -> io::Result<After> {
+        let response = match fault.is_none_or(Fault::reaches_server) {
             true => self.pass_on(request).await?,
             false => None,
         };
-        let own_answer = fault.and_then(Fault::own_answer);
-        let Some(answer) = own_answer.or(answer) else { return Ok(After::Reset) };
-        let bytes = answer.bytes();
+        let own_response = fault.and_then(Fault::own_response);
+        let Some(response) = own_response.or(response) else { return Ok(After::Reset) };
+        let bytes = response.bytes();
         match fault {
-            Some(Fault::ResetBeforeRequest | Fault::ResetBeforeAnswer) => return Ok(After::Reset),
-            Some(Fault::NoAnswer) => {
+            Some(Fault::ResetBeforeRequest | Fault::ResetBeforeResponse) => {
+                return Ok(After::Reset);
+            }
+            Some(Fault::NoResponse) => {
                 // Until the client gives up.
                 let _ = Message::read(&mut self.client, &mut self.received).await;
                 return Ok(After::Reset);
             }
-            Some(Fault::ResetInAnswer) => {
+            Some(Fault::ResetInResponse) => {
                 self.send(bytes.get(..bytes.len() / 2).unwrap_or_default()).await?;
                 return Ok(After::Reset);
             }
             Some(Fault::HalfBody) => {
-                let body = answer.body();
-                self.send(answer.head()).await?;
+                let body = response.body();
+                self.send(response.head()).await?;
                 self.send(body.get(..body.len() / 2).unwrap_or_default()).await?;
                 return Ok(After::Close);
             }
             Some(Fault::SlowBody) => {
-                self.send(answer.head()).await?;
-                for piece in answer.body().chunks(answer.body().len().div_ceil(8).max(1)) {
+                self.send(response.head()).await?;
+                for piece in response.body().chunks(response.body().len().div_ceil(8).max(1)) {
                     tokio::time::sleep(PAUSE).await;
                     self.send(piece).await?;
                 }
             }
             Some(Fault::WrongContentType) => {
-                self.send(answer.with_header("content-type", Some("text/html")).bytes()).await?;
+                self.send(response.with_header("content-type", Some("text/html")).bytes()).await?;
             }
             Some(Fault::EndlessBody) => {
-                let head = answer.with_header("content-length", None);
+                let head = response.with_header("content-length", None);
                 let head = head.with_header("transfer-encoding", Some("chunked"));
                 self.send(head.head()).await?;
                 let spaces = format!("8000\r\n{:32768}\r\n", "");
@@ -271,14 +315,14 @@ impl<'a> Connection<'a> {
             }
             _ => self.send(bytes).await?,
         }
-        Ok(if fault == Some(Fault::ResetAfterAnswer) { After::Reset } else { After::KeepOpen })
+        Ok(if fault == Some(Fault::ResetAfterResponse) { After::Reset } else { After::KeepOpen })
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.client.write_all(bytes).await
     }
 
-    /// The fake's answer; `None` where it hung up.
+    /// The fake's response; `None` where it hung up.
     async fn pass_on(&mut self, request: &Message) -> io::Result<Option<Message>> {
         let (mut server, mut received) = match self.server.take() {
             Some(server) => server,
@@ -286,9 +330,9 @@ impl<'a> Connection<'a> {
         };
         server.set_nodelay(true)?;
         server.write_all(request.bytes()).await?;
-        let answer = Message::read(&mut server, &mut received).await?;
+        let response = Message::read(&mut server, &mut received).await?;
         self.server = Some((server, received));
-        Ok(answer)
+        Ok(response)
     }
 }
 

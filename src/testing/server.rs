@@ -22,20 +22,20 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let service = service_fn(move |request| respond(request, Arc::clone(&shared)));
     // A client that goes away is not the server's error.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// An error hangs up.
-async fn answer(
+async fn respond(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| HangUp)?.to_bytes();
     let request = FakeRequest::new(&head, &body);
-    shared.answer(&request).into_response().await.ok_or(HangUp)
+    shared.respond(&request).into_response().await.ok_or(HangUp)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,20 +4,22 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::accounts::Holder;
-use super::answer::FakeAnswer;
 use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
 use super::fake::FakeRequest;
 use super::player::Player;
+use super::response::FakeResponse;
+use crate::api::Quota;
 
 /// One request to the Web API.
 pub(super) struct WebApi<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) request: &'a FakeRequest,
+    pub(super) quota: Quota,
 }
 
 impl WebApi<'_> {
-    /// Answers a request whose token is good.
-    pub(super) fn answer(&self, holder: &Holder, player: &mut Player) -> FakeAnswer {
+    /// Responds to a request whose token is good.
+    pub(super) fn respond(&self, holder: &Holder, player: &mut Player) -> FakeResponse {
         let path = self.request.path.strip_prefix("/v1/").unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
@@ -29,43 +31,52 @@ impl WebApi<'_> {
         }
     }
 
-    fn of_user(&self, name: &str, segments: &[&str], player: &mut Player) -> FakeAnswer {
+    fn of_user(&self, name: &str, segments: &[&str], player: &mut Player) -> FakeResponse {
         match (self.request.method.as_str(), segments) {
-            (_, ["player", rest @ ..]) => {
-                player.answer(self.request, rest).unwrap_or_else(|| error(404, "Service not found"))
-            }
-            ("GET", []) => FakeAnswer::json(200, &catalogue::user(name)),
+            (_, ["player", rest @ ..]) => player
+                .respond(self.request, rest)
+                .unwrap_or_else(|| error(404, "Service not found")),
+            ("GET", []) => FakeResponse::json(200, &catalogue::user(name)),
             ("GET", ["playlists"]) => self.page(Some(vec![catalogue::playlist()]), (20, 50)),
             _ => error(404, "Service not found"),
         }
     }
 
     /// What needs no user.
-    fn catalogue(&self, segments: &[&str]) -> FakeAnswer {
+    fn catalogue(&self, segments: &[&str]) -> FakeResponse {
         let (catalogue, include_groups) =
             (self.catalogue, self.request.parameter("include_groups"));
-        let answer = match (self.request.method.as_str(), segments) {
-            ("GET", ["tracks", id]) => catalogue.track(id).ok_or(id).map(|it| self.in_market(it)),
-            ("GET", ["albums", id]) => catalogue.album(id).ok_or(id).map(|it| self.album(id, it)),
+        let response = match (self.request.method.as_str(), segments) {
+            ("GET", ["tracks", id]) => {
+                catalogue.track(id).ok_or(id).map(|track| self.in_market(track))
+            }
+            ("GET", ["albums", id]) => {
+                catalogue.album(id).ok_or(id).map(|album| self.album(id, album))
+            }
             ("GET", ["albums", id, "tracks"]) => {
                 return self.page(catalogue.tracks_of(id), (20, 50));
             }
             ("GET", ["artists", id]) => catalogue.artist(id).ok_or(id),
             ("GET", ["artists", id, "albums"]) => {
-                return self.page(catalogue.albums_of(id, include_groups), (5, 10));
+                return self.page(
+                    catalogue.albums_of(id, include_groups),
+                    self.by_quota((5, 10), (20, 50)),
+                );
             }
             ("GET", ["search"]) => return self.search(),
             ("GET", ["playlists", PLAYLIST_ID]) => Ok(self.playlist()),
-            ("GET", ["playlists", PLAYLIST_ID, "items"]) => match self.asked((20, 50)) {
-                Ok(slice) => Ok(self.playlist_page(&slice)),
-                Err(refusal) => return refusal,
-            },
+            ("GET", ["playlists", PLAYLIST_ID, "items"]) => {
+                match self.asked(self.by_quota((20, 50), (100, 100))) {
+                    Ok(slice) => Ok(self.playlist_page(&slice)),
+                    Err(refusal) => return refusal,
+                }
+            }
             ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
             ("GET", ["playlists", id] | ["playlists", id, _]) => Err(id),
             _ => return error(404, "Service not found"),
         };
-        match answer {
-            Ok(json) => FakeAnswer::json(200, &json),
+        match response {
+            Ok(json) => FakeResponse::json(200, &json),
             Err(id) if id.len() == 22 => error(404, "Resource not found"),
             Err(_) => error(400, "Invalid base62 id"),
         }
@@ -101,13 +112,13 @@ impl WebApi<'_> {
         self.page_of(&items, self.catalogue.playlist_length(), slice)
     }
 
-    fn search(&self) -> FakeAnswer {
+    fn search(&self) -> FakeResponse {
         let (Some(query), Some(types)) =
             (self.request.parameter("q"), self.request.parameter("type"))
         else {
             return error(400, "No search query");
         };
-        let slice = match self.asked((5, 10)) {
+        let slice = match self.asked(self.by_quota((5, 10), (20, 50))) {
             Ok(slice) => slice,
             Err(refusal) => return refusal,
         };
@@ -123,19 +134,27 @@ impl WebApi<'_> {
             let slice = Slice { kind: Some(kind), ..slice.clone() };
             merge(&mut found, &json!({ format!("{kind}s"): self.slice(&items, &slice) }));
         }
-        FakeAnswer::json(200, &found)
+        FakeResponse::json(200, &found)
     }
 
-    fn page(&self, items: Option<Vec<Value>>, limits: (usize, usize)) -> FakeAnswer {
+    /// The default limit and the greatest, in development mode and with extended quota.
+    fn by_quota(&self, development: (usize, usize), extended: (usize, usize)) -> (usize, usize) {
+        match self.quota {
+            Quota::Development => development,
+            Quota::Extended => extended,
+        }
+    }
+
+    fn page(&self, items: Option<Vec<Value>>, limits: (usize, usize)) -> FakeResponse {
         let Some(items) = items else { return error(404, "Resource not found") };
         match self.asked(limits) {
-            Ok(slice) => FakeAnswer::json(200, &self.slice(&items, &slice)),
+            Ok(slice) => FakeResponse::json(200, &self.slice(&items, &slice)),
             Err(refusal) => refusal,
         }
     }
 
     /// The slice of a list that the query asks for.
-    fn asked(&self, (default, max): (usize, usize)) -> Result<Slice<'static>, FakeAnswer> {
+    fn asked(&self, (default, max): (usize, usize)) -> Result<Slice<'static>, FakeResponse> {
         let number = |name| self.request.parameter(name).map(str::parse).transpose();
         let limit = number("limit").ok().map(|limit| limit.unwrap_or(default));
         let limit = limit.filter(|limit| (1..=max).contains(limit));
@@ -151,10 +170,10 @@ impl WebApi<'_> {
 
     fn page_of(&self, items: &[Value], total: usize, slice: &Slice<'_>) -> Value {
         let Slice { limit, offset, .. } = *slice;
-        let next = (offset + limit < total).then(|| self.address(slice, offset + limit));
-        let previous = (offset > 0).then(|| self.address(slice, offset.saturating_sub(limit)));
+        let next = (offset + limit < total).then(|| self.url(slice, offset + limit));
+        let previous = (offset > 0).then(|| self.url(slice, offset.saturating_sub(limit)));
         json!({
-            "href": self.address(slice, offset),
+            "href": self.url(slice, offset),
             "items": items,
             "limit": limit,
             "next": next,
@@ -164,8 +183,8 @@ impl WebApi<'_> {
         })
     }
 
-    /// The address of another slice, with the rest of the query kept.
-    fn address(&self, slice: &Slice<'_>, offset: usize) -> String {
+    /// The URL of another slice, with the rest of the query kept.
+    fn url(&self, slice: &Slice<'_>, offset: usize) -> String {
         let kept =
             self.request.query.iter().filter(|(name, _)| name != "limit" && name != "offset");
         let kept = kept.map(|(name, value)| match (name.as_str(), slice.kind) {
@@ -190,6 +209,6 @@ struct Slice<'a> {
     kind: Option<&'a str>,
 }
 
-fn error(status: u16, message: &str) -> FakeAnswer {
-    FakeAnswer::json(status, &json!({ "error": { "status": status, "message": message } }))
+fn error(status: u16, message: &str) -> FakeResponse {
+    FakeResponse::json(status, &json!({ "error": { "status": status, "message": message } }))
 }

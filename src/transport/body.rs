@@ -36,6 +36,14 @@ pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
     is_truncated
 }
 
+/// The body of a response as far as [`read_ahead`] has read it, without taking it.
+pub(crate) fn body_read_ahead(response: &Response) -> Option<&Bytes> {
+    match response.extensions().get()? {
+        ReadAhead::Body(body) => Some(body),
+        ReadAhead::Failed(_) => None,
+    }
+}
+
 /// The same response with a body that has been read from it, for others to read again.
 pub(crate) fn with_body(mut response: Response, body: Bytes) -> Response {
     let (status, version) = (response.status(), response.version());
@@ -55,12 +63,12 @@ enum ReadAhead {
     Failed(Arc<Mutex<Option<BodyError>>>),
 }
 
-/// One that came in one piece is not copied.
+/// A body that came in one piece is not copied.
 async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let first = next_piece(response, limit).await?.unwrap_or_default();
     match next_piece(response, limit - first.len()).await? {
         None => Ok(first),
-        // What small responses do without takes no room in their futures.
+        // Kept out of the futures of small responses.
         Some(second) => Box::pin(read_on(response, limit, [first, second])).await,
     }
 }
@@ -71,7 +79,7 @@ async fn read_on(
     pieces: [Bytes; 2],
 ) -> Result<Bytes, BodyError> {
     let mut body = pieces.concat();
-    // What is announced may be a lie: it is believed up to a bound.
+    // `Content-Length` may be wrong: memory is reserved up to a bound.
     let rest = response.content_length().and_then(|length| usize::try_from(length).ok());
     body.reserve(rest.unwrap_or_default().min(MOST_AT_ONCE));
     while let Some(piece) = next_piece(response, limit - body.len()).await? {
@@ -88,5 +96,5 @@ async fn next_piece(response: &mut Response, room: usize) -> Result<Option<Bytes
     }
 }
 
-/// As much as a page of 50 tracks takes five times over; larger bodies grow as they come.
+/// Five times the size of a page of 50 tracks; larger bodies grow as they come.
 const MOST_AT_ONCE: usize = 1024 * 1024;

@@ -49,6 +49,11 @@ impl SharedHttpClient {
         }
     }
 
+    /// Whether it can do HTTPS: with a TLS feature, or where the user built it.
+    pub(crate) fn can_do_tls(&self) -> bool {
+        HAS_TLS || matches!(self, Self::Given(_))
+    }
+
     /// The same for other options: a built client is built anew.
     pub(crate) fn with_other_options(self) -> Self {
         match self {
@@ -104,7 +109,7 @@ fn with_pings(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
 }
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
-/// that makes a GET of a POST; 307 and 308 keep the method.
+/// that turns a POST into a GET; 307 and 308 keep the method.
 fn stay_on_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if !matches!(attempt.status().as_u16(), 307 | 308) {
         return attempt.stop();
@@ -122,4 +127,12 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
+/// Whether the built-in HTTP client can do HTTPS.
+const HAS_TLS: bool = cfg!(any(feature = "__rustls", feature = "native-tls"));
+
+pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature \
+    `rustls-aws-lc-rs`, `rustls-ring`, `rustls-no-provider` or `native-tls`, or set an HTTP client of your own";
+
+/// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give
+/// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;

@@ -5,6 +5,7 @@ mod http_client;
 mod noise;
 mod origin;
 mod proxies;
+mod runtime;
 mod server_error;
 #[cfg(feature = "__rustls")]
 mod tls;
@@ -17,20 +18,21 @@ use chrono::DateTime;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, read_ahead, read_body, with_body};
-pub(crate) use http_client::{HttpOptions, SharedHttpClient};
+pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body, with_body};
+pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
+pub(crate) use runtime::can_send;
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
 pub(crate) use undone::TlsUnavailable;
 pub(crate) use wire::Wire;
 
-/// How long the server asks to be left alone: whole seconds or a date ([RFC 9110, section 10.2.3]),
-/// which counts from the response's own `Date`, since the server's clock may be wrong, and is over at once
-/// if it has passed.
+/// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
+/// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,
+/// and is over at once if it has passed.
 ///
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
@@ -51,8 +53,8 @@ fn parse_date(value: &str) -> Option<SystemTime> {
 
 /// The same request again, or `None` when its body is a stream.
 ///
-/// As `Request::try_clone`, which makes room for a time-out that most have not: three allocations
-/// less.
+/// As `Request::try_clone`, which makes room for a timeout that most requests lack: three
+/// allocations less.
 pub(crate) fn repeated(request: &Request) -> Option<Request> {
     if request.body().is_some() || request.timeout().is_some() {
         return request.try_clone();

@@ -1,12 +1,13 @@
-//! Origins: to whom credentials may go.
+//! Origins: which servers may get credentials.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::{Host, Url};
 
-/// A server by scheme, host and port: the only one that credentials meant for it may reach.
+/// A server by scheme, host and port. Credentials go to their own origin and to no other.
 ///
-/// Plain HTTP is allowed to loopback alone, where nobody can listen.
+/// Plain HTTP is allowed to loopback alone, where no one else can listen.
 ///
 /// ```
 /// use spotify_web::{Origin, OriginError};
@@ -18,7 +19,7 @@ use url::{Host, Url};
 /// # Ok::<(), OriginError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin(url::Origin);
+pub struct Origin(Arc<url::Origin>);
 
 impl Origin {
     /// The origin of `url`.
@@ -36,13 +37,13 @@ impl Origin {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(OriginError::UserInfo);
         }
-        Ok(Self(url.origin()))
+        Ok(Self(Arc::new(url.origin())))
     }
 
     /// Whether `url` is of this origin.
     pub fn covers(&self, url: &Url) -> bool {
         // As `url.origin() == self.0`, which makes strings of both for each request.
-        let url::Origin::Tuple(scheme, host, port) = &self.0 else { return false };
+        let url::Origin::Tuple(scheme, host, port) = &*self.0 else { return false };
         let is_host = match (host, url.host()) {
             (Host::Domain(host), Some(Host::Domain(other))) => host == other,
             (Host::Ipv4(host), Some(Host::Ipv4(other))) => *host == other,
@@ -83,7 +84,8 @@ pub enum OriginError {
     /// Neither HTTP nor HTTPS.
     #[error("has a scheme that is not HTTP; use `https:`")]
     Scheme,
-    /// Plain HTTP to another machine, where everyone on the way could read the credentials.
+    /// Plain HTTP to another machine, where everyone on the network path could read the
+    /// credentials.
     #[error("is plain HTTP, which is allowed to 127.0.0.1, [::1] and localhost only; use `https:`")]
     PlainHttp,
     /// A user name or password in the URL, which would show in logs.

@@ -16,6 +16,11 @@ pub(crate) struct ServerError {
 }
 
 impl ServerError {
+    /// Whether the quota of the developer's account is used up: no wait of seconds helps.
+    pub(crate) fn is_quota(&self) -> bool {
+        self.reason.as_deref() == Some(QUOTA_EXCEEDED)
+    }
+
     /// Reads the body of an error response; one that says nothing is no error of its own.
     pub(crate) fn of(body: &[u8]) -> Self {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
@@ -69,3 +74,6 @@ pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
         reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
     }
 }
+
+/// Spotify's word for the quota of a developer's account, since July 2026.
+const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";

@@ -84,9 +84,6 @@ impl Wire {
         if self.0.make.is_none() {
             return Ok(self.client().execute(request).await?);
         }
-        if !HAS_TLS && request.url().scheme() == "https" {
-            return Err(Error::middleware(TlsUnavailable::new(NO_TLS.to_owned())));
-        }
         self.listen().await;
         let pool = match extensions.remove::<TimedOut>() {
             Some(_) => self.0.fresh().unwrap_or_else(|| self.0.pool.load_full()),
@@ -254,10 +251,6 @@ impl fmt::Debug for Wire {
         f.debug_struct("Wire").finish_non_exhaustive()
     }
 }
-
-const HAS_TLS: bool = cfg!(any(feature = "__rustls", feature = "native-tls"));
-const NO_TLS: &str = "https needs TLS, and spotify-web was built without; turn on its feature \
-    `rustls-aws-lc-rs`, `rustls-ring`, `rustls-no-provider` or `native-tls`";
 
 /// From when on the runtime is made to listen. In a busy program it does so by itself.
 const SHORT_SILENCE: Duration = Duration::from_millis(50);

@@ -1,19 +1,21 @@
 //! A client with an authenticator plugged in, against a server that counts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
 use reqwest_middleware::ClientBuilder;
-use spotify_web::SpotifyClient;
 use spotify_web::auth::{
-    Authenticator, CachedAuthenticator, CredentialsAuthenticator, TokenCacheOptions,
+    AuthError, Authenticator, CachedAuthenticator, CredentialsAuthenticator, Rejection,
+    RejectionReason, Replay, TokenCacheOptions, Unfinished,
 };
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::oauth::OAuthClient;
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::sync::Barrier;
 
 use crate::common::{ManualClock, PausedTime, ScriptedSource, TRACK, settle};
@@ -38,7 +40,7 @@ async fn in_the_window_no_caller_waits_and_one_refresh_happens() {
     let clock = ManualClock::new();
     let spotify = client(&fake, TokenCacheOptions::default().with_clock(clock.clone()));
     spotify.tracks().get(TRACK).await.unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
 
     clock.advance(3500.0);
     for _ in 0..20 {
@@ -56,7 +58,7 @@ async fn in_the_window_no_caller_waits_and_one_refresh_happens() {
 async fn a_bot_over_ten_lifetimes_sends_ten_or_eleven_token_requests() {
     let time = PausedTime::pause();
     let fake =
-        FakeSpotify::builder().token_lifetime(Duration::from_secs(60)).start().await.unwrap();
+        FakeSpotify::builder().with_token_lifetime(Duration::from_secs(60)).start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
     for _ in 0..600 {
@@ -84,7 +86,7 @@ async fn a_refresh_outlives_the_caller_that_began_it() {
     source.release();
     settle().await;
 
-    fake.next_api(FakeAnswer::json(200, &serde_json::json!({ "name": "next" })));
+    fake.next_api(FakeResponse::json(200, &serde_json::json!({ "name": "next" })));
     assert_eq!(spotify.tracks().get(TRACK).await.unwrap().name, "next");
     assert_eq!(source.requests(), 1);
 }
@@ -94,7 +96,7 @@ fn a_client_survives_the_runtime_that_it_was_first_used_on() {
     let server = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let fake = server.block_on(FakeSpotify::start()).unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
 
     let first = tokio::runtime::Runtime::new().unwrap();
     let call = spotify.clone();
@@ -142,7 +144,7 @@ async fn a_write_is_replayed_with_its_body() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     fake.next(401);
-    fake.next_api(FakeAnswer::body(200, "text/plain", "no json"));
+    fake.next_api(FakeResponse::body(200, "text/plain", "no json"));
 
     spotify.put::<()>("me/player/volume").json(&[1, 2]).await.unwrap();
 
@@ -158,7 +160,7 @@ async fn a_write_is_replayed_with_its_body() {
 async fn a_second_refusal_is_a_typed_error() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.refuse_all_tokens();
+    fake.reject_all_tokens();
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -173,7 +175,7 @@ async fn a_server_that_refuses_everything_is_not_asked_in_a_loop() {
     let fake = FakeSpotify::start().await.unwrap();
     let clock = ManualClock::new();
     let spotify = client(&fake, TokenCacheOptions::default().without_jitter().with_clock(clock));
-    fake.refuse_all_tokens();
+    fake.reject_all_tokens();
 
     let mut errors = Vec::new();
     for _ in 0..100 {
@@ -263,4 +265,76 @@ async fn a_thousand_tasks_at_once(spotify: &SpotifyClient) {
 fn client(fake: &FakeSpotify, options: TokenCacheOptions) -> SpotifyClient {
     let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap()
+}
+
+/// Notes what it is asked.
+#[derive(Debug, Default)]
+struct Noting(Mutex<Vec<&'static str>>);
+
+impl Noting {
+    fn note(&self, name: &'static str) {
+        self.0.lock().unwrap().push(name);
+    }
+}
+
+#[async_trait::async_trait]
+impl Authenticator for Noting {
+    async fn apply(&self, _: &mut reqwest::Request) -> Result<(), AuthError> {
+        self.note("apply");
+        Ok(())
+    }
+
+    async fn rejected(&self, _: &Rejection) -> Result<Replay, AuthError> {
+        self.note("rejected");
+        Ok(Replay::Yes)
+    }
+
+    fn accepted(&self, _: &HeaderValue) {
+        self.note("accepted");
+    }
+
+    fn unfinished(&self) -> Option<Unfinished<'_>> {
+        self.note("unfinished");
+        Some(Box::pin(std::future::ready(())))
+    }
+
+    async fn settle(&self) -> Result<(), AuthError> {
+        self.note("settle");
+        Ok(())
+    }
+
+    fn connect(&self, _: &OAuthClient) -> Result<(), AuthError> {
+        self.note("connect");
+        Ok(())
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.note("client_id");
+        Some("id")
+    }
+}
+
+/// By the way of the `Arc` itself, and not of what it holds.
+type Through = Arc<dyn Authenticator>;
+
+#[tokio::test]
+async fn an_authenticator_in_an_arc_is_asked_everything() {
+    let inner = Arc::new(Noting::default());
+    let plugged: Arc<dyn Authenticator> = inner.clone();
+    let credentials = HeaderValue::from_static("Bearer x");
+    let url = "https://api.spotify.com/".parse().unwrap();
+    let oauth = OAuthClient::new(&SpotifyClientConfig::default());
+
+    Through::connect(&plugged, &oauth).unwrap();
+    Through::apply(&plugged, &mut reqwest::Request::new(Method::GET, url)).await.unwrap();
+    Through::accepted(&plugged, &credentials);
+    Through::unfinished(&plugged).unwrap().await;
+    let rejection = Rejection::new(credentials, RejectionReason::Unknown);
+    assert_eq!(Through::rejected(&plugged, &rejection).await.unwrap(), Replay::Yes);
+    Through::settle(&plugged).await.unwrap();
+    assert_eq!(Through::client_id(&plugged), Some("id"));
+
+    let asked = inner.0.lock().unwrap();
+    let all = ["connect", "apply", "accepted", "unfinished", "rejected", "settle", "client_id"];
+    assert_eq!(*asked, all);
 }

@@ -1,4 +1,5 @@
-//! A person in a real browser: Chromium, by WebDriver. Screenshots are left in `target/screenshots`.
+//! A person in a real browser: Chromium, by WebDriver. Screenshots are left in
+//! `target/screenshots`.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -80,7 +81,7 @@ async fn two_people_log_in_to_a_web_server_at_once() {
     screenshot(&anna, "web_server_cancelled").await;
     ben.refresh().await.unwrap();
     let user = ben.wait().for_element(Locator::Css("#user")).await.unwrap();
-    assert_eq!(user.text().await.unwrap(), "Ben", "somebody else's log-out is not his");
+    assert_eq!(user.text().await.unwrap(), "Ben", "another user's log-out is not his");
     anna.close().await.unwrap();
     ben.close().await.unwrap();
     drop(server);

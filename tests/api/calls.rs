@@ -8,7 +8,7 @@ use spotify_web::api::{CallOutcome, CallReport, IntoId, PlaylistDetails, StartPl
 use spotify_web::auth::{AuthError, Authenticator};
 use spotify_web::middleware::RetryOptions;
 use spotify_web::model::{AlbumId, SpotifyUri, TrackId};
-use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
+use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, plain, settle};
@@ -51,8 +51,8 @@ async fn a_write_whose_status_came_is_done() {
     for (status, body) in [(200, ""), (201, "{\"snapshot"), (200, "null"), (202, "<html>")] {
         let fake = FakeSpotify::start().await.unwrap();
         let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
-        fake.next_api(FakeAnswer::body(status, "application/json", body));
-        fake.next_api(FakeAnswer::body(status, "application/json", body));
+        fake.next_api(FakeResponse::body(status, "application/json", body));
+        fake.next_api(FakeResponse::body(status, "application/json", body));
 
         let track = format!("spotify:track:{TRACK}");
         let error = spotify.playlists().add_items(PLAYLIST, [&track]).await.unwrap_err();
@@ -72,7 +72,10 @@ async fn a_write_with_half_a_body_is_not_retried() {
     let proxy = FaultProxy::start(&fake, 1).await.unwrap();
     let spotify = SpotifyClient::new(proxy.config().with_token(fake.user_token())).unwrap();
     for _ in 0..2 {
-        fake.next_api(FakeAnswer::json(200, &json!({ "snapshot_id": "long enough to be halved" })));
+        fake.next_api(FakeResponse::json(
+            200,
+            &json!({ "snapshot_id": "long enough to be halved" }),
+        ));
     }
 
     proxy.next(Fault::HalfBody);
@@ -128,7 +131,7 @@ async fn a_501_is_neither_transient_nor_retried() {
 async fn an_error_of_the_server_says_when_to_retry() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(plain(&fake)).unwrap();
-    fake.next_api(FakeAnswer::status(503).header("retry-after", "7"));
+    fake.next_api(FakeResponse::status(503).with_header("retry-after", "7"));
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -141,7 +144,7 @@ async fn a_write_is_never_turned_into_a_read_by_a_redirect() {
         let fake = FakeSpotify::start().await.unwrap();
         let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
         let elsewhere = format!("{}me/player", fake.base_url());
-        fake.next_api(FakeAnswer::status(status).header("location", &elsewhere));
+        fake.next_api(FakeResponse::status(status).with_header("location", &elsewhere));
 
         let error = spotify.player().next().await.unwrap_err();
 
@@ -156,16 +159,16 @@ async fn a_read_follows_a_redirect_on_its_origin() {
         let fake = FakeSpotify::start().await.unwrap();
         let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
         let there = format!("/v1/tracks/{TRACK}");
-        fake.next_api(FakeAnswer::status(status).header("location", &there));
+        fake.next_api(FakeResponse::status(status).with_header("location", &there));
 
         let track = spotify.tracks().get("2TpxZ7JUBn3uw46aR7qd6V").await.unwrap();
         assert_eq!(track.id.unwrap().as_str(), TRACK, "{status}");
 
         for _ in 0..10 {
-            fake.next_api(FakeAnswer::status(status).header("location", &there));
+            fake.next_api(FakeResponse::status(status).with_header("location", &there));
         }
         assert!(spotify.tracks().get(TRACK).await.is_err(), "{status}: not for ever");
-        fake.next_api(FakeAnswer::status(status).header("location", "https://evil.test/"));
+        fake.next_api(FakeResponse::status(status).with_header("location", "https://evil.test/"));
     }
 }
 
@@ -176,7 +179,7 @@ async fn a_deadline_that_is_shorter_than_the_pause_fails_at_once() {
     let minute = Duration::from_secs(60);
     let backoff = spotify_web::Backoff::new(minute * 60, 1.0, minute * 60).unwrap();
     let config =
-        fake.config_with_credentials().with_retries(RetryOptions::default().backoff(backoff));
+        fake.config_with_credentials().with_retries(RetryOptions::default().with_backoff(backoff));
     let spotify = SpotifyClient::new(config).unwrap();
     fake.next(503);
 
@@ -194,7 +197,7 @@ async fn a_deadline_that_passes_carries_the_last_error() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     fake.next(502);
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
 
     let request = spotify.tracks().get(TRACK).deadline(Duration::from_secs(20));
     let error = time.run(tokio::spawn(async move { request.await.map(drop) })).await.unwrap_err();
@@ -250,7 +253,7 @@ async fn a_call_that_its_caller_gave_up_is_reported() {
     let fake = FakeSpotify::start().await.unwrap();
     let (spotify, reports) = observed(fake.config_with_credentials());
     spotify.tracks().get(TRACK).await.unwrap();
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
 
     let call = tokio::spawn(spotify.tracks().get(TRACK).send());
     while fake.api_requests() < 2 {
@@ -269,7 +272,7 @@ async fn a_call_that_its_caller_gave_up_is_reported() {
 async fn a_refusal_by_the_rate_limiter_is_reported_as_the_429_that_it_is() {
     let fake = FakeSpotify::start().await.unwrap();
     let (spotify, reports) = observed(fake.config_with_credentials());
-    fake.next_api(FakeAnswer::status(429).header("retry-after", "3600"));
+    fake.next_api(FakeResponse::status(429).with_header("retry-after", "3600"));
 
     spotify.tracks().get(TRACK).await.unwrap_err();
     spotify.tracks().get(TRACK).await.unwrap_err();
@@ -283,7 +286,7 @@ async fn a_refusal_by_the_rate_limiter_is_reported_as_the_429_that_it_is() {
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_costs_nobody_a_response() {
+async fn an_observer_that_panics_costs_no_call_its_response() {
     let fake = FakeSpotify::start().await.unwrap();
     let config = fake.config_with_credentials().with_observer(|_| panic!("in the observer"));
     let spotify = SpotifyClient::new(config).unwrap();
@@ -371,12 +374,12 @@ async fn wrappers_are_read_by_their_name() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
     let device = json!({ "id": "d", "name": "good" });
-    fake.next_api(FakeAnswer::json(
+    fake.next_api(FakeResponse::json(
         200,
         &json!({ "errors": [], "devices": [device, null, { "name": 5 }, 7, device] }),
     ));
-    fake.next_api(FakeAnswer::json(200, &json!({ "devices": null })));
-    fake.next_api(FakeAnswer::json(200, &json!({ "errors": [] })));
+    fake.next_api(FakeResponse::json(200, &json!({ "devices": null })));
+    fake.next_api(FakeResponse::json(200, &json!({ "errors": [] })));
 
     let devices = spotify.player().devices().await.unwrap();
     assert_eq!(devices.len(), 2, "one bad device costs itself");
@@ -390,12 +393,12 @@ async fn a_bad_element_costs_itself_wherever_the_list_is() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
     let track = json!({ "type": "track", "name": "good" });
-    fake.next_api(FakeAnswer::json(
+    fake.next_api(FakeResponse::json(
         200,
         &json!({ "queue": [track, { "type": "track", "name": 5 }] }),
     ));
     let images = json!([{ "url": "good" }, { "url": null }, 5]);
-    fake.next_api(FakeAnswer::json(200, &json!({ "name": "x", "album": { "images": images } })));
+    fake.next_api(FakeResponse::json(200, &json!({ "name": "x", "album": { "images": images } })));
 
     assert_eq!(spotify.player().queue().await.unwrap().queue.len(), 1);
     let track = spotify.tracks().get(TRACK).await.unwrap();

@@ -51,13 +51,30 @@ async fn every_broken_promise_is_found() {
     }
 }
 
-/// Only where other threads go on.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_lock_that_blocks_its_thread_is_found() {
-    let error = check_token_store(Faulty::new(Fault::BlocksItsThread)).await.unwrap_err();
+/// Also where it blocks every thread that there is.
+#[test]
+fn a_lock_that_blocks_its_thread_is_found() {
+    for threads in [1, 2, 4] {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_time()
+            .build()
+            .unwrap();
+        let check = runtime.spawn(check_token_store(Faulty::new(Fault::BlocksItsThread)));
+        let error = runtime.block_on(check).unwrap().unwrap_err();
 
-    assert_eq!(error.promise, StorePromise::Responds, "{error}");
-    assert!(error.to_string().ends_with("`lock` blocks the thread that it waits on"), "{error}");
+        assert_eq!(error.promise, StorePromise::Responds, "{error}");
+        let seen = "`lock` blocks the thread that it waits on";
+        assert!(error.to_string().ends_with(seen), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_leaves_nothing_behind() {
+    let store = Arc::new(Faulty::new(Fault::FirstOverAnother));
+    check_token_store(Arc::clone(&store)).await.unwrap_err();
+
+    assert!(store.entries.lock().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK, plain};
@@ -42,8 +42,8 @@ async fn every_endpoint_asks_for_its_path() {
             "GET /v1/albums/0tGPJ0bkWOUmH7MEOR77qc/tracks",
             "GET /v1/artists/6sFIWsNpZYqfjUpaCgueju",
             "GET /v1/artists/6sFIWsNpZYqfjUpaCgueju/albums",
-            "GET /v1/playlists/3cEYpjA9oz9GiPac4AsH4n",
-            "GET /v1/playlists/3cEYpjA9oz9GiPac4AsH4n/items fields=items(item(name))",
+            "GET /v1/playlists/3cEYpjA9oz9GiPac4AsH4n additional_types=track,episode",
+            "GET /v1/playlists/3cEYpjA9oz9GiPac4AsH4n/items additional_types=track,episode fields=items(item(name)),next,limit,offset,total",
             "GET /v1/playlists/3cEYpjA9oz9GiPac4AsH4n/images",
             "GET /v1/me/playlists",
             "GET /v1/search q=jepsen & co type=artist",
@@ -73,17 +73,17 @@ async fn raw_requests_have_query_and_body() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     for _ in 0..4 {
-        fake.next_api(FakeAnswer::json(200, &json!({ "ok": true })));
+        fake.next_api(FakeResponse::json(200, &json!({ "ok": true })));
     }
 
     let body = json!({ "name": "ü" });
     spotify.get::<Value>("new/thing?a=1").query("b", "&=").await.unwrap();
     spotify.post::<Value>("/new/thing").json(&body).await.unwrap();
     spotify.put::<Value>("new/thing").json(&body).await.unwrap();
-    let answer = spotify.delete::<Value>("new/thing").send_with_response().await.unwrap();
+    let response = spotify.delete::<Value>("new/thing").send_with_response().await.unwrap();
 
-    assert_eq!((answer.status, answer.body["ok"].clone()), (StatusCode::OK, json!(true)));
-    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!((response.status, response.body["ok"].clone()), (StatusCode::OK, json!(true)));
+    assert_eq!(response.headers["content-type"], "application/json");
     let requests = &fake.requests()[1..];
     assert_eq!(requests[0].query, [("a".into(), "1".into()), ("b".into(), "&=".into())]);
     assert_eq!(requests[1].body, "{\"name\":\"ü\"}");
@@ -95,15 +95,15 @@ async fn raw_requests_have_query_and_body() {
 async fn no_content_is_none_and_a_command_reads_no_body() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(204, "text/plain", ""));
-    fake.next_api(FakeAnswer::body(200, "text/plain", "CAESEAAaEw=="));
+    fake.next_api(FakeResponse::body(204, "text/plain", ""));
+    fake.next_api(FakeResponse::body(200, "text/plain", "CAESEAAaEw=="));
 
     assert_eq!(spotify.get::<Option<Value>>("me/player").await.unwrap(), None);
     spotify.put::<()>("me/player/pause").await.unwrap();
 }
 
 #[tokio::test]
-async fn an_error_answer_keeps_status_message_and_reason() {
+async fn an_error_response_keeps_status_message_and_reason() {
     let cases = [
         (
             json!({ "error": { "status": 404, "message": "No active device", "reason": "NO_ACTIVE_DEVICE" } }),
@@ -120,13 +120,13 @@ async fn an_error_answer_keeps_status_message_and_reason() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(plain(&fake)).unwrap();
     for (body, text) in cases {
-        fake.next_api(FakeAnswer::json(404, &body));
+        fake.next_api(FakeResponse::json(404, &body));
         let error = spotify.get::<Value>("x").await.unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.is_transient());
     }
     for body in ["<html>", ""] {
-        fake.next_api(FakeAnswer::body(502, "text/html", body));
+        fake.next_api(FakeResponse::body(502, "text/html", body));
         let error = spotify.get::<Value>("x").await.unwrap_err();
         assert_eq!(error.to_string(), "GET /v1/x failed with HTTP 502 Bad Gateway");
         assert!(error.is_transient());
@@ -139,7 +139,7 @@ async fn too_many_requests_say_how_long_to_wait() {
     let spotify = SpotifyClient::new(plain(&fake)).unwrap();
     let quota =
         json!({ "error": { "status": 429, "message": "Quota", "reason": "QUOTA_EXCEEDED" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "86400"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "86400"));
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -152,21 +152,21 @@ async fn too_many_requests_say_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_names_request_and_place() {
+async fn a_response_that_cannot_be_read_names_request_and_place() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::json(200, &json!({ "album": { "release_date": 5 } })));
+    fake.next_api(FakeResponse::json(200, &json!({ "name": "n", "id": 5 })));
 
-    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+    let error = spotify.artists().get(ARTIST).await.unwrap_err();
 
     assert_eq!(
         error.to_line(),
-        "the response to GET /v1/tracks/11dFghVXANMlKmJXsNCbNl cannot be read at \
-         `album.release_date`; it begins with `{\"album\":{\"release_date\":5}}`: \
-         invalid type: integer `5`, expected a text or null at line 1 column 26"
+        "the response to GET /v1/artists/6sFIWsNpZYqfjUpaCgueju cannot be read at \
+         `id`; it begins with `{\"id\":5,\"name\":\"n\"}`: \
+         invalid type: integer `5`, expected a string at line 1 column 7"
     );
     for body in ["<html>", "{} {}"] {
-        fake.next_api(FakeAnswer::body(200, "text/html", body));
+        fake.next_api(FakeResponse::body(200, "text/html", body));
         assert!(matches!(spotify.tracks().get(TRACK).await.unwrap_err(), Error::Decode { .. }));
     }
 }
@@ -177,12 +177,12 @@ async fn a_body_that_may_hold_a_secret_is_not_repeated() {
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let echo = "<html>authorization: Bearer BQD</html>";
 
-    let about_a_user = FakeAnswer::json(200, &json!([{ "email": "wizzler@example.com" }]));
+    let about_a_user = FakeResponse::json(200, &json!([{ "email": "wizzler@example.com" }]));
     fake.next_api(about_a_user.clone());
     let me = spotify.users().me().await.unwrap_err();
     fake.next_api(about_a_user);
     let by_path = spotify.get::<String>("me").await.unwrap_err();
-    fake.next_api(FakeAnswer::body(200, "text/html", echo));
+    fake.next_api(FakeResponse::body(200, "text/html", echo));
     let echoed = spotify.tracks().get(TRACK).await.unwrap_err();
 
     for error in [me, by_path, echoed] {
@@ -196,8 +196,8 @@ async fn a_body_that_may_hold_a_secret_is_not_repeated() {
 async fn a_bad_element_of_several_costs_only_itself() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    let bad = json!({ "name": "no album", "album": 5 });
-    fake.next_api(FakeAnswer::json(200, &json!({ "tracks": [{ "name": "good" }, bad, null] })));
+    let bad = json!({ "name": 5, "album": 5 });
+    fake.next_api(FakeResponse::json(200, &json!({ "tracks": [{ "name": "good" }, bad, null] })));
 
     let tracks = spotify.tracks().several([TRACK, TRACK, TRACK]).await.unwrap();
 
@@ -211,7 +211,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let fake = FakeSpotify::start().await.unwrap();
     let config = plain(&fake).with_timeout(Duration::from_secs(5));
     let spotify = SpotifyClient::new(config).unwrap();
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
     let call = tokio::spawn(async move { spotify.tracks().get(TRACK).await });
     while fake.api_requests() == 0 {
         tokio::task::yield_now().await;

@@ -1,7 +1,8 @@
 //! The examples as programs.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use spotify_web::auth::{TokenKey, TokenStore};
@@ -15,7 +16,7 @@ mod sqlite_store;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_credentials_end_the_watcher_with_one_sentence() {
-    let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
     let Some(output) = run("release_watcher", &fake, "wrong") else { return };
 
     assert_eq!(output.status.code(), Some(1));
@@ -29,12 +30,77 @@ async fn wrong_credentials_end_the_watcher_with_one_sentence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_quick_ones_run_to_their_end() {
     for name in ["quickstart", "custom_authenticator", "search", "playlist_export"] {
-        let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+        let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
         let Some(output) = run(name, &fake, "right") else { return };
 
         assert!(output.status.success(), "{name}: {output:?}");
         assert!(!output.stdout.is_empty());
     }
+}
+
+/// Where a link is hidden in a chat; each leads to the same track.
+const CHAT: &str = "\
+hear this: <https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl>!
+(https://open.spotify.com/intl-de/track/11dFghVXANMlKmJXsNCbNl?si=abc).
+spotify:track:11dFghVXANMlKmJXsNCbNl, and HTTPS://OPEN.SPOTIFY.COM/track/11dFghVXANMlKmJXsNCbNl
+[a song](https://play.spotify.com/track/11dFghVXANMlKmJXsNCbNl) <https://open.spotify.com/embed/track/11dFghVXANMlKmJXsNCbNl|title>
+听听https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl。 \"spotify://track/11dFghVXANMlKmJXsNCbNl\"
+spotify%3Atrack%3A11dFghVXANMlKmJXsNCbNl https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl
+open.spotify.com/track/11dFghVXANMlKmJXsNCbNl... ||spotify:track:11dFghVXANMlKmJXsNCbNl?context=x||
+";
+
+const OTHERS: &str = "\
+I love spotify: it is at https://example.com/ and nothing of this line is a link
+https://spotify.link/abc spotify:local:A:B:C:1
+https://open.spotify.com/track/0000000000000000000000 https://open.spotify.com/concert/x
+https://open.spotify.com/playlist/3cEYpjA9oz9GiPac4AsH4n spotify:user:u:collection
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_in_a_chat_are_resolved_in_all_their_forms() {
+    let Some(program) = program("resolve_links") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let with_credentials = variables(&fake, "any");
+
+    for variables in [Vec::new(), with_credentials] {
+        let output = run_with_input(&program, &variables, &format!("{CHAT}{OTHERS}"));
+
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter(|line| !line.contains("built-in fake"));
+        let (tracks, others): (Vec<_>, Vec<_>) =
+            lines.partition(|line| line.starts_with("Cut To The Feeling | track | https://"));
+        assert_eq!(tracks.len(), 12, "{text}");
+        assert_eq!(others.len(), 6, "{text}");
+        assert!(others[0].ends_with("open it first and take the URL that it leads to"), "{text}");
+        assert!(others[1].ends_with("is a local file, which the Web API cannot take"), "{text}");
+        assert!(others[2].contains("404"), "{text}");
+        assert!(others[3].ends_with("leads to nothing that has a title"), "{text}");
+        assert!(others[4].contains(" | playlist | "), "{text}");
+        assert!(others[5].starts_with("spotify:user:u:collection | collection |"), "{text}");
+    }
+}
+
+fn variables(fake: &FakeSpotify, secret: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("SPOTIFY_CLIENT_ID", "id".to_owned()),
+        ("SPOTIFY_CLIENT_SECRET", secret.to_owned()),
+        ("SPOTIFY_BASE_URL", fake.base_url()),
+        ("SPOTIFY_TOKEN_URL", fake.token_url()),
+    ]
+}
+
+fn run_with_input(program: &Path, variables: &[(&str, String)], input: &str) -> Output {
+    let mut command = Command::new(program);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +165,7 @@ async fn a_lease_in_sqlite_keeps_other_processes_out_and_ends() {
     assert_eq!(other.query_row(left, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
 }
 
-/// Whoever else is on the machine reads no token.
+/// Other users of the machine read no token.
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_of_sqlite_is_private() {
@@ -116,13 +182,7 @@ async fn the_file_of_sqlite_is_private() {
 }
 
 fn run(name: &str, fake: &FakeSpotify, secret: &str) -> Option<Output> {
-    let command = Command::new(program(name)?)
-        .env("SPOTIFY_CLIENT_ID", "id")
-        .env("SPOTIFY_CLIENT_SECRET", secret)
-        .env("SPOTIFY_BASE_URL", fake.base_url())
-        .env("SPOTIFY_TOKEN_URL", fake.token_url())
-        .output();
-    Some(command.unwrap())
+    Some(Command::new(program(name)?).envs(variables(fake, secret)).output().unwrap())
 }
 
 /// `None` when the example has not been built, as with `cargo test --test api` on a fresh clone.

@@ -1,330 +1,449 @@
-//! Real links: connections that die, proxies, compression, HTTP/2.
+//! What people paste where an id is asked for, and what Spotify gives as a URI.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use proptest::prelude::*;
+use spotify_web::api::StartPlayback;
+use spotify_web::model::{
+    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
+    SpotifyUri, TrackId, UserId,
+};
+use spotify_web::testing::FakeSpotify;
+use spotify_web::{Error, SpotifyClient};
 
-use async_trait::async_trait;
-use http::Extensions;
-use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next};
-use spotify_web::auth::{Backoff, TokenAuthenticator};
-use spotify_web::middleware::{Partition, RetryOptions};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
-use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+const ID: &str = "11dFghVXANMlKmJXsNCbNl";
 
-use crate::common::{TRACK, plain};
-use crate::examples::program;
+/// Every form of every kind, with `KIND` and `ID` to fill in.
+const FORMS: &[&str] = &[
+    "spotify:KIND:ID",
+    "spotify:KIND:ID?si=1",
+    "spotify:KIND:ID?context=spotify:playlist:x",
+    "spotify:KIND:ID#0:30",
+    "SPOTIFY:KIND:ID",
+    "Spotify:KIND:ID.",
+    "spotify://KIND/ID",
+    "spotify://KIND/ID/",
+    "spotify://KIND/ID?si=1",
+    "spotify:/KIND/ID",
+    "https://open.spotify.com/KIND/ID",
+    "http://open.spotify.com/KIND/ID",
+    "open.spotify.com/KIND/ID",
+    "https://open.spotify.com/KIND/ID/",
+    "https://open.spotify.com//KIND//ID",
+    "https://open.spotify.com:443/KIND/ID",
+    "https://open.spotify.com./KIND/ID",
+    "https://open.spotify.com/KIND/ID?si=1&utm_source=copy-link",
+    "https://open.spotify.com/KIND/ID?highlight=spotify:track:x",
+    "https://open.spotify.com/KIND/ID#_=_",
+    "https://open.spotify.com/intl-de/KIND/ID?si=1",
+    "https://open.spotify.com/intl-PT-br/KIND/ID",
+    "https://open.spotify.com/embed/KIND/ID?theme=0",
+    "https://open.spotify.com/embed-podcast/KIND/ID",
+    "https://open.spotify.com/intl-de/embed/KIND/ID",
+    "https://open.spotify.com/embed?uri=spotify:KIND:ID",
+    "https://embed.spotify.com/?uri=spotify:KIND:ID&theme=white",
+    "https://open.spotify.com/KIND/ID/discography/all",
+    "https://open.spotify.com/KIND/ID/related?si=1",
+    "https://play.spotify.com/KIND/ID",
+    "https://api.spotify.com/v1/KINDs/ID",
+    "https://api.spotify.com/v1/KINDs/ID/tracks?market=DE",
+    "HTTPS://OPEN.SPOTIFY.COM/KIND/ID",
+    "Https://Open.Spotify.Com/KIND/ID",
+    "<https://open.spotify.com/KIND/ID>",
+    "<https://open.spotify.com/KIND/ID>.",
+    "(https://open.spotify.com/KIND/ID?si=1)",
+    "[spotify:KIND:ID],",
+    "\"spotify:KIND:ID\"",
+    "'https://open.spotify.com/KIND/ID'",
+    "“https://open.spotify.com/KIND/ID”",
+    "`spotify:KIND:ID`",
+    "**https://open.spotify.com/KIND/ID**",
+    "||https://open.spotify.com/KIND/ID||",
+    "https://open.spotify.com/KIND/ID.",
+    "https://open.spotify.com/KIND/ID…",
+    "https://open.spotify.com/KIND/ID!?",
+    " \t\nhttps://open.spotify.com/KIND/ID\r\n",
+    "//open.spotify.com/KIND/ID",
+    "<https://open.spotify.com/KIND/ID|open.spotify.com>",
+    "<https://open.spotify.com/KIND/ID?si=1|a title>",
+    "https://open.spotify.com/KIND/ID\"",
+    "https://open.spotify.com/KIND/ID).,!>",
+    "https://open.spotify.com/KIND/ID/.",
+    "https://open.spotify.com/KIND/ID?si=1&amp;dl_branch=1).",
+    "\u{feff}https://open.spotify.com/KIND/ID\u{200b}",
+    "\u{2068}https://open.spotify.com/KIND/ID\u{2069}",
+    "「https://open.spotify.com/KIND/ID」",
+    "（https://open.spotify.com/KIND/ID）。",
+    "https://play.spotify.com/intl-fr/KIND/ID?play=true",
+    "http://PLAY.spotify.com:80/KIND/ID",
+    "https://api.spotify.com/v1/KINDs/ID?market=DE",
+    "api.spotify.com/v1/KINDs/ID/",
+    "spotify:KIND:ID:",
+    "spotify:KIND:ID:play",
+    "<spotify:KIND:ID>",
+    "sPoTiFy://KIND/ID#x",
+    "spotify%3AKIND%3AID",
+    "spotify%3akind%3aID%3Fsi%3D1",
+    "https%3A%2F%2Fopen.spotify.com%2FKIND%2FID%3Fsi%3D1",
+    "https://open.spotify.com/embed?uri=spotify%3AKIND%3AID&theme=0",
+    "https://embed.spotify.com/?theme=0&uri=spotify%3AKIND%3AID",
+];
 
-fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
-    let millisecond = Duration::from_millis(1);
-    let backoff = Backoff::new(millisecond, 1.0, millisecond).unwrap();
-    config.with_retries(RetryOptions::default().backoff(backoff))
+macro_rules! for_each_kind {
+    ($check:ident) => {
+        $check::<AlbumId>("album", "album");
+        $check::<ArtistId>("artist", "artist");
+        $check::<AudiobookId>("audiobook", "show");
+        $check::<AudiobookId>("show", "show");
+        $check::<ChapterId>("chapter", "episode");
+        $check::<ChapterId>("episode", "episode");
+        $check::<EpisodeId>("episode", "episode");
+        $check::<PlaylistId>("playlist", "playlist");
+        $check::<ShowId>("show", "show");
+        $check::<TrackId>("track", "track");
+    };
 }
 
-/// A server in threads of its own, which go on while a runtime is frozen.
-struct Server {
-    address: SocketAddr,
-    requests: Arc<AtomicUsize>,
-    /// Connections that were opened before are silent from now on, and stay open.
-    silence: Arc<AtomicBool>,
-}
-
-impl Server {
-    /// `closes`: each connection is closed after its first response, though nothing says so before.
-    fn start(closes: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (requests, silence) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let (count, silent) = (Arc::clone(&requests), Arc::clone(&silence));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (count, silent) = (Arc::clone(&count), Arc::clone(&silent));
-                let born_silent = silent.load(Ordering::SeqCst);
-                std::thread::spawn(move || {
-                    let mut stream = BufReader::new(stream.unwrap());
-                    while read_head(&mut stream) {
-                        count.fetch_add(1, Ordering::SeqCst);
-                        if silent.load(Ordering::SeqCst) && !born_silent {
-                            continue;
-                        }
-                        // Until all of the first ones are there, so that each has a connection.
-                        while !closes && count.load(Ordering::SeqCst) < DEAD {
-                            std::thread::yield_now();
-                        }
-                        let response = "HTTP/1.1 204 No Content\r\n\r\n";
-                        stream.get_mut().write_all(response.as_bytes()).unwrap();
-                        if closes {
-                            return;
-                        }
-                    }
-                });
+#[test]
+fn every_id_is_parsed_from_every_form() {
+    fn check<T>(kind: &str, of_uri: &str)
+    where
+        T: std::str::FromStr<Err = IdError> + ToString,
+        SpotifyUri: From<T>,
+    {
+        for form in FORMS {
+            for kind in [kind.to_owned(), kind.to_uppercase()] {
+                let text = form.replace("KIND", &kind).replace("kind", &kind).replace("ID", ID);
+                let id = text.parse::<T>().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+                assert_eq!(id.to_string(), ID, "{text}");
+                assert_eq!(SpotifyUri::from(id).as_str(), format!("spotify:{of_uri}:{ID}"));
+                let uri: SpotifyUri =
+                    text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+                assert_eq!(uri.as_str(), format!("spotify:{of_uri}:{ID}"), "{text}");
             }
-        });
-        Self { address, requests, silence }
-    }
-
-    fn config(&self) -> SpotifyClientConfig {
-        let url = format!("http://{}/v1/", self.address);
-        quick(SpotifyClientConfig::default().with_base_url(url).with_token("token"))
-    }
-}
-
-fn read_head(stream: &mut BufReader<TcpStream>) -> bool {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        match stream.read_line(&mut line) {
-            Ok(0) | Err(_) => return false,
-            Ok(_) if line == "\r\n" => return true,
-            Ok(_) => {}
+        }
+        for form in ["ID", " ID ", "<ID>", "`ID`,", "ID."] {
+            assert_eq!(form.replace("ID", ID).parse::<T>().unwrap().to_string(), ID, "{form}");
         }
     }
-}
 
-const DEAD: usize = 5;
-
-/// The runtime has heard nothing of what happened meanwhile: it learns of it before a write goes out.
-#[test]
-fn a_write_after_a_frozen_process_takes_no_connection_that_was_closed() {
-    let server = Server::start(true);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let spotify = SpotifyClient::new(server.config()).unwrap();
-    runtime.block_on(async {
-        for _ in 0..6 {
-            spotify.player().next().await.unwrap();
-            // Not the runtime's pause: nothing runs on it meanwhile.
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    });
-    assert_eq!(server.requests.load(Ordering::SeqCst), 6);
-    assert_eq!(spotify.stats().retries, 0);
-}
-
-#[tokio::test]
-async fn after_a_time_out_the_retry_takes_a_fresh_connection() {
-    let server = Server::start(false);
-    let spotify = SpotifyClient::new(server.config().with_timeout(Duration::from_secs(1))).unwrap();
-    let get = || spotify.get::<()>("me").send();
-    let (a, b, c, d, e) = tokio::join!(get(), get(), get(), get(), get());
-    for first in [a, b, c, d, e] {
-        first.unwrap();
-    }
-    server.silence.store(true, Ordering::SeqCst);
-
-    get().await.unwrap();
-
-    assert_eq!(spotify.stats().retries, 1, "four dead ones are left where they are");
-    get().await.unwrap();
-    assert_eq!(spotify.stats().retries, 1, "and nobody else tries them");
-}
-
-/// Accepts, counts and says nothing.
-fn proxy() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let connections = Arc::<AtomicUsize>::default();
-    let count = Arc::clone(&connections);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            count.fetch_add(1, Ordering::SeqCst);
-            let mut part = [0; 1024];
-            let _ = stream.unwrap().read(&mut part);
-        }
-    });
-    (url, connections)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn loopback_is_reached_without_a_proxy() {
-    let Some(program) = program("quickstart") else { return };
-    let fake = FakeSpotify::start().await.unwrap();
-    let (url, connections) = proxy();
-    for host in ["127.0.0.1", "localhost"] {
-        let base = fake.base_url().replace("127.0.0.1", host);
-        let output = Command::new(&program)
-            .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"].map(|name| (name, &url)))
-            .env("NO_PROXY", "example.test")
-            .env("SPOTIFY_CLIENT_ID", "id")
-            .env("SPOTIFY_CLIENT_SECRET", "secret")
-            .env("SPOTIFY_TOKEN_URL", base.replace("/v1/", "/api/token"))
-            .env("SPOTIFY_BASE_URL", base)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{host}: {output:?}");
-    }
-    let spotify = SpotifyClient::new(plain(&fake).with_proxy(&url)).unwrap();
-    spotify.tracks().get(TRACK).await.unwrap();
-    assert_eq!(connections.load(Ordering::SeqCst), 0);
-
-    let elsewhere = SpotifyClientConfig::default().with_proxy(url).without_retries();
-    let spotify = SpotifyClient::new(elsewhere.with_token("token")).unwrap();
-    spotify.tracks().get(TRACK).await.unwrap_err();
-    assert_eq!(connections.load(Ordering::SeqCst), 1, "others are");
+    for_each_kind!(check);
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_an_error_of_the_config() {
-    let schemes = ["ftp://p", "socks6://p", "http://[p", "socks5h://p"];
-    for url in &schemes[..if cfg!(feature = "socks") { 3 } else { 4 }] {
-        let error =
-            SpotifyClient::new(SpotifyClientConfig::default().with_proxy(*url)).unwrap_err();
-        assert!(matches!(error, Error::Config { .. }), "{url}: {error:?}");
-        assert!(!error.is_transient());
+fn what_names_no_id_of_the_kind_is_refused() {
+    fn check<T: std::str::FromStr<Err = IdError> + std::fmt::Debug>(kind: &str, _: &str) {
+        for form in [
+            "",
+            ".",
+            "spotify:",
+            "spotify:KIND",
+            "spotify:KIND:",
+            "spotify:KIND:short",
+            "spotify:KIND:ID0",
+            "spotify:KIND:..",
+            "https://open.spotify.com/KIND",
+            "https://open.spotify.com/KIND/",
+            "https://open.spotify.com/KIND/..",
+            "https://open.spotify.com/ID",
+            "https://open.spotify.com/",
+            "https://open.spotify.com.evil.example/KIND/ID",
+            "https://example.com/KIND/ID",
+            "https://user@open.spotify.com/KIND/ID",
+            "ftp://open.spotify.com/KIND/ID",
+            "https://spotify.link/abc",
+            "https://api.spotify.com/v1/KINDs",
+            "https://api.spotify.com/v1/me/KINDs",
+            "spotify:local:A:B:C:1",
+            "https://open.spotify.com/local/A/B/C/1",
+            "https://open.spotify.com/KIND/ID0",
+            "https://open.spotify.com/intl-de/",
+            "https://open.spotify.com/search/ID",
+            "https://open.spotify.com/?uri=https%3A%2F%2Fexample.com%2FKIND%2FID",
+            "https://example.com/?uri=spotify:KIND:ID",
+            "https://example.com/https://open.spotify.com/KIND/ID",
+            "https%3A%2F%2Fexample.com%2FKIND%2FID",
+            "https://open.spotify.com@example.com/KIND/ID",
+            "https://open.spotify.com\\@example.com/KIND/ID",
+            "https://openXspotify.com/KIND/ID",
+            "javascript:spotify:KIND:ID",
+            "ID ID",
+            "ID/ID",
+            "xspotify:KIND:ID",
+        ] {
+            let text = form.replace("KIND", kind).replace("ID", ID);
+            assert!(text.parse::<T>().is_err(), "{text}");
+        }
+        assert!(format!("spotify:user:{ID}").parse::<T>().is_err());
     }
+
+    for_each_kind!(check);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn certificates_are_read_when_https_needs_them() {
-    let Some(program) = program("quickstart") else { return };
-    let fake = FakeSpotify::start().await.unwrap();
-    let run = |base: &str| {
-        Command::new(&program)
-            .env("SSL_CERT_FILE", "/nowhere/roots.pem")
-            .env("SSL_CERT_DIR", "/nowhere")
-            .env("SPOTIFY_CLIENT_ID", "id")
-            .env("SPOTIFY_CLIENT_SECRET", "secret")
-            .env("SPOTIFY_TOKEN_URL", fake.base_url().replace("/v1/", "/api/token"))
-            .env("SPOTIFY_BASE_URL", base)
-            .output()
-            .unwrap()
-    };
-    let output = run(&fake.base_url());
-    assert!(output.status.success(), "{output:?}");
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
-}
-
-#[cfg(feature = "gzip")]
-#[tokio::test]
-async fn the_limit_of_a_body_counts_what_comes_out() {
-    let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
-    let compressed = |body: &[u8]| {
-        let answer = FakeAnswer::body(200, "application/json", gzip(body));
-        answer.header("content-encoding", "gzip")
-    };
-    fake.next_api(compressed(br#"{"well": true}"#));
-    let body: serde_json::Value = spotify.get("anything").await.unwrap();
-    assert_eq!(body["well"], true);
-
-    fake.next_api(compressed(&vec![b' '; 33 * 1024 * 1024]));
-    let error = spotify.get::<serde_json::Value>("anything").await.unwrap_err();
-    assert!(matches!(error, Error::TooLong { .. }), "{error:?}");
-
-    fake.expire_tokens();
-    fake.next_token(compressed(&vec![b' '; 65 * 1024]));
-    let error = spotify.get::<serde_json::Value>("anything").await.unwrap_err();
-    assert!(error.to_line().contains("longer than 65536 bytes"), "{}", error.to_line());
-}
-
-#[tokio::test]
-async fn what_is_compressed_unasked_is_named_and_not_shown() {
-    let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
-    let zlib = b"\x78\x9c\xab\x56\x4a\x2d\x2a\xca".to_vec();
-    for (encoding, body) in [
-        (Some("br"), vec![0x8b, 0x07, 0x80, 0xff, 0xfe]),
-        (Some("zstd"), b"\x28\xb5\x2f\xfd\x04".to_vec()),
-        (Some("deflate"), zlib),
-        (None, gzip(b"{}")),
-        (None, vec![0xff; 50]),
+#[test]
+fn errors_say_what_to_do() {
+    for link in [
+        "https://spotify.link/abcDEF",
+        "<HTTPS://Spotify.Link/abc>",
+        "spotify.link/abc",
+        "https://spotify.app.link/x?y",
+        "https://link.tospotify.com/x",
+        "https://spoti.fi/x",
+        "(https://spotify.link/abc).",
+        "spotify.link",
+        "//spotify.link/abc?_p=1",
+        "HTTP://SPOTI.FI/abc,",
+        "https%3A%2F%2Fspotify.link%2Fabc",
     ] {
-        let mut answer = FakeAnswer::body(200, "application/json", body);
-        if let Some(encoding) = encoding {
-            answer = answer.header("content-encoding", encoding);
-        }
-        fake.next_api(answer);
-        let error = spotify.get::<serde_json::Value>("anything").await.unwrap_err().to_line();
-        assert!(error.is_ascii(), "{error:?}");
-        assert!(error.contains(encoding.unwrap_or("a body")), "{error}");
+        let error = link.parse::<TrackId>().unwrap_err();
+        assert!(matches!(error, IdError::ShortLink { .. }), "{link}");
+        assert!(error.to_string().ends_with("open it first and take the URL that it leads to"));
+        assert!(matches!(link.parse::<SpotifyUri>(), Err(IdError::ShortLink { .. })));
+        assert!(matches!(link.parse::<UserId>(), Err(IdError::ShortLink { .. })));
+    }
+    for uri in [
+        "spotify:local:A:B:C:210",
+        "spotify:local:::%2E:1",
+        "SPOTIFY:LOCAL:x",
+        "spotify:local:",
+        "spotify://local/A/B/C/210",
+        "<spotify:local:A+B:C:D:210>",
+        "https://open.spotify.com/local/A/B/C/210",
+    ] {
+        assert!(matches!(uri.parse::<SpotifyUri>(), Err(IdError::LocalFile { .. })), "{uri}");
+        let error = uri.parse::<TrackId>().unwrap_err();
+        assert!(error.to_string().ends_with("is a local file, which the Web API cannot take"));
     }
 }
 
-/// An HTTP/2 server that treats its first request as told, and carries out the others.
-#[cfg(feature = "http2")]
-async fn refusing_server(reason: h2::Reason) -> (SpotifyClient, Arc<AtomicUsize>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1/", listener.local_addr().unwrap());
-    let requests = Arc::<AtomicUsize>::default();
-    let count = Arc::clone(&requests);
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut connection = h2::server::handshake(stream).await.unwrap();
-        while let Some(Ok((_, mut respond))) = connection.accept().await {
-            match count.fetch_add(1, Ordering::SeqCst) {
-                0 => respond.send_reset(reason),
-                _ => drop(respond.send_response(http::Response::new(()), true).unwrap()),
-            }
-        }
-    });
-    let http = reqwest::Client::builder().http2_prior_knowledge();
-    let http = http.retry(reqwest::retry::never()).build().unwrap();
-    let config = SpotifyClientConfig::default().with_base_url(url).with_http_client(http);
-    (SpotifyClient::new(quick(config.with_token("token"))).unwrap(), requests)
-}
-
-#[cfg(feature = "http2")]
-#[tokio::test]
-async fn a_write_is_sent_again_where_http2_says_that_it_was_not_carried_out() {
-    let (spotify, requests) = refusing_server(h2::Reason::REFUSED_STREAM).await;
-    spotify.player().next().await.unwrap();
-    assert_eq!(requests.load(Ordering::SeqCst), 2);
-
-    let (spotify, requests) = refusing_server(h2::Reason::INTERNAL_ERROR).await;
-    spotify.player().next().await.unwrap_err();
-    assert_eq!(requests.load(Ordering::SeqCst), 1, "it may have been carried out");
-}
-
-/// Keeps what each layer saw: whose request, and whether it was signed.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(Option<Partition>, bool)>>>);
-
-#[async_trait]
-impl Middleware for Seen {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
-        let signed = request.headers().contains_key("authorization");
-        self.0.lock().unwrap().push((extensions.get().copied(), signed));
-        next.run(request, extensions).await
+#[test]
+fn playlists_of_old_are_named_by_their_owner_too() {
+    for form in [
+        "spotify:user:NAME:playlist:ID",
+        "spotify:user:j%3Am:playlist:ID?si=1",
+        "https://open.spotify.com/user/NAME/playlist/ID?si=1",
+        "https://open.spotify.com/intl-de/user/NAME/playlist/ID",
+        "https://api.spotify.com/v1/users/NAME/playlists/ID/tracks",
+    ] {
+        let text = form.replace("ID", ID);
+        assert_eq!(text.parse::<PlaylistId>().unwrap().to_string(), ID, "{text}");
+        assert_eq!(text.parse::<SpotifyUri>().unwrap().as_str(), format!("spotify:playlist:{ID}"));
     }
 }
 
+#[test]
+fn user_names_are_any_text_but_a_step_in_a_path() {
+    for (text, name) in [
+        ("wizzler", "wizzler"),
+        ("jm perez", "jm perez"),
+        (" 31abc ", "31abc"),
+        ("a.b_", "a.b_"),
+        ("spotify", "spotify"),
+        ("spotify:user:wizzler", "wizzler"),
+        ("spotify:user:a%20b?si=1", "a b"),
+        ("SPOTIFY:USER:MiXeD", "MiXeD"),
+        ("https://open.spotify.com/user/wizzler?si=1", "wizzler"),
+        ("<https://open.spotify.com/intl-de/user/a%2Fb>.", "a/b"),
+        ("https://open.spotify.com/user/wizzler/playlists", "wizzler"),
+        ("https://api.spotify.com/v1/users/wizzler", "wizzler"),
+    ] {
+        assert_eq!(text.parse::<UserId>().unwrap().as_str(), name, "{text}");
+    }
+    for text in [
+        "",
+        " ",
+        ".",
+        "..",
+        "spotify:user:%2E%2E",
+        "https://open.spotify.com/user/%2e",
+        "https://example.com/user/x",
+        "https://open.spotify.com/user/",
+    ] {
+        assert!(text.parse::<UserId>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn whatever_spotify_gives_as_a_uri_can_be_given_back() {
+    for (uri, kind) in [
+        ("spotify:user:u:collection", IdKind::Collection),
+        ("spotify:collection", IdKind::Collection),
+        ("spotify:user:a%20b:collection", IdKind::Collection),
+        ("spotify:collection:tracks", IdKind::Collection),
+        ("spotify:user:u:toplist", IdKind::from("toplist")),
+        ("spotify:user:u:starred", IdKind::from("starred")),
+        ("spotify:station:track:x", IdKind::from("station")),
+        ("spotify:hologram:1", IdKind::from("hologram")),
+        ("spotify:user:u:collection:artist:x", IdKind::Collection),
+        ("spotify:user:u:collection:your-episodes", IdKind::Collection),
+        ("spotify:user:j%C3%BC:collection", IdKind::Collection),
+        ("spotify:user:u:publishedrootlist", IdKind::from("publishedrootlist")),
+        ("spotify:dailymix:x", IdKind::from("dailymix")),
+        ("spotify:radio:album:x", IdKind::from("radio")),
+    ] {
+        let parsed: SpotifyUri = uri.parse().unwrap();
+        assert_eq!((parsed.as_str(), parsed.kind()), (uri, &kind));
+        assert_eq!(parsed.to_string().parse::<SpotifyUri>().unwrap(), parsed);
+    }
+    let liked: SpotifyUri = "https://open.spotify.com/collection/tracks".parse().unwrap();
+    assert_eq!(liked.as_str(), "spotify:collection");
+    let wrong = "spotify:user:u:collection".parse::<TrackId>().unwrap_err();
+    assert!(matches!(wrong, IdError::WrongKind { found: IdKind::Collection, .. }), "{wrong}");
+}
+
 #[tokio::test]
-async fn layers_are_told_whose_request_it_is() {
+async fn liked_songs_can_be_played() {
     let fake = FakeSpotify::start().await.unwrap();
-    let (outer, inner) = (Seen::default(), Seen::default());
-    let config = fake.config().with_middleware(outer.clone()).with_inner_middleware(inner.clone());
-    let user = || TokenAuthenticator::new(fake.user_token());
-    let alice = SpotifyClient::new(config.with_authenticator(user())).unwrap();
-    let bob = alice.for_user(user()).unwrap();
-    let carol = Partition::named("carol");
-    let (carol, again) =
-        (alice.for_user_in(carol, user()).unwrap(), alice.for_user_in(carol, user()).unwrap());
-    for client in [&alice, &alice.clone(), &bob, &bob, &carol, &again] {
-        client.users().me().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let liked: SpotifyUri = "spotify:user:u:collection".parse().unwrap();
+
+    let _ = spotify.player().play(&StartPlayback::context(liked)).await;
+
+    assert_eq!(fake.requests()[1].body, r#"{"context_uri":"spotify:user:u:collection"}"#);
+}
+
+#[tokio::test]
+async fn an_artist_is_played_from_the_beginning() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let artist = || StartPlayback::context(format!("https://open.spotify.com/artist/{ID}"));
+
+    for playback in [artist().offset(0), artist().offset_uri(format!("spotify:track:{ID}"))] {
+        let error = spotify.player().play(&playback).await.unwrap_err();
+        assert!(error.to_string().starts_with("offset is not taken for an artist"), "{error}");
     }
 
-    let seen = outer.0.lock().unwrap().clone();
-    let mut users = HashMap::<_, usize>::new();
-    for (partition, signed) in &seen {
-        *users.entry(partition.unwrap()).or_default() += 1;
-        assert!(!signed, "outside authentication");
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_step_in_a_path_reaches_no_other_endpoint() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+
+    for name in [".", "..", " .. ", "", " ", "\t", ".\t", "\n..\r\n"] {
+        #[allow(deprecated, reason = "they take any name")]
+        let results = [
+            spotify.browse().category(name).await.map(drop),
+            spotify.users().get(name).await.map(drop),
+            spotify.playlists().of_user(name).await.map(drop),
+        ];
+        for result in results {
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::Parameter { .. } | Error::Id { .. }), "{error:?}");
+        }
     }
-    assert_eq!(users.into_values().collect::<Vec<_>>(), [2, 2, 2]);
-    let inner = inner.0.lock().unwrap().clone();
-    assert!(inner.iter().all(|(_, signed)| *signed), "inside authentication");
-    assert!(inner.iter().map(|(partition, _)| partition).eq(seen.iter().map(|(it, _)| it)));
+
+    assert!(fake.requests().is_empty());
+}
+
+/// What a URL parser drops, decodes or takes for something else.
+const NAMES: &[&str] = &[
+    ".\t.", ".\r.", "%2e", "%2E%2e", "..%2f", "%2e%2e/", "a/b", "/a", "a/", "//", "a/../b", "a?b",
+    "?", "a#b", "#", "a\\b", "\\..\\", "a\tb", "a\nb", "a%20b", "%", "%zz", "a;b", "a:b", "a@b",
+    "http://x", "ü/ö", "a\u{0}b", "...", "a b", "a&b=c", "[x]", "{x}", "|", "^", "`", "\"", "'",
+    "<x>",
+];
+
+#[tokio::test]
+async fn a_name_stays_one_segment_whatever_is_in_it() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+
+    for name in NAMES {
+        #[allow(deprecated, reason = "they take any name")]
+        let results = [
+            spotify.browse().category(*name).await.map(drop),
+            spotify.browse().category_playlists(*name).await.map(drop),
+            spotify.users().get(*name).await.map(drop),
+            spotify.playlists().of_user(*name).await.map(drop),
+        ];
+        let arrived = fake.requests();
+        let sent =
+            results.iter().filter(|result| result.as_ref().is_err_and(|it| it.status().is_some()));
+        let arrived = &arrived[arrived.len() - sent.count()..];
+
+        for request in arrived {
+            let path: Vec<_> = request.path.split('/').collect();
+            let (at, length) = match path[2] {
+                "browse" => (4, if path.last() == Some(&"playlists") { 6 } else { 5 }),
+                "users" => (3, if path.last() == Some(&"playlists") { 5 } else { 4 }),
+                other => panic!("{name:?} reached {other}"),
+            };
+            assert_eq!(path.len(), length, "{name:?}: {}", request.path);
+            let segment = percent_decode(path[at]);
+            assert_eq!(segment.trim(), name.trim(), "{}", request.path);
+        }
+        // No user has such a name where it is a link; a category may.
+        assert!(arrived.len() >= 2, "{name:?}: {results:?}");
+    }
+}
+
+fn percent_decode(segment: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), segment.bytes());
+    while let Some(byte) = rest.next() {
+        let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap() as u8;
+        bytes.push(if byte == b'%' { digit() * 16 + digit() } else { byte });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn audiobooks_and_chapters_are_given_back_as_spotify_names_them() {
+    let (book, chapter) = (format!("spotify:show:{ID}"), format!("spotify:episode:{ID}"));
+    let by_kind: SpotifyUri = format!("spotify:audiobook:{ID}").parse().unwrap();
+    let chapter_by_kind: SpotifyUri =
+        format!("https://open.spotify.com/chapter/{ID}").parse().unwrap();
+    let (book_id, chapter_id): (AudiobookId, ChapterId) =
+        (book.parse().unwrap(), chapter.parse().unwrap());
+
+    assert_eq!((by_kind.as_str(), chapter_by_kind.as_str()), (book.as_str(), chapter.as_str()));
+    assert_eq!((book_id.uri(), chapter_id.uri()), (book.clone(), chapter.clone()));
+    assert_eq!(book_id.url(), format!("https://open.spotify.com/show/{ID}"));
+    assert_eq!(chapter_id.url(), format!("https://open.spotify.com/episode/{ID}"));
+    assert_eq!(AudiobookId::try_from(&SpotifyUri::from(book_id)).unwrap(), book_id);
+    assert_eq!(ChapterId::try_from(&SpotifyUri::from(chapter_id)).unwrap(), chapter_id);
+    assert!(format!("spotify:track:{ID}").parse::<AudiobookId>().is_err());
+    assert!(book.parse::<ChapterId>().is_err() && chapter.parse::<AudiobookId>().is_err());
+
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let _ = spotify.player().play(&StartPlayback::context(book_id)).await;
+    let _ = spotify.player().add_to_queue(chapter_id).await;
+    let _ = spotify.audiobooks().get(&book).await;
+    let requests = fake.requests();
+    assert_eq!(requests[1].body, format!(r#"{{"context_uri":"{book}"}}"#));
+    assert_eq!(requests[2].parameter("uri"), Some(chapter.as_str()));
+    assert_eq!(requests[3].path, format!("/v1/audiobooks/{ID}"));
+}
+
+proptest! {
+    #[test]
+    fn a_name_of_a_category_reaches_its_own_endpoint(name in "[.%/\\\\?#\t\n2eEfa ]{1,6}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let path = runtime.block_on(async {
+            let fake = FakeSpotify::start().await.unwrap();
+            let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+            #[allow(deprecated, reason = "it takes any name")]
+            let _ = spotify.browse().category(name.clone()).await;
+            fake.requests().pop().map(|request| request.path)
+        });
+        if let Some(path) = path {
+            let segment = path.strip_prefix("/v1/browse/categories/").unwrap();
+            prop_assert_eq!(percent_decode(segment), name);
+        }
+    }
+
+    #[test]
+    fn a_user_survives_its_uri_and_its_url(name in "\\PC{1,12}") {
+        if let Ok(id) = name.parse::<UserId>() {
+            prop_assert_eq!(&id.uri().parse::<UserId>().unwrap(), &id);
+            prop_assert_eq!(&id.url().parse::<UserId>().unwrap(), &id);
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_as_a_uri_is_its_own_form(text in "[<( ]?(spotify:|https://open\\.spotify\\.com/)?[a-z:/.?%#]{0,12}[0-9A-Za-z]{0,23}\\PC{0,4}") {
+        if let Ok(uri) = text.parse::<SpotifyUri>() {
+            prop_assert_eq!(&uri.as_str().parse::<SpotifyUri>().unwrap(), &uri);
+        }
+    }
 }

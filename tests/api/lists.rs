@@ -7,14 +7,14 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use spotify_web::api::ListEntry;
 use spotify_web::model::{Page, PageItem, PlayableItem, SimplifiedTrack};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
 use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, plain};
 
 /// A page of an album's tracks.
-fn page(items: Value, next: Option<&str>) -> FakeAnswer {
-    FakeAnswer::json(
+fn page(items: Value, next: Option<&str>) -> FakeResponse {
+    FakeResponse::json(
         200,
         &json!({ "items": items, "limit": 2, "next": next, "offset": 0, "total": 9 }),
     )
@@ -35,7 +35,7 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     fake.next(503);
 
     let request = spotify.playlists().items(PLAYLIST).market("DE").fields("items(item)").limit(2);
-    let mut stream = request.with_episodes().retries(0).stream();
+    let mut stream = request.retries(0).stream();
     for _ in 0..2 {
         stream.next().await.unwrap().unwrap();
     }
@@ -44,10 +44,31 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     assert!(matches!(error, Error::Api { scopes: [_], .. }), "its scopes are kept: {error:?}");
     let second = &fake.requests()[2];
     assert_eq!(second.parameter("market"), Some("DE"));
-    assert_eq!(second.parameter("fields"), Some("items(item)"));
+    assert_eq!(second.parameter("fields"), Some("items(item),next,limit,offset,total"));
     assert_eq!(second.parameter("additional_types"), Some("track,episode"));
     assert_eq!(second.parameter("offset"), Some("2"));
     assert_eq!(fake.api_requests(), 2, "`retries(0)` holds for every page");
+}
+
+/// A server may hand out smaller pages than it was asked for, and says so in `next`.
+#[tokio::test]
+async fn the_size_of_further_pages_is_that_of_next() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let next = format!("{}playlists/x/items?offset=20&limit=20", fake.base_url());
+    fake.next_api(page(json!([{}]), Some(&next)));
+    let next = format!("{}playlists/x/items?offset=40", fake.base_url());
+    fake.next_api(page(json!([{}]), Some(&next)));
+    fake.next_api(page(json!([{}]), None));
+
+    let request = spotify.playlists().items(PLAYLIST).limit(50);
+    request.stream().collect::<Vec<_>>().await;
+
+    let limits: Vec<_> =
+        fake.requests().iter().map(|it| it.parameter("limit").map(str::to_owned)).collect();
+    let of_api = &limits[limits.len() - 3..];
+    // Where `next` does not say, the request's own holds.
+    assert_eq!(of_api, [Some("50".into()), Some("20".into()), Some("50".to_owned())]);
 }
 
 #[tokio::test]
@@ -73,9 +94,9 @@ async fn a_deadline_is_for_all_of_a_list() {
         let fake = FakeSpotify::start().await.unwrap();
         let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
         let next = format!("{}albums/x/tracks?offset=8&limit=2", fake.base_url());
-        fake.next_api(FakeAnswer::status(429).header("retry-after", "6"));
+        fake.next_api(FakeResponse::status(429).with_header("retry-after", "6"));
         fake.next_api(page(tracks(&["a", "b"]), Some(&next)));
-        fake.next_api(FakeAnswer::status(429).header("retry-after", "6"));
+        fake.next_api(FakeResponse::status(429).with_header("retry-after", "6"));
         fake.next_api(page(tracks(&["c"]), None));
 
         let request = spotify.albums().tracks(ALBUM).limit(2).offset(6);
@@ -91,26 +112,26 @@ async fn a_deadline_is_for_all_of_a_list() {
 
 #[tokio::test]
 async fn a_list_ends_after_an_error_that_does_not_pass() {
-    for answer in [
-        FakeAnswer::status(404),
-        FakeAnswer::status(403),
-        FakeAnswer::status(400),
-        FakeAnswer::status(501),
-        FakeAnswer::body(200, "text/html", "<html>"),
-        FakeAnswer::json(200, &json!({})),
-        FakeAnswer::json(200, &json!({ "items": 5 })),
+    for response in [
+        FakeResponse::status(404),
+        FakeResponse::status(403),
+        FakeResponse::status(400),
+        FakeResponse::status(501),
+        FakeResponse::body(200, "text/html", "<html>"),
+        FakeResponse::json(200, &json!({})),
+        FakeResponse::json(200, &json!({ "items": 5 })),
     ] {
         let fake = FakeSpotify::start().await.unwrap();
         let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-        fake.next_api(answer.clone());
+        fake.next_api(response.clone());
         let items: Vec<_> = spotify.albums().tracks(ALBUM).stream().collect().await;
-        assert_eq!(items.len(), 1, "{answer:?}");
+        assert_eq!(items.len(), 1, "{response:?}");
         assert!(items[0].is_err());
-        assert_eq!(fake.api_requests(), 1, "{answer:?}");
+        assert_eq!(fake.api_requests(), 1, "{response:?}");
 
         let next = format!("{}albums/x/tracks?offset=2", fake.base_url());
         fake.next_api(page(tracks(&["a"]), Some(&next)));
-        fake.next_api(answer.clone());
+        fake.next_api(response.clone());
         let pages: Vec<_> = spotify.albums().tracks(ALBUM).pages().collect().await;
         assert_eq!(pages.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
     }
@@ -202,7 +223,7 @@ async fn empty_pages_without_end_are_given_up() {
     for cursor in 0..500 {
         let next = format!("{}me/following?type=artist&after={cursor}", fake.base_url());
         let page = json!({ "artists": { "items": [], "next": next } });
-        fake.next_api(FakeAnswer::json(200, &page));
+        fake.next_api(FakeResponse::json(200, &page));
     }
 
     let error = spotify.users().followed_artists().all().await.unwrap_err();
@@ -227,7 +248,7 @@ async fn a_search_ends_where_spotify_ends_it() {
             );
             let items = (0..count).map(|_| json!({ "name": "x" })).collect::<Value>();
             let page = json!({ "items": items, "limit": limit, "next": next, "offset": offset, "total": 5000 });
-            fake.next_api(FakeAnswer::json(200, &json!({ "tracks": page })));
+            fake.next_api(FakeResponse::json(200, &json!({ "tracks": page })));
             offset += limit;
         }
 
@@ -268,7 +289,7 @@ async fn links_of_spotify_are_rebased_on_the_base_url() {
 }
 
 #[tokio::test]
-async fn links_to_anybody_else_stay_errors() {
+async fn links_to_another_origin_stay_errors() {
     for next in [
         "https://api.spotify.com.evil.test/v1/albums/x/tracks?offset=2",
         "https://evil.test/v1/albums/x/tracks?offset=2",
@@ -308,7 +329,7 @@ fn mixed() -> String {
 async fn a_page_says_what_stands_at_each_place() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(200, "application/json", mixed()));
+    fake.next_api(FakeResponse::body(200, "application/json", mixed()));
 
     let page = spotify.albums().tracks(ALBUM).await.unwrap();
 
@@ -320,7 +341,7 @@ async fn a_page_says_what_stands_at_each_place() {
         assert!(mixed().contains(unreadable.raw_json()), "{}", unreadable.raw_json());
         assert!(!unreadable.to_string().is_empty());
     }
-    assert_eq!(items[2].unreadable().unwrap().path(), "name");
+    assert_eq!(items[2].unreadable().unwrap().path(), ".", "nothing of it can be read");
     assert_eq!(items[2].unreadable().unwrap().raw_json(), r#"{"name":5}"#);
 
     let written = serde_json::to_string(&page).unwrap();
@@ -333,7 +354,7 @@ async fn what_is_not_utf_8_costs_its_item() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let body = [&b"{\"items\":[{\"name\":\"a\"},{\"name\":\"\xff\"}],\"total\":2}"[..]].concat();
-    fake.next_api(FakeAnswer::body(200, "application/json", body));
+    fake.next_api(FakeResponse::body(200, "application/json", body));
 
     let page = spotify.albums().tracks(ALBUM).await.unwrap();
 
@@ -347,7 +368,7 @@ async fn what_is_left_out_is_counted_and_reported_once_a_list() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(200, "application/json", mixed()));
+    fake.next_api(FakeResponse::body(200, "application/json", mixed()));
 
     let last = Arc::new(Mutex::new(None));
     let heard = Arc::clone(&last);
@@ -365,8 +386,8 @@ async fn what_is_left_out_is_counted_and_reported_once_a_list() {
 async fn a_list_can_be_asked_to_fail() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    fake.next_api(FakeAnswer::body(200, "application/json", mixed()));
-    fake.next_api(FakeAnswer::body(200, "application/json", mixed()));
+    fake.next_api(FakeResponse::body(200, "application/json", mixed()));
+    fake.next_api(FakeResponse::body(200, "application/json", mixed()));
 
     let error = spotify.albums().tracks(ALBUM).all().fail_on_unreadable().await.unwrap_err();
     let items: Vec<_> =
@@ -379,9 +400,9 @@ async fn a_list_can_be_asked_to_fail() {
 
 #[tokio::test]
 async fn entries_have_their_positions_over_all_pages() {
-    let fake = FakeSpotify::builder().playlist_length(300).start().await.unwrap();
+    let fake = FakeSpotify::builder().with_playlist_length(300).start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    let items = || spotify.playlists().items(PLAYLIST).with_episodes();
+    let items = || spotify.playlists().items(PLAYLIST);
 
     let all = items().all().entries().await.unwrap();
     let later = items().offset(120).limit(50).entries().try_collect::<Vec<_>>().await.unwrap();
@@ -422,7 +443,7 @@ async fn thirty_thousand_bad_items_block_nobody() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     let items = vec![Value::from(1); 32_000];
-    fake.next_api(FakeAnswer::json(200, &json!({ "items": items, "total": 32_000 })));
+    fake.next_api(FakeResponse::json(200, &json!({ "items": items, "total": 32_000 })));
 
     let began = Instant::now();
     let all = spotify.albums().tracks(ALBUM).all().await.unwrap();

@@ -10,7 +10,7 @@ use spotify_web::oauth::{
     AuthorizationCodeRequest, Login, LoginError, OAuthClient, OAuthError, OAuthErrorCode,
     PendingLogin, PkceVerifier, RefreshRequest, Scope, Token,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 use std::sync::{Arc, Mutex};
 use url::Url;
@@ -20,7 +20,7 @@ use crate::common::{Directory, ManualClock};
 const REDIRECT: &str = "http://127.0.0.1:8888/callback";
 
 fn login(fake: &FakeSpotify) -> Login {
-    Login::pkce("id", REDIRECT).authorize_url(fake.authorize_url())
+    Login::pkce("id", REDIRECT).with_authorize_url(fake.authorize_url())
 }
 
 fn parameter(url: &str, name: &str) -> Option<String> {
@@ -36,11 +36,60 @@ async fn log_in(fake: &FakeSpotify) -> Token {
     OAuthClient::new(&fake.config()).request_token(request).await.unwrap()
 }
 
+/// P22: whether the token had been accepted before makes no difference, nor does a store.
+#[tokio::test]
+async fn after_the_end_of_a_login_every_call_says_so_and_nothing_is_sent() {
+    for has_store in [false, true] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let user = PkceAuthenticator::new("id");
+        let user = match has_store {
+            true => user.with_store(MemoryTokenStore::new(), TokenKey::new("id").with_user("a")),
+            false => user,
+        };
+        let spotify = SpotifyClient::new(fake.config().with_authenticator(user.clone())).unwrap();
+        user.log_in(log_in(&fake).await).await.unwrap();
+        spotify.users().me().await.unwrap();
+        fake.end_logins();
+        fake.expire_tokens();
+
+        for _ in 0..20 {
+            let error = spotify.users().me().await.unwrap_err();
+            let is_end = matches!(&error, Error::Auth { source, .. } if source.needs_login());
+            assert!(is_end, "{error}");
+            assert!(user.needs_login().await.unwrap());
+        }
+        let calls = fake.requests().iter().filter(|request| request.path == "/v1/me").count();
+        assert!(calls <= 4, "{calls} calls with a token that is rejected");
+
+        user.log_in(log_in(&fake).await).await.unwrap();
+        spotify.users().me().await.unwrap();
+        assert!(!user.needs_login().await.unwrap());
+    }
+}
+
+/// P45: a login that has ended takes no access token from calls that are still accepted.
+#[tokio::test]
+async fn a_login_that_has_ended_leaves_a_good_access_token() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let user = PkceAuthenticator::new("id");
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(user.clone())).unwrap();
+    user.log_in(log_in(&fake).await).await.unwrap();
+    spotify.users().me().await.unwrap();
+    fake.end_logins();
+
+    for _ in 0..10 {
+        fake.next_api(FakeResponse::json(401, &json!({"error": {"message": "no"}})));
+        assert!(spotify.users().me().await.is_err());
+        spotify.users().me().await.unwrap();
+    }
+    assert!(user.needs_login().await.unwrap());
+}
+
 #[test]
 fn the_url_of_a_login_says_what_the_app_asks_for() {
     let login = Login::pkce("my id&x", "http://127.0.0.1:8888/call back")
-        .scopes([Scope::UserReadEmail, Scope::PlaylistReadPrivate, Scope::UserReadEmail])
-        .show_dialog(true);
+        .with_scopes([Scope::UserReadEmail, Scope::PlaylistReadPrivate, Scope::UserReadEmail])
+        .with_dialog();
     let pending = login.begin().unwrap();
 
     let get = |name: &str| parameter(pending.url(), name);
@@ -124,7 +173,7 @@ async fn the_way_back_is_checked_and_errors_say_what_to_do() {
         (format!("{REDIRECT}?code=&state={state}"), LoginError::CodeMissing),
         (
             format!("{REDIRECT}?error=server_error&error_description=a%0Ab&state={state}"),
-            LoginError::Refused {
+            LoginError::Rejected {
                 code: "server_error".to_owned(),
                 description: Some("ab".to_owned()),
             },
@@ -181,7 +230,7 @@ async fn a_code_is_refused_where_it_should_be() {
 
     // Without PKCE a secret is needed, and a public client has none.
     let pending = Login::authorization_code("id", REDIRECT);
-    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let pending = pending.with_authorize_url(fake.authorize_url()).begin().unwrap();
     let code = pending.finish(&fake.agree(pending.url())).unwrap();
     let error = oauth.request_token(AuthorizationCodeRequest::public("id", code)).await;
     assert!(matches!(error, Err(OAuthError::Input { name: "code", .. })), "{error:?}");
@@ -189,9 +238,9 @@ async fn a_code_is_refused_where_it_should_be() {
 
 #[tokio::test]
 async fn a_bot_acts_for_a_user_who_logged_in_with_a_secret() {
-    let fake = FakeSpotify::builder().client("id", "secret").start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", "secret").start().await.unwrap();
     let pending = Login::authorization_code("id", REDIRECT);
-    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let pending = pending.with_authorize_url(fake.authorize_url()).begin().unwrap();
     let code = pending.finish(&fake.agree(pending.url())).unwrap();
     let request = AuthorizationCodeRequest::confidential("id", "secret", code);
     let token = OAuthClient::new(&fake.config()).request_token(request).await.unwrap();
@@ -291,7 +340,7 @@ async fn a_login_that_has_ended_is_told_and_nothing_more_is_sent() {
 async fn a_token_swap_server_keeps_the_secret() {
     let fake = FakeSpotify::start().await.unwrap();
     let pending = Login::authorization_code("id", "my-app://callback");
-    let pending = pending.authorize_url(fake.authorize_url()).begin().unwrap();
+    let pending = pending.with_authorize_url(fake.authorize_url()).begin().unwrap();
     let code = pending.finish(&fake.agree(pending.url())).unwrap();
     let swap = OAuthClient::new(&fake.config()).at(&fake.swap_url());
     let token = swap.request_token(AuthorizationCodeRequest::swap(code)).await.unwrap();
@@ -326,7 +375,7 @@ async fn scopes_and_refresh_tokens_outlive_a_response_that_names_none() {
     let refresh_token = token.refresh_token.clone().unwrap();
     authenticator.log_in(token).await.unwrap();
     fake.expire_tokens();
-    fake.next_token(FakeAnswer::json(200, &json!({ "access_token": "BQ", "expires_in": 3600 })));
+    fake.next_token(FakeResponse::json(200, &json!({ "access_token": "BQ", "expires_in": 3600 })));
 
     spotify.users().me().await.unwrap_err();
 
@@ -389,7 +438,7 @@ async fn what_is_missing_comes_out_before_anything_is_sent() {
 /// So that a program meets in a test what it would meet at Spotify.
 #[tokio::test]
 async fn the_fake_refuses_what_spotify_refuses() {
-    let fake = FakeSpotify::builder().client("id", "secret").start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", "secret").start().await.unwrap();
     let open = |query: &str| fake.agree(&format!("{}?{query}", fake.authorize_url()));
     let good = "response_type=code&client_id=id&redirect_uri=http://127.0.0.1:1/";
 
@@ -402,13 +451,13 @@ async fn the_fake_refuses_what_spotify_refuses() {
         &format!("{good}&code_challenge=x&code_challenge_method=plain"),
         &format!("{good}&show_dialog=True"),
     ] {
-        assert_eq!(open(bad), "FakeAnswer(400)", "{bad}");
+        assert_eq!(open(bad), "FakeResponse(400)", "{bad}");
     }
 
     // From elsewhere than it was sent to.
     let login = |redirect: &str| {
         let login = Login::authorization_code("id", redirect);
-        login.authorize_url(fake.authorize_url()).begin().unwrap()
+        login.with_authorize_url(fake.authorize_url()).begin().unwrap()
     };
     let (here, there) = (login(REDIRECT), login("http://127.0.0.1:9/other"));
     let code = parameter(&fake.agree(here.url()), "code").unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use spotify_web::auth::TokenAuthenticator;
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::model::{Page, SimplifiedTrack};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, Origin, SpotifyClient};
 
 use crate::common::{ALBUM, TRACK};
@@ -34,7 +34,7 @@ async fn a_raw_request_to_another_origin_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_path_cannot_be_mistaken_for_an_address() {
+async fn a_path_cannot_be_mistaken_for_a_url() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
@@ -56,12 +56,12 @@ async fn a_next_link_to_another_origin_is_refused() {
         "next": "https://api.spotify.com.evil.test/v1/albums/x/tracks?offset=50",
     });
 
-    fake.next_api(FakeAnswer::json(200, &evil));
+    fake.next_api(FakeResponse::json(200, &evil));
     let page: Page<SimplifiedTrack> = spotify.albums().tracks(ALBUM).await.unwrap();
     let error = spotify.next_page(&page).unwrap().await.unwrap_err();
     assert!(matches!(error, Error::ForeignOrigin { .. }), "{error:?}");
 
-    fake.next_api(FakeAnswer::json(200, &evil));
+    fake.next_api(FakeResponse::json(200, &evil));
     let error = spotify.albums().tracks(ALBUM).all().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -80,7 +80,7 @@ async fn a_redirect_to_another_origin_is_not_followed() {
     let elsewhere = format!("{}tracks/{TRACK}", other.base_url());
 
     for status in [301, 302, 307, 308] {
-        fake.next_api(FakeAnswer::status(status).header("location", &elsewhere));
+        fake.next_api(FakeResponse::status(status).with_header("location", &elsewhere));
         let error = spotify.tracks().get(TRACK).await.unwrap_err();
         assert_eq!(error.status().unwrap(), status);
         assert!(error.to_string().contains("redirects to another origin are not followed"));
@@ -94,7 +94,7 @@ async fn a_redirect_of_a_token_request_takes_no_secret_along() {
     let other = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
-    fake.next_token(FakeAnswer::status(307).header("location", other.token_url()));
+    fake.next_token(FakeResponse::status(307).with_header("location", other.token_url()));
     spotify.tracks().get(TRACK).await.unwrap_err();
 
     assert!(other.requests().is_empty());
@@ -105,7 +105,7 @@ async fn a_redirect_on_the_origin_is_followed() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
 
-    fake.next_api(FakeAnswer::status(307).header("location", format!("/v1/tracks/{TRACK}")));
+    fake.next_api(FakeResponse::status(307).with_header("location", format!("/v1/tracks/{TRACK}")));
 
     assert_eq!(spotify.tracks().get(TRACK).await.unwrap().name, "Cut To The Feeling");
 }
@@ -129,7 +129,7 @@ async fn the_middleware_signs_nothing_for_another_origin() {
 #[test]
 fn an_origin_is_scheme_host_and_port() {
     let origin: Origin = "https://api.spotify.com/v1".parse().unwrap();
-    for (address, same) in [
+    for (url, same) in [
         ("https://api.spotify.com/", true),
         ("https://api.spotify.com:443/x?y#z", true),
         ("https://API.spotify.com/", true),
@@ -140,6 +140,6 @@ fn an_origin_is_scheme_host_and_port() {
         ("https://evil.test/https://api.spotify.com/", false),
         ("https://api.spotify.com@evil.test/", false),
     ] {
-        assert_eq!(origin.covers(&address.parse().unwrap()), same, "{address}");
+        assert_eq!(origin.covers(&url.parse().unwrap()), same, "{url}");
     }
 }

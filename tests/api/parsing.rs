@@ -30,8 +30,8 @@ const TOKENS: &[&str] = &[
     "\u{2}{\"error\":\"invalid_grant\",\"error_description\":\"x\"}",
 ];
 
-/// Two bytes for status and type, and an answer.
-const ANSWERS: &[&str] = &[
+/// Two bytes for status and type, and a response.
+const RESPONSES: &[&str] = &[
     r#"zz{"id":"11dFghVXANMlKmJXsNCbNl","name":"x","type":"track","available_markets":["AD","AE"]}"#,
     r#"zz{"items":[{"track":{"type":"track","id":"11dFghVXANMlKmJXsNCbNl"}},null],"total":1}"#,
     r#"zz{"tracks":[{"name":"x"}],"artists":{"items":[{}],"next":null}}"#,
@@ -50,7 +50,7 @@ const IDS: &[&str] = &[
     "user-read-private",
 ];
 
-const ADDRESSES: &[&str] = &[
+const URLS: &[&str] = &[
     "https://api.spotify.com/v1/me?offset=1&limit=1",
     "//evil.test/v1",
     "../..\\evil.test",
@@ -80,8 +80,8 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_of_the_api(data in close_to(ANSWERS)) {
-        checks::api_answer(&data);
+    fn a_response_of_the_api(data in close_to(RESPONSES)) {
+        checks::api_response(&data);
     }
 
     #[test]
@@ -95,8 +95,8 @@ proptest! {
     }
 
     #[test]
-    fn an_address(data in close_to(ADDRESSES)) {
-        checks::address(&data);
+    fn a_url(data in close_to(URLS)) {
+        checks::url(&data);
     }
 
     #[test]

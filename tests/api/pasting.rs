@@ -1,6 +1,7 @@
-//! Standard input beside the browser: what is pasted is read, and what is the program's is left to it.
+//! Standard input beside the browser: what is pasted is read, and what is the program's is left to
+//! it.
 //!
-//! The program is this test binary itself, started once more for [`a_program_that_signs_in`] alone.
+//! The program is this test binary itself, started again for [`a_program_that_signs_in`] alone.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,8 +22,8 @@ async fn a_program_that_signs_in() {
     let Ok(authorize_url) = std::env::var("TEST_AUTHORIZE_URL") else { return };
     let config = spotify_web::SpotifyClientConfig::default();
     let config = config.with_token_url(std::env::var("TEST_TOKEN_URL").unwrap());
-    let login = Login::pkce("id", "http://127.0.0.1/callback").authorize_url(authorize_url);
-    let sign_in = SignIn::new(login).tell(|text| println!("\n{text} "));
+    let login = Login::pkce("id", "http://127.0.0.1/callback").with_authorize_url(authorize_url);
+    let sign_in = SignIn::new(login).with_messages_to(|text| println!("\n{text} "));
 
     sign_in.run(&OAuthClient::new(&config)).await.unwrap();
 

@@ -40,7 +40,7 @@ fn every_threat_has_a_test_that_exists() {
 
 /// With the parameters that `proptest` gives it, or none.
 fn is_there(test: &str, sources: &str) -> bool {
-    sources.contains(&format!("fn {test}()")) || sources.contains(&format!("fn {test}(data"))
+    ["()", "(data", "(steps"].iter().any(|begin| sources.contains(&format!("fn {test}{begin}")))
 }
 
 /// Of all tests.
@@ -48,7 +48,8 @@ fn sources() -> String {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let places = ["tests/api", "tests/api/token_cache", "src/auth/cache", "src/auth/store"];
-    for directory in places.into_iter().chain([RATE_LIMIT]) {
+    let simulation = format!("{RATE_LIMIT}/simulation");
+    for directory in places.into_iter().chain([RATE_LIMIT, simulation.as_str()]) {
         for file in std::fs::read_dir(root.join(directory)).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {

@@ -1,7 +1,7 @@
 //! The public API as a list: a change to it shows in review.
 //!
-//! By the sources, since the JSON of rustdoc needs a nightly compiler. What macros define is listed by
-//! their own lines. `UPDATE_PUBLIC_API=1 cargo test public_api` writes the list anew.
+//! By the sources, since the JSON of rustdoc needs a nightly compiler. What macros define is listed
+//! by their own lines. `UPDATE_PUBLIC_API=1 cargo test public_api` writes the list anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -50,6 +50,39 @@ fn no_public_type_has_the_name_of_another() {
     let twice: Vec<_> =
         names.iter().filter(|(name, files)| files.len() > 1 && *name != "Sealed").collect();
     assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// `with_` on values and options; bare on requests, request bodies and streams of a request.
+#[test]
+fn setters_follow_one_convention() {
+    let bare = ["src/api/", "src/oauth/request.rs"];
+    let setters = public_items().into_iter().flat_map(|(file, items)| {
+        let is_bare = bare.iter().any(|place| file.starts_with(place));
+        let setters = items.into_iter().filter(|item| is_setter(item));
+        setters.map(move |item| (is_bare, file.clone(), item))
+    });
+    let (bare, with): (Vec<_>, Vec<_>) = setters.partition(|(is_bare, ..)| *is_bare);
+    let begins =
+        |item: &str| ["pub fn with_", "pub fn without_"].iter().any(|it| item.starts_with(it));
+
+    assert!(bare.len() > 30 && with.len() > 40, "they are found");
+    assert!(bare.iter().all(|(_, _, item)| !begins(item)), "{bare:#?}");
+    assert!(with.iter().all(|(_, _, item)| begins(item)), "{with:#?}");
+}
+
+#[test]
+fn no_public_function_takes_a_bool() {
+    for (file, items) in public_items() {
+        for item in items.iter().filter(|item| item.contains("fn ")) {
+            let arguments = item.split("->").next().unwrap();
+            assert!(!arguments.contains(": bool"), "{file}: {item}");
+        }
+    }
+}
+
+fn is_setter(item: &str) -> bool {
+    let takes_self = item.contains("(self") || item.contains("(mut self");
+    takes_self && item.starts_with("pub fn ") && item.contains("-> Self")
 }
 
 /// The public lines of each source file, one item a line.

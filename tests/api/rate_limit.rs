@@ -1,23 +1,32 @@
 //! The rate limiter, through the client and before a fake.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use reqwest::Request;
 use serde_json::{Value, json};
-use spotify_web::auth::{Backoff, CredentialsAuthenticator, TokenAuthenticator};
+use spotify_web::auth::{
+    AuthError, Authenticator, Backoff, CredentialsAuthenticator, TokenAuthenticator,
+    TokenCacheOptions,
+};
 use spotify_web::middleware::{Closings, RateLimitOptions, RateLimiter, RetryOptions};
-use spotify_web::testing::{FakeAnswer, FakeLimit, FakeRetryAfter, FakeSpotify};
+use spotify_web::testing::{FakeLimit, FakeResponse, FakeRetryAfter, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::common::{ARTIST, ManualClock, PausedTime, TRACK};
+use crate::common::{ARTIST, ManualClock, PausedTime, TRACK, TokioClock};
 
 async fn fake_and_client(
     set: impl FnOnce(SpotifyClientConfig) -> SpotifyClientConfig,
 ) -> (FakeSpotify, SpotifyClient) {
     let fake = FakeSpotify::start().await.unwrap();
-    let config = set(fake.config().with_token(fake.user_token()));
+    // By the system's clock a busy machine looks like a laptop that slept.
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let config = fake.config().with_token(fake.user_token()).with_rate_limit(options);
+    let config = set(config);
     let spotify = SpotifyClient::new(config).unwrap();
     (fake, spotify)
 }
@@ -39,8 +48,8 @@ fn artist(spotify: &SpotifyClient) -> JoinHandle<Result<Value, Error>> {
     get(spotify, &format!("artists/{ARTIST}"))
 }
 
-fn refusal(seconds: u64) -> FakeAnswer {
-    FakeAnswer::status(429).header("retry-after", seconds.to_string())
+fn refusal(seconds: u64) -> FakeResponse {
+    FakeResponse::status(429).with_header("retry-after", seconds.to_string())
 }
 
 #[tokio::test]
@@ -57,6 +66,33 @@ async fn a_stray_429_costs_its_pause_and_no_more() {
     assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
     assert_eq!(fake.api_requests(), 9);
     assert_eq!(spotify.stats().rate_limit.app.rate, None);
+}
+
+#[tokio::test]
+async fn calls_that_wait_behind_a_refused_one_succeed() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    (0..2).for_each(|_| fake.next_api(refusal(2)));
+    let first = track(&spotify);
+    time.settle().await;
+    time.advance(Duration::from_millis(500)).await;
+    for call in (0..8).map(|_| track(&spotify)).chain([first]).collect::<Vec<_>>() {
+        time.run(call).await.unwrap();
+    }
+    assert_eq!(fake.api_requests(), 11);
+}
+
+/// Not as often as failures are retried, and from no budget.
+#[tokio::test]
+async fn a_429_is_retried_as_often_as_its_waits_allow() {
+    let time = PausedTime::pause();
+    let options = RetryOptions::default().with_retries(1);
+    let (fake, spotify) = fake_and_client(|config| config.with_retries(options)).await;
+    (0..5).for_each(|_| fake.next_api(refusal(1)));
+
+    time.run(track(&spotify)).await.unwrap();
+
+    assert_eq!(fake.api_requests(), 6);
 }
 
 #[tokio::test]
@@ -134,7 +170,7 @@ async fn a_deadline_that_does_not_fit_is_a_rate_limit_at_once() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
     let quota = json!({ "error": { "status": 429, "reason": "SOME_LIMIT" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "30"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "30"));
     let began = Instant::now();
 
     let request = spotify.tracks().get(TRACK).deadline(Duration::from_secs(1));
@@ -156,7 +192,7 @@ async fn a_closed_endpoint_keeps_its_reason_and_counts_no_attempt() {
     })
     .await;
     let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "86400"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "86400"));
 
     for _ in 0..2 {
         let error = time.run(track(&spotify)).await.unwrap_err();
@@ -175,11 +211,13 @@ async fn retry_waits_for_retry_after_without_a_limiter() {
     let backoff = Backoff::new(millisecond, 1.0, millisecond).unwrap();
     for (status, seconds) in [(429, 30), (503, 20)] {
         let (fake, spotify) = fake_and_client(|config| {
-            config.with_retries(RetryOptions::default().backoff(backoff)).without_rate_limiter()
+            config
+                .with_retries(RetryOptions::default().with_backoff(backoff))
+                .without_rate_limiter()
         })
         .await;
-        let answer = FakeAnswer::status(status).header("retry-after", seconds.to_string());
-        fake.next_api(answer);
+        let response = FakeResponse::status(status).with_header("retry-after", seconds.to_string());
+        fake.next_api(response);
         let began = Instant::now();
 
         time.run(track(&spotify)).await.unwrap();
@@ -194,7 +232,7 @@ async fn a_pause_that_is_too_long_is_not_waited_for_by_a_retry() {
     let time = PausedTime::pause();
     for status in [429, 503] {
         let (fake, spotify) = fake_and_client(SpotifyClientConfig::without_rate_limiter).await;
-        fake.next_api(FakeAnswer::status(status).header("retry-after", "3600"));
+        fake.next_api(FakeResponse::status(status).with_header("retry-after", "3600"));
         let began = Instant::now();
 
         time.run(track(&spotify)).await.unwrap_err();
@@ -218,10 +256,10 @@ async fn a_request_timeout_is_retried() {
 async fn a_date_counts_from_the_servers_own_clock() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
-    let answer = FakeAnswer::status(429)
-        .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
-        .header("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT");
-    fake.next_api(answer);
+    let response = FakeResponse::status(429)
+        .with_header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .with_header("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT");
+    fake.next_api(response);
     let call = track(&spotify);
     while fake.api_requests() == 0 {
         tokio::task::yield_now().await;
@@ -263,6 +301,82 @@ async fn closings_are_carried_over_a_restart_and_reopened() {
     assert!((499.0..=501.0).contains(&closed), "{closed}");
     app.reopen();
     assert_eq!(app.stats().closed_for(), Duration::ZERO);
+}
+
+/// However the options are set, and with a limiter that others use.
+#[tokio::test]
+async fn max_wait_holds_whatever_is_set_after_it() {
+    let time = PausedTime::pause();
+    let max_wait = Duration::from_secs(2);
+    let sets: [fn(SpotifyClientConfig) -> SpotifyClientConfig; 3] = [
+        |config| config.with_rate_limit(RateLimitOptions::default()),
+        |config| config.with_rate_limiter(RateLimiter::default()),
+        |config| config.without_rate_limiter().with_retries(RetryOptions::default()),
+    ];
+    for set in sets {
+        for is_first in [true, false] {
+            let (fake, spotify) = fake_and_client(|config| match is_first {
+                true => set(config.with_max_wait(max_wait)),
+                false => set(config).with_max_wait(max_wait),
+            })
+            .await;
+            fake.next_api(refusal(20));
+            let began = Instant::now();
+            time.run(track(&spotify)).await.unwrap_err();
+            assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn max_wait_neither_replaces_a_limiter_nor_brings_one_back() {
+    let limiter = RateLimiter::default();
+    limiter.close_for(Duration::from_secs(60));
+    let config = SpotifyClientConfig::default().with_rate_limiter(limiter);
+    let spotify = SpotifyClient::new(config.with_max_wait(Duration::from_secs(1))).unwrap();
+    assert!(spotify.stats().rate_limit.closed_for() > Duration::from_secs(50));
+    let config = SpotifyClientConfig::default().without_rate_limiter();
+    let spotify = SpotifyClient::new(config.with_max_wait(Duration::from_secs(1))).unwrap();
+    assert!(spotify.rate_limiter().is_none());
+}
+
+/// A 501 is the server's word on the request, and a 408 may be the caller's fault.
+#[tokio::test]
+async fn a_status_that_no_retry_changes_is_no_failure_of_the_server() {
+    let time = PausedTime::pause();
+    for status in [501, 505, 408] {
+        let (fake, spotify) = fake_and_client(SpotifyClientConfig::without_retries).await;
+        for _ in 0..100 {
+            fake.next(status);
+            time.run_by(Duration::from_millis(20), track(&spotify)).await.unwrap_err();
+        }
+        assert!(!spotify.stats().rate_limit.is_failing(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_keeps_its_place() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(5));
+    let call = |market: &str| {
+        let request = spotify.get::<Value>(&format!("tracks/{TRACK}")).query("market", market);
+        tokio::spawn(async move { request.await })
+    };
+    let mut calls = Vec::new();
+    for market in ["DE", "FR", "IT"] {
+        calls.push(call(market));
+        time.settle().await;
+    }
+    fake.next_api(refusal(2));
+
+    for call in calls {
+        time.run(call).await.unwrap();
+    }
+
+    let requests = fake.requests();
+    let order: Vec<_> = requests.iter().filter_map(|it| it.parameter("market")).collect();
+    assert_eq!(order, ["DE", "DE", "FR", "IT"]);
 }
 
 /// Of five that go, one is another's.
@@ -318,13 +432,49 @@ async fn who_stops_waiting_leaves_no_hole_and_takes_no_wake_up_along() {
     assert!(fake.api_requests() > 0);
 }
 
+/// The first of those that wait watches the time for all.
+#[tokio::test]
+async fn a_waiter_that_is_dropped_is_forgotten_and_another_watches_the_time() {
+    let time = PausedTime::pause();
+    let (_fake, spotify) = fake_and_client(same).await;
+    spotify.rate_limiter().unwrap().close_for(Duration::from_millis(1500));
+    let began = Instant::now();
+    let first = track(&spotify);
+    time.settle().await;
+    let second = track(&spotify);
+    time.settle().await;
+
+    time.advance(Duration::from_millis(600)).await;
+    first.abort();
+    time.settle().await;
+
+    assert_eq!(spotify.stats().rate_limit.waiting(), 1);
+    time.run_by(Duration::from_millis(10), second).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1580), "{:?}", began.elapsed());
+}
+
+/// The caller was in a hurry; the server may be well.
+#[tokio::test]
+async fn time_outs_of_the_caller_slow_nobody_down() {
+    let time = PausedTime::pause();
+    let (fake, spotify) =
+        fake_and_client(|config| config.with_timeout(Duration::from_secs(1)).without_retries())
+            .await;
+    (0..100).for_each(|_| fake.next_api(FakeResponse::never()));
+    for call in (0..100).map(|_| track(&spotify)).collect::<Vec<_>>() {
+        time.run(call).await.unwrap_err();
+    }
+    assert!(!spotify.stats().rate_limit.is_failing());
+    time.run(track(&spotify)).await.unwrap();
+}
+
 /// Nobody holds a permit while it waits for a token.
 #[tokio::test]
 async fn a_slow_token_of_one_user_holds_up_nobody() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client(same).await;
     let slow = spotify.for_user(CredentialsAuthenticator::new("other", "secret")).unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
     let waits: Vec<_> = (0..8).map(|_| track(&slow)).collect();
     time.settle().await;
     let began = Instant::now();
@@ -333,6 +483,58 @@ async fn a_slow_token_of_one_user_holds_up_nobody() {
 
     assert!(began.elapsed() < Duration::from_millis(500));
     waits.iter().for_each(JoinHandle::abort);
+}
+
+/// A token may expire while its request waits for a permit.
+#[tokio::test]
+async fn a_token_that_expires_in_the_queue_is_not_sent() {
+    let time = PausedTime::pause();
+    let lifetime = Duration::from_secs(20);
+    let fake = FakeSpotify::builder().with_token_lifetime(lifetime).start().await.unwrap();
+    let options = TokenCacheOptions::default().with_clock(TokioClock::new());
+    let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
+    time.run(track(&spotify)).await.unwrap();
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(40));
+
+    for call in (0..5).map(|_| track(&spotify)).collect::<Vec<_>>() {
+        time.run(call).await.unwrap();
+    }
+
+    assert_eq!(fake.expired_tokens(), 0);
+    assert_eq!(fake.api_requests(), 6);
+}
+
+/// Has a token at hand once; the next one takes forever.
+#[derive(Debug, Default)]
+struct SlowAfterwards(AtomicUsize);
+
+#[async_trait]
+impl Authenticator for SlowAfterwards {
+    async fn apply(&self, _: &mut Request) -> Result<(), AuthError> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// After a closing one request goes first. One that has to wait for a token anew is not that one.
+#[tokio::test]
+async fn a_permit_is_given_back_while_a_new_token_is_awaited() {
+    let time = PausedTime::pause();
+    let (_fake, spotify) = fake_and_client(same).await;
+    let slow = spotify.for_user(SlowAfterwards::default()).unwrap();
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(5));
+    let first = track(&slow);
+    time.settle().await;
+    let began = Instant::now();
+
+    time.run(track(&spotify)).await.unwrap();
+
+    assert!(began.elapsed() < Duration::from_millis(5500), "{:?}", began.elapsed());
+    assert_eq!(spotify.stats().rate_limit.waiting(), 0);
+    first.abort();
 }
 
 /// 256 tasks go at once: no slow start.
@@ -406,7 +608,7 @@ async fn a_limit_of_an_endpoint_and_of_the_app_are_both_kept_to() {
     let time = PausedTime::pause();
     for retry_after in [FakeRetryAfter::Right, FakeRetryAfter::Always(1), FakeRetryAfter::Missing] {
         let (fake, spotify) = fake_and_client(same).await;
-        let limit = FakeLimit::rolling(20, Duration::from_secs(30)).retry_after(retry_after);
+        let limit = FakeLimit::rolling(20, Duration::from_secs(30)).with_retry_after(retry_after);
         fake.limit_endpoint("tracks/", limit);
         let calls: Vec<_> = (0..30).map(|_| track(&spotify)).collect();
         let began = Instant::now();

@@ -140,7 +140,8 @@ async fn what_a_real_server_refuses_at_its_login_page() {
     assert_eq!(pending.finish(&redirect).map(drop), Err(LoginError::Denied), "{redirect}");
 
     server.set_denies(false).await;
-    let pending = server.login().scopes([Scope::UserReadEmail, Scope::Streaming]).begin().unwrap();
+    let pending =
+        server.login().with_scopes([Scope::UserReadEmail, Scope::Streaming]).begin().unwrap();
     let redirect = server.open(pending.url()).await;
     // A scope that it does not know is left out.
     let code = pending.finish(&redirect).unwrap();

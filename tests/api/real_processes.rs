@@ -1,6 +1,7 @@
-//! Processes with one token file, at a real OAuth server that ends a login whose refresh token comes twice.
+//! Processes with one token file, at a real OAuth server that ends a login whose refresh token
+//! comes twice.
 //!
-//! Each process is this test binary itself, started once more for [`a_process_that_calls`] alone.
+//! Each process is this test binary itself, started again for [`a_process_that_calls`] alone.
 
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -76,8 +77,12 @@ async fn processes_that_are_killed_or_stopped_cost_no_login() {
         (0..4).map(|_| Process::start(&server, &directory.file())).collect();
 
     for round in 0..3 {
-        // Just after a rotation nobody holds a refresh token that is not saved.
+        // After a rotation that is in the file nobody holds a refresh token that is not saved.
+        let before = std::fs::read(directory.file()).unwrap();
         server.after_rotations(1).await;
+        while std::fs::read(directory.file()).unwrap() == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         processes[round].signal("STOP");
         drop(std::mem::replace(&mut processes[3], Process::start(&server, &directory.file())));
         server.after_rotations(2).await;

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use reqwest::{Method, Request, Response};
+use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use serde_json::{Value, json};
 use spotify_web::api::{PlaylistReorder, StartPlayback};
 use spotify_web::auth::{Backoff, CredentialsAuthenticator, TokenAuthenticator};
-use spotify_web::middleware::RetryOptions;
+use spotify_web::middleware::{RateLimiter, RequestClass, RetryOptions};
 use spotify_web::model::TrackId;
-use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
+use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -19,7 +21,7 @@ use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, TRACK};
 fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
     let millisecond = Duration::from_millis(1);
     let backoff = Backoff::new(millisecond, 1.0, millisecond).unwrap();
-    config.with_retries(RetryOptions::default().backoff(backoff))
+    config.with_retries(RetryOptions::default().with_backoff(backoff))
 }
 
 async fn fake_and_client() -> (Arc<FakeSpotify>, SpotifyClient) {
@@ -35,17 +37,17 @@ fn get_track(spotify: &SpotifyClient) -> JoinHandle<Result<(), Error>> {
 }
 
 #[tokio::test]
-async fn reads_are_sent_again_after_what_may_have_been_an_accident() {
-    for accident in [
-        FakeAnswer::status(500),
-        FakeAnswer::status(502),
-        FakeAnswer::status(503),
-        FakeAnswer::status(504),
-        FakeAnswer::hang_up(),
+async fn reads_are_retried_after_a_transient_failure() {
+    for fault in [
+        FakeResponse::status(500),
+        FakeResponse::status(502),
+        FakeResponse::status(503),
+        FakeResponse::status(504),
+        FakeResponse::hang_up(),
     ] {
         let (fake, spotify) = fake_and_client().await;
-        fake.next_api(accident.clone());
-        fake.next_api(accident);
+        fake.next_api(fault.clone());
+        fake.next_api(fault);
 
         spotify.tracks().get(TRACK).await.unwrap();
 
@@ -71,13 +73,13 @@ async fn writes_are_sent_again_only_where_that_does_nothing_twice() {
     spotify.player().play(&playback).await.unwrap();
     assert_eq!(fake.api_requests(), 2, "idempotent");
 
-    for answer in [FakeAnswer::status(503), FakeAnswer::hang_up()] {
+    for response in [FakeResponse::status(503), FakeResponse::hang_up()] {
         let before = fake.api_requests();
-        fake.next_api(answer.clone());
+        fake.next_api(response.clone());
         spotify.player().next().await.unwrap_err();
-        fake.next_api(answer.clone());
+        fake.next_api(response.clone());
         spotify.playlists().add_items(PLAYLIST, [track]).await.unwrap_err();
-        fake.next_api(answer);
+        fake.next_api(response);
         spotify.playlists().reorder_items(PLAYLIST, &reorder).await.unwrap_err();
         assert_eq!(fake.api_requests() - before, 3, "once each");
     }
@@ -133,11 +135,11 @@ async fn an_outage_is_not_multiplied() {
 }
 
 #[tokio::test]
-async fn after_a_429_nothing_goes_out_from_anybody_before_it_is_over() {
+async fn after_a_429_no_client_or_user_sends_before_it_is_over() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client().await;
     let other_user = spotify.for_user(TokenAuthenticator::new(fake.user_token().expose())).unwrap();
-    fake.next_api(FakeAnswer::status(429).header("retry-after", "5"));
+    fake.next_api(FakeResponse::status(429).with_header("retry-after", "5"));
 
     let first = get_track(&spotify);
     while fake.api_requests() == 0 {
@@ -164,7 +166,7 @@ async fn after_a_429_nothing_goes_out_from_anybody_before_it_is_over() {
 #[tokio::test]
 async fn a_wait_that_is_too_long_is_an_error_at_once() {
     let (fake, spotify) = fake_and_client().await;
-    fake.next_api(FakeAnswer::status(429).header("retry-after", "86400"));
+    fake.next_api(FakeResponse::status(429).with_header("retry-after", "86400"));
 
     for _ in 0..3 {
         let error = spotify.tracks().get(TRACK).await.unwrap_err();
@@ -179,7 +181,7 @@ async fn a_wait_that_is_too_long_is_an_error_at_once() {
 async fn a_quota_that_is_used_up_is_not_waited_out() {
     let (fake, spotify) = fake_and_client().await;
     let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
-    fake.next_api(FakeAnswer::json(429, &quota).header("retry-after", "2"));
+    fake.next_api(FakeResponse::json(429, &quota).with_header("retry-after", "2"));
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -203,9 +205,9 @@ async fn however_retry_after_is_written_the_limiter_opens() {
         [(None, 1.0), (Some(past), 1.0), (Some("soon".to_owned()), 1.0), (Some(soon), 29.0)]
     {
         let (fake, spotify) = fake_and_client().await;
-        let refusal = FakeAnswer::status(429).header("date", &date);
+        let refusal = FakeResponse::status(429).with_header("date", &date);
         fake.next_api(match &value {
-            Some(value) => refusal.header("retry-after", value),
+            Some(value) => refusal.with_header("retry-after", value),
             None => refusal,
         });
         let call = get_track(&spotify);
@@ -222,39 +224,56 @@ async fn however_retry_after_is_written_the_limiter_opens() {
     }
 }
 
-/// Who gives up leaves no hole; the player's commands go before the rest.
+/// A caller that gives up leaves no hole; the player's commands go before the rest.
+///
+/// Seen below the limiter: at a server, requests of several connections arrive in any order.
 #[tokio::test]
 async fn requests_wait_in_order_and_the_urgent_go_first() {
     let time = PausedTime::pause();
-    let (fake, spotify) = fake_and_client().await;
-    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(10));
+    let (limiter, arrivals) = (RateLimiter::default(), Arrivals::default());
+    let http = SpotifyClientConfig::default().http_client().unwrap();
+    let client = ClientBuilder::new(http).with(limiter.clone()).with(arrivals.clone()).build();
+    limiter.close_for(Duration::from_secs(10));
     let mut calls = Vec::new();
-    for number in 0..5 {
-        let request = spotify.get::<Value>(&format!("artists/{number}"));
-        calls.push(tokio::spawn(async move { drop(request.await) }));
+    for path in ["0", "1", "gives up", "3", "4", "urgent"] {
+        let mut class = RequestClass::of(&Method::GET);
+        class.is_urgent = path == "urgent";
+        let request = client.get(format!("http://127.0.0.1/{path}")).with_extension(class);
+        calls.push(tokio::spawn(async move { drop(request.send().await) }));
         time.settle().await;
     }
     calls.remove(2).abort();
-    let request = spotify.player().pause();
-    let urgent = tokio::spawn(async move { drop(request.await) });
     time.settle().await;
 
-    time.run(urgent).await;
     for call in calls {
         time.run(call).await;
     }
 
-    let paths: Vec<String> = fake.requests().into_iter().map(|it| it.path).collect();
-    let numbers: Vec<_> = paths.iter().filter_map(|it| it.strip_prefix("/v1/artists/")).collect();
-    assert_eq!(numbers, ["0", "1", "3", "4"], "{paths:?}");
-    assert!(paths[0].ends_with("pause"), "{paths:?}");
+    assert_eq!(*arrivals.0.lock().unwrap(), ["/urgent", "/0", "/1", "/3", "/4"]);
+}
+
+/// A layer in place of a server, which notes what arrives.
+#[derive(Debug, Clone, Default)]
+struct Arrivals(Arc<Mutex<Vec<String>>>);
+
+#[async_trait::async_trait]
+impl Middleware for Arrivals {
+    async fn handle(
+        &self,
+        request: Request,
+        _: &mut http::Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        self.0.lock().unwrap().push(request.url().path().to_owned());
+        Ok(http::Response::new("").into())
+    }
 }
 
 #[tokio::test]
 async fn a_call_that_takes_longer_than_it_may_is_given_up() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client().await;
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
 
     let request = spotify.tracks().get(TRACK).deadline(Duration::from_secs(20));
     let error = time.run(tokio::spawn(async move { request.await.map(drop) })).await.unwrap_err();
@@ -268,7 +287,7 @@ async fn a_call_that_takes_longer_than_it_may_is_given_up() {
     assert_eq!(spotify.stats().rate_limit.waiting(), 0);
 }
 
-/// Templates and numbers, and no id of anybody's.
+/// Templates and numbers, and no id.
 #[tokio::test]
 async fn an_observer_hears_what_became_of_each_call() {
     let fake = FakeSpotify::start().await.unwrap();
@@ -323,11 +342,11 @@ async fn spans_tell_of_calls_and_attempts() {
 }
 
 #[tokio::test]
-async fn reads_survive_each_accident_and_writes_are_carried_out_once() {
+async fn reads_survive_each_fault_and_writes_are_carried_out_once() {
     for fault in [
         Fault::ResetBeforeRequest,
-        Fault::ResetBeforeAnswer,
-        Fault::ResetInAnswer,
+        Fault::ResetBeforeResponse,
+        Fault::ResetInResponse,
         Fault::HalfBody,
         Fault::GatewayError,
         Fault::ErrorAfterwards,
@@ -377,8 +396,8 @@ async fn a_bomb_does_not_go_off() {
     // Four million zeros, by gzip.
     let head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x01\x0d\x00\x00\x00\xc2\xa0\xf7\x4f\x6d\x0f\x07\x14";
     let bomb = [&head[..], &[0; 3875], b"\xf0\x6e\x7f\x2a\xdb\xcf\x00\x09\x3d\x00"].concat();
-    let answer = FakeAnswer::body(200, "application/json", bomb);
-    fake.next_api(answer.header("content-encoding", "gzip"));
+    let response = FakeResponse::body(200, "application/json", bomb);
+    fake.next_api(response.with_header("content-encoding", "gzip"));
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
@@ -403,7 +422,7 @@ async fn retries_and_waits_end_at_the_deadline() {
     let time = PausedTime::pause();
     let (fake, spotify) = fake_and_client().await;
     let deadline = Duration::from_secs(2);
-    fake.next_api(FakeAnswer::never());
+    fake.next_api(FakeResponse::never());
     let before = fake.api_requests();
     let request = spotify.tracks().get(TRACK).deadline(deadline);
     let error = time.run(tokio::spawn(async move { request.await })).await.unwrap_err();
@@ -426,10 +445,10 @@ async fn no_task_outlives_the_last_clone() {
     let spotify = SpotifyClient::new(quick(fake.config_with_credentials())).unwrap();
     let mut stream = spotify.playlists().items(PLAYLIST).limit(10).stream().concurrency(4);
     stream.next().await.unwrap().unwrap();
-    fake.next_api(FakeAnswer::status(429).header("retry-after", "30"));
+    fake.next_api(FakeResponse::status(429).with_header("retry-after", "30"));
     let waits = get_track(&spotify);
     let user = spotify.for_user(CredentialsAuthenticator::new("id", "secret")).unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
     let asks = get_track(&user);
     time.settle().await;
     assert_eq!(fake.token_requests(), 2);

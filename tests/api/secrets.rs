@@ -12,7 +12,7 @@ use spotify_web::oauth::{
     AccessToken, ClientCredentialsRequest, ClientSecret, OAuthClient, OAuthConfig, RefreshToken,
     Token, TokenForm, TokenRequest,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Origin, SpotifyClient};
 
 use crate::common::{Log, ScriptedSource, TRACK};
@@ -21,8 +21,8 @@ const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
 #[tokio::test]
 async fn no_secret_shows_in_debug() {
-    let fake = FakeSpotify::builder().client("id", SECRET).start().await.unwrap();
-    fake.next_token(FakeAnswer::json(
+    let fake = FakeSpotify::builder().with_client("id", SECRET).start().await.unwrap();
+    fake.next_token(FakeResponse::json(
         200,
         &json!({ "access_token": SECRET, "refresh_token": SECRET }),
     ));
@@ -69,9 +69,9 @@ async fn no_secret_shows_in_debug() {
         format!(
             "{fake:#?} {:#?} {:#?}",
             fake.requests(),
-            FakeSpotify::builder().client("id", SECRET)
+            FakeSpotify::builder().with_client("id", SECRET)
         ),
-        format!("{:#?}", FakeAnswer::body(200, "text/plain", SECRET)),
+        format!("{:#?}", FakeResponse::body(200, "text/plain", SECRET)),
     ];
 
     for text in shown {
@@ -92,29 +92,29 @@ fn secrets_say_that_they_are_redacted() {
 #[tokio::test]
 async fn no_secret_shows_in_an_error() {
     let echo = json!({ "error": SECRET, "error_description": SECRET });
-    let answers = [
-        FakeAnswer::json(400, &echo),
-        FakeAnswer::body(500, "text/plain", SECRET),
-        FakeAnswer::body(200, "text/plain", SECRET),
-        FakeAnswer::body(200, "text/plain", format!("{{\"access_token\":\"{SECRET}")),
-        FakeAnswer::json(200, &json!({ "access_token": format!("{SECRET}\n") })),
-        FakeAnswer::json(
+    let responses = [
+        FakeResponse::json(400, &echo),
+        FakeResponse::body(500, "text/plain", SECRET),
+        FakeResponse::body(200, "text/plain", SECRET),
+        FakeResponse::body(200, "text/plain", format!("{{\"access_token\":\"{SECRET}")),
+        FakeResponse::json(200, &json!({ "access_token": format!("{SECRET}\n") })),
+        FakeResponse::json(
             200,
             &json!({ "access_token": SECRET, "expires_in": -1, "refresh_token": SECRET }),
         ),
-        FakeAnswer::json(200, &json!({ "access_token": SECRET, "token_type": "mac" })),
-        FakeAnswer::hang_up(),
+        FakeResponse::json(200, &json!({ "access_token": SECRET, "token_type": "mac" })),
+        FakeResponse::hang_up(),
     ];
-    for answer in answers {
+    for response in responses {
         let fake = FakeSpotify::start().await.unwrap();
         let authenticator = CredentialsAuthenticator::new("id", SECRET);
         let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
-        fake.next_token(answer.clone());
+        fake.next_token(response.clone());
 
         let error = spotify.tracks().get(TRACK).await.unwrap_err();
 
         let text = format!("{error} {error:#?} {}", error.to_line());
-        assert!(!text.contains(SECRET), "{answer:?}: {text}");
+        assert!(!text.contains(SECRET), "{response:?}: {text}");
     }
 }
 
@@ -124,16 +124,16 @@ async fn no_secret_shows_in_an_error() {
 async fn no_secret_shows_in_a_log() {
     let log = Log::default();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).init();
-    let fake = FakeSpotify::builder().client("id", SECRET).start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", SECRET).start().await.unwrap();
     let client = || {
         let authenticator = CredentialsAuthenticator::new("id", SECRET);
         SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap()
     };
 
-    fake.next_token(FakeAnswer::json(400, &json!({ "error": SECRET })));
+    fake.next_token(FakeResponse::json(400, &json!({ "error": SECRET })));
     client().tracks().get(TRACK).await.unwrap_err();
     let token = json!({ "access_token": SECRET, "refresh_token": SECRET });
-    fake.next_token(FakeAnswer::json(200, &token));
+    fake.next_token(FakeResponse::json(200, &token));
     client().tracks().get(TRACK).await.unwrap();
 
     let log = log.text();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use spotify_web::login::{SignIn, SignInError, SignedIn};
 use spotify_web::oauth::{Login, LoginError, OAuthClient, OAuthError, OAuthErrorCode};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -35,12 +35,12 @@ impl Scene {
 
     async fn begin_at(redirect_uri: &str, options: impl FnOnce(SignIn) -> SignIn) -> Self {
         let fake = Arc::new(FakeSpotify::start().await.unwrap());
-        let login = Login::pkce("id", redirect_uri).authorize_url(fake.authorize_url());
+        let login = Login::pkce("id", redirect_uri).with_authorize_url(fake.authorize_url());
         let (sender, mut told) = mpsc::unbounded_channel();
         let sign_in = SignIn::new(login)
             .without_browser()
-            .paste_from(Cursor::new(""))
-            .tell(move |text| sender.send(text.to_owned()).unwrap_or_default());
+            .with_pasted_lines_from(Cursor::new(""))
+            .with_messages_to(move |text| sender.send(text.to_owned()).unwrap_or_default());
         let sign_in = options(sign_in);
         let oauth = OAuthClient::new(&fake.config());
         let signing_in = tokio::spawn(async move { sign_in.run(&oauth).await });
@@ -122,7 +122,7 @@ async fn a_user_who_cancels_is_told_and_so_is_the_program() {
 #[tokio::test]
 async fn a_code_that_is_refused_is_told_on_the_page() {
     let mut scene = Scene::begin().await;
-    scene.fake.next_token(FakeAnswer::json(
+    scene.fake.next_token(FakeResponse::json(
         400,
         &serde_json::json!({ "error": "invalid_grant", "error_description": "<b>no</b>" }),
     ));
@@ -206,7 +206,7 @@ async fn a_request_that_never_ends_is_cut_off_and_counted() {
 #[tokio::test]
 async fn a_second_way_back_is_refused_while_the_code_of_the_first_is_exchanged() {
     let mut scene = Scene::begin().await;
-    scene.fake.next_token(FakeAnswer::never());
+    scene.fake.next_token(FakeResponse::never());
     let redirect = scene.fake.agree(&scene.url);
     let path = redirect.split_once(&format!(":{}", scene.port)).unwrap().1.to_owned();
     let head = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n\r\n", scene.port);
@@ -242,19 +242,20 @@ async fn the_port_is_free_after_the_call_was_dropped() {
 #[tokio::test]
 async fn nobody_who_comes_is_an_error_in_time() {
     let time = PausedTime::pause();
-    let mut scene = Scene::begin_with(|it| it.time_limit(Duration::from_secs(60))).await;
+    let mut scene = Scene::begin_with(|it| it.with_timeout(Duration::from_secs(60))).await;
     time.advance(Duration::from_secs(61)).await;
 
     let error = (&mut scene.signing_in).await.unwrap().unwrap_err();
 
-    assert_eq!(error.to_string(), "nobody logged in within 60s; start again");
+    assert_eq!(error.to_string(), "the user did not log in within 60s; start again");
 }
 
 /// Over SSH and in a container: the URL is opened anywhere, and the one it leads to pasted here.
 #[tokio::test]
 async fn a_url_can_be_pasted_and_a_wrong_one_is_followed_by_another() {
     let (reader, mut writer) = std::io::pipe().unwrap();
-    let scene = Scene::begin_with(|it| it.paste_from(std::io::BufReader::new(reader))).await;
+    let scene =
+        Scene::begin_with(|it| it.with_pasted_lines_from(std::io::BufReader::new(reader))).await;
     let redirect = scene.fake.agree(&scene.url);
 
     let pasted = format!("\nwhat?\n{}\n {redirect} \n", scene.url);
@@ -349,7 +350,7 @@ async fn a_redirect_that_does_not_come_back_here_is_an_error() {
         "x",
     ] {
         let sign_in = SignIn::new(Login::pkce("id", redirect)).without_browser();
-        let error = sign_in.tell(|_| {}).run(&oauth).await.unwrap_err();
+        let error = sign_in.with_messages_to(|_| {}).run(&oauth).await.unwrap_err();
         assert!(matches!(error, SignInError::Redirect { .. }), "{error:?}");
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -365,8 +366,8 @@ async fn what_would_fail_after_the_login_fails_before_anything_is_opened() {
     let fake = FakeSpotify::start().await.unwrap();
     let good = OAuthClient::new(&fake.config());
     let run = async |login: Login, oauth: &OAuthClient| {
-        let sign_in = SignIn::new(login).paste_from(Cursor::new(""));
-        let login = sign_in.tell(|text| panic!("told: {text}"));
+        let sign_in = SignIn::new(login).with_pasted_lines_from(Cursor::new(""));
+        let login = sign_in.with_messages_to(|text| panic!("told: {text}"));
         login.run(oauth).await.unwrap_err()
     };
     let redirect = "http://127.0.0.1/callback";
@@ -379,7 +380,7 @@ async fn what_would_fail_after_the_login_fails_before_anything_is_opened() {
     );
     for login in [
         Login::pkce(" ", redirect),
-        Login::pkce("id", redirect).authorize_url("nowhere"),
+        Login::pkce("id", redirect).with_authorize_url("nowhere"),
         Login::pkce("id", "http://127.0.0.1/callback#here"),
         Login::pkce("id", "http://127.0.0.1/callback\n"),
     ] {
@@ -458,7 +459,8 @@ async fn a_port_of_80_is_the_port_that_is_bound() {
         }
         Err(_) => {
             let oauth = OAuthClient::new(&fake.config());
-            let sign_in = SignIn::new(Login::pkce("id", uri)).without_browser().tell(|_| {});
+            let sign_in =
+                SignIn::new(Login::pkce("id", uri)).without_browser().with_messages_to(|_| {});
             let error = sign_in.run(&oauth).await.unwrap_err();
             assert!(matches!(error, SignInError::Port { port: 80, .. }), "{error:?}");
         }

@@ -1,4 +1,4 @@
-//! TLS: whoever cannot show a good certificate for the name gets no credentials.
+//! TLS: a server without a good certificate for the name gets no credentials.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -9,7 +9,7 @@ use spotify_web::oauth::{
     ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest,
     RefreshToken, Token,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify, Fault, FaultProxy};
+use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,8 +18,8 @@ use crate::common::{PausedTime, TRACK};
 
 #[tokio::test]
 async fn html_with_503_is_transient() {
-    let response = FakeAnswer::body(503, "text/html", "<h1>Service Unavailable</h1>");
-    let error = ask(response.header("retry-after", "7")).await.unwrap_err();
+    let response = FakeResponse::body(503, "text/html", "<h1>Service Unavailable</h1>");
+    let error = ask(response.with_header("retry-after", "7")).await.unwrap_err();
 
     assert_eq!(
         error.to_string(),
@@ -45,7 +45,7 @@ async fn bodies_without_a_token_say_what_is_wrong() {
         ("{\"access_token\":5}", "access_token is missing, empty or not a string"),
         ("{\"access_token\":\"a\\nb\"}", "characters that cannot be sent"),
     ] {
-        let error = ask(FakeAnswer::body(200, "application/json", body)).await.unwrap_err();
+        let error = ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
         assert!(matches!(error, OAuthError::NoToken { .. }), "{body}: {error:?}");
         assert!(error.to_string().contains(reason), "{body}: {error}");
         assert!(error.is_transient());
@@ -62,7 +62,7 @@ async fn a_refusal_keeps_status_code_and_description() {
         ("temporarily_unavailable", false),
     ] {
         let body = json!({ "error": code, "error_description": "as it is\u{7}" });
-        let error = ask(FakeAnswer::json(400, &body)).await.unwrap_err();
+        let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
 
         assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST));
         assert_eq!(error.code(), Some(&OAuthErrorCode::from(code)));
@@ -75,10 +75,15 @@ async fn a_refusal_keeps_status_code_and_description() {
 async fn statuses_that_pass_by_are_transient() {
     for status in [408, 429, 500, 502, 503, 504] {
         let body = json!({ "error": "invalid_client" });
-        assert!(ask(FakeAnswer::json(status, &body)).await.unwrap_err().is_transient(), "{status}");
+        assert!(
+            ask(FakeResponse::json(status, &body)).await.unwrap_err().is_transient(),
+            "{status}"
+        );
     }
     for status in [204, 302, 400, 401, 403, 404] {
-        assert!(!ask(FakeAnswer::body(status, "text/html", "")).await.unwrap_err().is_transient());
+        assert!(
+            !ask(FakeResponse::body(status, "text/html", "")).await.unwrap_err().is_transient()
+        );
     }
 }
 
@@ -86,7 +91,7 @@ async fn statuses_that_pass_by_are_transient() {
 #[tokio::test]
 async fn a_description_cannot_repeat_a_secret() {
     let body = json!({ "error": "invalid_client", "error_description": "wrong: the-secret" });
-    let error = ask(FakeAnswer::json(400, &body)).await.unwrap_err();
+    let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
 
     assert!(error.to_string().contains("wrong: [redacted]"), "{error}");
     assert!(!format!("{error:?}").contains("the-secret"));
@@ -98,7 +103,7 @@ async fn an_error_code_is_never_scrubbed() {
     for code in ["invalid_client", "invalid_grant", "slow_down", "x", "unauthorized_client"] {
         for secret in ["client", "r", "invalid_grant", "_", "slow_down!", "in", "unauthorized"] {
             let body = json!({ "error": code });
-            let error = ask_with(secret, FakeAnswer::json(400, &body)).await.unwrap_err();
+            let error = ask_with(secret, FakeResponse::json(400, &body)).await.unwrap_err();
             assert_eq!(error.code(), Some(&OAuthErrorCode::from(code)), "{secret}: {error}");
         }
     }
@@ -109,7 +114,7 @@ async fn an_error_code_is_never_scrubbed() {
 async fn a_secret_in_place_of_a_code_does_not_show() {
     for code in ["the-long-secret", "wrong secret: the-long-secret", "the-\u{7}long-secret"] {
         let body = json!({ "error": code });
-        let error = ask_with("the-long-secret", FakeAnswer::json(400, &body)).await.unwrap_err();
+        let error = ask_with("the-long-secret", FakeResponse::json(400, &body)).await.unwrap_err();
         assert!(matches!(error, OAuthError::Status { .. }), "{error:?}");
     }
 }
@@ -125,15 +130,16 @@ async fn a_description_never_shows_a_secret_and_is_never_mangled() {
         ("hunter2", "'hunter2'", "[redacted]"),
         ("hunter2", "hunt\u{0}er2", "[redacted]"),
         ("correct horse", "not `correct horse`!", "not `[redacted]`!"),
-        ("a-long-secret", "a-long-secreta-long-secret", "[redacted][redacted]"),
+        ("a-long-secret", "a-long-secreta-long-secret", "[redacted]"),
+        ("a-long-secret", "wrong: a-long-secre...", "wrong: [redacted]..."),
         ("a-long-secret", "a-long\u{1}-secret", "[redacted]"),
         // As it was sent.
         ("a long&secret", "client_secret=a+long%26secret", "client_secret=[redacted]"),
         ("a-long-secret", "Basic aWQ6YS1sb25nLXNlY3JldA==", "Basic [redacted]"),
     ] {
         let body = json!({ "error": "invalid_client", "error_description": sent });
-        let error = ask_with(secret, FakeAnswer::json(401, &body)).await.unwrap_err();
-        let OAuthError::Refused { description, .. } = error else { panic!("{error:?}") };
+        let error = ask_with(secret, FakeResponse::json(401, &body)).await.unwrap_err();
+        let OAuthError::Rejected { description, .. } = error else { panic!("{error:?}") };
         assert_eq!(description.as_deref(), Some(shown), "{secret}: {sent}");
     }
 }
@@ -169,8 +175,8 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
         ("half a letter", 200, r#"{"scope":"\ud800","refresh_token":"kept-token"}"#),
     ] {
-        let response = FakeAnswer::body(status, "application/json", body);
-        let error = ask(response.header("retry-after", "5")).await.unwrap_err();
+        let response = FakeResponse::body(status, "application/json", body);
+        let error = ask(response.with_header("retry-after", "5")).await.unwrap_err();
 
         let kept = error.token().and_then(|token| token.refresh_token.as_ref());
         assert_eq!(kept.map(RefreshToken::expose), Some("kept-token"), "{what}: {error:?}");
@@ -210,7 +216,7 @@ async fn a_token_is_read_from_an_odd_response() {
         ("an error of nothing", 200, format!(r#"{{"error":"",{}"#, &good[1..]).into()),
         ("another encoding", 200, latin),
     ] {
-        let token = ask(FakeAnswer::body(status, "text/html", body)).await;
+        let token = ask(FakeResponse::body(status, "text/html", body)).await;
         let token = token.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         assert_eq!(token.access_token.expose(), "a", "{what}");
         assert_eq!(token.expires_in.as_secs(), 60, "{what}");
@@ -228,8 +234,8 @@ async fn an_error_code_is_read_under_any_status() {
             "\u{feff}{\"error\":\" invalid_grant \",\"error_description\":\"as it is\"} ",
             r#"{"error":null,"error":"invalid_grant","error_description":"as it is","uri":5}"#,
         ] {
-            let response = FakeAnswer::body(status, "application/json", body);
-            let error = ask(response.header("retry-after", "9")).await.unwrap_err();
+            let response = FakeResponse::body(status, "application/json", body);
+            let error = ask(response.with_header("retry-after", "9")).await.unwrap_err();
             assert_eq!(error.code(), Some(&OAuthErrorCode::InvalidGrant), "{body}: {error:?}");
             assert_eq!(error.status().unwrap().as_u16(), status);
             assert_eq!(error.retry_after(), Some(Duration::from_secs(9)));
@@ -297,12 +303,12 @@ async fn a_response_that_stalls_keeps_its_refresh_token() {
 async fn a_refresh_token_that_is_repeated_in_a_refusal_is_not_a_new_one() {
     let fake = FakeSpotify::start().await.unwrap();
     let body = json!({ "error": "invalid_grant", "refresh_token": "the-refresh-token" });
-    fake.next_token(FakeAnswer::json(400, &body));
+    fake.next_token(FakeResponse::json(400, &body));
 
     let request = RefreshRequest::public("id", "the-refresh-token");
     let error = OAuthClient::new(&fake.config()).request_token(request).await.unwrap_err();
 
-    assert!(matches!(error, OAuthError::Refused { .. }), "{error:?}");
+    assert!(matches!(error, OAuthError::Rejected { .. }), "{error:?}");
 }
 
 /// P60.
@@ -318,13 +324,13 @@ async fn retry_after_is_read_in_seconds_and_as_a_date() {
         (date.as_str(), 3000, 3600),
     ] {
         for (status, body) in [(429, ""), (503, "<html>"), (400, r#"{"error":"slow_down"}"#)] {
-            let response = FakeAnswer::body(status, "text/plain", body);
-            let error = ask(response.header("retry-after", header)).await.unwrap_err();
+            let response = FakeResponse::body(status, "text/plain", body);
+            let error = ask(response.with_header("retry-after", header)).await.unwrap_err();
             let seconds = error.retry_after().unwrap().as_secs();
             assert!((least..=most).contains(&seconds), "{header}: {seconds}");
         }
     }
-    let response = FakeAnswer::status(429).header("retry-after", "soon");
+    let response = FakeResponse::status(429).with_header("retry-after", "soon");
     assert_eq!(ask(response).await.unwrap_err().retry_after(), None);
 }
 
@@ -346,7 +352,7 @@ async fn a_lifetime_is_read_in_every_shape() {
         let token = ask(with_lifetime(&expires_in)).await.unwrap();
         assert_eq!(token.expires_in.as_secs_f64(), seconds, "{expires_in}");
     }
-    let missing = ask(FakeAnswer::json(200, &json!({ "access_token": "a" }))).await.unwrap();
+    let missing = ask(FakeResponse::json(200, &json!({ "access_token": "a" }))).await.unwrap();
     assert_eq!(missing.expires_in, Token::DEFAULT_LIFETIME);
 }
 
@@ -365,7 +371,7 @@ async fn a_lifetime_that_makes_no_sense_is_an_error_that_keeps_the_token() {
 
 #[tokio::test]
 async fn other_fields_may_have_any_shape() {
-    let token = ask(FakeAnswer::json(
+    let token = ask(FakeResponse::json(
         200,
         &json!({
             "access_token": "a", "token_type": "bEARER", "refresh_token": "", "scope": "one two",
@@ -377,11 +383,11 @@ async fn other_fields_may_have_any_shape() {
 
     let body =
         json!({ "access_token": "a", "token_type": 5, "refresh_token": 5, "scope": ["one"] });
-    let token = ask(FakeAnswer::json(200, &body)).await.unwrap();
+    let token = ask(FakeResponse::json(200, &body)).await.unwrap();
     assert_eq!(token.scopes.unwrap(), ["one"]);
 
     let body = json!({ "access_token": "a", "token_type": "mac" });
-    let error = ask(FakeAnswer::json(200, &body)).await.unwrap_err();
+    let error = ask(FakeResponse::json(200, &body)).await.unwrap_err();
     assert!(error.to_string().contains("its type is \"mac\", not bearer"), "{error}");
 }
 
@@ -414,7 +420,7 @@ async fn a_connection_that_is_lost_is_transient() {
         assert!(error.is_transient());
         assert!(proxy.faults().contains_key(&fault));
     }
-    let hung_up = ask(FakeAnswer::hang_up()).await.unwrap_err();
+    let hung_up = ask(FakeResponse::hang_up()).await.unwrap_err();
     assert!(hung_up.is_transient());
 }
 
@@ -432,7 +438,7 @@ async fn nobody_at_home_is_transient() {
 async fn a_server_that_never_responds_is_a_time_out() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    fake.next_token(FakeAnswer::never());
+    fake.next_token(FakeResponse::never());
     let config = fake.config().with_token_timeout(Duration::from_secs(12));
     let asked = tokio::spawn(async move { request(&config).await });
     while fake.token_requests() == 0 {
@@ -450,14 +456,14 @@ async fn a_server_that_never_responds_is_a_time_out() {
 #[tokio::test]
 async fn an_endless_response_is_cut_off() {
     let endless = "x".repeat(1024 * 1024);
-    let error = ask(FakeAnswer::body(200, "application/json", endless)).await.unwrap_err();
+    let error = ask(FakeResponse::body(200, "application/json", endless)).await.unwrap_err();
 
     assert!(error.to_string().contains("longer than 65536 bytes"), "{error}");
 }
 
 #[tokio::test]
 async fn wrong_credentials_say_what_to_check() {
-    let fake = FakeSpotify::builder().client("id", "right").start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
     let authenticator = CredentialsAuthenticator::new("id", "wrong");
     let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
 
@@ -466,7 +472,7 @@ async fn wrong_credentials_say_what_to_check() {
     assert_eq!(
         error.to_line(),
         "GET /v1/tracks/11dFghVXANMlKmJXsNCbNl could not be signed: no access token could be obtained: \
-         the accounts service refused the token request: invalid_client: Invalid client \
+         the accounts service rejected the token request: invalid_client: Invalid client \
          (HTTP 400 Bad Request); check client id and secret"
     );
     assert!(!error.is_transient());
@@ -478,15 +484,15 @@ async fn wrong_credentials_say_what_to_check() {
 #[tokio::test]
 async fn odd_credentials_arrive_as_they_are() {
     let (id, secret) = ("id:with/odd chars", "p%s&=ü");
-    let fake = FakeSpotify::builder().client(id, secret).start().await.unwrap();
+    let fake = FakeSpotify::builder().with_client(id, secret).start().await.unwrap();
 
     let request = ClientCredentialsRequest::new(id, secret);
 
     assert!(OAuthClient::new(&fake.config()).request_token(request).await.is_ok());
 }
 
-fn with_lifetime(expires_in: &Value) -> FakeAnswer {
-    FakeAnswer::json(
+fn with_lifetime(expires_in: &Value) -> FakeResponse {
+    FakeResponse::json(
         200,
         &json!({
             "access_token": "access",
@@ -497,13 +503,13 @@ fn with_lifetime(expires_in: &Value) -> FakeAnswer {
     )
 }
 
-async fn ask(response: FakeAnswer) -> Result<Token, OAuthError> {
+async fn ask(response: FakeResponse) -> Result<Token, OAuthError> {
     let fake = FakeSpotify::start().await.unwrap();
     fake.next_token(response);
     request(&fake.config()).await
 }
 
-async fn ask_with(secret: &str, response: FakeAnswer) -> Result<Token, OAuthError> {
+async fn ask_with(secret: &str, response: FakeResponse) -> Result<Token, OAuthError> {
     let fake = FakeSpotify::start().await.unwrap();
     fake.next_token(response);
     let request = ClientCredentialsRequest::new("id", secret);

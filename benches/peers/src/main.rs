@@ -1,4 +1,5 @@
-//! Measures beside rspotify and beside bare reqwest, each pair in the same run on the same bytes.
+//! Measures beside rspotify and beside bare reqwest, each pair in the same run on the same bytes; with the argument
+//! `decoding`, that only.
 
 mod decoding;
 mod many_tasks;
@@ -9,6 +10,9 @@ mod spotify_json;
 
 fn main() {
     decoding::measure();
+    if std::env::args().any(|argument| argument == "decoding") {
+        return;
+    }
     paging::measure();
     single_get::measure();
     many_tasks::measure();

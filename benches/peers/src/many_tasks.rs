@@ -30,30 +30,30 @@ fn compare<T: DeserializeOwned + Send + 'static>(
     requests: usize,
 ) {
     let kibibytes = body.len() as f64 / 1024.0;
-    let answers = |_: &str| [("/v1/answer".to_owned(), body.into_bytes())].into();
-    let origin = server::start(answers, Duration::ZERO);
+    let responses = |_: &str| [("/v1/response".to_owned(), body.into_bytes())].into();
+    let origin = server::start(responses, Duration::ZERO);
     let config = SpotifyClientConfig::default()
         .with_base_url(format!("{origin}/v1/"))
         .with_authenticator(CachedAuthenticator::new(OneToken));
-    let (http, url) = (config.http_client().unwrap(), format!("{origin}/v1/answer"));
+    let (http, url) = (config.http_client().unwrap(), format!("{origin}/v1/response"));
     let spotify = SpotifyClient::new(config).unwrap();
 
     let bare = move || {
         let (http, url) = (http.clone(), url.clone());
         async move {
-            let answer = http.get(&url).bearer_auth("token").send().await.unwrap();
-            let body = answer.error_for_status().unwrap().bytes().await.unwrap();
+            let response = http.get(&url).bearer_auth("token").send().await.unwrap();
+            let body = response.error_for_status().unwrap().bytes().await.unwrap();
             drop(serde_json::from_slice::<T>(&body).unwrap());
         }
     };
     let ours = move || {
-        let sending = spotify.get::<T>("answer").send();
+        let sending = spotify.get::<T>("response").send();
         async move { drop(sending.await.unwrap()) }
     };
 
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
-        // By turns, so that whatever else the machine does meets both.
+        // By turns, so that other load on the machine meets both.
         times[0].push(runtime.block_on(round(requests, bare.clone())));
         times[1].push(runtime.block_on(round(requests, ours.clone())));
     }

@@ -1,4 +1,4 @@
-//! A server on loopback that answers with what was prepared, and as late as is wanted. It runs on a
+//! A server on loopback with prepared responses, sent after a chosen latency. It runs on a
 //! thread of its own, so that its allocations are not counted.
 
 use std::collections::HashMap;
@@ -9,42 +9,42 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Bodies by paths, and pages of a playlist's entries by `/` and their offset.
-pub type Answers = HashMap<String, Vec<u8>>;
+pub type Responses = HashMap<String, Vec<u8>>;
 
 /// Starts a server. The bodies may name its origin.
-pub fn start(answers: impl FnOnce(&str) -> Answers, latency: Duration) -> String {
+pub fn start(responses: impl FnOnce(&str) -> Responses, latency: Duration) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let answers = answers(&origin).into_iter().map(|(name, body)| (name, with_head(body)));
-    let answers = Arc::new(answers.collect());
+    let responses = responses(&origin).into_iter().map(|(name, body)| (name, with_head(body)));
+    let responses = Arc::new(responses.collect());
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let listener = TcpListener::from_std(listener).unwrap();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, Arc::clone(&answers), latency));
+                tokio::spawn(serve(stream, Arc::clone(&responses), latency));
             }
         });
     });
     origin
 }
 
-async fn serve(mut stream: TcpStream, answers: Arc<Answers>, latency: Duration) {
+async fn serve(mut stream: TcpStream, responses: Arc<Responses>, latency: Duration) {
     stream.set_nodelay(true).unwrap();
     let mut head = Vec::new();
     while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
-        // None of the requests has a body, and none comes before the answer to the one before.
+        // None of the requests has a body, and none comes before the response to the one before.
         if !head.ends_with(b"\r\n\r\n") {
             continue;
         }
-        let answer = &answers[&name(&String::from_utf8_lossy(&head))];
+        let response = &responses[&name(&String::from_utf8_lossy(&head))];
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         head.clear();
-        if stream.write_all(answer).await.is_err() {
+        if stream.write_all(response).await.is_err() {
             return;
         }
     }

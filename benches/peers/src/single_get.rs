@@ -27,8 +27,8 @@ pub fn measure() {
 
     let bare = || {
         runtime.block_on(async {
-            let answer = http.get(&url).bearer_auth("token").send().await.unwrap();
-            let body = answer.error_for_status().unwrap().bytes().await.unwrap();
+            let response = http.get(&url).bearer_auth("token").send().await.unwrap();
+            let body = response.error_for_status().unwrap().bytes().await.unwrap();
             drop(serde_json::from_slice::<Track>(&body).unwrap());
         });
     };
@@ -43,7 +43,7 @@ pub fn measure() {
 fn compare(bare: &dyn Fn(), ours: &dyn Fn(), theirs: &dyn Fn()) {
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
-        // By turns, so that whatever else the machine does meets all of them.
+        // By turns, so that other load on the machine meets all of them.
         for (times, get) in times.iter_mut().zip([bare, ours, theirs]) {
             let began = Instant::now();
             (0..REQUESTS_A_ROUND).for_each(|_| get());

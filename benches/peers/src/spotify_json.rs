@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 /// A page of 50 playlist entries.
 pub fn page(origin: &str, offset: u32, total: u32) -> Value {
     let items: Vec<_> = (offset..offset + 50).map(entry).collect();
-    let address = |offset| format!("{origin}/v1/playlists/x/items?offset={offset}&limit=50");
+    let url = |offset| format!("{origin}/v1/playlists/x/items?offset={offset}&limit=50");
     json!({
-        "href": address(offset), "items": items, "limit": 50,
-        "next": (offset + 50 < total).then(|| address(offset + 50)),
+        "href": url(offset), "items": items, "limit": 50,
+        "next": (offset + 50 < total).then(|| url(offset + 50)),
         "offset": offset, "previous": null, "total": total,
     })
 }
@@ -28,7 +28,8 @@ fn entry(number: u32) -> Value {
     })
 }
 
-/// A track. The fields are in the order of the alphabet, as Spotify has them, so that `type` comes last.
+/// A track. The fields are in the order of the alphabet, as Spotify has them, so that `type` comes
+/// last.
 pub fn track(number: u32) -> Value {
     let markets: Vec<String> =
         (0..184).map(|it| format!("{}{}", letter(it / 26), letter(it % 26))).collect();

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -20,6 +21,7 @@ use super::future::RequestFuture;
 use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::quota::MaxLimit;
 use super::response::Response;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
@@ -83,7 +85,7 @@ fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<Strin
     let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
     match (1..=most).contains(&count) {
         true => Ok(list),
-        false => Err(Error::Range { name, value: count, range: 1..=most }),
+        false => Err(Error::Range { name, value: count, range: 1..=most, extended: None }),
     }
 }
 
@@ -103,9 +105,34 @@ impl<T, P: Parameters> Request<T, P> {
             decoder: None,
             returns: PhantomData,
         };
+        let request = match P::TAKES_TYPES {
+            true => request.with("additional_types", "track,episode".to_owned()),
+            false => request,
+        };
         match connection.market().filter(|_| P::TAKES_MARKET) {
             Some(market) => request.with("market", market.to_string()),
             None => request,
+        }
+    }
+
+    /// The same request, whose response is read as something else.
+    pub(super) fn of_type<U>(self) -> Request<U, P> {
+        let Self { connection, method, url, query, body, scopes, endpoint, class, .. } = self;
+        let (timeout, deadline, decoder, returns) =
+            (self.timeout, self.deadline, None, PhantomData);
+        Request {
+            connection,
+            method,
+            url,
+            query,
+            body,
+            scopes,
+            endpoint,
+            class,
+            timeout,
+            deadline,
+            decoder,
+            returns,
         }
     }
 
@@ -137,7 +164,7 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sent twice, it would do something twice, whatever the method says.
     pub(crate) fn once(mut self) -> Self {
-        self.class.safety = Safety::Once;
+        self.class.safety = Safety::NonIdempotent;
         self
     }
 
@@ -172,6 +199,14 @@ impl<T, P: Parameters> Request<T, P> {
                 name: "body",
                 reason: format!("cannot be written as JSON: {error}"),
             }),
+        }
+    }
+
+    /// A JSON body, or what is wrong with it.
+    pub(crate) fn with_checked(self, body: Result<serde_json::Value, Error>) -> Self {
+        match body {
+            Ok(body) => self.with_json(&body),
+            Err(error) => self.fail(error),
         }
     }
 
@@ -266,7 +301,19 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
         match (min..=max).contains(&value) {
             true => self.with(name, value.to_string()),
-            false => self.fail(Error::Range { name, value, range: min..=max }),
+            false => self.fail(Error::Range { name, value, range: min..=max, extended: None }),
+        }
+    }
+
+    /// Sets a parameter whose range begins with 1 and depends on the quota of the app.
+    pub(crate) fn within(self, name: &'static str, value: u32, max: MaxLimit) -> Self {
+        let range = 1..=max.of(self.connection.quota());
+        match range.contains(&value) {
+            true => self.with(name, value.to_string()),
+            false => {
+                let extended = (1..=max.extended).contains(&value).then_some(max.extended);
+                self.fail(Error::Range { name, value, range, extended })
+            }
         }
     }
 
@@ -274,6 +321,7 @@ impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn with_largest_pages(self) -> Self {
         match P::LARGEST_PAGE {
             Some(limit) if !self.query.iter().any(|(name, _)| name == "limit") => {
+                let limit = limit.of(self.connection.quota());
                 self.with("limit", limit.to_string())
             }
             _ => self,
@@ -319,7 +367,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         RequestFuture::new(self.send_raw(), decoder)
     }
 
-    /// Sends the request and returns status and headers as well.
+    /// Sends the request and returns status, headers and the raw body as well.
     ///
     /// # Errors
     ///
@@ -328,7 +376,8 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
         let decoder = self.decoder();
         let mut response = self.send_raw().await?;
         let (status, headers) = (response.status, std::mem::take(&mut response.headers));
-        Ok(Response { status, headers, body: decoder.decode(response)? })
+        let raw = response.body.as_ref().map(Bytes::clone).unwrap_or_default();
+        Ok(Response { status, headers, body: decoder.decode(response)?, raw })
     }
 
     pub(crate) fn decoder(&self) -> Decoder<T> {
@@ -351,6 +400,11 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
 }
 
 impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<T>, P> {
+    /// The list is the whole body; what cannot be read is left out.
+    pub(crate) fn bare_list(self) -> Self {
+        Self { decoder: Some(Decoder::bare_list()), ..self }
+    }
+
     /// The list is in the field of this name; what cannot be read is left out.
     pub(crate) fn list(self, field: &'static str) -> Self {
         Self { decoder: Some(Decoder::list(field)), ..self }

@@ -60,6 +60,14 @@ choices! {
         KeepState = "keep state",
     }
 
+    /// The kinds of items that a playlist and a player can hold.
+    pub enum ItemType {
+        /// Tracks.
+        Track = "track",
+        /// Podcast episodes.
+        Episode = "episode",
+    }
+
     /// What recommendations can be narrowed down by. Without a unit: from 0 to 1.
     pub enum AudioFeature {
         /// How sure it is that the track is acoustic.

@@ -7,21 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::LOCATION;
 use reqwest::{Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
-use crate::model::Market;
+use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
-use crate::transport::{Origin, repeated};
+use crate::transport::{Origin, can_send, repeated};
 
 /// The way to one API: its URL and the stack of layers that requests pass through.
 ///
@@ -31,7 +32,7 @@ pub(crate) struct Connection(Arc<Inner>);
 
 struct Inner {
     http: ClientWithMiddleware,
-    base: Url,
+    base: Arc<Url>,
     origin: Origin,
     defaults: Defaults,
 }
@@ -40,10 +41,11 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(crate) struct Defaults {
     pub(crate) market: Option<Market>,
+    pub(crate) quota: Quota,
     pub(crate) deadline: Option<Duration>,
     pub(crate) observer: Option<Observer>,
     /// Whose pauses pages take as well.
-    pub(crate) retries: RetryMiddleware,
+    pub(crate) retries: Arc<RetryMiddleware>,
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
     pub(crate) may_sign: bool,
 }
@@ -73,7 +75,7 @@ pub(crate) type Responding = Pin<Box<dyn Future<Output = Result<RawResponse, Err
 impl Connection {
     pub(crate) fn new(
         http: ClientWithMiddleware,
-        base: Url,
+        base: Arc<Url>,
         origin: Origin,
         defaults: Defaults,
     ) -> Self {
@@ -84,7 +86,11 @@ impl Connection {
         self.0.defaults.market
     }
 
-    /// The pause after so many failures in a row, from 1.
+    pub(super) fn quota(&self) -> Quota {
+        self.0.defaults.quota
+    }
+
+    /// The pause after this number of failures in a row, from 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.0.defaults.retries.pause(failures)
     }
@@ -95,11 +101,15 @@ impl Connection {
 
     /// The URL of an endpoint; each segment is percent-encoded.
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
-        let mut url = self.0.base.clone();
-        // Only URLs such as `mailto:` have no segments, and a base URL is none of those.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+        let mut url = Url::clone(&self.0.base);
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in it
+        // could become `..` or somebody else's.
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, RESERVED));
         }
+        url.set_path(&path);
         url
     }
 
@@ -136,7 +146,7 @@ impl Connection {
             return None;
         }
         let path = url.path().strip_prefix(SPOTIFY_PATH)?;
-        let mut rebased = self.0.base.clone();
+        let mut rebased = Url::clone(&self.0.base);
         rebased.set_path(&format!("{}{path}", self.0.base.path()));
         rebased.set_query(url.query());
         Some(rebased)
@@ -176,9 +186,9 @@ impl Connection {
         })
     }
 
-    /// What has to be there before anything is sent.
+    /// What has to be there before anything is sent: a runtime, and something that signs.
     fn check(&self, line: &RequestLine) -> Result<(), Error> {
-        if Handle::try_current().is_err() {
+        if !can_send() {
             return Err(Error::NoRuntime { request: line.clone() });
         }
         match self.0.defaults.may_sign {

@@ -51,6 +51,15 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
 }
 
 impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
+    /// A list where only what is there matters, in no field.
+    pub(crate) fn bare_list() -> Self {
+        let read = |response, _| {
+            let List(list) = decode(response, PhantomData)?;
+            Ok(readable(list))
+        };
+        Self { read, wrapper: "" }
+    }
+
     /// A list where only what is there matters.
     pub(crate) fn list(wrapper: &'static str) -> Self {
         let read = |response, name| {

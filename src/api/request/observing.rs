@@ -15,13 +15,13 @@ use reqwest::{Method, StatusCode};
 pub struct CallReport {
     /// The method.
     pub method: Method,
-    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none is anybody's.
-    /// `(raw)` for a path of your own.
+    /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a
+    /// user. `(raw)` for a path of your own.
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
-    /// The status of the response; `None` where none came. A request that the rate limiter refused
-    /// has the 429 that it was refused for.
+    /// The status of the response; `None` where none came. A request that the rate limiter
+    /// refused to send has the 429 that it was refused for.
     pub status: Option<StatusCode>,
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
@@ -54,9 +54,12 @@ impl Observer {
         Self(Arc::new(callback))
     }
 
-    /// A callback that panics costs nobody a response.
+    /// A callback that panics costs no call its response.
     pub(crate) fn tell(&self, report: &CallReport) {
-        if catch_unwind(AssertUnwindSafe(|| (self.0)(report))).is_err() {
+        let told = catch_unwind(AssertUnwindSafe(|| (self.0)(report)));
+        if let Err(panic) = told {
+            // What a panic carries may panic when it is dropped.
+            std::mem::forget(panic);
             tracing::error!(endpoint = report.endpoint, "the observer panicked");
         }
     }

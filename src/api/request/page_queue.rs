@@ -158,7 +158,7 @@ impl<X> PageQueue<X> {
             (Ok(page), Some(url)) => {
                 self.failures = 0;
                 let content = self.go_on(&url, page);
-                // What follows is asked for now, not when somebody waits for it.
+                // What follows is asked for now, not when a caller waits for it.
                 self.drive(context);
                 Poll::Ready(Some(Ok(content)))
             }
@@ -316,6 +316,6 @@ impl Drop for Task {
     }
 }
 
-/// A list that was filtered may have empty pages in the middle. So many in a row are 5,000 items
+/// A list that was filtered may have empty pages in the middle. A hundred in a row are 5,000 items
 /// that are all gone, or a server that never comes to an end.
 const MOST_EMPTY_PAGES: u32 = 100;

@@ -10,15 +10,20 @@ use super::page_queue::{PageQueue, ParsedPage, Read};
 use super::page_url::offset;
 use super::params::{Nothing, Parameters};
 use super::streams::{All, Batch, EntryStream, ItemStream, PageStream};
-use crate::model::{CursorPage, Page, PageItem};
+use crate::model::{CursorPage, FeaturedPlaylists, Page, PageItem, SimplifiedPlaylist};
 
-/// A page that leads to the next one: [`Page`] and [`CursorPage`].
+/// A page that leads to the next one: [`Page`], [`CursorPage`] and what holds one.
 pub trait Paged: DeserializeOwned + Send + 'static {
     /// What the list is made of.
     type Item: Send + 'static;
 
     /// The URL of the next page; `None` at the end.
     fn next_url(&self) -> Option<&str>;
+
+    /// The URL of the page before; `None` at the beginning, and where pages have a cursor.
+    fn previous_url(&self) -> Option<&str> {
+        None
+    }
 
     /// Number of items in the list, where Spotify tells.
     fn total(&self) -> Option<u32>;
@@ -43,16 +48,20 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
         self.next.as_deref()
     }
 
+    fn previous_url(&self) -> Option<&str> {
+        self.previous.as_deref()
+    }
+
     fn total(&self) -> Option<u32> {
-        Some(self.total)
+        self.total
     }
 
     fn limit(&self) -> Option<u32> {
-        Some(self.limit)
+        self.limit
     }
 
     fn offset(&self) -> Option<u32> {
-        Some(self.offset)
+        self.offset
     }
 
     fn count(&self) -> usize {
@@ -61,6 +70,38 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
 
     fn into_page_items(self) -> Vec<PageItem<T>> {
         self.items
+    }
+}
+
+impl Paged for FeaturedPlaylists {
+    type Item = SimplifiedPlaylist;
+
+    fn next_url(&self) -> Option<&str> {
+        self.playlists.next_url()
+    }
+
+    fn previous_url(&self) -> Option<&str> {
+        self.playlists.previous_url()
+    }
+
+    fn total(&self) -> Option<u32> {
+        self.playlists.total
+    }
+
+    fn limit(&self) -> Option<u32> {
+        self.playlists.limit()
+    }
+
+    fn offset(&self) -> Option<u32> {
+        self.playlists.offset()
+    }
+
+    fn count(&self) -> usize {
+        self.playlists.count()
+    }
+
+    fn into_page_items(self) -> Vec<PageItem<SimplifiedPlaylist>> {
+        self.playlists.items
     }
 }
 

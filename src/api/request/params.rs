@@ -3,12 +3,16 @@
 //! [`Request<T, P>`](super::Request) has a setter where `P` allows it. `P` is one type per *set* of
 //! parameters, since "a tuple that contains X" cannot be said in Rust without overlap.
 
+pub use super::quota::MaxLimit;
+
 /// A set of optional parameters.
 pub trait Parameters: sealed::Sealed {
     /// Whether the default market of the config is sent along.
     const TAKES_MARKET: bool;
+    /// Whether episodes are asked for, which come as `null` or as tracks otherwise.
+    const TAKES_TYPES: bool = false;
     /// The greatest `limit` that Spotify documents, where there is one.
-    const LARGEST_PAGE: Option<u32>;
+    const LARGEST_PAGE: Option<MaxLimit>;
 }
 
 /// Takes `market`.
@@ -17,7 +21,7 @@ pub trait AcceptsMarket: Parameters {}
 /// Takes `limit`.
 pub trait AcceptsLimit: Parameters {
     /// The greatest limit that Spotify documents; the smallest is 1.
-    const MAX_LIMIT: u32;
+    const MAX_LIMIT: MaxLimit;
 }
 
 /// Takes `offset`, and `limit` with it.
@@ -61,11 +65,14 @@ pub trait AcceptsAnything: Parameters {}
 
 macro_rules! parameter_sets {
     (@limit) => { None };
-    (@limit $limit:literal) => { Some($limit) };
+    (@limit $limit:literal) => { Some(parameter_sets!(@max $limit)) };
+    (@limit $limit:literal $extended:literal) => { Some(parameter_sets!(@max $limit $extended)) };
+    (@max $limit:literal) => { MaxLimit::new($limit, $limit) };
+    (@max $limit:literal $extended:literal) => { MaxLimit::new($limit, $extended) };
     ($(
         $(#[$doc:meta])*
-        $name:ident, market: $market:literal
-            $(, paging: $limit:literal / $offset:expr)? $(, limit: $alone:literal)? => $($accepts:ident),*;
+        $name:ident, market: $market:literal $(, types: $types:literal)?
+            $(, paging: $limit:literal $([$extended:literal])? / $offset:expr)? $(, limit: $alone:literal)? => $($accepts:ident),*;
     )+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
@@ -75,16 +82,17 @@ macro_rules! parameter_sets {
         impl sealed::Sealed for $name {}
         impl Parameters for $name {
             const TAKES_MARKET: bool = $market;
-            const LARGEST_PAGE: Option<u32> = parameter_sets!(@limit $($limit)? $($alone)?);
+            $(const TAKES_TYPES: bool = $types;)?
+            const LARGEST_PAGE: Option<MaxLimit> = parameter_sets!(@limit $($limit $($extended)?)? $($alone)?);
         }
         $(impl AcceptsLimit for $name {
-            const MAX_LIMIT: u32 = $limit;
+            const MAX_LIMIT: MaxLimit = parameter_sets!(@max $limit $($extended)?);
         }
         impl AcceptsPaging for $name {
             const MAX_OFFSET: u32 = $offset;
         })?
         $(impl AcceptsLimit for $name {
-            const MAX_LIMIT: u32 = $alone;
+            const MAX_LIMIT: MaxLimit = parameter_sets!(@max $alone);
         })?
         $(impl $accepts for $name {})*
     )+};
@@ -99,18 +107,20 @@ parameter_sets! {
     Paging, market: false, paging: 50 / u32::MAX =>;
     /// `market`, `limit` (1 to 50) and `offset`.
     MarketPaging, market: true, paging: 50 / u32::MAX => AcceptsMarket;
-    /// `include_groups`, `market`, `limit` (1 to 10) and `offset`.
-    ArtistAlbums, market: true, paging: 10 / u32::MAX => AcceptsMarket, AcceptsGroups;
-    /// `market`, `limit` (1 to 10), `offset` (up to 1000) and `include_external`.
-    SearchPaging, market: true, paging: 10 / 1000 => AcceptsMarket, AcceptsExternal;
+    /// `include_groups`, `market`, `limit` (1 to 10; 50 with extended quota) and `offset`.
+    ArtistAlbums, market: true, paging: 10 [50] / u32::MAX => AcceptsMarket, AcceptsGroups;
+    /// `market`, `limit` (1 to 10; 50 with extended quota), `offset` (up to 1000) and
+    /// `include_external`.
+    SearchPaging, market: true, paging: 10 [50] / 1000 => AcceptsMarket, AcceptsExternal;
     /// `market`, `fields` and `additional_types`.
-    PlaylistFields, market: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
-    /// `market`, `fields`, `limit` (1 to 50), `offset` and `additional_types`.
-    PlaylistItems, market: true, paging: 50 / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
+    PlaylistFields, market: true, types: true => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
+    /// `market`, `fields`, `limit` (1 to 50; 100 with extended quota), `offset` and
+    /// `additional_types`.
+    PlaylistItems, market: true, types: true, paging: 50 [100] / u32::MAX => AcceptsMarket, AcceptsFields, AcceptsAdditionalTypes;
     /// `limit` (1 to 50) and `offset` (up to 100,000).
     UserPlaylists, market: false, paging: 50 / 100_000 =>;
     /// `market` and `additional_types`.
-    Playing, market: true => AcceptsMarket, AcceptsAdditionalTypes;
+    Playing, market: true, types: true => AcceptsMarket, AcceptsAdditionalTypes;
     /// `locale`.
     Locale, market: false => AcceptsLocale;
     /// `locale`, `limit` (1 to 50) and `offset`.

@@ -7,7 +7,9 @@ use super::into_id::IntoId;
 use crate::error::Error;
 
 /// A path in segments, or the first thing in it that was wrong.
-pub(crate) struct Path(Result<Vec<Cow<'static, str>>, Error>);
+pub(crate) struct Path(Result<Segments, Error>);
+
+type Segments = Vec<Cow<'static, str>>;
 
 /// A path that begins with fixed segments, such as `me/albums`.
 pub(crate) fn path(segments: &'static str) -> Path {
@@ -34,17 +36,24 @@ impl Path {
 
     /// Goes on with any string that is not empty.
     pub(crate) fn string(self, name: &'static str, string: impl Into<String>) -> Self {
-        Self(self.0.and_then(|mut segments| {
+        Self(self.0.and_then(|segments| {
             let string = string.into();
-            if string.trim().is_empty() {
-                return Err(Error::Parameter { name, reason: "is empty".to_owned() });
-            }
-            segments.push(string.into());
-            Ok(segments)
+            let reason = match string.trim() {
+                "" => "is empty",
+                // A URL parser drops them, and the request would reach another endpoint.
+                "." | ".." => "is not a name but a step in a path",
+                _ => return Ok(Self::pushed(segments, string)),
+            };
+            Err(Error::Parameter { name, reason: reason.to_owned() })
         }))
     }
 
-    pub(crate) fn into_segments(self) -> Result<Vec<Cow<'static, str>>, Error> {
+    fn pushed(mut segments: Segments, string: String) -> Segments {
+        segments.push(string.into());
+        segments
+    }
+
+    pub(crate) fn into_segments(self) -> Result<Segments, Error> {
         self.0
     }
 }

@@ -20,6 +20,23 @@ pub struct Response<T> {
     pub headers: HeaderMap,
     /// The decoded body.
     pub body: T,
+    pub(super) raw: Bytes,
+}
+
+impl<T> Response<T> {
+    /// The body as it came, with whatever no model knows; empty where none came.
+    pub fn raw_body(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none, such as the empty body of most commands.
+    pub fn json(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::from_slice(&self.raw)
+    }
 }
 
 /// A successful response that is not decoded yet.

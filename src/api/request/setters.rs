@@ -6,14 +6,17 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::builder::Request;
-use super::choices::{AudioFeature, TimeRange};
+use super::choices::{AudioFeature, ItemType, TimeRange};
 use super::into_id::{IntoId, IntoIds};
 use super::params::{
     AcceptsAdditionalTypes, AcceptsAfterArtist, AcceptsAnything, AcceptsDevice, AcceptsExternal,
     AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
     AcceptsPaging, AcceptsSeeds, AcceptsTimeRange,
 };
-use crate::model::{AlbumGroup, ArtistId, Market, MarketError, TrackId};
+use crate::model::{
+    AlbumGroup, ArtistId, Market, MarketError, Page, PartialPlaylist, Playlist, PlaylistItem,
+    TrackId,
+};
 
 impl<T, P: AcceptsMarket> Request<T, P> {
     /// Only what can be played in this market, and as it is there: the two letters of a country.
@@ -31,9 +34,10 @@ impl<T, P: AcceptsMarket> Request<T, P> {
 }
 
 impl<T, P: AcceptsLimit> Request<T, P> {
-    /// The greatest number of items in a response, from 1 to what the endpoint allows.
+    /// The greatest number of items in a response, from 1 to what the endpoint allows an app of this
+    /// [quota](crate::Quota).
     pub fn limit(self, limit: u32) -> Self {
-        self.in_range("limit", limit, 1, P::MAX_LIMIT)
+        self.within("limit", limit, P::MAX_LIMIT)
     }
 }
 
@@ -44,21 +48,64 @@ impl<T, P: AcceptsPaging> Request<T, P> {
     }
 }
 
-impl<T, P: AcceptsFields> Request<T, P> {
-    /// Only these fields of the response, in [Spotify's notation]: `items(added_at,item(name))`.
-    ///
-    /// A model needs the ids of what it describes: leave those in.
+impl<P: AcceptsFields> Request<Playlist, P> {
+    /// Only these fields of the response, in [Spotify's notation]: `name,items(total)`. What was not
+    /// asked for is absent from the [`PartialPlaylist`].
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
+    pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {
+        self.with("fields", fields.into()).of_type()
+    }
+}
+
+impl<P: AcceptsFields> Request<PartialPlaylist, P> {
+    /// Only these fields of the response, in place of those that were set before.
     pub fn fields(self, fields: impl Into<String>) -> Self {
         self.with("fields", fields.into())
     }
 }
 
+impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
+    /// Only these fields of the response, in [Spotify's notation]: `items(added_at,item(name))`.
+    ///
+    /// Where items are among them, `next`, `limit`, `offset` and `total` are asked for as well, without
+    /// which the list would end after its first page. Without items, as with `total`, the page is empty.
+    ///
+    /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlists-items
+    pub fn fields(self, fields: impl Into<String>) -> Self {
+        let fields = fields.into();
+        let names: Vec<_> = top_level(&fields).collect();
+        let has_items = names.contains(&"items");
+        let missing =
+            ["next", "limit", "offset", "total"].iter().filter(|key| !names.contains(key));
+        let missing: String = match has_items {
+            true => missing.flat_map(|key| [",", key]).collect(),
+            false => String::new(),
+        };
+        self.with("fields", fields + &missing)
+    }
+}
+
+/// The names in a list of fields that are in no brackets.
+fn top_level(fields: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_u32;
+    let parts = fields.split(move |letter| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && letter == ','
+    });
+    parts.map(|part| part.split(['(', '.', '!']).next().unwrap_or(part).trim())
+}
+
 impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
-    /// Has episodes come as episodes; without it, Spotify sends them in the shape of tracks.
-    pub fn with_episodes(self) -> Self {
-        self.with("additional_types", "track,episode".to_owned())
+    /// Which kinds of items come in their own shape; tracks and episodes by default. Of the others
+    /// Spotify sends nothing, or a track's shape.
+    pub fn additional_types(self, types: impl IntoIterator<Item = ItemType>) -> Self {
+        let types: Vec<_> = types.into_iter().map(ItemType::as_str).collect();
+        self.required("additional_types", types.join(","))
     }
 }
 

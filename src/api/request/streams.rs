@@ -118,10 +118,11 @@ impl<T: Send + 'static> ItemStream<T> {
         Self { entries, left_out }
     }
 
-    /// Asks for so many pages side by side, from 1, where pages can be asked for by their offset.
+    /// Sets how many pages are requested side by side, from 1, where pages can be asked for by
+    /// their offset.
     ///
-    /// One by default: the page after the one that is taken from. So many pages are under way at
-    /// the most, and one less may have come and wait to be taken.
+    /// One by default: the page after the one that is taken from. This number of pages is under way
+    /// at the most, and one less may have come and wait to be taken.
     pub fn concurrency(self, pages: usize) -> Self {
         Self { entries: self.entries.concurrency(pages), ..self }
     }

@@ -40,6 +40,8 @@ pub(super) struct Credentials {
     pub(super) ended: Option<Box<AuthError>>,
     /// The end is to be told to other processes.
     is_end_unsaved: bool,
+    /// Whether they are to be tried again although the store says that they have ended.
+    is_mark_void: bool,
     logged_out: bool,
     /// Whether they come of a login or a log-out here, and not of a fetch.
     is_login: bool,
@@ -96,6 +98,7 @@ impl Default for Credentials {
             ancestors: Vec::new(),
             ended: None,
             is_end_unsaved: false,
+            is_mark_void: false,
             logged_out: false,
             is_login: false,
             was_stored: false,
@@ -122,7 +125,7 @@ impl Credentials {
         if self.revision == Some(found.revision) {
             (self.known, self.was_stored) = (entry, true);
             self.ancestors.clear();
-            if found.has_ended() && self.ended.is_none() {
+            if found.has_ended() && self.ended.is_none() && !self.is_mark_void {
                 self.ended = Some(has_ended());
             }
             return Seen::NothingNew;
@@ -159,7 +162,7 @@ impl Credentials {
         self.revision = Some(found.revision);
         self.ancestors.clear();
         self.was_stored = true;
-        self.is_end_unsaved = false;
+        (self.is_end_unsaved, self.is_mark_void) = (false, false);
         match &found.content {
             Content::Token { token, expires_at, ended } => {
                 self.token = Some(token.clone());
@@ -190,6 +193,13 @@ impl Credentials {
         self.login.get_or_insert(login);
         self.ancestors.extend(self.revision.replace(revision));
         (self.ended, self.is_end_unsaved, self.logged_out) = (None, false, false);
+        self.is_mark_void = false;
+    }
+
+    /// They may be tried again. Who has logged out stays so.
+    pub(super) fn forget_end(&mut self) {
+        let ended = self.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
+        self.is_mark_void |= matches!(ended.as_deref(), Some(AuthError::LoginEnded { .. }));
     }
 
     /// Their refresh token has ended.
@@ -197,6 +207,7 @@ impl Credentials {
         // Only the entry itself can be marked: another would be a login of its own.
         self.is_end_unsaved = self.revision.is_some_and(|it| self.known == Known::Entry(it));
         self.ended = Some(Box::new(error));
+        self.is_mark_void = false;
     }
 
     /// A login or a log-out has taken their place.
@@ -212,6 +223,7 @@ impl Credentials {
             revision: Some(revision),
             ancestors: Vec::new(),
             is_end_unsaved: false,
+            is_mark_void: false,
             is_login: true,
             was_stored: false,
             known: self.known,

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | lock the store | two processes with one rotating refresh token would end each other's login |
 //! | read the store | another process may have refreshed, or the user logged in or out there |
-//! | ask the source | only if no login has begun meanwhile |
+//! | ask the source | only if no login has begun meanwhile; while its request is queued, the lock is given up |
+//! | lock and read again | when it is its turn; who finds the lock held or a newer token sends nothing |
 //! | on `invalid_grant`, read the store again | a process that does not lock may have rotated |
 //! | wait for a login that has begun | it may be given up; what came is kept in memory meanwhile |
 //! | save | before the token is used: a crash afterwards loses nothing |
 //! | complete | those who wait are told, then the listener |
 //! | save again, if that failed | a token that is only in memory dies with the process |
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +20,14 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::credentials::Seen;
-use super::flight::Signal;
+use super::flight::{LockKeeper, Signal};
 use super::saving::{self, SaveOutcome};
 use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
+use super::token::leeway;
 use super::{Now, Shared};
 use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
-use crate::oauth::{RequestLimit, RequestStep, Token};
+use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -32,6 +35,7 @@ pub(super) struct Fetch<S: TokenSource> {
     ticket: Ticket,
     signal: Signal,
     is_complete: bool,
+    guard: Option<TaskGuard>,
     /// What is told once it is complete.
     events: Vec<TokenEventKind>,
     store: StoreTrust,
@@ -42,17 +46,27 @@ pub(super) struct Fetch<S: TokenSource> {
 struct StoreTrust {
     /// Why it could not be locked or read.
     error: Option<StoreError>,
-    /// Whether other processes may use it.
-    is_shared: bool,
-    /// Whether its lock could not be had, so that an entry may only seem to be gone.
-    is_unlocked: bool,
-    has_locks: bool,
+    lock: LockState,
+}
+
+/// What keeps other processes from refreshing meanwhile.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum LockState {
+    /// Nothing has to: there is no store, it is not shared, or its locks are impossible.
+    #[default]
+    NotNeeded,
+    /// The lock of the key.
+    Held,
+    /// Nothing does: the lock could not be obtained, so that an entry may only seem to be gone.
+    Failed,
 }
 
 /// Why a fetch brings no token.
 enum Halt {
     /// Its credentials are being replaced: those who wait look again.
     Superseded,
+    /// Before it was sent, another process has refreshed or is refreshing.
+    Withdrawn,
     Failed(AuthError),
 }
 
@@ -84,6 +98,7 @@ impl<S: TokenSource> Fetch<S> {
             ticket: start.ticket,
             signal: start.signal,
             is_complete: false,
+            guard: shared.task_guard(),
             events: Vec::new(),
             store: StoreTrust::default(),
         };
@@ -102,7 +117,7 @@ impl<S: TokenSource> Fetch<S> {
             result = early;
             saving::wait_for_logins(&self.shared).await;
         }
-        let shared = Arc::downgrade(&self.shared);
+        let (shared, _guard) = (Arc::downgrade(&self.shared), self.guard.take());
         // The source is free from here on, whatever the store does.
         drop(self);
         saving::save_again(shared).await;
@@ -117,7 +132,10 @@ impl<S: TokenSource> Fetch<S> {
         let mut requests = 0;
         loop {
             requests += 1;
-            let (sent, counted_from, result) = self.request().await?;
+            let (sent, counted_from, result) = match self.request().await {
+                Err(Halt::Withdrawn) => return self.replaced_by(),
+                requested => requested?,
+            };
             match result {
                 Err(error) if is_end_of(&error, &sent) => match self.look_after_end().await? {
                     Look::Good(arrival) => return Ok(arrival),
@@ -138,14 +156,12 @@ impl<S: TokenSource> Fetch<S> {
             Permission::Ended(error) => return Err(error.into()),
         };
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
-        // Nobody else can have what has never been in the store.
         let is_used = self.shared.state.lock().credentials.has_used_store();
-        self.store.is_shared |= self.store.is_unlocked && is_used;
-        self.store.check(&sent)?;
+        self.store.check(&sent, is_used)?;
         tracing::debug!("requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
-        let mut result = asked.ok_or(Halt::Superseded)?;
+        let mut result = asked.ok_or_else(|| self.withdrawn(&sent))?;
         if !sent.has_refresh_token {
             result = result.map_err(AuthError::about_no_login);
         }
@@ -164,9 +180,14 @@ impl<S: TokenSource> Fetch<S> {
         let mut request = shared.source.request_token(previous);
         self.signal.begin_step(LATE_LIMIT);
         let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
+        // Who waits for others lets other processes refresh meanwhile.
         let signal = &self.signal;
         let in_time = limit.run(&mut request, |step| match step {
-            RequestStep::Queued => signal.begin_step(QUEUE_LIMIT),
+            RequestStep::Queued => {
+                signal.begin_step(QUEUE_LIMIT);
+                signal.release();
+            }
+            RequestStep::Left => signal.begin_step(LATE_LIMIT),
             RequestStep::Sent => {
                 signal.begin_step(LATE_LIMIT);
                 *counted_from = shared.options.now();
@@ -189,12 +210,32 @@ impl<S: TokenSource> Fetch<S> {
         Some(late.unwrap_or(Err(error)))
     }
 
-    /// Asked again when it is the request's turn: a login may have begun while it was queued.
-    fn may_send(&self, sent: &Sent) -> impl Fn() -> bool + Send + Sync + 'static {
-        let (shared, ticket, of) = (Arc::clone(&self.shared), self.ticket, sent.revision);
+    /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
+    /// process may have refreshed.
+    fn may_send(
+        &self,
+        sent: &Sent,
+    ) -> impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync + 'static {
+        let keeper = (self.store.lock == LockState::Held).then(|| self.signal.keeper());
+        let turn = Turn {
+            shared: Arc::clone(&self.shared),
+            ticket: self.ticket,
+            sent_with: sent.revision,
+            keeper,
+        };
+        let turn = Arc::new(turn);
         move || {
-            let permission = shared.state.lock().permission(ticket);
-            matches!(permission, Permission::Send { revision, .. } if revision == of)
+            let turn = Arc::clone(&turn);
+            Box::pin(async move { turn.has_lock().await && turn.may_send() })
+        }
+    }
+
+    /// Why a request was not sent when it was its turn.
+    fn withdrawn(&self, sent: &Sent) -> Halt {
+        let state = self.shared.state.lock();
+        match state.may_act(self.ticket) && state.credentials.revision != sent.revision {
+            true => Halt::Withdrawn,
+            false => Halt::Superseded,
         }
     }
 
@@ -281,8 +322,9 @@ impl<S: TokenSource> Fetch<S> {
         self.signal.begin_step(LOCK_LIMIT);
         match storage.lock(LOCK_LIMIT).await {
             Ok(lock) => {
-                self.store.is_shared = lock.is_exclusive();
-                self.store.has_locks = lock.is_exclusive();
+                if lock.is_exclusive() {
+                    self.store.lock = LockState::Held;
+                }
                 self.signal.keep(lock);
             }
             Err(error) => {
@@ -291,7 +333,7 @@ impl<S: TokenSource> Fetch<S> {
                     self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
                 }
                 if !is_impossible {
-                    self.store.is_unlocked = true;
+                    self.store.lock = LockState::Failed;
                     self.store.error = Some(error);
                 }
             }
@@ -302,7 +344,7 @@ impl<S: TokenSource> Fetch<S> {
         let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(OPERATION_LIMIT);
         let found = match storage.load().await {
-            Ok(None) if self.store.is_unlocked => return Ok(Look::NothingNew),
+            Ok(None) if self.store.lock == LockState::Failed => return Ok(Look::NothingNew),
             Ok(found) => found,
             Err(error) => {
                 self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
@@ -329,18 +371,18 @@ impl<S: TokenSource> Fetch<S> {
         let Some((token, left)) = state.credentials.left(now) else { return Ok(Look::NothingNew) };
         self.shared.check_scopes(token)?;
         let is_usable = super::bearer(&token.access_token).is_ok();
-        if left.is_zero() || !is_usable || state.has_rejected(&token.access_token) {
+        let is_over = left <= leeway(token.expires_in);
+        if is_over || !is_usable || state.has_rejected(&token.access_token) {
             return Ok(Look::Newer);
         }
-        let token = Token { expires_in: left, ..token.clone() };
-        Ok(Look::Good(Arrival { token, counted_from: now, restored: true }))
+        Ok(Look::Good(Arrival::restored(token, left, now)))
     }
 
     /// Another process may have rotated the refresh token. One that does not lock may not have saved
     /// it yet.
     async fn look_after_end(&mut self) -> Result<Look, Halt> {
-        let pauses =
-            if self.store.has_locks || self.storage().is_none() { &[][..] } else { &PAUSES };
+        let is_alone = self.store.lock == LockState::Held || self.storage().is_none();
+        let pauses = if is_alone { &[][..] } else { &PAUSES };
         let mut look = self.look_for_other().await?;
         for pause in pauses {
             if !matches!(look, Look::NothingNew) {
@@ -381,7 +423,7 @@ impl<S: TokenSource> Fetch<S> {
         let (ticket, was_told) = (self.ticket, self.signal.is_sent());
         let (outcome, event) = self.shared.change(|state| match result {
             early if state.login_under_way().is_some() => Err(early),
-            Err(Halt::Superseded) => Ok(state.supersede(ticket)),
+            Err(Halt::Superseded | Halt::Withdrawn) => Ok(state.supersede(ticket)),
             // Told when its time was over.
             Err(Halt::Failed(_)) if was_told => Ok(state.supersede(ticket)),
             Err(Halt::Failed(error)) => Ok(state.complete(ticket, now, Err(error), policy)),
@@ -408,6 +450,39 @@ impl<S: TokenSource> Drop for Fetch<S> {
     }
 }
 
+/// A request whose turn it is.
+struct Turn<S> {
+    shared: Arc<Shared<S>>,
+    ticket: Ticket,
+    sent_with: Option<Revision>,
+    /// Of a lock that must be held, and was given up while the request was queued.
+    keeper: Option<LockKeeper>,
+}
+
+impl<S> Turn<S> {
+    /// With the lock that it needs, and nothing new in the store. Does not wait for long, since others
+    /// wait for the turn: who holds the lock is refreshing the same token.
+    async fn has_lock(&self) -> bool {
+        let (Some(keeper), Some(storage)) = (&self.keeper, &self.shared.storage) else {
+            return true;
+        };
+        if keeper.has_lock() {
+            return true;
+        }
+        let Ok(lock) = storage.lock(RELOCK_LIMIT).await else { return false };
+        keeper.keep(lock);
+        let Ok(found) = storage.load().await else { return false };
+        let wall = self.shared.options.now().wall;
+        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall));
+        seen == Some(Seen::NothingNew)
+    }
+
+    fn may_send(&self) -> bool {
+        let permission = self.shared.state.lock().permission(self.ticket);
+        matches!(permission, Permission::Send { revision, .. } if revision == self.sent_with)
+    }
+}
+
 /// What a request was sent with.
 struct Sent {
     revision: Option<Revision>,
@@ -415,10 +490,16 @@ struct Sent {
 }
 
 impl StoreTrust {
-    /// A refresh token that another process may have used already is not sent.
-    fn check(&self, sent: &Sent) -> Result<(), AuthError> {
+    /// A refresh token that another process may have used already is not sent. Nobody else can have
+    /// what has never been in the store.
+    fn check(&self, sent: &Sent, has_used_store: bool) -> Result<(), AuthError> {
+        let is_shared = match self.lock {
+            LockState::Held => true,
+            LockState::Failed => has_used_store,
+            LockState::NotNeeded => false,
+        };
         match &self.error {
-            Some(error) if self.is_shared && sent.has_refresh_token => {
+            Some(error) if is_shared && sent.has_refresh_token => {
                 Err(AuthError::Store(error.clone()))
             }
             _ => Ok(()),
@@ -463,6 +544,9 @@ const LATE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a request may wait for its turn.
 const QUEUE_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long a request whose turn it is waits for the lock that it gave up in the queue.
+const RELOCK_LIMIT: Duration = Duration::from_secs(1);
 
 /// Longer than any process holds the lock: two requests, and five operations of the store.
 const LOCK_LIMIT: Duration = Duration::from_secs(150);

@@ -38,6 +38,20 @@ struct Hold {
     task: Mutex<Option<AbortHandle>>,
 }
 
+/// Takes the store's lock again after it was given up.
+#[derive(Debug, Clone)]
+pub(super) struct LockKeeper(Arc<Hold>);
+
+impl LockKeeper {
+    pub(super) fn has_lock(&self) -> bool {
+        self.0.lock.lock().is_some()
+    }
+
+    pub(super) fn keep(&self, lock: RefreshLock) {
+        *self.0.lock.lock() = Some(lock);
+    }
+}
+
 impl Hold {
     fn release(&self) {
         let lock = self.lock.lock().take();
@@ -114,6 +128,11 @@ impl Signal {
 
     pub(super) fn release(&self) {
         self.hold.release();
+    }
+
+    /// To take the lock again, in the course of a request.
+    pub(super) fn keeper(&self) -> LockKeeper {
+        LockKeeper(Arc::clone(&self.hold))
     }
 
     /// Tells those who wait now and later. The first outcome stays.

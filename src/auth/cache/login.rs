@@ -18,7 +18,7 @@ use crate::auth::store::Content;
 use crate::auth::{
     AuthError, LoginId, Revision, StoreError, StoredToken, TokenEventKind, TokenSource,
 };
-use crate::oauth::Token;
+use crate::oauth::{TaskGuard, Token};
 
 /// A login, or a log-out where `token` is `None`. Saves it where there is a store, and takes it
 /// over. The second result is why it could not be saved yet.
@@ -32,8 +32,8 @@ pub(super) async fn log_in<S: TokenSource>(
     let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
         return (Err(AuthError::NoRuntime), None);
     };
-    let task = LoginTask::begin(shared, token);
-    let taken_over = runtime.spawn(task.run()).await;
+    let (task, guard) = (LoginTask::begin(shared, token), shared.task_guard());
+    let taken_over = runtime.spawn(task.run(guard)).await;
     taken_over.unwrap_or((Err(AuthError::Interrupted), None))
 }
 
@@ -67,7 +67,7 @@ impl<S: TokenSource> LoginTask<S> {
         Self { shared: Arc::clone(shared), start, new, now }
     }
 
-    async fn run(mut self) -> (Outcome, Option<StoreError>) {
+    async fn run(mut self, guard: Option<TaskGuard>) -> (Outcome, Option<StoreError>) {
         if let Some(before) = self.start.before.take() {
             self.start.signal.begin_step(BEFORE_LIMIT);
             saving::wait_for_login(&self.shared, before).await;
@@ -80,7 +80,10 @@ impl<S: TokenSource> LoginTask<S> {
         if let Some(error) = &error {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
             let shared = Arc::downgrade(&self.shared);
-            tokio::spawn(saving::save_again(shared));
+            tokio::spawn(async move {
+                let _guard = guard;
+                saving::save_again(shared).await;
+            });
         }
         (outcome, error)
     }

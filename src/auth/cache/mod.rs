@@ -58,8 +58,8 @@ mod token;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::sync::Mutex;
@@ -75,7 +75,7 @@ use self::token::CachedToken;
 use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
-use crate::oauth::Token;
+use crate::oauth::{TaskGuard, Token, UnderWay};
 
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
@@ -123,6 +123,8 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
+    /// What its client waits for before it ends.
+    under_way: OnceLock<UnderWay>,
 }
 
 impl<S: TokenSource> TokenCache<S> {
@@ -182,6 +184,7 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
+            under_way: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -247,6 +250,21 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
+    /// Whether the user must log in, because nobody has yet or because the login has ended: also
+    /// while the last access token is still good, since there will be no other. Refreshes if that is
+    /// due, and reads the store if nothing is known yet.
+    ///
+    /// # Errors
+    ///
+    /// The [`AuthError`] that says why it is not known.
+    pub async fn needs_login(&self) -> Result<bool, AuthError> {
+        match self.header().await {
+            Ok(_) => Ok(self.shared.state.lock().needs_login()),
+            Err(error) if error.needs_login() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Forgets failures and their back-off, and that a refresh token has ended: the next caller asks
     /// at once. A token that is good stays.
     pub fn reset(&self) {
@@ -259,6 +277,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// it cannot be saved is told to the listener, and tried again. From its first poll on, it runs
     /// to its end also when the future is dropped; logins that overlap are taken over in the order
     /// in which they began.
+    ///
+    /// Another process that shares the store, and in which nobody was logged in, notices within a
+    /// minute; [`reset`](Self::reset) has it look at the next call.
     ///
     /// # Errors
     ///
@@ -275,16 +296,17 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
     /// puts the token back. The accounts service is not told: Spotify has no way to. Callers get
-    /// [`AuthError::NotLoggedIn`] until the next login.
+    /// [`AuthError::NotLoggedIn`] until the next login. Another process goes on with the access token
+    /// that it has until it next looks into the store, which is before it refreshes.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Store`] when the mark could not be saved: nothing is sent from here any more, and
+    /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any more, and
     /// saving is tried again, but another process may still be logged in.
     pub async fn log_out(&self) -> Result<(), AuthError> {
         match login::log_in(&self.shared, None).await {
             (outcome, None) => outcome,
-            (_, Some(error)) => Err(AuthError::Store(error)),
+            (_, Some(error)) => Err(AuthError::NotSaved(error)),
         }
     }
 
@@ -294,9 +316,10 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::Store`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
-    /// does not end within two minutes.
+    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
+    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
+        runtime_with_time()?;
         let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
         settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
         self.shared.save_now().await?;
@@ -310,7 +333,7 @@ impl<S: TokenSource> TokenCache<S> {
     /// run any longer then. Ready after a second at the latest.
     pub fn unfinished(&self) -> Option<Unfinished<'static>> {
         let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
-        flight.map(|flight| Box::pin(flight.while_young()) as Unfinished<'static>)
+        flight.map(|flight| Box::pin(while_young(flight)) as Unfinished<'static>)
     }
 
     /// What the cache has done so far.
@@ -326,6 +349,12 @@ impl<S: TokenSource> TokenCache<S> {
     /// The key under which the store keeps the token.
     pub fn key(&self) -> Option<&TokenKey> {
         self.shared.storage.as_ref().map(|storage| &**storage.key())
+    }
+
+    /// Has a client wait at its end for what is under way here, also when nobody has the cache any
+    /// more.
+    pub(super) fn report_to(&self, under_way: &UnderWay) {
+        self.shared.under_way.get_or_init(|| under_way.clone());
     }
 
     /// An error where an option is out of its range.
@@ -416,6 +445,23 @@ impl<S: TokenSource> TokenCache<S> {
     }
 }
 
+/// Nothing is waited for where there is no timer.
+async fn while_young(flight: Flight) {
+    if runtime_with_time().is_ok() {
+        flight.while_young().await;
+    }
+}
+
+/// Waits until no cache of a client has anything under way that may have to be saved.
+pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> {
+    if under_way.is_idle() {
+        return Ok(());
+    }
+    runtime_with_time()?;
+    let idle = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
+    idle.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })
+}
+
 /// tokio would panic where there is no timer.
 fn runtime_with_time() -> Result<(), AuthError> {
     let has_time = || std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
@@ -497,6 +543,12 @@ impl<S> Shared<S> {
         let missing = required.iter().filter(|scope| !scopes.contains(scope));
         let missing: Vec<_> = missing.cloned().collect();
         if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScopes { missing }) }
+    }
+
+    /// For a task that may hold a token that is not in the store yet.
+    fn task_guard(&self) -> Option<TaskGuard> {
+        self.storage.as_ref()?;
+        self.under_way.get().map(UnderWay::begin)
     }
 
     /// Whether it is the first time.

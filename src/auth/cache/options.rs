@@ -75,6 +75,10 @@ impl TokenCacheOptions {
     ///
     /// A request that carried a refresh token is not given up then, since its response may carry
     /// the next one: until 60 s are over it is taken over when it comes, and no other is sent.
+    ///
+    /// After an outage callers are served within 10 s of its end. Where the server has taken a request in
+    /// it and never responds, they are served within 10 s of the end of that request: this limit, or the
+    /// 60 s with a refresh token.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         if timeout > Duration::from_secs(60) {

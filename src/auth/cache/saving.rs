@@ -150,7 +150,7 @@ impl<S: TokenSource> Shared<S> {
     pub(super) async fn save_now(&self) -> Result<(), AuthError> {
         let ticket = self.state.lock().ticket();
         match save(self, ticket).await {
-            (SaveOutcome::Failed, Some(error)) => Err(AuthError::Store(error)),
+            (SaveOutcome::Failed, Some(error)) => Err(AuthError::NotSaved(error)),
             _ => Ok(()),
         }
     }

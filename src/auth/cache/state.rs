@@ -316,8 +316,12 @@ impl State {
     /// Forgets failures, rejections and ends, so that the next caller may ask at once.
     pub(super) fn reset(&mut self) {
         (self.pause, self.failures, self.suspicion) = (None, 0, None);
-        // Who has logged out stays so.
-        self.credentials.ended.take_if(|ended| !matches!(**ended, AuthError::NotLoggedIn));
+        self.credentials.forget_end();
+    }
+
+    /// Why the user must log in, also while the last access token is still good.
+    pub(super) fn needs_login(&self) -> bool {
+        self.credentials.ended.as_ref().is_some_and(|ended| ended.needs_login())
     }
 
     /// What a caller without a good token waits for.
@@ -456,6 +460,14 @@ impl State {
         if let Some(flight) = self.under_way().cloned() {
             self.withdraw(current);
             return Verdict::Join(flight);
+        }
+        if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
+            // No replacement can come. Calls that are still accepted go on as long as the token is good.
+            self.withdraw(current);
+            if current.is_rejected_by_all() {
+                self.current = None;
+            }
+            return Verdict::Fail(error);
         }
         let row_began = match &mut self.suspicion {
             Some(suspicion) if current.is_first_in_row() => {
@@ -617,6 +629,20 @@ pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
 }
 
 impl Arrival {
+    /// A token of the store that is good for `left`. It counts from when it was new, so that its window
+    /// and its leeway are those of its whole life; from now where the monotonic clock does not go back
+    /// that far.
+    pub(super) fn restored(token: &Token, left: Duration, now: Now) -> Self {
+        let age = token.expires_in.saturating_sub(left);
+        let began = now.monotonic.checked_sub(age).zip(now.wall.checked_sub(age));
+        let (counted_from, expires_in) = match began {
+            Some((monotonic, wall)) => (Now { monotonic, wall }, token.expires_in),
+            None => (now, left),
+        };
+        let token = Token { expires_in, ..token.clone() };
+        Self { token, counted_from, restored: true }
+    }
+
     fn expires_at(&self) -> SystemTime {
         end_of(&self.token, self.counted_from)
     }

@@ -46,7 +46,7 @@ impl CachedToken {
         policy: Policy,
     ) -> Result<Self, AuthError> {
         let lifetime = token.expires_in.min(LONGEST_LIFETIME);
-        let last_use = lifetime - LONGEST_LEEWAY.min(lifetime / 100);
+        let last_use = lifetime - leeway(lifetime);
         let window = policy.window.min(lifetime / 10).mul_f64(1.0 - policy.jitter / 2.0);
         // Tokens of a second or two are not fetched any faster for having a window.
         let refresh = (lifetime - window).max(policy.backoff.first()).min(last_use);
@@ -174,6 +174,11 @@ impl Moment {
     fn has_come(&self, now: Now) -> bool {
         now.monotonic >= self.monotonic || now.wall >= self.wall
     }
+}
+
+/// How long before its end a token of this lifetime is handed out no more.
+pub(super) fn leeway(lifetime: Duration) -> Duration {
+    LONGEST_LEEWAY.min(lifetime / 100)
 }
 
 /// The header that a token makes: in the token's own memory, marked sensitive.

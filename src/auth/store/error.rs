@@ -21,7 +21,7 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// The file is not one of this store's, or is damaged. It is left as it is.
-    #[error("{path} is damaged or no token file: {reason}; move it away and log in again")]
+    #[error("{path} is damaged or no token file: {reason}; move it away, and users log in again")]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -29,12 +29,12 @@ pub enum StoreError {
         reason: String,
     },
     /// A text is not one of [`StoredToken::to_text`](super::StoredToken::to_text), or is damaged.
-    #[error("this is no stored token: {reason}; remove the entry and log in again")]
+    #[error("this is no stored token: {reason}; remove the entry, and its user logs in again")]
     Unreadable {
         /// What was wrong with it; never a part of it.
         reason: String,
     },
-    /// Somebody else has replaced or removed the entry meanwhile, and what is there stays.
+    /// Another writer has replaced or removed the entry meanwhile, and what is there stays.
     #[error("the entry of the token store was replaced or removed meanwhile, and stays as it is")]
     Stale,
     /// The store did not respond in time.

@@ -17,20 +17,22 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 ///
 /// The file is replaced as a whole: what is new is written beside it, synced, and renamed over it,
 /// so that a crash leaves the old tokens or the new ones. Several processes may share it; an empty
-/// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`) their
-/// refreshes. The system frees them when a process dies. A file that cannot be understood is never
-/// overwritten; an entry that cannot be is left as it is, and costs nobody else theirs.
+/// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`)
+/// their refreshes. The system frees them when a process dies; the files stay, one without content
+/// for each key that was ever refreshed, since a lock on a file that somebody removes keeps nobody
+/// away. A file that cannot be understood is never overwritten; an entry that cannot be is left as
+/// it is, and leaves all others in place.
 ///
 /// One file may hold the tokens of several users; each write replaces all of it, so it is meant for
 /// a few: at most 16 MiB are read. Its directory must exist. Symbolic links are followed, and stay
-/// as they are. Whatever lies at the path, no call blocks a thread of the runtime or its shutdown: a
-/// file system that hangs costs a thread of its own, at most four for a store.
+/// as they are. Whatever lies at the path, no call blocks a thread of the runtime or its shutdown:
+/// a file system that hangs costs a thread of its own, at most four for a store.
 ///
 /// | | a private file | replacing a file | locks |
 /// |---|---|---|---|
 /// | Linux, Android, FreeBSD | mode 0600 | atomic, and synced with its directory | `flock`, also over NFS since Linux 2.6.12 |
 /// | macOS | mode 0600 | atomic; `F_FULLFSYNC` by the standard library | `flock` |
-/// | Windows | the directory's permissions decide | atomic; fails for a moment while somebody else reads it, and is then tried again later | `LockFileEx` |
+/// | Windows | the directory's permissions decide | atomic; fails for a moment while another process reads it, and is then tried again later | `LockFileEx` |
 ///
 /// Where the file system has no locks, [`StoreError::NoLocks`] is told to the listener, tokens are
 /// saved all the same, and only one process may use the file.

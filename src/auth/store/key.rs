@@ -1,6 +1,6 @@
 //! Whose token it is.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
 ///
@@ -56,14 +56,56 @@ impl TokenKey {
     }
 }
 
-/// A string that no other key has: each part is quoted, so that none can look like two.
+/// A string that no other key has: each part is quoted, so that none can look like two. It names
+/// the token in stores, and is the same for every version of Rust.
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.client_id)?;
+        quote(f, &self.client_id)?;
         match &self.user {
-            Some(user) => write!(f, " user {user:?}")?,
+            Some(user) => {
+                f.write_str(" user ")?;
+                quote(f, user)?;
+            }
             None => f.write_str(" app")?,
         }
-        self.scopes.iter().try_for_each(|scope| write!(f, " {scope:?}"))
+        self.scopes.iter().try_for_each(|scope| {
+            f.write_char(' ')?;
+            quote(f, scope)
+        })
+    }
+}
+
+/// In quotation marks, with those within and control characters escaped. `Debug` escapes more, and
+/// by tables that change with Unicode.
+fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    text.chars().try_for_each(|character| match character {
+        '"' | '\\' => write!(f, "\\{character}"),
+        character if character.is_control() => write!(f, "{}", character.escape_unicode()),
+        character => f.write_char(character),
+    })?;
+    f.write_char('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(user: &str) -> String {
+        TokenKey::new("app").with_user(user).to_string()
+    }
+
+    #[test]
+    fn the_text_of_a_key_does_not_depend_on_what_unicode_says_of_its_characters() {
+        assert_eq!(text("anna"), r#""app" user "anna""#);
+        assert_eq!(text("\u{301}\u{200b}\u{e000}"), "\"app\" user \"\u{301}\u{200b}\u{e000}\"");
+    }
+
+    #[test]
+    fn no_two_keys_have_one_text() {
+        let texts = ["a\" user \"b", "a\\", "a\\\"", "a\u{7}", r"a\u{7}", "a"].map(text);
+        let different: std::collections::HashSet<_> = texts.iter().collect();
+        assert_eq!(different.len(), texts.len());
+        assert!(texts.iter().all(|text| !text.contains('\u{7}')));
     }
 }

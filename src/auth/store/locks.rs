@@ -1,4 +1,4 @@
-//! A lock for each key, as long as somebody holds it or waits for it.
+//! A lock for each key, as long as a task holds it or waits for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -12,7 +12,7 @@ use super::TokenKey;
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeyLocks(Arc<Mutex<HashMap<TokenKey, Weak<tokio::sync::Mutex<()>>>>>);
 
-/// Holds the lock of a key. The lock is forgotten when nobody else waits for it.
+/// Holds the lock of a key. The lock is forgotten when no other task waits for it.
 #[derive(Debug)]
 pub(super) struct KeyGuard {
     /// Dropped before the entry is looked at.

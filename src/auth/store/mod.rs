@@ -69,12 +69,14 @@ pub trait TokenStore: Debug + Send + Sync {
     /// A [`StoreError`] when it may still be there.
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
-    /// Waits until nobody else refreshes the token of `key`, and keeps others from it as long as the
+    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long
+    /// as the
     /// [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not do
     /// anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
-    /// cache waits for up to 150 s, which is longer than it ever holds one.
+    /// cache waits for up to 150 s, which is longer than it ever holds one: while a token request
+    /// waits for its turn behind others, it holds none.
     ///
     /// # Errors
     ///
@@ -139,7 +141,7 @@ impl Debug for RefreshLock {
     }
 }
 
-/// An entry may be replaced only by somebody who has seen it.
+/// An entry may be replaced only by a writer that has seen it.
 fn check_replaces(there: Option<Revision>, replaces: Option<Revision>) -> Result<(), StoreError> {
     if there == replaces { Ok(()) } else { Err(StoreError::Stale) }
 }

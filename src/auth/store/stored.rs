@@ -156,8 +156,8 @@ impl LoginId {
         Self { at: self.at.max(other.at.saturating_add(1)), ..self }
     }
 
-    /// Whether it is the login of a later moment than `other`. One from the future is of a clock that
-    /// is wrong, and says nothing.
+    /// Whether it is the login of a later moment than `other`. One from the future is of a clock
+    /// that is wrong, and says nothing.
     pub(in crate::auth) fn is_known_later(self, other: Self, now: SystemTime) -> bool {
         let latest = now.checked_add(CLOCK_SKEW).map_or(u64::MAX, micros);
         self.at > other.at && self.at <= latest

@@ -1,6 +1,6 @@
 //! One app's limiter: the state and the queue under one lock, and how a caller waits.
 //!
-//! Whoever changes something grants permits to all that may go, in order. Time passes by itself, so one
+//! Each change grants permits to all that may go, in order. Time passes by itself, so one
 //! waiter, the *keeper*, sleeps until somebody may go; when it leaves, another takes its place. All others
 //! look once a second whether a keeper overslept, since its caller may have stopped polling it, and
 //! whether the wall clock has jumped.
@@ -15,7 +15,11 @@ use crate::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::clock::Timeline;
+use super::endpoint::key_of_name;
+use super::exchange;
+use super::membership::Membership;
 use super::queue::{Place, Queue, Waiter};
+use super::shared::{Granted, Told};
 use super::state::{Obstacle, Outcome, Pair, State, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
@@ -23,7 +27,7 @@ use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) client_id: Option<String>,
-    options: RateLimitOptions,
+    pub(super) options: RateLimitOptions,
     core: Mutex<Core>,
     /// Another waiter is to be the keeper.
     keeper_wanted: Notify,
@@ -32,7 +36,7 @@ pub(super) struct App {
 #[derive(Debug)]
 struct Core {
     state: State,
-    queue: Queue<oneshot::Sender<Verdict>>,
+    queue: Queue<Caller>,
     timeline: Timeline,
     next_number: u64,
     keeper: Option<Keeper>,
@@ -46,6 +50,13 @@ struct Keeper {
 }
 
 type Verdict = Result<Permit, RateLimited>;
+
+/// Who waits: its number, which its call keeps, and how it is told.
+#[derive(Debug)]
+struct Caller {
+    number: u64,
+    told: oneshot::Sender<Verdict>,
+}
 
 /// A request that wants a permit.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +82,12 @@ pub(super) struct Permit {
 impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
         let (window, longest) = (options.window, options.longest_retry_after);
+        let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
         let core = Core {
-            state: State::new(window.as_secs_f64(), longest.as_secs_f64()),
+            state: match options.shared {
+                Some(_) => state.shared_as(fastrand::u64(..)),
+                None => state,
+            },
             queue: Queue::new(),
             timeline: Timeline::new(options.clock.now()),
             next_number: 0,
@@ -95,6 +110,7 @@ impl App {
         }
         let ticket = core.state.start(pair, false, now);
         core.next_number += 1;
+        self.exchange_if_due(core, now);
         Ok(Permit::new(self, ticket, core.next_number))
     }
 
@@ -133,8 +149,12 @@ impl App {
         {
             return Err(core.error(wanted.pair, place, now));
         }
-        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner: sender });
-        self.grant(core, now);
+        let owner = Caller { number, told: sender };
+        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
+        let next = self.grant(core, now);
+        // The keeper may sleep for an endpoint that is closed for longer.
+        core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
+        self.exchange_if_due(core, now);
         Ok((place, receiver))
     }
 
@@ -148,10 +168,11 @@ impl App {
             let wakes_at = self.grant(core, now);
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
+        self.exchange_if_due(core, now);
         let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
         let limit = core.expire(waiting, pair, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
-        Duration::from_secs_f64(sleep.clamp(0.0, LONGEST_SLEEP))
+        Duration::from_secs_f64(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
 
     /// Grants permits to all that may go, and says when the next one may.
@@ -162,12 +183,11 @@ impl App {
                 Err(then) => return then,
             };
             let ticket = core.state.start(waiter.pair, true, now);
-            core.next_number += 1;
-            let permit = Permit::new(self, ticket, core.next_number);
-            if let Err(Ok(mut permit)) = waiter.owner.send(Ok(permit)) {
-                // Who waited has gone. The lock is held, so the permit must not settle itself.
+            let permit = Permit::new(self, ticket, waiter.owner.number);
+            if let Err(Ok(mut permit)) = waiter.owner.told.send(Ok(permit)) {
+                // The waiter has gone. The lock is held, so the permit must not settle itself.
                 permit.ticket = None;
-                core.state.settle(ticket, Outcome::Nothing, false, now);
+                core.state.settle(ticket, Outcome::Unsent, false, now);
             }
         }
         f64::INFINITY
@@ -179,8 +199,31 @@ impl App {
         core.state.settle(ticket, outcome, core.queue.len() > 0, now);
         if matches!(outcome, Outcome::Refused(_)) {
             core.dismiss_hopeless(now);
+            self.exchange_if_due(core, now);
         }
         self.changed(core, now);
+    }
+
+    /// Tells the other processes, in a task of its own, if there is something to tell or to ask for.
+    #[inline]
+    fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+        if self.options.shared.is_some()
+            && let Some(told) = core.due(now)
+        {
+            exchange::spawn(Arc::clone(self), told);
+        }
+    }
+
+    /// Takes over what came of an exchange, and says what is to be told next.
+    pub(super) fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        if core.state.heard(granted, fastrand::f64(), now) {
+            tracing::warn!("the shared rate limit does not respond; this process goes on alone");
+        }
+        core.dismiss_hopeless(now);
+        self.changed(core, now);
+        core.due(now)
     }
 
     /// After something that may let waiters go, or go earlier than the keeper wakes.
@@ -217,13 +260,19 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.app.close(now + duration.as_secs_f64().min(LONGEST_CLOSING));
-        core.dismiss_hopeless(now);
+        self.closed_or_narrowed(core, now);
     }
 
     pub(super) fn reopen(self: &Arc<Self>) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
+        self.changed(core, now);
+    }
+
+    /// After a closing, which ends the hopes of some, and begins another epoch, in which others may go.
+    fn closed_or_narrowed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+        core.dismiss_hopeless(now);
         self.changed(core, now);
     }
 
@@ -245,7 +294,10 @@ impl App {
         let mut endpoints: Vec<_> = endpoints.collect();
         endpoints.sort_by(|one, other| one.0.cmp(&other.0));
         let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
-        RateLimitStats { app, endpoints }
+        let shared_rate = state.membership.as_ref().and_then(Membership::rate);
+        let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
+        let sharing = state.membership.as_ref().map(|it| it.sharing(&state.app, now));
+        RateLimitStats { app, endpoints, sharing }
     }
 
     pub(super) fn closings(&self) -> Vec<Closing> {
@@ -266,20 +318,14 @@ impl App {
         app.into_iter().chain(endpoints).collect()
     }
 
-    pub(super) fn restore(&self, closing: &Closing) {
+    pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = left(closing.until, self.options.clock.now().wall);
         let until = now + left.min(self.options.longest_retry_after.as_secs_f64());
-        if until <= now {
-            return;
-        }
-        let Some(name) = &closing.endpoint else { return core.state.app.close(until) };
-        let key = super::endpoint::key_of_name(name);
-        let key = core.state.endpoint(key, now, || name.clone());
-        if let Some(endpoint) = core.state.endpoints.get_mut(&key) {
-            endpoint.bucket.close(until);
-            endpoint.reason.clone_from(&closing.reason);
+        if until > now {
+            core.restore(closing, until, now);
+            self.closed_or_narrowed(core, now);
         }
     }
 }
@@ -302,8 +348,23 @@ fn left(until: SystemTime, wall: SystemTime) -> Seconds {
 }
 
 impl Core {
+    fn due(&mut self, now: Seconds) -> Option<Told> {
+        self.state.due(self.queue.len(), self.queue.has_urgent(), now)
+    }
+
     fn now(&mut self, options: &RateLimitOptions) -> Seconds {
-        self.timeline.seconds(options.clock.now())
+        let now = self.timeline.seconds(options.clock.now());
+        self.state.notice_loss(now);
+        now
+    }
+
+    fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
+        let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
+        let key = self.state.endpoint(key_of_name(name), now, || name.clone());
+        if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
+            endpoint.bucket.close(until);
+            endpoint.reason.clone_from(&closing.reason);
+        }
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.
@@ -314,7 +375,7 @@ impl Core {
             self.queue.insert(waiting.place, waiter);
             return limit;
         }
-        let _ = waiter.owner.send(Err(self.error(pair, waiting.place, now)));
+        let _ = waiter.owner.told.send(Err(self.error(pair, waiting.place, now)));
         now
     }
 
@@ -323,7 +384,7 @@ impl Core {
         let state = &self.state;
         for waiter in self.queue.take_hopeless(|pair| state.opens(pair)) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
-            let _ = waiter.owner.send(Err(error));
+            let _ = waiter.owner.told.send(Err(error));
         }
     }
 
@@ -347,6 +408,11 @@ impl Permit {
 
     pub(super) fn settle(mut self, outcome: Outcome) {
         self.end(outcome);
+    }
+
+    /// Its request is not sent, at least not yet.
+    pub(super) fn give_back(mut self) {
+        self.end(Outcome::Unsent);
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -383,9 +449,18 @@ impl Drop for Waiting<'_> {
 
 /// How long a waiter sleeps without looking up.
 const LONGEST_SLEEP: Seconds = 1.0;
+/// What a timer can tell apart: less would be no sleep at all, and a waiter would spin until the time has come.
+const SHORTEST_SLEEP: Seconds = 0.001;
 /// What is told at the least, so that nobody spins.
 const SHORTEST_WAIT: Seconds = 0.05;
 const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+
+#[cfg(test)]
+#[path = "races.rs"]
+mod races;
+#[cfg(test)]
+#[path = "schedules.rs"]
+mod schedules;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]

@@ -10,7 +10,7 @@
 //! | - no rate yet, else | twice what was measured, corrected by the next refusal |
 //! | - while the rate grows | a little less than it was, but not less than what was good before |
 //! | - a rate that is still tried | what was measured, but not less than what was good before |
-//! | - though the rate was kept to | the same; after three within the window, none |
+//! | - though the rate was kept to | the same; a little less when that comes again after a few requests; after three within the window, none |
 //! | - else | what was measured |
 
 use super::Seconds;
@@ -31,7 +31,7 @@ pub(super) struct Bucket {
     /// How many may be under way at once, after a closing; `None` is any number.
     width: Option<u32>,
     /// Requests of this epoch that are under way.
-    in_flight: u32,
+    pub(super) in_flight: u32,
     opening: Seconds,
     rate: Option<Rate>,
     /// Whether the rate was set by the present row of refusals.
@@ -89,7 +89,7 @@ impl Bucket {
             opening: f64::NEG_INFINITY,
             rate: None,
             is_first_rate: false,
-            kept: (0, 0.0),
+            kept: (0, f64::NEG_INFINITY),
             history: History::new(window),
             before_row: 0.0,
             refused: 0,
@@ -100,12 +100,22 @@ impl Bucket {
 
     /// Whether a request may start.
     pub(super) fn check(&self, now: Seconds) -> Result<(), Blocked> {
-        if now < self.closed_until {
-            return Err(Blocked::Until(self.closed_until));
-        }
+        self.check_closed(now)?;
         if let Some(rate) = self.rate.as_ref().filter(|rate| now < rate.next) {
             return Err(Blocked::Until(rate.next));
         }
+        self.check_width(now)
+    }
+
+    pub(super) fn check_closed(&self, now: Seconds) -> Result<(), Blocked> {
+        match now < self.closed_until {
+            true => Err(Blocked::Until(self.closed_until)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether another may be under way, after a closing.
+    pub(super) fn check_width(&self, now: Seconds) -> Result<(), Blocked> {
         match self.width {
             Some(width) if f64::from(self.in_flight) >= f64::from(width) + self.open_for(now) => {
                 let next = self.open_for(now) + 1.0;
@@ -144,6 +154,13 @@ impl Bucket {
     pub(super) fn ended(&mut self, epoch: u64) {
         if epoch == self.epoch {
             self.in_flight = self.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// A request that had started was not sent.
+    pub(super) fn given_back(&mut self, epoch: u64, now: Seconds) {
+        if let Some(rate) = self.rate.as_mut().filter(|_| epoch == self.epoch) {
+            rate.give_back(now);
         }
     }
 
@@ -201,7 +218,7 @@ impl Bucket {
         self.hold(refusal.pause, now);
     }
 
-    /// A rate that is clear of strays: two in a row with so many successes that a limit is plausible.
+    /// A rate that is clear of strays: two in a row, after enough successes for a limit to be plausible.
     fn first_rate(&mut self, measured: f64) {
         let enough = self.before_row >= FEWEST_FOR_A_LIMIT;
         if self.run < 2 || (!enough && self.run < 4) {
@@ -212,15 +229,22 @@ impl Bucket {
         self.rate = Some(Rate::new(measured * CLEAR_OF_DEMAND, opening + self.window, opening));
     }
 
-    /// Refused though the rate was kept to: slowing down would not help.
+    /// Refused though the rate was kept to: slowing down would not help. When that comes again and again
+    /// after a few requests, the rate is just above the limit.
     fn kept(&mut self, pause: Seconds, now: Seconds) {
-        self.kept = match now - self.kept.1 <= self.window {
+        let since = now - self.kept.1;
+        self.kept = match since <= self.window {
             true => (self.kept.0 + 1, self.kept.1),
             false => (1, now),
         };
+        let opening = self.closed_until;
+        let Some(rate) = &mut self.rate else { return };
         if self.kept.0 >= MOST_KEPT {
             (self.rate, self.run, self.kept) = (None, 0, (0, f64::NEG_INFINITY));
-        } else if let Some(rate) = &mut self.rate {
+        } else if since > self.window && since * rate.tried < FEWEST_BETWEEN {
+            let lowered = rate.tried * MARGIN;
+            rate.lower(lowered, lowered, opening);
+        } else {
             rate.keep(pause);
         }
     }
@@ -230,7 +254,7 @@ impl Bucket {
         let (opening, window) = (self.closed_until, self.window);
         let Some(rate) = &mut self.rate else { return };
         rate.hold_until = match seen < window {
-            true => opening + window,
+            true => opening + seen.max(SHORTEST_HOLD).min(window),
             false => now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(PAUSES_HELD * pause),
         };
     }
@@ -281,6 +305,28 @@ impl Bucket {
         *self = Self { refused, history, epoch, ..Self::new(self.window) };
     }
 
+    /// Keeps to a rate that others have measured, from now on.
+    pub(super) fn pace(&mut self, rate: f64, now: Seconds) {
+        self.rate = Some(Rate::new(rate, now + self.window, now));
+    }
+
+    pub(super) fn forget_rate(&mut self) {
+        self.rate = None;
+    }
+
+    /// When the next request may start under the rate, from a time on.
+    #[cfg(feature = "testing")]
+    pub(super) fn next(&self, now: Seconds) -> Seconds {
+        self.rate.as_ref().map_or(now, |rate| rate.next.max(now))
+    }
+
+    /// Takes a number of starts, and says when the first may happen.
+    #[cfg(feature = "testing")]
+    pub(super) fn reserve(&mut self, starts: u32, now: Seconds) -> Seconds {
+        let opens = self.closed_until.max(now);
+        self.rate.as_mut().map_or(opens, |rate| rate.reserve(starts, opens))
+    }
+
     pub(super) fn rate(&self, now: Seconds) -> Option<f64> {
         self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
     }
@@ -310,12 +356,16 @@ const TRIAL_STEP: f64 = 0.93;
 const CLEAR_OF_DEMAND: f64 = 2.0;
 /// A rate up to a tenth too high costs about one refusal in a hundred.
 const KEPT_TO: f64 = 0.9;
-/// So many refusals that slowing down does not stop end the pacing.
+/// The number of refusals that slowing down does not stop after which pacing ends.
 const MOST_KEPT: u32 = 3;
+/// One refusal in fewer requests than this is more than a rate that is kept to may cost.
+const FEWEST_BETWEEN: f64 = 50.0;
 /// No plausible limit is below ten in a window.
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
 const REQUESTS_HELD: f64 = 240.0;
+/// What was measured over a few seconds is half closings, and so is not held for longer than it was measured.
+const SHORTEST_HOLD: Seconds = 5.0;
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.
 const PAUSES_HELD: f64 = 20.0;

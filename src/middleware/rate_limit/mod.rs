@@ -1,23 +1,32 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! `state`, `bucket`, `rate`, `history`, `failures` and `queue` are pure: what is known of the server,
-//! with the time as an argument. `app` adds the lock, the clock and the waiting.
+//! `state`, `bucket`, `rate`, `history`, `failures`, `membership` and `queue` are pure: what is known of the
+//! server, with the time as an argument. `app` adds the lock, the clock and the waiting, and `exchange` the
+//! store through which processes share a limit.
 
 mod app;
 mod bucket;
 mod clock;
 mod endpoint;
 mod error;
+mod exchange;
 mod failures;
 mod history;
+mod membership;
 mod options;
+#[cfg(feature = "testing")]
+mod pool;
 mod queue;
 mod rate;
+mod shared;
+mod signer;
 mod state;
 mod stats;
 
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod seen;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -37,13 +46,20 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use self::app::{App, Permit, Wanted};
+use self::signer::Signer;
 use self::state::{Outcome, Pair};
 use super::RequestClass;
 use super::trace::{CallWaits, LimitedResponse, note_wait};
-use crate::transport::{ServerError, read_body, retry_after, with_body};
+use crate::auth::Authenticator;
+use crate::transport::{
+    Origin, ServerError, is_transient_status, read_body, retry_after, with_body,
+};
 
 pub use error::{LimitKind, RateLimited};
 pub use options::RateLimitOptions;
+#[cfg(feature = "testing")]
+pub(crate) use pool::Pool;
+pub use shared::{Granted, SharedLimit, SharedLimitError, Sharing, Told};
 pub use stats::{BucketStats, Closing, Closings, RateLimitStats};
 
 /// Time in the pure parts: since the limiter was made. No sum of it overflows.
@@ -74,6 +90,8 @@ pub struct RateLimiter {
     registry: Arc<Registry>,
     app: Arc<App>,
     user: u64,
+    max_wait: Duration,
+    signer: Option<Signer>,
 }
 
 /// What all apps share.
@@ -88,8 +106,9 @@ impl RateLimiter {
     pub fn new(options: RateLimitOptions) -> Self {
         let app = Arc::new(App::new(None, options.clone()));
         let apps = Mutex::new(HashMap::from([(None, Arc::clone(&app))]));
+        let max_wait = options.max_wait;
         let registry = Registry { options, apps, users: AtomicU64::new(1) };
-        Self { registry: Arc::new(registry), app, user: 0 }
+        Self { registry: Arc::new(registry), app, user: 0, max_wait, signer: None }
     }
 
     /// The limiter for another user, of the app with this client id. Users of one app share its limits;
@@ -98,7 +117,18 @@ impl RateLimiter {
     pub fn for_app(&self, client_id: Option<&str>) -> Self {
         let app = self.registry.app(client_id);
         let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
-        Self { registry: Arc::clone(&self.registry), app, user }
+        let registry = Arc::clone(&self.registry);
+        Self { registry, app, user, max_wait: self.max_wait, signer: None }
+    }
+
+    /// Sets how long its calls may wait in all. Other clones of the limiter keep their time.
+    pub(crate) fn waiting_at_most(self, max_wait: Duration) -> Self {
+        Self { max_wait, ..self }
+    }
+
+    /// Has requests to an origin signed anew that waited for a permit.
+    pub(crate) fn signing_by(self, authenticator: Arc<dyn Authenticator>, origin: Origin) -> Self {
+        Self { signer: Some(Signer { authenticator, origin }), ..self }
     }
 
     /// What it knows of its app.
@@ -146,6 +176,31 @@ impl RateLimiter {
         }
     }
 
+    /// Waits for a permit, and has the request signed anew, since its token may have expired meanwhile.
+    async fn permit_and_sign(
+        &self,
+        pair: Pair,
+        request: &mut Request,
+        extensions: &mut Extensions,
+    ) -> Result<Permit> {
+        let mut fresh = FRESH;
+        loop {
+            let began = Instant::now();
+            let permit = self.permit(pair, extensions).await.map_err(Error::middleware)?;
+            let is_fresh = began.elapsed() < fresh;
+            let Some(signer) = self.signer.as_ref().filter(|_| !is_fresh) else {
+                return Ok(permit);
+            };
+            let number = permit.number;
+            if let Some(permit) = signer.sign(permit, request, extensions).await? {
+                return Ok(permit);
+            }
+            extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+            // A signature that always takes a while is not asked for without end.
+            fresh *= 2;
+        }
+    }
+
     async fn permit(
         &self,
         pair: Pair,
@@ -158,7 +213,7 @@ impl RateLimiter {
         let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
         });
-        let max_wait = self.registry.options.max_wait.saturating_sub(waits.waited);
+        let max_wait = self.max_wait.saturating_sub(waits.waited);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let patience = max_wait.min(to_deadline);
         let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
@@ -209,7 +264,7 @@ impl fmt::Debug for RateLimiter {
 impl Middleware for RateLimiter {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
@@ -217,9 +272,7 @@ impl Middleware for RateLimiter {
         let permit = match self.app.permit_at_once(pair, || endpoint::name(&request)) {
             Ok(permit) => permit,
             // What most requests do without takes no room in them.
-            Err(pair) => {
-                Box::pin(self.permit(pair, extensions)).await.map_err(Error::middleware)?
-            }
+            Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
         let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
@@ -239,13 +292,18 @@ fn outcome(result: &Result<Response>) -> Outcome {
         Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
             Outcome::Refused(retry_after(response).map(|pause| pause.as_secs_f64()))
         }
-        Ok(response) if response.status().is_server_error() => Outcome::Failed,
+        Ok(response) if is_failure(response.status()) => Outcome::Failed,
         Ok(_) => Outcome::Succeeded,
         Err(Error::Reqwest(error)) if error.is_connect() => Outcome::Failed,
         // The time-out is the caller's, who may be in a hurry.
         Err(Error::Reqwest(error)) if error.is_request() && !error.is_timeout() => Outcome::Failed,
         Err(_) => Outcome::Nothing,
     }
+}
+
+/// Whether the server is not well. A 501 is its word on the request, and a 408 may be the caller's fault.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && is_transient_status(status)
 }
 
 /// Reads the body for the reason, and puts it back.
@@ -258,6 +316,9 @@ async fn with_reason(mut response: Response) -> (Response, Option<String>) {
 /// Spotify's word for the quota of a developer's account, since July 2026.
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 const LONGEST_REASON: usize = 64 * 1024;
+/// For so long a token may wait for a permit. No token is used in the last hundredth of its lifetime, of
+/// ten seconds or more.
+const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);
 const MOST_UNUSED_APPS: usize = 256;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::SharedLimit;
 use crate::auth::{Clock, SystemClock};
 
 /// Options of a [`RateLimiter`](super::RateLimiter). The defaults are right for Spotify.
@@ -20,6 +21,7 @@ pub struct RateLimitOptions {
     pub(super) window: Duration,
     pub(super) longest_retry_after: Duration,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) shared: Option<Arc<dyn SharedLimit>>,
 }
 
 impl RateLimitOptions {
@@ -59,6 +61,13 @@ impl RateLimitOptions {
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
+
+    /// Sets a store through which this process shares each app's limit with others: none by default. See
+    /// [`SharedLimit`].
+    #[must_use]
+    pub fn with_shared(self, limit: impl SharedLimit + 'static) -> Self {
+        Self { shared: Some(Arc::new(limit)), ..self }
+    }
 }
 
 impl Default for RateLimitOptions {
@@ -68,6 +77,7 @@ impl Default for RateLimitOptions {
             window: Duration::from_secs(30),
             longest_retry_after: Duration::from_secs(7 * 24 * 3600),
             clock: Arc::new(SystemClock),
+            shared: None,
         }
     }
 }

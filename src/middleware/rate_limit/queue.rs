@@ -45,6 +45,12 @@ impl<W> Queue<W> {
         self.len
     }
 
+    /// Whether an urgent request waits.
+    pub(super) fn has_urgent(&self) -> bool {
+        let mut first = self.lines.values().filter_map(BTreeMap::first_key_value);
+        first.any(|(place, _)| !place.is_other)
+    }
+
     pub(super) fn len_of(&self, endpoint: u64) -> usize {
         self.lines.get(&endpoint).map_or(0, BTreeMap::len)
     }
@@ -73,7 +79,7 @@ impl<W> Queue<W> {
 
     /// Takes out who may go next, or says when somebody may.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
-        if let Err(blocked) = state.app.check(now) {
+        if let Err(blocked) = state.check_app(now) {
             return Err(blocked.until());
         }
         let mut first = Heads { urgent: None, other: None, until: f64::INFINITY };

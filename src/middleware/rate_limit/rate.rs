@@ -45,6 +45,22 @@ impl Rate {
         }
     }
 
+    /// Takes a number of starts, and says when the first may happen.
+    #[cfg(feature = "testing")]
+    pub(super) fn reserve(&mut self, starts: u32, now: Seconds) -> Seconds {
+        let planned = self.next.max(now - self.lateness.max(LATENESS_OF_MANY));
+        self.next = planned + f64::from(starts) / self.at(now);
+        if self.next > now - LATENESS {
+            self.lateness = LATENESS;
+        }
+        planned.max(now)
+    }
+
+    /// One that had started was not sent: another may start in its place.
+    pub(super) fn give_back(&mut self, now: Seconds) {
+        self.next -= 1.0 / self.at(now);
+    }
+
     /// The rate held, though it was refused: what could not start during the pause may start after it.
     pub(super) fn keep(&mut self, pause: Seconds) {
         self.lateness = LATENESS + pause;
@@ -61,6 +77,9 @@ impl Rate {
 
 /// A late wake-up must not lower the rate; 100 ms would refuse a third at 100 requests a second.
 const LATENESS: Seconds = 0.02;
+/// Starts that are granted over a network are late by the way there.
+#[cfg(feature = "testing")]
+const LATENESS_OF_MANY: Seconds = 0.1;
 /// Tenfold in 30 s.
 const DOUBLING: Seconds = 9.0;
 const SLOWEST: f64 = 0.1;

@@ -39,6 +39,32 @@ impl State {
 }
 
 #[test]
+fn without_a_refusal_any_number_goes_at_once() {
+    let mut state = state();
+    for number in 0..1000 {
+        state.sends(1 + number % 5, 0.0);
+    }
+}
+
+/// `Retry-After` is always 1, and the window is full for 30 s.
+#[test]
+fn a_full_window_costs_at_most_five_refusals() {
+    let mut state = state();
+    for _ in 0..300 {
+        state.call(1, Outcome::Succeeded, 0.0);
+    }
+    let (mut refusals, mut now) = (0, 0.0);
+    while now < 30.0 {
+        if state.is_open(1, now) {
+            state.call(1, refused(1.0), now);
+            refusals += 1;
+        }
+        now += 0.01;
+    }
+    assert!(refusals <= 5, "{refusals}");
+}
+
+#[test]
 fn refusals_of_one_burst_count_once() {
     let mut state = state();
     let burst: Vec<_> = (0..20).map(|_| state.sends(1, 0.0)).collect();

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::failures::Failures;
+use super::membership::Membership;
+use super::shared::{Granted, Told};
 
 /// An endpoint and a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +26,8 @@ pub(super) struct Ticket {
     pub(super) sent: Seconds,
     app_epoch: u64,
     endpoint_epoch: u64,
+    /// That of the limit that is shared with other processes.
+    shared_epoch: u64,
     pub(super) waited: bool,
 }
 
@@ -35,8 +39,10 @@ pub(super) enum Outcome {
     Refused(Option<Seconds>),
     /// The server is not well: 5xx, or a connection that broke.
     Failed,
-    /// It says nothing about the server: dropped, timed out here, or never sent.
+    /// It says nothing about the server: dropped, or timed out here.
     Nothing,
+    /// It was never sent: another may go in its place.
+    Unsent,
 }
 
 /// Whom a request waits for.
@@ -59,6 +65,8 @@ pub(super) struct State {
     longest: Seconds,
     /// The endpoint of the app's last refusal.
     last_of_app: Option<(u64, Seconds)>,
+    /// Its part in a limit that is shared with other processes.
+    pub(super) membership: Option<Membership>,
 }
 
 /// The bucket of an endpoint.
@@ -79,7 +87,13 @@ impl State {
             window,
             longest,
             last_of_app: None,
+            membership: None,
         }
+    }
+
+    /// Shares the app's limit with other processes.
+    pub(super) fn shared_as(self, member: u64) -> Self {
+        Self { membership: Some(Membership::new(member)), ..self }
     }
 
     /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
@@ -106,19 +120,31 @@ impl State {
 
     /// Whether a request may go now, or what it waits for.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Result<(), Obstacle> {
-        self.app.check(now).map_err(Obstacle::App)?;
+        self.check_app(now).map_err(Obstacle::App)?;
         if let Some(endpoint) = self.endpoints.get(&pair.endpoint) {
             endpoint.bucket.check(now).map_err(Obstacle::Endpoint)?;
         }
         self.failures.check(pair, now).map_or(Ok(()), |until| Err(Obstacle::Failing(until)))
     }
 
-    /// How long a request waits at least, with so many before it at its endpoint and in all.
+    /// The same as far as the app's limit goes.
+    pub(super) fn check_app(&self, now: Seconds) -> Result<(), Blocked> {
+        match &self.membership {
+            None => self.app.check(now),
+            Some(membership) => membership.check(&self.app, now),
+        }
+    }
+
+    /// How long a request waits at least, with a number of waiters before it at its endpoint and in all.
     pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
-        self.app.wait(all, now).max(endpoint).max(failing)
+        let app = match &self.membership {
+            None => self.app.wait(all, now),
+            Some(membership) => membership.wait(&self.app, all, now),
+        };
+        app.max(endpoint).max(failing)
     }
 
     /// When a request could go at the earliest.
@@ -132,7 +158,9 @@ impl State {
         self.failures.start(pair, now);
         let endpoint = self.endpoints.get_mut(&pair.endpoint);
         let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
-        Ticket { pair, sent: now, app_epoch: self.app.start(now), endpoint_epoch, waited }
+        let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
+        let app_epoch = self.app.start(now);
+        Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited }
     }
 
     /// A request ended, while others wait or not.
@@ -145,16 +173,23 @@ impl State {
                 self.failures.failed(ticket.pair, now);
             }
             Outcome::Nothing => self.ended(ticket),
+            Outcome::Unsent => {
+                self.ended(ticket);
+                self.given_back(ticket, now);
+            }
         }
     }
 
     fn succeeded(&mut self, ticket: Ticket, now: Seconds) {
         self.app.succeeded(ticket.app_epoch, ticket.sent, now);
+        if let Some(membership) = &mut self.membership {
+            membership.succeeded(ticket.shared_epoch);
+        }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
         }
         if self.failures.succeeded(ticket.pair, now) {
-            // Whoever waited for the end of the outage does not come all at once.
+            // Those that waited for the end of the outage do not go all at once.
             self.app.narrow(now);
         }
     }
@@ -166,10 +201,20 @@ impl State {
         }
     }
 
+    fn given_back(&mut self, ticket: Ticket, now: Seconds) {
+        self.app.given_back(ticket.app_epoch, now);
+        if let Some(membership) = &mut self.membership {
+            membership.given_back(ticket.shared_epoch);
+        }
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.given_back(ticket.endpoint_epoch, now);
+        }
+    }
+
     fn refused(&mut self, ticket: Ticket, pause: Option<Seconds>, others: bool, now: Seconds) {
         let pause = pause.filter(|pause| *pause > 0.0).unwrap_or(SHORTEST_PAUSE);
         let pause = pause.clamp(SHORTEST_PAUSE, self.longest);
-        let is_of_app = self.is_of_app(ticket, now);
+        let is_of_app = self.is_of_app(ticket, now) || self.is_of_all(ticket, pause);
         let refusal =
             |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
         let key = ticket.pair.endpoint;
@@ -179,6 +224,12 @@ impl State {
                 endpoint.bucket.refused(refusal(ticket.endpoint_epoch, self.longest), now);
             }
             return;
+        }
+        if let Some(membership) = &mut self.membership
+            && self.app.is_news(ticket.app_epoch)
+        {
+            let pause = pause.min(self.window);
+            membership.refused(ticket.shared_epoch, pause, ticket.waited || others);
         }
         self.app.refused(refusal(ticket.app_epoch, self.window), now);
         self.last_of_app = Some((key, now));
@@ -200,11 +251,27 @@ impl State {
             return true;
         }
         let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
-        let is_tried = self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately);
+        let is_tried = match self.membership.as_ref().and_then(Membership::rate) {
+            Some(_) => true,
+            None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
+        };
         let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
         let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
         is_tried && own.is_none() && !is_its_own
+    }
+
+    /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
+    /// one endpoint only. It is the endpoint's when others went through since its last refusal, and when it
+    /// is for longer than any limit is.
+    fn is_of_all(&self, ticket: Ticket, pause: Seconds) -> bool {
+        let key = ticket.pair.endpoint;
+        let Some(bucket) = self.endpoints.get(&key).map(|endpoint| &endpoint.bucket) else {
+            return false;
+        };
+        let is_its_own =
+            bucket.last_refused.is_some_and(|then| self.others_succeeded(&[key], then));
+        self.membership.is_some() && pause <= self.window && !is_its_own
     }
 
     /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
@@ -224,6 +291,30 @@ impl State {
             let sent = endpoint.bucket.last_success_sent;
             !keys.contains(key) && sent.is_some_and(|sent| sent >= since)
         })
+    }
+
+    /// What is to be told to the other processes, with a number of requests that wait, if anything is.
+    #[inline]
+    pub(super) fn due(&mut self, waiting: usize, is_urgent: bool, now: Seconds) -> Option<Told> {
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.membership.as_mut()?.due(waiting, is_urgent, &self.app, now)
+    }
+
+    /// Goes on alone where an exchange was lost with its task.
+    pub(super) fn notice_loss(&mut self, now: Seconds) {
+        if self.membership.as_ref().is_some_and(|membership| membership.is_lost(now)) {
+            self.heard(None, 0.5, now);
+        }
+    }
+
+    /// What came of an exchange. Says whether it goes on alone from now on.
+    pub(super) fn heard(&mut self, granted: Option<Granted>, jitter: f64, now: Seconds) -> bool {
+        let Some(membership) = &mut self.membership else { return false };
+        match granted {
+            Some(granted) => membership.heard(granted, &mut self.app, now),
+            None => return membership.silent(&mut self.app, jitter, now),
+        }
+        false
     }
 
     /// Forgets closings, rates and failures.

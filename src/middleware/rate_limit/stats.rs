@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::Sharing;
 use serde::{Deserialize, Serialize};
 
 /// What a [`RateLimiter`](super::RateLimiter) knows of one app.
@@ -13,6 +14,8 @@ pub struct RateLimitStats {
     /// The endpoints that were used lately, each by its method and its path without ids, such as
     /// `GET /v1/albums/{}/tracks`.
     pub endpoints: Vec<(String, BucketStats)>,
+    /// Where it stands with the other processes of its app; `None` where it shares its limit with none.
+    pub sharing: Option<Sharing>,
 }
 
 /// One limit: the app's, or an endpoint's.

@@ -2,15 +2,16 @@
 
 #![expect(clippy::panic, reason = "a test that fails is a test that panics")]
 
+use fastrand::Rng;
+
 use super::Seconds;
 use super::queue::{Place, Queue, Waiter};
-use super::simulation::Random;
 use super::state::{Outcome, Pair, State, Ticket};
 
 struct Walk {
     state: State,
     queue: Queue<u64>,
-    random: Random,
+    random: Rng,
     now: Seconds,
     number: u64,
     under_way: Vec<Ticket>,
@@ -26,7 +27,7 @@ impl Walk {
         Self {
             state,
             queue: Queue::new(),
-            random: Random::new(seed),
+            random: Rng::with_seed(seed),
             now: 0.0,
             number: 0,
             under_way: Vec::new(),
@@ -35,14 +36,14 @@ impl Walk {
     }
 
     fn below(&mut self, limit: u64) -> u64 {
-        (self.random.next() * limit as f64) as u64
+        self.random.u64(..limit)
     }
 
     fn step(&mut self) {
         match self.below(10) {
             0..=3 => self.come(),
             4..=7 => self.end(),
-            _ => self.now += self.random.next() * 3.0,
+            _ => self.now += self.random.f64() * 3.0,
         }
         self.grant();
     }
@@ -63,7 +64,7 @@ impl Walk {
         let ticket = self.under_way.swap_remove(index);
         let outcome = match self.below(10) {
             0 => Outcome::Refused(None),
-            1 => Outcome::Refused(Some(self.random.next() * 40.0)),
+            1 => Outcome::Refused(Some(self.random.f64() * 40.0)),
             2 => Outcome::Failed,
             3 => Outcome::Nothing,
             _ => Outcome::Succeeded,

@@ -160,10 +160,13 @@ pub(super) async fn is_there(
 
 fn differing_field(saved: &StoredToken, loaded: &StoredToken) -> Option<&'static str> {
     let token = |it: &StoredToken| it.token().cloned();
-    let access = |it| token(it).map(|it| it.access_token.expose().to_owned());
-    let refresh = |it| token(it).and_then(|it| it.refresh_token).map(|it| it.expose().to_owned());
-    let scopes = |it| token(it).and_then(|it| it.scopes);
-    let lifetime = |it| token(it).map(|it| it.expires_in);
+    let access = |entry| token(entry).map(|token| token.access_token.expose().to_owned());
+    let refresh = |entry| {
+        let secret = token(entry).and_then(|token| token.refresh_token);
+        secret.map(|secret| secret.expose().to_owned())
+    };
+    let scopes = |entry| token(entry).and_then(|token| token.scopes);
+    let lifetime = |entry| token(entry).map(|token| token.expires_in);
     let fields = [
         ("login", saved.login() == loaded.login()),
         ("revision", saved.revision() == loaded.revision()),

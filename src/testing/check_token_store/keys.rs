@@ -1,4 +1,5 @@
-//! Many keys: none gets the entry of another, however alike they look to a file system or a database.
+//! Many keys: none gets the entry of another, however alike they look to a file system or a
+//! database.
 
 use super::entries::is_there;
 use super::{Check, Checked, StorePromise, entry};

@@ -1,8 +1,11 @@
 //! Locks, where the store has them.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use crate::sync::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -29,10 +32,12 @@ async fn first(check: &Check, key: &TokenKey) -> Checked<Option<RefreshLock>> {
 
 /// Until it is dropped.
 async fn excludes(check: &Check, key: &TokenKey, lock: RefreshLock) -> Checked {
+    let held = Held::new(lock);
     let mut waiting = wait(check, key);
     let is_kept = timeout(WHILE, &mut waiting).await.is_err();
+    held.check()?;
     StorePromise::LockExcludes.holds(is_kept, "two held the lock of one key at once")?;
-    drop(lock);
+    drop(held);
     let seen = "a lock that was dropped still kept another from it";
     obtained(waiting, StorePromise::FreesLocks, seen).await.map(drop)
 }
@@ -49,25 +54,65 @@ async fn leaves_other_keys(check: &Check, key: &TokenKey) -> Checked {
 
 /// The wait that is given up is first in the queue, and another is behind it.
 async fn is_freed_by_who_gives_up(check: &Check, key: &TokenKey) -> Checked {
-    let held = free(check, key).await?;
+    let held = Held::new(free(check, key).await?);
     let (begins, begun) = oneshot::channel();
     let (store, own) = (Arc::clone(&check.store), key.clone());
     let mut gives_up = tokio::spawn(async move {
-        // Whoever blocks from here on cannot be given up, however late the task began.
+        // A task that blocks from here on cannot be given up, however late the task began.
         let _ = begins.send(());
         store.lock(&own).await
     });
     let _ = begun.await;
     let is_kept = timeout(WHILE, &mut gives_up).await.is_err();
+    held.check()?;
     StorePromise::LockExcludes.holds(is_kept, "two held the lock of one key at once")?;
     let behind = wait(check, key);
     gives_up.abort();
     let given_up = timeout(GIVE_UP_LIMIT, gives_up).await;
-    StorePromise::Responds.holds(given_up.is_ok(), "`lock` blocks the thread that it waits on")?;
+    held.check()?;
+    StorePromise::Responds.holds(given_up.is_ok(), BLOCKS)?;
     drop(held);
     let seen = "a wait that was given up kept another from the lock";
     obtained(behind, StorePromise::FreesLocks, seen).await.map(drop)
 }
+
+/// A lock that is let go by a thread of its own where waiting for it blocks all threads of the
+/// runtime: nothing else would run any more.
+struct Held {
+    lock: Arc<Mutex<Option<RefreshLock>>>,
+    has_blocked: Arc<AtomicBool>,
+    _ends: mpsc::Sender<()>,
+}
+
+impl Held {
+    fn new(lock: RefreshLock) -> Self {
+        let (lock, has_blocked) =
+            (Arc::new(Mutex::new(Some(lock))), Arc::new(AtomicBool::new(false)));
+        let (ends, ended) = mpsc::channel();
+        let (own, blocked, runtime) =
+            (Arc::clone(&lock), Arc::clone(&has_blocked), Handle::current());
+        std::thread::spawn(move || {
+            if ended.recv_timeout(GIVE_UP_LIMIT * 2) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _within = runtime.enter();
+                blocked.store(true, Ordering::Release);
+                drop(own.lock().take());
+            }
+        });
+        Self { lock, has_blocked, _ends: ends }
+    }
+
+    fn check(&self) -> Checked {
+        StorePromise::Responds.holds(!self.has_blocked.load(Ordering::Acquire), BLOCKS)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.lock.lock().take());
+    }
+}
+
+const BLOCKS: &str = "`lock` blocks the thread that it waits on";
 
 /// A lock that nobody holds.
 async fn free(check: &Check, key: &TokenKey) -> Checked<RefreshLock> {
@@ -92,7 +137,7 @@ async fn obtained(mut waiting: Waiting, promise: StorePromise, seen: &str) -> Ch
 
 type Waiting = JoinHandle<Result<RefreshLock, StoreError>>;
 
-/// For how long somebody holds a lock that another wants: long enough for a store that looks for it
+/// For how long one task holds a lock that another wants: long enough for a store that looks for it
 /// now and then.
 const WHILE: Duration = Duration::from_millis(200);
 

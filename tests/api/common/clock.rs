@@ -63,7 +63,7 @@ impl Clock for TokioClock {
 
 /// Tokio's time stands still, also while a test waits for a socket.
 ///
-/// Paused time jumps ahead whenever a runtime has nothing to do, and waiting for an answer over
+/// Paused time jumps ahead whenever a runtime has nothing to do, and waiting for a response over
 /// loopback looks like that. A blocking task that is still running keeps it from doing so.
 pub(crate) struct PausedTime(#[expect(dead_code, reason = "held")] std::sync::mpsc::Sender<()>);
 

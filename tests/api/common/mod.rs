@@ -14,7 +14,7 @@ pub(crate) use directory::Directory;
 pub(crate) use log::Log;
 pub(crate) use oauth_server::OAuthServer;
 pub(crate) use run::{Run, this_test};
-pub(crate) use source::{Answer, ScriptedSource};
+pub(crate) use source::{Outcome, ScriptedSource};
 pub(crate) use store::{FailingStore, Locks};
 pub(crate) use token_server::TokenServer;
 

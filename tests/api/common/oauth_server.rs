@@ -1,7 +1,8 @@
-//! A real OAuth server, certified: `oidc-provider` on Node.js, with rotation and the detection of reuse.
+//! A real OAuth server, certified: `oidc-provider` on Node.js, with rotation and the detection of
+//! reuse.
 //!
-//! `.ci/run` installs it into `target/oauth_server`; by hand, `npm ci` in there with the two package files
-//! of `tests/oauth_server`.
+//! `.ci/run` installs it into `target/oauth_server`; by hand, `npm ci` in there with the two
+//! package files of `tests/oauth_server`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -90,8 +91,8 @@ impl OAuthServer {
         format!("{}/token", self.origin)
     }
 
-    /// A login with PKCE of the public client. This server takes an agreement to nothing for a refusal,
-    /// so that there is a scope.
+    /// A login with PKCE of the public client. This server takes an agreement to nothing for a
+    /// refusal, so that there is a scope.
     pub(crate) fn login(&self) -> Login {
         self.leading_here(Login::pkce(Self::PUBLIC, REDIRECT_URI))
     }
@@ -102,11 +103,13 @@ impl OAuthServer {
     }
 
     fn leading_here(&self, login: Login) -> Login {
-        login.authorize_url(format!("{}/auth", self.origin)).scopes([Scope::UserReadEmail])
+        login
+            .with_authorize_url(format!("{}/auth", self.origin))
+            .with_scopes([Scope::UserReadEmail])
     }
 
-    /// Opens a URL as a user's browser does, in a new profile, until it leads away from the server: there
-    /// the user has logged in and agreed.
+    /// Opens a URL as a user's browser does, in a new profile, until it leads away from the server:
+    /// there the user has logged in and agreed.
     pub(crate) async fn open(&self, url: &str) -> String {
         let mut url = Url::parse(url).unwrap();
         let mut cookies: HashMap<String, String> = HashMap::new();
@@ -134,7 +137,7 @@ impl OAuthServer {
     }
 
     /// How long an access token is good for, in seconds.
-    /// Waits for so many refreshes from now on that rotated, with none under way.
+    /// Waits for this number of refreshes from now on that rotated, with none under way.
     pub(crate) async fn after_rotations(&self, number: u64) {
         let before = self.stats().await.rotations;
         loop {

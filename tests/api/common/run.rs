@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use spotify_web::testing::FakeSpotify;
 
-/// This test binary once more, for one test alone, which plays a program of its own.
+/// This test binary again, for one test alone, which plays a program of its own.
 pub(crate) fn this_test(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture"]);

@@ -10,7 +10,7 @@ use spotify_web::auth::{AuthError, TokenSource};
 use spotify_web::oauth::Token;
 use tokio::sync::watch;
 
-/// Counts, can block, fail, panic and answer anything. Unless it is told otherwise, its tokens are
+/// Counts, can block, fail, panic and return anything. Unless it is told otherwise, its tokens are
 /// `token-1`, `token-2`, ... and hold for an hour.
 #[derive(Debug, Clone)]
 pub(crate) struct ScriptedSource(Arc<Inner>);
@@ -20,14 +20,14 @@ struct Inner {
     requests: AtomicUsize,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
-    answers: Mutex<VecDeque<Answer>>,
+    outcomes: Mutex<VecDeque<Outcome>>,
     /// The refresh token of the token before, at each request.
     previous: Mutex<Vec<Option<String>>>,
     open: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     Token(Token),
     Fail(AuthError),
     Panic,
@@ -40,7 +40,7 @@ impl Default for ScriptedSource {
             requests: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
-            answers: Mutex::default(),
+            outcomes: Mutex::default(),
             previous: Mutex::default(),
             open: watch::Sender::new(true),
         }))
@@ -48,16 +48,16 @@ impl Default for ScriptedSource {
 }
 
 impl ScriptedSource {
-    /// Has the next request answered with this; several are used up in order.
-    pub(crate) fn next(&self, answer: Answer) {
-        self.0.answers.lock().unwrap().push_back(answer);
+    /// Sets the outcome of the next request; several are used up in order.
+    pub(crate) fn next(&self, outcome: Outcome) {
+        self.0.outcomes.lock().unwrap().push_back(outcome);
     }
 
     pub(crate) fn next_token(&self, token: &str, seconds: u64) {
-        self.next(Answer::Token(Token::new(token, Duration::from_secs(seconds))));
+        self.next(Outcome::Token(Token::new(token, Duration::from_secs(seconds))));
     }
 
-    /// Requests begin, but are not answered before [`release`](Self::release).
+    /// Requests begin, but get no response before [`release`](Self::release).
     pub(crate) fn block(&self) {
         self.0.open.send_replace(false);
     }
@@ -82,7 +82,7 @@ impl ScriptedSource {
         self.0.previous.lock().unwrap().clone()
     }
 
-    /// Says whether anybody else still holds this source.
+    /// Says whether this source is still held elsewhere.
     pub(crate) fn is_released(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -96,14 +96,14 @@ impl TokenSource for ScriptedSource {
         let refresh_token = previous.and_then(|token| token.refresh_token.as_ref());
         let refresh_token = refresh_token.map(|token| token.expose().to_owned());
         self.0.previous.lock().unwrap().push(refresh_token);
-        self.0.open.subscribe().wait_for(|open| *open).await.expect("an open or closed gate");
-        let answer = self.0.answers.lock().unwrap().pop_front();
-        match answer {
+        self.0.open.subscribe().wait_for(|open| *open).await.expect("the sender is kept");
+        let outcome = self.0.outcomes.lock().unwrap().pop_front();
+        match outcome {
             None => Ok(Token::new(format!("token-{number}"), Token::DEFAULT_LIFETIME)),
-            Some(Answer::Token(token)) => Ok(token),
-            Some(Answer::Fail(error)) => Err(error),
-            Some(Answer::Panic) => panic!("the source panics as scripted"),
-            Some(Answer::Never) => std::future::pending().await,
+            Some(Outcome::Token(token)) => Ok(token),
+            Some(Outcome::Fail(error)) => Err(error),
+            Some(Outcome::Panic) => panic!("the source panics as scripted"),
+            Some(Outcome::Never) => std::future::pending().await,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct FailingStore {
     pub(crate) inner: MemoryTokenStore,
     failing_loads: Arc<AtomicUsize>,
     failing_saves: Arc<AtomicUsize>,
+    hanging_loads: Arc<AtomicUsize>,
     locks: Arc<Mutex<Locks>>,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct FailingStore {
 pub(crate) enum Locks {
     #[default]
     Right,
-    /// Held for good by somebody else.
+    /// Held for good by another task.
     Held,
     /// There can be none.
     Impossible,
@@ -37,6 +38,11 @@ impl FailingStore {
 
     pub(crate) fn fail_saves(&self, times: usize) {
         self.failing_saves.store(times, Ordering::SeqCst);
+    }
+
+    /// The next so many do not end.
+    pub(crate) fn hang_loads(&self, times: usize) {
+        self.hanging_loads.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn set_locks(&self, locks: Locks) {
@@ -61,6 +67,9 @@ fn fail(times: &AtomicUsize) -> Result<(), StoreError> {
 #[async_trait]
 impl TokenStore for FailingStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        if fail(&self.hanging_loads).is_err() {
+            std::future::pending::<()>().await;
+        }
         fail(&self.failing_loads)?;
         self.inner.load(key).await
     }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use spotify_web::SpotifyClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Each request is responded to with tokens of its own once so many are released.
+/// Each request is responded to with tokens of its own once this number is released.
 #[derive(Clone)]
 pub(crate) struct TokenServer {
     address: std::net::SocketAddr,
     arrived: Arc<AtomicUsize>,
+    refresh_tokens: Arc<Mutex<Vec<String>>>,
     released: Arc<watch::Sender<usize>>,
 }
 
@@ -23,6 +25,7 @@ impl TokenServer {
         let server = Self {
             address: listener.local_addr().unwrap(),
             arrived: Arc::default(),
+            refresh_tokens: Arc::default(),
             released: Arc::new(watch::Sender::new(0)),
         };
         let running = server.clone();
@@ -43,7 +46,13 @@ impl TokenServer {
         self.arrived.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many requests have arrived, without time passing by a clock that is paused.
+    /// The refresh tokens that have arrived, in their order.
+    pub(crate) fn refresh_tokens(&self) -> Vec<String> {
+        self.refresh_tokens.lock().clone()
+    }
+
+    /// Waits until this number of requests has arrived, without time passing by a clock that is
+    /// paused.
     pub(crate) async fn has_got(&self, number: usize) {
         let begun = Instant::now();
         while self.arrived() < number {
@@ -52,7 +61,7 @@ impl TokenServer {
         }
     }
 
-    /// The first so many requests get their response.
+    /// The first requests, up to this number, get their response.
     pub(crate) fn release(&self, number: usize) {
         self.released.send_replace(number);
     }
@@ -65,6 +74,9 @@ impl TokenServer {
                 _ => return,
             }
         }
+        let form = String::from_utf8_lossy(&request).into_owned();
+        let refresh_token = form.split("refresh_token=").nth(1).and_then(|it| it.split('&').next());
+        self.refresh_tokens.lock().extend(refresh_token.map(str::to_owned));
         let number = self.arrived.fetch_add(1, Ordering::SeqCst) + 1;
         let mut released = self.released.subscribe();
         released.wait_for(|released| *released >= number).await.unwrap();

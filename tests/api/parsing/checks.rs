@@ -25,7 +25,7 @@ use spotify_web::model::{
 use spotify_web::oauth::{
     ClientCredentialsRequest, Login, OAuthClient, PendingLogin, Scope, Token,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, Origin, SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
 
@@ -33,7 +33,7 @@ use tokio::runtime::Runtime;
 pub(crate) fn token_response(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     with_fake(async |fake| {
-        let response = || FakeAnswer::body(status_of(*status), "application/json", body);
+        let response = || FakeResponse::body(status_of(*status), "application/json", body);
         fake.next_token(response());
         let request = ClientCredentialsRequest::new("id", SECRET);
         match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
@@ -46,7 +46,7 @@ pub(crate) fn token_response(data: &[u8]) {
         }
         // Whatever follows a refresh token, it is kept, or the one that replaces it.
         let carrier = [br#"{"refresh_token":"that-is-kept","#, body].concat();
-        fake.next_token(FakeAnswer::body(200, "application/json", carrier));
+        fake.next_token(FakeResponse::body(200, "application/json", carrier));
         let request = ClientCredentialsRequest::new("id", SECRET);
         let kept = match OAuthClient::new(&one_client(fake.config())).request_token(request).await {
             Ok(token) => token.refresh_token,
@@ -65,10 +65,10 @@ pub(crate) fn token_response(data: &[u8]) {
 }
 
 /// The first byte is the status, the second whether it is called JSON, the rest the body.
-pub(crate) fn api_answer(data: &[u8]) {
+pub(crate) fn api_response(data: &[u8]) {
     let [status, is_json, body @ ..] = data else { return };
     let content_type = if is_json % 2 == 0 { "application/json" } else { "text/html" };
-    let spotify = client(Answering::new(*status, &[("content-type", content_type)], [body]));
+    let spotify = client(CannedResponse::new(*status, &[("content-type", content_type)], [body]));
     run(async {
         let track = "11dFghVXANMlKmJXsNCbNl";
         reads::<Track>(spotify.tracks().get(track).await);
@@ -84,17 +84,17 @@ pub(crate) fn api_answer(data: &[u8]) {
 /// A `Retry-After`, from a server that says nothing else.
 pub(crate) fn retry_after(data: &[u8]) {
     let Ok(value) = http::HeaderValue::from_bytes(data) else { return };
-    let answers = Answering::refusing(value);
+    let responses = CannedResponse::refusing(value);
     let limiter = RateLimiter::new(RateLimitOptions::default().with_max_wait(Duration::ZERO));
     let http = one_client(SpotifyClientConfig::default()).http_client().unwrap();
-    let client = ClientBuilder::new(http).with(limiter.clone()).with(answers.clone()).build();
+    let client = ClientBuilder::new(http).with(limiter.clone()).with(responses.clone()).build();
     run(async {
         // One that succeeds, and two that are refused.
         for _ in 0..3 {
             let _ = client.get("http://127.0.0.1/").send().await;
         }
         assert!(limiter.stats().app.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
-        match self::client(answers).tracks().get("11dFghVXANMlKmJXsNCbNl").await {
+        match self::client(responses).tracks().get("11dFghVXANMlKmJXsNCbNl").await {
             Err(Error::RateLimited { .. }) => {}
             other => panic!("{other:?}"),
         }
@@ -125,12 +125,12 @@ pub(crate) fn id(data: &[u8]) {
     let _ = text.parse::<Scope>();
 }
 
-/// A base address, and the path of a request below a good one; pages that name each other's.
-pub(crate) fn address(data: &[u8]) {
+/// A base URL, and the path of a request below a good one; pages that name each other's.
+pub(crate) fn url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let url = reqwest::Url::parse(text).ok();
     if let (Some(url), Ok(origin)) = (&url, text.parse::<Origin>()) {
-        assert!(origin.covers(url), "an address is of its origin");
+        assert!(origin.covers(url), "a URL is of its origin");
     }
     for other in ["https://api.spotify.com", "http://127.0.0.1:1", "http://[::1]:1"] {
         let (origin, other): (Origin, reqwest::Url) =
@@ -140,23 +140,23 @@ pub(crate) fn address(data: &[u8]) {
         }
     }
     let page = serde_json::json!({ "items": [null], "total": 1_000, "limit": 1, "next": text });
-    let answers = Answering::new(0, &[], [page.to_string()]);
+    let responses = CannedResponse::new(0, &[], [page.to_string()]);
     run(async {
         let config = one_client(SpotifyClientConfig::default());
         let config = config.with_base_url(text).with_token(SECRET);
         let _ = SpotifyClient::new(config).map(drop);
-        let spotify = client(answers.clone());
+        let spotify = client(responses.clone());
         let _ = spotify.get::<Value>(text).await;
         let pages = spotify.get::<Page<Value>>("me/x").pages();
         let _ = pages.take(4).count().await;
     });
-    for address in answers.addresses() {
+    for url in responses.urls() {
         // The token would go along.
-        assert!(address.starts_with("https://api.spotify.com/"), "{address}");
+        assert!(url.starts_with("https://api.spotify.com/"), "{url}");
     }
 }
 
-/// The address that a user comes back to, and a login that was kept.
+/// The URL that a user comes back to, and a login that was kept.
 pub(crate) fn redirect(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = PendingLogin::state_of(text);
@@ -182,7 +182,7 @@ pub(crate) fn redirect(data: &[u8]) {
     }
 }
 
-/// The content of a token file, whoever wrote it.
+/// The content of a token file, by any writer.
 pub(crate) fn token_file(data: &[u8]) {
     let directory = std::env::temp_dir();
     let name = format!("token-file-{}-{:?}", std::process::id(), std::thread::current().id());
@@ -214,7 +214,7 @@ pub(crate) fn token_file(data: &[u8]) {
     });
 }
 
-/// A value or a typed error; and what was read is the same once more.
+/// A value or a typed error; and what is written back is read as the same.
 fn reads<T: DeserializeOwned + Serialize>(result: Result<T, Error>) {
     match result {
         Ok(value) => {
@@ -267,23 +267,23 @@ fn one_client(config: SpotifyClientConfig) -> SpotifyClientConfig {
     config.with_http_client(HTTP.with(reqwest::Client::clone))
 }
 
-fn client(answers: Answering) -> SpotifyClient {
+fn client(responses: CannedResponse) -> SpotifyClient {
     let config = one_client(SpotifyClientConfig::default());
-    let config = config.with_token(SECRET).with_middleware(answers);
+    let config = config.with_token(SECRET).with_middleware(responses);
     SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap()
 }
 
-/// A layer that answers without asking anybody.
+/// A layer that responds without sending anything.
 #[derive(Debug, Clone, Default)]
-struct Answering {
+struct CannedResponse {
     status: StatusCode,
     headers: http::HeaderMap,
     body: Vec<u8>,
     refuses: bool,
-    addresses: Arc<Mutex<Vec<String>>>,
+    urls: Arc<Mutex<Vec<String>>>,
 }
 
-impl Answering {
+impl CannedResponse {
     fn new(
         status: u8,
         headers: &[(&'static str, &'static str)],
@@ -302,28 +302,28 @@ impl Answering {
         Self { headers, refuses: true, ..Self::default() }
     }
 
-    fn addresses(&self) -> Vec<String> {
-        self.addresses.lock().unwrap().clone()
+    fn urls(&self) -> Vec<String> {
+        self.urls.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
-impl Middleware for Answering {
+impl Middleware for CannedResponse {
     async fn handle(
         &self,
         request: Request,
         _: &mut Extensions,
         _: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let is_first = self.addresses().is_empty();
-        self.addresses.lock().unwrap().push(request.url().to_string());
-        let mut answer = http::Response::new(self.body.clone());
-        *answer.status_mut() = match self.refuses && !is_first {
+        let is_first = self.urls().is_empty();
+        self.urls.lock().unwrap().push(request.url().to_string());
+        let mut response = http::Response::new(self.body.clone());
+        *response.status_mut() = match self.refuses && !is_first {
             true => StatusCode::TOO_MANY_REQUESTS,
             false => self.status,
         };
-        *answer.headers_mut() = self.headers.clone();
-        Ok(answer.into())
+        *response.headers_mut() = self.headers.clone();
+        Ok(response.into())
     }
 }
 

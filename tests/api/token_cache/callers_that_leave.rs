@@ -10,7 +10,7 @@ use spotify_web::auth::{
 use spotify_web::testing::FakeSpotify;
 
 use crate::common::{
-    Answer, ManualClock, PausedTime, TRACK, cache, cache_with, settle, spawn_header, spawn_on,
+    ManualClock, Outcome, PausedTime, TRACK, cache, cache_with, settle, spawn_header, spawn_on,
     token,
 };
 
@@ -73,7 +73,7 @@ async fn a_fetch_that_all_callers_left_ends_and_is_kept() {
 async fn a_source_that_panics_poisons_nothing() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    source.next(Answer::Panic);
+    source.next(Outcome::Panic);
 
     let error = cache.header().await.unwrap_err();
 
@@ -120,12 +120,12 @@ fn without_a_runtime_there_is_a_typed_error() {
     assert_eq!(token(runtime.block_on(cache.header())), "token-1");
 }
 
-/// P15, B12: a source that never answers costs a time-out, and not the cache.
+/// P15, B12: a source that never responds costs a time-out, and not the cache.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_has_its_own_time_limit() {
     let options = TokenCacheOptions::default().with_max_wait(Duration::from_secs(60));
     let (cache, source) = cache_with(options.without_jitter());
-    source.next(Answer::Never);
+    source.next(Outcome::Never);
     let begun = tokio::time::Instant::now();
 
     let error = cache.header().await.unwrap_err();

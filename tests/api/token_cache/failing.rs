@@ -10,17 +10,17 @@ use spotify_web::auth::{
 use spotify_web::oauth::{
     ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, Token,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{Answer, ManualClock, TRACK, cache, cache_with, settle, spawn_header, token};
+use crate::common::{ManualClock, Outcome, TRACK, cache, cache_with, settle, spawn_header, token};
 
 /// P18, B8: one attempt, one error for all, at the same time.
 #[tokio::test(start_paused = true)]
 async fn all_waiters_of_an_attempt_get_its_error_together() {
     let limit = Duration::from_secs(5);
     let (cache, source) = cache_with(TokenCacheOptions::default().with_timeout(limit));
-    source.next(Answer::Never);
+    source.next(Outcome::Never);
     let begun = tokio::time::Instant::now();
     let callers: Vec<_> = (0..100).map(|_| spawn_header(&cache)).collect();
 
@@ -40,7 +40,7 @@ async fn after_a_failure_no_attempt_is_made_before_the_back_off() {
     // No longer than 10 s while there is nothing to hand out.
     let steps = [1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0];
     for (index, step) in steps.into_iter().enumerate() {
-        source.next(Answer::Fail(AuthError::custom("down", "connection refused")));
+        source.next(Outcome::Fail(AuthError::custom("down", "connection refused")));
         assert!(cache.header().await.is_err());
         assert_eq!(source.requests(), index + 1);
 
@@ -59,7 +59,7 @@ async fn while_the_token_is_good_a_failing_refresh_is_invisible() {
     let (cache, source) = cache(&clock);
     cache.header().await.unwrap();
     for _ in 0..100 {
-        source.next(Answer::Fail(down()));
+        source.next(Outcome::Fail(down()));
     }
     clock.advance(3300.0);
 
@@ -80,7 +80,7 @@ async fn a_background_refresh_that_fails_after_the_expiry_leaves_nobody_waiting(
     let (cache, source) = cache(&clock);
     cache.header().await.unwrap();
     source.block();
-    source.next(Answer::Fail(down()));
+    source.next(Outcome::Fail(down()));
     clock.advance(3400.0);
     assert_eq!(token(cache.header().await), "token-1");
     settle().await;
@@ -114,7 +114,7 @@ async fn a_failed_attempt_is_not_repeated_by_each_of_its_waiters() {
     let clock = TickingClock(std::sync::Mutex::default(), Instant::now());
     let (cache, source) = cache_with(TokenCacheOptions::default().with_clock(clock));
     source.block();
-    source.next(Answer::Fail(down()));
+    source.next(Outcome::Fail(down()));
     let callers: Vec<_> = (0..100).map(|_| spawn_header(&cache)).collect();
     settle().await;
     source.release();
@@ -134,7 +134,7 @@ async fn the_back_off_is_jittered() {
         let backoff = Backoff::new(Duration::from_secs(10), 2.0, Duration::from_secs(60)).unwrap();
         let options = TokenCacheOptions::default().with_backoff(backoff).with_clock(clock.clone());
         let (cache, source) = cache_with(options);
-        source.next(Answer::Fail(down()));
+        source.next(Outcome::Fail(down()));
         cache.header().await.unwrap_err();
         let mut pause = 0;
         while cache.header().await.is_err() {
@@ -155,7 +155,7 @@ async fn the_accounts_service_may_ask_for_a_longer_pause() {
     {
         let clock = ManualClock::new();
         let (cache, source) = cache(&clock);
-        source.next(Answer::Fail(busy(retry_after.map(Duration::from_secs))));
+        source.next(Outcome::Fail(busy(retry_after.map(Duration::from_secs))));
         cache.header().await.unwrap_err();
 
         clock.advance(pause - 0.01);
@@ -172,10 +172,10 @@ async fn a_permanent_error_does_not_discard_a_good_token() {
     let (cache, source) = cache(&clock);
     let hour = Duration::from_secs(3600);
     let first = Token::new("token-1", hour).with_refresh_token("refresh");
-    source.next(Answer::Token(first));
+    source.next(Outcome::Token(first));
     cache.header().await.unwrap();
     for code in [OAuthErrorCode::InvalidClient, OAuthErrorCode::InvalidGrant] {
-        source.next(Answer::Fail(refusal(code)));
+        source.next(Outcome::Fail(refusal(code)));
     }
 
     clock.advance(3300.0);
@@ -189,14 +189,14 @@ async fn a_permanent_error_does_not_discard_a_good_token() {
     assert_eq!(source.requests(), 3);
 }
 
-/// P22, B3: at most once a minute, and only when somebody asks.
+/// P22, B3: at most once a minute, and only when a caller asks.
 #[tokio::test]
 async fn a_permanent_error_is_asked_again_once_a_minute() {
     for code in [OAuthErrorCode::InvalidClient, OAuthErrorCode::UnauthorizedClient] {
         let clock = ManualClock::new();
         let (cache, source) = cache(&clock);
         for _ in 0..3 {
-            source.next(Answer::Fail(refusal(code.clone())));
+            source.next(Outcome::Fail(refusal(code.clone())));
         }
         for _ in 0..150 {
             let error = cache.header().await.unwrap_err();
@@ -220,7 +220,7 @@ async fn invalid_grant_ends_the_requests_until_a_new_login() {
     let hour = Duration::from_secs(3600);
     cache.log_in(Token::new("first", hour).with_refresh_token("old")).await.unwrap();
     clock.advance(3600.0);
-    source.next(Answer::Fail(refusal(OAuthErrorCode::InvalidGrant)));
+    source.next(Outcome::Fail(refusal(OAuthErrorCode::InvalidGrant)));
     for _ in 0..100 {
         let error = cache.header().await.unwrap_err();
         assert!(error.needs_login(), "{error:?}");
@@ -240,7 +240,7 @@ async fn invalid_grant_ends_the_requests_until_a_new_login() {
 async fn reset_forgets_failures_and_their_back_off() {
     for code in [OAuthErrorCode::InvalidGrant, OAuthErrorCode::InvalidClient] {
         let (cache, source) = cache(&ManualClock::new());
-        source.next(Answer::Fail(refusal(code)));
+        source.next(Outcome::Fail(refusal(code)));
         cache.header().await.unwrap_err();
 
         cache.reset();
@@ -254,7 +254,7 @@ async fn reset_forgets_failures_and_their_back_off() {
 async fn what_comes_of_old_credentials_after_a_login_is_void() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    source.next(Answer::Fail(refusal(OAuthErrorCode::InvalidGrant)));
+    source.next(Outcome::Fail(refusal(OAuthErrorCode::InvalidGrant)));
     source.block();
     let waiting = spawn_header(&cache);
     settle().await;
@@ -273,7 +273,7 @@ async fn after_an_outage_it_recovers_by_itself() {
     let (cache, source) = cache(&clock);
     cache.header().await.unwrap();
     for _ in 0..30 {
-        source.next(Answer::Fail(down()));
+        source.next(Outcome::Fail(down()));
     }
     let mut errors = 0;
     clock.advance(3300.0);
@@ -287,15 +287,15 @@ async fn after_an_outage_it_recovers_by_itself() {
     assert!(token(cache.header().await).starts_with("token-"));
 }
 
-/// P23, B3: through the client, with an answer that is torn.
+/// P23, B3: through the client, with a truncated response.
 #[tokio::test]
-async fn one_torn_answer_does_not_end_anything() {
+async fn one_truncated_response_does_not_end_anything() {
     let fake = FakeSpotify::start().await.unwrap();
     let clock = ManualClock::new();
     let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
     let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
     let spotify = SpotifyClient::new(fake.config().with_authenticator(authenticator)).unwrap();
-    fake.next_token(FakeAnswer::hang_up());
+    fake.next_token(FakeResponse::hang_up());
 
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
     assert!(matches!(error, Error::Auth { .. }) && error.is_transient(), "{error:?}");
@@ -327,7 +327,7 @@ async fn short_lifetimes_do_not_make_a_busy_loop() {
 
 /// P24.
 #[tokio::test]
-async fn an_answer_that_is_already_expired_is_a_failed_attempt() {
+async fn a_response_that_is_already_expired_is_a_failed_attempt() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
     source.next_token("slow", 10);
@@ -344,20 +344,20 @@ async fn an_answer_that_is_already_expired_is_a_failed_attempt() {
     assert_eq!(cache.stats().failures, 1);
 }
 
-/// P25, B27: a refresh token in an answer that is no good is the one that the next request sends.
+/// P25, B27: a refresh token in a response that is no good is the one that the next request sends.
 #[tokio::test]
-async fn a_refresh_token_in_a_bad_answer_is_not_lost() {
+async fn a_refresh_token_in_a_bad_response_is_not_lost() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
     let body = json!({ "access_token": "a", "expires_in": 1e300, "refresh_token": "rotated" });
     let fake = FakeSpotify::start().await.unwrap();
-    fake.next_token(FakeAnswer::json(200, &body));
+    fake.next_token(FakeResponse::json(200, &body));
     let oauth = OAuthClient::new(&fake.config());
     let request = ClientCredentialsRequest::new("id", "secret");
     let unusable = oauth.request_token(request).await.unwrap_err();
     let hour = Duration::from_secs(3600);
-    source.next(Answer::Token(Token::new("first", hour).with_refresh_token("old")));
-    source.next(Answer::Fail(unusable.into()));
+    source.next(Outcome::Token(Token::new("first", hour).with_refresh_token("old")));
+    source.next(Outcome::Fail(unusable.into()));
     cache.header().await.unwrap();
     clock.advance(3600.0);
     cache.header().await.unwrap_err();
@@ -372,7 +372,7 @@ async fn a_refresh_token_in_a_bad_answer_is_not_lost() {
 #[tokio::test]
 async fn a_lifetime_beyond_all_clocks_does_not_panic() {
     let (cache, source) = cache(&ManualClock::new());
-    source.next(Answer::Token(Token::new("for ever", Duration::MAX)));
+    source.next(Outcome::Token(Token::new("for ever", Duration::MAX)));
 
     assert_eq!(token(cache.header().await), "for ever");
 }
@@ -410,7 +410,7 @@ fn down() -> AuthError {
 
 fn refusal(code: OAuthErrorCode) -> AuthError {
     let (status, description, retry_after) = (StatusCode::BAD_REQUEST, None, None);
-    OAuthError::Refused { status, code, description, retry_after }.into()
+    OAuthError::Rejected { status, code, description, retry_after }.into()
 }
 
 fn busy(retry_after: Option<Duration>) -> AuthError {

@@ -14,7 +14,7 @@ use spotify_web::auth::{
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, Directory, ManualClock, cache_with, token};
+use crate::common::{Directory, ManualClock, Outcome, cache_with, token};
 
 const SECRET: &str = "s3cr3t-n0t-t0-b3-s33n";
 
@@ -229,7 +229,7 @@ async fn without_a_place_to_save_it_works_all_the_same() {
     let store = FileTokenStore::new(directory.path().join("missing").join("tokens.json"));
     let (cache, source) = cache_with(TokenCacheOptions::default());
     let cache = cache.with_store(store, key());
-    source.next(Answer::Token(Token::new("kept in memory", Duration::from_secs(3600))));
+    source.next(Outcome::Token(Token::new("kept in memory", Duration::from_secs(3600))));
 
     assert_eq!(token(cache.header().await), "kept in memory");
 }
@@ -259,7 +259,7 @@ fn killed_while_writing(times: u32) {
             .unwrap();
         let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let mut announced = last;
-        // After so many writes, and a random part of the next one.
+        // After this number of writes, and a random part of the next one.
         let writes = 1 + round % 5;
         let mut seen = 0;
         while seen < writes {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use spotify_web::auth::{AuthError, Clock, Replay};
 
-use crate::common::{Answer, ManualClock, cache, rejected, settle, token};
+use crate::common::{ManualClock, Outcome, cache, rejected, settle, token};
 
 /// P1: a fresh token is there at the first poll.
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn the_last_seconds_of_a_token_are_not_used() {
 async fn a_rejected_token_is_never_handed_out_again() {
     let (cache, source) = cache(&ManualClock::new());
     let header = cache.header().await.unwrap();
-    source.next(Answer::Fail(AuthError::permanent("down")));
+    source.next(Outcome::Fail(AuthError::permanent("down")));
 
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 

@@ -9,12 +9,13 @@ use reqwest::StatusCode;
 use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::auth::{
-    AuthError, CredentialsAuthenticator, TokenCache, TokenCacheOptions, TokenSource,
+    AuthError, CredentialsAuthenticator, PkceAuthenticator, TokenCache, TokenCacheOptions,
+    TokenSource,
 };
 use spotify_web::oauth::{OAuthError, Token};
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
-use crate::common::{Answer, ManualClock, TRACK, cache, cache_with, plain, token};
+use crate::common::{ManualClock, Outcome, TRACK, cache, cache_with, plain, token};
 
 /// P59: whatever its length, and whether a token was there when it began. Callers ask four times a
 /// second, with the default jitter.
@@ -71,7 +72,7 @@ async fn a_retry_after_of_a_day_is_bounded() {
             None => options,
         };
         let (cache, source) = cache_with(options);
-        source.next(Answer::Fail(unavailable(Some(day))));
+        source.next(Outcome::Fail(unavailable(Some(day))));
         cache.header().await.unwrap_err();
 
         clock.advance(seconds - 0.1);
@@ -83,11 +84,12 @@ async fn a_retry_after_of_a_day_is_bounded() {
     }
 }
 
-/// P60: a way out for whoever knows better.
+/// P60: a way out for a caller who knows better.
 #[tokio::test]
 async fn reset_ends_the_wait_that_the_accounts_service_asked_for() {
     let fake = FakeSpotify::start().await.unwrap();
-    let busy = FakeAnswer::json(429, &json!({"error": "busy"})).header("retry-after", "86400");
+    let busy =
+        FakeResponse::json(429, &json!({"error": "busy"})).with_header("retry-after", "86400");
     fake.next_token(busy);
     let (spotify, authenticator, _) = client(&fake);
     for _ in 0..3 {
@@ -125,18 +127,70 @@ async fn invalid_grant_without_a_user_heals_after_a_minute() {
 async fn invalid_grant_of_a_source_without_a_refresh_token_heals_too() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    let refused = OAuthError::Refused {
+    let refused = OAuthError::Rejected {
         status: StatusCode::BAD_REQUEST,
         code: spotify_web::oauth::OAuthErrorCode::InvalidGrant,
         description: None,
         retry_after: None,
     };
-    source.next(Answer::Fail(refused.into()));
+    source.next(Outcome::Fail(refused.into()));
 
     let error = cache.header().await.unwrap_err();
     assert!(!error.needs_login(), "{error:?}");
     clock.advance(60.0);
     assert_eq!(token(cache.header().await), "token-2");
+}
+
+/// P20, P38: a server that is in trouble does not decide about a login, whatever it writes.
+#[tokio::test]
+async fn invalid_grant_of_a_server_in_trouble_ends_no_login() {
+    for status in [500, 502, 503, 504, 429, 408] {
+        let fake = FakeSpotify::start().await.unwrap();
+        let (user, clock) = logged_in().await;
+        SpotifyClient::new(plain(&fake).with_authenticator(user.clone())).unwrap();
+        let body = json!({"error": "invalid_grant", "error_description": "no"});
+        fake.next_token(FakeResponse::json(status, &body));
+        fake.next_token(good());
+
+        let error = user.needs_login().await.expect_err("no login has ended");
+        assert!(error.is_transient() && !error.needs_login(), "{status}: {error:?}");
+        clock.advance(10.0);
+
+        assert!(!user.needs_login().await.unwrap(), "{status}");
+        assert_eq!(fake.token_requests(), 2);
+    }
+}
+
+/// Connecting helps at once.
+#[tokio::test]
+async fn an_authenticator_that_was_not_connected_is_not_held_back_afterwards() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (user, _) = logged_in().await;
+    let error = user.needs_login().await.unwrap_err();
+    assert!(matches!(error, AuthError::NotConnected), "{error:?}");
+
+    SpotifyClient::new(plain(&fake).with_authenticator(user.clone())).unwrap();
+    fake.next_token(good());
+
+    assert!(!user.needs_login().await.unwrap());
+    assert_eq!(fake.token_requests(), 1);
+}
+
+/// A user whose access token has expired, with a client that is not built yet.
+async fn logged_in() -> (PkceAuthenticator, ManualClock) {
+    let clock = ManualClock::new();
+    let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
+    let user = PkceAuthenticator::new("app").with_options(options);
+    let expired = Token::new("expired", Duration::ZERO).with_refresh_token("r");
+    user.log_in(expired).await.unwrap_err();
+    (user, clock)
+}
+
+fn good() -> FakeResponse {
+    FakeResponse::json(
+        200,
+        &json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600}),
+    )
 }
 
 fn client(fake: &FakeSpotify) -> (SpotifyClient, CredentialsAuthenticator, ManualClock) {
@@ -147,8 +201,8 @@ fn client(fake: &FakeSpotify) -> (SpotifyClient, CredentialsAuthenticator, Manua
     (SpotifyClient::new(config).unwrap(), authenticator, clock)
 }
 
-fn invalid_grant() -> FakeAnswer {
-    FakeAnswer::json(400, &json!({"error": "invalid_grant", "error_description": "no"}))
+fn invalid_grant() -> FakeResponse {
+    FakeResponse::json(400, &json!({"error": "invalid_grant", "error_description": "no"}))
 }
 
 fn unavailable(retry_after: Option<Duration>) -> AuthError {

@@ -174,7 +174,7 @@ async fn the_clocks_are_looked_at_again_after_waiting() {
     assert_eq!(token(waiting.await), "token-2");
 }
 
-/// P11: the answer took its time; the token does not hold any longer for that.
+/// P11: the response took its time; the token does not hold any longer for that.
 #[tokio::test]
 async fn the_lifetime_counts_from_before_the_request() {
     let clock = ManualClock::new();

@@ -21,7 +21,7 @@ async fn a_late_refusal_does_not_drop_the_newer_token() {
     assert_eq!((cache.stats().rejections, cache.stats().late_rejections), (1, 10));
 }
 
-/// P29: the first refusal is answered at once, each further one waits for its step.
+/// P29: the first refusal is told at once, each further one waits for its step.
 #[tokio::test]
 async fn a_server_that_refuses_everything_costs_one_request_per_back_off_step() {
     let clock = ManualClock::new();

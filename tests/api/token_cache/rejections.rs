@@ -7,9 +7,9 @@ use spotify_web::auth::{
     AuthError, CredentialsAuthenticator, Rejection, RejectionReason, Replay, TokenCache,
     TokenCacheOptions,
 };
-use spotify_web::testing::{FakeAnswer, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
-use crate::common::{Answer, ManualClock, ScriptedSource, TRACK, cache, plain, rejected, token};
+use crate::common::{ManualClock, Outcome, ScriptedSource, TRACK, cache, plain, rejected, token};
 
 /// P44: rejected with the replacement too, a request is itself at fault.
 #[tokio::test]
@@ -45,19 +45,19 @@ async fn a_rejection_of_the_request_alone_changes_nothing() {
 #[tokio::test]
 async fn a_request_that_is_at_fault_gets_its_401_and_costs_nobody_anything() {
     let of_spotify = |message: &str| {
-        FakeAnswer::json(401, &json!({"error": {"status": 401, "message": message}}))
+        FakeResponse::json(401, &json!({"error": {"status": 401, "message": message}}))
     };
     for (response, token_requests) in [
         (of_spotify("Permissions missing"), 1),
         (of_spotify("Valid user authentication required"), 1),
         (
-            FakeAnswer::status(401)
-                .header("www-authenticate", "Bearer error=\"insufficient_scope\""),
+            FakeResponse::status(401)
+                .with_header("www-authenticate", "Bearer error=\"insufficient_scope\""),
             1,
         ),
         // It does not say: one replacement, and then no more.
         (of_spotify("No."), 2),
-        (FakeAnswer::body(401, "text/html", "<h1>no</h1>"), 2),
+        (FakeResponse::body(401, "text/html", "<h1>no</h1>"), 2),
     ] {
         let fake = FakeSpotify::start().await.unwrap();
         let options = TokenCacheOptions::default().without_jitter().with_clock(ManualClock::new());
@@ -71,7 +71,7 @@ async fn a_request_that_is_at_fault_gets_its_401_and_costs_nobody_anything() {
             fake.next_api(response.clone());
             let error = spotify.users().me().await.unwrap_err();
             assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error:?}");
-            // What was left is used up by somebody who is rejected too.
+            // What was left is used up by a caller that is rejected too.
             while spotify.tracks().get(TRACK).await.is_err() {}
         }
         assert_eq!(fake.token_requests(), token_requests, "{response:?}");
@@ -88,7 +88,7 @@ async fn good_calls_go_on_while_others_are_rejected() {
             accepted(&cache).await;
             for second in 0..120 {
                 if is_down {
-                    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+                    source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
                 }
                 for call in 0..20 {
                     accepted(&cache).await;
@@ -117,16 +117,72 @@ async fn a_revoked_token_is_replaced_at_its_first_rejection() {
     }
 }
 
+/// P45: also while the step of the back-off lasts that requests at fault have brought about, once
+/// nothing has been accepted for 10 s.
+#[tokio::test]
+async fn a_token_that_is_revoked_during_suspicion_is_replaced() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    let revoked = suspected(&cache, &clock).await;
+    let requests = source.requests();
+
+    for _ in 0..3 {
+        assert_eq!(rejected(&cache, &revoked).await, Replay::No);
+        clock.advance(3.3);
+    }
+    assert_eq!(source.requests(), requests);
+    clock.advance(0.2);
+
+    assert_eq!(rejected(&cache, &revoked).await, Replay::Yes);
+    assert_eq!(source.requests(), requests + 1);
+    assert_ne!(cache.header().await.unwrap(), revoked);
+}
+
+/// P44: two rejections are too few, and so are any number as long as others are accepted.
+#[tokio::test]
+async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    let suspected = suspected(&cache, &clock).await;
+    let requests = source.requests();
+
+    assert_eq!(rejected(&cache, &suspected).await, Replay::No);
+    clock.advance(11.0);
+    assert_eq!(rejected(&cache, &suspected).await, Replay::No, "the second in 11 s");
+    for _ in 0..10 {
+        cache.accepted(&suspected);
+        clock.advance(1.0);
+        for _ in 0..3 {
+            assert_eq!(rejected(&cache, &suspected).await, Replay::No);
+        }
+    }
+
+    assert_eq!(source.requests(), requests);
+}
+
 /// P5: never accepted, it is not handed out again, whatever becomes of its replacement.
 #[tokio::test]
 async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejection() {
     let (cache, source) = cache(&ManualClock::new());
     let header = cache.header().await.unwrap();
-    source.next(Answer::Fail(AuthError::custom("down", "no route to host")));
+    source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
 
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 
     cache.header().await.unwrap_err();
+}
+
+/// A token that is accepted, in the middle of a long step of the back-off: the ones before it were each
+/// rejected by a request at fault.
+async fn suspected(cache: &TokenCache<ScriptedSource>, clock: &ManualClock) -> HeaderValue {
+    for step in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
+        let header = accepted(cache).await;
+        assert_eq!(rejected(cache, &header).await, Replay::Yes);
+        clock.advance(step);
+    }
+    let header = accepted(cache).await;
+    assert_eq!(rejected(cache, &header).await, Replay::Yes);
+    accepted(cache).await
 }
 
 /// A call that the server accepts.

@@ -80,8 +80,8 @@ struct World {
     issued: u64,
     /// Each access token with its end by the monotonic clock.
     ends: Vec<(String, Instant)>,
-    /// Of each process, the request in flight and how to answer it.
-    in_flight: [Option<oneshot::Sender<Answer>>; 2],
+    /// Of each process, the request in flight and the way to respond to it.
+    in_flight: [Option<oneshot::Sender<Response>>; 2],
     /// When the last attempt failed transiently, for as long as no other has begun.
     failed_at: [Option<Instant>; 2],
     /// Whether a save failed while another process may read the store.
@@ -102,14 +102,14 @@ struct Happened {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Answer {
+enum Response {
     Token { seconds: u64, rotate: bool },
     Transient,
     Permanent,
     Panic,
 }
 
-/// The accounts service as one process sees it: it rotates, and answers when it is told to.
+/// The accounts service as one process sees it: it rotates, and responds when it is told to.
 #[derive(Debug)]
 struct Source {
     process: usize,
@@ -127,15 +127,15 @@ impl TokenSource for Source {
         self.world.lock().begin_request(self.process, sent, began, sender);
         // Dropped with the request when that times out.
         match receiver.await {
-            Ok(Answer::Token { seconds, rotate }) => {
+            Ok(Response::Token { seconds, rotate }) => {
                 self.world.lock().refresh(sent, began, seconds, rotate)
             }
-            Ok(Answer::Transient) => {
+            Ok(Response::Transient) => {
                 self.world.lock().fail(self.process, sent, self.clock.now().monotonic);
                 Err(AuthError::custom("down", "connection refused"))
             }
-            Ok(Answer::Permanent) => Err(refusal(OAuthErrorCode::InvalidClient)),
-            Ok(Answer::Panic) => panic!("as scheduled"),
+            Ok(Response::Permanent) => Err(refusal(OAuthErrorCode::InvalidClient)),
+            Ok(Response::Panic) => panic!("as scheduled"),
             // A request of a login that has ended, which the next one's has taken the place of.
             Err(_) => Err(AuthError::custom("given up", "connection reset")),
         }
@@ -144,7 +144,7 @@ impl TokenSource for Source {
 
 fn refusal(code: OAuthErrorCode) -> AuthError {
     let status = StatusCode::BAD_REQUEST;
-    OAuthError::Refused { status, code, description: None, retry_after: None }.into()
+    OAuthError::Rejected { status, code, description: None, retry_after: None }.into()
 }
 
 impl World {
@@ -153,7 +153,7 @@ impl World {
         process: usize,
         sent: &str,
         began: Instant,
-        sender: oneshot::Sender<Answer>,
+        sender: oneshot::Sender<Response>,
     ) {
         if self.in_flight[process].as_ref().is_some_and(|other| !other.is_closed()) {
             self.violations.push("P6: two token requests in flight".into());
@@ -353,7 +353,7 @@ impl Schedule {
         match self.random.u8(0..21) {
             0..=4 => self.call(process),
             5 => self.drop_caller(),
-            6..=8 => self.answer(process),
+            6..=8 => self.respond(process),
             9 => self.reject(),
             10 => self.accept(),
             11 => self.pass(2.0),
@@ -386,16 +386,16 @@ impl Schedule {
         }
     }
 
-    fn answer(&mut self, process: usize) {
+    fn respond(&mut self, process: usize) {
         let seconds = [0, 1, 30, 3600][self.random.usize(0..4)];
-        let answer = match self.random.u8(0..8) {
-            0..=4 => Answer::Token { seconds, rotate: self.random.bool() },
-            5 => Answer::Transient,
-            6 => Answer::Permanent,
-            _ => Answer::Panic,
+        let response = match self.random.u8(0..8) {
+            0..=4 => Response::Token { seconds, rotate: self.random.bool() },
+            5 => Response::Transient,
+            6 => Response::Permanent,
+            _ => Response::Panic,
         };
         if let Some(in_flight) = self.world.lock().in_flight[process].take() {
-            in_flight.send(answer).ok();
+            in_flight.send(response).ok();
         }
     }
 
@@ -503,20 +503,20 @@ impl Schedule {
         assert!(!is_being_replaced || is_accepted, "P5: {text} while it is replaced");
     }
 
-    /// Everybody who still waits gets something, and no rotation was lost on the way.
+    /// Everybody who still waits gets something, and no rotation was lost.
     async fn end(mut self) {
         if let Some(store) = &self.store {
             *store.random.lock() = None;
         }
-        self.answer_all().await;
+        self.respond_all().await;
         self.check();
         let rejections = self.rejections.drain(..).map(|(_, _, waiting)| waiting.is_finished());
         let logins = self.logins.drain(..).map(|login| login.is_finished());
         let callers = self.callers.drain(..).map(|caller| caller.is_finished());
-        assert!(rejections.chain(logins).chain(callers).all(|it| it), "somebody waits for ever");
+        assert!(rejections.chain(logins).chain(callers).all(|it| it), "a caller waits for ever");
         for cache in self.caches.clone() {
             let settled = tokio::spawn(async move { cache.settle().await });
-            self.answer_all().await;
+            self.respond_all().await;
             settled.await.unwrap().unwrap();
         }
         // And with a back-off behind it, the same caches go on.
@@ -524,18 +524,18 @@ impl Schedule {
             self.clock.advance(100_000.0);
             let cache = self.caches[process].clone();
             let caller = tokio::spawn(async move { cache.header().await });
-            self.answer_all().await;
+            self.respond_all().await;
             self.check();
             self.judge(process, caller.await.unwrap()).await;
         }
     }
 
-    async fn answer_all(&self) {
+    async fn respond_all(&self) {
         for _ in 0..10 {
             let_run().await;
             for in_flight in &mut self.world.lock().in_flight {
                 if let Some(in_flight) = in_flight.take() {
-                    in_flight.send(Answer::Token { seconds: 3600, rotate: true }).ok();
+                    in_flight.send(Response::Token { seconds: 3600, rotate: true }).ok();
                 }
             }
         }

@@ -11,7 +11,7 @@ use spotify_web::auth::{
 };
 use spotify_web::oauth::Token;
 
-use crate::common::{Answer, ManualClock, ScriptedSource, cache_with, rejected, settle, token};
+use crate::common::{ManualClock, Outcome, ScriptedSource, cache_with, rejected, settle, token};
 
 /// P41: also what a clone learns later.
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_source_that_asks_its_own_cache_does_not_hang() {
     assert_eq!(got[1].as_ref().unwrap(), "Bearer token");
 }
 
-/// P43: a clock and a listener that block somebody for ever block nobody else.
+/// P43: a clock and a listener that block one caller for ever block no other.
 #[test]
 fn no_lock_is_held_over_the_code_of_others() {
     #[derive(Debug)]
@@ -123,9 +123,9 @@ async fn events_tell_what_happened_and_when_it_is_tried_again() {
         });
     });
     let (cache, source) = cache_with(options);
-    source.next(Answer::Fail(AuthError::custom("down", "refused")));
-    source.next(Answer::Panic);
-    source.next(Answer::Fail(AuthError::permanent("wrong")));
+    source.next(Outcome::Fail(AuthError::custom("down", "refused")));
+    source.next(Outcome::Panic);
+    source.next(Outcome::Fail(AuthError::permanent("wrong")));
     for pause in [1.0, 2.0, 60.0, 0.0] {
         let _ = cache.header().await;
         clock.advance(pause);
@@ -150,7 +150,7 @@ async fn events_tell_what_happened_and_when_it_is_tried_again() {
 async fn a_listener_that_panics_harms_nothing() {
     let options = TokenCacheOptions::default().with_listener(|_| panic!("as scripted"));
     let (cache, source) = cache_with(options);
-    source.next(Answer::Panic);
+    source.next(Outcome::Panic);
 
     assert!(cache.header().await.is_err());
     cache.reset();

@@ -14,19 +14,19 @@ use spotify_web::auth::{
 use spotify_web::oauth::{OAuthError, OAuthErrorCode, Token};
 
 use crate::common::{
-    Answer, ManualClock, ScriptedSource, cache_with, put, rejected, settle, spawn_header, token,
+    ManualClock, Outcome, ScriptedSource, cache_with, put, rejected, settle, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// P31, B28: a new one wins, a missing or empty one leaves the old.
 #[tokio::test]
-async fn an_answer_without_refresh_token_leaves_the_old_one() {
+async fn a_response_without_refresh_token_leaves_the_old_one() {
     let clock = ManualClock::new();
     let (cache, source) = stored_cache(&clock, &MemoryTokenStore::new());
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1").with_scopes(["s"])));
-    source.next(Answer::Token(Token::new("b", HOUR)));
-    source.next(Answer::Token(Token::new("c", HOUR).with_refresh_token("r2")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1").with_scopes(["s"])));
+    source.next(Outcome::Token(Token::new("b", HOUR)));
+    source.next(Outcome::Token(Token::new("c", HOUR).with_refresh_token("r2")));
     for _ in 0..5 {
         cache.header().await.unwrap();
         clock.advance(3600.0);
@@ -136,16 +136,16 @@ async fn the_store_is_read_before_a_refresh() {
     assert_eq!((first_source.requests(), second_source.requests()), (1, 1));
 }
 
-/// P34: somebody who does not lock has rotated between our reading and our request.
+/// P34: a process that does not lock has rotated between our reading and our request.
 #[tokio::test]
 async fn after_invalid_grant_the_store_is_read_again() {
     let clock = ManualClock::new();
     let store = TestStore::default();
     let (cache, source) = stored_cache(&clock, &store);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     cache.header().await.unwrap();
     clock.advance(3600.0);
-    source.next(Answer::Fail(invalid_grant()));
+    source.next(Outcome::Fail(invalid_grant()));
     source.block();
     let waiting = spawn_header(&cache);
     settle().await;
@@ -284,19 +284,19 @@ async fn transient_failures_leave_the_store_alone() {
     let clock = ManualClock::new();
     let store = TestStore::default();
     let (cache, source) = stored_cache(&clock, &store);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     cache.header().await.unwrap();
     clock.advance(3600.0);
-    for answer in [
-        Answer::Fail(AuthError::custom("no DNS", "no such host")),
-        Answer::Fail(
+    for outcome in [
+        Outcome::Fail(AuthError::custom("no DNS", "no such host")),
+        Outcome::Fail(
             OAuthError::Status { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None }
                 .into(),
         ),
-        Answer::Panic,
-        Answer::Fail(AuthError::permanent("the secret is wrong")),
+        Outcome::Panic,
+        Outcome::Fail(AuthError::permanent("the secret is wrong")),
     ] {
-        source.next(answer);
+        source.next(outcome);
         cache.header().await.unwrap_err();
         clock.advance(60.0);
     }
@@ -311,10 +311,10 @@ async fn a_login_that_has_ended_is_marked_and_not_used_again() {
     let clock = ManualClock::new();
     let store = TestStore::default();
     let (cache, source) = stored_cache(&clock, &store);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     cache.header().await.unwrap();
     clock.advance(3600.0);
-    source.next(Answer::Fail(invalid_grant()));
+    source.next(Outcome::Fail(invalid_grant()));
     assert!(cache.header().await.unwrap_err().needs_login());
     let stored = store.inner.load(&key()).await.unwrap().unwrap();
     assert!(stored.has_ended() && stored.token().unwrap().refresh_token.is_some());
@@ -335,7 +335,7 @@ async fn a_login_elsewhere_is_noticed() {
     let store = MemoryTokenStore::new();
     let (first, source) = stored_cache(&clock, &store);
     let (second, _) = stored_cache(&clock, &store);
-    source.next(Answer::Fail(AuthError::NotLoggedIn));
+    source.next(Outcome::Fail(AuthError::NotLoggedIn));
     first.header().await.unwrap_err();
 
     second.log_in(Token::new("new login", HOUR).with_refresh_token("r")).await.unwrap();
@@ -460,7 +460,7 @@ fn key() -> TokenKey {
 
 fn invalid_grant() -> AuthError {
     let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
-    OAuthError::Refused { status, code, description: None, retry_after: None }.into()
+    OAuthError::Rejected { status, code, description: None, retry_after: None }.into()
 }
 
 /// A store that fails and hangs as it is told.
@@ -526,7 +526,7 @@ impl TokenStore for TestStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        self.open.subscribe().wait_for(|open| *open).await.expect("an open or closed gate");
+        self.open.subscribe().wait_for(|open| *open).await.expect("the sender is kept");
         let asks = self.asks.lock().clone();
         if let Some(cache) = asks {
             let got = cache.header().await;

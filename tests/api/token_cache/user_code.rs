@@ -1,14 +1,15 @@
-//! Code of the user's within the cache: P64.
+//! Code of the user's within the cache: P42 and P64.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
-use spotify_web::auth::{Clock, Now, Replay, SystemClock, TokenCacheOptions};
+use spotify_web::auth::{Clock, Now, Replay, SystemClock, TokenCache, TokenCacheOptions};
 
-use crate::common::{Answer, ManualClock, cache_with, rejected, token};
+use crate::common::{ManualClock, Outcome, ScriptedSource, cache_with, rejected, token};
 
 /// P64: whichever of its calls it is.
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn a_listener_that_panics_hears_the_next_event() {
     });
     let (cache, source) = cache_with(options);
     for _ in 0..3 {
-        source.next(Answer::Panic);
+        source.next(Outcome::Panic);
         cache.header().await.unwrap_err();
         cache.reset();
         cache.header().await.unwrap();
@@ -94,4 +95,71 @@ async fn a_listener_that_panics_hears_the_next_event() {
     cache.settle().await.unwrap();
 
     assert_eq!(told.load(Ordering::SeqCst), 6);
+}
+
+/// P42, P61: it does not wait for itself.
+#[tokio::test]
+async fn a_listener_may_settle_the_cache_that_it_listens_to() {
+    let slot: Arc<OnceLock<TokenCache<ScriptedSource>>> = Arc::default();
+    let (settles, settled) = mpsc::channel();
+    let listens_to = Arc::clone(&slot);
+    let (cache, _) = cache_with(TokenCacheOptions::default().with_listener(move |_| {
+        settles.send(listens_to.get().unwrap().settle().now_or_never()).ok();
+    }));
+    assert!(slot.set(cache.clone()).is_ok());
+
+    cache.header().await.unwrap();
+
+    cache.settle().await.unwrap();
+    let settled = settled.recv_timeout(Duration::from_secs(60)).unwrap();
+    settled.expect("it waits for itself").unwrap();
+}
+
+/// P61, P64: who settles does not wait for a listener for good, which may be busy with somebody else.
+#[tokio::test]
+async fn settling_does_not_wait_for_a_listener_that_hangs() {
+    let (options, begun, go_on) = hanging();
+    let (first, second) = (cache_with(options.clone()).0, cache_with(options).0);
+    first.header().await.unwrap();
+    begun.recv_timeout(Duration::from_secs(60)).unwrap();
+
+    let settled = tokio::time::timeout(Duration::from_secs(60), second.settle()).await;
+
+    drop(go_on);
+    settled.expect("it waits for the listener").unwrap();
+}
+
+/// P64: a runtime has few threads for what blocks, and waits for them when it ends.
+#[test]
+fn a_listener_that_hangs_takes_no_thread_of_a_runtime() {
+    let (options, begun, go_on) = hanging();
+    let (ends, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            builder.worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap();
+        let (cache, _) = cache_with(options);
+        runtime.block_on(cache.header()).unwrap();
+        begun.recv_timeout(Duration::from_secs(60)).unwrap();
+        runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await.unwrap() });
+        drop(runtime);
+        ends.send(()).ok();
+    });
+
+    let ended = ended.recv_timeout(Duration::from_secs(60));
+
+    drop(go_on);
+    ended.expect("the listener holds up the runtime");
+}
+
+/// With a listener that says when it begins, and ends when the last part is dropped.
+fn hanging() -> (TokenCacheOptions, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (begins, begun) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let options = TokenCacheOptions::default().with_listener(move |_| {
+        begins.send(()).ok();
+        waits.lock().recv().ok();
+    });
+    (options, begun, go_on)
 }

@@ -10,7 +10,7 @@ use spotify_web::oauth::Token;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{
-    Answer, FailingStore, ManualClock, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
+    FailingStore, ManualClock, Outcome, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
     settle, token,
 };
 
@@ -39,7 +39,7 @@ async fn the_wait_for_a_turn_does_not_count() {
         let sent = (round * TURNS).min(USERS);
         server.has_got(sent).await;
         time.settle().await;
-        assert_eq!(server.arrived(), sent, "so many at once");
+        assert_eq!(server.arrived(), sent, "this number at once");
         time.advance(Duration::from_secs(2)).await;
         server.release(sent);
     }
@@ -99,10 +99,10 @@ async fn a_response_that_comes_late_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn after_a_minute_a_response_is_waited_for_no_longer() {
     let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
-    source.next(Answer::Token(Token::new("a", Duration::from_secs(10)).with_refresh_token("r")));
+    source.next(Outcome::Token(Token::new("a", Duration::from_secs(10)).with_refresh_token("r")));
     cache.header().await.unwrap();
     tokio::time::advance(Duration::from_secs(20)).await;
-    source.next(Answer::Never);
+    source.next(Outcome::Never);
     for asked_after in [0, 10, 20, 30, 40, 50] {
         tokio::time::sleep_until(tokio::time::Instant::now()).await;
         cache.header().await.unwrap_err();
@@ -113,6 +113,27 @@ async fn after_a_minute_a_response_is_waited_for_no_longer() {
 
     assert_eq!(token(cache.header().await), "token-3");
     assert_eq!(source.most_in_flight(), 1);
+}
+
+/// P57: no longer than a late response is waited for; else two requests carried one refresh token.
+#[tokio::test]
+async fn a_time_out_that_is_longer_than_a_response_is_waited_for_is_refused() {
+    let is_refused = |error: &AuthError| {
+        matches!(error, AuthError::Option { name: "timeout", reason: "must be at most 60 s" })
+    };
+    for (seconds, is_right) in [(60.0, true), (60.001, false), (1e9, false)] {
+        let timeout = Duration::from_secs_f64(seconds);
+        let options = TokenCacheOptions::default().with_timeout(timeout);
+        let (cache, source) = cache_with(options.clone());
+        let header = cache.header().await;
+        assert_eq!(header.is_ok(), is_right, "{seconds}");
+        assert!(header.err().is_none_or(|error| is_refused(&error)));
+        assert_eq!(source.requests(), usize::from(is_right));
+
+        let user = PkceAuthenticator::new("app").with_options(options);
+        let config = spotify_web::SpotifyClientConfig::default().with_authenticator(user);
+        assert_eq!(SpotifyClient::new(config).is_ok(), is_right, "{seconds}");
+    }
 }
 
 /// P58: a runtime that is never run, or that has begun the fetch and stands still.
@@ -176,7 +197,7 @@ fn a_fetch_that_blocks_its_thread_keeps_nobody() {
 async fn after_settling_a_rotated_token_is_in_the_store() {
     let (store, clock) = (FailingStore::default(), ManualClock::new());
     let (cache, source) = stored(&store, &clock);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     store.fail_saves(1);
     cache.header().await.unwrap();
     assert_eq!(store.refresh_token(&key(0)).await, None);
@@ -191,10 +212,10 @@ async fn after_settling_a_rotated_token_is_in_the_store() {
 async fn settling_waits_for_the_refresh_under_way() {
     let (store, clock) = (FailingStore::default(), ManualClock::new());
     let (cache, source) = stored(&store, &clock);
-    source.next(Answer::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
     cache.header().await.unwrap();
     clock.advance(3500.0);
-    source.next(Answer::Token(Token::new("b", HOUR).with_refresh_token("r2")));
+    source.next(Outcome::Token(Token::new("b", HOUR).with_refresh_token("r2")));
     source.block();
     cache.header().await.unwrap();
     let settled = tokio::spawn({
@@ -237,7 +258,7 @@ async fn settling_says_what_cannot_be_saved() {
 
     for _ in 0..3 {
         let error = cache.settle().await.unwrap_err();
-        assert!(matches!(error, AuthError::Store(_)), "{error:?}");
+        assert!(matches!(error, AuthError::NotSaved(_)), "{error:?}");
     }
     store.fail_saves(0);
     cache.settle().await.unwrap();
@@ -258,6 +279,51 @@ async fn a_client_settles_its_authenticator() {
     spotify.settle().await.unwrap();
 
     assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+}
+
+/// P61: the client of a user settles that user, whoever the client was made of.
+#[tokio::test]
+async fn the_client_of_a_user_settles_that_user() {
+    let config = spotify_web::SpotifyClientConfig::default();
+    let other = PkceAuthenticator::new("app").with_store(FailingStore::default(), key(1));
+    let bases =
+        [SpotifyClient::new(config.clone()), SpotifyClient::new(config.with_authenticator(other))];
+    for base in bases.map(Result::unwrap) {
+        let store = FailingStore::default();
+        let user = PkceAuthenticator::new("app").with_store(store.clone(), key(0));
+        let client = base.for_user(user.clone()).unwrap().clone();
+        store.fail_saves(2);
+        user.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+
+        assert!(client.settle().await.is_err());
+        client.settle().await.unwrap();
+
+        assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+    }
+}
+
+/// P61: also those whose clients and authenticators are gone.
+#[tokio::test]
+async fn a_client_settles_all_users_that_were_made_of_it() {
+    let server = TokenServer::start().await;
+    let spotify = SpotifyClient::new(server.config()).unwrap();
+    let store = FailingStore::default();
+    for number in 0..3 {
+        let user = logged_in(&spotify, &store, &Arc::default(), number).await;
+        let client = spotify.for_user(user).unwrap();
+        assert!(client.users().me().send().now_or_never().is_none());
+        server.has_got(number + 1).await;
+    }
+    let settling = tokio::spawn(async move { spotify.clone().settle().await });
+    settle().await;
+    assert!(!settling.is_finished());
+    server.release(3);
+    settling.await.unwrap().unwrap();
+
+    for number in 0..3 {
+        let kept = store.refresh_token(&key(number)).await.unwrap();
+        assert_ne!(kept, format!("old-{number}"), "its rotated token was lost");
+    }
 }
 
 /// A user whose access token has expired.

@@ -11,7 +11,7 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    Answer, FailingStore, Locks, ManualClock, ScriptedSource, cache, cache_with, put, settle,
+    FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, cache_with, put, settle,
     spawn_header, token,
 };
 
@@ -51,7 +51,7 @@ async fn what_an_old_refresh_brings_does_not_replace_a_new_login() {
         };
         cache.log_in(user("old")).await.unwrap();
         clock.advance(3600.0);
-        source.next(Answer::Token(user("rotated")));
+        source.next(Outcome::Token(user("rotated")));
         source.block();
         let waiting = spawn_header(&cache);
         settle().await;
@@ -63,6 +63,34 @@ async fn what_an_old_refresh_brings_does_not_replace_a_new_login() {
         cache.settle().await.unwrap();
         clock.advance(3600.0);
         cache.header().await.unwrap();
+        let sent = source.previous();
+        assert_eq!(sent, [Some("old".to_owned()), Some("new".to_owned())], "stored: {is_stored}");
+    }
+}
+
+/// P46: what hangs of an earlier login is ended, and keeps nobody from the store.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_of_an_earlier_login_that_hangs_is_ended_by_the_next() {
+    for is_stored in [false, true] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = match is_stored {
+            true => stored(&clock, &store),
+            false => cache(&clock),
+        };
+        cache.log_in(user("old")).await.unwrap();
+        clock.advance(3600.0);
+        source.next(Outcome::Never);
+        let waiting = spawn_header(&cache);
+        settle().await;
+        assert_eq!(source.in_flight(), 1);
+
+        cache.log_in(user("new")).await.unwrap();
+        settle().await;
+
+        assert_eq!(source.in_flight(), 0, "stored: {is_stored}");
+        assert_eq!(token(waiting.await.unwrap()), "access of new");
+        clock.advance(3600.0);
+        assert_eq!(token(cache.header().await), "token-2", "stored: {is_stored}");
         let sent = source.previous();
         assert_eq!(sent, [Some("old".to_owned()), Some("new".to_owned())], "stored: {is_stored}");
     }
@@ -126,7 +154,7 @@ async fn nothing_under_way_puts_a_login_back() {
     here.log_in(user("r")).await.unwrap();
     there.header().await.unwrap();
     clock.advance(3600.0);
-    other.next(Answer::Token(user("rotated")));
+    other.next(Outcome::Token(user("rotated")));
     other.block();
     let waiting = spawn_header(&there);
     settle().await;
@@ -137,6 +165,52 @@ async fn nothing_under_way_puts_a_login_back() {
     assert!(matches!(waiting.await.unwrap().unwrap_err(), AuthError::NotLoggedIn));
     there.settle().await.unwrap();
     assert!(store.inner.load(&key()).await.unwrap().unwrap().is_logged_out());
+}
+
+/// P50: nor does forgetting failures.
+#[tokio::test]
+async fn reset_does_not_undo_a_log_out() {
+    for is_stored in [false, true] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = match is_stored {
+            true => stored(&clock, &store),
+            false => cache(&clock),
+        };
+        cache.log_in(user("r")).await.unwrap();
+        cache.log_out().await.unwrap();
+
+        for _ in 0..3 {
+            cache.reset();
+            let error = cache.header().await.unwrap_err();
+            assert!(matches!(error, AuthError::NotLoggedIn), "stored: {is_stored}: {error:?}");
+            clock.advance(60.0);
+        }
+
+        assert_eq!(source.requests(), 0, "stored: {is_stored}");
+        cache.log_in(user("new")).await.unwrap();
+        assert_eq!(token(cache.header().await), "access of new");
+    }
+}
+
+/// Where only the refresh token has ended, it does, also where the store has a mark of that.
+#[tokio::test]
+async fn reset_lets_a_refresh_token_that_has_ended_be_tried_again() {
+    for is_stored in [false, true] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = match is_stored {
+            true => stored(&clock, &store),
+            false => cache(&clock),
+        };
+        cache.log_in(user("r")).await.unwrap();
+        clock.advance(3600.0);
+        source.next(Outcome::Fail(AuthError::LoginEnded { source: None }));
+        assert!(cache.header().await.unwrap_err().needs_login());
+
+        cache.reset();
+
+        assert_eq!(token(cache.header().await), "token-2", "stored: {is_stored}");
+        assert_eq!(source.previous(), ["r", "r"].map(|it| Some(it.to_owned())));
+    }
 }
 
 /// P50: an entry that was there and is gone counts as logged out, and stays gone.
@@ -193,7 +267,7 @@ async fn a_store_that_is_down_is_no_missing_login() {
     assert!(matches!(error, AuthError::NotConnected), "it goes on to its request: {error:?}");
 }
 
-/// P53: a lock that somebody holds is waited for, and never gone without.
+/// P53: a lock that another holds is waited for, and never gone without.
 #[tokio::test(start_paused = true)]
 async fn without_the_lock_no_refresh_token_is_sent() {
     let store = FailingStore::default();

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use spotify_web::oauth::{AccessToken, ClientSecret, RefreshToken, Token};
 
-use crate::common::{Answer, ManualClock, cache};
+use crate::common::{ManualClock, Outcome, cache};
 
 /// A header shares the memory of the cache, so that there is one place to wipe, with its last clone.
 #[tokio::test]
 async fn a_header_is_owned_by_memory_that_wipes_itself() {
     let (cache, source) = cache(&ManualClock::new());
     let secret = secret();
-    source.next(Answer::Token(Token::new(secret.as_str(), Duration::from_secs(10))));
+    source.next(Outcome::Token(Token::new(secret.as_str(), Duration::from_secs(10))));
     let header = cache.header().await.unwrap();
     let place = Place::of(header.as_bytes());
     let clone = header.clone();
 
     drop((cache, header));
-    assert_eq!(clone, format!("Bearer {secret}"), "wiped while somebody still uses it");
+    assert_eq!(clone, format!("Bearer {secret}"), "wiped while still in use");
     assert!(place.holds_end_of(&secret));
     drop(clone);
 

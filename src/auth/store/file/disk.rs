@@ -54,7 +54,8 @@ impl Disk {
                 let read = file.take(most).read_to_end(&mut bytes);
                 read.map_err(|error| failed(&self.path, "read", error))?;
             }
-            // A directory that is gone, as an unmounted disk is, does not mean that nothing was kept.
+            // A directory that is gone, as an unmounted disk is, does not mean that nothing was
+            // kept.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_directory() => {}
             Err(error) => return Err(failed(&self.path, "read", error)),
         }

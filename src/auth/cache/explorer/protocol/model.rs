@@ -190,7 +190,7 @@ impl Model {
             return Ok(self.server.token(user));
         }
         let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
-        Err(OAuthError::Refused { status, code, description: None, retry_after: None }.into())
+        Err(OAuthError::Rejected { status, code, description: None, retry_after: None }.into())
     }
 
     /// Whether a refresh token of this user may come twice: what followed it could not be saved, or

@@ -1,4 +1,4 @@
-//! What the fake answers with.
+//! The responses of the fake.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-/// An answer to script the fake with; see [`FakeSpotify::next_api`](super::FakeSpotify::next_api).
+/// A response to script the fake with; see [`FakeSpotify::next_api`](super::FakeSpotify::next_api).
 #[derive(Clone)]
-pub struct FakeAnswer(Kind);
+pub struct FakeResponse(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -18,42 +18,50 @@ enum Kind {
     Never,
 }
 
-impl FakeAnswer {
-    /// An answer with this status and Spotify's JSON for it.
+impl FakeResponse {
+    /// A response with this status and Spotify's JSON for it.
     pub fn status(status: u16) -> Self {
         let message =
             StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         Self::json(status, &json!({ "error": { "status": status, "message": message } }))
     }
 
-    /// An answer with a JSON body.
+    /// A response with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::body(status, "application/json", body.to_string())
     }
 
-    /// An answer with any body.
+    /// A response with any body.
     pub fn body(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self(Kind::Http { status, headers, body: body.into() })
     }
 
-    /// The same with one more header.
+    /// The same with another header.
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         if let Kind::Http { headers, .. } = &mut self.0 {
             headers.push((name.into(), value.into()));
         }
         self
     }
 
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     pub fn hang_up() -> Self {
         Self(Kind::HangUp)
     }
 
-    /// Keeps the connection open and never answers.
+    /// Keeps the connection open and never responds.
     pub fn never() -> Self {
         Self(Kind::Never)
+    }
+
+    /// Its status; 0 where there is no response.
+    pub(super) fn status_code(&self) -> u16 {
+        match self.0 {
+            Kind::Http { status, .. } => status,
+            Kind::HangUp | Kind::Never => 0,
+        }
     }
 
     /// Where it leads.
@@ -62,7 +70,7 @@ impl FakeAnswer {
         headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.as_str())
     }
 
-    /// The answer for the wire, or `None` to hang up.
+    /// The response for the wire, or `None` to hang up.
     pub(super) async fn into_response(self) -> Option<Response<Full<Bytes>>> {
         match self.0 {
             Kind::HangUp => None,
@@ -79,12 +87,12 @@ impl FakeAnswer {
 }
 
 /// Without the body, which may hold a token.
-impl fmt::Debug for FakeAnswer {
+impl fmt::Debug for FakeResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Http { status, .. } => write!(f, "FakeAnswer({status})"),
-            Kind::HangUp => f.write_str("FakeAnswer(hang up)"),
-            Kind::Never => f.write_str("FakeAnswer(never)"),
+            Kind::Http { status, .. } => write!(f, "FakeResponse({status})"),
+            Kind::HangUp => f.write_str("FakeResponse(hang up)"),
+            Kind::Never => f.write_str("FakeResponse(never)"),
         }
     }
 }

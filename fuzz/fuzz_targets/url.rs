@@ -4,4 +4,4 @@
 #[allow(dead_code, reason = "one check each")]
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::api_answer(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::url(data));

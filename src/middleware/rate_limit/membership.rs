@@ -1,0 +1,266 @@
+//! One limiter's part in a limit that it shares with other processes. Pure, with the time as an argument.
+//!
+//! *Free*: no limit is known, and requests go for a second after each exchange. *Paced*: they go at the
+//! starts of the last batch. *Closed*: the bucket is, as without the others. *Alone*: the store did not
+//! respond, and the bucket decides, with this limiter's share of the last rate.
+
+use std::time::Duration;
+
+use super::Seconds;
+use super::bucket::{Blocked, Bucket};
+use super::shared::{Granted, Sharing, Told};
+
+#[derive(Debug)]
+pub(super) struct Membership {
+    member: u64,
+    /// When the store is asked again, while it does not respond.
+    alone_until: Option<Seconds>,
+    epoch: u64,
+    /// The rate of all together, and the number of limiters that share it.
+    rate: Option<f64>,
+    active: u32,
+    batch: Batch,
+    come_back_at: Seconds,
+    heard: Seconds,
+    /// Since when an exchange is under way, and how many starts it asks for.
+    asks_since: Option<Seconds>,
+    asks_for: u32,
+    news: News,
+}
+
+/// Starts that were granted and not used yet.
+#[derive(Debug, Default)]
+struct Batch {
+    left: u32,
+    next: Seconds,
+    step: Seconds,
+}
+
+/// What the store was not told yet.
+#[derive(Debug, Default)]
+struct News {
+    succeeded: u32,
+    is_open: bool,
+    others_wait: bool,
+    refused: Option<(Duration, u64)>,
+}
+
+impl Membership {
+    pub(super) fn new(member: u64) -> Self {
+        Self {
+            member,
+            alone_until: None,
+            epoch: 0,
+            rate: None,
+            active: 1,
+            batch: Batch::default(),
+            come_back_at: f64::NEG_INFINITY,
+            heard: f64::NEG_INFINITY,
+            asks_since: None,
+            asks_for: 0,
+            news: News::default(),
+        }
+    }
+
+    /// Whether a request may start, as far as the app's limit goes.
+    pub(super) fn check(&self, bucket: &Bucket, now: Seconds) -> Result<(), Blocked> {
+        if self.alone_until.is_some() {
+            return bucket.check(now);
+        }
+        bucket.check_closed(now)?;
+        if self.rate.is_none() {
+            bucket.check_width(now)?;
+            return self.check_heard(now);
+        }
+        match self.batch.left {
+            0 => Err(Blocked::Until(self.next_exchange_ends(now))),
+            _ if now < self.batch.next => Err(Blocked::Until(self.batch.next)),
+            _ => self.check_heard(now),
+        }
+    }
+
+    /// What was heard a second ago is no longer relied on.
+    fn check_heard(&self, now: Seconds) -> Result<(), Blocked> {
+        match now - self.heard <= LONGEST_SILENCE {
+            true => Ok(()),
+            false => Err(Blocked::Until(self.next_exchange_ends(now))),
+        }
+    }
+
+    fn next_exchange_ends(&self, now: Seconds) -> Seconds {
+        let since = self.asks_since.unwrap_or_else(|| self.come_back_at.max(now));
+        (since + PATIENCE).max(now + SHORTEST_LOOK)
+    }
+
+    /// A request starts, after [`check`](Self::check). Returns its epoch.
+    pub(super) fn start(&mut self) -> u64 {
+        if self.batch.left > 0 {
+            self.batch.left -= 1;
+            self.batch.next += self.batch.step;
+        }
+        self.epoch
+    }
+
+    /// A request that had started was not sent.
+    pub(super) fn given_back(&mut self, epoch: u64) {
+        if epoch == self.epoch && self.rate.is_some() && self.alone_until.is_none() {
+            self.batch.left += 1;
+            self.batch.next -= self.batch.step;
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, epoch: u64) {
+        self.news.succeeded = self.news.succeeded.saturating_add(1);
+        self.news.is_open |= epoch == self.epoch;
+    }
+
+    /// A 429 that is news to this limiter.
+    pub(super) fn refused(&mut self, epoch: u64, pause: Seconds, others_wait: bool) {
+        self.news.others_wait |= others_wait;
+        let pause = Duration::try_from_secs_f64(pause).unwrap_or(Duration::MAX);
+        self.news.refused.get_or_insert((pause, epoch));
+    }
+
+    /// Whether an exchange has gone with its task: nothing more is heard of it.
+    pub(super) fn is_lost(&self, now: Seconds) -> bool {
+        self.asks_since.is_some_and(|since| now - since >= LOST)
+    }
+
+    /// What is to be told now, if an exchange is due: because requests wait for one, or are to start soon.
+    pub(super) fn due(
+        &mut self,
+        wanted: u32,
+        is_urgent: bool,
+        bucket: &Bucket,
+        now: Seconds,
+    ) -> Option<Told> {
+        if self.asks_since.is_some() || !self.is_due(wanted, bucket, now) {
+            return None;
+        }
+        self.asks_since = Some(now);
+        let is_alone = self.alone_until.is_some();
+        // What happened while nobody else knew of it is no measure of what all did together.
+        let News { succeeded, is_open, others_wait, refused } = match is_alone {
+            true => News::default(),
+            false => std::mem::take(&mut self.news),
+        };
+        let starts = if self.batch.left == 0 { wanted } else { 0 };
+        self.asks_for = starts;
+        Some(Told {
+            member: self.member,
+            epoch: self.epoch,
+            succeeded,
+            is_open,
+            others_wait: others_wait || wanted > 0,
+            refused_for: refused.map(|(pause, _)| pause),
+            refused_in: refused.map_or(0, |(_, epoch)| epoch),
+            last_rate: self.rate,
+            starts,
+            is_urgent,
+        })
+    }
+
+    fn is_due(&mut self, wanted: u32, bucket: &Bucket, now: Seconds) -> bool {
+        if let Some(until) = self.alone_until {
+            return now >= until;
+        }
+        if self.news.refused.is_some() {
+            return true;
+        }
+        if bucket.check_closed(now).is_err() {
+            return false;
+        }
+        if self.rate.is_none() {
+            return now - self.heard >= BETWEEN_EXCHANGES;
+        }
+        if self.batch.left > 0 && now - self.batch.next > LONGEST_SILENCE {
+            // A start that nobody came for in time is another's by now.
+            self.batch.left = 0;
+        }
+        match self.batch.left {
+            0 => wanted > 0 && now >= self.come_back_at,
+            _ => now >= self.batch.next && now - self.heard > LONGEST_SILENCE,
+        }
+    }
+
+    /// Takes over what the store granted.
+    pub(super) fn heard(&mut self, granted: Granted, bucket: &mut Bucket, now: Seconds) {
+        let was_alone = self.alone_until.take().is_some();
+        if was_alone {
+            bucket.forget_rate();
+            self.news = News::default();
+        }
+        if granted.epoch != self.epoch || was_alone {
+            (self.epoch, self.batch) = (granted.epoch, Batch::default());
+        }
+        let closed = granted.closed_for.as_secs_f64().min(LONGEST_CLOSING);
+        // A moment is what the way back took.
+        if closed > 0.0 && now + closed > bucket.closed_until + SHORTEST_LOOK {
+            bucket.close(now + closed);
+        }
+        self.rate = granted.rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+        self.active = granted.active.max(1);
+        let starts = granted.starts.min(self.asks_for);
+        if starts > 0 {
+            let next = now + granted.first_in.as_secs_f64().min(LONGEST_CLOSING);
+            let step = granted.step.as_secs_f64().min(LONGEST_CLOSING);
+            self.batch = Batch { left: starts, next, step };
+        }
+        let away = granted.come_back_in.as_secs_f64().min(LONGEST_AWAY);
+        self.come_back_at = now + if starts > 0 { 0.0 } else { away.max(SHORTEST_AWAY) };
+        (self.heard, self.asks_since) = (now, None);
+    }
+
+    /// There was no response. Says whether that is new. `jitter` is from 0 to 1.
+    pub(super) fn silent(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
+        self.asks_since = None;
+        let is_new = self.alone_until.replace(now + EARLIEST_RETURN + jitter).is_none();
+        if is_new {
+            (self.news, self.batch) = (News::default(), Batch::default());
+            if let Some(rate) = self.rate {
+                bucket.pace(rate / f64::from(self.active), now);
+            }
+        }
+        is_new
+    }
+
+    /// The rate of all together, where it is known and kept to.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.rate.filter(|_| self.alone_until.is_none())
+    }
+
+    /// How long a request waits at least, with a number of them before it.
+    pub(super) fn wait(&self, bucket: &Bucket, before: usize, now: Seconds) -> Seconds {
+        if self.alone_until.is_some() {
+            return bucket.wait(before, now);
+        }
+        let closed = (bucket.closed_until - now).max(0.0);
+        let Some(rate) = self.rate else { return closed };
+        let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
+        (next - now).max(closed) + before as f64 * f64::from(self.active) / rate
+    }
+
+    pub(super) fn sharing(&self, bucket: &Bucket, now: Seconds) -> Sharing {
+        match self.rate {
+            _ if self.alone_until.is_some() => Sharing::Alone,
+            _ if bucket.check_closed(now).is_err() => Sharing::Closed,
+            Some(_) => Sharing::Paced,
+            None => Sharing::Free,
+        }
+    }
+}
+
+/// How long a response is waited for.
+pub(super) const PATIENCE: Seconds = 0.2;
+/// An exchange of which nothing was heard for so long has gone with its task.
+const LOST: Seconds = 2.0 * PATIENCE;
+/// A closing by another process holds after a second at the latest.
+const LONGEST_SILENCE: Seconds = 1.0;
+/// A little sooner, so that a process that sends all the time waits for no exchange.
+const BETWEEN_EXCHANGES: Seconds = 0.75;
+const EARLIEST_RETURN: Seconds = 0.5;
+const SHORTEST_LOOK: Seconds = 0.01;
+const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+/// The store may be wrong about when it has something to grant.
+const LONGEST_AWAY: Seconds = 10.0;
+const SHORTEST_AWAY: Seconds = 0.02;

@@ -1,0 +1,363 @@
+//! Random schedules over an app's limiter, on a runtime whose time stands still until nobody has anything to
+//! do. Tasks run only when they are woken, so that a wake-up that is lost is seen.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails is a test that panics"
+)]
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+use crate::auth::{Clock, Now};
+
+/// What may happen, in any order. Numbers of callers and permits are taken modulo what there is.
+#[derive(Debug, Clone)]
+enum Step {
+    Come {
+        pair: Pair,
+        is_urgent: bool,
+        patience: Duration,
+    },
+    /// A caller is dropped, whether it waits, was told, or has not begun.
+    Leave(usize),
+    Settle(usize, Outcome),
+    /// A request is dropped with its permit.
+    Drop(usize),
+    /// A layer below panics.
+    Panic(usize),
+    CloseFor(Duration),
+    /// An endpoint is closed as it was before a restart.
+    Restore(&'static str, Duration),
+    Reopen,
+    /// Until then steps happen before anybody who was woken runs.
+    Run,
+    Pass(Duration),
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        4 => Just(Outcome::Succeeded),
+        1 => Just(Outcome::Refused(None)),
+        2 => (0.0..40.0).prop_map(|pause| Outcome::Refused(Some(pause))),
+        1 => Just(Outcome::Failed),
+        1 => Just(Outcome::Nothing),
+    ]
+}
+
+fn milliseconds(longest: u64) -> impl Strategy<Value = Duration> {
+    (0..=longest).prop_map(Duration::from_millis)
+}
+
+fn endpoints() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("GET /one"), Just("GET /two"), Just("GET /three")]
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let pairs =
+        (endpoints(), 0_u64..2).prop_map(|(name, user)| Pair { endpoint: key_of_name(name), user });
+    prop_oneof![
+        8 => (pairs, any::<bool>(), milliseconds(90_000))
+            .prop_map(|(pair, is_urgent, patience)| Step::Come { pair, is_urgent, patience }),
+        2 => any::<usize>().prop_map(Step::Leave),
+        5 => (any::<usize>(), outcomes()).prop_map(|(index, outcome)| Step::Settle(index, outcome)),
+        1 => any::<usize>().prop_map(Step::Drop),
+        1 => any::<usize>().prop_map(Step::Panic),
+        1 => milliseconds(5000).prop_map(Step::CloseFor),
+        1 => (endpoints(), milliseconds(5000)).prop_map(|(name, left)| Step::Restore(name, left)),
+        1 => Just(Step::Reopen),
+        4 => Just(Step::Run),
+        4 => milliseconds(4000).prop_map(Step::Pass),
+    ]
+}
+
+/// Who comes, and what is known of it afterwards.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    pair: Pair,
+    is_urgent: bool,
+    patience: Duration,
+}
+
+#[derive(Default)]
+struct Log {
+    /// In the order in which they came to the limiter.
+    came: Vec<(usize, Instant)>,
+    ended: HashMap<usize, Instant>,
+    /// Each caller's number of its permit, which is in the order of the permits.
+    granted: HashMap<usize, u64>,
+    permits: Vec<Permit>,
+    errors: Vec<RateLimited>,
+    too_early: Vec<String>,
+    closed: Vec<Closed>,
+}
+
+/// No request to an endpoint, or to any, may start before.
+struct Closed {
+    endpoint: Option<u64>,
+    until: Instant,
+    /// The number of the last permit before it.
+    after: u64,
+}
+
+struct World {
+    app: Arc<App>,
+    log: Arc<Mutex<Log>>,
+    callers: Vec<Caller>,
+    tasks: Vec<JoinHandle<()>>,
+    left: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct TokioClock(Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> Now {
+        let now = Instant::now();
+        Now { monotonic: now.into_std(), wall: SystemTime::UNIX_EPOCH + (now - self.0) }
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let options = RateLimitOptions::default().with_clock(TokioClock(Instant::now()));
+        let (app, log) = (Arc::new(App::new(None, options)), Arc::default());
+        Self { app, log, callers: Vec::new(), tasks: Vec::new(), left: Vec::new() }
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Come { pair, is_urgent, patience } => {
+                self.come(Caller { pair, is_urgent, patience });
+            }
+            Step::Leave(index) => self.leave(index),
+            Step::Settle(index, outcome) => self.settle(index, outcome),
+            Step::Drop(index) => drop(self.take(index)),
+            Step::Panic(index) => {
+                if let Some(permit) = self.take(index) {
+                    let layer = AssertUnwindSafe(|| {
+                        let _held = permit;
+                        resume_unwind(Box::new("a layer panics"))
+                    });
+                    let _: Result<(), _> = catch_unwind(layer);
+                }
+            }
+            Step::CloseFor(duration) => {
+                self.closes(None, duration);
+                self.app.close_for(duration);
+            }
+            Step::Restore(name, left) => self.restore(name, left),
+            Step::Reopen => {
+                self.log.lock().closed.clear();
+                self.app.reopen();
+            }
+            Step::Run => run().await,
+            Step::Pass(duration) => tokio::time::sleep(duration).await,
+        }
+    }
+
+    fn come(&mut self, caller: Caller) {
+        let (id, app, log) = (self.callers.len(), Arc::clone(&self.app), Arc::clone(&self.log));
+        self.callers.push(caller);
+        self.tasks.push(tokio::spawn(async move {
+            log.lock().came.push((id, Instant::now()));
+            let verdict = match app.permit_at_once(caller.pair, String::new) {
+                Ok(permit) => Ok(permit),
+                Err(pair) => {
+                    let Caller { is_urgent, patience, .. } = caller;
+                    app.permit(Wanted { pair, is_urgent, number: None, patience }).await
+                }
+            };
+            log.lock().ended(id, verdict);
+        }));
+    }
+
+    fn restore(&self, name: &str, left: Duration) {
+        self.closes(Some(key_of_name(name)), left);
+        let until = self.app.options.clock.now().wall + left;
+        let endpoint = Some(name.to_owned());
+        self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
+    }
+
+    fn leave(&mut self, index: usize) {
+        if !self.tasks.is_empty() {
+            let index = index % self.tasks.len();
+            self.tasks[index].abort();
+            self.left.push(index);
+        }
+    }
+
+    fn take(&self, index: usize) -> Option<Permit> {
+        let permits = &mut self.log.lock().permits;
+        (!permits.is_empty()).then(|| permits.swap_remove(index % permits.len()))
+    }
+
+    fn settle(&self, index: usize, outcome: Outcome) {
+        let Some(permit) = self.take(index) else { return };
+        if let Outcome::Refused(pause) = outcome {
+            let pause = Duration::from_secs_f64(pause.unwrap_or(1.0).max(1.0));
+            self.closes(Some(permit.pair.endpoint), pause);
+        }
+        permit.settle(outcome);
+    }
+
+    fn closes(&self, endpoint: Option<u64>, pause: Duration) {
+        let after = self.app.core.lock().next_number;
+        self.log.lock().closed.push(Closed { endpoint, until: Instant::now() + pause, after });
+    }
+
+    /// What must hold when nobody has anything to do.
+    fn check(&self) -> TestCaseResult {
+        let core = &mut *self.app.core.lock();
+        let now = core.now(&self.app.options);
+        let log = self.log.lock();
+        if core.queue.len() > 0 {
+            let next = self.waiting(&log).map(|pair| earliest(&core.state, pair, now));
+            let next = next.fold(f64::INFINITY, f64::min);
+            prop_assert!(next > now, "somebody waits who may go");
+            let wakes_at = core.keeper.map(|keeper| keeper.wakes_at);
+            prop_assert!(wakes_at.is_some_and(|it| it <= next + 1e-6), "{wakes_at:?}, {next}");
+        }
+        prop_assert_eq!(&log.too_early, &Vec::<String>::new());
+        prop_assert!(log.errors.iter().all(|error| !error.retry_after.is_zero()));
+        Ok(())
+    }
+
+    fn waiting(&self, log: &Log) -> impl Iterator<Item = Pair> {
+        let came = log.came.iter().map(|(id, _)| *id);
+        let waits = came.filter(|id| !log.ended.contains_key(id) && !self.left.contains(id));
+        waits.map(|id| self.callers[id].pair).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Everybody has been told in time, in order, and nothing is left behind.
+    fn check_end(&self) -> TestCaseResult {
+        let log = self.log.lock();
+        for (id, came) in &log.came {
+            let Some(ended) = log.ended.get(id) else {
+                prop_assert!(self.left.contains(id), "{} was never told", id);
+                continue;
+            };
+            let latest = *came + self.callers[*id].patience + Duration::from_millis(3);
+            prop_assert!(*ended <= latest, "{} waited for {:?}", id, *ended - *came);
+        }
+        let mut last = HashMap::new();
+        for (id, number) in log.came.iter().filter_map(|(id, _)| Some((id, log.granted.get(id)?))) {
+            let Caller { pair, is_urgent, .. } = self.callers[*id];
+            let before = last.insert((pair, is_urgent), number);
+            prop_assert!(before.is_none_or(|it| it < number), "{} went before its turn", id);
+        }
+        let core = self.app.core.lock();
+        prop_assert_eq!(core.queue.len(), 0);
+        prop_assert!(core.keeper.is_none());
+        prop_assert_eq!(core.state.app.in_flight, 0);
+        prop_assert!(core.state.endpoints.values().all(|it| it.bucket.in_flight == 0));
+        Ok(())
+    }
+}
+
+impl Log {
+    fn ended(&mut self, id: usize, verdict: Verdict) {
+        let now = Instant::now();
+        self.ended.insert(id, now);
+        match verdict {
+            Ok(permit) => {
+                if self.closed.iter().any(|closed| closed.forbids(&permit, now)) {
+                    self.too_early.push(format!("number {} to {:?}", permit.number, permit.pair));
+                }
+                self.granted.insert(id, permit.number);
+                self.permits.push(permit);
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
+}
+
+impl Closed {
+    fn forbids(&self, permit: &Permit, now: Instant) -> bool {
+        let is_concerned = self.endpoint.is_none_or(|it| it == permit.pair.endpoint);
+        is_concerned && permit.number > self.after && now + Duration::from_millis(1) < self.until
+    }
+}
+
+/// When a request may start if nothing else happens.
+fn earliest(state: &State, pair: Pair, now: Seconds) -> Seconds {
+    let mut time = now;
+    while let Err(obstacle) = state.check(pair, time) {
+        let until = match obstacle {
+            Obstacle::App(blocked) | Obstacle::Endpoint(blocked) => blocked.until(),
+            Obstacle::Failing(until) => until,
+        };
+        // Sums of seconds are rounded.
+        time = until.max(time) + 1e-9;
+    }
+    time
+}
+
+/// Until nobody has anything to do at this time.
+async fn run() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn schedule(steps: Vec<Step>) -> TestCaseResult {
+    let mut world = World::new();
+    for step in steps {
+        let is_quiet = matches!(step, Step::Run | Step::Pass(_));
+        world.step(step).await;
+        if is_quiet {
+            run().await;
+            world.check()?;
+        }
+    }
+    // All that is under way succeeds, as often as it takes.
+    for _ in 0..200 {
+        run().await;
+        let permits = std::mem::take(&mut world.log.lock().permits);
+        permits.into_iter().for_each(|permit| permit.settle(Outcome::Succeeded));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    world.check_end()
+}
+
+fn run_schedule(steps: Vec<Step>) -> TestCaseResult {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(schedule(steps))
+}
+
+#[test]
+fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
+    let pair = Pair { endpoint: key_of_name("GET /one"), user: 0 };
+    let come = |patience| Step::Come { pair, is_urgent: false, patience };
+    let millis = Duration::from_millis;
+    let steps = vec![
+        Step::CloseFor(millis(1906)),
+        come(millis(1906)),
+        come(millis(2905)),
+        Step::Pass(millis(1051)),
+        Step::Pass(millis(855)),
+        Step::CloseFor(Duration::ZERO),
+        Step::Run,
+    ];
+    run_schedule(steps).expect("nobody sleeps");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..Default::default() })]
+
+    /// No permit is lost, nobody waits for longer than it may, order is kept, nothing goes while closed, and who
+    /// leaves leaves nothing behind.
+    #[test]
+    fn whatever_happens_permits_are_kept(steps in vec(steps(), 1..80)) {
+        run_schedule(steps)?;
+    }
+}

@@ -1,0 +1,157 @@
+//! How the processes of one app share its limit: the trait that a store implements, and what is exchanged.
+//!
+//! [`Membership`](super::membership::Membership) is the limiter's side of it.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// A limit that several processes share, such as the limit of an app of which each bot is a process.
+///
+/// Plugged in with [`RateLimitOptions::with_shared`](super::RateLimitOptions::with_shared). The store keeps
+/// one state for each app: the rate, until when it is closed, and when the next start is free. A limiter
+/// tells it what happened and asks for starts, in one exchange. An implementation on Redis is one script.
+///
+/// A limiter has at most one exchange for each app under way, and at most one batch of starts. While no
+/// limit is known it makes one exchange a second, as long as there are requests; under a known rate it makes
+/// one for each batch; a 429 is told at once. A limiter without requests tells nothing. When there is no
+/// response within 200 ms, or an error, it goes on alone, at its share of the last rate, and asks again every
+/// 0.5 to 1.5 s. Endpoints that are refused for themselves are each process's own.
+///
+/// ```
+/// use std::time::Duration;
+/// use async_trait::async_trait;
+/// use spotify_web::middleware::{
+///     Granted, RateLimitOptions, RateLimiter, SharedLimit, SharedLimitError, Told,
+/// };
+///
+/// /// Ten requests a second for each process, for ever.
+/// #[derive(Debug)]
+/// struct TenEach;
+///
+/// #[async_trait]
+/// impl SharedLimit for TenEach {
+///     async fn exchange(&self, _app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError> {
+///         let granted = Granted::default().with_rate(10.0, 1);
+///         Ok(granted.with_starts(told.starts.min(1), Duration::ZERO, Duration::from_millis(100)))
+///     }
+/// }
+///
+/// let limiter = RateLimiter::new(RateLimitOptions::default().with_shared(TenEach));
+/// ```
+#[async_trait]
+pub trait SharedLimit: Debug + Send + Sync {
+    /// Takes over what a limiter tells, and grants it starts. `app` is the client id; `None` for clients
+    /// without one.
+    ///
+    /// # Errors
+    ///
+    /// A [`SharedLimitError`] when the store could not be reached. Nothing is told twice: what was told then
+    /// counts as lost.
+    async fn exchange(&self, app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError>;
+}
+
+/// What a limiter tells of itself since its last exchange, and what it wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Told {
+    /// A random number that stays the same for one limiter.
+    pub member: u64,
+    /// The epoch of the last [`Granted`]; 0 before the first.
+    pub epoch: u64,
+    /// Requests that succeeded.
+    pub succeeded: u32,
+    /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open again.
+    pub is_open: bool,
+    /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
+    pub others_wait: bool,
+    /// `Retry-After` of the first 429 of its epoch. An epoch ends with it.
+    pub refused_for: Option<Duration>,
+    /// The epoch in which that request was sent. One that was sent in an earlier epoch than the store's
+    /// extends a closing, and says nothing about the rate.
+    pub refused_in: u64,
+    /// The rate that was known last, in requests a second: for a store that has lost its own.
+    pub last_rate: Option<f64>,
+    /// How many starts are wanted: the requests that wait.
+    pub starts: u32,
+    /// Whether an [urgent](crate::middleware::RequestClass::is_urgent) request is among them.
+    pub is_urgent: bool,
+}
+
+/// What the store knows, and the starts that it grants. The default says that no limit is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Granted {
+    /// Changes with each closing. Starts of an earlier epoch are void.
+    pub epoch: u64,
+    /// For how long nobody may start.
+    pub closed_for: Duration,
+    /// Requests a second of all together; `None` while no limit is known: then any number may start.
+    pub rate: Option<f64>,
+    /// Processes that take part at present, this one included.
+    pub active: u32,
+    /// How many may start under the rate: at most as many as were wanted.
+    pub starts: u32,
+    /// When the first of them may.
+    pub first_in: Duration,
+    /// Between each and the next.
+    pub step: Duration,
+    /// When to ask again where none were granted.
+    pub come_back_in: Duration,
+}
+
+impl Granted {
+    /// The same with a known rate, in requests a second, for all `active` processes together.
+    #[must_use]
+    pub fn with_rate(self, rate: f64, active: u32) -> Self {
+        Self { rate: Some(rate), active, ..self }
+    }
+
+    /// The same with a number of starts, when the first of them may happen, and each after it.
+    #[must_use]
+    pub fn with_starts(self, starts: u32, first_in: Duration, step: Duration) -> Self {
+        Self { starts, first_in, step, ..self }
+    }
+
+    /// The same in an epoch, in which nobody may start for a time.
+    #[must_use]
+    pub fn with_closing(self, epoch: u64, closed_for: Duration) -> Self {
+        Self { epoch, closed_for, ..self }
+    }
+
+    /// The same without starts, and when to ask for them again.
+    #[must_use]
+    pub fn with_come_back_in(self, come_back_in: Duration) -> Self {
+        Self { starts: 0, come_back_in, ..self }
+    }
+}
+
+/// A shared limit could not be reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the shared limit could not be reached: {message}")]
+pub struct SharedLimitError {
+    message: String,
+}
+
+impl SharedLimitError {
+    /// What went wrong, without secrets: it is logged.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// Where a limiter stands with the limit that it shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sharing {
+    /// No limit is known: requests go at once.
+    Free,
+    /// A rate is known: each request has a start of its own, granted by the store.
+    Paced,
+    /// After a 429 of one of the processes: nobody starts.
+    Closed,
+    /// The store does not respond: the limiter keeps to its share of the last rate.
+    Alone,
+}

@@ -1,0 +1,57 @@
+//! A request that waited for a permit is signed anew, so that no token expires in the queue.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use http::Extensions;
+use reqwest::Request;
+use reqwest::header::AUTHORIZATION;
+use reqwest_middleware::{Error, Result};
+
+use super::app::Permit;
+use crate::auth::{AuthError, Authenticator};
+use crate::middleware::trace::SignedAnew;
+use crate::transport::Origin;
+
+/// Who signs what goes to an origin.
+#[derive(Debug, Clone)]
+pub(super) struct Signer {
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) origin: Origin,
+}
+
+impl Signer {
+    /// Signs a request that has a permit. Where the token is not at hand, the permit is given back before
+    /// the token is waited for: nobody holds a permit while waiting for a token.
+    pub(super) async fn sign(
+        &self,
+        permit: Permit,
+        request: &mut Request,
+        extensions: &mut Extensions,
+    ) -> Result<Option<Permit>> {
+        if !self.origin.covers(request.url()) {
+            return Ok(Some(permit));
+        }
+        let mut permit = Some(permit);
+        let mut signing = self.authenticator.apply(request);
+        let signed = poll_fn(|context| {
+            let polled = signing.as_mut().poll(context);
+            if polled.is_pending()
+                && let Some(permit) = permit.take()
+            {
+                permit.give_back();
+            }
+            polled
+        });
+        let signed = signed.await;
+        drop(signing);
+        if let Err(error) = signed {
+            permit.into_iter().for_each(Permit::give_back);
+            return Err(Error::middleware::<AuthError>(error));
+        }
+        if let Some(credentials) = request.headers().get(AUTHORIZATION) {
+            extensions.insert(SignedAnew(credentials.clone()));
+        }
+        Ok(permit)
+    }
+}

@@ -1,0 +1,37 @@
+//! The scenarios, by what they ask.
+
+mod changes;
+mod failures;
+mod limits;
+mod processes;
+mod strays;
+mod whose;
+
+use super::table::{Figure, least, most};
+use super::{Callers, Load, Outcomes, Row, Setting, run, server};
+
+/// All rows, in groups with their names.
+pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
+    vec![
+        ("Limits that the constants were chosen on", limits::rows()),
+        ("Limits that no constant was chosen on", limits::held_out()),
+        ("The window as an option", limits::with_the_window()),
+        ("Limits that change", changes::rows()),
+        ("Refusals that are no limit", strays::rows()),
+        ("Whose limit it is", whose::rows()),
+        ("Failures", failures::rows()),
+        ("Processes that share nothing", processes::rows()),
+    ]
+}
+
+fn tasks(count: usize) -> Callers {
+    Callers::new(Load::Tasks(count))
+}
+
+fn each(seconds: f64) -> Callers {
+    Callers::new(Load::Each(seconds))
+}
+
+fn batch(count: usize) -> Callers {
+    Callers::new(Load::Batch(count))
+}
