@@ -22,6 +22,7 @@ mod rate_limit {
     mod failures;
     mod history;
     mod membership;
+    mod pair;
     mod queue;
     mod rate;
     mod shared;

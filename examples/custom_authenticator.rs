@@ -1,4 +1,4 @@
-//! Two authenticators of one's own: one from nothing, one as a source of tokens.
+//! Two authenticators of one's own: one from scratch, one as a source of tokens.
 //!
 //! The first asks its own token service for every request. The second says only how a token is
 //! requested, and gets caching, single flight, refresh ahead of expiry and replay for free.
@@ -25,7 +25,7 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     };
 
     let spotify = SpotifyClient::new(setup.config().with_authenticator(Uncached(service.clone())))?;
-    three_requests("from nothing", &spotify, setup).await?;
+    three_requests("from scratch", &spotify, setup).await?;
 
     let authenticator = CachedAuthenticator::new(service);
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;

@@ -23,42 +23,62 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let config = setup.config().with_authenticator(authenticator).with_market("DE");
     let spotify = SpotifyClient::new(config)?;
-    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        for link in links(&line) {
+    for line in std::io::stdin().lock().split(b'\n') {
+        let Ok(line) = line.inspect_err(|error| eprintln!("cannot read on: {error}")) else {
+            break;
+        };
+        // A letter in another encoding costs no link.
+        for link in links(&String::from_utf8_lossy(&line)) {
             println!("{}", resolved(&spotify, link).await);
         }
     }
     Ok(())
 }
 
-/// What stands in a line from where a link or a URI begins to where it cannot go on. What is left around it, such
-/// as a full stop, the parser takes off.
+/// What stands in a line from where a link or a URI begins to where it cannot go on, or the next one begins. What is
+/// left around it, such as a full stop, the parser takes off.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     let is_between =
         |letter: char| letter.is_whitespace() || "<>()[]{}|\"「」（）《》".contains(letter);
-    line.split(is_between).filter_map(|word| {
-        // In ASCII only, so that the places stay the same.
-        let lower = word.to_ascii_lowercase();
-        let begin = BEGINNINGS.iter().filter_map(|beginning| lower.find(beginning)).min()?;
-        let link = word.get(begin..)?;
-        let names_spotify = MARKS.iter().any(|mark| lower.contains(mark));
-        (names_spotify && link.len() > "spotify:".len()).then_some(link)
-    })
+    line.split(is_between).flat_map(links_in_word).filter(|link| names_spotify(link))
 }
 
-const BEGINNINGS: [&str; 9] = [
-    "https:",
-    "http:",
-    "https%3a",
-    "http%3a",
-    "spotify:",
-    "spotify%3a",
-    "open.spotify.",
-    "play.spotify.",
-    "spotify.link",
-];
+fn links_in_word(word: &str) -> Vec<&str> {
+    // In ASCII only, so that the places stay the same.
+    let lower = word.to_ascii_lowercase();
+    let places = SCHEMES.iter().chain(&HOSTS).flat_map(|start| lower.match_indices(start));
+    let mut places: Vec<_> =
+        places.map(|(place, _)| place).filter(|place| can_begin(&lower, *place)).collect();
+    places.sort_unstable();
+    let ends = places.iter().skip(1).copied().chain([word.len()]);
+    places.iter().zip(ends).filter_map(|(begin, end)| word.get(*begin..end)).collect()
+}
 
-const MARKS: [&str; 4] = ["spotify:", "spotify%3a", "spotify.", "spoti.fi"];
+/// Not within a word, nor within a link: `?uri=spotify:track:…`, `spotify:user:spotify:playlist:…`.
+fn can_begin(word: &str, place: usize) -> bool {
+    let before = word.get(..place).and_then(|before| before.chars().next_back());
+    before.is_none_or(|letter| !letter.is_ascii_alphanumeric() && !"/:=.@%-".contains(letter))
+}
+
+fn names_spotify(link: &str) -> bool {
+    let lower = link.to_ascii_lowercase();
+    let is_more = lower.trim_end_matches(|letter: char| !letter.is_alphanumeric()) != "spotify";
+    is_more && ["spotify:", "spotify%3a"].iter().chain(&HOSTS).any(|name| lower.contains(name))
+}
+
+const SCHEMES: [&str; 6] = ["https:", "http:", "https%3a", "http%3a", "spotify:", "spotify%3a"];
+
+/// Where Spotify's links lead, all that the parser knows.
+const HOSTS: [&str; 8] = [
+    "open.spotify.com",
+    "play.spotify.com",
+    "embed.spotify.com",
+    "api.spotify.com",
+    "spotify.link",
+    "spotify.app.link",
+    "link.tospotify.com",
+    "spoti.fi",
+];
 
 /// One that leads nowhere costs the others nothing.
 async fn resolved(spotify: &SpotifyClient, link: &str) -> String {

@@ -59,7 +59,7 @@ impl Default for Backoff {
     }
 }
 
-/// Why steps are no [`Backoff`].
+/// Why steps are not a valid [`Backoff`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackoffError {

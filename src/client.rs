@@ -284,7 +284,9 @@ impl SpotifyClient {
     /// errors.
     ///
     /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
-    /// any other comes out as [`Error::ForeignOrigin`].
+    /// any other comes out as [`Error::ForeignOrigin`]. One that is empty, holds `.` or `..` as a
+    /// segment, encoded or not, or a `#` or a line break would reach another endpoint than it seems to,
+    /// and is [`Error::Parameter`].
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -322,14 +324,14 @@ impl SpotifyClient {
     ///
     /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        page.next_url().map(|next| page_at(&self.connection, next))
+        present(page.next_url()).map(|next| page_at(&self.connection, next))
     }
 
     /// The page before `page`, or `None` when it is the first.
     ///
     /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
     pub fn previous_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        page.previous_url().map(|previous| page_at(&self.connection, previous))
+        present(page.previous_url()).map(|previous| page_at(&self.connection, previous))
     }
 
     /// The items of `page` and of all pages after it; see
@@ -347,6 +349,11 @@ impl SpotifyClient {
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
         Request::new(&self.connection, method, self.connection.resolve(path))
     }
+}
+
+/// An empty URL leads nowhere, as none does.
+fn present(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| !url.trim().is_empty())
 }
 
 impl Layers {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
-use crate::model::{IdError, MarketError, Unreadable};
+use crate::model::{IdError, MarketError, Snapshot, Unreadable};
 use crate::oauth::{OAuthError, Scope};
 use crate::transport::{
     Origin, OriginError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
@@ -68,7 +69,9 @@ pub enum Error {
     },
     /// The call was not made from within a tokio runtime with IO and time enabled. Nothing was
     /// sent.
-    #[error("{request} can only be sent from within a tokio runtime with `enable_all`")]
+    #[error(
+        "{request} can only be sent from within a tokio runtime with IO and time enabled (`enable_all`)"
+    )]
     NoRuntime {
         /// Which request.
         request: RequestLine,
@@ -122,7 +125,7 @@ pub enum Error {
         /// How long Spotify asks to wait, when it says (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Too many requests (429). Nothing was carried out.
+    /// Too many requests (429). This attempt was not carried out.
     #[error("{request} failed with HTTP 429, too many requests{}", wait(*retry_after))]
     RateLimited {
         /// Which request.
@@ -139,10 +142,13 @@ pub enum Error {
         request: RequestLine,
         /// The place in the JSON, such as `items[3].track.album`.
         path: String,
-        /// How the body begins, at most 200 characters; absent where it is about a user or may hold
+        /// How the body begins, at most 200 characters; absent where it may be about a user or hold
         /// a secret.
         start: Option<String>,
-        /// What was wrong there.
+        /// All of the body; shown nowhere.
+        body: RawBody,
+        /// What was wrong there, at most 200 characters; without the value, where `start` is
+        /// absent for its sake.
         #[source]
         source: serde_json::Error,
     },
@@ -158,6 +164,21 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
+    /// The first batches of a long list were carried out, and then one failed. Do not send the whole
+    /// list again: go on after what was carried out, when you know what became of the batch that
+    /// failed, whose error is the source.
+    #[error(
+        "the first {carried_out} elements of the list were carried out, and then a batch failed"
+    )]
+    PartlyCarriedOut {
+        /// Number of elements from the front of the list that were carried out.
+        carried_out: usize,
+        /// The versions of the playlist after each batch; empty for what is no playlist.
+        snapshots: Vec<Snapshot>,
+        /// How the batch after them failed.
+        #[source]
+        source: Box<Self>,
+    },
     /// A page leads nowhere: the server's `next` leads back, or to empty pages without end.
     #[error("{request} returned a page that {reason}")]
     Paging {
@@ -170,7 +191,7 @@ pub enum Error {
     #[error("the item at place {position} of the list cannot be read")]
     UnreadableItem {
         /// Its place in the list, from 0.
-        position: u64,
+        position: u32,
         /// Why, and what it was.
         #[source]
         source: Unreadable,
@@ -206,6 +227,25 @@ pub struct RequestLine {
     pub method: Method,
     /// The path, from the root of the server.
     pub path: Box<str>,
+    /// Whether one of its attempts may have been carried out, the last or one before it.
+    pub(crate) may_be_done: bool,
+}
+
+/// A body as it came. It may be about a user, so that `Debug` shows its length only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RawBody(Box<Bytes>);
+
+impl RawBody {
+    /// The body; empty where none came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawBody({} bytes)", self.0.len())
+    }
 }
 
 impl Error {
@@ -220,13 +260,14 @@ impl Error {
             Self::Transport { source, .. } => is_transient_failure(source),
             Self::Api { status, .. } => is_transient_status(*status),
             Self::RateLimited { .. } | Self::DeadlineExceeded { .. } | Self::Interrupted => true,
+            Self::PartlyCarriedOut { source, .. } => source.is_transient(),
             _ => false,
         }
     }
 
     /// Whether the request may have changed something although it failed, so that sending it again
     /// might do it twice. `false` for requests that only read, and wherever it is known that the
-    /// server did not act.
+    /// server did not act, on any of the attempts.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -244,14 +285,63 @@ impl Error {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn may_have_been_carried_out(&self) -> bool {
-        match self {
-            Self::CarriedOut { .. } => true,
-            Self::Transport { request, source } => request.is_write() && may_have_arrived(source),
-            Self::Api { request, status, .. } => request.is_write() && may_be_done(*status),
-            // Another attempt may have been under way when the time was over.
-            Self::DeadlineExceeded { request, .. } => request.is_write(),
+        let may_be_done = match self {
+            Self::CarriedOut { .. } | Self::PartlyCarriedOut { .. } => return true,
+            Self::Transport { source, .. } => may_have_arrived(source),
+            Self::Api { status, .. } => may_be_done(*status),
             _ => false,
+        };
+        self.request()
+            .is_some_and(|request| request.is_write() && (may_be_done || request.may_be_done))
+    }
+
+    /// The request that it is about, where there is one.
+    fn request(&self) -> Option<&RequestLine> {
+        match self {
+            Self::NoRuntime { request }
+            | Self::NoAuthenticator { request }
+            | Self::Auth { request, .. }
+            | Self::Transport { request, .. }
+            | Self::Api { request, .. }
+            | Self::RateLimited { request, .. }
+            | Self::Decode { request, .. }
+            | Self::CarriedOut { request, .. }
+            | Self::Paging { request, .. }
+            | Self::DeadlineExceeded { request, .. }
+            | Self::TooLong { request, .. } => Some(request),
+            _ => None,
         }
+    }
+
+    /// The body of a response that cannot be read, as it came.
+    ///
+    /// ```
+    /// # use spotify_web::testing::{FakeResponse, FakeSpotify};
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// # fake.next_api(FakeResponse::json(200, &serde_json::json!({ "new": true })));
+    /// let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
+    /// assert_eq!(error.raw_body(), Some(&br#"{"new":true}"#[..]));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn raw_body(&self) -> Option<&[u8]> {
+        match self {
+            Self::Decode { body, .. } => Some(body.as_bytes()),
+            Self::CarriedOut { source, .. } | Self::PartlyCarriedOut { source, .. } => {
+                source.raw_body()
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn with_body(mut self, bytes: Bytes) -> Self {
+        if let Self::Decode { body, .. } = &mut self {
+            *body = RawBody(Box::new(bytes));
+        }
+        self
     }
 
     /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks
@@ -261,6 +351,7 @@ impl Error {
             Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {
                 source.needs_login()
             }
+            Self::PartlyCarriedOut { source, .. } => source.needs_login(),
             _ => false,
         }
     }
@@ -272,6 +363,7 @@ impl Error {
             Self::OAuth(error) => error.retry_after(),
             Self::RateLimited { retry_after, .. } | Self::Api { retry_after, .. } => *retry_after,
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.retry_after(),
+            Self::PartlyCarriedOut { source, .. } => source.retry_after(),
             _ => None,
         }
     }
@@ -286,6 +378,7 @@ impl Error {
             Self::OAuth(error) => error.status(),
             Self::Auth { source: AuthError::Request(error), .. } => error.status(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
+            Self::PartlyCarriedOut { source, .. } => source.status(),
             _ => None,
         }
     }
@@ -295,6 +388,7 @@ impl Error {
         match self {
             Self::Api { reason, .. } | Self::RateLimited { reason, .. } => reason.as_deref(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.reason(),
+            Self::PartlyCarriedOut { source, .. } => source.reason(),
             _ => None,
         }
     }
@@ -373,7 +467,11 @@ fn advice(status: StatusCode, scopes: &[Scope]) -> String {
             format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
         }
         StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
-        _ if status.is_redirection() => "; redirects to another origin are not followed".into(),
+        _ if status.is_redirection() => {
+            "; redirects of writes and redirects to another origin are not followed, \
+             and those of reads five times at the most"
+                .into()
+        }
         _ => String::new(),
     }
 }

@@ -135,7 +135,7 @@ pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
-pub use error::{Error, RequestLine};
+pub use error::{Error, RawBody, RequestLine};
 pub use transport::{Origin, OriginError};
 
 // What the public API names: a program that uses these uses the versions that fit.

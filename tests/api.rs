@@ -12,6 +12,8 @@
 #[path = "api/common/mod.rs"]
 mod common;
 
+#[path = "api/attempts.rs"]
+mod attempts;
 #[path = "api/authentication.rs"]
 mod authentication;
 #[path = "api/bad_input.rs"]
@@ -26,12 +28,18 @@ mod check_token_store;
 mod client;
 #[path = "api/corpus.rs"]
 mod corpus;
+#[path = "api/disclosure.rs"]
+mod disclosure;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/link_forms.rs"]
+mod link_forms;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_faults.rs"]
+mod list_faults;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]
@@ -66,6 +74,10 @@ mod rate_limit;
 mod real_oauth_server;
 #[path = "api/real_processes.rs"]
 mod real_processes;
+#[path = "api/refusals.rs"]
+mod refusals;
+#[path = "api/remains.rs"]
+mod remains;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

@@ -121,7 +121,11 @@ impl Albums {
         )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<bool>> {
-        self.0.get(path("me/albums/contains")).scopes(LIBRARY_READ).ids("ids", ids, 20)
+        self.0
+            .get(path("me/albums/contains"))
+            .scopes(LIBRARY_READ)
+            .ids("ids", ids, 20)
+            .one_for_each()
     }
 
     /// New albums that Spotify features.

@@ -127,6 +127,10 @@ impl Audiobooks {
         )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<AudiobookId>) -> Request<Vec<bool>> {
-        self.0.get(path("me/audiobooks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
+        self.0
+            .get(path("me/audiobooks/contains"))
+            .scopes(LIBRARY_READ)
+            .ids("ids", ids, 50)
+            .one_for_each()
     }
 }

@@ -6,9 +6,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::request::{IntoId, IntoIds};
+use super::request::{IntoId, IntoIds, context, playable};
 use crate::error::Error;
-use crate::model::{IdError, SpotifyUri, TrackId};
+use crate::model::{IdError, IdKind, SpotifyUri, TrackId, UserId};
 
 /// What to play, and from where.
 ///
@@ -22,9 +22,9 @@ use crate::model::{IdError, SpotifyUri, TrackId};
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StartPlayback {
     #[serde(skip_serializing_if = "Option::is_none")]
-    context_uri: Option<String>,
+    context_uri: Option<SpotifyUri>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    uris: Option<Vec<String>>,
+    uris: Option<Vec<SpotifyUri>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<Offset>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub struct StartPlayback {
 #[serde(rename_all = "lowercase")]
 enum Offset {
     Position(u32),
-    Uri(String),
+    Uri(SpotifyUri),
 }
 
 impl StartPlayback {
@@ -47,34 +47,60 @@ impl StartPlayback {
         Self::default()
     }
 
-    /// Plays an album, an artist, a playlist, a podcast, or the liked songs of a user: their URI is
-    /// `spotify:user:NAME:collection`. An artist is played from the beginning: an offset is an error
-    /// when the request is sent.
+    /// Plays an album, an artist, a playlist, a podcast, or whatever else Spotify gives as the URI of a
+    /// context. An artist is played from the beginning: an offset is an error when the request is sent,
+    /// and so is a track or an episode in place of a context.
     pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
         let mut playback = Self::default();
-        playback.context_uri = playback.keep(uri.into_id()).map(|uri| uri.to_string());
+        playback.context_uri = playback.keep(uri.into_id().and_then(context));
         playback
+    }
+
+    /// Plays the songs that a user has saved.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let config = fake.config().with_token(fake.user_token());
+    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// use spotify_web::api::{Shuffle, StartPlayback};
+    ///
+    /// let me = spotify.users().me().await?;
+    /// let liked_songs = StartPlayback::liked_songs(&me.id);
+    /// # fake.next_api(spotify_web::testing::FakeResponse::json(200, &serde_json::json!({})));
+    /// spotify.player().play(&liked_songs).await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn liked_songs(user: impl IntoId<UserId>) -> Self {
+        match user.into_id() {
+            Ok(user) => Self::context(format!("{}:collection", user.uri())),
+            Err(error) => Self { wrong: Some(error), ..Self::default() },
+        }
     }
 
     /// Plays these tracks or episodes.
     pub fn uris(uris: impl IntoIds<SpotifyUri>) -> Self {
         let mut playback = Self::default();
-        let uris = playback.keep(uris.into_ids());
-        playback.uris = uris.map(|uris| uris.iter().map(ToString::to_string).collect());
+        playback.uris = playback.keep(playable(uris).checked());
         playback
     }
 
     /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is
-    /// an error when the request is sent.
+    /// an error when the request is sent, and so is any with [`resume`](Self::resume).
     #[must_use]
     pub fn offset(self, position: u32) -> Self {
         Self { offset: Some(Offset::Position(position)), ..self }
     }
 
-    /// Begins with this item.
+    /// Begins with this item. One that is none of the [`uris`](Self::uris) is an error when the request
+    /// is sent, and so is any with [`resume`](Self::resume).
     #[must_use]
     pub fn offset_uri(mut self, uri: impl IntoId<SpotifyUri>) -> Self {
-        self.offset = self.keep(uri.into_id()).map(|uri| Offset::Uri(uri.to_string()));
+        let uri = self.keep(playable([uri]).checked()).and_then(|mut uris| uris.pop());
+        self.offset = uri.map(Offset::Uri);
         self
     }
 
@@ -97,7 +123,7 @@ impl StartPlayback {
     }
 
     fn is_of_an_artist(&self) -> bool {
-        self.context_uri.as_ref().is_some_and(|uri| uri.starts_with("spotify:artist:"))
+        self.context_uri.as_ref().is_some_and(|uri| *uri.kind() == IdKind::Artist)
     }
 
     /// Whether there is something to play at the place to begin with.
@@ -110,13 +136,27 @@ impl StartPlayback {
                 "is not taken for an artist; play an album, a playlist or a list of tracks";
             return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
         }
-        let Some(uris) = &self.uris else { return Ok(()) };
+        if self.offset.is_some() && self.context_uri.is_none() && self.uris.is_none() {
+            let reason = "needs a context or a list of tracks that it is a place in";
+            return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
+        }
+        match &self.uris {
+            Some(uris) => self.check_place(uris),
+            None => Ok(()),
+        }
+    }
+
+    fn check_place(&self, uris: &[SpotifyUri]) -> Result<(), Error> {
         let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
             return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
         };
-        match self.offset {
-            Some(Offset::Position(value)) if value > last => {
-                Err(Error::Range { name: "offset", value, range: 0..=last, extended: None })
+        match &self.offset {
+            Some(Offset::Position(value)) if *value > last => {
+                Err(Error::Range { name: "offset", value: *value, range: 0..=last, extended: None })
+            }
+            Some(Offset::Uri(uri)) if !uris.contains(uri) => {
+                let reason = format!("is `{uri}`, which is not in the list");
+                Err(Error::Parameter { name: "offset", reason })
             }
             _ => Ok(()),
         }
@@ -198,9 +238,10 @@ pub struct PlaylistRemoval {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct RemovedItem {
-    uri: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    positions: Vec<u32>,
+    uri: SpotifyUri,
+    /// `None` is everywhere; no places are a mistake, since Spotify takes them for everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positions: Option<Vec<u32>>,
 }
 
 impl PlaylistRemoval {
@@ -212,22 +253,29 @@ impl PlaylistRemoval {
     /// Removes an item wherever it is.
     #[must_use]
     pub fn everywhere(self, uri: impl IntoId<SpotifyUri>) -> Self {
-        self.at(uri, [])
+        self.item(uri, None)
     }
 
     /// Removes an item at these places only, from 0; they are those of the version of
-    /// [`snapshot_id`](Self::snapshot_id).
+    /// [`snapshot_id`](Self::snapshot_id). No places at all are an error when the request is sent.
+    ///
+    /// The current reference of
+    /// [removing items](https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist)
+    /// names no places, though it says that the items are looked for "in the specified positions". A
+    /// server that passes over them removes the item everywhere: look at the playlist afterwards where
+    /// that would matter.
     #[must_use]
     pub fn at(
-        mut self,
+        self,
         uri: impl IntoId<SpotifyUri>,
         positions: impl IntoIterator<Item = u32>,
     ) -> Self {
-        match uri.into_id() {
-            Ok(uri) => self.items.push(RemovedItem {
-                uri: uri.to_string(),
-                positions: positions.into_iter().collect(),
-            }),
+        self.item(uri, Some(positions.into_iter().collect()))
+    }
+
+    fn item(mut self, uri: impl IntoId<SpotifyUri>, positions: Option<Vec<u32>>) -> Self {
+        match playable([uri]).checked().map(|mut uris| uris.pop()) {
+            Ok(uri) => self.items.extend(uri.map(|uri| RemovedItem { uri, positions })),
             Err(error) => {
                 self.wrong.get_or_insert(error);
             }
@@ -247,6 +295,12 @@ impl PlaylistRemoval {
             return Err(error.clone().into());
         }
         check_count(field, self.items.len(), 100)?;
+        let has_no_place = |item: &RemovedItem| item.positions.as_ref().is_some_and(Vec::is_empty);
+        if self.items.iter().any(has_no_place) {
+            let reason = "is empty; `everywhere` removes an item wherever it is";
+            return Err(Error::Parameter { name: "positions", reason: reason.to_owned() });
+        }
+        check_snapshot(self.snapshot_id.as_deref())?;
         let mut body = serde_json::Map::new();
         body.insert(field.to_owned(), json!(self.items));
         if let Some(snapshot_id) = &self.snapshot_id {
@@ -284,6 +338,19 @@ impl PlaylistReorder {
     #[must_use]
     pub fn snapshot_id(self, snapshot_id: impl Into<String>) -> Self {
         Self { snapshot_id: Some(snapshot_id.into()), ..self }
+    }
+
+    pub(super) fn body(&self) -> Result<Value, Error> {
+        check_snapshot(self.snapshot_id.as_deref())?;
+        Ok(json!(self))
+    }
+}
+
+/// An empty one would mean the newest version, and the places those of things that have moved.
+fn check_snapshot(snapshot_id: Option<&str>) -> Result<(), Error> {
+    match snapshot_id.is_some_and(|id| id.trim().is_empty()) {
+        true => Err(Error::Parameter { name: "snapshot_id", reason: "is empty".to_owned() }),
+        false => Ok(()),
     }
 }
 

@@ -118,6 +118,10 @@ impl Episodes {
         )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<bool>> {
-        self.0.get(path("me/episodes/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
+        self.0
+            .get(path("me/episodes/contains"))
+            .scopes(LIBRARY_READ)
+            .ids("ids", ids, 50)
+            .one_for_each()
     }
 }

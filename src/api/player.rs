@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Connection;
 use super::bodies::StartPlayback;
 use super::request::params::{OnDevice, Parameters, Playing, RecentlyPlayed};
-use super::request::{IntoId, Request, path};
+use super::request::{IntoId, Request, path, playable};
 use super::request::{Repeat, Shuffle, Transfer};
 use super::scopes::{HISTORY_READ, PLAYBACK_MODIFY, PLAYBACK_READ, PLAYING_READ, QUEUE_READ};
 use super::slider::Slider;
@@ -181,6 +181,6 @@ impl Player {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-to-queue>
     pub fn add_to_queue(&self, uri: impl IntoId<SpotifyUri>) -> Request<(), OnDevice> {
-        self.post("queue").ids("uri", [uri], 1)
+        self.post("queue").ids("uri", playable([uri]), 1)
     }
 }

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
-use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::request::{IntoId, IntoIds, Request, path, playable, write_in_batches};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
@@ -53,10 +53,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds any number of items at the end, with as many requests as it takes. Returns the
@@ -64,15 +65,18 @@ impl Playlists {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request, before which items may have been added. A wrong id or URI
-    /// is an error before anything is sent.
+    /// The first [`Error`] of a request; after others that added items it is an
+    /// [`Error::PartlyCarriedOut`], which says how many. A wrong id or URI is an error before
+    /// anything is sent. So is a local file, which the Web API cannot take: a playlist that is
+    /// restored is filtered first, by whether each URI parses as a [`SpotifyUri`].
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Result<Vec<Snapshot>, Error> {
         let id = id.into_id()?;
-        in_batches(uris, 100, |uris| self.add_items(id, uris)).await
+        let uris = playable(uris);
+        write_in_batches(uris, 100, |uris| self.add_items(id, uris), |snapshots| snapshots).await
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -90,7 +94,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Replaces all items by up to 100 others.
@@ -103,10 +107,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Moves entries to another place.
@@ -123,7 +128,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -136,15 +141,52 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("items"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("items", uris, 100)
+        self.0.delete(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_uris(
+            "items",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
+    ///
+    /// Whatever is in a playlist for the second time is removed so, with the caution of
+    /// [`PlaylistRemoval::at`]:
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::builder().with_playlist_length(60).start().await?;
+    /// # let config = fake.config().with_token(fake.user_token());
+    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// use std::collections::HashSet;
+    ///
+    /// use spotify_web::api::PlaylistRemoval;
+    /// use spotify_web::model::SpotifyUri;
+    ///
+    /// let (playlists, id) = (spotify.playlists(), "3cEYpjA9oz9GiPac4AsH4n");
+    /// let version = playlists.get(id).await?.snapshot_id.ok_or("no version")?;
+    /// let (mut seen, mut removal) = (HashSet::new(), PlaylistRemoval::new().snapshot_id(version));
+    /// let mut duplicates = 0;
+    /// for entry in playlists.items(id).all().entries().await? {
+    ///     let item = entry.item.into_item().and_then(|entry| entry.item);
+    ///     // Local files have no URI that the Web API takes.
+    ///     let uri = item.and_then(|item| item.uri()?.parse::<SpotifyUri>().ok());
+    ///     if let Some(uri) = uri.filter(|uri| !seen.insert(uri.clone())) {
+    ///         removal = removal.at(uri, [entry.position]);
+    ///         duplicates += 1;
+    ///     }
+    /// }
+    /// if duplicates > 0 {
+    ///     playlists.remove_entries(id, &removal).await?;
+    /// }
+    /// # assert!(duplicates > 0);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
     pub fn remove_entries(
@@ -196,10 +238,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.post(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Adds up to 100 items before the one at `position`, from 0.
@@ -225,7 +268,7 @@ impl Playlists {
             .post(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", uris, 100)
+            .json_ids("uris", playable(uris), 100)
     }
 
     /// Moves entries to another place.
@@ -250,7 +293,7 @@ impl Playlists {
             .put(path("playlists").id(id).then("tracks"))
             .scopes(PLAYLIST_MODIFY)
             .once()
-            .with_json(reorder)
+            .with_checked(reorder.body())
     }
 
     /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
@@ -295,10 +338,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_ids("uris", uris, 100)
+        self.0.put(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
+            "uris",
+            playable(uris),
+            100,
+        )
     }
 
     /// Removes up to 100 items, wherever they are in it.
@@ -319,10 +363,11 @@ impl Playlists {
         id: impl IntoId<PlaylistId>,
         uris: impl IntoIds<SpotifyUri>,
     ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .json_uris("tracks", uris, 100)
+        self.0.delete(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_uris(
+            "tracks",
+            playable(uris),
+            100,
+        )
     }
 
     /// Playlists of the user who has logged in, also those that they follow.

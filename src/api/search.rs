@@ -27,8 +27,8 @@ impl Search {
         query: impl Into<String>,
         types: impl IntoIterator<Item = SearchType>,
     ) -> Request<SearchResults, SearchPaging> {
-        let types: Vec<_> = types.into_iter().map(|each| each.to_string()).collect();
-        self.request(query.into(), types.join(","))
+        let types = types.into_iter().map(|each| each.to_string()).collect();
+        self.request(query.into(), types)
     }
 
     /// Tracks.
@@ -90,10 +90,10 @@ impl Search {
     }
 
     fn of<T>(&self, kind: &SearchType, query: impl Into<String>) -> Request<T, SearchPaging> {
-        self.request(query.into(), kind.to_string())
+        self.request(query.into(), vec![kind.to_string()])
     }
 
-    fn request<T>(&self, query: String, types: String) -> Request<T, SearchPaging> {
-        self.0.get(path("search")).required("q", query).required("type", types)
+    fn request<T>(&self, query: String, types: Vec<String>) -> Request<T, SearchPaging> {
+        self.0.get(path("search")).required("q", query).named("type", types)
     }
 }

@@ -133,6 +133,10 @@ impl Shows {
         )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<ShowId>) -> Request<Vec<bool>> {
-        self.0.get(path("me/shows/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
+        self.0
+            .get(path("me/shows/contains"))
+            .scopes(LIBRARY_READ)
+            .ids("ids", ids, 50)
+            .one_for_each()
     }
 }

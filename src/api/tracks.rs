@@ -141,7 +141,11 @@ impl Tracks {
         )
     )]
     pub fn are_saved(&self, ids: impl IntoIds<TrackId>) -> Request<Vec<bool>> {
-        self.0.get(path("me/tracks/contains")).scopes(LIBRARY_READ).ids("ids", ids, 50)
+        self.0
+            .get(path("me/tracks/contains"))
+            .scopes(LIBRARY_READ)
+            .ids("ids", ids, 50)
+            .one_for_each()
     }
 
     /// The audio features of a track.

@@ -125,6 +125,7 @@ impl Users {
             .scopes(FOLLOW_READ)
             .with("type", "artist".to_owned())
             .ids("ids", ids, 50)
+            .one_for_each()
     }
 
     /// Follows up to 50 users.
@@ -188,5 +189,6 @@ impl Users {
             .scopes(FOLLOW_READ)
             .with("type", "user".to_owned())
             .ids("ids", ids, 50)
+            .one_for_each()
     }
 }

@@ -47,19 +47,19 @@ pub trait Authenticator: Debug + Send + Sync {
     /// waited for a rate limiter's permit is signed again before it leaves: what is added must
     /// replace what was there.
     ///
-    /// It has no time limit but the deadline of the call: one that may hang sets its own. A panic is
-    /// the caller's.
+    /// Its only time limit is the deadline of the call: an implementation that may hang sets its own. A
+    /// panic reaches the caller.
     ///
     /// # Errors
     ///
     /// An [`AuthError`] keeps the request from being sent.
     async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError>;
 
-    /// Told that a request that carried the credentials which [`apply`](Self::apply) added got a
-    /// 401. Says whether another attempt would carry different ones, and may wait for them.
+    /// Called when a request with the credentials that [`apply`](Self::apply) added got a 401. Returns
+    /// whether another attempt would carry different ones, and may wait for them.
     ///
-    /// Told only where `apply` set `Authorization`. There is one more attempt at most, and its 401 is
-    /// the response, of which nobody is told.
+    /// Called only where `apply` set `Authorization`. There is at most one more attempt; if that gets a
+    /// 401 as well, the caller gets it, and this is not called again.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(Replay::No)
     }
 
-    /// Told that the server has accepted these credentials, an `Authorization` header, so that a later 401 may be the fault of
-    /// the request that gets it.
+    /// Called when the server has accepted these credentials, an `Authorization` header: a later 401 may
+    /// then be the fault of the request that gets it.
     fn accepted(&self, credentials: &HeaderValue) {
         let _ = credentials;
     }
@@ -94,8 +94,8 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(())
     }
 
-    /// Called when it is plugged into a client, with the way to that client's accounts service:
-    /// its HTTP client, URLs and time limit. The first client that it is plugged into counts.
+    /// Called when it is plugged into a client, with that client's way to the accounts service: its
+    /// HTTP client, URLs and time limit. The first client that it is plugged into counts.
     ///
     /// # Errors
     ///
@@ -106,9 +106,8 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(())
     }
 
-    /// The client id of the app whose tokens it signs with, where it is known. The API limits each
-    /// app for itself, so the [rate limiter](crate::middleware::RateLimiter) keeps them apart by
-    /// it.
+    /// The client id of the app whose tokens it signs with, where it is known. The API limits each app
+    /// separately, and the [rate limiter](crate::middleware::RateLimiter) tells them apart by it.
     fn client_id(&self) -> Option<&str> {
         None
     }
@@ -117,13 +116,13 @@ pub trait Authenticator: Debug + Send + Sync {
 /// What [`Authenticator::unfinished`] waits for.
 pub type Unfinished<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A 401, as an [`Authenticator`] is told of it.
+/// A 401, as an [`Authenticator`] gets to know it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Rejection {
     /// The `Authorization` that the request carried.
     pub credentials: HeaderValue,
-    /// What the server said it was rejected for.
+    /// Why the server rejected it, as far as it said.
     pub reason: RejectionReason,
 }
 

@@ -28,14 +28,15 @@ impl<S: TokenSource> CachedAuthenticator<S> {
 
     /// The same with options of your own. Many authenticators may share them in one `Arc`.
     ///
-    /// As every `with_`, it makes an authenticator that is apart from the clones of before.
+    /// Like every `with_` method, it returns an authenticator that no longer shares its token with clones
+    /// that were made before.
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         Self { cache: self.cache.with_options(options) }
     }
 
-    /// Where the token outlives the program, and under which key. The key is this authenticator's
-    /// and says whose token it is: see [`TokenCache::with_store`].
+    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token it
+    /// is: see [`TokenCache::with_store`].
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         Self { cache: self.cache.with_store(store, key) }
@@ -115,7 +116,8 @@ macro_rules! signs_by_its_cache {
             /// The same with options for the token cache. Many authenticators may share them in one
             /// `Arc`.
             ///
-            /// As every `with_`, it makes an authenticator that is apart from the clones of before.
+            /// Like every `with_` method, it returns an authenticator that no longer shares its token
+            /// with clones that were made before.
             #[must_use]
             pub fn with_options(
                 self,
@@ -124,8 +126,8 @@ macro_rules! signs_by_its_cache {
                 Self { inner: self.inner.with_options(options) }
             }
 
-            /// Where the token outlives the program, and under which key. The key is this
-            /// authenticator's and says whose token it is: see
+            /// Keeps the token in `store`, where it outlives the program, under a key that says whose
+            /// token it is. The key names the app of this authenticator: see
             /// [`TokenCache::with_store`](crate::auth::TokenCache::with_store).
             #[must_use]
             pub fn with_store(
@@ -150,6 +152,11 @@ macro_rules! signs_by_its_cache {
             /// As [`TokenCache::settle`](crate::auth::TokenCache::settle).
             pub async fn settle(&self) -> Result<(), $crate::auth::AuthError> {
                 self.inner.cache().settle().await
+            }
+
+            /// The key under which the store keeps the token: whose it is.
+            pub fn key(&self) -> Option<&$crate::auth::TokenKey> {
+                self.inner.cache().key()
             }
 
             /// What the token cache has done so far.

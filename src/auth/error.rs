@@ -4,14 +4,18 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{StoreError, TokenKey};
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
+use crate::transport::lacks_io;
 
 /// Why there is no token to sign a request with.
 ///
 /// Cheap to clone: everyone who waited for one attempt gets the same error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
+// A tag as wide as what is beside it: a header in a `Result` is then moved by whole words, which takes a
+// seventh off a hit.
+#[repr(u64)]
 pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be obtained")]
@@ -51,6 +55,17 @@ pub enum AuthError {
     /// The authenticator does not know yet where to request its tokens.
     #[error("the authenticator is not connected; plug it into a SpotifyClient, or call `connect`")]
     NotConnected,
+    /// The token's key names another app than the one whose tokens the authenticator requests.
+    /// Nothing was sent, and the store was neither read nor written.
+    #[error(
+        "the key {key} is of another app than the authenticator; begin it with `TokenKey::new({client_id:?})`"
+    )]
+    KeyOfAnotherApp {
+        /// The key that was given with the store.
+        key: Arc<TokenKey>,
+        /// The client id that the authenticator requests tokens with.
+        client_id: String,
+    },
     /// The token that came had already expired when it arrived.
     #[error("the new access token had already expired when it arrived")]
     ExpiredOnArrival,
@@ -74,9 +89,12 @@ pub enum AuthError {
     /// The token source or the store asked for a token while it was being asked for one.
     #[error("a token was asked for from within the request for it; there is none to hand out yet")]
     WithinFetch,
-    /// Not called from within a tokio runtime with its timer on.
-    #[error("a token can only be requested from within a tokio runtime with `enable_time`")]
+    /// Not called from within a tokio runtime with time enabled.
+    #[error("tokens need a tokio runtime with time enabled (`enable_time` or `enable_all`)")]
     NoRuntime,
+    /// The token source panicked on a tokio runtime without IO, on which nothing can be connected.
+    #[error("tokens need a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
+    NoIo,
     /// The token cannot be sent: it is empty, or has characters that a header cannot carry.
     #[error("the access token is empty, or has characters that a header cannot carry")]
     Malformed,
@@ -114,6 +132,7 @@ impl AuthError {
         match self {
             Self::Request(error) => error.is_transient(),
             Self::Custom { transient, .. } => *transient,
+            Self::Store(StoreError::NoIo) => false,
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
             | Self::Store(_)
@@ -125,9 +144,11 @@ impl AuthError {
             | Self::NotLoggedIn
             | Self::MissingScopes { .. }
             | Self::NotConnected
+            | Self::KeyOfAnotherApp { .. }
             | Self::Option { .. }
             | Self::WithinFetch
             | Self::NoRuntime
+            | Self::NoIo
             | Self::Malformed => false,
         }
     }
@@ -147,6 +168,23 @@ impl AuthError {
 }
 
 impl AuthError {
+    /// What a panic of the source comes to.
+    pub(super) fn of_panic() -> Self {
+        if lacks_io() { Self::NoIo } else { Self::SourcePanicked }
+    }
+
+    /// Whether it is the caller who has to do something, and the next one may have done it: there is
+    /// nothing to wait for.
+    pub(super) fn is_the_callers(&self) -> bool {
+        match self {
+            Self::NotConnected | Self::NoRuntime | Self::NoIo | Self::Store(StoreError::NoIo) => {
+                true
+            }
+            Self::Request(error) => matches!(**error, OAuthError::NoRuntime),
+            _ => false,
+        }
+    }
+
     /// An error of a grant without a user: nobody's login has ended, whatever the server says.
     pub(super) fn without_user(error: OAuthError) -> Self {
         Self::Request(Arc::new(error))

@@ -1,4 +1,4 @@
-//! One token, as long as it holds.
+//! One token, as long as it is good.
 
 use std::fmt;
 

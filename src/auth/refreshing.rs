@@ -25,6 +25,10 @@ macro_rules! refreshing {
             /// Takes over the token of a login, in place of one before, and saves it where there is
             /// a store.
             ///
+            /// Another process that shares the store, and in which nobody was logged in or the login
+            /// had ended, notices at its first call after up to 60 s, or after
+            /// [`reset`](Self::reset).
+            ///
             /// # Errors
             ///
             /// As [`TokenCache::log_in`](super::TokenCache::log_in).
@@ -51,8 +55,16 @@ macro_rules! refreshing {
                 Self { inner: self.inner.with_required_scopes(scopes) }
             }
 
-            /// Ends the login here, in the store and, at their next look, in other processes that
-            /// share it.
+            /// The scopes that the user has granted, as the accounts service said them.
+            ///
+            /// `None` while no login is here, and where the accounts service did not say. A login in
+            /// the store is here after the first call or after [`needs_login`](Self::needs_login).
+            pub fn granted_scopes(&self) -> Option<Vec<String>> {
+                self.inner.cache().granted_scopes()
+            }
+
+            /// Ends the login here, in the store and, at their next refresh, in other processes that
+            /// share it: until then, up to an hour, they go on with the access token that they have.
             ///
             /// # Errors
             ///

@@ -8,7 +8,9 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 use tracing::{Instrument, Span, field};
 
-use super::CallTrace;
+use super::trace::credentials_of;
+use super::{Attempts, CallTrace};
+use crate::transport::{may_be_done, may_have_arrived};
 
 pub(super) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
@@ -40,14 +42,36 @@ pub(crate) struct AttemptCounter;
 impl Middleware for AttemptCounter {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
         if let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts += 1;
         }
-        next.run(request, extensions).await
+        let earlier = begin(&mut request, extensions);
+        let result = next.run(request, extensions).await;
+        if let Some(attempts) = extensions.get_mut::<Attempts>() {
+            attempts.status = result.as_ref().ok().map(Response::status);
+            attempts.may_be_done = earlier || may_be_carried_out(&result);
+        }
+        result
+    }
+}
+
+/// Notes what leaves, and returns whether an attempt before it may have been carried out. While it
+/// is under way, it may be: a call that is given up then knows no more.
+fn begin(request: &mut Request, extensions: &mut Extensions) -> bool {
+    let attempts = extensions.get_or_insert_default::<Attempts>();
+    attempts.credentials = credentials_of(request);
+    attempts.status = None;
+    std::mem::replace(&mut attempts.may_be_done, true)
+}
+
+fn may_be_carried_out(result: &Result<Response>) -> bool {
+    match result {
+        Ok(response) => may_be_done(response.status()),
+        Err(error) => may_have_arrived(error),
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::HeaderValue;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::rejection;
-use super::trace::SignedAnew;
+use super::trace::{Attempts, credentials_of};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, repeated};
 
@@ -53,12 +53,7 @@ impl AuthMiddleware {
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
         self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
-        let signed = request.headers_mut().get_mut(AUTHORIZATION);
-        // That an authenticator of the user's forgets it shows no secret in a log.
-        Ok(signed.map(|header| {
-            header.set_sensitive(true);
-            header.clone()
-        }))
+        Ok(credentials_of(request))
     }
 
     /// Whether the origin rejected the credentials; a server that it redirected to has no say.
@@ -108,8 +103,8 @@ impl AuthMiddleware {
 }
 
 /// What a request left with: the rate limiter has it signed anew after it waited for a permit.
-fn left_with(signed: Option<HeaderValue>, extensions: &mut Extensions) -> Option<HeaderValue> {
-    extensions.remove::<SignedAnew>().map(|SignedAnew(credentials)| credentials).or(signed)
+fn left_with(signed: Option<HeaderValue>, extensions: &Extensions) -> Option<HeaderValue> {
+    Attempts::last_credentials(extensions).or(signed)
 }
 
 /// A 429 or a 5xx may come from what stands in front of the server that looks at tokens.

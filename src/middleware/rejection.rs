@@ -4,7 +4,7 @@ use reqwest::Response;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use crate::auth::RejectionReason;
-use crate::transport::with_body;
+use crate::transport::peek_body;
 
 /// Reads why a request was rejected, and gives its response back, whole.
 pub(super) async fn read(response: Response) -> (Response, RejectionReason) {
@@ -23,20 +23,11 @@ fn said_in(headers: &HeaderMap) -> RejectionReason {
     reasons.reduce(first_known).unwrap_or(RejectionReason::Unknown)
 }
 
-async fn read_body(mut response: Response) -> (Response, RejectionReason) {
-    let body = body_of(&mut response).await;
+/// A 401 stays one when its body is truncated.
+async fn read_body(response: Response) -> (Response, RejectionReason) {
+    let (response, body) = peek_body(response, LONGEST_BODY).await;
     let reason = reason_of(&String::from_utf8_lossy(&body));
-    (with_body(response, body.into()), reason)
-}
-
-/// As much as comes, up to a limit: a 401 stays one when its body is truncated.
-async fn body_of(response: &mut Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while body.len() < LONGEST_BODY {
-        let Ok(Some(piece)) = response.chunk().await else { break };
-        body.extend_from_slice(&piece);
-    }
-    body
+    (response, reason)
 }
 
 /// By the codes of RFC 6750 and the messages of Spotify.

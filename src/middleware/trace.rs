@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::sync::Mutex;
 use http::Extensions;
-use reqwest::Response;
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Request, Response, StatusCode};
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +19,23 @@ pub struct CallTrace {
 }
 
 /// How long a call has waited so far for its 429s: an extension of its request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct CallWaits {
     pub(crate) waited: Duration,
-    /// Its number in the queue, which it keeps.
-    pub(crate) number: Option<u64>,
+    /// Its number in the queue of each app that it waited for, which it keeps.
+    numbers: Vec<(u64, u64)>,
+}
+
+impl CallWaits {
+    pub(crate) fn number(&self, app: u64) -> Option<u64> {
+        self.numbers.iter().find(|(other, _)| *other == app).map(|(_, number)| *number)
+    }
+
+    pub(crate) fn keep_number(&mut self, app: u64, number: u64) {
+        if self.number(app).is_none() {
+            self.numbers.push((app, number));
+        }
+    }
 }
 
 /// Notes that a call has waited, for its limits and for its report.
@@ -34,10 +46,13 @@ pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
     }
 }
 
-/// An extension of a request that was signed anew after it had waited for a permit: what it left
-/// with.
-#[derive(Debug, Clone)]
-pub(crate) struct SignedAnew(pub(crate) HeaderValue);
+/// What a request was signed with, marked sensitive here and there: that an authenticator of the user's
+/// forgets it shows no secret in a log.
+pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
+    let credentials = request.headers_mut().get_mut(AUTHORIZATION)?;
+    credentials.set_sensitive(true);
+    Some(credentials.clone())
+}
 
 /// An extension of a response with 429 that a limiter has seen: the next attempt waits for a
 /// permit.
@@ -48,6 +63,24 @@ pub(crate) struct LimitedResponse {
     /// What is used up is the quota of the developer's account, and not a limit that is over in
     /// seconds.
     pub(crate) is_quota: bool,
+}
+
+/// What became of the attempts of a call: an extension of its request, kept by the innermost layer.
+#[derive(Clone, Default)]
+pub(crate) struct Attempts {
+    /// What the last one left with, which a server may send back.
+    pub(crate) credentials: Option<HeaderValue>,
+    /// Whether one of them may have been carried out, whatever came of those after it.
+    pub(crate) may_be_done: bool,
+    /// What the last one was responded to with, as soon as that is known.
+    pub(crate) status: Option<StatusCode>,
+}
+
+impl Attempts {
+    /// What the last attempt left with; `None` also where no layer keeps it.
+    pub(crate) fn last_credentials(extensions: &Extensions) -> Option<HeaderValue> {
+        extensions.get::<Self>()?.credentials.clone()
+    }
 }
 
 /// An extension of a request that has a deadline: the result of the last attempt, for the error

@@ -1,8 +1,9 @@
 //! Albums, singles and compilations.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::open_enum::open_enum;
+use super::thing::thing;
 use super::{
     AlbumId, Copyright, DatePrecision, ExternalIds, ExternalUrls, Image, Market, Page, ReleaseDate,
     Restrictions, SimplifiedArtist, SimplifiedTrack, lenient, market_list,
@@ -39,8 +40,8 @@ open_enum! {
 /// Defines a form of an album: its own fields, and those that all forms share.
 macro_rules! album {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        $(#[$doc])*
         #[non_exhaustive]
         pub struct $name {
             $($own)*
@@ -89,11 +90,46 @@ macro_rules! album {
 
 album! {
     /// An album as tracks, searches and lists name it.
+    #[serde(remote = "Self")]
     pub struct SimplifiedAlbum {
         /// The id; absent for the albums of local files.
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
         pub id: Option<AlbumId>,
     }
+}
+
+impl SimplifiedAlbum {
+    fn is_nothing(&self) -> bool {
+        self.id.is_none()
+            && self.uri.is_none()
+            && self.name.is_empty()
+            && self.images.is_empty()
+            && self.artists.is_empty()
+            && self.album_type.is_none()
+            && self.total_tracks.is_none()
+            && self.href.is_none()
+            && self.is_playable.is_none()
+            && self.release_date.is_none()
+            && self.release_date_precision.is_none()
+            && self.restrictions.is_none()
+            && self.available_markets.is_empty()
+            && self.external_urls == ExternalUrls::default()
+    }
+}
+
+thing!(SimplifiedAlbum);
+
+/// The album of a track. That of a local file may hold nothing, which is no reason to read a page
+/// with care.
+pub(super) fn optional<'de, D>(deserializer: D) -> Result<Option<SimplifiedAlbum>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    struct Any(#[serde(deserialize_with = "SimplifiedAlbum::deserialize")] SimplifiedAlbum);
+
+    let album: Option<Any> = lenient::object(deserializer)?;
+    Ok(album.map(|Any(album)| album).filter(|album| !album.is_nothing()))
 }
 
 album! {

@@ -32,7 +32,7 @@ macro_rules! audiobook {
             /// The edition, such as `Unabridged`; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub edition: Option<String>,
-            /// Whether it has explicit content; `false` also where that is not known.
+            /// Whether it has explicit content; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
             /// URLs on the web.

@@ -34,7 +34,7 @@ macro_rules! chapter {
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
             pub duration: Option<Duration>,
-            /// Whether it has explicit content; `false` also where that is not known.
+            /// Whether it has explicit content; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
             /// URLs on the web.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::page::{Count, Link, NextLink};
 use super::{List, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
@@ -20,7 +21,7 @@ pub struct CursorPage<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
     pub next: Option<String>,
     /// Where the pages beside this one begin.
     pub cursors: Cursors,
@@ -73,12 +74,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
         };
         let mut items = None;
         let mut wrapped = None;
+        let mut is_described = false;
         while let Some(field) = map.next_key()? {
+            is_described |= !matches!(field, Field::Artists | Field::Other);
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Next => page.next = map.next_value::<NextLink>()?.0,
                 Field::Cursors => page.cursors = map.next_value::<Places>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
                 Field::Artists => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
@@ -91,6 +94,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 Ok(CursorPage { items, ..page })
             }
             (None, Some(wrapped)) => Ok(wrapped),
+            // What is left of a page when other fields were asked for.
+            (None, None) if is_described => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
     }
@@ -111,12 +116,6 @@ enum Field {
     #[serde(other)]
     Other,
 }
-
-#[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
-
-#[derive(Deserialize)]
-struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
 
 #[derive(Deserialize)]
 struct Places(#[serde(deserialize_with = "lenient::object_or_default")] Cursors);

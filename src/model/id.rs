@@ -8,9 +8,11 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::id_kind::IdKind;
 use super::lenient;
 use super::link::{self, Link};
-use super::open_enum::open_enum;
+use super::pasted;
+use super::uri::SpotifyUri;
 
 /// Why a string is not the id that is needed.
 ///
@@ -46,6 +48,16 @@ pub enum IdError {
         /// What was given, at most 80 characters of it.
         input: String,
     },
+    /// A good URI or URL, but of a kind that the request does not take.
+    #[error("`{input}` names a {found}, but what is needed is one of these: {}", listed(taken))]
+    KindNotTaken {
+        /// The kinds that the request takes.
+        taken: &'static [IdKind],
+        /// The kind that was given.
+        found: IdKind,
+        /// What was given, at most 80 characters of it.
+        input: String,
+    },
     /// An empty user name.
     #[error("the {expected} id is empty")]
     Empty {
@@ -70,37 +82,19 @@ impl IdError {
     pub(super) fn no_uri(input: &str) -> Self {
         Self::NoUri { input: clipped(input) }
     }
+
+    pub(crate) fn kind_not_taken(uri: &SpotifyUri, taken: &'static [IdKind]) -> Self {
+        Self::KindNotTaken { taken, found: uri.kind().clone(), input: clipped(uri.as_str()) }
+    }
+}
+
+fn listed(kinds: &[IdKind]) -> String {
+    kinds.iter().map(IdKind::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl From<Infallible> for IdError {
     fn from(never: Infallible) -> Self {
         match never {}
-    }
-}
-
-open_enum! {
-    /// The kinds of things that have an id.
-    pub enum IdKind {
-        /// An album, single or compilation.
-        Album = "album",
-        /// An artist.
-        Artist = "artist",
-        /// An audiobook.
-        Audiobook = "audiobook",
-        /// A chapter of an audiobook.
-        Chapter = "chapter",
-        /// A podcast episode.
-        Episode = "episode",
-        /// A playlist.
-        Playlist = "playlist",
-        /// A podcast.
-        Show = "show",
-        /// A track.
-        Track = "track",
-        /// A user.
-        User = "user",
-        /// The songs that a user has saved; only in URIs and contexts.
-        Collection = "collection",
     }
 }
 
@@ -134,6 +128,10 @@ macro_rules! base62_id {
             type Err = IdError;
 
             fn from_str(input: &str) -> Result<Self, IdError> {
+                // What a response holds costs no more than that.
+                if let Some(id) = only_base62(input) {
+                    return Ok(Self(id));
+                }
                 let input = link::decoded(input);
                 let id = id_in(&Self::KIND, &Self::URI_KIND, &input)?;
                 base62(id).map(Self).ok_or_else(|| malformed(Self::KIND, &input))
@@ -254,22 +252,26 @@ base62_id!(
     /// # Forms
     ///
     /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what stands
-    /// around it: spaces, brackets, quotes, the full stop behind a link.
+    /// around it: spaces, brackets, quotes, the marks of chats, the full stop behind a link. In a URI
+    /// or a link, an id ends where anything but a letter or a digit follows.
     ///
     /// | form | such as |
     /// |---|---|
-    /// | bare id | `11dFghVXANMlKmJXsNCbNl` |
+    /// | bare id | `11dFghVXANMlKmJXsNCbNl`, also with `?si=…` or `/` |
     /// | URI | `spotify:track:11dFghVXANMlKmJXsNCbNl`, also with `?si=…` or `?context=…` |
     /// | URI with slashes | `spotify://track/11dFghVXANMlKmJXsNCbNl` |
+    /// | URI with more behind it | `spotify:artist:ID:top:tracks` |
     /// | old URI of a playlist | `spotify:user:NAME:playlist:ID` |
     /// | link | `https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl?si=…`, also without a scheme |
-    /// | link in a language, in a frame | `…/intl-de/track/…`, `…/embed/track/…`, `…/embed?uri=spotify:track:…` |
+    /// | link in a language, in a frame | `…/intl-de/track/…`, `…/embed/track/…` |
     /// | link with more behind it | `…/artist/ID/discography/all` |
     /// | old link | `https://play.spotify.com/track/…`, `…/user/NAME/playlist/ID` |
     /// | URL in the Web API | `https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl` |
-    /// | link within a link | `spotify%3Atrack%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
-    /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>` |
+    /// | link within a link | `…/embed?uri=spotify:track:…`, `…/oembed?url=https%3A…`; a path that names something counts for more |
+    /// | encoded link | `spotify%3Atrack%3A…`, `spotify:track%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
+    /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>`, `_https://…_`, `&lt;https://…&gt;` |
     ///
+    /// Two links in one string are none.
     /// A short link such as `https://spotify.link/…` must be opened first:
     /// [`IdError::ShortLink`]. A local file is [`IdError::LocalFile`].
     ///
@@ -340,8 +342,14 @@ fn id_in<'input>(
 ) -> Result<Id<'input>, IdError> {
     match link::parse(input) {
         Link::Bare(id) => Ok(Id::Bare(id)),
-        Link::Thing(kind, id) if kind == *expected || kind == *as_uri => Ok(Id::OfLink(id)),
-        Link::Thing(found, _) | Link::Other(found @ IdKind::Collection, _) => {
+        Link::Thing(kind, id) | Link::Part { of: (kind, id), .. }
+            if kind == *expected || kind == *as_uri =>
+        {
+            Ok(Id::OfLink(id))
+        }
+        Link::Thing(found, _)
+        | Link::Part { of: (found, _), .. }
+        | Link::Other(found @ IdKind::Collection, _) => {
             Err(IdError::WrongKind { expected: expected.clone(), found, input: clipped(input) })
         }
         Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
@@ -350,10 +358,22 @@ fn id_in<'input>(
     }
 }
 
-/// 22 letters and digits, which punctuation around them does not change.
+/// 22 letters and digits, which end where something else begins.
 fn base62(id: Id<'_>) -> Option<[u8; 22]> {
-    let (Id::Bare(id) | Id::OfLink(id)) = id;
-    let id = <[u8; 22]>::try_from(link::unwrapped(id).as_bytes()).ok()?;
+    let text = match id {
+        Id::Bare(id) => pasted::unwrapped(id),
+        Id::OfLink(id) => id,
+    };
+    let (text, behind) = text.split_at_checked(22)?;
+    let is_end = match id {
+        Id::OfLink(_) => !behind.starts_with(|letter: char| letter.is_ascii_alphanumeric()),
+        Id::Bare(_) => behind.is_empty() || behind == "/" || behind.starts_with(['?', '#', '&']),
+    };
+    only_base62(text).filter(|_| is_end && !behind.contains(char::is_whitespace))
+}
+
+fn only_base62(text: &str) -> Option<[u8; 22]> {
+    let id = <[u8; 22]>::try_from(text.as_bytes()).ok()?;
     id.iter().all(u8::is_ascii_alphanumeric).then_some(id)
 }
 
@@ -363,7 +383,7 @@ struct Encoded<'id>(&'id str);
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What a chat puts behind a link is told apart from what a name ends with.
-        let body = self.0.trim_end_matches(link::is_punctuation);
+        let body = self.0.trim_end_matches(pasted::is_punctuation);
         let (body, tail) = self.0.split_at_checked(body.len()).unwrap_or((self.0, ""));
         let tail = utf8_percent_encode(tail, NON_ALPHANUMERIC);
         write!(f, "{}{tail}", utf8_percent_encode(body, RESERVED))

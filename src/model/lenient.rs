@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::page_item::is_in_one_go;
+use super::page_item::{is_in_one_go, read_with_care};
 use super::{List, PageItem, Unreadable};
 
 /// An object that may be absent; one that cannot be read is absent too, and costs nothing beside it.
@@ -21,7 +21,7 @@ where
         return Option::deserialize(deserializer);
     }
     let raw = Box::<RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str::<Option<T>>(raw.get()).unwrap_or_else(|error| {
+    Ok(read_with_care::<Option<T>>(raw.get()).unwrap_or_else(|error| {
         tracing::warn!(%error, "left out a part that cannot be read");
         None
     }))
@@ -49,9 +49,10 @@ where
     deserializer.deserialize_any(Scalar)
 }
 
-/// Whether something holds; what is not known does not.
-pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(optional_flag(deserializer)?.unwrap_or_default())
+/// The URL of another page. What is no string is kept as its JSON, so that following it fails and
+/// no list ends early without an error.
+pub(super) fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    deserializer.deserialize_any(Link)
 }
 
 /// Whether something holds, where that is known.
@@ -70,12 +71,12 @@ where
     deserializer.deserialize_any(Float)
 }
 
-/// A count that may be absent: `640.0` is 640, what is below zero is 0.
+/// A count that may be absent: `640.0` is 640. What no count can be, such as -1, is absent.
 pub(super) fn optional_count<'de, D>(deserializer: D) -> Result<Option<u32>, D::Error>
 where
     D: Deserializer<'de>,
 {
-    Ok(Number::optional(deserializer)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    Ok(Number::optional(deserializer)?.and_then(|number| u32::try_from(number).ok()))
 }
 
 /// A string that is parsed as it is read, without a copy.
@@ -106,8 +107,30 @@ where
     Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
+/// A list that a response is asked for: as [`list_without_nulls`], and an error where it holds
+/// nothing but what cannot be read, which must not look like a list of nothing.
+pub(super) fn things<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let list = Option::<List<T>>::deserialize(deserializer)?;
+    let list = list.map(|List(list)| list).unwrap_or_default();
+    match list.iter().find_map(PageItem::unreadable) {
+        Some(bad) if !list.iter().any(PageItem::is_item) => {
+            Err(de::Error::custom(format_args!("nothing in the list can be read; the first {bad}")))
+        }
+        _ => Ok(readable(list)),
+    }
+}
+
+/// A list that is read as [`things`].
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+pub(crate) struct Things<T>(#[serde(deserialize_with = "things")] pub(crate) Vec<T>);
+
 /// The items of a list. Those that cannot be read are reported, once for the list.
-pub(crate) fn readable<T>(list: Vec<PageItem<T>>) -> Vec<T> {
+fn readable<T>(list: Vec<PageItem<T>>) -> Vec<T> {
     report_unreadable(&list);
     list.into_iter().filter_map(PageItem::into_item).collect()
 }
@@ -167,7 +190,7 @@ pub(super) mod moment {
     }
 }
 
-/// Any number as a whole one that is not negative.
+/// Any number as a whole one; one that is negative or beyond all counting is none.
 struct Number;
 
 impl Number {
@@ -222,12 +245,13 @@ impl<'de> Visitor<'de> for Number {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(u64::try_from(number).unwrap_or(0)))
+        Ok(u64::try_from(number).ok())
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        // `as` saturates, and makes NaN zero.
-        Ok(Some(number as u64))
+        // 2^53, up to which each whole number has a float. NaN is in no range.
+        let is_count = (0.0..=9_007_199_254_740_992.0).contains(&number);
+        Ok(is_count.then_some(number as u64))
     }
 
     absent!('de list visit_bool(bool) visit_str(&str));
@@ -252,6 +276,55 @@ impl<'de> Visitor<'de> for Scalar {
     }
 
     absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
+}
+
+/// A string, nothing, or the JSON of what stands in its place; of a list or an object the brackets.
+struct Link;
+
+impl<'de> Visitor<'de> for Link {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a URL or null")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Some(flag.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<de::IgnoredAny>()?.is_some() {}
+        Ok(Some("[]".to_owned()))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
+        Ok(Some("{}".to_owned()))
+    }
 }
 
 /// `true`, `false`, or nothing.

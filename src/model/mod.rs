@@ -16,13 +16,16 @@ mod common;
 mod cursor_page;
 mod episode;
 mod id;
+mod id_kind;
 pub(crate) mod lenient;
 mod link;
 mod market;
 mod market_list;
+mod mended;
 pub(crate) mod open_enum;
 mod page;
 mod page_item;
+mod pasted;
 mod playable;
 mod player;
 mod playlist;
@@ -48,11 +51,13 @@ pub use common::{Copyright, ExternalIds, ExternalUrls, Followers, Image, Restric
 pub use cursor_page::{CursorPage, Cursors};
 pub use episode::{Episode, ResumePoint, SimplifiedEpisode};
 pub use id::{
-    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, IdKind, PlaylistId, ShowId,
-    TrackId, UserId,
+    AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, PlaylistId, ShowId, TrackId,
+    UserId,
 };
 pub(crate) use id::{RESERVED, clipped};
+pub use id_kind::IdKind;
 pub use market::{Market, MarketError};
+pub(crate) use mended::mended;
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};
 pub use page_item::{PageItem, Unreadable, from_json};

@@ -24,7 +24,7 @@ pub struct Page<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end.
+    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
     pub next: Option<String>,
     /// How many items of the list come before this page, where Spotify tells.
     pub offset: Option<u32>,
@@ -60,12 +60,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
         let mut page = Page::default();
         let mut items = None;
         let mut wrapped = None;
+        let mut is_described = false;
         while let Some(field) = map.next_key()? {
+            is_described |= !matches!(field, Field::Wrapper | Field::Other);
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<Link>()?.0,
+                Field::Next => page.next = map.next_value::<NextLink>()?.0,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
                 Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
@@ -80,16 +82,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
             }
             (None, Some(wrapped)) => Ok(wrapped),
             // What is left of a page when other fields were asked for.
-            (None, None) if page.is_described() => Ok(page),
+            (None, None) if is_described => Ok(page),
             (None, None) => Err(de::Error::missing_field("items")),
         }
-    }
-}
-
-impl<T> Page<T> {
-    /// Whether a response said anything about the list.
-    fn is_described(&self) -> bool {
-        self.total.is_some() || self.href.is_some() || self.next.is_some() || self.limit.is_some()
     }
 }
 
@@ -135,7 +130,14 @@ enum Field {
 }
 
 #[derive(Deserialize)]
-struct Count(#[serde(deserialize_with = "lenient::optional_count")] Option<u32>);
+pub(super) struct Count(
+    #[serde(deserialize_with = "lenient::optional_count")] pub(super) Option<u32>,
+);
 
 #[derive(Deserialize)]
-struct Link(#[serde(deserialize_with = "lenient::optional_text")] Option<String>);
+pub(super) struct Link(
+    #[serde(deserialize_with = "lenient::optional_text")] pub(super) Option<String>,
+);
+
+#[derive(Deserialize)]
+pub(super) struct NextLink(#[serde(deserialize_with = "lenient::link")] pub(super) Option<String>);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::thing::thing;
-use super::{ExternalUrls, IdKind, PlayableItem, Track, lenient};
+use super::{ExternalUrls, IdKind, PageItem, PlayableItem, Track, lenient};
 
 /// A device that can play.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,7 +245,7 @@ pub struct Queue {
     #[serde(default, deserialize_with = "lenient::object")]
     pub currently_playing: Option<PlayableItem>,
     /// What follows, in order.
-    #[serde(deserialize_with = "lenient::list_without_nulls")]
+    #[serde(deserialize_with = "lenient::things")]
     pub queue: Vec<PlayableItem>,
 }
 
@@ -253,8 +253,9 @@ pub struct Queue {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlayHistory {
-    /// The track.
-    pub track: Track,
+    /// The track; an entry without one keeps its date.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
+    pub track: PageItem<Track>,
     /// When it was played.
     #[serde(default, deserialize_with = "lenient::optional_parsed")]
     pub played_at: Option<DateTime<Utc>>,

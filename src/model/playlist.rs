@@ -6,7 +6,10 @@
 use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
+use super::page_item::is_in_one_go;
+use super::thing::has_any;
 use super::{
     ExternalUrls, Followers, Image, Page, PlayableItem, PlaylistId, PlaylistOwner, PlaylistUser,
     lenient,
@@ -18,16 +21,43 @@ macro_rules! prefer_new_name {
         impl<'de> Deserialize<'de> for $model {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 // The inherent function that `remote = "Self"` derives.
-                let mut model = $model::deserialize(deserializer)?;
-                if let Some(old) = model.$old.take() {
+                $model::deserialize(deserializer).map($model::with_new_name)
+            }
+        }
+
+        prefer_new_name!(common $model, $new, $old);
+    };
+    // Of a model none of whose fields must be there: one of these names must.
+    ($model:ident, $new:ident, $old:ident, $names:expr) => {
+        impl<'de> Deserialize<'de> for $model {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let nothing = || D::Error::custom("holds nothing of what was asked for");
+                if is_in_one_go() {
+                    let model = $model::deserialize(deserializer).map($model::with_new_name)?;
+                    return Some(model).filter($model::is_something).ok_or_else(nothing);
+                }
+                let raw = Box::<RawValue>::deserialize(deserializer)?;
+                let model = $model::deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+                    .map($model::with_new_name)
+                    .map_err(D::Error::custom)?;
+                match model.is_something() || has_any(raw.get(), $names) {
+                    true => Ok(model),
+                    false => Err(nothing()),
+                }
+            }
+        }
+
+        prefer_new_name!(common $model, $new, $old);
+    };
+    (common $model:ident, $new:ident, $old:ident) => {
+        impl $model {
+            fn with_new_name(mut self) -> Self {
+                if let Some(old) = self.$old.take() {
                     // Both may come, and one of them may hold no more than a number.
                     let is_better = |new: &_| Fuller::is_full(new) || !Fuller::is_full(&old);
-                    model.$new = model.$new.filter(is_better).or(Some(old));
+                    self.$new = self.$new.filter(is_better).or(Some(old));
                 }
-                match model.is_nothing() {
-                    true => Err(D::Error::custom("holds nothing of what was asked for")),
-                    false => Ok(model),
-                }
+                self
             }
         }
 
@@ -37,35 +67,6 @@ macro_rules! prefer_new_name {
             }
         }
     };
-}
-
-/// Tells whether a response held anything of a model none of whose fields must be there.
-trait Something {
-    fn is_nothing(&self) -> bool {
-        false
-    }
-}
-
-impl Something for Playlist {}
-impl Something for SimplifiedPlaylist {}
-impl Something for PlaylistItem {}
-
-impl Something for PartialPlaylist {
-    fn is_nothing(&self) -> bool {
-        let Self { external_urls, images, .. } = self;
-        let texts =
-            [&self.description, &self.href, &self.primary_color, &self.snapshot_id, &self.uri];
-        self.id.is_none()
-            && self.name.is_empty()
-            && self.owner.is_none()
-            && self.items.is_none()
-            && self.followers.is_none()
-            && self.public.is_none()
-            && !self.collaborative
-            && images.is_empty()
-            && *external_urls == ExternalUrls::default()
-            && texts.iter().all(|text| text.is_none())
-    }
 }
 
 /// Tells the fuller one of two values for the same thing.
@@ -99,9 +100,9 @@ macro_rules! playlist {
         #[serde(remote = "Self")]
         #[non_exhaustive]
         pub struct $name {
-            /// Whether others than the owner may change it.
-            #[serde(default, deserialize_with = "lenient::flag")]
-            pub collaborative: bool,
+            /// Whether others than the owner may change it; absent where that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub collaborative: Option<bool>,
             /// The description; absent when none is set.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub description: Option<String>,
@@ -139,8 +140,6 @@ macro_rules! playlist {
             pub uri: Option<String>,
             $($own)*
         }
-
-        prefer_new_name!($name, items, tracks);
     };
 }
 
@@ -178,6 +177,37 @@ playlist! {
     }
 }
 
+prefer_new_name!(Playlist, items, tracks);
+prefer_new_name!(SimplifiedPlaylist, items, tracks);
+prefer_new_name!(PartialPlaylist, items, tracks, OF_A_PLAYLIST);
+
+/// What `fields` can ask for. A part that is `null` or empty was asked for, and is a response.
+const OF_A_PLAYLIST: &[&str] = &[
+    "collaborative",
+    "description",
+    "external_urls",
+    "followers",
+    "href",
+    "id",
+    "images",
+    "items",
+    "name",
+    "owner",
+    "primary_color",
+    "public",
+    "snapshot_id",
+    "tracks",
+    "type",
+    "uri",
+];
+
+impl PartialPlaylist {
+    /// Whether it is seen without a look at what was named and empty.
+    fn is_something(&self) -> bool {
+        self.id.is_some() || !self.name.is_empty() || self.items.is_some()
+    }
+}
+
 /// Where the entries of a playlist are, and how many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -201,17 +231,29 @@ pub struct PlaylistItem {
     /// Who added it; absent in very old playlists.
     #[serde(default, deserialize_with = "lenient::object")]
     pub added_by: Option<PlaylistUser>,
-    /// Whether it is a file of the user's own.
-    #[serde(default, deserialize_with = "lenient::flag")]
-    pub is_local: bool,
-    /// What it is; absent when Spotify does not have it any more.
+    /// Whether it is a file of the user's own; absent where that is not known.
+    #[serde(default, deserialize_with = "lenient::optional_flag")]
+    pub is_local: Option<bool>,
+    /// What it is; absent when Spotify does not have it any more. What cannot be read is
+    /// [`PlayableItem::Unknown`].
     #[serde(default, deserialize_with = "lenient::object")]
     pub item: Option<PlayableItem>,
     #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
     track: Option<PlayableItem>,
 }
 
-prefer_new_name!(PlaylistItem, item, track);
+prefer_new_name!(PlaylistItem, item, track, OF_AN_ENTRY);
+
+/// What an entry consists of, of which `fields` may leave a single part.
+const OF_AN_ENTRY: &[&str] =
+    &["added_at", "added_by", "is_local", "item", "primary_color", "track", "video_thumbnail"];
+
+impl PlaylistItem {
+    /// Whether it is seen without a look at what was named and empty.
+    fn is_something(&self) -> bool {
+        self.item.is_some() || self.added_at.is_some() || self.added_by.is_some()
+    }
+}
 
 /// Playlists that Spotify features, and the heading that it shows above them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

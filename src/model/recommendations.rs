@@ -14,7 +14,7 @@ pub struct Recommendations {
     #[serde(default, deserialize_with = "lenient::list_without_nulls")]
     pub seeds: Vec<RecommendationSeed>,
     /// The tracks.
-    #[serde(deserialize_with = "lenient::list_without_nulls")]
+    #[serde(deserialize_with = "lenient::things")]
     pub tracks: Vec<Track>,
 }
 

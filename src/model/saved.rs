@@ -1,12 +1,13 @@
 //! What a user has saved, and when.
 
 use chrono::{DateTime, Utc};
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::page_item::is_in_one_go;
-use super::{Album, Audiobook, Episode, SimplifiedShow, Track, lenient};
+use super::thing::field;
+use super::{Album, Audiobook, Episode, PageItem, SimplifiedShow, Track, lenient};
 
 macro_rules! saved {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $model:ty }) => {
@@ -19,7 +20,8 @@ macro_rules! saved {
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
             pub added_at: Option<DateTime<Utc>>,
             $(#[$field_doc])*
-            pub $field: $model,
+            #[serde(deserialize_with = "Deserialize::deserialize")]
+            pub $field: PageItem<$model>,
         }
 
         impl<'de> Deserialize<'de> for $name {
@@ -29,14 +31,13 @@ macro_rules! saved {
                     return $name::deserialize(deserializer);
                 }
                 let raw = Box::<RawValue>::deserialize(deserializer)?;
-                let entry = $name::deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
-                entry
-                    .or_else(|error| {
-                        // Audiobooks come without the entry around them; what one does, others may.
-                        let bare = serde_json::from_str(raw.get()).map_err(|_| error);
-                        bare.map(|$field| Self { added_at: None, $field })
-                    })
-                    .map_err(D::Error::custom)
+                let json = &mut serde_json::Deserializer::from_str(raw.get());
+                match is_bare(raw.get(), stringify!($field)) {
+                    true => bare(raw.get())
+                        .map(|(added_at, thing)| Self { added_at, $field: PageItem::Item(thing) }),
+                    false => $name::deserialize(json),
+                }
+                .map_err(D::Error::custom)
             }
         }
 
@@ -48,10 +49,27 @@ macro_rules! saved {
     };
 }
 
+/// Whether a thing comes without the entry around it, as audiobooks do; what one does, others may.
+/// `"track": true` of an episode is no entry's field.
+fn is_bare(json: &str, name: &str) -> bool {
+    field(json, name).is_none_or(|value| matches!(value, "true" | "false"))
+}
+
+fn bare<T: DeserializeOwned>(json: &str) -> serde_json::Result<(Option<DateTime<Utc>>, T)> {
+    #[derive(Deserialize)]
+    struct Added {
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        added_at: Option<DateTime<Utc>>,
+    }
+
+    let thing = serde_json::from_str(json)?;
+    Ok((serde_json::from_str::<Added>(json)?.added_at, thing))
+}
+
 saved! {
     /// An album in a user's library.
     SavedAlbum {
-        /// The album.
+        /// The album; an entry without one keeps its date.
         album: Album
     }
 }
@@ -59,7 +77,7 @@ saved! {
 saved! {
     /// A track in a user's library.
     SavedTrack {
-        /// The track.
+        /// The track; an entry without one keeps its date.
         track: Track
     }
 }
@@ -67,7 +85,7 @@ saved! {
 saved! {
     /// An episode in a user's library.
     SavedEpisode {
-        /// The episode.
+        /// The episode; an entry without one keeps its date.
         episode: Episode
     }
 }
@@ -75,7 +93,7 @@ saved! {
 saved! {
     /// A podcast in a user's library.
     SavedShow {
-        /// The podcast.
+        /// The podcast; an entry without one keeps its date.
         show: SimplifiedShow
     }
 }
@@ -83,7 +101,7 @@ saved! {
 saved! {
     /// An audiobook in a user's library.
     SavedAudiobook {
-        /// The audiobook.
+        /// The audiobook; an entry without one keeps its date.
         audiobook: Audiobook
     }
 }

@@ -43,7 +43,7 @@ pub struct SearchResults {
     /// Albums.
     #[serde(default, deserialize_with = "lenient::object")]
     pub albums: Option<Page<SimplifiedAlbum>>,
-    /// Playlists; those that are `None` in it are private or gone.
+    /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or gone.
     #[serde(default, deserialize_with = "lenient::object")]
     pub playlists: Option<Page<SimplifiedPlaylist>>,
     /// Podcasts.

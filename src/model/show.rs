@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::thing::thing;
 use super::{
     Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedAlbum, SimplifiedEpisode,
     lenient, market_list,
@@ -10,8 +11,8 @@ use super::{
 /// Defines a form of a podcast: its own fields, and those that all forms share.
 macro_rules! show {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        $(#[$doc])*
         #[non_exhaustive]
         pub struct $name {
             /// Where it can be played; empty when a market was asked for, and in development mode.
@@ -26,7 +27,7 @@ macro_rules! show {
             /// The description, which may contain HTML tags.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub html_description: Option<String>,
-            /// Whether it has explicit content; `false` also where that is not known.
+            /// Whether it has explicit content; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
             /// URLs on the web.
@@ -66,6 +67,7 @@ macro_rules! show {
 
 show! {
     /// A podcast as episodes, searches and lists name it.
+    #[serde(remote = "Self")]
     pub struct SimplifiedShow {
         /// The id; absent where an episode comes in the shape of a track.
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
@@ -84,7 +86,26 @@ show! {
     }
 }
 
+thing!(SimplifiedShow);
+
 impl SimplifiedShow {
+    fn is_nothing(&self) -> bool {
+        let texts = [&self.uri, &self.href, &self.publisher, &self.media_type];
+        self.id.is_none()
+            && self.name.is_empty()
+            && texts.iter().all(|text| text.is_none())
+            && self.description.is_none()
+            && self.html_description.is_none()
+            && self.images.is_empty()
+            && self.total_episodes.is_none()
+            && self.explicit.is_none()
+            && self.is_externally_hosted.is_none()
+            && self.languages.is_empty()
+            && self.copyrights.is_empty()
+            && self.available_markets.is_empty()
+            && self.external_urls == ExternalUrls::default()
+    }
+
     /// Of a podcast in the shape of an album.
     pub(super) fn of_album(album: SimplifiedAlbum, publisher: Option<String>) -> Self {
         Self {

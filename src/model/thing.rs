@@ -1,5 +1,10 @@
 //! Whether a model holds anything: `{}` and `{"error": …}` are no track.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
 /// Gives a model with `remote = "Self"` and a method `is_nothing` its traits: one that holds nothing
 /// that would tell it from any other is an error.
 macro_rules! thing {
@@ -27,3 +32,15 @@ macro_rules! thing {
 }
 
 pub(super) use thing;
+
+/// The value of a field of an object.
+pub(super) fn field<'json>(json: &'json str, name: &str) -> Option<&'json str> {
+    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    fields.remove(name).map(RawValue::get)
+}
+
+/// Whether an object has a field of one of these names, whatever it holds.
+pub(super) fn has_any(json: &str, names: &[&str]) -> bool {
+    serde_json::from_str::<BTreeMap<String, IgnoredAny>>(json)
+        .is_ok_and(|fields| names.iter().any(|name| fields.contains_key(*name)))
+}

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::thing::thing;
 use super::{
     ExternalIds, ExternalUrls, IdKind, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist,
-    TrackId, lenient, market_list,
+    TrackId, album, lenient, market_list,
 };
 
 /// Defines a form of a track: its own fields, and those that all forms share.
@@ -30,7 +30,7 @@ macro_rules! track {
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
             pub duration: Option<Duration>,
-            /// Whether its lyrics are explicit; `false` also where that is not known.
+            /// Whether its lyrics are explicit; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub explicit: Option<bool>,
             /// URLs on the web.
@@ -66,21 +66,31 @@ macro_rules! track {
             /// The URI; `spotify:local:…` for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
             pub uri: Option<String>,
-            /// Whether it is a file of the user's own.
-            #[serde(default, deserialize_with = "lenient::flag")]
-            pub is_local: bool,
+            /// Whether it is a file of the user's own; absent where that is not known.
+            #[serde(default, deserialize_with = "lenient::optional_flag")]
+            pub is_local: Option<bool>,
             $($own)*
         }
 
         impl $name {
             /// One that was taken down keeps none of these; one that was asked for by `fields`, some.
-            fn is_nothing(&self) -> bool {
+            pub(super) fn is_nothing(&self) -> bool {
                 self.id.is_none()
                     && self.uri.is_none()
                     && self.name.is_empty()
                     && self.duration.is_none()
                     && self.track_number.is_none()
                     && self.artists.is_empty()
+                    && self.disc_number.is_none()
+                    && self.explicit.is_none()
+                    && self.is_playable.is_none()
+                    && self.href.is_none()
+                    && self.preview_url.is_none()
+                    && self.linked_from.is_none()
+                    && self.restrictions.is_none()
+                    && self.available_markets.is_empty()
+                    && self.external_urls == ExternalUrls::default()
+                    && self.has_nothing_more()
             }
         }
 
@@ -97,7 +107,7 @@ track! {
     /// A track with its album.
     pub struct Track {
         /// The album that it is on; absent for some local files.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "album::optional")]
         pub album: Option<SimplifiedAlbum>,
         /// Identifiers outside Spotify; empty for apps in development mode.
         #[serde(default, deserialize_with = "lenient::object_or_default")]
@@ -105,6 +115,20 @@ track! {
         /// 0 to 100, the most popular; absent for apps in development mode.
         #[serde(default, deserialize_with = "lenient::optional_count")]
         pub popularity: Option<u32>,
+    }
+}
+
+impl SimplifiedTrack {
+    fn has_nothing_more(&self) -> bool {
+        true
+    }
+}
+
+impl Track {
+    fn has_nothing_more(&self) -> bool {
+        self.album.is_none()
+            && self.external_ids == ExternalIds::default()
+            && self.popularity.is_none()
     }
 }
 

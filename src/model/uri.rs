@@ -14,9 +14,12 @@ use super::{
 
 /// A Spotify URI, where things of several kinds are allowed: `spotify:track:11dFghVXANMlKmJXsNCbNl`.
 ///
-/// Made of any id; parses URIs and links in [all their forms](TrackId#forms). So does whatever else
-/// Spotify gives as a URI, such as the `spotify:user:NAME:collection` of liked songs, and stays as it is.
-/// Only local files are refused, which the Web API cannot take.
+/// Made of any id; parses URIs and links in [all their forms](TrackId#forms), and whatever else
+/// Spotify gives as a URI, such as the `spotify:user:NAME:collection` of liked songs. That stays as it
+/// is, but for kinds in capitals and slashes in place of colons. Local files are refused, which the
+/// Web API cannot take.
+///
+/// Where a request needs things of certain kinds, it takes no URIs of others.
 ///
 /// ```
 /// use spotify_web::model::{IdKind, SpotifyUri, TrackId};
@@ -90,6 +93,9 @@ macro_rules! uri_of {
                 let input = &*link::decoded(input);
                 match link::parse(input) {
                     $(Link::Thing($id::KIND, _) => input.parse::<$id>().map(Self::from),)+
+                    $(Link::Part { of: ($id::KIND, _), kind, uri } => {
+                        input.parse::<$id>().map(|_| Self { kind, text: uri.into() })
+                    })+
                     Link::Other(kind, uri) => Ok(Self { kind, text: uri.into() }),
                     Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
                     Link::LocalFile => Err(IdError::LocalFile { input: clipped(input) }),

@@ -22,7 +22,9 @@ pub enum OAuthError {
     },
     /// The request was not made from within a tokio runtime with IO and time enabled. Nothing was
     /// sent.
-    #[error("a token can only be requested from within a tokio runtime with `enable_all`")]
+    #[error(
+        "a token can only be requested from within a tokio runtime with IO and time enabled (`enable_all`)"
+    )]
     NoRuntime,
     /// There was no complete response: no connection, a reset, a truncated body, no trust.
     #[error("no complete response to the token request")]

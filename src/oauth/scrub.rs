@@ -1,15 +1,17 @@
 //! What a server may repeat of what it was sent: nothing that is a secret.
+//!
+//! Used for the responses to calls as well as for those to token requests.
 
 use super::OAuthErrorCode;
 use crate::transport::clipped;
 
 /// The secrets of one token request and its response.
-pub(super) struct Scrubber<'a> {
+pub(crate) struct Scrubber<'a> {
     secrets: Vec<&'a str>,
 }
 
 impl<'a> Scrubber<'a> {
-    pub(super) fn new(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut secrets: Vec<_> = secrets.into_iter().filter(|secret| !secret.is_empty()).collect();
         // A secret that is a part of another one would leave the rest of it to be read.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -36,7 +38,7 @@ impl<'a> Scrubber<'a> {
     /// have truncated what it repeats. A short secret, such as `client`, may be a word that the
     /// server would have used anyway: cutting it out would show which word it is, so that the
     /// description is withheld as a whole.
-    pub(super) fn words(&self, text: &str) -> String {
+    pub(crate) fn words(&self, text: &str) -> String {
         // Before the search: a control character within a secret would hide it.
         let text = clipped(text);
         let mut short = self.secrets.iter().filter(|secret| !is_long(secret));
@@ -44,6 +46,13 @@ impl<'a> Scrubber<'a> {
             true => REDACTED.to_owned(),
             false => self.without_parts(&text),
         }
+    }
+
+    /// Whether `text` repeats a secret or a part of one.
+    pub(crate) fn finds_in(&self, text: &str) -> bool {
+        let mut short = self.secrets.iter().filter(|secret| !is_long(secret));
+        short.any(|secret| has_word(text, secret))
+            || parts(text, SHORTEST_LONG).any(|(_, part)| self.is_part_of_secret(part))
     }
 
     fn without_parts(&self, text: &str) -> String {

@@ -1,7 +1,8 @@
 //! What the token caches of one client and its users have under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use crate::sync::Mutex;
 use tokio::sync::watch;
 
 /// Counts tasks that may hold a token that is saved nowhere else. Clones share the count.
@@ -14,16 +15,7 @@ impl Default for UnderWay {
     }
 }
 
-/// A task that is under way.
-#[derive(Debug)]
-pub(crate) struct TaskGuard(UnderWay);
-
 impl UnderWay {
-    pub(crate) fn begin(&self) -> TaskGuard {
-        self.0.send_modify(|tasks| *tasks += 1);
-        TaskGuard(self.clone())
-    }
-
     pub(crate) fn is_idle(&self) -> bool {
         *self.0.borrow() == 0
     }
@@ -35,8 +27,70 @@ impl UnderWay {
     }
 }
 
+/// The tasks of one cache, in the counts of all clients that it is plugged into, whenever that was.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tasks(Arc<Mutex<Counted>>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    running: usize,
+    /// Those that are gone wait for nothing.
+    clients: Vec<Weak<watch::Sender<usize>>>,
+}
+
+/// A task that is under way.
+#[derive(Debug)]
+pub(crate) struct TaskGuard(Tasks);
+
+impl Tasks {
+    /// Counts them for another client, too.
+    pub(crate) fn report_to(&self, client: &UnderWay) {
+        let Counted { running, clients } = &mut *self.0.lock();
+        clients.retain(|known| known.strong_count() > 0);
+        let new = Arc::downgrade(&client.0);
+        if !clients.iter().any(|known| known.ptr_eq(&new)) {
+            client.0.send_modify(|tasks| *tasks += *running);
+            clients.push(new);
+        }
+    }
+
+    pub(crate) fn begin(&self) -> TaskGuard {
+        let Counted { running, clients } = &mut *self.0.lock();
+        *running += 1;
+        for client in clients.iter().filter_map(Weak::upgrade) {
+            client.send_modify(|tasks| *tasks += 1);
+        }
+        TaskGuard(self.clone())
+    }
+}
+
 impl Drop for TaskGuard {
     fn drop(&mut self) {
-        self.0.0.send_modify(|tasks| *tasks -= 1);
+        let Counted { running, clients } = &mut *self.0.0.lock();
+        *running -= 1;
+        for client in clients.iter().filter_map(Weak::upgrade) {
+            client.send_modify(|tasks| *tasks -= 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_are_gone_are_forgotten() {
+        let (tasks, lasting) = (Tasks::default(), UnderWay::default());
+        tasks.report_to(&lasting);
+        let running = tasks.begin();
+
+        for _ in 0..100 {
+            tasks.report_to(&UnderWay::default());
+        }
+
+        assert!(tasks.0.lock().clients.len() <= 2);
+        assert!(!lasting.is_idle());
+        drop(running);
+        assert!(lasting.is_idle());
     }
 }

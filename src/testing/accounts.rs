@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::catalogue::merge;
 use super::consent::Consent;
-use super::fake::FakeRequest;
+use super::request::FakeRequest;
 use super::response::FakeResponse;
 use crate::oauth::PkceVerifier;
 

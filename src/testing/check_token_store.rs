@@ -136,13 +136,21 @@ impl Check {
         saved.map_err(|error| promise.broken_by(error, format!("`save` failed for {key}")))
     }
 
+    async fn try_remove(&self, key: &TokenKey) -> Called {
+        let (store, key) = (Arc::clone(&self.store), key.clone());
+        self.call("remove", async move { store.remove(&key).await }).await
+    }
+
     async fn remove(&self, key: &TokenKey) -> Checked {
-        let removed = self.call("remove", {
-            let (store, key) = (Arc::clone(&self.store), key.clone());
-            async move { store.remove(&key).await }
-        });
         let broken = |error| StorePromise::Removes.broken_by(error, "`remove` failed");
-        removed.await?.map_err(broken)
+        self.try_remove(key).await?.map_err(broken)
+    }
+
+    /// Where nothing is kept; that is no error.
+    async fn remove_nothing(&self, key: &TokenKey) -> Checked {
+        let seen = "`remove` failed where nothing was kept, which is no error";
+        let broken = |error| StorePromise::Removes.broken_by(error, seen);
+        self.try_remove(key).await?.map_err(broken)
     }
 
     async fn lock(&self, key: &TokenKey) -> Called<RefreshLock> {

@@ -7,25 +7,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sync::Mutex;
-use http::HeaderValue;
-use http::request::Parts;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use url::form_urlencoded;
 
 use super::accounts::{Accounts, Holder};
 use super::catalogue::Catalogue;
 use super::limits::{FakeLimit, Limits};
 use super::player::Player;
+use super::request::FakeRequest;
 use super::response::FakeResponse;
-use super::{server, web_api};
+use super::server;
+use super::state::{Shared, State};
 use crate::SpotifyClientConfig;
 use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
+use crate::sync::Mutex;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
+///
+/// Users command its player. Removing items of its playlist returns a new version, though the
+/// playlist stays as it is. Other writes are not known: 404, unless a response is
+/// [put there](Self::next_api).
 ///
 /// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
 ///
@@ -58,50 +61,6 @@ pub struct FakeSpotifyBuilder {
     client: Option<(String, String)>,
     playlist_length: usize,
     memory: usize,
-    quota: Quota,
-}
-
-/// A request that arrived.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct FakeRequest {
-    /// The method, such as `GET`.
-    pub method: String,
-    /// The path, percent-encoded as it came.
-    pub path: String,
-    /// The query, decoded.
-    pub query: Vec<(String, String)>,
-    /// The body, where it is text.
-    pub body: String,
-    /// The type of the body.
-    pub content_type: Option<String>,
-    /// Whether it came with an `Authorization`.
-    pub authorized: bool,
-    /// The status of its response; 0 until there is one. What was rejected or refused was not
-    /// carried out.
-    pub status: u16,
-    pub(super) authorization: Option<String>,
-    /// By which name the server was called.
-    pub(super) host: String,
-}
-
-/// What the server and the test share.
-pub(super) struct Shared {
-    state: Mutex<State>,
-}
-
-struct State {
-    accounts: Accounts,
-    catalogue: Catalogue,
-    player: Player,
-    requests: VecDeque<FakeRequest>,
-    /// How many of them are remembered.
-    memory: usize,
-    token_requests: usize,
-    api_requests: usize,
-    next_api: VecDeque<FakeResponse>,
-    next_token: VecDeque<FakeResponse>,
-    limits: Limits,
     quota: Quota,
 }
 
@@ -182,17 +141,8 @@ impl FakeSpotify {
 
     fn decide(&self, login_url: &str, decision: &str) -> String {
         let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let request = FakeRequest {
-            method: "POST".to_owned(),
-            path: "/authorize".to_owned(),
-            query: Vec::new(),
-            body: format!("{query}&decision={decision}"),
-            content_type: None,
-            authorized: false,
-            status: 0,
-            authorization: None,
-            host: self.address.to_string(),
-        };
+        let body = format!("{query}&decision={decision}");
+        let request = FakeRequest::of_a_form("/authorize", body, self.address.to_string());
         let response = self.shared.respond(&request);
         response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
@@ -348,86 +298,6 @@ impl FakeSpotifyBuilder {
     }
 }
 
-impl Shared {
-    pub(super) fn respond(&self, request: &FakeRequest) -> FakeResponse {
-        let state = &mut *self.state.lock();
-        let response = state.respond(request);
-        state.remember(FakeRequest { status: response.status_code(), ..request.clone() });
-        response
-    }
-}
-
-impl State {
-    fn respond(&mut self, request: &FakeRequest) -> FakeResponse {
-        if request.is_for_token() {
-            self.token_requests += 1;
-            return match self.next_token.pop_front() {
-                Some(scripted) => scripted,
-                None if request.path == "/api/token" => self.accounts.token(request),
-                None => self.accounts.swap(request),
-            };
-        }
-        if request.is_for_login() {
-            return self.accounts.authorize(request);
-        }
-        self.api_requests += 1;
-        if let Some(scripted) = self.next_api.pop_front() {
-            return scripted;
-        }
-        if let Some(refusal) = self.limits.check(&request.path) {
-            return refusal;
-        }
-        match self.accounts.check(request) {
-            Ok(holder) => {
-                let api =
-                    web_api::WebApi { catalogue: &self.catalogue, request, quota: self.quota };
-                api.respond(&holder, &mut self.player)
-            }
-            Err(refusal) => refusal,
-        }
-    }
-
-    fn remember(&mut self, request: FakeRequest) {
-        self.requests.push_back(request);
-        if self.requests.len() > self.memory {
-            self.requests.pop_front();
-        }
-    }
-}
-
-impl FakeRequest {
-    pub(super) fn new(head: &Parts, body: &[u8]) -> Self {
-        let header = head.headers.get(http::header::AUTHORIZATION);
-        let text = |value: Option<&HeaderValue>| Some(value?.to_str().ok()?.to_owned());
-        let authorization = text(header);
-        let query = head.uri.query().unwrap_or_default();
-        Self {
-            method: head.method.to_string(),
-            path: head.uri.path().to_owned(),
-            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-            body: String::from_utf8_lossy(body).into_owned(),
-            content_type: text(head.headers.get(http::header::CONTENT_TYPE)),
-            authorized: header.is_some(),
-            status: 0,
-            authorization,
-            host: text(head.headers.get(http::header::HOST)).unwrap_or_default(),
-        }
-    }
-
-    /// The value of a parameter of the query.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-
-    fn is_for_token(&self) -> bool {
-        matches!(self.path.as_str(), "/api/token" | "/swap" | "/refresh")
-    }
-
-    fn is_for_login(&self) -> bool {
-        self.path == "/authorize"
-    }
-}
-
 // What follows is written by hand, since the fake holds tokens as the real one does.
 
 impl fmt::Debug for FakeSpotify {
@@ -440,16 +310,6 @@ impl fmt::Debug for FakeSpotifyBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeSpotifyBuilder")
             .field("token_lifetime", &self.token_lifetime)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FakeRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeRequest")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .field("authorized", &self.authorized)
             .finish_non_exhaustive()
     }
 }

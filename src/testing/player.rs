@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fake::FakeRequest;
+use super::request::FakeRequest;
 use super::response::FakeResponse;
 
 #[derive(Debug)]

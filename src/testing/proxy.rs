@@ -139,7 +139,8 @@ impl FaultProxy {
         self.shared.state.lock().limits.ban(path, duration);
     }
 
-    /// The number of requests that were refused by limits and bans.
+    /// The number of requests that were refused by limits and bans, those included that met a
+    /// [scripted](Self::next) fault instead.
     pub fn limited_requests(&self) -> usize {
         self.shared.state.lock().limits.refused()
     }
@@ -191,9 +192,10 @@ impl Shared {
         let state = &mut *self.state.lock();
         let fault = if request.target().starts_with("/v1/") {
             state.requests += 1;
-            let (next, limits) = (state.next.pop_front(), &mut state.limits);
-            next.or_else(|| limits.refuses(&request.target()).map(Fault::rate_limited))
-                .or_else(|| state.api.draw(&mut state.random))
+            // Counted whatever else it meets.
+            let limited = state.limits.refuses(&request.target()).map(Fault::rate_limited);
+            let next = state.next.pop_front().or(limited);
+            next.or_else(|| state.api.draw(&mut state.random))
         } else {
             state.tokens.draw(&mut state.random)
         };

@@ -10,7 +10,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::fake::{FakeRequest, Shared};
+use super::request::FakeRequest;
+use super::state::Shared;
 
 /// Serves until its task is dropped, and every connection with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {

@@ -5,8 +5,8 @@ use url::form_urlencoded;
 
 use super::accounts::Holder;
 use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
-use super::fake::FakeRequest;
 use super::player::Player;
+use super::request::FakeRequest;
 use super::response::FakeResponse;
 use crate::api::Quota;
 
@@ -27,6 +27,12 @@ impl WebApi<'_> {
                 Holder::App => error(403, "Insufficient client scope"),
                 Holder::User(name) => self.of_user(name, rest, player),
             },
+            ["playlists", PLAYLIST_ID, "items"] if self.request.method == "DELETE" => {
+                match holder {
+                    Holder::App => error(403, "Insufficient client scope"),
+                    Holder::User(_) => self.removal(),
+                }
+            }
             segments => self.catalogue(segments),
         }
     }
@@ -39,6 +45,19 @@ impl WebApi<'_> {
             ("GET", []) => FakeResponse::json(200, &catalogue::user(name)),
             ("GET", ["playlists"]) => self.page(Some(vec![catalogue::playlist()]), (20, 50)),
             _ => error(404, "Service not found"),
+        }
+    }
+
+    /// A new version, if the request is as it should be. What the playlist holds stays.
+    fn removal(&self) -> FakeResponse {
+        let body: Value = serde_json::from_str(&self.request.body).unwrap_or_default();
+        let items = body.get("items").and_then(Value::as_array).map(Vec::as_slice);
+        let has_uri = |item: &Value| item.get("uri").is_some_and(Value::is_string);
+        match items {
+            Some(items) if (1..=100).contains(&items.len()) && items.iter().all(has_uri) => {
+                FakeResponse::json(200, &json!({ "snapshot_id": "MTksZWFmNmZiNTI0" }))
+            }
+            _ => error(400, "Invalid request body"),
         }
     }
 

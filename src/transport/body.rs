@@ -44,14 +44,20 @@ pub(crate) fn body_read_ahead(response: &Response) -> Option<&Bytes> {
     }
 }
 
-/// The same response with a body that has been read from it, for others to read again.
-pub(crate) fn with_body(mut response: Response, body: Bytes) -> Response {
+/// The same response with a body that is made of what is left of it, for others to read again.
+pub(super) fn with_body(
+    mut response: Response,
+    body: impl FnOnce(Response) -> reqwest::Body,
+) -> Response {
     let (status, version) = (response.status(), response.version());
     let headers = std::mem::take(response.headers_mut());
+    let extensions = std::mem::take(response.extensions_mut());
     let builder = http::Response::builder().status(status).version(version);
     // Status and URL are those of a response that came.
-    let mut again = builder.url(response.url().clone()).body(body).unwrap_or_default();
+    let builder = builder.url(response.url().clone());
+    let mut again = builder.body(body(response)).unwrap_or_default();
     *again.headers_mut() = headers;
+    again.extensions_mut().extend(extensions);
     again.into()
 }
 

@@ -1,5 +1,6 @@
 //! How a request travels: to which origin, over which connection, and how much is read.
 
+mod begun;
 mod body;
 mod http_client;
 mod noise;
@@ -18,12 +19,13 @@ use chrono::DateTime;
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body, with_body};
+pub(crate) use begun::peek_body;
+pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
-pub(crate) use runtime::can_send;
+pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };

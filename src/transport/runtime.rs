@@ -1,4 +1,4 @@
-//! The runtime that requests are sent from.
+//! The runtime that futures are polled on.
 
 use std::cell::Cell;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -10,19 +10,39 @@ use tokio::runtime::{Handle, Id};
 /// Whether requests can be sent from here: from within a tokio runtime with IO and time enabled.
 /// Elsewhere the HTTP client panics.
 pub(crate) fn can_send() -> bool {
-    let Ok(runtime) = Handle::try_current() else { return false };
-    let id = Some(runtime.id());
-    let is_known = USABLE.get() == id;
-    if !is_known && has_drivers() {
-        USABLE.set(id);
-    }
-    USABLE.get() == id
+    is_usable(&CAN_SEND, || has_time() && has_io())
 }
 
-/// Tokio tells by a panic alone what a runtime lacks.
-fn has_drivers() -> bool {
+/// Whether time limits can be set from here: from within a tokio runtime with time enabled.
+pub(crate) fn can_wait() -> bool {
+    is_usable(&CAN_WAIT, has_time)
+}
+
+/// Whether this is a runtime on which nothing can be connected.
+pub(crate) fn lacks_io() -> bool {
+    Handle::try_current().is_ok() && !has_io()
+}
+
+fn is_usable(last: &'static LocalId, probe: impl Fn() -> bool) -> bool {
+    let Ok(runtime) = Handle::try_current() else { return false };
+    let id = Some(runtime.id());
+    let is_known = last.get() == id;
+    if !is_known && probe() {
+        last.set(id);
+    }
+    last.get() == id
+}
+
+// Tokio tells what a runtime lacks by a panic alone: every way to its drivers ends in an `expect`. So
+// where something is missing, the panic hook runs, which prints what to enable, and nothing else
+// happens. Where there is no runtime at all, nobody gets so far.
+
+fn has_time() -> bool {
+    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
+}
+
+fn has_io() -> bool {
     let probe = || {
-        drop(tokio::time::sleep(Duration::ZERO));
         // Where no socket can be bound, the request itself says what is wrong.
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok();
         if let Some(socket) = socket.filter(|socket| socket.set_nonblocking(true).is_ok()) {
@@ -32,7 +52,11 @@ fn has_drivers() -> bool {
     catch_unwind(probe).is_ok()
 }
 
+type LocalId = std::thread::LocalKey<Cell<Option<Id>>>;
+
+// The runtime that this thread found usable last, so that only the first call on it probes. One that
+// was not is probed again: another may get its id.
 thread_local! {
-    /// The runtime that this thread found usable last, so that only the first call on it probes.
-    static USABLE: Cell<Option<Id>> = const { Cell::new(None) };
+    static CAN_SEND: Cell<Option<Id>> = const { Cell::new(None) };
+    static CAN_WAIT: Cell<Option<Id>> = const { Cell::new(None) };
 }

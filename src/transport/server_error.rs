@@ -26,14 +26,23 @@ impl ServerError {
         let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
         match body.get("error") {
             Some(Value::String(message)) => Self { message: Some(clipped(message)), reason: None },
-            Some(error) => Self { message: word(error, "message"), reason: word(error, "reason") },
+            Some(error) => {
+                let reason = text(error, "reason").filter(|reason| is_word(reason));
+                Self { message: text(error, "message").map(clipped), reason: reason.map(clipped) }
+            }
             None => Self::default(),
         }
     }
 }
 
-fn word(error: &Value, name: &str) -> Option<String> {
-    error.get(name).and_then(Value::as_str).map(clipped)
+fn text<'a>(error: &'a Value, name: &str) -> Option<&'a str> {
+    error.get(name).and_then(Value::as_str)
+}
+
+/// Whether it is a word for programs, as all of Spotify's are, and not something that was sent back.
+fn is_word(reason: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    (1..=LONGEST_REASON).contains(&reason.len()) && reason.bytes().all(is_part)
 }
 
 /// Whether the same request may well succeed later: 408, 429 and what a server cannot help at the
@@ -77,3 +86,6 @@ pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
 
 /// Spotify's word for the quota of a developer's account, since July 2026.
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
+
+/// The longest of Spotify's has 24.
+const LONGEST_REASON: usize = 64;

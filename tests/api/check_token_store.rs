@@ -51,6 +51,14 @@ async fn every_broken_promise_is_found() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_to_remove_nothing_is_told_that_this_is_no_error() {
+    let error = check_token_store(Faulty::new(Fault::FailsToRemoveNothing)).await.unwrap_err();
+
+    let seen = "`remove` failed where nothing was kept, which is no error";
+    assert!(error.to_string().contains(seen), "{error}");
+}
+
 /// Also where it blocks every thread that there is.
 #[test]
 fn a_lock_that_blocks_its_thread_is_found() {
@@ -316,7 +324,14 @@ impl TokenStore for Faulty {
                 all.insert(row, changed);
                 *self.entries.lock() = all;
             }
-            _ => drop(self.entries.lock().insert(row, changed)),
+            _ => {
+                let mut entries = self.entries.lock();
+                // Another thread may have been faster.
+                if self.is_stale(entries.get(&row).map(StoredToken::revision), replaces) {
+                    return Err(self.refusal(token));
+                }
+                entries.insert(row, changed);
+            }
         }
         Ok(())
     }

@@ -47,6 +47,20 @@ spotify:track:11dFghVXANMlKmJXsNCbNl, and HTTPS://OPEN.SPOTIFY.COM/track/11dFghV
 听听https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl。 \"spotify://track/11dFghVXANMlKmJXsNCbNl\"
 spotify%3Atrack%3A11dFghVXANMlKmJXsNCbNl https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl
 open.spotify.com/track/11dFghVXANMlKmJXsNCbNl... ||spotify:track:11dFghVXANMlKmJXsNCbNl?context=x||
+https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl,https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl
+spotify:track:11dFghVXANMlKmJXsNCbNl;spotify:track:11dFghVXANMlKmJXsNCbNl|open.spotify.com/track/11dFghVXANMlKmJXsNCbNl
+1.)https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl+spotify%3Atrack%3A11dFghVXANMlKmJXsNCbNl
+_https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl_ →spotify:track:11dFghVXANMlKmJXsNCbNl← &lt;spotify:track:11dFghVXANMlKmJXsNCbNl&gt;
+embed.spotify.com/?uri=spotify:track:11dFghVXANMlKmJXsNCbNl api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl
+play.spotify.com/track/11dFghVXANMlKmJXsNCbNl: open.spotify.com%2Ftrack%2F11dFghVXANMlKmJXsNCbNl—
+https://open.spotify.com/embed?uri=https%3A%2F%2Fopen.spotify.com%2Ftrack%2F11dFghVXANMlKmJXsNCbNl
+";
+
+/// Links that say nothing before they are opened.
+const SHORT: &str = "\
+spotify.link/abc,spotify.app.link/x spoti.fi/3x link.tospotify.com/x
+https://spoti.fi/3x;HTTPS://SPOTIFY.LINK/abc
+https://developer.spotify.com/documentation spotify: , xspotify:track:y example.com
 ";
 
 const OTHERS: &str = "\
@@ -63,14 +77,14 @@ async fn links_in_a_chat_are_resolved_in_all_their_forms() {
     let with_credentials = variables(&fake, "any");
 
     for variables in [Vec::new(), with_credentials] {
-        let output = run_with_input(&program, &variables, &format!("{CHAT}{OTHERS}"));
+        let output = run_with_input(&program, &variables, format!("{CHAT}{OTHERS}").as_bytes());
 
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         let lines = text.lines().filter(|line| !line.contains("built-in fake"));
         let (tracks, others): (Vec<_>, Vec<_>) =
             lines.partition(|line| line.starts_with("Cut To The Feeling | track | https://"));
-        assert_eq!(tracks.len(), 12, "{text}");
+        assert_eq!(tracks.len(), 27, "{text}");
         assert_eq!(others.len(), 6, "{text}");
         assert!(others[0].ends_with("open it first and take the URL that it leads to"), "{text}");
         assert!(others[1].ends_with("is a local file, which the Web API cannot take"), "{text}");
@@ -79,6 +93,23 @@ async fn links_in_a_chat_are_resolved_in_all_their_forms() {
         assert!(others[4].contains(" | playlist | "), "{text}");
         assert!(others[5].starts_with("spotify:user:u:collection | collection |"), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_in_another_encoding_and_short_links_cost_no_other_link() {
+    let Some(program) = program("resolve_links") else { return };
+    let first = b"caf\xe9 spotify:track:11dFghVXANMlKmJXsNCbNl \xff\r\n\xfe\n";
+    let input = [first, SHORT.as_bytes(), b"spotify:track:11dFghVXANMlKmJXsNCbNl"].concat();
+
+    let output = run_with_input(&program, &[], &input);
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = text.lines().filter(|line| !line.contains("built-in fake")).collect();
+    let is_track = |line: &&&str| line.starts_with("Cut To The Feeling");
+    let is_short = |line: &&&str| line.ends_with("open it first and take the URL that it leads to");
+    assert_eq!(lines.iter().filter(is_track).count(), 2, "{text}");
+    assert_eq!(lines.iter().filter(is_short).count(), 6, "{text}");
+    assert_eq!(lines.len(), 8, "{text}");
 }
 
 fn variables(fake: &FakeSpotify, secret: &str) -> Vec<(&'static str, String)> {
@@ -90,7 +121,7 @@ fn variables(fake: &FakeSpotify, secret: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn run_with_input(program: &Path, variables: &[(&str, String)], input: &str) -> Output {
+fn run_with_input(program: &Path, variables: &[(&str, String)], input: &[u8]) -> Output {
     let mut command = Command::new(program);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let mut child = command
@@ -99,7 +130,7 @@ fn run_with_input(program: &Path, variables: &[(&str, String)], input: &str) -> 
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
 }
 

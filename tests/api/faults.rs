@@ -9,7 +9,7 @@ use std::time::Duration;
 use spotify_web::auth::{AuthorizationCodeAuthenticator, TokenCacheOptions};
 use spotify_web::model::TrackId;
 use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient, Scope};
-use spotify_web::testing::{FakeSpotify, Fault, FaultProxy};
+use spotify_web::testing::{FakeLimit, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient};
 use tokio::runtime::Handle;
 use tracing::subscriber::NoSubscriber;
@@ -34,6 +34,24 @@ const FAULTS: [(Fault, f64); 13] = [
 ];
 
 const TASKS: u64 = 32;
+
+/// A request that breaks before it reaches the server is one that the limit has seen.
+#[tokio::test]
+async fn a_limit_of_the_proxy_counts_what_meets_another_fault() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let proxy = FaultProxy::start(&fake, 7).await.unwrap();
+    let config = proxy.config().with_token(fake.user_token()).without_rate_limiter();
+    let spotify = SpotifyClient::new(config.without_retries()).unwrap();
+    proxy.limit(FakeLimit::rolling(2, Duration::from_secs(3600)));
+    proxy.next(Fault::ResetBeforeRequest);
+
+    spotify.tracks().get(TRACK).await.unwrap_err();
+    spotify.tracks().get(TRACK).await.unwrap();
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+    assert_eq!((proxy.limited_requests(), fake.api_requests()), (1, 1));
+}
 
 #[tokio::test]
 async fn five_thousand_requests_survive_all_faults() {

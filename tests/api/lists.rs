@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use spotify_web::api::ListEntry;
-use spotify_web::model::{Page, PageItem, PlayableItem, SimplifiedTrack};
+use spotify_web::model::{CursorPage, Page, PageItem, PlayHistory, PlayableItem, SimplifiedTrack};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
@@ -30,7 +30,7 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
     // The server forgets the parameters, and one page fails.
     let next = format!("{}playlists/x/tracks?offset=2&limit=2", fake.base_url());
-    fake.next_api(page(json!([{}, {}]), Some(&next)));
+    fake.next_api(page(json!([{ "item": null }, { "item": null }]), Some(&next)));
     fake.next(503);
     fake.next(503);
 
@@ -48,6 +48,35 @@ async fn every_page_keeps_what_was_set_on_the_request() {
     assert_eq!(second.parameter("additional_types"), Some("track,episode"));
     assert_eq!(second.parameter("offset"), Some("2"));
     assert_eq!(fake.api_requests(), 2, "`retries(0)` holds for every page");
+}
+
+/// A list that cannot go on says so, after the items that it has.
+#[tokio::test]
+async fn a_next_that_is_no_string_is_an_error_and_not_the_end() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    for next in
+        [json!(42), json!(4.5), json!(true), json!(false), json!([]), json!({ "href": "x" })]
+    {
+        let body = json!({ "items": tracks(&["first"]), "next": next, "total": 2 });
+        fake.next_api(FakeResponse::json(200, &body));
+        let before = fake.api_requests();
+
+        let mut stream = spotify.albums().tracks(ALBUM).stream();
+
+        assert_eq!(stream.next().await.unwrap().unwrap().name, "first", "{next}");
+        assert!(stream.next().await.unwrap().is_err(), "{next}");
+        assert!(stream.next().await.is_none(), "{next}");
+        assert_eq!(fake.api_requests(), before + 1, "nothing is sent to {next}");
+
+        fake.next_api(FakeResponse::json(200, &body));
+        let page = spotify.albums().tracks(ALBUM).await.unwrap();
+        assert!(spotify.next_page(&page).unwrap().await.is_err(), "{next}");
+
+        let played = json!({ "items": [], "next": next });
+        let played: CursorPage<PlayHistory> = serde_json::from_value(played).unwrap();
+        assert!(spotify.next_page(&played).unwrap().await.is_err(), "{next}");
+    }
 }
 
 /// A server may hand out smaller pages than it was asked for, and says so in `next`.
@@ -336,7 +365,9 @@ async fn a_page_says_what_stands_at_each_place() {
     let items = &page.items;
     assert_eq!(items.len(), 8);
     assert!(items[0].is_item() && items[7].is_item() && items[1].is_null());
-    for item in &items[2..7] {
+    assert_eq!(items[4].item().unwrap().name, "lone \u{fffd} surrogate");
+    assert_eq!(items[5].item().unwrap().track_number, None);
+    for item in [&items[2], &items[3], &items[6]] {
         let unreadable = item.unreadable().unwrap();
         assert!(mixed().contains(unreadable.raw_json()), "{}", unreadable.raw_json());
         assert!(!unreadable.to_string().is_empty());
@@ -375,9 +406,9 @@ async fn what_is_left_out_is_counted_and_reported_once_a_list() {
     let all = spotify.albums().tracks(ALBUM).all();
     let all = all.progress(move |so_far| *heard.lock().unwrap() = Some(so_far)).await.unwrap();
 
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 4);
     let last = last.lock().unwrap().unwrap();
-    assert_eq!((last.fetched, last.left_out, last.total), (2, 6, Some(8)));
+    assert_eq!((last.fetched, last.left_out, last.total), (4, 4, Some(8)));
     assert_eq!(log.text().matches("WARN").count(), 1, "{}", log.text());
     assert!(log.text().contains("albums/{}/tracks"), "{}", log.text());
 }

@@ -26,7 +26,7 @@ macro_rules! for_each_model {
     ($do:ident) => {
         $do::<SimplifiedArtist>(&artist(), &["id"]);
         $do::<Artist>(&artist(), &["id"]);
-        $do::<SimplifiedAlbum>(&album(), &[]);
+        $do::<SimplifiedAlbum>(&album(), &["id"]);
         $do::<ArtistAlbum>(&album(), &["id"]);
         $do::<Album>(&album(), &["id"]);
         $do::<SimplifiedTrack>(&track(), &["id"]);
@@ -41,7 +41,7 @@ macro_rules! for_each_model {
         $do::<Chapter>(&chapter(), &["id"]);
         $do::<Playlist>(&playlist(), &["id"]);
         $do::<SimplifiedPlaylist>(&playlist(), &["id"]);
-        $do::<PlaylistItem>(&playlist_item(), &[]);
+        $do::<PlaylistItem>(&playlist_item(), &["item"]);
         $do::<SearchResults>(&json!({ "artists": page(&json!([artist()])), "tracks": null }), &["artists"]);
         $do::<SavedAlbum>(&json!({ "added_at": DATE, "album": album() }), &["album"]);
         $do::<SavedTrack>(&json!({ "added_at": DATE, "track": track() }), &["track"]);

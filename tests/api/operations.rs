@@ -249,8 +249,8 @@ async fn bodies_hold_what_was_set_and_nothing_else() {
 async fn entries_are_removed_at_their_places_of_a_version() {
     let fake = FakeSpotify::start().await.unwrap();
     let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
-    let (track, album) = (uri("track", TRACK), uri("album", ALBUM));
-    let removal = PlaylistRemoval::new().at(&track, [0, 2]).everywhere(&album).snapshot_id("s");
+    let (track, episode) = (uri("track", TRACK), uri("episode", TRACK));
+    let removal = PlaylistRemoval::new().at(&track, [0, 2]).everywhere(&episode).snapshot_id("s");
 
     spotify.playlists().remove_entries(PLAYLIST, &removal).await.unwrap_err();
     let nothing = spotify.playlists().remove_entries(PLAYLIST, &PlaylistRemoval::new());
@@ -260,11 +260,46 @@ async fn entries_are_removed_at_their_places_of_a_version() {
 
     assert_eq!(
         serde_json::from_str::<Value>(&fake.requests()[1].body).unwrap(),
-        json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": album }], "snapshot_id": "s" })
+        json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": episode }], "snapshot_id": "s" })
     );
     assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
     assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
     assert_eq!(fake.api_requests(), 1);
+    let of_user = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let version = of_user.playlists().remove_entries(PLAYLIST, &removal).await.unwrap();
+    assert_ne!(
+        Some(version.snapshot_id),
+        spotify.playlists().get(PLAYLIST).await.unwrap().snapshot_id
+    );
+}
+
+#[tokio::test]
+async fn no_places_and_no_version_are_not_taken_for_all_places_and_the_newest() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let (track, playlists) = (uri("track", TRACK), spotify.playlists());
+    let nowhere = PlaylistRemoval::new().at(&track, [0]).at(&track, []);
+    let of_no_version = PlaylistRemoval::new().at(&track, [0]).snapshot_id(" ");
+    let reorder = PlaylistReorder::new(0, 1).snapshot_id("");
+
+    #[allow(deprecated, reason = "old names")]
+    let errors = [
+        playlists.remove_entries(PLAYLIST, &nowhere).await.unwrap_err(),
+        playlists.remove_entries_by_old_name(PLAYLIST, &nowhere).await.unwrap_err(),
+        playlists.remove_entries(PLAYLIST, &of_no_version).await.unwrap_err(),
+        playlists.reorder_items(PLAYLIST, &reorder).await.unwrap_err(),
+        playlists.reorder_items_by_old_name(PLAYLIST, &reorder).await.unwrap_err(),
+        spotify.artists().albums(ARTIST).include_groups([]).await.unwrap_err(),
+    ];
+
+    let said = errors.map(|error| error.to_string());
+    let nowhere = "positions is empty; `everywhere` removes an item wherever it is";
+    let of_no_version = "snapshot_id is empty";
+    assert_eq!(
+        said,
+        [nowhere, nowhere, of_no_version, of_no_version, of_no_version, "include_groups is empty",]
+    );
+    assert!(fake.requests().is_empty());
 }
 
 #[tokio::test]
@@ -378,8 +413,8 @@ async fn long_lists_are_split_and_joined_in_their_order() {
     };
     assert_eq!(counts(&fake.requests()[1..], "ids"), [20, 20, 5]);
 
-    for _ in 0..3 {
-        fake.next_api(FakeResponse::json(200, &json!([true])));
+    for length in [40, 40, 20] {
+        fake.next_api(FakeResponse::json(200, &json!(vec![true; length])));
     }
     spotify.library().contains_in_batches(vec![uri("track", TRACK); 100]).await.unwrap();
     assert_eq!(counts(&fake.requests()[4..], "uris"), [40, 40, 20]);

@@ -78,7 +78,7 @@ async fn what_playlists_hold_now_and_then_costs_no_page() {
     assert!(matches!(item(1), Some(PlayableItem::Track(_))), "the new name");
     assert!(matches!(item(2), Some(PlayableItem::Track(_))), "both names");
     assert!(
-        matches!(item(3), Some(PlayableItem::Track(track)) if track.is_local && track.id.is_none())
+        matches!(item(3), Some(PlayableItem::Track(track)) if track.is_local == Some(true) && track.id.is_none())
     );
     assert!(matches!(item(5), Some(PlayableItem::Episode(_))));
     assert!(page.items[7].is_null());

@@ -1,5 +1,10 @@
 //! The rate limiter's permits, before a server that is a layer: in virtual time, without sockets.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,8 +12,10 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
 use spotify_web::SpotifyClientConfig;
-use spotify_web::middleware::RateLimiter;
+use spotify_web::middleware::{RateLimitOptions, RateLimiter, RetryMiddleware};
 use tokio::time::Instant;
+
+use crate::common::TokioClock;
 
 /// What the server does with a request.
 #[derive(Clone, Copy)]
@@ -118,4 +125,290 @@ async fn a_request_that_hangs_holds_its_place_for_a_second() {
     call(client(Some(&limiter), Server::Responds)).await;
     let waited = began.elapsed() - LATENCY;
     assert!((990..=1010).contains(&waited.as_millis()), "{waited:?}");
+}
+
+type Lazy = Pin<Box<dyn Future<Output = String> + Send>>;
+
+async fn poll_once(call: &mut Lazy) -> Poll<String> {
+    poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await
+}
+
+/// Calls that are polled once, as in a `buffered` stream whose consumer is busy.
+async fn lazy_calls(client: &ClientWithMiddleware, count: usize) -> Vec<Lazy> {
+    let mut calls = Vec::new();
+    for _ in 0..count {
+        let client = client.clone();
+        let mut call: Lazy = Box::pin(async move {
+            match client.get("http://api.example.test/v1/me").send().await {
+                Ok(response) => response.status().to_string(),
+                Err(error) => format!("{error:?}"),
+            }
+        });
+        assert!(poll_once(&mut call).await.is_pending());
+        calls.push(call);
+    }
+    calls
+}
+
+/// Sends what it is asked to, and counts it.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Counting {
+    fn sent(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Middleware for Counting {
+    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(LATENCY / 10).await;
+        Ok(http::Response::new("a body").into())
+    }
+}
+
+fn counting(limiter: &RateLimiter) -> (ClientWithMiddleware, Counting) {
+    let server = Counting::default();
+    let http = SpotifyClientConfig::default().http_client().unwrap();
+    (ClientBuilder::new(http).with(limiter.clone()).with(server.clone()).build(), server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_is_picked_up_late_is_not_used_while_closed() {
+    let limiter = RateLimiter::default();
+    let (client, server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let mut lazy = lazy_calls(&client, 10).await;
+    let busy = client.clone();
+    let busy = tokio::spawn(async move {
+        for _ in 0..10 {
+            call(busy.clone()).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    busy.await.unwrap();
+    assert_eq!(server.sent(), 10);
+    limiter.close_for(Duration::from_secs(3600));
+
+    for call in &mut lazy {
+        let error = poll_once(call).await;
+        assert!(matches!(&error, Poll::Ready(it) if it.contains("no permit within")), "{error:?}");
+    }
+
+    assert_eq!(server.sent(), 10);
+    assert_eq!(limiter.stats().waiting(), 0);
+}
+
+/// What its caller did meanwhile is no wait for the limit.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_polled_late_waits_no_less_for_it() {
+    let limiter = RateLimiter::default();
+    let (client, server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let lazy = lazy_calls(&client, 10).await;
+    let watch = tokio::spawn(call(client.clone()));
+    watch.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    limiter.close_for(Duration::from_secs(40));
+
+    for call in lazy.into_iter().map(tokio::spawn).collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap(), "200 OK");
+    }
+
+    assert_eq!(server.sent(), 11);
+}
+
+/// One may be under way after a closing, and each permit is granted to somebody who sleeps.
+#[tokio::test(start_paused = true)]
+async fn permits_that_nobody_picks_up_hold_others_up_for_a_moment() {
+    let limiter = RateLimiter::default();
+    let (client, _server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let _lazy = lazy_calls(&client, 10).await;
+    let began = Instant::now();
+
+    tokio::spawn(call(client.clone())).await.unwrap();
+
+    assert!(began.elapsed() < Duration::from_millis(3500), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_is_dropped_unused_is_the_next_ones() {
+    let limiter = RateLimiter::default();
+    let (client, _server) = counting(&limiter);
+    limiter.close_for(Duration::from_secs(1));
+    let lazy = lazy_calls(&client, 10).await;
+    let next = tokio::spawn(call(client.clone()));
+    tokio::time::sleep(Duration::from_millis(1010)).await;
+    let began = Instant::now();
+
+    drop(lazy);
+    next.await.unwrap();
+
+    assert!(began.elapsed() < LATENCY, "{:?}", began.elapsed());
+}
+
+type Script = dyn Fn(usize) -> http::Response<String> + Send + Sync;
+
+/// Responds to the first request, the second, and so on.
+#[derive(Clone)]
+struct Scripted(Counting, Arc<Script>);
+
+impl Scripted {
+    fn new(script: impl Fn(usize) -> http::Response<String> + Send + Sync + 'static) -> Self {
+        Self(Counting::default(), Arc::new(script))
+    }
+
+    fn before(&self, builder: ClientBuilder) -> ClientWithMiddleware {
+        builder.with(self.clone()).build()
+    }
+}
+
+#[async_trait]
+impl Middleware for Scripted {
+    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+        let number = self.0.0.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(LATENCY / 10).await;
+        Ok((self.1)(number).into())
+    }
+}
+
+fn builder() -> ClientBuilder {
+    ClientBuilder::new(SpotifyClientConfig::default().http_client().unwrap())
+}
+
+fn refusal(seconds: u64, body: &str) -> http::Response<String> {
+    let builder = http::Response::builder().status(429).header("retry-after", seconds);
+    builder.body(body.to_owned()).unwrap()
+}
+
+const QUOTA: &str = r#"{"error":{"status":429,"message":"no","reason":"QUOTA_EXCEEDED"}}"#;
+
+/// Sends a request a second time when the first takes long, as a part of the same call.
+struct Hedging;
+
+#[async_trait]
+impl Middleware for Hedging {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let (again, mut copy, next_again) =
+            (request.try_clone().unwrap(), extensions.clone(), next.clone());
+        let first = next.run(request, extensions);
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            next_again.run(again, &mut copy).await
+        };
+        tokio::select! {
+            ended = first => ended,
+            ended = second => ended,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_requests_of_one_call_wait_beside_each_other() {
+    let server = Scripted::new(|number| match number {
+        0 => refusal(5, ""),
+        _ => http::Response::new(String::new()),
+    });
+    let builder = builder().with(RetryMiddleware::default()).with(Hedging);
+    let client = server.before(builder.with(RateLimiter::default()));
+    let began = Instant::now();
+    assert_eq!(call(client).await.status(), 200);
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+}
+
+/// Such as one of a fleet, and the client's own. The inner one has counted further.
+#[tokio::test(start_paused = true)]
+async fn two_limiters_in_one_stack_each_keep_a_calls_place() {
+    let server = Scripted::new(|number| match number {
+        5..8 => refusal(2, ""),
+        _ => http::Response::new(String::new()),
+    });
+    let inner = RateLimiter::default();
+    let used = server.before(builder().with(inner.clone()));
+    for _ in 0..5 {
+        call(used.clone()).await;
+    }
+    let builder = builder().with(RetryMiddleware::default()).with(RateLimiter::default());
+    let client = server.before(builder.with(inner));
+
+    let mut calls = Vec::new();
+    for _ in 0..40 {
+        calls.push(tokio::spawn(call(client.clone())));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    for call in calls {
+        assert_eq!(call.await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_is_passed_on_whole_however_long_its_body_is() {
+    for length in [0, 1, 65_536, 65_537, 70_000, 3_000_000] {
+        let server = Scripted::new(move |_| refusal(1, &"x".repeat(length)));
+        let client = server.before(builder().with(RateLimiter::default()));
+        let response = call(client).await;
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.text().await.unwrap().len(), length);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closing_of_no_length_closes_and_slows_nothing() {
+    let limiter = RateLimiter::default();
+    limiter.close_for(Duration::ZERO);
+    let client = client(Some(&limiter), Server::Responds);
+    let began = Instant::now();
+    let calls: Vec<_> = (0..64).map(|_| tokio::spawn(call(client.clone()))).collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(began.elapsed(), LATENCY);
+}
+
+/// The first response is a 429 with a reason, and all others go well.
+fn once_over_the_quota(limiter: &RateLimiter, seconds: u64) -> ClientWithMiddleware {
+    let server = Scripted::new(move |number| match number {
+        0 => refusal(seconds, QUOTA),
+        _ => http::Response::new(String::new()),
+    });
+    server.before(builder().with(limiter.clone()))
+}
+
+async fn error(client: &ClientWithMiddleware) -> String {
+    client.get("http://api.example.test/v1/me").send().await.unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_ends_with_its_closing() {
+    let limiter = RateLimiter::new(RateLimitOptions::default().with_clock(TokioClock::new()));
+    let client = once_over_the_quota(&limiter, 100);
+    call(client.clone()).await;
+    let closed = error(&client).await;
+    assert!(closed.contains("the endpoint's rate limit (QUOTA_EXCEEDED)"), "{closed}");
+    limiter.close_for(Duration::from_secs(80));
+    let both = error(&client).await;
+    assert!(both.contains("the endpoint's rate limit (QUOTA_EXCEEDED)"), "{both}");
+    limiter.close_for(Duration::from_secs(3600));
+    let by_hand = error(&client).await;
+    assert!(by_hand.contains("the app's rate limit; retry in 3600 s"), "{by_hand}");
+
+    limiter.reopen();
+    limiter.close_for(Duration::from_secs(70));
+    let reopened = error(&client).await;
+    assert!(reopened.contains("the app's rate limit; retry"), "{reopened}");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    call(client.clone()).await;
+    limiter.close_for(Duration::from_secs(70));
+    let later = error(&client).await;
+    assert!(later.contains("the app's rate limit; retry"), "{later}");
+    assert!(limiter.closings().closings.iter().all(|closing| closing.reason.is_none()));
 }

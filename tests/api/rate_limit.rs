@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Request;
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use spotify_web::auth::{
-    AuthError, Authenticator, Backoff, CredentialsAuthenticator, TokenAuthenticator,
-    TokenCacheOptions,
+    AuthError, Authenticator, Backoff, CredentialsAuthenticator, Rejection, Replay,
+    TokenAuthenticator, TokenCacheOptions,
 };
 use spotify_web::middleware::{Closings, RateLimitOptions, RateLimiter, RetryOptions};
 use spotify_web::testing::{FakeLimit, FakeResponse, FakeRetryAfter, FakeSpotify};
@@ -303,6 +304,48 @@ async fn closings_are_carried_over_a_restart_and_reopened() {
     assert_eq!(app.stats().closed_for(), Duration::ZERO);
 }
 
+/// What was closed by hand is no `Retry-After`, and is not cut by what of that is believed.
+#[tokio::test]
+async fn a_closing_by_hand_is_carried_over_as_it_was() {
+    let day = Duration::from_secs(86_400);
+    for longest in [Duration::from_secs(60), 7 * day] {
+        let clock = ManualClock::new();
+        let options = RateLimitOptions::default().with_clock(clock.clone());
+        let options = options.with_longest_retry_after(longest);
+        let limiter = RateLimiter::new(options.clone());
+        limiter.close_for(30 * day);
+        let restarted = RateLimiter::new(options);
+        restarted.restore(&limiter.closings());
+        assert_eq!(restarted.stats().closed_for(), limiter.stats().closed_for());
+        restarted.restore(&limiter.closings());
+        assert_eq!(restarted.closings(), limiter.closings(), "twice is once");
+    }
+}
+
+/// Endpoints beyond a number share a limit, which has a name of its own.
+#[tokio::test]
+async fn the_limit_of_the_rest_is_carried_over_too() {
+    let closings = |endpoint: &str| {
+        let until = std::time::SystemTime::now() + Duration::from_secs(600);
+        let closing =
+            json!({ "client_id": null, "endpoint": endpoint, "until": until, "reason": null });
+        serde_json::from_value::<Closings>(json!({ "closings": [closing] })).unwrap()
+    };
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(|it| it.with_rate_limiter(RateLimiter::default())).await;
+    let limiter = spotify.rate_limiter().unwrap();
+    for number in 0..256 {
+        limiter.restore(&closings(&format!("GET /v1/{number}")));
+    }
+    limiter.restore(&closings("(others)"));
+    assert_eq!(limiter.stats().endpoints.len(), 257);
+
+    let error = time.run(track(&spotify)).await.unwrap_err();
+
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+    assert_eq!(fake.api_requests(), 0);
+}
+
 /// However the options are set, and with a limiter that others use.
 #[tokio::test]
 async fn max_wait_holds_whatever_is_set_after_it() {
@@ -503,6 +546,84 @@ async fn a_token_that_expires_in_the_queue_is_not_sent() {
 
     assert_eq!(fake.expired_tokens(), 0);
     assert_eq!(fake.api_requests(), 6);
+}
+
+/// Signs without a mark, and keeps what it is told.
+#[derive(Debug, Clone, Default)]
+struct Careless(Arc<std::sync::Mutex<Vec<String>>>);
+
+#[async_trait]
+impl Authenticator for Careless {
+    async fn apply(&self, request: &mut Request) -> Result<(), AuthError> {
+        request.headers_mut().insert("authorization", "Bearer s3cret".parse().unwrap());
+        Ok(())
+    }
+
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        self.0.lock().unwrap().push(format!("{rejection:?}"));
+        Ok(Replay::No)
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_marked_sensitive_also_after_a_wait_for_a_permit() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    let careless = Careless::default();
+    let user = spotify.for_user(careless.clone()).unwrap();
+    for closed in [0, 5] {
+        spotify.rate_limiter().unwrap().close_for(Duration::from_secs(closed));
+        fake.next(401);
+        time.run(track(&user)).await.unwrap_err();
+    }
+    let told = careless.0.lock().unwrap();
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(|rejection| !rejection.contains("s3cret")), "{told:?}");
+}
+
+/// Signs with another token each time, and keeps which were rejected and accepted.
+#[derive(Debug, Clone, Default)]
+struct Numbered(Arc<AtomicUsize>, Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Numbered {
+    fn keep(&self, verdict: &str, credentials: &HeaderValue) {
+        let text = format!("{verdict} {}", credentials.to_str().unwrap());
+        self.1.lock().unwrap().push(text);
+    }
+}
+
+#[async_trait]
+impl Authenticator for Numbered {
+    async fn apply(&self, request: &mut Request) -> Result<(), AuthError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        request.headers_mut().insert("authorization", number.to_string().parse().unwrap());
+        Ok(())
+    }
+
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
+        self.keep("rejected", &rejection.credentials);
+        Ok(Replay::No)
+    }
+
+    fn accepted(&self, credentials: &HeaderValue) {
+        self.keep("accepted", credentials);
+    }
+}
+
+/// What is signed anew after a wait for a permit is told of by what it left with, not by the first one.
+#[tokio::test]
+async fn the_authenticator_is_told_what_a_request_left_with() {
+    let time = PausedTime::pause();
+    let (fake, spotify) = fake_and_client(same).await;
+    let numbered = Numbered::default();
+    let user = spotify.for_user(numbered.clone()).unwrap();
+    for (closed, status) in [(0, 401), (5, 401), (5, 400), (0, 400)] {
+        spotify.rate_limiter().unwrap().close_for(Duration::from_secs(closed));
+        fake.next(status);
+        time.run(track(&user)).await.unwrap_err();
+    }
+    let told = numbered.1.lock().unwrap();
+    assert_eq!(*told, ["rejected 0", "rejected 2", "accepted 4", "accepted 5"]);
 }
 
 /// Has a token at hand once; the next one takes forever.

@@ -1,18 +1,26 @@
 //! Calls from the wrong place: without a runtime, or on one that can neither wait nor connect. Each
 //! is a typed error, and never a panic.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use spotify_web::auth::{
-    AuthError, CredentialsAuthenticator, FileTokenStore, PkceAuthenticator, TokenKey, TokenStore,
+    AuthError, Authenticator, CachedAuthenticator, CredentialsAuthenticator, FileTokenStore,
+    MemoryTokenStore, PkceAuthenticator, Revision, StoreError, StoredToken, TokenKey, TokenSource,
+    TokenStore,
 };
 use spotify_web::login::{SignIn, SignInError};
 use spotify_web::oauth::{ClientCredentialsRequest, Login, OAuthClient, OAuthError, Token};
+use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{ALBUM, Directory, PLAYLIST, TRACK};
@@ -71,6 +79,147 @@ fn stores_and_questions_need_no_runtime() {
         drop(place.run(authenticator.needs_login()));
         drop(place.run(authenticator.log_out()));
         drop(place.run(spotify.settle()));
+        match place.run(authenticator.settle()) {
+            Ok(()) => assert_eq!(place, Place::OnlyTime),
+            Err(error) => assert!(matches!(error, AuthError::NoRuntime), "{place:?}: {error:?}"),
+        }
+    }
+}
+
+/// P14: and the next caller, on a runtime that has it, waits for nothing.
+#[test]
+fn a_token_that_needs_io_says_so_and_is_there_at_once_elsewhere() {
+    let runtime = Runtime::new().unwrap();
+    let fake = runtime.block_on(FakeSpotify::start()).unwrap();
+    let address = address_of(&fake).socket_addrs(|| None).unwrap()[0];
+    for plug in [
+        Arc::new(CredentialsAuthenticator::new("id", "secret")) as Arc<dyn Authenticator>,
+        Arc::new(CachedAuthenticator::new(Connecting(address))),
+    ] {
+        let config = fake.config().with_authenticator(Arc::clone(&plug));
+        SpotifyClient::new(config).unwrap();
+        let sign = || async {
+            let mut request = reqwest::Request::new(reqwest::Method::GET, address_of(&fake));
+            plug.apply(&mut request).await
+        };
+
+        let error = Place::OnlyTime.run(sign()).unwrap_err();
+
+        let line = Error::Authenticator(error.clone()).to_line();
+        assert!(line.contains("IO enabled") || line.contains("IO and time enabled"), "{line}");
+        assert!(!error.is_transient() && !error.needs_login(), "{error:?}");
+        assert!(!matches!(error, AuthError::SourcePanicked), "{error:?}");
+        runtime.block_on(sign()).unwrap();
+    }
+}
+
+/// P52: the same for a store that connects, such as one in a database.
+#[test]
+fn a_store_that_needs_io_says_so_and_is_asked_at_once_elsewhere() {
+    let runtime = Runtime::new().unwrap();
+    let fake = runtime.block_on(FakeSpotify::start()).unwrap();
+    let address = address_of(&fake).socket_addrs(|| None).unwrap()[0];
+    let user = PkceAuthenticator::new("id").with_store(Connecting(address), TokenKey::new("id"));
+
+    let error = Place::OnlyTime.run(user.needs_login()).unwrap_err();
+
+    assert!(matches!(error, AuthError::Store(StoreError::NoIo)), "{error:?}");
+    assert!(!error.is_transient() && !error.needs_login());
+    let line = Error::Authenticator(error).to_line();
+    assert!(line.contains("IO enabled"), "{line}");
+    assert!(runtime.block_on(user.needs_login()).unwrap(), "asked at once");
+}
+
+/// Tokio says what a runtime lacks by a panic, which is caught; where there is no runtime, there is
+/// not even that.
+#[test]
+fn without_a_runtime_nothing_panics_not_even_inside() {
+    let panics = Panics::of_this_thread();
+    let authenticator =
+        PkceAuthenticator::new("id").with_store(MemoryTokenStore::new(), TokenKey::new("id"));
+    let oauth = OAuthClient::new(&local());
+    for config in configs() {
+        let spotify = SpotifyClient::new(config).unwrap();
+        for (_, call) in calls(&spotify) {
+            Place::NoRuntime.run(call).unwrap_err();
+        }
+        drop(Place::NoRuntime.run(spotify.settle()));
+    }
+    let token = Token::new("token", Duration::from_secs(60));
+    drop(Place::NoRuntime.run(authenticator.log_in(token)));
+    drop(Place::NoRuntime.run(authenticator.needs_login()));
+    drop(Place::NoRuntime.run(authenticator.settle()));
+    drop(Place::NoRuntime.run(authenticator.log_out()));
+    drop(Place::NoRuntime.run(oauth.request_token(ClientCredentialsRequest::new("id", "secret"))));
+    let sign_in = SignIn::new(Login::pkce("id", "http://127.0.0.1/callback")).without_browser();
+    let sign_in = sign_in.with_pasted_lines_from(Cursor::new(""));
+    drop(Place::NoRuntime.run(sign_in.run(&oauth)));
+    assert_eq!(panics.count(), 0);
+
+    drop(Place::NoDrivers.run(oauth.request_token(ClientCredentialsRequest::new("id", "secret"))));
+    assert!(panics.count() > 0, "otherwise this test counts nothing");
+}
+
+/// A source that sends by itself, and not by this crate's client; also a store that is always empty.
+#[derive(Debug)]
+struct Connecting(SocketAddr);
+
+#[async_trait]
+impl TokenSource for Connecting {
+    async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+        TcpStream::connect(self.0).await.map_err(|error| AuthError::custom("no way", error))?;
+        Ok(Token::new("token", Duration::from_secs(60)))
+    }
+}
+
+#[async_trait]
+impl TokenStore for Connecting {
+    async fn load(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        let connected = TcpStream::connect(self.0).await;
+        connected.map(|_| None).map_err(|_| StoreError::custom("no way"))
+    }
+
+    async fn save(
+        &self,
+        _: &TokenKey,
+        _: &StoredToken,
+        _: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TokenKey) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn address_of(fake: &FakeSpotify) -> url::Url {
+    fake.base_url().parse().unwrap()
+}
+
+/// What the panic hook hears of one thread.
+struct Panics;
+
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Panics {
+    fn of_this_thread() -> Self {
+        static COUNTS: Once = Once::new();
+        COUNTS.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                PANICS.set(PANICS.get() + 1);
+                before(panic);
+            }));
+        });
+        PANICS.set(0);
+        Self
+    }
+
+    fn count(&self) -> usize {
+        PANICS.get()
     }
 }
 

@@ -268,7 +268,8 @@ async fn what_a_store_grants_is_not_believed_blindly() {
     run(&time, track(&process(&fake, nonsense))).await;
     let endless = Scripted::new(|_| Some(Granted::default().with_closing(7, Duration::MAX)));
     let spotify = process(&fake, endless);
-    let error = time.run_by(STEP, track(&spotify)).await.unwrap_err();
+    // It is asked again when a window is over.
+    let error = time.run_by(STEP * 50, track(&spotify)).await.unwrap_err();
     assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
     let empty = Scripted::new(|_| Some(Granted::default().with_rate(1e300, 1)));
     let spotify = process(&fake, empty);
@@ -279,6 +280,107 @@ async fn what_a_store_grants_is_not_believed_blindly() {
     }
     assert!(!call.is_finished(), "no start was granted");
     call.abort();
+}
+
+/// As the example of the trait.
+#[tokio::test]
+async fn the_documented_store_paces() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    let ten_each = Scripted::new(|told| {
+        let (granted, tenth) = (Granted::default().with_rate(10.0, 1), Duration::from_millis(100));
+        Some(granted.with_starts(told.starts.min(1), tenth, tenth))
+    });
+    let spotify = process(&fake, ten_each);
+    let began = Instant::now();
+    for call in (0..50).map(|_| track(&spotify)).collect::<Vec<_>>() {
+        run(&time, call).await;
+    }
+    let took = began.elapsed().as_secs_f64();
+    assert!((4.5..7.0).contains(&took), "50 at 10 a second: {took}");
+}
+
+#[tokio::test]
+async fn a_rate_that_no_limit_has_counts_as_the_slowest() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    for rate in [1e-15, 5e-324, 0.0, -1.0] {
+        let spotify = process(
+            &fake,
+            Scripted::new(move |told| {
+                let granted = Granted::default().with_rate(rate, u32::MAX);
+                Some(match told.starts {
+                    0 => granted,
+                    _ => granted.with_come_back_in(Duration::from_secs(1)),
+                })
+            }),
+        );
+        let calls: Vec<_> = (0..12).map(|_| track(&spotify)).collect();
+        for call in calls {
+            let error = time.run_by(STEP * 100, call).await.unwrap_err();
+            let retry_after = error.retry_after().unwrap();
+            assert!(retry_after < Duration::from_secs(400), "{rate}: {retry_after:?}");
+        }
+    }
+}
+
+/// What it says is true again a moment later.
+#[tokio::test]
+async fn a_store_that_is_wrong_once_is_asked_again_soon() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let wrong: [fn(Granted, u32) -> Granted; 4] = [
+        |granted, starts| granted.with_starts(starts, Duration::from_secs(3600), Duration::ZERO),
+        |granted, starts| granted.with_starts(starts, Duration::ZERO, Duration::from_secs(3600)),
+        |granted, _| granted.with_closing(1, Duration::from_secs(3600)),
+        |granted, _| granted.with_come_back_in(Duration::MAX),
+    ];
+    for wrong in wrong {
+        let mut asked = 0;
+        let store = Scripted::new(move |told| {
+            asked += 1;
+            let (granted, tenth) = (Granted::default().with_rate(10.0, 1), hour / 36_000);
+            Some(match asked {
+                2 => wrong(granted, told.starts),
+                _ => granted.with_starts(told.starts.min(10), Duration::ZERO, tenth),
+            })
+        });
+        let spotify = process(&fake, store);
+        let began = Instant::now();
+        for call in (0..30).map(|_| track(&spotify)).collect::<Vec<_>>() {
+            run(&time, call).await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn what_is_reopened_is_asked_for_anew() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    let mut asked = 0;
+    let store = Scripted::new(move |_| {
+        asked += 1;
+        let granted = Granted::default();
+        Some(match asked {
+            1 => granted.with_rate(0.1, 9).with_come_back_in(Duration::from_secs(10)),
+            _ => granted,
+        })
+    });
+    let spotify = process(&fake, store);
+    let call = track(&spotify);
+    for _ in 0..5 {
+        time.settle().await;
+        time.advance(STEP).await;
+    }
+    assert_eq!(sharing(&spotify), Some(Sharing::Paced));
+
+    spotify.rate_limiter().unwrap().reopen();
+
+    let waited = run(&time, call).await;
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    assert_eq!(sharing(&spotify), Some(Sharing::Free));
 }
 
 /// Both want all that there is.

@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::SpotifyUri;
 use crate::oauth::Scope;
+use crate::transport::clipped;
 
 /// A request that returns `T` and takes the optional parameters in `P`.
 ///
@@ -62,6 +63,8 @@ pub struct Request<T, P = Nothing> {
     deadline: Option<Duration>,
     /// `None` for a body that is the value.
     decoder: Option<Decoder<T>>,
+    /// The number of ids, where the response has a value for each.
+    ids: Option<usize>,
     /// A function, so that a request can be sent to another task whatever it returns.
     returns: PhantomData<fn() -> (T, P)>,
 }
@@ -89,6 +92,18 @@ fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<Strin
     }
 }
 
+/// What stands between commas, and would be two things with a comma in it.
+fn separable(name: &'static str, list: Vec<String>) -> Result<Vec<String>, Error> {
+    match list.iter().find(|each| each.contains(',') || each.trim().is_empty()) {
+        Some(wrong) => {
+            let wrong = clipped(wrong);
+            let reason = format!("holds `{wrong}`, which cannot be sent in a list between commas");
+            Err(Error::Parameter { name, reason })
+        }
+        None => Ok(list),
+    }
+}
+
 impl<T, P: Parameters> Request<T, P> {
     pub(crate) fn new(connection: &Connection, method: Method, url: Result<Url, Error>) -> Self {
         let request = Self {
@@ -103,6 +118,7 @@ impl<T, P: Parameters> Request<T, P> {
             body: None,
             scopes: &[],
             decoder: None,
+            ids: None,
             returns: PhantomData,
         };
         let request = match P::TAKES_TYPES {
@@ -132,6 +148,7 @@ impl<T, P: Parameters> Request<T, P> {
             timeout,
             deadline,
             decoder,
+            ids: None,
             returns,
         }
     }
@@ -227,7 +244,9 @@ impl<T, P: Parameters> Request<T, P> {
         ids: impl IntoIds<I>,
         most: u32,
     ) -> Self {
-        self.joined(name, listed(name, ids, most))
+        let ids = listed(name, ids, most);
+        let number = ids.as_ref().ok().map(Vec::len);
+        Self { ids: number, ..self.joined(name, ids) }
     }
 
     /// Sets a parameter to a list of at most `most` strings, joined by commas.
@@ -235,8 +254,16 @@ impl<T, P: Parameters> Request<T, P> {
         self.joined(name, bounded(name, list, most))
     }
 
+    /// Sets a parameter to any number of words but none, joined by commas.
+    pub(crate) fn named(self, name: &'static str, words: Vec<String>) -> Self {
+        match words.is_empty() {
+            true => self.required(name, String::new()),
+            false => self.joined(name, Ok(words)),
+        }
+    }
+
     fn joined(self, name: &'static str, list: Result<Vec<String>, Error>) -> Self {
-        match list {
+        match list.and_then(|list| separable(name, list)) {
             Ok(list) => self.with(name, list.join(",")),
             Err(error) => self.fail(error),
         }
@@ -371,7 +398,8 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// As [`send`](Self::send). A body that cannot be read is in the error:
+    /// [`Error::raw_body`].
     pub async fn send_with_response(self) -> Result<Response<T>, Error> {
         let decoder = self.decoder();
         let mut response = self.send_raw().await?;
@@ -395,7 +423,15 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
 impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
     /// The list is in the field of this name; what cannot be read is `None` at its place.
     pub(crate) fn several(self, field: &'static str) -> Self {
-        Self { decoder: Some(Decoder::several(field)), ..self }
+        Self { decoder: Some(Decoder::several(field, self.ids)), ..self }
+    }
+}
+
+impl<P: Parameters> Request<Vec<bool>, P> {
+    /// One for each id that was asked for, and else an error: the others would be taken for those of
+    /// their neighbours.
+    pub(crate) fn one_for_each(self) -> Self {
+        Self { decoder: Some(Decoder::one_for_each(self.ids)), ..self }
     }
 }
 

@@ -16,10 +16,11 @@ use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
+use super::path::check_path;
 use super::quota::Quota;
 use super::response::{RawResponse, no_response};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{CallTrace, LastFailure, RequestClass, RetryMiddleware};
+use crate::middleware::{Attempts, CallTrace, LastFailure, RequestClass, RetryMiddleware};
 use crate::model::{Market, RESERVED};
 use crate::oauth::Scope;
 use crate::transport::{Origin, can_send, repeated};
@@ -115,13 +116,16 @@ impl Connection {
 
     /// A URL below the base URL, or an absolute one of its origin.
     pub(crate) fn resolve(&self, path: &str) -> Result<Url, Error> {
+        check_path(path)?;
         match Url::parse(path) {
             Ok(absolute) => self.own(absolute),
-            Err(_) => {
-                let path = path.trim_start_matches(['/', '\\']);
-                self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
-            }
+            Err(_) => self.below(path),
         }
+    }
+
+    fn below(&self, path: &str) -> Result<Url, Error> {
+        let path = path.trim_start_matches(['/', '\\']);
+        self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
     }
 
     /// The URL that `next` of a page holds.
@@ -129,10 +133,14 @@ impl Connection {
     /// One of Spotify's own is rebased on the base URL: a reverse proxy or a mock passes on what
     /// Spotify wrote. A relative one is meant from `page`.
     pub(crate) fn resolve_next(&self, next: &str, page: Option<&Url>) -> Result<Url, Error> {
+        // A page keeps a `next` that is no string as JSON, which must not be joined as a path.
+        if serde_json::from_str::<serde::de::IgnoredAny>(next).is_ok() {
+            return Err(Error::Parameter { name: "next", reason: "is not a URL".to_owned() });
+        }
         let url = match (Url::parse(next), page) {
             (Ok(absolute), _) => absolute,
             (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,
-            (Err(_), None) => return self.resolve(next),
+            (Err(_), None) => return self.below(next),
         };
         match self.rebased(&url) {
             Some(rebased) => Ok(rebased),
@@ -182,7 +190,7 @@ impl Connection {
         Box::pin(async move {
             self.check(&line)?;
             let mut response = self.exchange(line.clone(), request, &mut extensions).await?;
-            RawResponse::read(line, &mut response, scopes).await
+            read(&line, &mut response, scopes, &extensions).await
         })
     }
 
@@ -215,7 +223,7 @@ impl Connection {
         };
         let result = match result {
             Some(result) => result,
-            None => Err(call.out_of_time(end.map(|(_, limit)| limit).unwrap_or_default()).await),
+            None => call.out_of_time(end.map(|(_, limit)| limit).unwrap_or_default()).await,
         };
         call.end(&result);
         result
@@ -231,7 +239,7 @@ impl Connection {
     ) -> Result<reqwest::Response, Error> {
         let timeout = request.timeout().copied();
         let sent = self.0.http.execute_with_extensions(request, extensions).await;
-        let response = sent.map_err(|error| no_response(line.clone(), error))?;
+        let response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
         if line.is_write() || !is_redirect(response.status()) {
             return Ok(response);
         }
@@ -253,7 +261,7 @@ impl Connection {
             let mut request = Request::new(line.method.clone(), url);
             *request.timeout_mut() = timeout;
             let sent = self.0.http.execute_with_extensions(request, extensions).await;
-            response = sent.map_err(|error| no_response(line.clone(), error))?;
+            response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
         }
         Ok(response)
     }
@@ -276,7 +284,7 @@ impl PreparedRequest {
 
     pub(crate) fn line(&self) -> RequestLine {
         let (method, url) = (self.request.method(), self.request.url());
-        RequestLine { method: method.clone(), path: url.path().into() }
+        RequestLine { method: method.clone(), path: url.path().into(), may_be_done: false }
     }
 
     /// What the layers are to know; what they know without being told costs nothing.
@@ -353,28 +361,38 @@ impl Call {
             let sent = connection.exchange(line.clone(), request, &mut self.extensions);
             let mut response = sent.await?;
             self.status = Some(response.status());
-            RawResponse::read(line, &mut response, scopes).await
+            read(&line, &mut response, scopes, &self.extensions).await
         };
         exchange.instrument(span).await
     }
 
-    /// The error for a call whose deadline has passed, with how its last attempt failed.
-    async fn out_of_time(&self, limit: Duration) -> Error {
-        let request = self.line.clone();
+    /// What a call whose deadline has passed comes to: an error with how its last attempt failed;
+    /// but a write whose status has come is done, and only its body is missing.
+    async fn out_of_time(&self, limit: Duration) -> Result<RawResponse, Error> {
+        let request = noted(&self.line, &self.extensions);
         let last = match self.extensions.get::<LastFailure>().and_then(LastFailure::take) {
             // Its body was read by the layer that kept it.
             Some(Ok(mut response)) => {
-                RawResponse::read(request.clone(), &mut response, self.scopes).await.err()
+                read(&request, &mut response, self.scopes, &self.extensions).await.err()
             }
             Some(Err(error)) => Some(no_response(request.clone(), error)),
             None => None,
         };
-        Error::DeadlineExceeded { request, limit, last: last.map(Box::new) }
+        let line = request.clone();
+        let error = Error::DeadlineExceeded { request, limit, last: last.map(Box::new) };
+        let status = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
+        match status.filter(|status| line.is_write() && status.is_success()) {
+            Some(status) => Ok(RawResponse::without_body(line, status, error)),
+            None => Err(error),
+        }
     }
 
     fn end(&mut self, result: &Result<RawResponse, Error>) {
         self.outcome = match result {
-            Ok(_) => CallOutcome::Succeeded,
+            Ok(response) => {
+                self.status = Some(response.status);
+                CallOutcome::Succeeded
+            }
             Err(error) => {
                 self.status = self.status.or_else(|| error.status());
                 self.reason = error.reason().map(str::to_owned);
@@ -411,6 +429,24 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("origin", &self.0.origin).finish_non_exhaustive()
     }
+}
+
+/// A request, with what is known of its attempts.
+fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine {
+    let attempts = extensions.get::<Attempts>();
+    let may_be_done = attempts.is_some_and(|attempts| attempts.may_be_done);
+    RequestLine { may_be_done, ..line.clone() }
+}
+
+/// Reads a response, with what is known of the attempts before it.
+async fn read(
+    line: &RequestLine,
+    response: &mut reqwest::Response,
+    scopes: &'static [Scope],
+    extensions: &Extensions,
+) -> Result<RawResponse, Error> {
+    let credentials = Attempts::last_credentials(extensions);
+    RawResponse::read(noted(line, extensions), response, scopes, credentials).await
 }
 
 fn not_a_path(error: &url::ParseError) -> Error {

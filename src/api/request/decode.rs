@@ -9,23 +9,31 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Deserializer as Json;
 use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
 
+use super::disclosure::decode_error;
 use super::response::RawResponse;
 use crate::error::Error;
-use crate::model::lenient::{readable, report_unreadable};
-use crate::model::{List, PageItem, in_one_go};
-use crate::transport::{clipped, noise};
+use crate::model::lenient::{Things, report_unreadable};
+use crate::model::{List, PageItem, in_one_go, mended};
 
 /// How a response becomes a value.
 pub(crate) struct Decoder<T> {
-    read: fn(RawResponse, &'static str) -> Result<T, Error>,
+    read: fn(RawResponse, Shape) -> Result<T, Error>,
+    shape: Shape,
+}
+
+/// What is known of a body beside its type.
+#[derive(Clone, Copy, Default)]
+struct Shape {
     /// The field that wraps the value, where one does.
     wrapper: &'static str,
+    /// How many values it has, where there is one for each of the ids.
+    count: Option<usize>,
 }
 
 impl<T: DeserializeOwned + 'static> Decoder<T> {
@@ -34,19 +42,21 @@ impl<T: DeserializeOwned + 'static> Decoder<T> {
     /// No body is `null`: "nothing is playing" is an `Option`. A body that nobody wants, `()`, is
     /// not looked at, since those of commands are not always JSON.
     pub(crate) fn plain() -> Self {
-        Self { read: |response, _| decode(response, PhantomData), wrapper: "" }
+        Self { read: |response, _| decode(response, PhantomData), shape: Shape::default() }
     }
 }
 
 impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
-    /// A list with places, where what cannot be read is `None`.
-    pub(crate) fn several(wrapper: &'static str) -> Self {
-        let read = |response, name| {
-            let List(list) = decode(response, Wrapped::<List<T>>::new(name))?;
+    /// A list with places, where what cannot be read is `None`; as long as that of the ids, where
+    /// there are some.
+    pub(crate) fn several(wrapper: &'static str, count: Option<usize>) -> Self {
+        let read = |response, Shape { wrapper, count }| {
+            let seed = Counted { seed: Wrapped::<List<T>>::new(wrapper), count };
+            let List(list) = decode(response, seed)?;
             report_unreadable(&list);
             Ok(list.into_iter().map(PageItem::into_item).collect())
         };
-        Self { read, wrapper }
+        Self { read, shape: Shape { wrapper, count } }
     }
 }
 
@@ -54,25 +64,35 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     /// A list where only what is there matters, in no field.
     pub(crate) fn bare_list() -> Self {
         let read = |response, _| {
-            let List(list) = decode(response, PhantomData)?;
-            Ok(readable(list))
+            let Whole(list) = decode(response, PhantomData)?;
+            Ok(list)
         };
-        Self { read, wrapper: "" }
+        Self { read, shape: Shape::default() }
     }
 
     /// A list where only what is there matters.
     pub(crate) fn list(wrapper: &'static str) -> Self {
-        let read = |response, name| {
-            let list = decode(response, Wrapped::<Option<List<T>>>::new(name))?;
-            Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
+        let read = |response, Shape { wrapper, .. }| {
+            let Things(list) = decode(response, Wrapped::<Things<T>>::new(wrapper))?;
+            Ok(list)
         };
-        Self { read, wrapper }
+        Self { read, shape: Shape { wrapper, count: None } }
+    }
+}
+
+impl Decoder<Vec<bool>> {
+    /// A list without a field of its own, as long as that of the ids.
+    pub(crate) fn one_for_each(count: Option<usize>) -> Self {
+        let read = |response, Shape { count, .. }| {
+            decode(response, Counted { seed: PhantomData::<Vec<bool>>, count })
+        };
+        Self { read, shape: Shape { wrapper: "", count } }
     }
 }
 
 impl<T> Decoder<T> {
     pub(crate) fn decode(self, response: RawResponse) -> Result<T, Error> {
-        (self.read)(response, self.wrapper)
+        (self.read)(response, self.shape)
     }
 }
 
@@ -92,7 +112,7 @@ where
     let decoded = match body {
         _ if TypeId::of::<T>() == TypeId::of::<()>() => read(b"null", seed, &response),
         Ok(body) if body.is_empty() => read(b"null", seed, &response),
-        Ok(body) => read(&body, seed, &response),
+        Ok(body) => read(&body, seed, &response).map_err(|error| error.with_body(body)),
         Err(error) => Err(*error),
     };
     decoded.map_err(|error| match response.line.is_write() {
@@ -121,12 +141,16 @@ where
     let (path, source) = match read {
         Ok(value) => match json.end() {
             Ok(()) => return Ok(value),
-            Err(error) => (".".to_owned(), error),
+            Err(error) => (Track::new().path(), error),
         },
-        Err(error) => (track.path().to_string(), error),
+        Err(error) => (track.path(), error),
     };
-    let start = noise(&response.headers, body).or_else(|| start(&text, response));
-    Err(Error::Decode { request: response.line.clone(), path, start, source })
+    if let Some(Ok(value)) =
+        mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
+    {
+        return Ok(value);
+    }
+    Err(decode_error(response, body, &path, source))
 }
 
 fn read_all<'de, S: DeserializeSeed<'de>>(
@@ -138,15 +162,54 @@ fn read_all<'de, S: DeserializeSeed<'de>>(
     Ok(value)
 }
 
-/// How a body begins, where it cannot hold a secret: what a response says about a user is theirs,
-/// and a proxy may send back the header that it got.
-fn start(body: &str, response: &RawResponse) -> Option<String> {
-    let line = &response.line;
-    let about_a_user = response.needs_user || line.path.split('/').any(|part| part == "me");
-    let words = body.to_ascii_lowercase();
-    let may_be_secret =
-        ["bearer", "basic", "token", "secret"].iter().any(|word| words.contains(word));
-    (!about_a_user && !may_be_secret && !body.is_empty()).then(|| clipped(body))
+/// A list that is a whole body: nothing at all is none, though it is within an object.
+struct Whole<T>(Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Option::<Things<T>>::deserialize(deserializer)?;
+        let missing = || de::Error::invalid_type(de::Unexpected::Unit, &"a list");
+        list.map(|Things(list)| Self(list)).ok_or_else(missing)
+    }
+}
+
+/// A list that is as long as another one.
+#[derive(Clone, Copy)]
+struct Counted<S> {
+    seed: S,
+    /// `None` where it may have any length.
+    count: Option<usize>,
+}
+
+impl<'de, S: DeserializeSeed<'de, Value: HasLength>> DeserializeSeed<'de> for Counted<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        let list = self.seed.deserialize(deserializer)?;
+        match (list.length(), self.count) {
+            (length, Some(count)) if length != count => Err(de::Error::invalid_length(
+                length,
+                &&*format!("one value for each of {count} ids"),
+            )),
+            _ => Ok(list),
+        }
+    }
+}
+
+trait HasLength {
+    fn length(&self) -> usize;
+}
+
+impl<T> HasLength for List<T> {
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl HasLength for Vec<bool> {
+    fn length(&self) -> usize {
+        self.len()
+    }
 }
 
 /// Reads the value of one field of an object, and passes over the others.

@@ -8,7 +8,7 @@ use crate::model::{PageItem, Unreadable};
 #[non_exhaustive]
 pub struct ListEntry<T> {
     /// Its place, from 0 for the first of the list.
-    pub position: u64,
+    pub position: u32,
     /// What stands there.
     pub item: PageItem<T>,
 }
@@ -21,7 +21,7 @@ pub(super) struct LeftOut {
     nulls: usize,
     unreadable: usize,
     /// The first that could not be read: its place in the list, and the place in it.
-    first: Option<(u64, Box<str>)>,
+    first: Option<(u32, Box<str>)>,
 }
 
 impl LeftOut {
@@ -58,7 +58,7 @@ impl LeftOut {
         }
     }
 
-    fn count_unreadable(&mut self, position: u64, unreadable: &Unreadable) -> Result<(), Error> {
+    fn count_unreadable(&mut self, position: u32, unreadable: &Unreadable) -> Result<(), Error> {
         if self.fails_on_unreadable {
             return Err(Error::UnreadableItem { position, source: unreadable.clone() });
         }

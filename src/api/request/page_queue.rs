@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use url::Url;
 
 use super::connection::{Connection, Deadline, PreparedRequest, Responding};
 use super::page_url::{Extent, after, keeping_parameters, offset, within_reach};
 use super::response::RawResponse;
 use crate::error::{Error, RequestLine};
+use crate::transport::can_send;
 
 /// What a page is turned into, and where the list goes on.
 pub(crate) struct ParsedPage<X> {
@@ -53,6 +54,8 @@ pub(crate) struct PageQueue<X> {
     extent: Option<Extent>,
     /// Failures of the page in front, in a row.
     failures: u32,
+    /// When pages are asked for again, after such a failure.
+    paused_until: Option<Instant>,
     seen: Seen,
 }
 
@@ -71,9 +74,17 @@ struct Slot {
 enum State {
     Idle,
     /// To be asked for again after a pause.
-    Pausing(Pin<Box<Sleep>>),
+    Pausing(Pause),
     Fetching(Responding),
-    Fetched(Result<RawResponse, Error>),
+    Fetched(Box<Result<RawResponse, Error>>),
+}
+
+/// Until when a page is not asked for.
+struct Pause {
+    end: Instant,
+    /// Made anew whenever it is polled: a list may go to another runtime, or be polled outside of
+    /// any.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// What there was already, so that no list goes on for ever.
@@ -110,12 +121,21 @@ impl<X> PageQueue<X> {
 
     fn with(way: Option<Way>, first: Option<Slot>, read: Read<X>) -> Self {
         let slots = first.into_iter().collect();
-        Self { way, read, width: 1, slots, extent: None, failures: 0, seen: Seen::default() }
+        Self {
+            way,
+            read,
+            width: 1,
+            slots,
+            extent: None,
+            failures: 0,
+            paused_until: None,
+            seen: Seen::default(),
+        }
     }
 
-    /// Sets how many pages are asked for side by side, from 1.
+    /// Sets how many pages are asked for side by side, from 1 to [`MOST_SIDE_BY_SIDE`].
     pub(crate) fn set_width(&mut self, width: usize) {
-        self.width = width.max(1);
+        self.width = width.clamp(1, MOST_SIDE_BY_SIDE);
     }
 
     /// Has the deadline of the request count for all pages together, from now on.
@@ -149,7 +169,7 @@ impl<X> PageQueue<X> {
             self.slots.push_front(Slot { url, state });
             return Poll::Pending;
         };
-        let result = match (fetched, &url) {
+        let result = match (*fetched, &url) {
             (Ok(response), Some(url)) => (self.read)(response, url),
             (Ok(_), None) => return Poll::Ready(None),
             (Err(error), _) => Err(error),
@@ -164,8 +184,9 @@ impl<X> PageQueue<X> {
             }
             (Err(error), Some(url)) if error.is_transient() => {
                 self.failures = self.failures.saturating_add(1);
-                let pause = Box::pin(tokio::time::sleep(self.pause(&error)));
-                self.slots.push_front(Slot { url: Some(url), state: State::Pausing(pause) });
+                self.paused_until = Instant::now().checked_add(self.pause(&error));
+                let state = self.paused_until.map_or(State::Idle, State::pausing);
+                self.slots.push_front(Slot { url: Some(url), state });
                 Poll::Ready(Some(Err(error)))
             }
             (result, _) => {
@@ -176,6 +197,10 @@ impl<X> PageQueue<X> {
     }
 
     fn pause(&self, error: &Error) -> Duration {
+        // Its task is gone, and nothing is wrong with the server.
+        if matches!(error, Error::Interrupted) {
+            return Duration::ZERO;
+        }
         let backoff = self.way.as_ref().map(|way| way.connection.pause(self.failures));
         backoff.unwrap_or_default().max(error.retry_after().unwrap_or_default())
     }
@@ -184,10 +209,17 @@ impl<X> PageQueue<X> {
     fn drive(&mut self, context: &mut Context<'_>) {
         let Some(way) = &self.way else { return };
         let mut under_way = 0;
-        for slot in &mut self.slots {
+        let paused_until = self.paused_until.filter(|end| Instant::now() < *end);
+        for (index, slot) in self.slots.iter_mut().enumerate() {
             under_way += usize::from(slot.poll(way, context));
+            // The page in front has told of the failure, and all wait for the same end of it.
+            if let Some(end) = paused_until.filter(|_| index > 0 && slot.has_failed_for_now()) {
+                slot.state = State::pausing(end);
+                under_way += usize::from(slot.poll(way, context));
+            }
         }
-        while under_way < self.width
+        while paused_until.is_none()
+            && under_way < self.width
             && self.slots.len() < 2 * self.width - 1
             && let Some(last) = self.slots.back().and_then(|slot| slot.url.as_ref())
             && let Some(url) = self.extent.and_then(|extent| after(last, extent))
@@ -205,7 +237,7 @@ impl<X> PageQueue<X> {
         let is_past_the_end =
             count == 0 && total.zip(start).is_some_and(|(total, start)| start >= u64::from(total));
         let next = next.filter(|next| !next.trim().is_empty() && !is_past_the_end);
-        match next.map(|next| self.next(url, &next, count)) {
+        match next.map(|next| self.next(url, &next, start, count)) {
             Some(Ok(Some(next))) => {
                 let is_next = |slot: &Slot| {
                     slot.url.as_ref().is_some_and(|url| {
@@ -223,44 +255,91 @@ impl<X> PageQueue<X> {
     }
 
     /// Where the page at `url` leads to; `None` at the documented end of a list.
-    fn next(&mut self, url: &Url, next: &str, count: usize) -> Result<Option<Url>, Error> {
+    fn next(
+        &mut self,
+        url: &Url,
+        next: &str,
+        start: Option<u64>,
+        count: usize,
+    ) -> Result<Option<Url>, Error> {
         let Some(way) = &self.way else { return Ok(None) };
-        let next = way.connection.resolve_next(next, Some(url))?;
+        let method = way.template.request.method().clone();
+        let request = RequestLine { method, path: url.path().into(), may_be_done: false };
+        let next = match way.connection.resolve_next(next, Some(url)) {
+            // It is the server's, and no parameter of the caller's.
+            Err(Error::Parameter { .. }) => {
+                return Err(Error::Paging { request, reason: "has a malformed link to the next" });
+            }
+            next => next?,
+        };
         let next = keeping_parameters(&next, way.template.request.url());
         let Some(next) = within_reach(next) else { return Ok(None) };
-        match self.seen.wanders(url, &next, count) {
-            Some(reason) => {
-                let method = way.template.request.method().clone();
-                let request = RequestLine { method, path: url.path().into() };
-                Err(Error::Paging { request, reason })
-            }
+        match self.seen.wanders(url, &next, start, count) {
+            Some(reason) => Err(Error::Paging { request, reason }),
             None => Ok(Some(next)),
         }
     }
 }
 
 impl Seen {
-    /// What is wrong with a page at `url` that leads to `next`.
-    fn wanders(&mut self, url: &Url, next: &Url, count: usize) -> Option<&'static str> {
+    /// What is wrong with a page at `url`, of `count` places from `start`, that leads to `next`.
+    fn wanders(
+        &mut self,
+        url: &Url,
+        next: &Url,
+        start: Option<u64>,
+        count: usize,
+    ) -> Option<&'static str> {
         self.urls.insert(self.hasher.hash_one(url.as_str()));
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
-        let goes_back = offset(next).is_some_and(|to| Some(to) <= offset(url));
-        if goes_back || self.urls.contains(&self.hasher.hash_one(next.as_str())) {
+        // Without an offset, a list begins at its first place.
+        let start = start.unwrap_or_default();
+        let end = start.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        let to = offset(next);
+        if to.is_some_and(|to| to > start && to < end) {
+            return Some("leads into itself, so that items would come twice");
+        }
+        if to.is_some_and(|to| to <= start)
+            || self.urls.contains(&self.hasher.hash_one(next.as_str()))
+        {
             return Some("leads back to one before it; the list has no end");
         }
         (self.empty >= MOST_EMPTY_PAGES).then_some("is empty, as were many before it")
     }
 }
 
+impl State {
+    fn pausing(end: Instant) -> Self {
+        Self::Pausing(Pause { end, timer: None })
+    }
+}
+
+impl Pause {
+    /// Outside of a runtime nothing can be waited for: the request then says what is missing.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.timer = None;
+        if Instant::now() >= self.end || !can_send() {
+            return Poll::Ready(());
+        }
+        self.timer.insert(Box::pin(tokio::time::sleep_until(self.end))).as_mut().poll(context)
+    }
+}
+
 impl Slot {
+    /// Whether it is worth asking again.
+    fn has_failed_for_now(&self) -> bool {
+        let State::Fetched(fetched) = &self.state else { return false };
+        fetched.as_ref().as_ref().is_err_and(Error::is_transient)
+    }
+
     fn error(error: Error) -> Self {
-        Self { url: None, state: State::Fetched(Err(error)) }
+        Self { url: None, state: State::Fetched(Box::new(Err(error))) }
     }
 
     /// Asks, or takes in what has come; whether it is under way afterwards.
     fn poll(&mut self, way: &Way, context: &mut Context<'_>) -> bool {
         if let State::Pausing(pause) = &mut self.state {
-            if pause.as_mut().poll(context).is_pending() {
+            if pause.poll(context).is_pending() {
                 return true;
             }
             self.state = State::Idle;
@@ -270,7 +349,7 @@ impl Slot {
         }
         let State::Fetching(fetching) = &mut self.state else { return false };
         let Poll::Ready(fetched) = fetching.as_mut().poll(context) else { return true };
-        self.state = State::Fetched(fetched);
+        self.state = State::Fetched(Box::new(fetched));
         false
     }
 }
@@ -319,3 +398,7 @@ impl Drop for Task {
 /// A list that was filtered may have empty pages in the middle. A hundred in a row are 5,000 items
 /// that are all gone, or a server that never comes to an end.
 const MOST_EMPTY_PAGES: u32 = 100;
+
+/// A server says how long a list is: what it says may not become as many tasks. More at a time would
+/// run into the rate limits at once.
+const MOST_SIDE_BY_SIDE: usize = 256;

@@ -237,5 +237,6 @@ fn reader<G: Paged, X: 'static>(decoder: Decoder<G>, content: fn(G, Option<u64>)
 
 fn batch<G: Paged>(page: G, start: Option<u64>) -> Batch<G::Item> {
     let total = page.total();
+    let start = start.map(|start| u32::try_from(start).unwrap_or(u32::MAX));
     Batch { items: page.into_page_items(), start, total }
 }

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use percent_encoding::percent_decode_str;
+
 use super::into_id::IntoId;
 use crate::error::Error;
+use crate::transport::clipped;
 
 /// A path in segments, or the first thing in it that was wrong.
 pub(crate) struct Path(Result<Segments, Error>);
@@ -55,6 +58,27 @@ impl Path {
 
     pub(crate) fn into_segments(self) -> Result<Segments, Error> {
         self.0
+    }
+}
+
+/// Refuses a path as text that a URL parser takes for another one than it seems to be.
+pub(super) fn check_path(path: &str) -> Result<(), Error> {
+    let wrong = |reason: &str| {
+        Err(Error::Parameter { name: "path", reason: format!("`{}` {reason}", clipped(path)) })
+    };
+    let before_query = path.split('?').next().unwrap_or(path);
+    // A parser decodes dots, a server behind it slashes.
+    let decoded = percent_decode_str(before_query).decode_utf8_lossy();
+    let mut segments = decoded.split(['/', '\\']).map(str::trim);
+    if segments.clone().all(str::is_empty) {
+        return wrong("is empty");
+    }
+    if segments.any(|segment| matches!(segment, "." | "..")) {
+        return wrong("holds a step, `.` or `..`");
+    }
+    match path.contains(|letter: char| letter == '#' || letter.is_control()) {
+        true => wrong("holds a `#` or a control character; encode it"),
+        false => Ok(()),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 
+use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::middleware::{LimitedResponse, RateLimited};
@@ -48,14 +49,23 @@ pub(crate) struct RawResponse {
     pub(crate) body: Result<Bytes, Box<Error>>,
     /// Whether the endpoint takes a user's token, so that the response may be about a user.
     pub(crate) needs_user: bool,
+    /// What the request left with, which the response may repeat.
+    pub(crate) credentials: Option<HeaderValue>,
 }
 
 impl RawResponse {
+    /// A response to a write of which no more than the status came.
+    pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
+        let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
+        Self { line, status, headers, body, needs_user: true, credentials: None }
+    }
+
     /// Reads a response to its end; one that is not successful is an error.
     pub(crate) async fn read(
         request: RequestLine,
         response: &mut reqwest::Response,
         scopes: &'static [Scope],
+        credentials: Option<HeaderValue>,
     ) -> Result<Self, Error> {
         let status = response.status();
         // What the limiter knows is more: the queue, and what other requests were told.
@@ -69,11 +79,12 @@ impl RawResponse {
             let needs_user = !scopes.is_empty();
             return match body {
                 Err(error) if !request.is_write() => Err(*error),
-                body => Ok(Self { line: request, status, headers, body, needs_user }),
+                body => Ok(Self { line: request, status, headers, body, needs_user, credentials }),
             };
         }
         // The status says enough, whatever becomes of the words.
-        let ServerError { message, reason } = ServerError::of(&body.unwrap_or_default());
+        let ServerError { message, reason } =
+            without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
             _ => Error::Api {

@@ -52,16 +52,19 @@ impl<P: AcceptsFields> Request<Playlist, P> {
     /// Only these fields of the response, in [Spotify's notation]: `name,items(total)`. What was not
     /// asked for is absent from the [`PartialPlaylist`].
     ///
+    /// Where entries are among them, as in `name,items(items(item(name)))`, what leads to the next
+    /// page of them is asked for as well.
+    ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
     pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {
-        self.with("fields", fields.into()).of_type()
+        self.with("fields", with_paging_of_entries(&fields.into())).of_type()
     }
 }
 
 impl<P: AcceptsFields> Request<PartialPlaylist, P> {
     /// Only these fields of the response, in place of those that were set before.
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        self.with("fields", fields.into())
+        self.with("fields", with_paging_of_entries(&fields.into()))
     }
 }
 
@@ -73,47 +76,72 @@ impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlists-items
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        let fields = fields.into();
-        let names: Vec<_> = top_level(&fields).collect();
-        let has_items = names.contains(&"items");
-        let missing =
-            ["next", "limit", "offset", "total"].iter().filter(|key| !names.contains(key));
-        let missing: String = match has_items {
-            true => missing.flat_map(|key| [",", key]).collect(),
-            false => String::new(),
-        };
-        self.with("fields", fields + &missing)
+        self.with("fields", with_paging(&fields.into()))
     }
 }
 
-/// The names in a list of fields that are in no brackets.
+/// Adds what a list goes on with, where its items are asked for.
+fn with_paging(fields: &str) -> String {
+    let names: Vec<_> = top_level(fields).map(name_of).collect();
+    let missing = ["next", "limit", "offset", "total"].iter().filter(|key| !names.contains(key));
+    let missing: String = match names.contains(&"items") {
+        true => missing.flat_map(|key| [",", key]).collect(),
+        false => String::new(),
+    };
+    fields.to_owned() + &missing
+}
+
+/// The same for the entries in a playlist, by their new name or the old one.
+fn with_paging_of_entries(fields: &str) -> String {
+    let parts = top_level(fields).map(|part| {
+        let name = name_of(part);
+        let rest = part.trim().strip_prefix(name).unwrap_or_default();
+        let inner = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        match inner
+            .or_else(|| rest.strip_prefix('.'))
+            .filter(|_| ["items", "tracks"].contains(&name))
+        {
+            Some(inner) if top_level(inner).any(|part| name_of(part) == "items") => {
+                format!("{name}({})", with_paging(inner))
+            }
+            _ => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join(",")
+}
+
+/// The parts of a list of fields, without a look into brackets.
 fn top_level(fields: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_u32;
-    let parts = fields.split(move |letter| {
+    fields.split(move |letter| {
         match letter {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             _ => {}
         }
         depth == 0 && letter == ','
-    });
-    parts.map(|part| part.split(['(', '.', '!']).next().unwrap_or(part).trim())
+    })
+}
+
+fn name_of(part: &str) -> &str {
+    part.split(['(', '.', '!']).next().unwrap_or(part).trim()
 }
 
 impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
     /// Which kinds of items come in their own shape; tracks and episodes by default. Of the others
     /// Spotify sends nothing, or a track's shape.
     pub fn additional_types(self, types: impl IntoIterator<Item = ItemType>) -> Self {
-        let types: Vec<_> = types.into_iter().map(ItemType::as_str).collect();
-        self.required("additional_types", types.join(","))
+        let types = types.into_iter().map(|each| each.as_str().to_owned()).collect();
+        self.named("additional_types", types)
     }
 }
 
 impl<T, P: AcceptsGroups> Request<T, P> {
-    /// Only the albums that the artist is related to in one of these ways; all by default.
+    /// Only the albums that the artist is related to in one of these ways; all by default. No way
+    /// at all is an error when the request is sent.
     pub fn include_groups(self, groups: impl IntoIterator<Item = AlbumGroup>) -> Self {
-        let groups: Vec<_> = groups.into_iter().map(|group| group.to_string()).collect();
-        self.with("include_groups", groups.join(","))
+        let groups = groups.into_iter().map(|group| group.to_string()).collect();
+        self.named("include_groups", groups)
     }
 }
 

@@ -118,8 +118,8 @@ impl<T: Send + 'static> ItemStream<T> {
         Self { entries, left_out }
     }
 
-    /// Sets how many pages are requested side by side, from 1, where pages can be asked for by
-    /// their offset.
+    /// Sets how many pages are requested side by side, from 1 to 256, where pages can be asked for
+    /// by their offset.
     ///
     /// One by default: the page after the one that is taken from. This number of pages is under way
     /// at the most, and one less may have come and wait to be taken.
@@ -179,14 +179,14 @@ pub struct EntryStream<T> {
     queue: PageQueue<Batch<T>>,
     batch: VecDeque<PageItem<T>>,
     /// The place of the first of them.
-    position: u64,
+    position: u32,
     total: Option<u32>,
 }
 
 /// What is taken of a page: its items, the place where it begins, and the total that it names.
 pub(super) struct Batch<T> {
     pub(super) items: Vec<PageItem<T>>,
-    pub(super) start: Option<u64>,
+    pub(super) start: Option<u32>,
     pub(super) total: Option<u32>,
 }
 
@@ -235,7 +235,7 @@ impl<T: Send + 'static> EntryStream<T> {
         loop {
             if let Some(item) = self.batch.pop_front() {
                 let position = self.position;
-                self.position += 1;
+                self.position = self.position.saturating_add(1);
                 return Poll::Ready(Ok(Some(ListEntry { position, item })));
             }
             match ready!(self.queue.poll_page(context)) {

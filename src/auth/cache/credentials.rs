@@ -113,6 +113,11 @@ impl Credentials {
         self.token.as_ref().is_some_and(|token| token.refresh_token.is_some())
     }
 
+    /// Whether they must not be lost: no request brings them back.
+    pub(super) fn is_precious(&self) -> bool {
+        self.has_refresh_token() || self.logged_out
+    }
+
     /// Whether the store was ever read or written.
     pub(super) fn has_used_store(&self) -> bool {
         self.known != Known::Unread || self.was_stored

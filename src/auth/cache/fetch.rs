@@ -89,6 +89,17 @@ pub(super) fn is_within<S>(shared: &Arc<Shared<S>>) -> bool {
     WITHIN.try_with(|within| *within == address(shared)).unwrap_or(false)
 }
 
+/// For a part of a fetch that runs in a task of its own.
+pub(super) fn within_the_same<F: Future>(part: F) -> impl Future<Output = F::Output> {
+    let within = WITHIN.try_with(|within| *within);
+    async move {
+        match within {
+            Ok(within) => WITHIN.scope(within, part).await,
+            Err(_) => part.await,
+        }
+    }
+}
+
 impl<S: TokenSource> Fetch<S> {
     /// Called without the lock: a runtime that shuts down drops the task on the spot, and that
     /// takes the lock.
@@ -117,8 +128,9 @@ impl<S: TokenSource> Fetch<S> {
             result = early;
             saving::wait_for_logins(&self.shared).await;
         }
-        let (shared, _guard) = (Arc::downgrade(&self.shared), self.guard.take());
-        // The source is free from here on, whatever the store does.
+        let shared = Arc::clone(&self.shared);
+        let _guard = self.guard.take();
+        // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
         saving::save_again(shared).await;
     }
@@ -150,6 +162,8 @@ impl<S: TokenSource> Fetch<S> {
     /// Asks the source once; what is sent is decided in the same step in which it is known whose it
     /// is.
     async fn request(&mut self) -> Result<(Sent, Now, Result<Token, AuthError>), Halt> {
+        // Before permission is given: who takes a fetch for overdue gives its lock away.
+        self.signal.begin_step(LATE_LIMIT);
         let (previous, revision) = match self.shared.state.lock().permission(self.ticket) {
             Permission::Send { previous, revision } => (previous, revision),
             Permission::Superseded => return Err(Halt::Superseded),
@@ -158,7 +172,8 @@ impl<S: TokenSource> Fetch<S> {
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
         let is_used = self.shared.state.lock().credentials.has_used_store();
         self.store.check(&sent, is_used)?;
-        tracing::debug!("requesting an access token");
+        let (client_id, user) = (self.shared.client_id(), self.shared.user());
+        tracing::debug!(client_id, user, "requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
         let mut result = asked.ok_or_else(|| self.withdrawn(&sent))?;
@@ -178,7 +193,6 @@ impl<S: TokenSource> Fetch<S> {
     ) -> Option<Result<Token, AuthError>> {
         let shared = Arc::clone(&self.shared);
         let mut request = shared.source.request_token(previous);
-        self.signal.begin_step(LATE_LIMIT);
         let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
         // Who waits for others lets other processes refresh meanwhile.
         let signal = &self.signal;
@@ -442,8 +456,8 @@ impl<S: TokenSource> Drop for Fetch<S> {
         if self.is_complete {
             return;
         }
-        let is_told = std::thread::panicking()
-            && self.complete(Err(AuthError::SourcePanicked.into())).is_ok();
+        let is_told =
+            std::thread::panicking() && self.complete(Err(AuthError::of_panic().into())).is_ok();
         if !is_told {
             self.shared.state.lock().leave(self.ticket);
         }

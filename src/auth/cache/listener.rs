@@ -39,8 +39,14 @@ impl Listener {
         let is_running = {
             let mut queue = self.0.queue.lock();
             if queue.events.len() >= MOST_EVENTS {
-                queue.events.pop_front();
-                tracing::warn!("the listener for token events is too slow; an event is left out");
+                let key = queue.events.pop_front().and_then(|event| event.key);
+                let client_id = key.as_ref().map(|key| key.client_id());
+                let user = key.as_ref().and_then(|key| key.user());
+                tracing::warn!(
+                    client_id,
+                    user,
+                    "the listener for token events is too slow; an event is left out"
+                );
             }
             queue.events.push_back(event);
             std::mem::replace(&mut queue.is_running, true)

@@ -79,7 +79,7 @@ impl<S: TokenSource> LoginTask<S> {
         let outcome = self.end(error.is_none());
         if let Some(error) = &error {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
-            let shared = Arc::downgrade(&self.shared);
+            let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 let _guard = guard;
                 saving::save_again(shared).await;

@@ -8,9 +8,9 @@
 //! | in its refresh-ahead window | no | no | the token | a fetch begins |
 //! | in its refresh-ahead window | yes | any | the token | |
 //! | in its refresh-ahead window | no | yes | the token | |
-//! | none, expired or refused | yes | any | the outcome of that fetch | |
-//! | none, expired or refused | no | yes | the last error, at once | |
-//! | none, expired or refused | no | no | the outcome of a new fetch | a fetch begins |
+//! | none, expired or rejected | yes | any | the outcome of that fetch | |
+//! | none, expired or rejected | no | yes | the last error, at once | |
+//! | none, expired or rejected | no | no | the outcome of a new fetch | a fetch begins |
 //!
 //! What changes it:
 //!
@@ -51,6 +51,7 @@ mod flight;
 mod listener;
 mod login;
 mod options;
+mod policy;
 mod saving;
 mod state;
 mod storage;
@@ -58,7 +59,7 @@ mod token;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -69,13 +70,15 @@ use tokio::time::Instant;
 
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
-use self::state::{Decision, Policy, Start, State, Verdict};
+use self::policy::Policy;
+use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
 use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
-use crate::oauth::{TaskGuard, Token, UnderWay};
+use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
+use crate::transport::can_wait;
 
 pub use clock::{Clock, Now, SystemClock};
 pub use options::TokenCacheOptions;
@@ -83,10 +86,10 @@ pub(super) use token::bearer;
 
 /// Hands out the token of a [`TokenSource`] and keeps it fresh.
 ///
-/// Clones share one token. However many tasks ask, at most one token request is on its way. Shortly
-/// before a token expires the next is fetched in the background, while callers go on with the one
-/// that is still good. When the source fails, callers notice nothing as long as the token is good,
-/// and after that get its error without asking again before the back-off is over.
+/// Clones share one token. However many tasks ask, at most one token request is under way. Shortly
+/// before a token expires, the next one is fetched in the background, while callers go on with the one
+/// that is still good. When the source fails, callers notice nothing as long as the token is good.
+/// After that they get its error, and it is not asked again before the back-off is over.
 ///
 /// Usable with any OAuth 2.0 server; [`CachedAuthenticator`](super::CachedAuthenticator) makes an
 /// [`Authenticator`](super::Authenticator) of it.
@@ -94,7 +97,7 @@ pub struct TokenCache<S: TokenSource> {
     shared: Arc<Shared<S>>,
 }
 
-/// What a cache has done since it was made.
+/// What a cache has done since it was created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
@@ -123,8 +126,10 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
-    /// What its client waits for before it ends.
-    under_way: OnceLock<UnderWay>,
+    /// Tasks that have begun to save what could not be saved; the last of them goes on.
+    savers: AtomicU32,
+    /// What its clients wait for before they end.
+    tasks: OnceLock<Tasks>,
 }
 
 impl<S: TokenSource> TokenCache<S> {
@@ -135,7 +140,8 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// The same source with options of your own; many caches may share them in one `Arc`.
     ///
-    /// As every `with_` of a cache, it makes one that is empty and apart from its clones of before.
+    /// Like every `with_` method of a cache, it returns one that is empty and no longer shares its token
+    /// with clones that were made before.
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
@@ -143,12 +149,16 @@ impl<S: TokenSource> TokenCache<S> {
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
-    /// Where the token outlives the program, and under which key; the key is this cache's, and says
-    /// whose token it is.
+    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token it
+    /// is.
     ///
     /// The store is read before every refresh, so that a token that another process has fetched is
     /// used instead of one more request; a new token is saved before it is handed out. Each
     /// operation may take 5 s.
+    ///
+    /// The key's client id must be that of the source, where the source
+    /// [knows its own](TokenSource::client_id). Otherwise nothing is read, written or sent, and
+    /// [`AuthError::KeyOfAnotherApp`] is returned when the client is built and by each call that would.
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
@@ -184,7 +194,8 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
-            under_way: OnceLock::new(),
+            savers: AtomicU32::new(0),
+            tasks: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -206,8 +217,8 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Told that a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of its
-    /// token where there is to be one, and says whether another attempt would carry a different one.
+    /// To be called when a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of
+    /// its token, if there will be one, and returns whether another attempt would carry a different one.
     ///
     /// A 401 is a suspicion: a token that the server has [`accepted`](Self::accepted) before goes on
     /// being handed out to others meanwhile. However many requests are rejected, one token is
@@ -240,7 +251,7 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Told that the server has accepted the token in `credentials`, an `Authorization` header.
+    /// To be called when the server has accepted the token in `credentials`, an `Authorization` header.
     #[inline]
     pub fn accepted(&self, credentials: &HeaderValue) {
         let current = self.shared.published.load();
@@ -273,37 +284,45 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Takes over the token of a new login, in place of everything that came of the one before.
     ///
-    /// It is saved first, where there is a store, for which callers without a good token wait. That
-    /// it cannot be saved is told to the listener, and tried again. From its first poll on, it runs
-    /// to its end also when the future is dropped; logins that overlap are taken over in the order
-    /// in which they began.
+    /// Where there is a store, the token is saved first, and callers without a good token wait for that.
+    /// If it cannot be saved, the listener is told, and saving is tried again. From its first poll on, a
+    /// login runs to its end even when the future is dropped; logins that overlap are taken over in the
+    /// order in which they began.
     ///
-    /// Another process that shares the store, and in which nobody was logged in, notices within a
-    /// minute; [`reset`](Self::reset) has it look at the next call.
+    /// Another process that shares the store, and in which nobody was logged in or the login had
+    /// ended, notices at its first call after up to 60 s; [`reset`](Self::reset) has it look at the
+    /// next call. One that has a good access token of an earlier login goes on with it until its next
+    /// refresh.
     ///
     /// # Errors
     ///
     /// [`AuthError::MissingScopes`] when the token lacks a
-    /// [required scope](Self::with_required_scopes); nothing has changed then.
+    /// [required scope](Self::with_required_scopes), [`AuthError::KeyOfAnotherApp`] when the key is
+    /// another app's; nothing has changed then.
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
     /// used; its refresh token is taken over all the same.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
+        self.shared.check_key()?;
         self.shared.check_scopes(&token)?;
         login::log_in(&self.shared, Some(token)).await.0
     }
 
-    /// Ends the login here, in the store and, at their next look, in other processes that share it.
+    /// Ends the login here, in the store and, at their next refresh, in other processes that share it.
     ///
     /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
-    /// puts the token back. The accounts service is not told: Spotify has no way to. Callers get
-    /// [`AuthError::NotLoggedIn`] until the next login. Another process goes on with the access token
-    /// that it has until it next looks into the store, which is before it refreshes.
+    /// puts the token back. Callers get [`AuthError::NotLoggedIn`] until the next login.
+    ///
+    /// Another process, or another authenticator with the same key, goes on with the access token that
+    /// it has until its next refresh, up to an hour with Spotify. The accounts service is not told,
+    /// since Spotify has no way to: an access token that somebody has kept stays good until it expires.
     ///
     /// # Errors
     ///
     /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any more, and
     /// saving is tried again, but another process may still be logged in.
+    /// [`AuthError::KeyOfAnotherApp`] when the key is another app's; nobody is logged out then.
     pub async fn log_out(&self) -> Result<(), AuthError> {
+        self.shared.check_key()?;
         match login::log_in(&self.shared, None).await {
             (outcome, None) => outcome,
             (_, Some(error)) => Err(AuthError::NotSaved(error)),
@@ -314,15 +333,20 @@ impl<S: TokenSource> TokenCache<S> {
     /// program: a refresh token that the server has rotated exists only in its response until it is
     /// saved.
     ///
+    /// A request is not waited for where its token could not be lost: there is no store to save it in,
+    /// and it was not requested with a refresh token.
+    ///
     /// # Errors
     ///
     /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
     /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
-        let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
-        settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
-        self.shared.save_now().await?;
+        if self.shared.has_something_to_lose() {
+            let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
+            settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
+            self.shared.save_now().await?;
+        }
         if let Some(listener) = &self.shared.options.listener {
             listener.idle_within(LISTENER_LIMIT).await;
         }
@@ -351,15 +375,25 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.storage.as_ref().map(|storage| &**storage.key())
     }
 
+    /// The scopes of the token that is here, by a login or from the store; refreshing leaves them as
+    /// they are unless the server says otherwise.
+    ///
+    /// `None` where there is no token, and where the server did not say its scopes. A token in the
+    /// store is here once it has been asked for, as [`needs_login`](Self::needs_login) does.
+    pub fn granted_scopes(&self) -> Option<Vec<String>> {
+        self.shared.state.lock().credentials.token.as_ref()?.scopes.clone()
+    }
+
     /// Has a client wait at its end for what is under way here, also when nobody has the cache any
     /// more.
     pub(super) fn report_to(&self, under_way: &UnderWay) {
-        self.shared.under_way.get_or_init(|| under_way.clone());
+        self.shared.tasks.get_or_init(Tasks::default).report_to(under_way);
     }
 
-    /// An error where an option is out of its range.
+    /// An error where an option is out of its range, or the key is another app's.
     pub(super) fn check(&self) -> Result<(), AuthError> {
-        self.shared.options.check()
+        self.shared.options.check()?;
+        self.shared.check_key()
     }
 
     /// Boxed and out of line, so that the future of a hit is small: moving it costs more than the hit.
@@ -464,11 +498,7 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
 
 /// tokio would panic where there is no timer.
 fn runtime_with_time() -> Result<(), AuthError> {
-    let has_time = || std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) if has_time() => Ok(()),
-        _ => Err(AuthError::NoRuntime),
-    }
+    if can_wait() { Ok(()) } else { Err(AuthError::NoRuntime) }
 }
 
 impl<S: TokenSource> Clone for TokenCache<S> {
@@ -489,6 +519,55 @@ impl<S: TokenSource> fmt::Debug for TokenCache<S> {
 enum Step {
     Serve(HeaderValue),
     Wait(Flight),
+}
+
+impl<S: TokenSource> Shared<S> {
+    /// What the store keeps for one app is never used, replaced or marked by another.
+    fn check_key(&self) -> Result<(), AuthError> {
+        let (Some(storage), Some(own)) = (&self.storage, self.source.client_id()) else {
+            return Ok(());
+        };
+        if storage.key().client_id() == own {
+            return Ok(());
+        }
+        let (key, client_id) = (Arc::clone(storage.key()), own.to_owned());
+        Err(AuthError::KeyOfAnotherApp { key, client_id })
+    }
+
+    /// Whose app's token it is, for logs.
+    fn client_id(&self) -> Option<&str> {
+        let of_key = self.storage.as_ref().map(|storage| storage.key().client_id());
+        of_key.or_else(|| self.source.client_id())
+    }
+
+    /// Which user's, for logs.
+    fn user(&self) -> Option<&str> {
+        self.storage.as_ref()?.key().user()
+    }
+
+    /// Called outside of the lock.
+    fn tell(&self, kind: TokenEventKind) {
+        let (client_id, user) = (self.client_id(), self.user());
+        match &kind {
+            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
+                tracing::debug!(client_id, user, event = ?kind, "got an access token");
+            }
+            TokenEventKind::RefreshFailed { error, .. }
+            | TokenEventKind::PermanentlyFailed { error, .. }
+            | TokenEventKind::LoginEnded { error } => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(client_id, user, error, "got no access token");
+            }
+            TokenEventKind::StoreFailed { error } => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(client_id, user, error, "the token store failed");
+            }
+        }
+        if let Some(listener) = &self.options.listener {
+            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
+            listener.tell(TokenEvent { key, kind });
+        }
+    }
 }
 
 impl<S> Shared<S> {
@@ -548,12 +627,17 @@ impl<S> Shared<S> {
     /// For a task that may hold a token that is not in the store yet.
     fn task_guard(&self) -> Option<TaskGuard> {
         self.storage.as_ref()?;
-        self.under_way.get().map(UnderWay::begin)
+        Some(self.tasks.get_or_init(Tasks::default).begin())
     }
 
     /// Whether it is the first time.
     fn tells_that_there_are_no_locks(&self) -> bool {
         !self.has_told_of_locks.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a token that is under way may be the only one that still works.
+    fn has_something_to_lose(&self) -> bool {
+        self.storage.is_some() || self.state.lock().credentials.has_refresh_token()
     }
 
     /// Waits until no fetch and no login is under way.
@@ -562,29 +646,6 @@ impl<S> Shared<S> {
             let under_way = self.state.lock().under_way().cloned();
             let Some(flight) = under_way else { return };
             flight.gone().await;
-        }
-    }
-
-    /// Called outside of the lock.
-    fn tell(&self, kind: TokenEventKind) {
-        match &kind {
-            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
-                tracing::debug!(event = ?kind, "got an access token");
-            }
-            TokenEventKind::RefreshFailed { error, .. }
-            | TokenEventKind::PermanentlyFailed { error, .. }
-            | TokenEventKind::LoginEnded { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(error, "got no access token");
-            }
-            TokenEventKind::StoreFailed { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(error, "the token store failed");
-            }
-        }
-        if let Some(listener) = &self.options.listener {
-            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
-            listener.tell(TokenEvent { key, kind });
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::auth::{AuthError, TokenEvent};
 
 /// Options of a [`TokenCache`](super::TokenCache). The defaults are right for Spotify.
 ///
-/// They say how tokens are refreshed, and are everybody's: many authenticators may share them in one
-/// `Arc`. Whose token it is and where it is kept is said to the authenticator itself.
+/// They say how tokens are refreshed, and nothing of whose they are: many authenticators may share them
+/// in one `Arc`. Whose token it is, and where it is kept, belongs to each authenticator.
 ///
 /// A value out of range is kept, and comes out as [`AuthError::Option`] when the client is built or
 /// a token is asked for.
@@ -96,7 +96,7 @@ impl TokenCacheOptions {
     }
 
     /// The longest `Retry-After` of the accounts service that is honoured; 10 minutes by default. A
-    /// longer one is taken for this. [`reset`](super::TokenCache::reset) ends any wait.
+    /// longer one counts as this. [`reset`](super::TokenCache::reset) ends any wait.
     #[must_use]
     pub fn with_max_retry_after(self, max_retry_after: Duration) -> Self {
         Self { max_retry_after, ..self }
@@ -123,8 +123,8 @@ impl TokenCacheOptions {
         Self { clock: Some(Arc::new(clock)), ..self }
     }
 
-    /// Whom to tell what happens. Called in a thread of its own, one event after the other, outside
-    /// of every lock: it may block, panic and use the client, and delays no token.
+    /// Calls `listener` with what happens to tokens. It is called in a thread of its own, one event after
+    /// the other, outside of every lock: it may block, panic and use the client, and delays no token.
     ///
     /// ```
     /// use spotify_web::auth::{TokenCacheOptions, TokenEventKind};

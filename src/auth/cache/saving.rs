@@ -1,6 +1,7 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
@@ -114,38 +115,37 @@ pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
     }
 }
 
-/// Tries for half a minute; the next fetch saves in any case.
-pub(super) async fn save_again<S: TokenSource>(shared: Weak<Shared<S>>) {
-    let mut last = None;
-    for attempt in 1..=MOST_SAVES {
-        let Some((storage, unsaved, pause)) = shared.upgrade().and_then(|it| to_save(&it, attempt))
-        else {
-            break;
-        };
-        last = Some((storage, unsaved));
-        tokio::time::sleep(pause).await;
-        let Some(shared) = shared.upgrade() else { break };
-        let ticket = shared.state.lock().ticket();
-        if save(&shared, ticket).await.0 != SaveOutcome::Failed {
+/// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
+/// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
+/// is given up after half a minute. The last who begins takes it over from those before.
+pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
+    let number = shared.savers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    let handle = Arc::downgrade(&shared);
+    let mut kept = Some(shared);
+    for attempt in 1.. {
+        let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
+        let is_precious = shared.state.lock().credentials.is_precious();
+        let is_last = attempt > MOST_SAVES && !is_precious;
+        let is_replaced = shared.savers.load(Ordering::Relaxed) != number;
+        if is_last || is_replaced || !shared.lacks_a_save() {
             return;
         }
+        let pause = shared.options.backoff.pause(attempt, 0.0);
+        kept = is_precious.then(|| Arc::clone(&shared));
+        drop(shared);
+        tokio::time::sleep(pause).await;
+        if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {
+            let ticket = shared.state.lock().ticket();
+            save(&shared, ticket).await;
+        }
     }
-    if let (None, Some((storage, Some(unsaved)))) = (shared.upgrade(), last) {
-        // Nobody is left to use the client, but the token may be the only one that still works.
-        let _ = storage.save(&unsaved).await;
-    }
-}
-
-type ToSave = (Storage, Option<Unsaved>, std::time::Duration);
-
-fn to_save<S>(shared: &Arc<Shared<S>>, attempt: u32) -> Option<ToSave> {
-    let storage = shared.storage.clone()?;
-    let credentials = &shared.state.lock().credentials;
-    let pause = shared.options.backoff.pause(attempt, 0.0);
-    credentials.is_unsaved().then(|| (storage, credentials.unsaved(), pause))
 }
 
 impl<S: TokenSource> Shared<S> {
+    fn lacks_a_save(&self) -> bool {
+        self.storage.is_some() && self.state.lock().credentials.is_unsaved()
+    }
+
     /// Saves now what could not be saved before.
     pub(super) async fn save_now(&self) -> Result<(), AuthError> {
         let ticket = self.state.lock().ticket();

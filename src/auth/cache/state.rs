@@ -11,8 +11,9 @@ use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
+use super::policy::Policy;
 use super::token::{Age, CachedToken};
-use super::{Backoff, CacheStats, Now};
+use super::{CacheStats, Now};
 use crate::auth::{
     AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
 };
@@ -144,19 +145,6 @@ pub(super) struct Arrival {
     pub(super) counted_from: Now,
     /// Whether it was found in the store.
     pub(super) restored: bool,
-}
-
-/// The figures that the machine needs, with the dice already rolled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
-    pub(super) backoff: Backoff,
-    pub(super) window: Duration,
-    /// From 0 to 1: how much of the window and of a pause to leave out.
-    pub(super) jitter: f64,
-    /// Whether another process may log in, so that a store is looked into now and then.
-    pub(super) shared: bool,
-    /// The longest `Retry-After` that is honoured.
-    pub(super) max_retry_after: Duration,
 }
 
 /// Asking and sending.
@@ -457,28 +445,22 @@ impl State {
     ) -> Verdict {
         self.stats.rejections += 1;
         current.note_rejected();
+        let row_began = self.row_began(current, now);
         if let Some(flight) = self.under_way().cloned() {
             self.withdraw(current);
             return Verdict::Join(flight);
         }
+        let doubted = now.monotonic.saturating_duration_since(row_began);
+        let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
         if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
             // No replacement can come. Calls that are still accepted go on as long as the token is good.
             self.withdraw(current);
-            if current.is_rejected_by_all() {
+            let is_said = reason == RejectionReason::Token && current.is_rejected_by_all();
+            if is_dead || is_said {
                 self.current = None;
             }
             return Verdict::Fail(error);
         }
-        let row_began = match &mut self.suspicion {
-            Some(suspicion) if current.is_first_in_row() => {
-                suspicion.row_began = now.monotonic;
-                now.monotonic
-            }
-            Some(suspicion) => suspicion.row_began,
-            None => now.monotonic,
-        };
-        let doubted = now.monotonic.saturating_duration_since(row_began);
-        let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
         let suspicion = self.suspicion.as_deref();
         let end = suspicion.and_then(|suspicion| suspicion.end);
         let is_in_step = !is_dead && end.is_some_and(|end| now.monotonic < end);
@@ -493,6 +475,16 @@ impl State {
         let end = now.monotonic.checked_add(policy.backoff.pause(steps, policy.jitter));
         self.suspicion = Some(Box::new(Suspicion { steps, end, row_began }));
         Verdict::Fetch(self.start())
+    }
+
+    /// When the first of these rejections came since the token was last accepted.
+    fn row_began(&mut self, current: &CachedToken, now: Now) -> Instant {
+        let new = || Box::new(Suspicion { steps: 0, end: None, row_began: now.monotonic });
+        let suspicion = self.suspicion.get_or_insert_with(new);
+        if current.is_first_in_row() {
+            suspicion.row_began = now.monotonic;
+        }
+        suspicion.row_began
     }
 
     /// A token that the server has accepted before goes on being handed out to others: what was
@@ -559,8 +551,8 @@ impl State {
             self.pause_for_good(error.clone(), now, policy);
             return TokenEventKind::LoginEnded { error };
         }
-        if matches!(error, AuthError::NotConnected) {
-            // Nothing was sent, and connecting helps at once.
+        if error.is_the_callers() {
+            // Nothing was sent, and connecting or another runtime helps at once.
             return TokenEventKind::PermanentlyFailed { error, retry_in: Duration::ZERO };
         }
         let retry_in = self.pause_after(&error, policy);
@@ -659,7 +651,7 @@ pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
 const PERMANENT_PAUSE: Duration = Duration::from_secs(60);
 
 /// After so long without an acceptance the token is at fault, whatever was at fault before.
-const LONGEST_DOUBT: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_DOUBT: Duration = Duration::from_secs(10);
 
 /// The longest back-off while there is nothing to hand out.
 const MAX_LACK: Duration = Duration::from_secs(10);

@@ -1,13 +1,18 @@
 //! A store with its key, and with a limit to everything it does.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use crate::sync::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::credentials::Unsaved;
+use super::fetch;
 use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
 #[derive(Debug, Clone)]
@@ -17,11 +22,19 @@ pub(super) struct Storage(Arc<Parts>);
 struct Parts {
     store: Arc<dyn TokenStore>,
     key: Arc<TokenKey>,
+    polls: Mutex<Polls>,
+}
+
+/// Operations that are running at this moment. One that waits is not: it is polled in no time.
+#[derive(Debug, Default)]
+struct Polls {
+    number: usize,
+    since: Option<Instant>,
 }
 
 impl Storage {
     pub(super) fn new(store: Arc<dyn TokenStore>, key: TokenKey) -> Self {
-        Self(Arc::new(Parts { store, key: Arc::new(key) }))
+        Self(Arc::new(Parts { store, key: Arc::new(key), polls: Mutex::default() }))
     }
 
     pub(super) fn key(&self) -> &Arc<TokenKey> {
@@ -29,7 +42,8 @@ impl Storage {
     }
 
     pub(super) async fn load(&self) -> Result<Option<StoredToken>, StoreError> {
-        within(OPERATION_LIMIT, self.0.store.load(&self.0.key)).await
+        let parts = Arc::clone(&self.0);
+        self.call(OPERATION_LIMIT, async move { parts.store.load(&parts.key).await }).await
     }
 
     pub(super) async fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {
@@ -41,27 +55,100 @@ impl Storage {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        within(OPERATION_LIMIT, self.0.store.save(&self.0.key, token, replaces)).await
+        let (parts, token) = (Arc::clone(&self.0), token.clone());
+        let operation = async move { parts.store.save(&parts.key, &token, replaces).await };
+        self.call(OPERATION_LIMIT, operation).await
     }
 
     pub(super) async fn lock(&self, limit: Duration) -> Result<RefreshLock, StoreError> {
-        within(limit, self.0.store.lock(&self.0.key)).await
+        let parts = Arc::clone(&self.0);
+        self.call(limit, async move { parts.store.lock(&parts.key).await }).await
+    }
+
+    /// Where there are other threads, in a task of its own: a store that blocks its thread then has a
+    /// limit all the same, and takes one thread, however often it is called.
+    async fn call<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        operation: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.0.is_blocked() {
+            return Err(StoreError::TimedOut { limit });
+        }
+        let (parts, operation) = (Arc::clone(&self.0), Box::pin(operation));
+        let operation = Guarded { parts, operation };
+        let in_time = match has_other_threads() {
+            true => timeout(limit, Task(tokio::spawn(fetch::within_the_same(operation)))).await,
+            false => timeout(limit, operation).await,
+        };
+        in_time.unwrap_or(Err(StoreError::TimedOut { limit }))
     }
 }
 
-async fn within<T>(
-    limit: Duration,
-    operation: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let mut operation = std::pin::pin!(operation);
-    // A store is user code: that it panics is its failure, and costs no token.
-    let guarded = std::future::poll_fn(|context| {
-        let polled = AssertUnwindSafe(|| operation.as_mut().poll(context));
-        std::panic::catch_unwind(polled)
-            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::custom("the token store panicked"))))
-    });
-    timeout(limit, guarded).await.unwrap_or(Err(StoreError::TimedOut { limit }))
+impl Parts {
+    /// Whether an operation blocks the thread that runs it: another would take one more.
+    fn is_blocked(&self) -> bool {
+        self.polls.lock().since.is_some_and(|since| since.elapsed() > LONGEST_POLL)
+    }
+
+    fn begin_poll(&self) {
+        let mut polls = self.polls.lock();
+        polls.number += 1;
+        polls.since.get_or_insert_with(Instant::now);
+    }
+
+    fn end_poll(&self) {
+        let mut polls = self.polls.lock();
+        polls.number -= 1;
+        if polls.number == 0 {
+            polls.since = None;
+        }
+    }
+}
+
+/// A store is user code: that it panics is its failure, and costs no token.
+struct Guarded<F> {
+    parts: Arc<Parts>,
+    operation: Pin<Box<F>>,
+}
+
+impl<T, F: Future<Output = Result<T, StoreError>>> Future for Guarded<F> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.parts.begin_poll();
+        let polled = AssertUnwindSafe(|| self.operation.as_mut().poll(context));
+        let polled = std::panic::catch_unwind(polled);
+        self.parts.end_poll();
+        polled.unwrap_or_else(|_| Poll::Ready(Err(StoreError::of_panic())))
+    }
+}
+
+/// Aborted when its waiter is dropped.
+struct Task<T>(JoinHandle<Result<T, StoreError>>);
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = Pin::new(&mut self.0).poll(context);
+        ended.map(|result| result.unwrap_or_else(|_| Err(StoreError::custom("the runtime ends"))))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn has_other_threads() -> bool {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    flavor.is_ok_and(|flavor| flavor != RuntimeFlavor::CurrentThread)
 }
 
 /// How long reading and writing may take.
 pub(super) const OPERATION_LIMIT: Duration = Duration::from_secs(5);
+
+/// What runs for longer without a pause blocks its thread.
+const LONGEST_POLL: Duration = Duration::from_secs(1);

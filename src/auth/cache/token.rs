@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::HeaderValue;
 
 use super::Now;
-use super::state::Policy;
+use super::policy::Policy;
 use crate::auth::AuthError;
 use crate::oauth::{AccessToken, Token};
 

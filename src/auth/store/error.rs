@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::transport::lacks_io;
+
 /// Why a token could not be kept or read. No text of it shows a token.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("{path} cannot be {action}{}", hint(source.kind()))]
     Io {
         /// The file.
@@ -21,7 +23,9 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// The file is not one of this store's, or is damaged. It is left as it is.
-    #[error("{path} is damaged or no token file: {reason}; move it away, and users log in again")]
+    #[error(
+        "{path} is damaged or not a token file: {reason}; move it away, and users log in again"
+    )]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -29,7 +33,9 @@ pub enum StoreError {
         reason: String,
     },
     /// A text is not one of [`StoredToken::to_text`](super::StoredToken::to_text), or is damaged.
-    #[error("this is no stored token: {reason}; remove the entry, and its user logs in again")]
+    #[error(
+        "this is not a valid stored token: {reason}; remove the entry, and its user logs in again"
+    )]
     Unreadable {
         /// What was wrong with it; never a part of it.
         reason: String,
@@ -50,6 +56,9 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The store panicked on a tokio runtime without IO, on which nothing can be connected.
+    #[error("the token store needs a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
+    NoIo,
     /// An error of a store of the user's own.
     #[error("{message}")]
     Custom {
@@ -62,6 +71,11 @@ impl StoreError {
     /// An error of a store of your own. Its text must not show a token.
     pub fn custom(message: impl Into<String>) -> Self {
         Self::Custom { message: message.into() }
+    }
+
+    /// What a panic of the store comes to.
+    pub(in crate::auth) fn of_panic() -> Self {
+        if lacks_io() { Self::NoIo } else { Self::custom("the token store panicked") }
     }
 
     pub(super) fn unreadable(reason: impl Into<String>) -> Self {

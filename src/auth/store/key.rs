@@ -4,7 +4,9 @@ use std::fmt::{self, Write};
 
 /// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
 ///
-/// All three, so that nobody gets another's token, nor one that allows something else.
+/// It names all three, so that nobody gets the token of another app or user, nor one that allows
+/// something else. The client id must be the authenticator's own; the user and the scopes are names that
+/// the program chooses.
 ///
 /// ```
 /// use spotify_web::auth::TokenKey;
@@ -20,7 +22,8 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The token of an app itself.
+    /// The token of an app itself, or of the only user of a program. A program that has both names the
+    /// user: two authenticators with one key share one token.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), user: None, scopes: Vec::new() }
     }
@@ -40,17 +43,17 @@ impl TokenKey {
         Self { scopes, ..self }
     }
 
-    /// The app.
+    /// The client id of the app.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The user, by the name that the program gave; `None` for the app itself.
+    /// The user, by the name that the program gave, where it gave one.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// What was granted, in alphabetical order.
+    /// The scopes that the program gave, in alphabetical order.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }

@@ -10,6 +10,7 @@ mod text;
 
 use std::any::Any;
 use std::fmt::{self, Debug};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,15 +35,24 @@ pub use text::TokenText;
 /// removes nothing by itself. It gives each operation 5 s. A store that fails costs no token that
 /// is at hand; what could not be saved is saved later.
 ///
+/// No method may block its thread: work that does goes to `tokio::task::spawn_blocking` or a thread of
+/// the store's own, as in [`FileTokenStore`]. On a runtime of several threads a call that blocks is given
+/// up like one that hangs, but its thread is gone from the runtime until it returns; so that there is one
+/// of them and not one for each call, other calls for its key fail meanwhile with
+/// [`StoreError::TimedOut`], a transient failure, and other keys go on. On a runtime of one thread
+/// everything stands still until it returns.
+///
 /// `testing::check_token_store` (feature `testing`) runs every promise of this trait against a
 /// store of yours. The example `sqlite_store` is one to copy.
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
-    /// What is kept under `key`, or `None`.
+    /// What is kept under `key`, or `None`. It sees every save that has returned, also those of
+    /// other processes: a replica that lags behind may show a login that has been replaced, or a
+    /// refresh token that has been used.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] when that cannot be told. It is never taken for an empty store.
+    /// A [`StoreError`] when this is not known: a store that cannot be read is not an empty one.
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError>;
 
     /// Keeps `token` under `key`, wholly or not at all, in place of the entry with the revision
@@ -132,6 +142,16 @@ impl RefreshLock {
     /// Whether it keeps others away.
     pub(crate) fn is_exclusive(&self) -> bool {
         self.0.is_some()
+    }
+}
+
+/// A store is user code: that its guard panics costs nobody a token.
+impl Drop for RefreshLock {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err() {
+            tracing::error!("the guard of a token store's lock panicked as it was dropped");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{StoreError, TokenText, text};
+use super::StoreError;
 use crate::oauth::Token;
 
 /// What a store keeps for a key: a token with the login that it belongs to, or the mark that the
@@ -43,7 +43,7 @@ pub(in crate::auth) enum Content {
 }
 
 impl StoredToken {
-    /// The token of a new login that has just ended well, such as one that was made elsewhere.
+    /// The token of a login that has just succeeded, such as one that was made elsewhere.
     ///
     /// `expires_at` is the end of the access token by the wall clock.
     pub fn new(token: Token, expires_at: SystemTime) -> Self {
@@ -98,22 +98,6 @@ impl StoredToken {
     /// Whether the user has logged out.
     pub fn is_logged_out(&self) -> bool {
         matches!(self.content, Content::LoggedOut)
-    }
-
-    /// All of it as one text, a secret, for a column of a database or a value in a cache.
-    ///
-    /// The text says which version of its format it has; later versions of this crate read it.
-    pub fn to_text(&self) -> TokenText {
-        text::write(self)
-    }
-
-    /// Reads what [`to_text`](Self::to_text) made.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unreadable`] when it is no such text; the error shows nothing of it.
-    pub fn from_text(text: &str) -> Result<Self, StoreError> {
-        text::read(text)
     }
 }
 

@@ -52,17 +52,28 @@ pub(super) struct Entry {
     scopes: Option<Vec<String>>,
 }
 
-pub(super) fn write(stored: &StoredToken) -> TokenText {
-    // A struct of strings and numbers always becomes JSON.
-    TokenText(Zeroizing::new(serde_json::to_string(&Entry::from(stored)).unwrap_or_default()))
-}
+impl StoredToken {
+    /// All of it as one text, a secret, for a column of a database or a value in a cache.
+    ///
+    /// The text says which version of its format it has; later versions of this crate read it.
+    pub fn to_text(&self) -> TokenText {
+        // A struct of strings and numbers always becomes JSON.
+        let text = serde_json::to_string(&Entry::from(self)).unwrap_or_default();
+        TokenText(Zeroizing::new(text))
+    }
 
-/// Says the category and place of an error only: serde's own text would quote the secret.
-pub(super) fn read(text: &str) -> Result<StoredToken, StoreError> {
-    let entry: Entry = serde_json::from_str(text).map_err(|error| {
-        StoreError::unreadable(format!("{:?} at column {}", error.classify(), error.column()))
-    })?;
-    entry.into_stored()
+    /// Reads what [`to_text`](Self::to_text) made.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] when it is no such text; the error shows nothing of it.
+    pub fn from_text(text: &str) -> Result<Self, StoreError> {
+        let entry: Entry = serde_json::from_str(text).map_err(|error| {
+            // The category and place only: serde's own text would quote the secret.
+            StoreError::unreadable(format!("{:?} at column {}", error.classify(), error.column()))
+        })?;
+        entry.into_stored()
+    }
 }
 
 impl Entry {

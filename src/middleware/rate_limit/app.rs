@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
@@ -17,15 +18,19 @@ use tokio::sync::{Notify, oneshot};
 use super::clock::Timeline;
 use super::endpoint::key_of_name;
 use super::exchange;
+use super::granted::{self, Unclaimed};
 use super::membership::Membership;
+use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Granted, Told};
-use super::state::{Obstacle, Outcome, Pair, State, Ticket};
+use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 
 #[derive(Debug)]
 pub(super) struct App {
+    /// Tells apps apart: a call may pass through several limiters, and has a number in each.
+    pub(super) id: u64,
     pub(super) client_id: Option<String>,
     pub(super) options: RateLimitOptions,
     core: Mutex<Core>,
@@ -37,8 +42,10 @@ pub(super) struct App {
 struct Core {
     state: State,
     queue: Queue<Caller>,
+    granted: Unclaimed,
     timeline: Timeline,
     next_number: u64,
+    arrivals: u64,
     keeper: Option<Keeper>,
 }
 
@@ -49,13 +56,26 @@ struct Keeper {
     wakes_at: Seconds,
 }
 
-type Verdict = Result<Permit, RateLimited>;
+/// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is none.
+type Verdict = Result<Seconds, RateLimited>;
 
-/// Who waits: its number, which its call keeps, and how it is told.
+/// Who waits, and how it is told.
 #[derive(Debug)]
 struct Caller {
-    number: u64,
+    place: Place,
     told: oneshot::Sender<Verdict>,
+}
+
+/// What comes of waiting.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Go(Permit),
+    /// The caller was not polled for so long after it was told that its permit is void. It may queue up again.
+    Late {
+        number: u64,
+        /// For how long it had a permit.
+        idle: Duration,
+    },
 }
 
 /// A request that wants a permit.
@@ -89,11 +109,14 @@ impl App {
                 None => state,
             },
             queue: Queue::new(),
+            granted: Unclaimed::default(),
             timeline: Timeline::new(options.clock.now()),
             next_number: 0,
+            arrivals: 0,
             keeper: None,
         };
-        Self { client_id, options, core: Mutex::new(core), keeper_wanted: Notify::new() }
+        let id = APPS.fetch_add(1, Ordering::Relaxed);
+        Self { id, client_id, options, core: Mutex::new(core), keeper_wanted: Notify::new() }
     }
 
     /// A permit, if nobody waits and nothing is in the way; else the endpoint's key, to wait with.
@@ -119,16 +142,32 @@ impl App {
     /// # Errors
     ///
     /// At once where it is known not to come in time; else when the time is over.
-    pub(super) async fn permit(self: &Arc<Self>, wanted: Wanted) -> Verdict {
+    pub(super) async fn permit(self: &Arc<Self>, wanted: Wanted) -> Result<Turn, RateLimited> {
         let (place, mut granted) = self.queue_up(wanted)?;
         let waiting = Waiting { app: self, endpoint: wanted.pair.endpoint, place };
         loop {
             let sleep = self.watch(&waiting, wanted.pair);
             let told = told(&mut granted, &self.keeper_wanted);
             if let Ok(Some(verdict)) = tokio::time::timeout(sleep, told).await {
-                return verdict.unwrap_or_else(|| Err(self.closed(wanted.pair)));
+                let verdict = verdict.unwrap_or_else(|| Err(self.closed(wanted.pair)));
+                return verdict.map(|granted| self.pick_up(place, granted));
             }
         }
+    }
+
+    /// Takes the permit that was granted, unless it is too old, or something was closed since.
+    fn pick_up(self: &Arc<Self>, place: Place, granted: Seconds) -> Turn {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let ticket = core.granted.take(place);
+        if let Some(ticket) = ticket {
+            if core.awake(now) < granted + granted::LONGEST && core.state.is_current(ticket, now) {
+                return Turn::Go(Permit::new(self, ticket, place.number));
+            }
+            core.state.settle(ticket, Outcome::Unsent, false, now);
+            self.changed(core, now);
+        }
+        Turn::Late { number: place.number, idle: duration(core.awake(now) - granted) }
     }
 
     fn queue_up(
@@ -141,17 +180,21 @@ impl App {
             core.next_number += 1;
             core.next_number
         });
-        let place = Place::new(wanted.is_urgent, number);
-        let limit = now + wanted.patience.as_secs_f64();
+        core.arrivals += 1;
+        let place = Place::new(wanted.is_urgent, number).arrived(core.arrivals);
+        let patience = wanted.patience.as_secs_f64();
         let (sender, receiver) = oneshot::channel();
-        if now + core.state.wait(wanted.pair, core.queue.before(wanted.pair.endpoint, place), now)
-            > limit
-        {
+        if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
-        let owner = Caller { number, told: sender };
+        let limit = core.awake(now) + patience;
+        let owner = Caller { place, told: sender };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
-        let next = self.grant(core, now);
+        // Where it may not go, nobody may who could not before, and all others need no look.
+        let next = match core.state.check(wanted.pair, now) {
+            Ok(()) => self.grant(core, now),
+            Err(obstacle) => obstacle.until(),
+        };
         // The keeper may sleep for an endpoint that is closed for longer.
         core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
         self.exchange_if_due(core, now);
@@ -162,32 +205,33 @@ impl App {
     fn watch(self: &Arc<Self>, waiting: &Waiting<'_>, pair: Pair) -> Duration {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
+        if core.is_over(waiting, pair, now) {
+            // Many may give up at the same time: none of them needs a look at all others.
+            core.expire(waiting, pair, now);
+            return duration(SHORTEST_SLEEP);
+        }
         let is_keeper = |keeper: Keeper| keeper.place == waiting.place;
         let is_overdue = |keeper: Keeper| keeper.wakes_at <= now;
         if core.keeper.is_none_or(|keeper| is_keeper(keeper) || is_overdue(keeper)) {
-            let wakes_at = self.grant(core, now);
+            let wakes_at = self.grant(core, now).min(core.granted.overdue_at());
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
         self.exchange_if_due(core, now);
         let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
         let limit = core.expire(waiting, pair, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
-        Duration::from_secs_f64(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
+        duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
 
     /// Grants permits to all that may go, and says when the next one may.
-    fn grant(self: &Arc<Self>, core: &mut Core, now: Seconds) -> Seconds {
+    fn grant(&self, core: &mut Core, now: Seconds) -> Seconds {
+        while let Some(ticket) = core.granted.take_overdue(now) {
+            core.state.settle(ticket, Outcome::Unsent, false, now);
+        }
         while core.queue.len() > 0 {
-            let waiter = match core.queue.next(&core.state, now) {
-                Ok(waiter) => waiter,
+            match core.queue.next(&core.state, now) {
+                Ok(waiter) => core.grant(waiter, now),
                 Err(then) => return then,
-            };
-            let ticket = core.state.start(waiter.pair, true, now);
-            let permit = Permit::new(self, ticket, waiter.owner.number);
-            if let Err(Ok(mut permit)) = waiter.owner.told.send(Ok(permit)) {
-                // The waiter has gone. The lock is held, so the permit must not settle itself.
-                permit.ticket = None;
-                core.state.settle(ticket, Outcome::Unsent, false, now);
             }
         }
         f64::INFINITY
@@ -207,15 +251,17 @@ impl App {
     /// Tells the other processes, in a task of its own, if there is something to tell or to ask for.
     #[inline]
     fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
-        if self.options.shared.is_some()
+        if let Some(shared) = &self.options.shared
             && let Some(told) = core.due(now)
         {
-            exchange::spawn(Arc::clone(self), told);
+            let app = Arc::clone(self);
+            let hear = move |granted| app.exchanged(granted);
+            exchange::spawn(Arc::clone(shared), self.client_id.clone(), told, hear);
         }
     }
 
     /// Takes over what came of an exchange, and says what is to be told next.
-    pub(super) fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+    fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         if core.state.heard(granted, fastrand::f64(), now) {
@@ -227,7 +273,7 @@ impl App {
     }
 
     /// After something that may let waiters go, or go earlier than the keeper wakes.
-    fn changed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+    fn changed(&self, core: &mut Core, now: Seconds) {
         if core.queue.len() == 0 {
             return;
         }
@@ -249,18 +295,26 @@ impl App {
         self.closed(pair).retry_after
     }
 
-    /// Keeps the reason that a server gave with its refusal.
+    /// Keeps the reason that a server gave with its refusal, for as long as that closes.
     pub(super) fn give_reason(&self, pair: Pair, reason: Option<String>) {
-        if let Some(endpoint) = self.core.lock().state.endpoints.get_mut(&pair.endpoint) {
-            endpoint.reason = reason;
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let of_app = core.state.app.closed_until;
+        if let Some(endpoint) = core.state.endpoints.get_mut(&pair.endpoint) {
+            let own = endpoint.bucket.closed_until;
+            let until = if own > now { own } else { of_app };
+            endpoint.reason = reason.map(|reason| (reason, until));
         }
     }
 
     pub(super) fn close_for(self: &Arc<Self>, duration: Duration) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        core.state.app.close(now + duration.as_secs_f64().min(LONGEST_CLOSING));
-        self.closed_or_narrowed(core, now);
+        let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
+        if until > core.state.app.closed_until.max(now) {
+            core.state.app.close(until);
+            self.closed_or_narrowed(core, now);
+        }
     }
 
     pub(super) fn reopen(self: &Arc<Self>) {
@@ -282,7 +336,7 @@ impl App {
         let (state, queue) = (&core.state, &core.queue);
         let stats = |bucket: &super::bucket::Bucket, waiting, is_failing| BucketStats {
             rate: bucket.rate(now),
-            closed_for: Duration::from_secs_f64((bucket.closed_until - now).max(0.0)),
+            closed_for: duration(bucket.closed_until - now),
             waiting,
             refusals: bucket.refused,
             is_failing,
@@ -300,20 +354,29 @@ impl App {
         RateLimitStats { app, endpoints, sharing }
     }
 
+    /// Whether it or an endpoint is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let endpoints = core.state.endpoints.values().map(|endpoint| &endpoint.bucket);
+        endpoints.chain([&core.state.app]).any(|bucket| bucket.closed_until > now)
+    }
+
     pub(super) fn closings(&self) -> Vec<Closing> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let wall = self.options.clock.now().wall;
-        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<String>| {
+        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<&str>| {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
-            let (client_id, endpoint) = (self.client_id.clone(), endpoint.map(str::to_owned));
-            Some(Closing { client_id, endpoint, until, reason })
+            let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
+            Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
         };
         let app = closing(None, core.state.app.closed_until, None);
         let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
-            closing(Some(&endpoint.name), endpoint.bucket.closed_until, endpoint.reason.clone())
+            let until = endpoint.bucket.closed_until;
+            closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))
         });
         app.into_iter().chain(endpoints).collect()
     }
@@ -322,7 +385,11 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = left(closing.until, self.options.clock.now().wall);
-        let until = now + left.min(self.options.longest_retry_after.as_secs_f64());
+        let longest = match closing.endpoint {
+            Some(_) => self.options.longest_retry_after.as_secs_f64(),
+            None => LONGEST_CLOSING,
+        };
+        let until = now + left.min(longest);
         if until > now {
             core.restore(closing, until, now);
             self.closed_or_narrowed(core, now);
@@ -343,6 +410,13 @@ async fn told(
     .await
 }
 
+/// No time is too long for it: what others tell goes into sums of seconds.
+fn duration(seconds: Seconds) -> Duration {
+    let longest = Duration::from_secs_f64(LONGEST_CLOSING);
+    // `max` turns what is no number into nothing.
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(longest).min(longest)
+}
+
 fn left(until: SystemTime, wall: SystemTime) -> Seconds {
     super::clock::since(wall, until)
 }
@@ -360,44 +434,97 @@ impl Core {
 
     fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
         let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
-        let key = self.state.endpoint(key_of_name(name), now, || name.clone());
+        let key = if name == NAME_OF_THE_REST { THE_REST } else { key_of_name(name) };
+        let key = self.state.endpoint(key, now, || name.clone());
         if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
             endpoint.bucket.close(until);
-            endpoint.reason.clone_from(&closing.reason);
+            endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
         }
+    }
+
+    /// The same time by the monotonic clock alone, by which patience is measured: nobody has waited while the
+    /// laptop slept, nor because a clock was set.
+    fn awake(&self, now: Seconds) -> Seconds {
+        now - self.timeline.slept()
+    }
+
+    /// Grants a permit to a waiter that was taken out of the queue.
+    fn grant(&mut self, waiter: Waiter<Caller>, now: Seconds) {
+        let place = waiter.owner.place;
+        if self.awake(now) > waiter.limit + granted::LONGEST {
+            // The waiter that watched its time was not polled either.
+            let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
+            return;
+        }
+        let ticket = self.state.start(waiter.pair, true, now);
+        match waiter.owner.told.send(Ok(self.awake(now))) {
+            Ok(()) => self.granted.insert(place, ticket),
+            // The waiter has gone.
+            Err(_) => self.state.settle(ticket, Outcome::Unsent, false, now),
+        }
+    }
+
+    /// Whether a waiter's time is over, and it may not go.
+    fn is_over(&self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> bool {
+        let limit = self.queue.limit_of(waiting.endpoint, waiting.place);
+        limit.is_some_and(|it| it <= self.awake(now)) && self.state.check(pair, now).is_err()
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.
     fn expire(&mut self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> Seconds {
-        let Some(waiter) = self.queue.remove(waiting.endpoint, waiting.place) else { return now };
-        let limit = waiter.limit;
-        if limit > now {
-            self.queue.insert(waiting.place, waiter);
-            return limit;
+        let (endpoint, place) = (waiting.endpoint, waiting.place);
+        let Some(limit) = self.queue.limit_of(endpoint, place) else { return now };
+        if limit <= self.awake(now)
+            && let Some(waiter) = self.queue.remove(endpoint, place)
+        {
+            let _ = waiter.owner.told.send(Err(self.error(pair, place, now)));
         }
-        let _ = waiter.owner.told.send(Err(self.error(pair, waiting.place, now)));
-        now
+        limit + self.timeline.slept()
     }
 
     /// Tells those who could not go in time whatever happens.
     fn dismiss_hopeless(&mut self, now: Seconds) {
-        let state = &self.state;
-        for waiter in self.queue.take_hopeless(|pair| state.opens(pair)) {
+        let (state, slept) = (&self.state, self.timeline.slept());
+        for waiter in self.queue.take_hopeless(|pair| state.opens(pair) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
         }
     }
 
     fn error(&self, pair: Pair, place: Place, now: Seconds) -> RateLimited {
-        let wait = self.state.wait(pair, self.queue.before(pair.endpoint, place), now);
+        let wait = self.queue.wait(&self.state, pair, place, now);
+        let limit = self.limit(pair, now);
+        let closed_until = match limit {
+            LimitKind::Endpoint => self.closed_until(pair),
+            _ => self.state.app.closed_until,
+        };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
-        let limit = match self.state.check(pair, now) {
+        let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
+        RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
+    }
+
+    /// What a request waits for: where both are closed, what is closed for longer.
+    fn limit(&self, pair: Pair, now: Seconds) -> LimitKind {
+        match self.state.check(pair, now) {
             Err(Obstacle::Failing(_)) => LimitKind::Outage,
             Err(Obstacle::Endpoint(_)) => LimitKind::Endpoint,
+            _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
+                LimitKind::Endpoint
+            }
             _ => LimitKind::App,
-        };
-        let retry_after = Duration::from_secs_f64(wait.max(SHORTEST_WAIT));
-        RateLimited { retry_after, limit, reason: endpoint.and_then(|it| it.reason.clone()) }
+        }
+    }
+
+    fn closed_until(&self, pair: Pair) -> Seconds {
+        self.state.endpoints.get(&pair.endpoint).map_or(0.0, |it| it.bucket.closed_until)
+    }
+}
+
+impl Endpoint {
+    /// The reason for a closing, as long as it lasts: not for a longer one that came after it.
+    fn reason_of(&self, closed_until: Seconds, now: Seconds) -> Option<&str> {
+        let (reason, until) = self.reason.as_ref()?;
+        (*until > now && *until >= closed_until).then_some(reason)
     }
 }
 
@@ -438,10 +565,14 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let core = &mut *self.app.core.lock();
-        // Its sender holds nothing yet, so nothing locks when it is dropped here.
         core.queue.remove(self.endpoint, self.place);
-        if core.keeper.is_some_and(|keeper| keeper.place == self.place) {
-            core.keeper = None;
+        if let Some(ticket) = core.granted.take(self.place) {
+            let now = core.now(&self.app.options);
+            core.state.settle(ticket, Outcome::Unsent, false, now);
+            self.app.changed(core, now);
+        }
+        core.keeper = core.keeper.filter(|keeper| keeper.place != self.place);
+        if core.keeper.is_none() && core.queue.len() > 0 {
             self.app.keeper_wanted.notify_one();
         }
     }
@@ -454,6 +585,7 @@ const SHORTEST_SLEEP: Seconds = 0.001;
 /// What is told at the least, so that nobody spins.
 const SHORTEST_WAIT: Seconds = 0.05;
 const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+static APPS: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]
 #[path = "races.rs"]
@@ -477,5 +609,44 @@ mod tests {
         pass();
         let counted = allocation_counter::measure(|| (0..100).for_each(|_| pass()));
         assert_eq!(counted.count_total, 0);
+    }
+
+    /// What a clock says that is set forward while others wait.
+    #[derive(Debug, Clone)]
+    struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);
+
+    impl crate::auth::Clock for SetForward {
+        fn now(&self) -> crate::auth::Now {
+            let now = tokio::time::Instant::now();
+            let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
+            crate::auth::Now { monotonic: now.into_std(), wall }
+        }
+    }
+
+    /// Ten wait under a rate of one a second, for a minute at most.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_forward_ends_nobodys_patience() {
+        for jump in [2, 30, 65, 3600] {
+            let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+            let options = RateLimitOptions::default().with_clock(clock.clone());
+            let app = Arc::new(App::new(None, options));
+            app.core.lock().state.app.pace(1.0, 0.0);
+            let pair = Pair { endpoint: 7, user: 0 };
+            let patience = Duration::from_secs(60);
+            let wanted = Wanted { pair, is_urgent: false, number: None, patience };
+            let calls: Vec<_> = (0..40)
+                .map(|_| {
+                    let app = Arc::clone(&app);
+                    tokio::spawn(async move {
+                        races::permit(&app, wanted).await.map(|it| it.settle(Outcome::Succeeded))
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            *clock.1.lock() = Duration::from_secs(jump);
+            for call in calls {
+                call.await.unwrap().unwrap();
+            }
+        }
     }
 }

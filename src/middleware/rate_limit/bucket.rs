@@ -22,11 +22,13 @@ use super::rate::Rate;
 pub(super) struct Bucket {
     window: Seconds,
     pub(super) closed_until: Seconds,
-    /// Counts the closings, so that the refusals of one burst count once.
+    /// Counts the openings, so that only what was sent since the last one is counted in its width.
     pub(super) epoch: u64,
+    /// The epoch that the last refusal began, so that the refusals of one burst count once.
+    refused_epoch: u64,
     /// Refusals since the last success.
     row: u32,
-    /// Refusals that each came within a window of the last opening.
+    /// Refusals that each came within a window of the last opening, or two minutes of it.
     run: u32,
     /// How many may be under way at once, after a closing; `None` is any number.
     width: Option<u32>,
@@ -82,6 +84,7 @@ impl Bucket {
             window,
             closed_until: 0.0,
             epoch: 0,
+            refused_epoch: 0,
             row: 0,
             run: 0,
             width: None,
@@ -141,12 +144,14 @@ impl Bucket {
         self.history.count(now);
         let last = self.last_success_sent.unwrap_or(sent);
         self.last_success_sent = Some(last.max(sent));
+        if self.is_news(epoch) {
+            self.row = 0;
+            self.is_first_rate = false;
+        }
         if epoch != self.epoch {
             return;
         }
         self.ended(epoch);
-        self.row = 0;
-        self.is_first_rate = false;
         self.width = self.width.map(|width| width + 1).filter(|width| *width <= WIDEST);
     }
 
@@ -164,9 +169,10 @@ impl Bucket {
         }
     }
 
-    /// Whether a refusal tells something that was not known.
+    /// Whether a refusal tells something that was not known: it was sent since the last one. Openings
+    /// that no refusal began, such as the end of an outage, make nothing old.
     pub(super) fn is_news(&self, epoch: u64) -> bool {
-        epoch == self.epoch
+        epoch >= self.refused_epoch
     }
 
     pub(super) fn refused(&mut self, refusal: Refusal, now: Seconds) {
@@ -174,22 +180,41 @@ impl Bucket {
         self.last_refused = Some(now);
         let pause = refusal.pause.min(refusal.longest);
         if !self.is_news(refusal.epoch) {
-            self.close_until(now + pause);
+            self.close(now + pause);
             return;
         }
         self.row = self.row.saturating_add(1);
-        self.run = match now - self.opening <= self.window {
+        self.run = match now - self.opening <= self.window.min(LONGEST_RUN) {
             true => self.run.saturating_add(1),
             false => 1,
         };
         if self.row == 1 {
             self.before_row = self.history.recent(now);
         }
-        let doubled = pause * f64::from(self.row.min(40) - 1).exp2();
-        let pause = pause.max(doubled.min(self.window)).min(refusal.longest);
+        let pause = self.doubled(pause).min(refusal.longest);
         self.close_until(now + pause);
         self.narrow(self.closed_until);
+        self.refused_epoch = self.epoch;
         self.judge(refusal, pause, now);
+    }
+
+    /// A pause that turned out to be too short is doubled with each refusal of the row, up to a window.
+    fn doubled(&self, pause: Seconds) -> Seconds {
+        let doubled = pause * f64::from(self.row.clamp(1, 40) - 1).exp2();
+        pause.max(doubled.min(self.window))
+    }
+
+    /// One more of the row, by whom it was known to refuse. Returns the pause.
+    pub(super) fn again(&mut self, pause: Seconds) -> Seconds {
+        self.row = self.row.saturating_add(1);
+        self.doubled(pause)
+    }
+
+    /// Closes it for a refusal that says nothing about its rate.
+    pub(super) fn refused_again(&mut self, until: Seconds, now: Seconds) {
+        self.refused += 1;
+        self.last_refused = Some(now);
+        self.close(until);
     }
 
     /// What the refusal says about the rate.
@@ -215,7 +240,7 @@ impl Bucket {
             let lowered = level.min(rate.tried);
             rate.lower(lowered, lowered, opening);
         }
-        self.hold(refusal.pause, now);
+        self.hold(refusal.pause.min(self.window), now);
     }
 
     /// A rate that is clear of strays: two in a row, after enough successes for a limit to be plausible.
@@ -249,13 +274,17 @@ impl Bucket {
         }
     }
 
+    /// Begins to hold the rate, after a pause of a window at most: a ban is no measure of a limit.
     fn hold(&mut self, pause: Seconds, now: Seconds) {
         let seen = self.history.first().map_or(0.0, |first| now - first);
         let (opening, window) = (self.closed_until, self.window);
         let Some(rate) = &mut self.rate else { return };
         rate.hold_until = match seen < window {
             true => opening + seen.max(SHORTEST_HOLD).min(window),
-            false => now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(PAUSES_HELD * pause),
+            false => {
+                let by_pauses = (PAUSES_HELD * pause).min(LONGEST_BY_PAUSES.max(window));
+                now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(by_pauses)
+            }
         };
     }
 
@@ -274,10 +303,12 @@ impl Bucket {
         count + 1.0 >= KEPT_TO * rate * since.min(self.window)
     }
 
-    /// Closes it without a refusal.
+    /// Closes it without a refusal that is news. What closes it for no longer than it is closes nothing.
     pub(super) fn close(&mut self, until: Seconds) {
-        self.close_until(until);
-        self.narrow(self.closed_until);
+        if until > self.closed_until {
+            self.close_until(until);
+            self.narrow(until);
+        }
     }
 
     /// When the next request could start at the earliest, and the pace from then on.
@@ -288,13 +319,25 @@ impl Bucket {
         paced.max(0.0)
     }
 
-    pub(super) fn close_until(&mut self, until: Seconds) {
+    /// How many requests can start until a time.
+    pub(super) fn starts(&self, now: Seconds, until: Seconds) -> usize {
+        if until < self.closed_until {
+            return 0;
+        }
+        let Some(rate) = &self.rate else { return usize::MAX };
+        let time = until - rate.next.max(self.closed_until).max(now);
+        // `as` saturates.
+        if time < 0.0 { 0 } else { (time * rate.at(until)) as usize + 1 }
+    }
+
+    fn close_until(&mut self, until: Seconds) {
         self.closed_until = self.closed_until.max(until);
     }
 
     /// Begins another epoch: one request first, then one more for each that succeeds.
     pub(super) fn narrow(&mut self, opening: Seconds) {
         self.epoch += 1;
+        let opening = opening.max(self.closed_until);
         (self.in_flight, self.width, self.opening) = (0, Some(1), opening);
     }
 
@@ -360,6 +403,8 @@ const KEPT_TO: f64 = 0.9;
 const MOST_KEPT: u32 = 3;
 /// One refusal in fewer requests than this is more than a rate that is kept to may cost.
 const FEWEST_BETWEEN: f64 = 50.0;
+/// What comes later is no sign that the last pause was too short, however long the window is.
+const LONGEST_RUN: Seconds = 120.0;
 /// No plausible limit is below ten in a window.
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
@@ -369,4 +414,6 @@ const SHORTEST_HOLD: Seconds = 5.0;
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.
 const PAUSES_HELD: f64 = 20.0;
+/// That of a pause of 30 s. A window that is longer is seen once.
+const LONGEST_BY_PAUSES: Seconds = 600.0;
 const WIDEST: u32 = 256;

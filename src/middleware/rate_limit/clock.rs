@@ -30,6 +30,11 @@ impl Timeline {
         }
         passed + self.slept
     }
+
+    /// How much of that passed while the monotonic clock stood still.
+    pub(super) fn slept(&self) -> Seconds {
+        self.slept
+    }
 }
 
 /// Seconds from one time to another; negative where it is earlier.

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::app::App;
 use super::membership::PATIENCE;
 use super::shared::{Granted, SharedLimit, Told};
 
-/// Tells and asks until there is nothing more to tell. Without a runtime nothing is told, and the limiter
-/// goes on as when there is no response.
-pub(super) fn spawn(app: Arc<App>, told: Told) {
-    let (Ok(runtime), Some(shared)) = (Handle::try_current(), app.options.shared.clone()) else {
-        return;
-    };
+/// Tells and asks until there is nothing more to tell: `hear` takes what came of it, and says what is next.
+/// Without a runtime nothing is told, and the limiter goes on as when there is no response.
+pub(super) fn spawn(
+    shared: Arc<dyn SharedLimit>,
+    client_id: Option<String>,
+    told: Told,
+    hear: impl Fn(Option<Granted>) -> Option<Told> + Send + 'static,
+) {
+    let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
         let mut told = Some(told);
         while let Some(news) = told {
-            let granted = exchange(&*shared, app.client_id.as_deref(), &news).await;
-            told = app.exchanged(granted);
+            let granted = exchange(&*shared, client_id.as_deref(), &news).await;
+            told = hear(granted);
         }
     });
 }

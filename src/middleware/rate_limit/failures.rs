@@ -1,14 +1,22 @@
-//! Endpoints that fail for a user, and an API that fails for all. Pure, with the time as an argument.
+//! Endpoints that fail for a user or for several, and an API that fails for all. Pure, with the time as
+//! an argument.
+//!
+//! | what fails | which failures | looked at |
+//! |---|---|---|
+//! | an endpoint, for a user | of the two, since their last success | each half second |
+//! | an endpoint, for all | of two users there at least, since anybody's last success there | each half second, and each second by a user of whom it has not failed |
+//! | the API, for all | over two endpoints at least, of two users or of the only one, since any success | likewise |
 
 use std::collections::HashMap;
 
 use super::Seconds;
-use super::state::Pair;
+use super::pair::Pair;
 
-/// Entries only for what fails. Any success ends the entry of its pair, and the outage of all.
+/// Entries only for what fails. Any success ends those of its pair and its endpoint, and the outage of all.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     pairs: HashMap<Pair, Failing>,
+    endpoints: HashMap<u64, Outage>,
     all: Option<Outage>,
     /// The last user of whom anything was heard, and when, beside the one before.
     users: [(u64, Seconds); 2],
@@ -23,11 +31,21 @@ struct Failing {
     next: Seconds,
 }
 
-/// Failures of all since any success.
+/// What a success ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Ended {
+    Nothing,
+    /// An outage of its endpoint.
+    OfEndpoint,
+    OfAll,
+}
+
+/// Failures of an endpoint, or of all, since any success there.
 #[derive(Debug)]
 struct Outage {
     count: u32,
     first: Seconds,
+    last: Seconds,
     endpoint: u64,
     user: u64,
     has_other_endpoint: bool,
@@ -42,11 +60,10 @@ impl Failures {
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Option<Seconds> {
         let failing = self.pairs.get(&pair);
         let own = failing.filter(|failing| failing.is_down(now)).map(|failing| failing.next);
-        let all = self.outage(now).map(|outage| match failing {
-            Some(_) => outage.next,
-            None => outage.next_new.min(outage.next),
-        });
-        let next = own.into_iter().chain(all).fold(now, f64::max);
+        let is_new = failing.is_none();
+        let there = self.outage_of(pair.endpoint, now).map(|outage| outage.next_for(is_new));
+        let all = self.outage(now).map(|outage| outage.next_for(is_new));
+        let next = own.into_iter().chain(there).chain(all).fold(now, f64::max);
         (next > now).then_some(next)
     }
 
@@ -58,24 +75,30 @@ impl Failures {
             failing.next = now + PROBE;
         }
         let only_user = self.only_user(now);
-        let Some(outage) = self.all.as_mut().filter(|it| it.is_down(now, only_user)) else {
-            return;
-        };
-        match is_new && now >= outage.next_new {
-            true => outage.next_new = now + NEW_PROBE,
-            false => outage.next = now + PROBE,
-        }
+        let there = self.endpoints.get_mut(&pair.endpoint).filter(|it| it.is_down_there(now));
+        let all = self.all.as_mut().filter(|it| it.is_down(now, only_user));
+        there.into_iter().chain(all).for_each(|outage| outage.probe(is_new, now));
     }
 
-    /// A success. Says whether it ended an outage of all.
-    pub(super) fn succeeded(&mut self, pair: Pair, now: Seconds) -> bool {
+    pub(super) fn succeeded(&mut self, pair: Pair, now: Seconds) -> Ended {
         self.heard_of(pair.user, now);
-        let was_down = self.outage(now).is_some();
-        self.all = None;
-        if !self.pairs.is_empty() {
-            self.pairs.remove(&pair);
+        if self.is_quiet() {
+            return Ended::Nothing;
         }
-        was_down
+        let ended = match (self.outage(now), self.outage_of(pair.endpoint, now)) {
+            (Some(_), _) => Ended::OfAll,
+            (None, Some(_)) => Ended::OfEndpoint,
+            (None, None) => Ended::Nothing,
+        };
+        self.all = None;
+        self.endpoints.remove(&pair.endpoint);
+        self.pairs.remove(&pair);
+        ended
+    }
+
+    /// Whether nothing has failed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.all.is_none() && self.endpoints.is_empty() && self.pairs.is_empty()
     }
 
     pub(super) fn failed(&mut self, pair: Pair, now: Seconds) {
@@ -84,25 +107,15 @@ impl Failures {
         let new = Failing { count: 0, first: now, last: now, next: 0.0 };
         let failing = self.pairs.entry(pair).or_insert(new);
         (failing.count, failing.last) = (failing.count.saturating_add(1), now);
-        let new = Outage {
-            count: 0,
-            first: now,
-            endpoint: pair.endpoint,
-            user: pair.user,
-            has_other_endpoint: false,
-            has_other_user: false,
-            next: 0.0,
-            next_new: 0.0,
-        };
-        let outage = self.all.get_or_insert(new);
-        outage.count = outage.count.saturating_add(1);
-        outage.has_other_endpoint |= outage.endpoint != pair.endpoint;
-        outage.has_other_user |= outage.user != pair.user;
+        let there = self.endpoints.entry(pair.endpoint);
+        there.or_insert_with(|| Outage::new(pair, now)).count(pair, now);
+        self.all.get_or_insert_with(|| Outage::new(pair, now)).count(pair, now);
     }
 
     /// Whether an endpoint fails for anybody.
     pub(super) fn is_failing(&self, endpoint: u64, now: Seconds) -> bool {
-        self.pairs.iter().any(|(pair, it)| pair.endpoint == endpoint && it.is_down(now))
+        let fails = |(pair, it): (&Pair, &Failing)| pair.endpoint == endpoint && it.is_down(now);
+        self.outage_of(endpoint, now).is_some() || self.pairs.iter().any(fails)
     }
 
     /// Whether all fail.
@@ -112,11 +125,16 @@ impl Failures {
 
     pub(super) fn forget(&mut self) {
         self.pairs.clear();
+        self.endpoints.clear();
         self.all = None;
     }
 
     fn outage(&self, now: Seconds) -> Option<&Outage> {
         self.all.as_ref().filter(|outage| outage.is_down(now, self.only_user(now)))
+    }
+
+    fn outage_of(&self, endpoint: u64, now: Seconds) -> Option<&Outage> {
+        self.endpoints.get(&endpoint).filter(|outage| outage.is_down_there(now))
     }
 
     fn heard_of(&mut self, user: u64, now: Seconds) {
@@ -134,6 +152,9 @@ impl Failures {
 
     /// What has not failed for a while is forgotten, and the oldest of too many.
     fn make_room(&mut self, now: Seconds) {
+        if self.endpoints.len() >= MOST_ENDPOINTS {
+            self.endpoints.retain(|_, outage| now - outage.last < USERS_SEEN);
+        }
         if self.pairs.len() < MOST_PAIRS {
             return;
         }
@@ -153,6 +174,43 @@ impl Failing {
 }
 
 impl Outage {
+    fn new(pair: Pair, now: Seconds) -> Self {
+        Self {
+            count: 0,
+            first: now,
+            last: now,
+            endpoint: pair.endpoint,
+            user: pair.user,
+            has_other_endpoint: false,
+            has_other_user: false,
+            next: 0.0,
+            next_new: 0.0,
+        }
+    }
+
+    fn count(&mut self, pair: Pair, now: Seconds) {
+        (self.count, self.last) = (self.count.saturating_add(1), now);
+        self.has_other_endpoint |= self.endpoint != pair.endpoint;
+        self.has_other_user |= self.user != pair.user;
+    }
+
+    /// When a pair may be tried, one that has not failed or another.
+    fn next_for(&self, is_new: bool) -> Seconds {
+        if is_new { self.next_new.min(self.next) } else { self.next }
+    }
+
+    fn probe(&mut self, is_new: bool, now: Seconds) {
+        match is_new && now >= self.next_new {
+            true => self.next_new = now + NEW_PROBE,
+            false => self.next = now + PROBE,
+        }
+    }
+
+    /// Of one endpoint: for a single user, its pair says it.
+    fn is_down_there(&self, now: Seconds) -> bool {
+        self.has_other_user && is_down(self.count, self.first, now)
+    }
+
     fn is_down(&self, now: Seconds, only_user: bool) -> bool {
         let by_users = self.has_other_user || only_user;
         self.has_other_endpoint && by_users && is_down(self.count, self.first, now)
@@ -170,3 +228,5 @@ const PROBE: Seconds = 0.5;
 const NEW_PROBE: Seconds = 1.0;
 const USERS_SEEN: Seconds = 60.0;
 const MOST_PAIRS: usize = 4096;
+/// More than are told apart.
+const MOST_ENDPOINTS: usize = 512;

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket};
+use super::rate::SLOWEST;
 use super::shared::{Granted, Sharing, Told};
 
 #[derive(Debug)]
 pub(super) struct Membership {
     member: u64,
+    /// The app is closed for so long at a time, whatever the store says.
+    window: Seconds,
     /// When the store is asked again, while it does not respond.
     alone_until: Option<Seconds>,
     epoch: u64,
@@ -46,9 +49,10 @@ struct News {
 }
 
 impl Membership {
-    pub(super) fn new(member: u64) -> Self {
+    pub(super) fn new(member: u64, window: Seconds) -> Self {
         Self {
             member,
+            window,
             alone_until: None,
             epoch: 0,
             rate: None,
@@ -101,9 +105,14 @@ impl Membership {
         self.epoch
     }
 
-    /// A request that had started was not sent.
-    pub(super) fn given_back(&mut self, epoch: u64) {
-        if epoch == self.epoch && self.rate.is_some() && self.alone_until.is_none() {
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// A request that had started was not sent. A start that was missed long ago is another's by now.
+    pub(super) fn given_back(&mut self, epoch: u64, started: Seconds, now: Seconds) {
+        let is_fresh = epoch == self.epoch && now - started <= LONGEST_SILENCE;
+        if is_fresh && self.rate.is_some() && self.alone_until.is_none() {
             self.batch.left += 1;
             self.batch.next -= self.batch.step;
         }
@@ -193,21 +202,23 @@ impl Membership {
         if granted.epoch != self.epoch || was_alone {
             (self.epoch, self.batch) = (granted.epoch, Batch::default());
         }
-        let closed = granted.closed_for.as_secs_f64().min(LONGEST_CLOSING);
+        let closed = granted.closed_for.as_secs_f64().min(self.window);
         // A moment is what the way back took.
         if closed > 0.0 && now + closed > bucket.closed_until + SHORTEST_LOOK {
             bucket.close(now + closed);
         }
-        self.rate = granted.rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+        self.rate = granted.rate.filter(|rate| rate.is_finite()).map(|rate| rate.max(SLOWEST));
         self.active = granted.active.max(1);
-        let starts = granted.starts.min(self.asks_for);
-        if starts > 0 {
-            let next = now + granted.first_in.as_secs_f64().min(LONGEST_CLOSING);
-            let step = granted.step.as_secs_f64().min(LONGEST_CLOSING);
-            self.batch = Batch { left: starts, next, step };
+        let batch = Batch::of(granted, self.asks_for, closed, now);
+        let away = match batch.is_some() {
+            true => 0.0,
+            false if granted.starts > 0 => LONGEST_AWAY,
+            false => granted.come_back_in.as_secs_f64().clamp(SHORTEST_AWAY, LONGEST_AWAY),
+        };
+        self.come_back_at = now + away;
+        if let Some(batch) = batch {
+            self.batch = batch;
         }
-        let away = granted.come_back_in.as_secs_f64().min(LONGEST_AWAY);
-        self.come_back_at = now + if starts > 0 { 0.0 } else { away.max(SHORTEST_AWAY) };
         (self.heard, self.asks_since) = (now, None);
     }
 
@@ -224,6 +235,13 @@ impl Membership {
         is_new
     }
 
+    /// Asks the store anew, as after a start.
+    pub(super) fn reopen(&mut self) {
+        let (epoch, asks_since, asks_for) = (self.epoch, self.asks_since, self.asks_for);
+        let new = Self::new(self.member, self.window);
+        *self = Self { epoch, asks_since, asks_for, ..new };
+    }
+
     /// The rate of all together, where it is known and kept to.
     pub(super) fn rate(&self) -> Option<f64> {
         self.rate.filter(|_| self.alone_until.is_none())
@@ -237,7 +255,9 @@ impl Membership {
         let closed = (bucket.closed_until - now).max(0.0);
         let Some(rate) = self.rate else { return closed };
         let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
-        (next - now).max(closed) + before as f64 * f64::from(self.active) / rate
+        // Its share, as far as that is plausible.
+        let share = (rate / f64::from(self.active)).max(SLOWEST);
+        (next - now).max(closed) + before as f64 / share
     }
 
     pub(super) fn sharing(&self, bucket: &Bucket, now: Seconds) -> Sharing {
@@ -247,6 +267,22 @@ impl Membership {
             Some(_) => Sharing::Paced,
             None => Sharing::Free,
         }
+    }
+}
+
+impl Batch {
+    /// The starts of those that were asked for that are soon enough to be relied on: the store may be wrong,
+    /// and until they are used up it is not asked again.
+    fn of(granted: Granted, asked: u32, closed: Seconds, now: Seconds) -> Option<Self> {
+        let (first, step) = (granted.first_in.as_secs_f64(), granted.step.as_secs_f64());
+        let room = closed + LONGEST_AWAY - first;
+        if room < 0.0 {
+            return None;
+        }
+        // `as` saturates, also where there is nothing between them.
+        let in_time = (room / step.max(f64::MIN_POSITIVE)) as u32;
+        let left = granted.starts.min(asked).min(in_time.saturating_add(1));
+        (left > 0).then_some(Self { left, next: now + first, step })
     }
 }
 
@@ -260,7 +296,6 @@ const LONGEST_SILENCE: Seconds = 1.0;
 const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;
 const SHORTEST_LOOK: Seconds = 0.01;
-const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
-/// The store may be wrong about when it has something to grant.
+/// The store may be wrong about when it has something to grant, and when that may start.
 const LONGEST_AWAY: Seconds = 10.0;
 const SHORTEST_AWAY: Seconds = 0.02;

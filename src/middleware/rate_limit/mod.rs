@@ -11,9 +11,11 @@ mod endpoint;
 mod error;
 mod exchange;
 mod failures;
+mod granted;
 mod history;
 mod membership;
 mod options;
+mod pair;
 #[cfg(feature = "testing")]
 mod pool;
 mod queue;
@@ -45,15 +47,14 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use self::app::{App, Permit, Wanted};
+use self::app::{App, Permit, Turn, Wanted};
+use self::pair::Pair;
 use self::signer::Signer;
-use self::state::{Outcome, Pair};
+use self::state::Outcome;
 use super::RequestClass;
 use super::trace::{CallWaits, LimitedResponse, note_wait};
 use crate::auth::Authenticator;
-use crate::transport::{
-    Origin, ServerError, is_transient_status, read_body, retry_after, with_body,
-};
+use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
 
 pub use error::{LimitKind, RateLimited};
 pub use options::RateLimitOptions;
@@ -97,15 +98,23 @@ pub struct RateLimiter {
 /// What all apps share.
 struct Registry {
     options: RateLimitOptions,
-    apps: Mutex<HashMap<Option<String>, Arc<App>>>,
+    apps: Mutex<Apps>,
     users: AtomicU64,
+}
+
+/// By their client ids.
+struct Apps {
+    known: HashMap<Option<String>, Arc<App>>,
+    /// The number of them at which those are looked for that nobody needs.
+    most: usize,
 }
 
 impl RateLimiter {
     /// A limiter with options of your own, for one app that has no name.
     pub fn new(options: RateLimitOptions) -> Self {
         let app = Arc::new(App::new(None, options.clone()));
-        let apps = Mutex::new(HashMap::from([(None, Arc::clone(&app))]));
+        let known = HashMap::from([(None, Arc::clone(&app))]);
+        let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
         let max_wait = options.max_wait;
         let registry = Registry { options, apps, users: AtomicU64::new(1) };
         Self { registry: Arc::new(registry), app, user: 0, max_wait, signer: None }
@@ -137,12 +146,13 @@ impl RateLimiter {
     }
 
     /// Lets no request of its app start for so long, at most a year. Those that cannot wait for so long
-    /// fail at once.
+    /// fail at once. Where it is closed for longer already, nothing changes.
     pub fn close_for(&self, duration: Duration) {
         self.app.close_for(duration);
     }
 
-    /// Forgets what is closed, what fails, and all rates of its app: as after a start.
+    /// Forgets what is closed, what fails, and all rates of its app: as after a start. Where the app's limit
+    /// is [shared](SharedLimit), it asks the others anew, and what they know holds.
     pub fn reopen(&self) {
         self.app.reopen();
     }
@@ -164,12 +174,13 @@ impl RateLimiter {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn closings(&self) -> Closings {
-        let apps: Vec<_> = self.registry.apps.lock().values().cloned().collect();
+        let apps: Vec<_> = self.registry.apps.lock().known.values().cloned().collect();
         Closings { closings: apps.iter().flat_map(|app| app.closings()).collect() }
     }
 
-    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is. Call it
-    /// before requests are sent.
+    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is: an app for
+    /// a year at most, as [`close_for`](Self::close_for), and an endpoint for the longest `Retry-After` that
+    /// is [believed](RateLimitOptions::with_longest_retry_after). Call it before requests are sent.
     pub fn restore(&self, closings: &Closings) {
         for closing in &closings.closings {
             self.registry.app(closing.client_id.as_deref()).restore(closing);
@@ -192,10 +203,10 @@ impl RateLimiter {
                 return Ok(permit);
             };
             let number = permit.number;
-            if let Some(permit) = signer.sign(permit, request, extensions).await? {
+            if let Some(permit) = signer.sign(permit, request).await? {
                 return Ok(permit);
             }
-            extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+            self.keep_number(extensions, number);
             // A signature that always takes a while is not asked for without end.
             fresh *= 2;
         }
@@ -206,28 +217,45 @@ impl RateLimiter {
         pair: Pair,
         extensions: &mut Extensions,
     ) -> std::result::Result<Permit, RateLimited> {
-        let began = Instant::now();
-        let waits = extensions.get::<CallWaits>().copied().unwrap_or_default();
+        loop {
+            let began = Instant::now();
+            let turn = self.app.permit(self.wanted(pair, extensions, began)).await;
+            let idle = match turn {
+                Ok(Turn::Late { idle, .. }) => idle,
+                _ => Duration::ZERO,
+            };
+            note_wait(extensions, began.elapsed().saturating_sub(idle));
+            match turn? {
+                Turn::Go(permit) => return Ok(permit),
+                Turn::Late { number, .. } => self.keep_number(extensions, number),
+            }
+        }
+    }
+
+    fn wanted(&self, pair: Pair, extensions: &Extensions, now: Instant) -> Wanted {
+        let waits = extensions.get::<CallWaits>();
         let class = extensions.get::<RequestClass>().copied();
         let deadline = class.and_then(|class| class.deadline);
         let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
-            deadline.saturating_duration_since(began).saturating_sub(TIMER_STEP)
+            deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
         });
-        let max_wait = self.max_wait.saturating_sub(waits.waited);
+        let waited = waits.map_or(Duration::ZERO, |waits| waits.waited);
+        let patience = self.max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
-        let patience = max_wait.min(to_deadline);
-        let wanted = Wanted { pair, is_urgent, number: waits.number, patience };
-        let permit = self.app.permit(wanted).await;
-        note_wait(extensions, began.elapsed());
-        permit
+        let number = waits.and_then(|waits| waits.number(self.app.id));
+        Wanted { pair, is_urgent, number, patience }
+    }
+
+    fn keep_number(&self, extensions: &mut Extensions, number: u64) {
+        extensions.get_or_insert_default::<CallWaits>().keep_number(self.app.id, number);
     }
 
     /// Tells why a response is a refusal, and when the request would go.
     async fn refused(&self, response: Response, pair: Pair) -> Response {
         let (mut response, reason) = with_reason(response).await;
-        self.app.give_reason(pair, reason.clone());
-        let retry_after = self.app.retry_after(pair);
         let is_quota = reason.as_deref() == Some(QUOTA_EXCEEDED);
+        self.app.give_reason(pair, reason);
+        let retry_after = self.app.retry_after(pair);
         response.extensions_mut().insert(LimitedResponse { retry_after, is_quota });
         response
     }
@@ -235,13 +263,15 @@ impl RateLimiter {
 
 impl Registry {
     fn app(&self, client_id: Option<&str>) -> Arc<App> {
-        let mut apps = self.apps.lock();
+        let apps = &mut *self.apps.lock();
         let client_id = client_id.map(str::to_owned);
-        if apps.len() >= MOST_UNUSED_APPS && !apps.contains_key(&client_id) {
-            apps.retain(|_, app| Arc::strong_count(app) > 1 || !app.closings().is_empty());
+        if apps.known.len() >= apps.most && !apps.known.contains_key(&client_id) {
+            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.is_closed());
+            // Those that are left are looked at again when there are twice as many.
+            apps.most = (2 * apps.known.len()).max(MOST_UNUSED_APPS);
         }
         let new = || Arc::new(App::new(client_id.clone(), self.options.clone()));
-        Arc::clone(apps.entry(client_id.clone()).or_insert_with(new))
+        Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
     }
 }
 
@@ -279,7 +309,7 @@ impl Middleware for RateLimiter {
         permit.settle(outcome);
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
-                extensions.get_or_insert_default::<CallWaits>().number.get_or_insert(number);
+                self.keep_number(extensions, number);
                 Ok(Box::pin(self.refused(response, pair)).await)
             }
             result => result,
@@ -307,10 +337,9 @@ fn is_failure(status: StatusCode) -> bool {
 }
 
 /// Reads the body for the reason, and puts it back.
-async fn with_reason(mut response: Response) -> (Response, Option<String>) {
-    let body = read_body(&mut response, LONGEST_REASON).await.unwrap_or_default();
-    let reason = ServerError::of(&body).reason;
-    (with_body(response, body), reason)
+async fn with_reason(response: Response) -> (Response, Option<String>) {
+    let (response, body) = peek_body(response, LONGEST_REASON).await;
+    (response, ServerError::of(&body).reason)
 }
 
 /// Spotify's word for the quota of a developer's account, since July 2026.
@@ -322,3 +351,30 @@ const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);
 const MOST_UNUSED_APPS: usize = 256;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// Each new app beyond a number would look at all others.
+    #[test]
+    fn apps_that_are_restored_cost_the_same_each() {
+        let until = SystemTime::now() + Duration::from_secs(3600);
+        let cost = |count: usize| {
+            let closing = |number: usize| {
+                let client_id = Some(number.to_string());
+                Closing { client_id, endpoint: None, until, reason: None }
+            };
+            let closings = Closings { closings: (0..count).map(closing).collect() };
+            let limiter = RateLimiter::default();
+            let counted = allocation_counter::measure(|| limiter.restore(&closings));
+            assert_eq!(limiter.closings().closings.len(), count);
+            u32::try_from(counted.count_total).unwrap()
+        };
+        let (some, many) = (cost(300), cost(3000));
+        assert!(many < 15 * some, "{some} for 300, {many} for 3,000");
+    }
+}

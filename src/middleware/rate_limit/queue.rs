@@ -3,34 +3,43 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Seconds;
-use super::state::{Obstacle, Pair, State};
+use super::pair::Pair;
+use super::state::{Obstacle, State};
 
 /// Where somebody stands: the urgent first, and each class by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     is_other: bool,
-    number: u64,
+    pub(super) number: u64,
+    /// Tells requests of one call apart: a layer may send several of them at once.
+    arrival: u64,
 }
 
 impl Place {
     pub(super) fn new(is_urgent: bool, number: u64) -> Self {
-        Self { is_other: !is_urgent, number }
+        Self { is_other: !is_urgent, number, arrival: 0 }
+    }
+
+    pub(super) fn arrived(self, arrival: u64) -> Self {
+        Self { arrival, ..self }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Waiter<W> {
     pub(super) pair: Pair,
-    /// The latest time at which it may go.
+    /// The latest time at which it may go, by its owner's clock.
     pub(super) limit: Seconds,
     /// How it is told.
     pub(super) owner: W,
 }
 
+type Line<W> = BTreeMap<Place, Waiter<W>>;
+
 /// One line for each endpoint, so that a closed one is passed by with a look.
 #[derive(Debug)]
 pub(super) struct Queue<W> {
-    lines: HashMap<u64, BTreeMap<Place, Waiter<W>>>,
+    lines: HashMap<u64, Line<W>>,
     len: usize,
     /// Urgent requests that went while another waited, since the last other one.
     urgent_in_a_row: u32,
@@ -70,11 +79,54 @@ impl<W> Queue<W> {
         Some(waiter)
     }
 
-    /// The waiters before a place: of an endpoint, and of all.
-    pub(super) fn before(&self, endpoint: u64, place: Place) -> (usize, usize) {
-        let count = |line: &BTreeMap<Place, Waiter<W>>| line.range(..place).count();
-        let own = self.lines.get(&endpoint).map_or(0, count);
-        (own, self.lines.values().map(count).sum())
+    pub(super) fn limit_of(&self, endpoint: u64, place: Place) -> Option<Seconds> {
+        Some(self.lines.get(&endpoint)?.get(&place)?.limit)
+    }
+
+    /// How long a request waits at least, with those before its place. Who cannot go before it, because its
+    /// own endpoint is closed, paced or fails, is not before it.
+    pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
+        let own = self.own(state, pair, place, now);
+        let mut wait = state.wait(pair, (own, 0), now);
+        if !state.is_paced(now) {
+            return wait;
+        }
+        let ahead = self.ahead(state, place);
+        for _ in 0..MOST_ROUNDS {
+            let go =
+                |(pair, count): &(Pair, usize)| state.starts(*pair, now, now + wait).min(*count);
+            let longer = state.wait(pair, (own, ahead.iter().map(go).sum()), now);
+            if longer <= wait {
+                break;
+            }
+            wait = longer;
+        }
+        wait
+    }
+
+    /// The waiters before a place at its endpoint, without those for whom it fails.
+    fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {
+        let Some(line) = self.lines.get(&pair.endpoint) else { return 0 };
+        if state.failures.is_quiet() || !state.is_endpoint_paced(pair, now) {
+            return count_before(line, place);
+        }
+        let goes = |other: Pair| other == pair || state.failures.check(other, now).is_none();
+        line.range(..place).filter(|(_, waiter)| goes(waiter.pair)).count()
+    }
+
+    /// The waiters before a place, by what keeps them waiting: their endpoint, and where something fails
+    /// their user too.
+    fn ahead(&self, state: &State, place: Place) -> Vec<(Pair, usize)> {
+        if state.failures.is_quiet() {
+            let of_line = |(endpoint, line): (&u64, &Line<W>)| {
+                (Pair { endpoint: *endpoint, user: 0 }, count_before(line, place))
+            };
+            return self.lines.iter().map(of_line).collect();
+        }
+        let mut ahead = HashMap::new();
+        let waiters = self.lines.values().flat_map(|line| line.range(..place));
+        waiters.for_each(|(_, waiter)| *ahead.entry(waiter.pair).or_default() += 1);
+        ahead.into_iter().collect()
     }
 
     /// Takes out who may go next, or says when somebody may.
@@ -121,13 +173,7 @@ struct Heads {
 }
 
 impl Heads {
-    fn look<W>(
-        &mut self,
-        endpoint: u64,
-        line: &BTreeMap<Place, Waiter<W>>,
-        state: &State,
-        now: Seconds,
-    ) {
+    fn look<W>(&mut self, endpoint: u64, line: &Line<W>, state: &State, now: Seconds) {
         for (place, waiter) in line {
             let head = if place.is_other { &mut self.other } else { &mut self.urgent };
             if head.is_some_and(|(first, _)| first < *place) {
@@ -148,5 +194,16 @@ impl Heads {
     }
 }
 
+/// Most come last, so that they need not be counted one by one.
+fn count_before<W>(line: &Line<W>, place: Place) -> usize {
+    match line.last_key_value() {
+        Some((last, _)) if *last < place => line.len(),
+        _ => line.range(..place).count(),
+    }
+}
+
+/// An estimate from below, each time with those who can go within the one before: too short a one lets a
+/// request wait that could have failed at once.
+const MOST_ROUNDS: u32 = 16;
 /// Of five that go, one is another's, if one waits.
 const MOST_URGENT_IN_A_ROW: u32 = 4;

@@ -8,6 +8,22 @@
 
 use super::*;
 
+/// A permit, though the machine may be so busy that the first ones are void when they are picked up.
+pub(super) async fn permit(app: &Arc<App>, wanted: Wanted) -> Result<Permit, RateLimited> {
+    let mut wanted = wanted;
+    loop {
+        let began = tokio::time::Instant::now();
+        match app.permit(wanted).await? {
+            Turn::Go(permit) => return Ok(permit),
+            Turn::Late { number, idle } => {
+                let waited = began.elapsed().saturating_sub(idle);
+                let patience = wanted.patience.saturating_sub(waited);
+                wanted = Wanted { number: Some(number), patience, ..wanted };
+            }
+        }
+    }
+}
+
 async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
     let pair = Pair { endpoint: 1 + number as u64 % 2, user: 0 };
     let permit = match app.permit_at_once(pair, String::new) {
@@ -16,7 +32,7 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
             let patience = Duration::from_secs(60);
             let wanted =
                 Wanted { pair, is_urgent: number.is_multiple_of(3), number: None, patience };
-            app.permit(wanted).await?
+            permit(&app, wanted).await?
         }
     };
     tokio::task::yield_now().await;

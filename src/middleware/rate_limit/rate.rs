@@ -82,6 +82,6 @@ const LATENESS: Seconds = 0.02;
 const LATENESS_OF_MANY: Seconds = 0.1;
 /// Tenfold in 30 s.
 const DOUBLING: Seconds = 9.0;
-const SLOWEST: f64 = 0.1;
+pub(super) const SLOWEST: f64 = 0.1;
 /// Nobody is paced by more.
 const FASTEST: f64 = 10_000.0;

@@ -27,6 +27,11 @@ enum Step {
         is_urgent: bool,
         patience: Duration,
     },
+    /// The same for a caller that is polled once, and then only by `Poll`: its consumer is busy.
+    ComeLazily(Pair, Duration),
+    Poll(usize),
+    /// It is dropped, whether it was granted a permit or not.
+    Forget(usize),
     /// A caller is dropped, whether it waits, was told, or has not begun.
     Leave(usize),
     Settle(usize, Outcome),
@@ -38,6 +43,8 @@ enum Step {
     /// An endpoint is closed as it was before a restart.
     Restore(&'static str, Duration),
     Reopen,
+    /// The wall clock is set forward, or the machine slept.
+    Jump(Duration),
     /// Until then steps happen before anybody who was woken runs.
     Run,
     Pass(Duration),
@@ -61,11 +68,17 @@ fn endpoints() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("GET /one"), Just("GET /two"), Just("GET /three")]
 }
 
+fn pairs() -> impl Strategy<Value = Pair> {
+    (endpoints(), 0_u64..2).prop_map(|(name, user)| Pair { endpoint: key_of_name(name), user })
+}
+
 fn steps() -> impl Strategy<Value = Step> {
-    let pairs =
-        (endpoints(), 0_u64..2).prop_map(|(name, user)| Pair { endpoint: key_of_name(name), user });
+    let lazy = (pairs(), milliseconds(90_000));
     prop_oneof![
-        8 => (pairs, any::<bool>(), milliseconds(90_000))
+        2 => lazy.prop_map(|(pair, patience)| Step::ComeLazily(pair, patience)),
+        2 => any::<usize>().prop_map(Step::Poll),
+        1 => any::<usize>().prop_map(Step::Forget),
+        8 => (pairs(), any::<bool>(), milliseconds(90_000))
             .prop_map(|(pair, is_urgent, patience)| Step::Come { pair, is_urgent, patience }),
         2 => any::<usize>().prop_map(Step::Leave),
         5 => (any::<usize>(), outcomes()).prop_map(|(index, outcome)| Step::Settle(index, outcome)),
@@ -74,6 +87,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => milliseconds(5000).prop_map(Step::CloseFor),
         1 => (endpoints(), milliseconds(5000)).prop_map(|(name, left)| Step::Restore(name, left)),
         1 => Just(Step::Reopen),
+        1 => milliseconds(100_000).prop_map(Step::Jump),
         4 => Just(Step::Run),
         4 => milliseconds(4000).prop_map(Step::Pass),
     ]
@@ -104,39 +118,58 @@ struct Log {
 struct Closed {
     endpoint: Option<u64>,
     until: Instant,
-    /// The number of the last permit before it.
-    after: u64,
 }
+
+type Lazy = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct World {
     app: Arc<App>,
+    clock: TokioClock,
     log: Arc<Mutex<Log>>,
     callers: Vec<Caller>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Vec<(usize, JoinHandle<()>)>,
     left: Vec<usize>,
+    lazy: Vec<(usize, Lazy)>,
+    /// All that ever were, whose time runs on while nobody polls them.
+    were_lazy: Vec<usize>,
 }
 
-#[derive(Debug)]
-struct TokioClock(Instant);
+/// Its wall clock can be set forward.
+#[derive(Debug, Clone)]
+struct TokioClock(Instant, Arc<Mutex<Duration>>);
 
 impl Clock for TokioClock {
     fn now(&self) -> Now {
         let now = Instant::now();
-        Now { monotonic: now.into_std(), wall: SystemTime::UNIX_EPOCH + (now - self.0) }
+        let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
+        Now { monotonic: now.into_std(), wall }
     }
 }
 
 impl World {
     fn new() -> Self {
-        let options = RateLimitOptions::default().with_clock(TokioClock(Instant::now()));
+        let clock = TokioClock(Instant::now(), Arc::default());
+        let options = RateLimitOptions::default().with_clock(clock.clone());
         let (app, log) = (Arc::new(App::new(None, options)), Arc::default());
-        Self { app, log, callers: Vec::new(), tasks: Vec::new(), left: Vec::new() }
+        let (callers, tasks, left) = (Vec::new(), Vec::new(), Vec::new());
+        let (lazy, were_lazy) = (Vec::new(), Vec::new());
+        Self { app, clock, log, callers, tasks, left, lazy, were_lazy }
     }
 
     async fn step(&mut self, step: Step) {
         match step {
             Step::Come { pair, is_urgent, patience } => {
                 self.come(Caller { pair, is_urgent, patience });
+            }
+            Step::ComeLazily(pair, patience) => {
+                self.come_lazily(Caller { pair, is_urgent: false, patience }).await;
+            }
+            Step::Poll(index) => self.poll(index).await,
+            Step::Forget(index) => {
+                if !self.lazy.is_empty() {
+                    let index = index % self.lazy.len();
+                    self.left.push(self.lazy.swap_remove(index).0);
+                }
             }
             Step::Leave(index) => self.leave(index),
             Step::Settle(index, outcome) => self.settle(index, outcome),
@@ -159,25 +192,52 @@ impl World {
                 self.log.lock().closed.clear();
                 self.app.reopen();
             }
+            Step::Jump(jump) => self.jump(jump).await,
             Step::Run => run().await,
             Step::Pass(duration) => tokio::time::sleep(duration).await,
         }
     }
 
     fn come(&mut self, caller: Caller) {
+        let id = self.callers.len();
+        let call = self.call(caller);
+        self.tasks.push((id, tokio::spawn(call)));
+    }
+
+    async fn come_lazily(&mut self, caller: Caller) {
+        let id = self.callers.len();
+        let call = Box::pin(self.call(caller));
+        self.were_lazy.push(id);
+        self.lazy.push((id, call));
+        self.poll(self.lazy.len() - 1).await;
+    }
+
+    async fn poll(&mut self, index: usize) {
+        if self.lazy.is_empty() {
+            return;
+        }
+        let index = index % self.lazy.len();
+        let call = &mut self.lazy[index].1;
+        if poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await.is_ready() {
+            drop(self.lazy.swap_remove(index));
+        }
+    }
+
+    fn call(&mut self, caller: Caller) -> impl Future<Output = ()> + Send + use<> {
         let (id, app, log) = (self.callers.len(), Arc::clone(&self.app), Arc::clone(&self.log));
         self.callers.push(caller);
-        self.tasks.push(tokio::spawn(async move {
+        async move {
             log.lock().came.push((id, Instant::now()));
             let verdict = match app.permit_at_once(caller.pair, String::new) {
                 Ok(permit) => Ok(permit),
                 Err(pair) => {
                     let Caller { is_urgent, patience, .. } = caller;
-                    app.permit(Wanted { pair, is_urgent, number: None, patience }).await
+                    let wanted = Wanted { pair, is_urgent, number: None, patience };
+                    races::permit(&app, wanted).await
                 }
             };
             log.lock().ended(id, verdict);
-        }));
+        }
     }
 
     fn restore(&self, name: &str, left: Duration) {
@@ -187,11 +247,20 @@ impl World {
         self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
     }
 
+    async fn jump(&self, jump: Duration) {
+        *self.clock.1.lock() += jump;
+        let closed = |it: &mut Closed| it.until -= jump.min(it.until - self.clock.0);
+        self.log.lock().closed.iter_mut().for_each(closed);
+        // Within a second those who wait look at the clocks.
+        tokio::time::sleep(Duration::from_millis(1002)).await;
+    }
+
     fn leave(&mut self, index: usize) {
         if !self.tasks.is_empty() {
             let index = index % self.tasks.len();
-            self.tasks[index].abort();
-            self.left.push(index);
+            let (id, task) = &self.tasks[index];
+            task.abort();
+            self.left.push(*id);
         }
     }
 
@@ -210,8 +279,7 @@ impl World {
     }
 
     fn closes(&self, endpoint: Option<u64>, pause: Duration) {
-        let after = self.app.core.lock().next_number;
-        self.log.lock().closed.push(Closed { endpoint, until: Instant::now() + pause, after });
+        self.log.lock().closed.push(Closed { endpoint, until: Instant::now() + pause });
     }
 
     /// What must hold when nobody has anything to do.
@@ -219,7 +287,8 @@ impl World {
         let core = &mut *self.app.core.lock();
         let now = core.now(&self.app.options);
         let log = self.log.lock();
-        if core.queue.len() > 0 {
+        // Until somebody else sees that the keeper oversleeps, others may sleep too.
+        if core.queue.len() > 0 && self.lazy.is_empty() {
             let next = self.waiting(&log).map(|pair| earliest(&core.state, pair, now));
             let next = next.fold(f64::INFINITY, f64::min);
             prop_assert!(next > now, "somebody waits who may go");
@@ -245,18 +314,25 @@ impl World {
                 prop_assert!(self.left.contains(id), "{} was never told", id);
                 continue;
             };
+            if self.were_lazy.contains(id) {
+                continue;
+            }
             let latest = *came + self.callers[*id].patience + Duration::from_millis(3);
             prop_assert!(*ended <= latest, "{} waited for {:?}", id, *ended - *came);
         }
         let mut last = HashMap::new();
         for (id, number) in log.came.iter().filter_map(|(id, _)| Some((id, log.granted.get(id)?))) {
             let Caller { pair, is_urgent, .. } = self.callers[*id];
+            if self.were_lazy.contains(id) {
+                continue;
+            }
             let before = last.insert((pair, is_urgent), number);
             prop_assert!(before.is_none_or(|it| it < number), "{} went before its turn", id);
         }
         let core = self.app.core.lock();
         prop_assert_eq!(core.queue.len(), 0);
         prop_assert!(core.keeper.is_none());
+        prop_assert_eq!(core.granted.overdue_at(), f64::INFINITY);
         prop_assert_eq!(core.state.app.in_flight, 0);
         prop_assert!(core.state.endpoints.values().all(|it| it.bucket.in_flight == 0));
         Ok(())
@@ -264,7 +340,7 @@ impl World {
 }
 
 impl Log {
-    fn ended(&mut self, id: usize, verdict: Verdict) {
+    fn ended(&mut self, id: usize, verdict: Result<Permit, RateLimited>) {
         let now = Instant::now();
         self.ended.insert(id, now);
         match verdict {
@@ -283,7 +359,7 @@ impl Log {
 impl Closed {
     fn forbids(&self, permit: &Permit, now: Instant) -> bool {
         let is_concerned = self.endpoint.is_none_or(|it| it == permit.pair.endpoint);
-        is_concerned && permit.number > self.after && now + Duration::from_millis(1) < self.until
+        is_concerned && now + Duration::from_millis(1) < self.until
     }
 }
 
@@ -291,12 +367,8 @@ impl Closed {
 fn earliest(state: &State, pair: Pair, now: Seconds) -> Seconds {
     let mut time = now;
     while let Err(obstacle) = state.check(pair, time) {
-        let until = match obstacle {
-            Obstacle::App(blocked) | Obstacle::Endpoint(blocked) => blocked.until(),
-            Obstacle::Failing(until) => until,
-        };
         // Sums of seconds are rounded.
-        time = until.max(time) + 1e-9;
+        time = obstacle.until().max(time) + 1e-9;
     }
     time
 }
@@ -318,6 +390,8 @@ async fn schedule(steps: Vec<Step>) -> TestCaseResult {
             world.check()?;
         }
     }
+    let lazy = std::mem::take(&mut world.lazy).into_iter();
+    world.tasks.extend(lazy.map(|(id, call)| (id, tokio::spawn(call))));
     // All that is under way succeeds, as often as it takes.
     for _ in 0..200 {
         run().await;

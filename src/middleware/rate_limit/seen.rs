@@ -5,7 +5,8 @@
 use std::collections::VecDeque;
 
 use super::Seconds;
-use super::state::{Outcome, Pair, State, Ticket};
+use super::pair::Pair;
+use super::state::{Outcome, State, Ticket};
 
 /// A call, and what it has waited for.
 #[derive(Debug, Clone, Copy)]

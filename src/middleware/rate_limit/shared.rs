@@ -27,15 +27,16 @@ use serde::{Deserialize, Serialize};
 ///     Granted, RateLimitOptions, RateLimiter, SharedLimit, SharedLimitError, Told,
 /// };
 ///
-/// /// Ten requests a second for each process, for ever.
+/// /// Ten requests a second for each process, for ever: one at a time, each a tenth of a second after it
+/// /// was asked for.
 /// #[derive(Debug)]
 /// struct TenEach;
 ///
 /// #[async_trait]
 /// impl SharedLimit for TenEach {
 ///     async fn exchange(&self, _app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError> {
-///         let granted = Granted::default().with_rate(10.0, 1);
-///         Ok(granted.with_starts(told.starts.min(1), Duration::ZERO, Duration::from_millis(100)))
+///         let (granted, tenth) = (Granted::default().with_rate(10.0, 1), Duration::from_millis(100));
+///         Ok(granted.with_starts(told.starts.min(1), tenth, tenth))
 ///     }
 /// }
 ///
@@ -86,13 +87,15 @@ pub struct Told {
 pub struct Granted {
     /// Changes with each closing. Starts of an earlier epoch are void.
     pub epoch: u64,
-    /// For how long nobody may start.
+    /// For how long nobody may start. No longer than the limiter's window: then it asks again.
     pub closed_for: Duration,
-    /// Requests a second of all together; `None` while no limit is known: then any number may start.
+    /// Requests a second of all together; `None` while no limit is known: then any number may start. Less
+    /// than one in ten seconds counts as that.
     pub rate: Option<f64>,
     /// Processes that take part at present, this one included.
     pub active: u32,
-    /// How many may start under the rate: at most as many as were wanted.
+    /// How many may start under the rate: at most as many as were wanted. Those that are more than ten
+    /// seconds away, after a closing, are not waited for: the limiter asks again.
     pub starts: u32,
     /// When the first of them may.
     pub first_in: Duration,

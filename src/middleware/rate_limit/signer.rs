@@ -3,14 +3,11 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use http::Extensions;
 use reqwest::Request;
-use reqwest::header::AUTHORIZATION;
 use reqwest_middleware::{Error, Result};
 
 use super::app::Permit;
 use crate::auth::{AuthError, Authenticator};
-use crate::middleware::trace::SignedAnew;
 use crate::transport::Origin;
 
 /// Who signs what goes to an origin.
@@ -27,7 +24,6 @@ impl Signer {
         &self,
         permit: Permit,
         request: &mut Request,
-        extensions: &mut Extensions,
     ) -> Result<Option<Permit>> {
         if !self.origin.covers(request.url()) {
             return Ok(Some(permit));
@@ -48,9 +44,6 @@ impl Signer {
         if let Err(error) = signed {
             permit.into_iter().for_each(Permit::give_back);
             return Err(Error::middleware::<AuthError>(error));
-        }
-        if let Some(credentials) = request.headers().get(AUTHORIZATION) {
-            extensions.insert(SignedAnew(credentials.clone()));
         }
         Ok(permit)
     }

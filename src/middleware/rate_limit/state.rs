@@ -1,23 +1,28 @@
 //! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the time
 //! as an argument.
 //!
-//! A request needs a place in two buckets, the app's and its endpoint's. A refusal is the endpoint's,
-//! unless something says that it is the app's: see [`State::is_of_app`].
+//! A request needs a place in two buckets, the app's and its endpoint's. Whose a refusal is, the first of
+//! these that applies says:
+//!
+//! | refusal | whose |
+//! |---|---|
+//! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
+//! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
+//! | sent before the last refusal of the app | the app's |
+//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself, or both have rates of their own | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
+//! | any other | the endpoint's |
+//!
+//! With a limit that processes share, each of them may see one endpoint only: see [`State::is_of_all`].
 
 use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
-use super::failures::Failures;
+use super::failures::{Ended, Failures};
 use super::membership::Membership;
+use super::pair::Pair;
 use super::shared::{Granted, Told};
-
-/// An endpoint and a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Pair {
-    pub(super) endpoint: u64,
-    pub(super) user: u64,
-}
 
 /// A request that may go.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +59,15 @@ pub(super) enum Obstacle {
     Failing(Seconds),
 }
 
+impl Obstacle {
+    pub(super) fn until(self) -> Seconds {
+        match self {
+            Self::App(blocked) | Self::Endpoint(blocked) => blocked.until(),
+            Self::Failing(until) => until,
+        }
+    }
+}
+
 /// The buckets of one app.
 #[derive(Debug)]
 pub(super) struct State {
@@ -65,6 +79,8 @@ pub(super) struct State {
     longest: Seconds,
     /// The endpoint of the app's last refusal.
     last_of_app: Option<(u64, Seconds)>,
+    /// How many endpoints are [suspects](Standing::Suspect).
+    suspects: usize,
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -74,8 +90,30 @@ pub(super) struct State {
 pub(super) struct Endpoint {
     pub(super) name: String,
     pub(super) bucket: Bucket,
-    /// The word that the last refusal came with.
-    pub(super) reason: Option<String>,
+    /// The word that the last refusal came with, and until when that closes.
+    pub(super) reason: Option<(String, Seconds)>,
+    standing: Standing,
+}
+
+/// What the refusals of an endpoint say about the app.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Standing {
+    /// It was not refused since its last success.
+    Well,
+    /// It was, for the first time then, and nothing that was sent since succeeded elsewhere.
+    Suspect(Seconds),
+    /// It was, and others went through: its refusals are its own until it succeeds.
+    Own(Seconds),
+}
+
+impl Standing {
+    /// When it was refused first since its last success.
+    fn since(self) -> Option<Seconds> {
+        match self {
+            Self::Well => None,
+            Self::Suspect(since) | Self::Own(since) => Some(since),
+        }
+    }
 }
 
 impl State {
@@ -87,13 +125,14 @@ impl State {
             window,
             longest,
             last_of_app: None,
+            suspects: 0,
             membership: None,
         }
     }
 
     /// Shares the app's limit with other processes.
     pub(super) fn shared_as(self, member: u64) -> Self {
-        Self { membership: Some(Membership::new(member)), ..self }
+        Self { membership: Some(Membership::new(member, self.window)), ..self }
     }
 
     /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
@@ -108,12 +147,15 @@ impl State {
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
+            let is_suspect = |it: &&Endpoint| matches!(it.standing, Standing::Suspect(_));
+            self.suspects = self.endpoints.values().filter(is_suspect).count();
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
             true => (key, name()),
-            false => (THE_REST, "(others)".to_owned()),
+            false => (THE_REST, NAME_OF_THE_REST.to_owned()),
         };
-        let new = || Endpoint { name, bucket: Bucket::new(self.window), reason: None };
+        let bucket = Bucket::new(self.window);
+        let new = || Endpoint { name, bucket, reason: None, standing: Standing::Well };
         self.endpoints.entry(key).or_insert_with(new);
         key
     }
@@ -147,6 +189,29 @@ impl State {
         app.max(endpoint).max(failing)
     }
 
+    /// Whether the app's rate is known, so that those before a request make it wait.
+    pub(super) fn is_paced(&self, now: Seconds) -> bool {
+        let shared = self.membership.as_ref().and_then(Membership::rate);
+        shared.or_else(|| self.app.rate(now)).is_some()
+    }
+
+    /// The same of an endpoint's rate.
+    pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
+        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+    }
+
+    /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
+    pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
+        let endpoint = self.endpoints.get(&pair.endpoint);
+        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
+        match self.failures.check(pair, now) {
+            Some(then) if until < then => 0,
+            // It goes on failing, or there is one more success before it goes faster.
+            Some(_) => starts.min(1),
+            None => starts,
+        }
+    }
+
     /// When a request could go at the earliest.
     pub(super) fn opens(&self, pair: Pair) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
@@ -161,6 +226,15 @@ impl State {
         let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
         let app_epoch = self.app.start(now);
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited }
+    }
+
+    /// Whether a request that was let go, but has not gone yet, still may.
+    pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
+        let endpoint = self.endpoints.get(&ticket.pair.endpoint);
+        let is_of_epoch = ticket.app_epoch == self.app.epoch
+            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
+            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
+        is_of_epoch && self.opens(ticket.pair) <= now
     }
 
     /// A request ended, while others wait or not.
@@ -187,10 +261,22 @@ impl State {
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
+            if endpoint.standing.since().is_some_and(|since| ticket.sent >= since) {
+                self.suspects -= usize::from(matches!(endpoint.standing, Standing::Suspect(_)));
+                endpoint.standing = Standing::Well;
+            }
         }
-        if self.failures.succeeded(ticket.pair, now) {
-            // Those that waited for the end of the outage do not go all at once.
-            self.app.narrow(now);
+        if self.suspects > 0 {
+            self.acquit_app(ticket);
+        }
+        // Those that waited for the end of an outage do not go all at once.
+        match self.failures.succeeded(ticket.pair, now) {
+            Ended::Nothing => {}
+            Ended::OfEndpoint => {
+                let endpoint = self.endpoints.get_mut(&ticket.pair.endpoint);
+                endpoint.into_iter().for_each(|endpoint| endpoint.bucket.narrow(now));
+            }
+            Ended::OfAll => self.app.narrow(now),
         }
     }
 
@@ -204,7 +290,7 @@ impl State {
     fn given_back(&mut self, ticket: Ticket, now: Seconds) {
         self.app.given_back(ticket.app_epoch, now);
         if let Some(membership) = &mut self.membership {
-            membership.given_back(ticket.shared_epoch);
+            membership.given_back(ticket.shared_epoch, ticket.sent, now);
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.given_back(ticket.endpoint_epoch, now);
@@ -214,10 +300,15 @@ impl State {
     fn refused(&mut self, ticket: Ticket, pause: Option<Seconds>, others: bool, now: Seconds) {
         let pause = pause.filter(|pause| *pause > 0.0).unwrap_or(SHORTEST_PAUSE);
         let pause = pause.clamp(SHORTEST_PAUSE, self.longest);
-        let is_of_app = self.is_of_app(ticket, now) || self.is_of_all(ticket, pause);
+        let is_of_app = self.is_of_app(ticket, pause, now) || self.is_of_all(ticket, pause);
         let refusal =
             |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
         let key = ticket.pair.endpoint;
+        let is_again = self.standing(key).since().is_some_and(|since| ticket.sent >= since);
+        self.note_refusal(key, now);
+        if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
+            return self.refused_again(ticket, pause, now);
+        }
         if !is_of_app {
             self.app.ended(ticket.app_epoch);
             if let Some(endpoint) = self.endpoints.get_mut(&key) {
@@ -237,13 +328,58 @@ impl State {
         endpoint.bucket.ended(ticket.endpoint_epoch);
         endpoint.bucket.last_refused = Some(now);
         if pause > self.window {
-            endpoint.bucket.close_until(now + pause);
+            endpoint.bucket.close(now + pause);
         }
     }
 
+    /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
+    fn was_well(&self, key: u64, now: Seconds) -> bool {
+        let success = self.endpoints.get(&key).and_then(|it| it.bucket.last_success_sent);
+        success.is_some_and(|sent| now - sent <= self.window)
+    }
+
+    fn note_refusal(&mut self, key: u64, now: Seconds) {
+        if let Some(endpoint) = self.endpoints.get_mut(&key)
+            && endpoint.standing == Standing::Well
+        {
+            endpoint.standing = Standing::Suspect(now);
+            self.suspects += 1;
+        }
+    }
+
+    /// A refusal of an endpoint that nothing went through since it was refused before, there or elsewhere:
+    /// it closes this endpoint alone, and says nothing that is new about the app.
+    fn refused_again(&mut self, ticket: Ticket, pause: Seconds, now: Seconds) {
+        let pause = self.app.again(pause);
+        self.app.ended(ticket.app_epoch);
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.bucket.refused_again(now + pause, now);
+        }
+    }
+
+    /// Something went through: what was refused before it was sent, and is not, is refused for itself.
+    fn acquit_app(&mut self, ticket: Ticket) {
+        for (key, endpoint) in &mut self.endpoints {
+            if let Standing::Suspect(since) = endpoint.standing
+                && since <= ticket.sent
+                && *key != ticket.pair.endpoint
+            {
+                endpoint.standing = Standing::Own(since);
+                self.suspects -= 1;
+            }
+        }
+    }
+
+    fn standing(&self, key: u64) -> Standing {
+        self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
+    }
+
     /// Whether a refusal is the app's, and not its endpoint's alone.
-    fn is_of_app(&self, ticket: Ticket, now: Seconds) -> bool {
+    fn is_of_app(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
         let key = ticket.pair.endpoint;
+        if matches!(self.standing(key), Standing::Own(_)) {
+            return false;
+        }
         if !self.app.is_news(ticket.app_epoch) {
             return true;
         }
@@ -258,7 +394,7 @@ impl State {
         let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
         let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
-        is_tried && own.is_none() && !is_its_own
+        is_tried && pause <= self.window && own.is_none() && !is_its_own
     }
 
     /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
@@ -277,7 +413,13 @@ impl State {
     /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
     fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
-        let others = self.endpoints.iter().filter(|(other, _)| **other != key);
+        let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
+        let has_rate = |it: &Endpoint| it.bucket.rate(sent).is_some();
+        let is_known = self.endpoints.get(&key).is_some_and(has_rate);
+        let others = self
+            .endpoints
+            .iter()
+            .filter(|(other, it)| **other != key && !is_own(it) && !(is_known && has_rate(it)));
         let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
         let last = refused
             .filter(|(_, then)| recent(*then))
@@ -320,7 +462,15 @@ impl State {
     /// Forgets closings, rates and failures.
     pub(super) fn reopen(&mut self) {
         self.app.reopen();
-        self.endpoints.values_mut().for_each(|endpoint| endpoint.bucket.reopen());
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.bucket.reopen();
+            endpoint.reason = None;
+            endpoint.standing = Standing::Well;
+        }
+        self.suspects = 0;
+        if let Some(membership) = &mut self.membership {
+            membership.reopen();
+        }
         self.failures.forget();
         self.last_of_app = None;
     }
@@ -329,4 +479,5 @@ impl State {
 /// `Retry-After` of nothing is no law either.
 const SHORTEST_PAUSE: Seconds = 1.0;
 const MOST_ENDPOINTS: usize = 256;
-const THE_REST: u64 = 0;
+pub(super) const THE_REST: u64 = 0;
+pub(super) const NAME_OF_THE_REST: &str = "(others)";

@@ -5,8 +5,9 @@
 use fastrand::Rng;
 
 use super::Seconds;
+use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
-use super::state::{Outcome, Pair, State, Ticket};
+use super::state::{Outcome, State, Ticket};
 
 struct Walk {
     state: State,

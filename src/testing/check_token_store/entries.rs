@@ -125,7 +125,7 @@ async fn removal(check: &Check) -> Checked {
     let (key, other) = (check.key("removed"), check.key("not removed"));
     let (removed, stays) = (entry("removed"), entry("stays"));
     let promise = StorePromise::Removes;
-    check.remove(&key).await?;
+    check.remove_nothing(&key).await?;
     check.save(&key, &removed, None, promise).await?;
     check.save(&other, &stays, None, promise).await?;
 
@@ -135,7 +135,7 @@ async fn removal(check: &Check) -> Checked {
     promise.holds(is_gone, "`load` still finds it")?;
     is_there(check, &other, &stays, promise, "the entry of another key").await?;
     refused(check, &key, &entry("late"), Some(removed.revision())).await?;
-    check.remove(&key).await?;
+    check.remove_nothing(&key).await?;
     check.save(&key, &entry("first again"), None, promise).await
 }
 

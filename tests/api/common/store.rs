@@ -17,6 +17,7 @@ pub(crate) struct FailingStore {
     failing_loads: Arc<AtomicUsize>,
     failing_saves: Arc<AtomicUsize>,
     hanging_loads: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
     locks: Arc<Mutex<Locks>>,
 }
 
@@ -29,6 +30,8 @@ pub(crate) enum Locks {
     Held,
     /// There can be none.
     Impossible,
+    /// Their guards panic when they are dropped.
+    PanicAtRelease,
 }
 
 impl FailingStore {
@@ -40,6 +43,11 @@ impl FailingStore {
         self.failing_saves.store(times, Ordering::SeqCst);
     }
 
+    /// How many saves are still to fail.
+    pub(crate) fn saves_to_fail(&self) -> usize {
+        self.failing_saves.load(Ordering::SeqCst)
+    }
+
     /// The next so many do not end.
     pub(crate) fn hang_loads(&self, times: usize) {
         self.hanging_loads.store(times, Ordering::SeqCst);
@@ -47,6 +55,15 @@ impl FailingStore {
 
     pub(crate) fn set_locks(&self, locks: Locks) {
         *self.locks.lock() = locks;
+    }
+
+    /// How often it was called, whatever came of it.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The refresh token that is kept under `key`.
@@ -67,6 +84,7 @@ fn fail(times: &AtomicUsize) -> Result<(), StoreError> {
 #[async_trait]
 impl TokenStore for FailingStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.count();
         if fail(&self.hanging_loads).is_err() {
             std::future::pending::<()>().await;
         }
@@ -80,22 +98,34 @@ impl TokenStore for FailingStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
+        self.count();
         fail(&self.failing_saves)?;
         self.inner.save(key, token, replaces).await
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.count();
         self.inner.remove(key).await
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        self.count();
         let locks = *self.locks.lock();
         match locks {
             Locks::Right => self.inner.lock(key).await,
             Locks::Held => std::future::pending().await,
+            Locks::PanicAtRelease => Ok(RefreshLock::new(PanickingGuard)),
             Locks::Impossible => {
                 Err(StoreError::NoLocks { reason: "there are no locks here".to_owned() })
             }
         }
+    }
+}
+
+struct PanickingGuard;
+
+impl Drop for PanickingGuard {
+    fn drop(&mut self) {
+        panic!("the guard panics as scripted");
     }
 }

@@ -113,7 +113,7 @@ async fn a_file_that_cannot_be_understood_is_left_alone() {
 
         for error in errors {
             assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
-            assert!(error.to_string().contains("is damaged or no token file"), "{error}");
+            assert!(error.to_string().contains("is damaged or not a token file"), "{error}");
             assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
         }
         assert_eq!(fs::read_to_string(directory.file()).unwrap(), content);

@@ -3,11 +3,13 @@
 //! Each has a number, P1 to P64, and so has each report about another cache that led to one, B1 to
 //! B43. `tests/promises.tsv` has them all, with the tests that hold them.
 
+mod blocking_stores;
 mod callers_that_leave;
 mod failing;
 mod file_store;
 mod handing_out;
 mod idle_runtimes;
+mod keys;
 mod places;
 mod recovering;
 mod refreshing;

@@ -160,6 +160,38 @@ async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
     assert_eq!(source.requests(), requests);
 }
 
+/// P21, P45: the refresh token has ended, the access token has not: calls that are accepted go on beside
+/// any number of rejected ones, until nothing has been accepted for 10 s.
+#[tokio::test]
+async fn the_end_of_a_login_leaves_its_token_to_calls_that_are_accepted() {
+    for rejections in [1, 2, 3, 50] {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        let header = accepted(&cache).await;
+        source.next(Outcome::Fail(AuthError::LoginEnded { source: None }));
+        let rejection = Rejection::new(header.clone(), RejectionReason::Unknown);
+        assert!(cache.rejected(&rejection).await.unwrap_err().needs_login());
+
+        for _ in 0..200 {
+            accepted(&cache).await;
+            for _ in 0..rejections {
+                assert!(cache.rejected(&rejection).await.unwrap_err().needs_login());
+            }
+            clock.advance(0.1);
+        }
+        for _ in 0..95 {
+            assert_eq!(cache.header().await.unwrap(), header);
+            cache.rejected(&rejection).await.unwrap_err();
+            clock.advance(0.1);
+        }
+        clock.advance(1.0);
+        cache.rejected(&rejection).await.unwrap_err();
+
+        assert!(cache.header().await.unwrap_err().needs_login(), "{rejections} at once");
+        assert_eq!(source.requests(), 2);
+    }
+}
+
 /// P5: never accepted, it is not handed out again, whatever becomes of its replacement.
 #[tokio::test]
 async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejection() {

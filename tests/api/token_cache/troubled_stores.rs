@@ -14,7 +14,8 @@ use spotify_web::auth::{
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    Directory, FailingStore, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header, token,
+    Directory, FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header,
+    token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -213,6 +214,25 @@ async fn an_entry_whose_access_token_is_of_no_use_is_refreshed() {
         assert_eq!(source.previous(), [Some("r".to_owned())]);
         assert_eq!(cache.stats().failures, 0);
     }
+}
+
+/// P33: and so is that the guard of its lock panics, also while a panic of the source unwinds.
+#[tokio::test]
+async fn a_lock_that_panics_when_it_is_released_costs_no_token() {
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    store.set_locks(Locks::PanicAtRelease);
+    let (cache, source) = stored(&clock, &store);
+    cache.log_in(user("r")).await.unwrap();
+
+    for _ in 0..3 {
+        clock.advance(3600.0);
+        cache.header().await.unwrap();
+    }
+    clock.advance(3600.0);
+    source.next(Outcome::Panic);
+    assert!(matches!(cache.header().await.unwrap_err(), AuthError::SourcePanicked));
+    clock.advance(60.0);
+    cache.header().await.unwrap();
 }
 
 /// Panics at once, or when its future is polled.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use spotify_web::SpotifyClient;
-use spotify_web::auth::{AuthError, PkceAuthenticator, TokenCache, TokenCacheOptions, TokenKey};
+use spotify_web::auth::{
+    AuthError, CachedAuthenticator, PkceAuthenticator, TokenCache, TokenCacheOptions, TokenKey,
+};
 use spotify_web::oauth::Token;
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::common::{
     FailingStore, ManualClock, Outcome, PausedTime, ScriptedSource, TokenServer, cache, cache_with,
-    settle, token,
+    settle, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -131,7 +134,7 @@ async fn a_time_out_that_is_longer_than_a_response_is_waited_for_is_refused() {
         assert_eq!(source.requests(), usize::from(is_right));
 
         let user = PkceAuthenticator::new("app").with_options(options);
-        let config = spotify_web::SpotifyClientConfig::default().with_authenticator(user);
+        let config = SpotifyClientConfig::default().with_authenticator(user);
         assert_eq!(SpotifyClient::new(config).is_ok(), is_right, "{seconds}");
     }
 }
@@ -218,10 +221,7 @@ async fn settling_waits_for_the_refresh_under_way() {
     source.next(Outcome::Token(Token::new("b", HOUR).with_refresh_token("r2")));
     source.block();
     cache.header().await.unwrap();
-    let settled = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.settle().await }
-    });
+    let settled = spawn_settle(&cache);
     settle().await;
     assert!(!settled.is_finished());
 
@@ -229,6 +229,41 @@ async fn settling_waits_for_the_refresh_under_way() {
 
     settled.await.unwrap().unwrap();
     assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r2"));
+}
+
+/// P61: what nobody has to save is not waited for.
+#[tokio::test(start_paused = true)]
+async fn settling_does_not_wait_for_a_token_that_can_be_requested_again() {
+    let (cache, source) = cache(&ManualClock::new());
+    source.next(Outcome::Never);
+    let waiting = spawn_header(&cache);
+    settle().await;
+    let begun = tokio::time::Instant::now();
+
+    cache.settle().await.unwrap();
+
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!((source.in_flight(), waiting.is_finished()), (1, false));
+}
+
+/// P61: but a refresh token that is only in memory is somebody's login.
+#[tokio::test]
+async fn settling_waits_for_the_refresh_of_a_login_without_a_store() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.log_in(Token::new("a", HOUR).with_refresh_token("r")).await.unwrap();
+    clock.advance(3600.0);
+    source.block();
+    let waiting = spawn_header(&cache);
+    settle().await;
+    let settled = spawn_settle(&cache);
+    settle().await;
+    assert!(!settled.is_finished());
+
+    source.release();
+
+    settled.await.unwrap().unwrap();
+    waiting.await.unwrap().unwrap();
 }
 
 /// P61: a login, a log-out and the mark of an end are unsaved things too.
@@ -269,7 +304,7 @@ async fn settling_says_what_cannot_be_saved() {
 async fn a_client_settles_its_authenticator() {
     let store = FailingStore::default();
     let user = PkceAuthenticator::new("app").with_store(store.clone(), key(0));
-    let config = spotify_web::SpotifyClientConfig::default();
+    let config = SpotifyClientConfig::default();
     SpotifyClient::new(config.clone()).unwrap().settle().await.unwrap();
     let spotify = SpotifyClient::new(config.with_authenticator(user.clone())).unwrap();
     store.fail_saves(2);
@@ -284,7 +319,7 @@ async fn a_client_settles_its_authenticator() {
 /// P61: the client of a user settles that user, whoever the client was made of.
 #[tokio::test]
 async fn the_client_of_a_user_settles_that_user() {
-    let config = spotify_web::SpotifyClientConfig::default();
+    let config = SpotifyClientConfig::default();
     let other = PkceAuthenticator::new("app").with_store(FailingStore::default(), key(1));
     let bases =
         [SpotifyClient::new(config.clone()), SpotifyClient::new(config.with_authenticator(other))];
@@ -324,6 +359,113 @@ async fn a_client_settles_all_users_that_were_made_of_it() {
         let kept = store.refresh_token(&key(number)).await.unwrap();
         assert_ne!(kept, format!("old-{number}"), "its rotated token was lost");
     }
+}
+
+/// P49, P61: a first save that fails after the last handle has gone is tried again until it is done.
+#[tokio::test(start_paused = true)]
+async fn a_save_that_fails_when_nobody_is_left_is_tried_again() {
+    for failures in [1, 7, 40] {
+        for is_refresh in [false, true] {
+            let store = FailingStore::default();
+            let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+            let source = ScriptedSource::default();
+            let user = CachedAuthenticator::new(source.clone()).with_store(store.clone(), key(0));
+            base.for_user(user.clone()).unwrap();
+            if is_refresh {
+                let expired = Token::new("a", Duration::ZERO).with_refresh_token("r0");
+                user.cache().log_in(expired).await.unwrap_err();
+                source.next(Outcome::Token(Token::new("b", HOUR).with_refresh_token("r1")));
+                store.fail_saves(failures);
+                assert!(user.cache().header().now_or_never().is_none());
+            } else {
+                store.fail_saves(failures);
+                let token = Token::new("a", HOUR).with_refresh_token("r1");
+                assert!(user.cache().log_in(token).now_or_never().is_none());
+            }
+            drop(user);
+
+            // Each waits for two minutes.
+            while base.settle().await.is_err() {}
+
+            let kept = store.refresh_token(&key(0)).await;
+            assert_eq!(kept.as_deref(), Some("r1"), "{failures} failures");
+        }
+    }
+}
+
+/// P49, P50: also when the last handle goes long after the store has begun to fail, and for a log-out.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_saved_is_saved_whenever_the_store_comes_back() {
+    for is_log_out in [false, true] {
+        let (store, clock) = (FailingStore::default(), ManualClock::new());
+        let (cache, _) = stored(&store, &clock);
+        cache.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+        store.fail_saves(usize::MAX);
+        if is_log_out {
+            cache.log_out().await.unwrap_err();
+        } else {
+            cache.log_in(Token::new("b", HOUR).with_refresh_token("r2")).await.unwrap();
+        }
+        tokio::time::sleep(HOUR).await;
+        drop(cache);
+        tokio::time::sleep(HOUR).await;
+
+        store.fail_saves(0);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+
+        let kept = store.refresh_token(&key(0)).await;
+        assert_eq!(kept.as_deref(), (!is_log_out).then_some("r2"));
+    }
+}
+
+/// P9, P33: however many refreshes could not be saved, one task tries on.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_is_tried_by_one_task() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, source) = stored(&store, &clock);
+    store.fail_saves(1_000_000);
+    for number in 0..20 {
+        let next = Token::new("a", HOUR).with_refresh_token(format!("r{number}"));
+        source.next(Outcome::Token(next));
+        cache.header().await.unwrap();
+        clock.advance(3600.0);
+    }
+    tokio::time::sleep(HOUR).await;
+
+    let before = store.saves_to_fail();
+    tokio::time::sleep(HOUR).await;
+
+    assert!(before - store.saves_to_fail() <= 61, "{}", before - store.saves_to_fail());
+}
+
+/// P61: whichever client an authenticator is plugged into, also when that was after its login had begun.
+#[tokio::test(start_paused = true)]
+async fn every_client_of_an_authenticator_settles_it() {
+    for settled in 0..3 {
+        let store = FailingStore::default();
+        let user = PkceAuthenticator::new("app").with_store(store.clone(), key(0));
+        store.fail_saves(30);
+        let token = Token::new("a", HOUR).with_refresh_token("r1");
+        assert!(user.log_in(token).now_or_never().is_none());
+        let config = SpotifyClientConfig::default();
+        let clients = [(); 3].map(|()| SpotifyClient::new(config.clone()).unwrap());
+        for client in &clients {
+            client.for_user(user.clone()).unwrap();
+        }
+        drop(user);
+
+        while clients[settled].settle().await.is_err() {}
+
+        assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"), "{settled}");
+        for client in clients {
+            assert!(client.settle().now_or_never().unwrap().is_ok());
+        }
+    }
+}
+
+fn spawn_settle(cache: &TokenCache<ScriptedSource>) -> JoinHandle<Result<(), AuthError>> {
+    let cache = cache.clone();
+    tokio::spawn(async move { cache.settle().await })
 }
 
 /// A user whose access token has expired.

@@ -336,6 +336,43 @@ async fn authenticators_that_share_options_share_no_login() {
     assert!(bert.needs_login().await.unwrap());
 }
 
+/// The delays that `docs/flows.md` names: processes with one store do not signal each other.
+#[tokio::test]
+async fn what_another_process_does_is_noticed_when_the_guide_says() {
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    let ((here, _), (there, source)) = (stored(&clock, &store), stored(&clock, &store));
+    here.log_in(user("r1")).await.unwrap();
+    assert_eq!(token(there.header().await), "access of r1");
+
+    // A log-out: at the next refresh.
+    here.log_out().await.unwrap();
+    clock.advance(3000.0);
+    assert_eq!(token(there.header().await), "access of r1");
+    clock.advance(600.0);
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+
+    // A login: within a minute, or after `reset`.
+    here.log_in(user("r2")).await.unwrap();
+    clock.advance(59.0);
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+    clock.advance(1.0);
+    assert_eq!(token(there.header().await), "access of r2");
+    here.log_out().await.unwrap();
+    there.log_out().await.unwrap();
+    here.log_in(user("r3")).await.unwrap();
+    assert!(matches!(there.header().await, Err(AuthError::NotLoggedIn)));
+    there.reset();
+    assert_eq!(token(there.header().await), "access of r3");
+
+    // Another login: at the next refresh, which is then none.
+    clock.advance(1800.0);
+    here.log_in(user("r4")).await.unwrap();
+    assert_eq!(token(there.header().await), "access of r3");
+    clock.advance(1800.0);
+    assert_eq!(token(there.header().await), "access of r4");
+    assert_eq!(source.requests(), 0);
+}
+
 /// A login in the store that lacks a scope needs another, and says which.
 #[tokio::test]
 async fn a_stored_login_that_lacks_a_scope_needs_a_login() {
@@ -360,6 +397,48 @@ async fn a_stored_login_that_lacks_a_scope_needs_a_login() {
     let all = granted.with_scopes(["user-top-read", "streaming"]);
     program.log_in(all).await.unwrap();
     assert!(!program.needs_login().await.unwrap());
+}
+
+/// What a program shows its user, or decides by, without a call.
+#[tokio::test]
+async fn an_authenticator_says_whose_token_it_has_and_what_that_allows() {
+    let store = FailingStore::default();
+    let user_of = || PkceAuthenticator::new("app").with_store(store.clone(), key());
+    let anna = user_of();
+    assert_eq!((anna.key(), anna.granted_scopes()), (Some(&key()), None));
+
+    anna.log_in(user("r").with_scopes(["user-top-read", "streaming"])).await.unwrap();
+
+    let granted = || Some(vec!["user-top-read".to_owned(), "streaming".to_owned()]);
+    assert_eq!(anna.granted_scopes(), granted());
+    let restarted = user_of();
+    assert_eq!(restarted.granted_scopes(), None, "nothing has been read yet");
+    assert!(!restarted.needs_login().await.unwrap());
+    assert_eq!(restarted.granted_scopes(), granted());
+    anna.log_out().await.unwrap();
+    assert_eq!((anna.key(), anna.granted_scopes()), (Some(&key()), None));
+
+    let in_memory = PkceAuthenticator::new("app");
+    in_memory.log_in(user("r")).await.unwrap();
+    assert_eq!((in_memory.key(), in_memory.granted_scopes()), (None, None));
+}
+
+/// A response that names no scopes means those of before, and one that does is right.
+#[tokio::test]
+async fn scopes_are_those_that_were_said_last() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    cache.log_in(user("r").with_scopes(["streaming"])).await.unwrap();
+    for (scopes, wanted) in [(None, "streaming"), (Some("user-top-read"), "user-top-read")] {
+        let next = user("r");
+        source.next(Outcome::Token(match scopes {
+            Some(scope) => next.with_scopes([scope]),
+            None => next,
+        }));
+        clock.advance(3600.0);
+        cache.header().await.unwrap();
+        assert_eq!(cache.granted_scopes(), Some(vec![wanted.to_owned()]));
+    }
 }
 
 fn stored(

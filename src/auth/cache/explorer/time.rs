@@ -12,7 +12,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
 use super::super::credentials::Replacement;
-use super::super::state::{Arrival, Decision, Policy, State, Ticket, Verdict};
+use super::super::policy::Policy;
+use super::super::state::{self, Arrival, Decision, State, Ticket, Verdict};
 use super::super::token::Age;
 use super::super::{Backoff, Now};
 use super::without_random_numbers;
@@ -143,6 +144,8 @@ struct Current {
     is_accepted: bool,
     is_rejected: bool,
     in_a_row: u8,
+    /// When the first of these was.
+    row_began: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -214,6 +217,9 @@ impl World {
                 self.state.reset();
                 (self.seen.quiet, self.seen.failures) = (None, 0);
                 self.seen.last_rejection = None;
+                if let Some(current) = &mut self.seen.current {
+                    current.row_began = None;
+                }
             }
             Event::LoginBegins => self.begin_login(),
             Event::LoginEnds => self.end_login(0, true),
@@ -315,8 +321,14 @@ impl World {
         let header = current.header.clone();
         current.is_rejected = true;
         current.in_a_row = current.in_a_row.saturating_add(1).min(3);
+        if current.in_a_row == 1 {
+            current.row_began = None;
+        }
+        let row_began = *current.row_began.get_or_insert(self.seen.now.monotonic);
+        let doubted = self.seen.now.monotonic - row_began;
         // What the server had accepted, and rejects whoever sends it, has ended.
-        let is_dead = current.is_accepted && current.in_a_row == 3;
+        let is_dead =
+            current.is_accepted && current.in_a_row == 3 && doubted >= state::LONGEST_DOUBT;
         let (is_accepted, now) = (current.is_accepted, self.seen.now);
         let verdict = self.state.reject(&header, RejectionReason::Unknown, now, policy());
         let stays = self.state.current.is_some();
@@ -542,7 +554,12 @@ impl Seen {
             (ahead, self.now.monotonic.saturating_duration_since(then).as_secs().min(20))
         };
         let both = |then: Now| (distance(then.monotonic), self.wall_distance(then));
-        let current = self.current.as_ref().map(|it| both(it.end));
+        // Of a token that was never accepted, or has just been, it does not matter.
+        let counts = |current: &Current| current.is_accepted && current.in_a_row > 0;
+        let row = |current: &Current| {
+            Some(distance(current.row_began.filter(|_| counts(current))?).1.min(10))
+        };
+        let current = self.current.as_ref().map(|it| (both(it.end), row(it)));
         let flight = self
             .flight
             .as_ref()
@@ -568,7 +585,7 @@ impl Current {
         // Less the leeway of a hundredth.
         let span = LIFETIME - LIFETIME / 100;
         let end = Now { monotonic: began.monotonic + span, wall: began.wall + span };
-        Self { header, end, is_accepted: false, is_rejected: false, in_a_row: 0 }
+        Self { header, end, is_accepted: false, is_rejected: false, in_a_row: 0, row_began: None }
     }
 }
 

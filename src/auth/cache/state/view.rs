@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::Now;
+use super::super::token::CachedToken;
 use super::State;
 use crate::auth::AuthError;
 
@@ -33,10 +34,13 @@ impl State {
             let _ = write!(text, "p{end:?}{:?}{kind:?}", distance(pause.began).1.min(10));
         }
         let suspicion = self.suspicion.as_deref();
+        let is_row = |token: &Arc<CachedToken>| token.is_accepted() && token.in_a_row() > 0;
+        let row = suspicion.filter(|_| self.current.as_ref().is_some_and(is_row));
+        let row = row.map(|suspicion| distance(suspicion.row_began).1.min(10));
         let end = suspicion.and_then(|it| it.end).map(|end| distance(end).0);
         let rejected = self.rejected.as_ref().map(|header| header.to_str());
         let (fetch, logins) = (self.fetch.is_some(), self.logins.len());
-        let steps = (self.failures.min(3), suspicion.map_or(0, |it| it.steps.min(3)), end);
+        let steps = (self.failures.min(3), suspicion.map_or(0, |it| it.steps.min(3)), end, row);
         let ended = self.credentials.ended.as_deref().map(AuthError::needs_login);
         let _ = write!(text, "{steps:?}{rejected:?}{fetch}{logins}{ended:?}");
         text

@@ -22,8 +22,9 @@ pub(crate) use self::scenarios::table;
 use self::server::{Arrival, Reply};
 pub(crate) use self::table::Row;
 use super::Seconds;
+use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
-use super::state::{Pair, State, Ticket};
+use super::state::{State, Ticket};
 
 /// Runs it to its end.
 pub(crate) fn run(setting: Setting) -> Outcomes {
@@ -188,8 +189,7 @@ impl World {
         }
         let place = Place::new(callers.is_urgent, number);
         let limit = now + callers.max_wait - waited;
-        let before = client.queue.before(pair.endpoint, place);
-        if now + client.state.wait(pair, before, now) > limit {
+        if now + client.queue.wait(&client.state, pair, place, now) > limit {
             return self.fail(call);
         }
         client.queue.insert(place, Waiter { pair, limit, owner: call });

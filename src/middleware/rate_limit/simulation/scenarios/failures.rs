@@ -1,5 +1,6 @@
 //! Failures: of all, of one endpoint, of one user.
 
+use super::super::callers::Good;
 use super::server::{Arrival, Reply, Server};
 use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
 
@@ -10,6 +11,8 @@ pub(super) fn rows() -> Vec<Row> {
         healthy_beside("70 % of one endpoint's requests fail", 0.7, |it| it.endpoint == 1),
         healthy_beside("all requests of one user fail", 1.0, |it| it.user == 1),
         one_endpoint_of_many_users(),
+        outage_of_one_endpoint(300, false),
+        outage_of_one_endpoint(300, true),
         eight_time_outs(),
     ]
 }
@@ -27,6 +30,28 @@ fn outage(hangs: bool) -> Row {
         let group = |endpoint| Callers { timeout: 30.0, ..tasks(64) }.at(endpoint).of(endpoint % 2);
         let outcomes = run(Setting::new(server, (1..=4).map(group).collect(), seed).lasts(75.0));
         [sent_in_it(&outcomes), recovery(&outcomes)]
+    });
+    row.heavy()
+}
+
+/// Users that call one endpoint each second, alone or beside another that is well, from 10 s to 70 s.
+fn outage_of_one_endpoint(users: u64, has_other: bool) -> Row {
+    let beside = if has_other { " beside one that is well" } else { "" };
+    let name = format!("the only endpoint of {users} users fails for 60 s{beside}");
+    let figures = [most(3.0, "requests a second"), most(2.0, "s until one succeeds")];
+    let row = Row::new(name, figures, move |seed| {
+        let server = Server::unlimited().with_accidents(|it, _| {
+            let fails = it.endpoint == 1 && (10.0..70.0).contains(&it.time);
+            fails.then_some(Reply::Failed)
+        });
+        let one = |user| Callers { from: user as f64 / users as f64, ..each(1.0) }.of(user);
+        let other = has_other.then(|| each(1.0).at(2).of(1));
+        let callers = (1..=users).map(one).chain(other).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(75.0));
+        let others = if has_other { 1.0 } else { 0.0 };
+        let is_of_one = |good: &&Good| good.group < users as usize && good.at > 70.0;
+        let back = outcomes.good.iter().find(is_of_one).map_or(f64::INFINITY, |good| good.at);
+        [sent_in_it(&outcomes) - others, back - 70.0]
     });
     row.heavy()
 }

@@ -65,7 +65,7 @@ pub(super) fn held_out() -> Vec<Row> {
         row(rolling(500, 30.0), RIGHT, 0.12, asked()),
         row(rolling(500, 30.0), always(10), 0.12, asked()),
         row(rolling(20, 1.0), RIGHT, 0.2, asked().share(75.0)),
-        row(rolling(40, 5.0), RIGHT, 0.2, asked().share(81.0)),
+        row(rolling(40, 5.0), RIGHT, 0.2, asked().share(81.0).refused(3.0, 1.2)),
         row(rolling(70, 10.0), RIGHT, 0.05, asked()),
         row(rolling(70, 10.0), always(3), 0.05, asked().share(83.0)),
         row(rolling(123, 10.0), RIGHT, 0.3, asked().refused(3.0, 1.3)),

@@ -9,13 +9,13 @@ pub(super) fn rows() -> Vec<Row> {
         together(1, 300, right, Reached { times: 2.0, refused: 3.0 }),
         together(2, 300, right, Reached { times: 2.0, refused: 3.0 }),
         together(4, 300, right, Reached { times: 2.0, refused: 6.0 }),
-        together(16, 300, right, Reached { times: 3.2, refused: 13.0 }),
+        together(16, 300, right, Reached { times: 4.0, refused: 12.0 }),
         together(2, 300, one, Reached { times: 2.0, refused: 3.0 }),
         together(4, 300, one, Reached { times: 2.0, refused: 11.0 }),
         together(16, 300, one, Reached { times: 2.3, refused: 8.5 }),
         together(4, 300, five, Reached { times: 4.2, refused: 5.0 }),
         together(16, 900, right, Reached { times: 2.7, refused: 16.0 }),
-        together(16, 900, one, Reached { times: 3.5, refused: 23.0 }),
+        together(16, 900, one, Reached { times: 4.7, refused: 22.0 }),
     ]
 }
 

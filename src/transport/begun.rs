@@ -1,0 +1,64 @@
+//! A body of which the beginning has been read, for others to read from there.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame};
+use reqwest::{Body, Response};
+
+use super::body::with_body;
+
+/// Reads what a body begins with, up to its end or until there is more than `limit` bytes, and gives the
+/// response back whole: what was read, then what comes, or the error with which it breaks off.
+pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response, Bytes) {
+    let mut begin = Vec::new();
+    let rest = loop {
+        match response.chunk().await {
+            Ok(Some(piece)) => begin.extend_from_slice(&piece),
+            Ok(None) => break Rest::Nothing,
+            Err(error) => break Rest::Broken(Some(error)),
+        }
+        if begin.len() > limit {
+            break Rest::Comes;
+        }
+    };
+    let begin = Bytes::from(begin);
+    let body = begin.clone();
+    let whole = with_body(response, |response| match rest {
+        Rest::Nothing => body.into(),
+        Rest::Broken(error) => Body::wrap(Begun { begin: Some(body), rest: Err(error) }),
+        Rest::Comes => Body::wrap(Begun { begin: Some(body), rest: Ok(response.into()) }),
+    });
+    (whole, begin)
+}
+
+enum Rest {
+    Nothing,
+    Comes,
+    Broken(Option<reqwest::Error>),
+}
+
+struct Begun {
+    begin: Option<Bytes>,
+    /// What comes, or how it broke off, until that was told.
+    rest: Result<Body, Option<reqwest::Error>>,
+}
+
+impl HttpBody for Begun {
+    type Data = Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        if let Some(begin) = self.begin.take() {
+            return Poll::Ready(Some(Ok(Frame::data(begin))));
+        }
+        Poll::Ready(match &mut self.rest {
+            Ok(rest) => ready!(Pin::new(rest).poll_frame(context)),
+            Err(error) => error.take().map(Err),
+        })
+    }
+}
