@@ -88,7 +88,7 @@ impl Partition {
     /// assert_ne!(Partition::named("user 7"), Partition::named("user 8"));
     /// ```
     pub fn named(name: &str) -> Self {
-        let hash = hmac_sha256::HMAC::mac(name, "spotify-web partition");
+        let hash = hmac_sha256::HMAC::mac(name.as_bytes(), b"spotify-web partition");
         let mut bytes = [0; 16];
         bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
         Self(bytes)
