@@ -83,7 +83,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
         #[cfg(feature = "http2")]
-        let builder = with_pings(builder);
+        let builder = with_http2(builder);
         builder
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
@@ -97,15 +97,17 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     Wire::made_by(make).map_err(|error| with_causes(&error))
 }
 
-/// Finds out within ten seconds that nobody is there any more, whether something is under way or not.
+/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether something
+/// is under way or not.
 #[cfg(feature = "http2")]
-fn with_pings(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+fn with_http2(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder
         .http2_keep_alive_interval(Duration::from_secs(5))
         .http2_keep_alive_timeout(Duration::from_secs(4))
         .http2_keep_alive_while_idle(true)
         // The window of HTTP/2, 64 KiB, would hold up a page on a link of 150 ms.
         .http2_adaptive_window(true)
+        .connector_layer(super::one_connection::InTurn)
 }
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one

@@ -4,6 +4,8 @@ mod begun;
 mod body;
 mod http_client;
 mod noise;
+#[cfg(feature = "http2")]
+mod one_connection;
 mod origin;
 mod proxies;
 mod runtime;

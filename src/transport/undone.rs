@@ -11,6 +11,7 @@ pub(crate) struct TlsUnavailable {
 }
 
 impl TlsUnavailable {
+    #[cfg(feature = "__rustls")]
     pub(super) fn new(reason: String) -> Self {
         Self { reason }
     }

@@ -12,6 +12,8 @@ use reqwest::{Client, Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
+#[cfg(feature = "http2")]
+use super::one_connection::{Servers, in_turn};
 use super::undone::TlsUnavailable;
 
 /// Sends requests, and replaces connections that must be taken for dead.
@@ -38,6 +40,8 @@ struct Pool {
     client: Client,
     /// How many responses came.
     responses: AtomicU64,
+    #[cfg(feature = "http2")]
+    servers: Servers,
 }
 
 /// When the process last listened to its connections, by both clocks: one of them stands still while a
@@ -90,7 +94,7 @@ impl Wire {
             None => self.0.pool.load_full(),
         };
         let mut attempt = Attempt::new(&self.0, pool);
-        let result = attempt.pool.client.execute(request).await;
+        let result = attempt.pool.execute(request).await;
         attempt.ended(&result);
         let error = match result {
             Ok(response) => return Ok(response),
@@ -145,7 +149,23 @@ impl Pool {
     }
 
     fn new_value(client: Client) -> Self {
-        Self { client, responses: AtomicU64::new(0) }
+        Self {
+            client,
+            responses: AtomicU64::new(0),
+            #[cfg(feature = "http2")]
+            servers: Servers::default(),
+        }
+    }
+
+    #[cfg(feature = "http2")]
+    async fn execute(&self, request: Request) -> reqwest::Result<Response> {
+        let server = self.servers.of(request.url());
+        in_turn(server, self.client.execute(request)).await
+    }
+
+    #[cfg(not(feature = "http2"))]
+    async fn execute(&self, request: Request) -> reqwest::Result<Response> {
+        self.client.execute(request).await
     }
 }
 

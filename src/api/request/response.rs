@@ -1,8 +1,8 @@
 //! A response, read to its end.
 
 use bytes::Bytes;
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{StatusCode, Version};
 
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
@@ -51,13 +51,16 @@ pub(crate) struct RawResponse {
     pub(crate) needs_user: bool,
     /// What the request left with, which the response may repeat.
     pub(crate) credentials: Option<HeaderValue>,
+    /// Whether its connection carries others side by side.
+    pub(crate) shares_connection: bool,
 }
 
 impl RawResponse {
     /// A response to a write of which no more than the status came.
     pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
         let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
-        Self { line, status, headers, body, needs_user: true, credentials: None }
+        let (needs_user, credentials, shares_connection) = (true, None, false);
+        Self { line, status, headers, body, needs_user, credentials, shares_connection }
     }
 
     /// Reads a response to its end; one that is not successful is an error.
@@ -68,6 +71,7 @@ impl RawResponse {
         credentials: Option<HeaderValue>,
     ) -> Result<Self, Error> {
         let status = response.status();
+        let shares_connection = response.version() == Version::HTTP_2;
         // What the limiter knows is more: the queue, and what other requests were told.
         let limited = response.extensions().get::<LimitedResponse>();
         let retry_after =
@@ -79,7 +83,18 @@ impl RawResponse {
             let needs_user = !scopes.is_empty();
             return match body {
                 Err(error) if !request.is_write() => Err(*error),
-                body => Ok(Self { line: request, status, headers, body, needs_user, credentials }),
+                body => {
+                    let line = request;
+                    Ok(Self {
+                        line,
+                        status,
+                        headers,
+                        body,
+                        needs_user,
+                        credentials,
+                        shares_connection,
+                    })
+                }
             };
         }
         // The status says enough, whatever becomes of the words.

@@ -1,0 +1,171 @@
+//! One connection to an HTTP/2 server, however many requests come before there is any.
+//!
+//! A pool learns that a server has HTTP/2 when the first connection is made; until then it opens one for each
+//! request. 64 handshakes are 64 chains of certificates on the link and 64 signatures, of which 63 are thrown
+//! away. So the first connects alone, and the others wait for what it finds.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::Connection;
+use reqwest::Url;
+use tokio::sync::watch;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::sync::Mutex;
+
+/// The servers of a pool of connections.
+#[derive(Default)]
+pub(super) struct Servers(Mutex<Vec<(String, Arc<Server>)>>);
+
+/// What is known of a server.
+pub(super) struct Server(watch::Sender<Known>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// One request connects; the others wait.
+    Connecting,
+    /// Nobody waits for another that fails.
+    Failed,
+    Http1,
+    Http2,
+}
+
+tokio::task_local! {
+    /// The server of the request that a task is sending.
+    static SERVER: Option<Arc<Server>>;
+}
+
+impl Servers {
+    /// The server that a request goes to. What is not TLS has no HTTP/2.
+    pub(super) fn of(&self, url: &Url) -> Option<Arc<Server>> {
+        (url.scheme() == "https").then(|| self.named(url.authority()))
+    }
+
+    fn named(&self, authority: &str) -> Arc<Server> {
+        let mut servers = self.0.lock();
+        if let Some((_, server)) = servers.iter().find(|(known, _)| known == authority) {
+            return Arc::clone(server);
+        }
+        let server = Arc::new(Server(watch::Sender::new(Known::Nothing)));
+        servers.push((authority.to_owned(), Arc::clone(&server)));
+        server
+    }
+}
+
+/// Sends a request to a server; a connection that it needs waits its turn.
+pub(super) fn in_turn<F: Future>(
+    server: Option<Arc<Server>>,
+    sending: F,
+) -> impl Future<Output = F::Output> {
+    SERVER.scope(server, sending)
+}
+
+impl Server {
+    /// Waits while another request connects; with a turn, others wait for this one.
+    async fn turn(self: Arc<Self>) -> Result<Option<Turn>, NotNeeded> {
+        let mut known = self.0.subscribe();
+        loop {
+            if self.claim() {
+                return Ok(Some(Turn { server: self, found: Known::Nothing }));
+            }
+            // The sender is `self`, and is not gone.
+            let found =
+                known.wait_for(|known| *known != Known::Connecting).await.map(|found| *found);
+            match found.unwrap_or(Known::Failed) {
+                // Its request went away before there was anything to tell.
+                Known::Nothing | Known::Connecting => {}
+                Known::Failed | Known::Http1 => return Ok(None),
+                // The pool is about to give that connection to the request of this one.
+                Known::Http2 => tokio::time::sleep(UNTIL_SHARED).await,
+            }
+            // The pool lets a connection be made in the background whose request found another.
+            SERVER.try_with(|_| ()).map_err(|_| NotNeeded)?;
+        }
+    }
+
+    fn claim(&self) -> bool {
+        self.0.send_if_modified(|known| {
+            let free = !matches!(known, Known::Connecting | Known::Http1);
+            if free {
+                *known = Known::Connecting;
+            }
+            free
+        })
+    }
+}
+
+/// The right to connect, while others wait.
+struct Turn {
+    server: Arc<Server>,
+    found: Known,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.server.0.send_replace(self.found);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request has another connection")]
+struct NotNeeded;
+
+/// Has the connections of a client wait their turn.
+#[derive(Clone)]
+pub(super) struct InTurn;
+
+/// See [`InTurn`].
+#[derive(Clone)]
+pub(super) struct Connector<S>(S);
+
+impl<S> Layer<S> for InTurn {
+    type Service = Connector<S>;
+
+    fn layer(&self, inner: S) -> Connector<S> {
+        Connector(inner)
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl<S, R> Service<R> for Connector<S>
+where
+    S: Service<R, Error = BoxError>,
+    S::Response: Connection + Send,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let server = SERVER.try_with(Option::clone).unwrap_or_default();
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            let Some(server) = server else { return connecting.await };
+            let turn = server.turn().await?;
+            let result = connecting.await;
+            if let Some(mut turn) = turn {
+                turn.found = match &result {
+                    Ok(connection) if connection.connected().is_negotiated_h2() => Known::Http2,
+                    Ok(_) => Known::Http1,
+                    Err(_) => Known::Failed,
+                };
+            }
+            result
+        })
+    }
+}
+
+/// A connection is shared as soon as it has been told of; this is for a busy machine. Then it must be broken.
+const UNTIL_SHARED: Duration = Duration::from_millis(500);
