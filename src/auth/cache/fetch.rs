@@ -339,18 +339,23 @@ impl<S: TokenSource> Fetch<S> {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
                 }
+                if let Some(error) = lock.lacks() {
+                    self.tell_of_no_locks(error.clone());
+                }
                 self.signal.keep(lock);
             }
+            Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
             Err(error) => {
-                let is_impossible = matches!(error, StoreError::NoLocks { .. });
-                if !is_impossible || self.shared.tells_that_there_are_no_locks() {
-                    self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                }
-                if !is_impossible {
-                    self.store.lock = LockState::Failed;
-                    self.store.error = Some(error);
-                }
+                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.store.lock = LockState::Failed;
+                self.store.error = Some(error);
             }
+        }
+    }
+
+    fn tell_of_no_locks(&mut self, error: StoreError) {
+        if self.shared.tells_that_there_are_no_locks() {
+            self.events.push(TokenEventKind::StoreFailed { error });
         }
     }
 
