@@ -122,6 +122,9 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        if self.shared.lacks_a_precious_save() {
+            self.shared.savers.keep(self.signal.take_lock());
+        }
         self.signal.release();
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
@@ -334,7 +337,11 @@ impl<S: TokenSource> Fetch<S> {
     async fn lock_store(&mut self) {
         let Some(storage) = self.storage() else { return };
         self.signal.begin_step(LOCK_LIMIT);
-        match storage.lock(LOCK_LIMIT).await {
+        let locked = match self.shared.savers.take_lock() {
+            Some(lock) => Ok(lock),
+            None => storage.lock(LOCK_LIMIT).await,
+        };
+        match locked {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
