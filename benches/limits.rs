@@ -21,6 +21,7 @@ mod rate_limit {
     mod bucket;
     mod failures;
     mod history;
+    mod line;
     mod membership;
     mod pair;
     mod queue;

@@ -485,7 +485,7 @@ impl Core {
     /// Tells those who could not go in time whatever happens.
     fn dismiss_hopeless(&mut self, now: Seconds) {
         let (state, slept) = (&self.state, self.timeline.slept());
-        for waiter in self.queue.take_hopeless(|pair| state.opens(pair) - slept) {
+        for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
         }

@@ -13,6 +13,7 @@ mod exchange;
 mod failures;
 mod granted;
 mod history;
+mod line;
 mod membership;
 mod options;
 mod pair;

@@ -163,10 +163,19 @@ impl State {
     /// Whether a request may go now, or what it waits for.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Result<(), Obstacle> {
         self.check_app(now).map_err(Obstacle::App)?;
-        if let Some(endpoint) = self.endpoints.get(&pair.endpoint) {
-            endpoint.bucket.check(now).map_err(Obstacle::Endpoint)?;
-        }
+        self.check_bucket(pair.endpoint, now)?;
         self.failures.check(pair, now).map_or(Ok(()), |until| Err(Obstacle::Failing(until)))
+    }
+
+    /// The same for all users of an endpoint, as far as the app's limit does not matter.
+    pub(super) fn check_endpoint(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
+        self.check_bucket(endpoint, now)?;
+        self.failures.check_all(endpoint, now).map_or(Ok(()), |it| Err(Obstacle::Failing(it)))
+    }
+
+    fn check_bucket(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
+        let endpoint = self.endpoints.get(&endpoint);
+        endpoint.map_or(Ok(()), |it| it.bucket.check(now)).map_err(Obstacle::Endpoint)
     }
 
     /// The same as far as the app's limit goes.
@@ -200,21 +209,15 @@ impl State {
         self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
     }
 
-    /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
-    pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
-        let endpoint = self.endpoints.get(&pair.endpoint);
-        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
-        match self.failures.check(pair, now) {
-            Some(then) if until < then => 0,
-            // It goes on failing, or there is one more success before it goes faster.
-            Some(_) => starts.min(1),
-            None => starts,
-        }
+    /// How many requests to an endpoint can start until a time, as far as the app's limit does not matter.
+    pub(super) fn starts(&self, endpoint: u64, now: Seconds, until: Seconds) -> usize {
+        let endpoint = self.endpoints.get(&endpoint);
+        endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until))
     }
 
-    /// When a request could go at the earliest.
-    pub(super) fn opens(&self, pair: Pair) -> Seconds {
-        let endpoint = self.endpoints.get(&pair.endpoint);
+    /// When a request to an endpoint could go at the earliest.
+    pub(super) fn opens(&self, endpoint: u64) -> Seconds {
+        let endpoint = self.endpoints.get(&endpoint);
         endpoint.map_or(0.0, |it| it.bucket.closed_until).max(self.app.closed_until)
     }
 
@@ -234,7 +237,7 @@ impl State {
         let is_of_epoch = ticket.app_epoch == self.app.epoch
             && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
             && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
-        is_of_epoch && self.opens(ticket.pair) <= now
+        is_of_epoch && self.opens(ticket.pair.endpoint) <= now
     }
 
     /// A request ended, while others wait or not.
