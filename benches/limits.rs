@@ -29,6 +29,7 @@ mod rate_limit {
     mod shared;
     pub(crate) mod simulation;
     mod state;
+    mod whose;
 
     type Seconds = f64;
 }
