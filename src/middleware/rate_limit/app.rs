@@ -317,6 +317,7 @@ mod tests {
                 .collect();
             tokio::time::sleep(Duration::from_secs(3)).await;
             *clock.1.lock() = Duration::from_secs(jump);
+            app.close_for(Duration::from_secs(1));
             for call in calls {
                 call.await.unwrap().unwrap();
             }

@@ -115,8 +115,10 @@ fn looks_in_an_outage_cost_few_steps_however_many_wait() {
         }
         let steps = steps::take() as u64;
         assert!((15..=31).contains(&sent), "{sent} probes");
-        assert!(steps <= 40 * MANY, "{steps} for a thousand looks of {users} users");
-        assert!(users > 10 || steps <= 1100 * 3 * users, "{steps} for {users} users");
+        // Those of whom it has failed are passed one by one, in each of three lines and a thousand looks;
+        // where there are others, one of them is due each second, and else nobody is looked at.
+        let most = if users == MANY { 200 * users } else { 1100 * 3 * users };
+        assert!(steps <= most, "{steps} for {users} users");
     }
 }
 

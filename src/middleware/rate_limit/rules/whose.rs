@@ -80,6 +80,17 @@ fn what_was_refused_for_itself_is_no_sign_of_the_apps_limit() {
 }
 
 #[test]
+fn an_endpoint_that_is_refused_for_itself_closes_no_other_though_another_is_refused() {
+    let mut state = state();
+    state.call(1, Outcome::Succeeded, 0.0);
+    state.call(1, refused(1.0), 0.1);
+    state.call(3, Outcome::Succeeded, 0.5);
+    state.call(2, refused(1.0), 1.2);
+    state.call(1, refused(1.0), 1.3);
+    assert!(state.is_open(3, 1.4));
+}
+
+#[test]
 fn a_ban_leaves_the_apps_rate_alone() {
     let mut state = state();
     state.app.pace(5.0, 0.0);
