@@ -104,7 +104,8 @@ impl Episodes {
         self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 episodes, in their order.
+    /// Whether the user has saved each of up to 50 episodes, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -117,7 +118,7 @@ impl Episodes {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/episodes/contains"))
             .scopes(LIBRARY_READ)

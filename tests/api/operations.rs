@@ -168,7 +168,7 @@ async fn the_library_takes_uris_in_its_query() {
         spotify.library().contains([uri("track", TRACK), uri("album", ALBUM)]).await.unwrap();
     spotify.library().save([uri("track", TRACK)]).await.unwrap_err();
 
-    assert_eq!(there, [true, false]);
+    assert_eq!(there, [Some(true), Some(false)]);
     let requests = &fake.requests()[1..];
     let uris = format!("spotify:track:{TRACK},spotify:album:{ALBUM}");
     assert_eq!(requests[0].parameter("uris"), Some(uris.as_str()));
@@ -265,12 +265,6 @@ async fn entries_are_removed_at_their_places_of_a_version() {
     assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
     assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
     assert_eq!(fake.api_requests(), 1);
-    let of_user = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
-    let version = of_user.playlists().remove_entries(PLAYLIST, &removal).await.unwrap();
-    assert_ne!(
-        Some(version.snapshot_id),
-        spotify.playlists().get(PLAYLIST).await.unwrap().snapshot_id
-    );
 }
 
 #[tokio::test]
