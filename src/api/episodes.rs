@@ -31,13 +31,19 @@ impl Episodes {
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
+    /// Scopes: `user-read-playback-position`.
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-episodes>
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
     )]
     pub fn several(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<Episode>>, InMarket> {
-        self.0.get(path("episodes")).ids("ids", ids, 50).several("episodes")
+        self.0
+            .get(path("episodes"))
+            .scopes(PLAYBACK_POSITION)
+            .ids("ids", ids, 50)
+            .several("episodes")
     }
 
     /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None`
