@@ -10,6 +10,7 @@ mod file_store;
 mod handing_out;
 mod idle_runtimes;
 mod keys;
+mod own_authenticators;
 mod places;
 mod recovering;
 mod refreshing;
