@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
@@ -28,6 +27,7 @@ use super::token::leeway;
 use super::{Now, Shared};
 use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
+use crate::transport::TimeLimit;
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -223,8 +223,9 @@ impl<S: TokenSource> Fetch<S> {
             return Some(Err(error));
         }
         self.give_up_waiting(&error);
-        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
-        Some(late.unwrap_or(Err(error)))
+        let left = LATE_LIMIT.saturating_sub(limit);
+        self.signal.begin_step(left);
+        Some(TimeLimit::after(left).run(request).await.unwrap_or(Err(error)))
     }
 
     /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
@@ -378,8 +379,8 @@ impl<S: TokenSource> Fetch<S> {
                 return Ok(Look::NothingNew);
             }
         };
-        let wall = self.shared.options.now().wall;
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
+        let now = self.shared.options.now();
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), now)) {
             None => Err(Halt::Superseded),
             Some(Seen::NothingNew) => Ok(Look::NothingNew),
             Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
@@ -498,8 +499,8 @@ impl<S> Turn<S> {
         let Ok(lock) = storage.lock(RELOCK_LIMIT).await else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
-        let wall = self.shared.options.now().wall;
-        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall));
+        let now = self.shared.options.now();
+        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), now));
         seen == Some(Seen::NothingNew)
     }
 

@@ -72,8 +72,8 @@ async fn read<S>(
     ticket: Ticket,
 ) -> Result<Option<SaveOutcome>, StoreError> {
     let found = storage.load().await?;
-    let wall = shared.options.now().wall;
-    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
+    let now = shared.options.now();
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), now)) {
         None => Some(SaveOutcome::Superseded),
         Some(Seen::NothingNew) => None,
         Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
