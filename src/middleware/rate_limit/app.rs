@@ -101,7 +101,8 @@ pub(super) struct Permit {
 
 impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
-        let (window, longest) = (options.window, options.longest_retry_after);
+        let window = options.window;
+        let longest = options.longest_retry_after;
         let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
         let core = Core {
             state: match options.shared {
@@ -217,7 +218,8 @@ impl App {
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
         self.exchange_if_due(core, now);
-        let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
+        let wakes_at =
+            core.keeper.filter(|keeper| is_keeper(*keeper)).map(|keeper| keeper.wakes_at);
         let limit = core.expire(waiting, pair, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
         duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
@@ -333,7 +335,8 @@ impl App {
     pub(super) fn stats(&self) -> RateLimitStats {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        let (state, queue) = (&core.state, &core.queue);
+        let state = &core.state;
+        let queue = &core.queue;
         let stats = |bucket: &super::bucket::Bucket, waiting, is_failing| BucketStats {
             rate: bucket.rate(now),
             closed_for: duration(bucket.closed_until - now),
@@ -350,7 +353,8 @@ impl App {
         let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
         let shared_rate = state.membership.as_ref().and_then(Membership::rate);
         let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
-        let sharing = state.membership.as_ref().map(|it| it.sharing(&state.app, now));
+        let sharing =
+            state.membership.as_ref().map(|membership| membership.sharing(&state.app, now));
         RateLimitStats { app, endpoints, sharing }
     }
 
@@ -370,7 +374,8 @@ impl App {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
-            let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
+            let endpoint = endpoint.map(str::to_owned);
+            let reason = reason.map(str::to_owned);
             Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
         };
         let app = closing(None, core.state.app.closed_until, None);
@@ -467,12 +472,13 @@ impl Core {
     /// Whether a waiter's time is over, and it may not go.
     fn is_over(&self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> bool {
         let limit = self.queue.limit_of(waiting.endpoint, waiting.place);
-        limit.is_some_and(|it| it <= self.awake(now)) && self.state.check(pair, now).is_err()
+        limit.is_some_and(|limit| limit <= self.awake(now)) && self.state.check(pair, now).is_err()
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.
     fn expire(&mut self, waiting: &Waiting<'_>, pair: Pair, now: Seconds) -> Seconds {
-        let (endpoint, place) = (waiting.endpoint, waiting.place);
+        let endpoint = waiting.endpoint;
+        let place = waiting.place;
         let Some(limit) = self.queue.limit_of(endpoint, place) else { return now };
         if limit <= self.awake(now)
             && let Some(waiter) = self.queue.remove(endpoint, place)
@@ -484,7 +490,8 @@ impl Core {
 
     /// Tells those who could not go in time whatever happens.
     fn dismiss_hopeless(&mut self, now: Seconds) {
-        let (state, slept) = (&self.state, self.timeline.slept());
+        let state = &self.state;
+        let slept = self.timeline.slept();
         for waiter in self.queue.take_hopeless(|pair| state.opens(pair) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
@@ -499,7 +506,8 @@ impl Core {
             _ => self.state.app.closed_until,
         };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
-        let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
+        let reason =
+            endpoint.and_then(|endpoint| endpoint.reason_of(closed_until, now)).map(str::to_owned);
         RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
     }
 
@@ -516,7 +524,10 @@ impl Core {
     }
 
     fn closed_until(&self, pair: Pair) -> Seconds {
-        self.state.endpoints.get(&pair.endpoint).map_or(0.0, |it| it.bucket.closed_until)
+        self.state
+            .endpoints
+            .get(&pair.endpoint)
+            .map_or(0.0, |endpoint| endpoint.bucket.closed_until)
     }
 }
 
@@ -638,7 +649,9 @@ mod tests {
                 .map(|_| {
                     let app = Arc::clone(&app);
                     tokio::spawn(async move {
-                        races::permit(&app, wanted).await.map(|it| it.settle(Outcome::Succeeded))
+                        races::permit(&app, wanted)
+                            .await
+                            .map(|permit| permit.settle(Outcome::Succeeded))
                     })
                 })
                 .collect();

@@ -55,7 +55,8 @@ fn a_full_window_costs_at_most_five_refusals() {
     for _ in 0..300 {
         state.call(1, Outcome::Succeeded, 0.0);
     }
-    let (mut refusals, mut now) = (0, 0.0);
+    let mut refusals = 0;
+    let mut now = 0.0;
     while now < 30.0 {
         if state.is_open(1, now) {
             state.call(1, refused(1.0), now);
@@ -81,7 +82,8 @@ fn refusals_of_one_burst_count_once() {
 #[test]
 fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     let mut state = state();
-    let (early, late) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    let early = state.sends(1, 0.0);
+    let late = state.sends(1, 0.0);
     state.settle(late, refused(10.0), false, 0.1);
     state.settle(early, Outcome::Succeeded, false, 0.2);
     assert!(!state.is_open(1, 5.0));
@@ -112,7 +114,9 @@ fn refusals_that_slowing_down_does_not_stop_end_the_pacing() {
 #[test]
 fn a_lone_poller_is_refused_no_more_than_by_obeying() {
     let mut state = state();
-    let (mut accepted, mut refusals, mut now) = (Vec::<Seconds>::new(), 0, 0.0);
+    let mut accepted = Vec::<Seconds>::new();
+    let mut refusals = 0;
+    let mut now = 0.0;
     while now < 180.0 {
         let due = now + 1.0;
         while !state.is_open(1, now) {
@@ -229,7 +233,8 @@ fn refuse_for(state: &mut State, bad: &[(u64, Seconds)], from: Seconds, to: Seco
 
 #[test]
 fn endpoints_that_go_on_refusing_close_and_slow_down_no_other() {
-    let (two, three) = ([(1, 1.0), (2, 1.0)], [(1, 11.0), (2, 7.0), (3, 1.0)]);
+    let two = [(1, 1.0), (2, 1.0)];
+    let three = [(1, 11.0), (2, 7.0), (3, 1.0)];
     let four = [(1, 5.0), (2, 5.0), (3, 30.0), (4, 80_000.0)];
     for bad in [two.as_slice(), &three, &four] {
         let mut state = state();
@@ -312,7 +317,8 @@ fn wait_for(state: &State, endpoint: u64, from: Seconds) -> Seconds {
 #[test]
 fn a_longer_pause_that_comes_late_ends_with_one_request_as_well() {
     let mut state = state();
-    let (one, other) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    let one = state.sends(1, 0.0);
+    let other = state.sends(1, 0.0);
     state.settle(one, refused(1.0), false, 0.1);
     state.settle(other, refused(30.0), false, 0.2);
     state.sends(1, 30.2);
@@ -461,7 +467,7 @@ fn who_waits_for_a_closed_endpoint_is_before_nobody_elses_request() {
 fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
     let mut state = state();
     state.app.pace(10.0, 0.0);
-    state.endpoints.get_mut(&1).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
     let mut queue = Queue::new();
     line_up(&mut queue, pair(1), 1000);
     let wait = wait_behind(&state, &queue, 0.0);
@@ -477,7 +483,7 @@ fn who_waits_for_what_fails_is_before_nobody_elses_request() {
     line_up(&mut queue, Pair { endpoint: 5, user: 7 }, 1000);
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 0.5, "{wait}");
-    state.endpoints.get_mut(&5).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    state.endpoints.get_mut(&5).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
 }

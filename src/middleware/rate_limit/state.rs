@@ -147,7 +147,8 @@ impl State {
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
-            let is_suspect = |it: &&Endpoint| matches!(it.standing, Standing::Suspect(_));
+            let is_suspect =
+                |endpoint: &&Endpoint| matches!(endpoint.standing, Standing::Suspect(_));
             self.suspects = self.endpoints.values().filter(is_suspect).count();
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
@@ -197,13 +198,15 @@ impl State {
 
     /// The same of an endpoint's rate.
     pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
-        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+        self.endpoints
+            .get(&pair.endpoint)
+            .is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
     }
 
     /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
     pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
         let endpoint = self.endpoints.get(&pair.endpoint);
-        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
+        let starts = endpoint.map_or(usize::MAX, |endpoint| endpoint.bucket.starts(now, until));
         match self.failures.check(pair, now) {
             Some(then) if until < then => 0,
             // It goes on failing, or there is one more success before it goes faster.
@@ -215,7 +218,7 @@ impl State {
     /// When a request could go at the earliest.
     pub(super) fn opens(&self, pair: Pair) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
-        endpoint.map_or(0.0, |it| it.bucket.closed_until).max(self.app.closed_until)
+        endpoint.map_or(0.0, |endpoint| endpoint.bucket.closed_until).max(self.app.closed_until)
     }
 
     /// A request goes, after [`check`](Self::check).
@@ -232,8 +235,11 @@ impl State {
     pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
         let endpoint = self.endpoints.get(&ticket.pair.endpoint);
         let is_of_epoch = ticket.app_epoch == self.app.epoch
-            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
-            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
+            && endpoint.is_none_or(|endpoint| endpoint.bucket.epoch == ticket.endpoint_epoch)
+            && self
+                .membership
+                .as_ref()
+                .is_none_or(|membership| membership.epoch() == ticket.shared_epoch);
         is_of_epoch && self.opens(ticket.pair) <= now
     }
 
@@ -334,7 +340,8 @@ impl State {
 
     /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
     fn was_well(&self, key: u64, now: Seconds) -> bool {
-        let success = self.endpoints.get(&key).and_then(|it| it.bucket.last_success_sent);
+        let success =
+            self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.last_success_sent);
         success.is_some_and(|sent| now - sent <= self.window)
     }
 
@@ -414,7 +421,7 @@ impl State {
     fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
-        let has_rate = |it: &Endpoint| it.bucket.rate(sent).is_some();
+        let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
         let is_known = self.endpoints.get(&key).is_some_and(has_rate);
         let others = self
             .endpoints
