@@ -64,6 +64,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_removal.rs"]
+mod playlist_removal;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]

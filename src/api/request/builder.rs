@@ -436,13 +436,12 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
     pub(crate) fn several(self, field: &'static str) -> Self {
         Self { decoder: Some(Decoder::several(field, self.ids)), ..self }
     }
-}
 
-impl<P: Parameters> Request<Vec<bool>, P> {
-    /// One for each id that was asked for, and else an error: the others would be taken for those of
-    /// their neighbours.
+    /// The list is the whole body. One value for each id that was asked for, which is the one in the
+    /// path where there is no list of them, and else an error: the others would be taken for those
+    /// of their neighbours.
     pub(crate) fn one_for_each(self) -> Self {
-        Self { decoder: Some(Decoder::one_for_each(self.ids)), ..self }
+        Self { decoder: Some(Decoder::one_for_each(self.ids.unwrap_or(1))), ..self }
     }
 }
 

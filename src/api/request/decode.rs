@@ -53,11 +53,18 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
     pub(crate) fn several(wrapper: &'static str, count: Option<usize>) -> Self {
         let read = |response, Shape { wrapper, count }| {
             let seed = Counted { seed: Wrapped::<List<T>>::new(wrapper), count };
-            let List(list) = decode(response, seed)?;
-            report_unreadable(&list);
-            Ok(list.into_iter().map(PageItem::into_item).collect())
+            decode(response, seed).map(places)
         };
         Self { read, shape: Shape { wrapper, count } }
+    }
+
+    /// As [`several`](Self::several), in no field.
+    pub(crate) fn one_for_each(count: usize) -> Self {
+        let read = |response, Shape { count, .. }| {
+            let seed = Counted { seed: PhantomData::<List<T>>, count };
+            decode(response, seed).map(places)
+        };
+        Self { read, shape: Shape { wrapper: "", count: Some(count) } }
     }
 }
 
@@ -78,16 +85,6 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
             Ok(list)
         };
         Self { read, shape: Shape { wrapper, count: None } }
-    }
-}
-
-impl Decoder<Vec<bool>> {
-    /// A list without a field of its own, as long as that of the ids.
-    pub(crate) fn one_for_each(count: Option<usize>) -> Self {
-        let read = |response, Shape { count, .. }| {
-            decode(response, Counted { seed: PhantomData::<Vec<bool>>, count })
-        };
-        Self { read, shape: Shape { wrapper: "", count } }
     }
 }
 
@@ -183,6 +180,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
     }
 }
 
+/// What stands at each place; what is none or cannot be read is `None`.
+fn places<T>(List(list): List<T>) -> Vec<Option<T>> {
+    report_unreadable(&list);
+    list.into_iter().map(PageItem::into_item).collect()
+}
+
 /// A list that is as long as another one.
 #[derive(Clone, Copy)]
 struct Counted<S> {
@@ -213,12 +216,6 @@ trait HasLength {
 impl<T> HasLength for List<T> {
     fn length(&self) -> usize {
         self.0.len()
-    }
-}
-
-impl HasLength for Vec<bool> {
-    fn length(&self) -> usize {
-        self.len()
     }
 }
 

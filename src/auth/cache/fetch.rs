@@ -122,6 +122,9 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        if self.shared.lacks_a_precious_save() {
+            self.shared.savers.keep(self.signal.take_lock());
+        }
         self.signal.release();
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
@@ -336,23 +339,32 @@ impl<S: TokenSource> Fetch<S> {
     async fn lock_store(&mut self) {
         let Some(storage) = self.storage() else { return };
         self.signal.begin_step(LOCK_LIMIT);
-        match storage.lock(LOCK_LIMIT).await {
+        let locked = match self.shared.savers.take_lock() {
+            Some(lock) => Ok(lock),
+            None => storage.lock(LOCK_LIMIT).await,
+        };
+        match locked {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
                 }
+                if let Some(error) = lock.lacks() {
+                    self.tell_of_no_locks(error.clone());
+                }
                 self.signal.keep(lock);
             }
+            Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
             Err(error) => {
-                let is_impossible = matches!(error, StoreError::NoLocks { .. });
-                if !is_impossible || self.shared.tells_that_there_are_no_locks() {
-                    self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                }
-                if !is_impossible {
-                    self.store.lock = LockState::Failed;
-                    self.store.error = Some(error);
-                }
+                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.store.lock = LockState::Failed;
+                self.store.error = Some(error);
             }
+        }
+    }
+
+    fn tell_of_no_locks(&mut self, error: StoreError) {
+        if self.shared.tells_that_there_are_no_locks() {
+            self.events.push(TokenEventKind::StoreFailed { error });
         }
     }
 

@@ -130,6 +130,11 @@ impl Signal {
         self.hold.release();
     }
 
+    /// The store's lock, for who goes on holding it.
+    pub(super) fn take_lock(&self) -> Option<RefreshLock> {
+        self.hold.lock.lock().take()
+    }
+
     /// To take the lock again, in the course of a request.
     pub(super) fn keeper(&self) -> LockKeeper {
         LockKeeper(Arc::clone(&self.hold))

@@ -59,7 +59,7 @@ mod token;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -71,6 +71,7 @@ use tokio::time::Instant;
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
 use self::policy::Policy;
+use self::saving::Savers;
 use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
@@ -126,8 +127,7 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
-    /// Tasks that have begun to save what could not be saved; the last of them goes on.
-    savers: AtomicU32,
+    savers: Savers,
     /// What its clients wait for before they end.
     tasks: OnceLock<Tasks>,
 }
@@ -196,7 +196,7 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
-            savers: AtomicU32::new(0),
+            savers: Savers::default(),
             tasks: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
