@@ -260,6 +260,7 @@ fn what_is_no_uri_of_spotify_s_is_refused() {
     }
 }
 
+#[expect(clippy::needless_borrows_for_generic_args, reason = "that is what is tested")]
 #[tokio::test]
 async fn references_and_pointers_are_taken_wherever_an_id_is() {
     use std::borrow::Cow;
@@ -278,7 +279,7 @@ async fn references_and_pointers_are_taken_wherever_an_id_is() {
     albums.get(&shared).await.unwrap();
     albums.get(Arc::clone(&shared)).await.unwrap();
     albums.get(Rc::<str>::from(ALBUM)).await.unwrap();
-    albums.get(Arc::new(id.clone())).await.unwrap();
+    albums.get(Arc::new(id)).await.unwrap();
     albums.get(Box::new(&id)).await.unwrap();
     albums.get(Cow::Borrowed(&id)).await.unwrap();
     albums.get(Cow::Borrowed(ALBUM)).await.unwrap();

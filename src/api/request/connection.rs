@@ -454,7 +454,7 @@ impl Drop for Call {
         // Of a call that was given up, the last attempt may have had a response.
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
         let is_abandoned = self.outcome == CallOutcome::Abandoned;
-        self.status = self.status.or(last.filter(|_| is_abandoned));
+        self.status = self.status.or_else(|| last.filter(|_| is_abandoned));
         self.span.record("attempts", attempts);
         self.span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
         if let Some(status) = self.status {

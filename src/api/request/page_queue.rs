@@ -288,7 +288,8 @@ impl<X> PageQueue<X> {
         let limit = limit.map(u64::from);
         // What `next` says of the size of pages is true, whatever the page says.
         let step = to.zip(start).map(|(to, start)| to.saturating_sub(start)).or(limit);
-        self.extent = limit.and(total.zip(step)).map(|(total, step)| Extent { total, step });
+        self.extent =
+            limit.and_then(|_| total.zip(step)).map(|(total, step)| Extent { total, step });
         match next {
             Ok(Some(next)) => {
                 let is_next = |slot: &Slot| {
