@@ -38,6 +38,8 @@ mod faults;
 mod link_forms;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_ends.rs"]
+mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
 #[path = "api/lists.rs"]
@@ -80,6 +82,8 @@ mod real_processes;
 mod refusals;
 #[path = "api/remains.rs"]
 mod remains;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

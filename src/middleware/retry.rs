@@ -12,7 +12,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::trace::{CallWaits, note_wait};
+use super::trace::{CallWaits, waiting};
 use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
@@ -149,6 +149,11 @@ impl RetryMiddleware {
         self.options.backoff.pause(failures, fastrand::f64())
     }
 
+    /// How long one request may wait for `Retry-After`.
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.options.max_wait
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -215,8 +220,7 @@ impl RetryMiddleware {
                 None => drop(result),
             }
             if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-                note_wait(extensions, pause);
+                waiting(extensions, pause).await;
             }
             result = attempt(&next, number, again, extensions).await;
             self.read_ahead(&mut result, safety).await;

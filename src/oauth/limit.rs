@@ -49,7 +49,8 @@ impl RequestLimit {
         may_send: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         let may_send = move || Box::pin(may_send()) as Checking;
-        let (said, is_withdrawn) = (Mutex::default(), AtomicBool::new(false));
+        let said = Mutex::default();
+        let is_withdrawn = AtomicBool::new(false);
         Self { limit, turn: Arc::new(Turn { said, may_send: Box::new(may_send), is_withdrawn }) }
     }
 

@@ -39,7 +39,8 @@ impl TokenResponse {
         form: &TokenForm,
         cut: Option<OAuthError>,
     ) -> Result<Token, OAuthError> {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let status = self.status;
+        let retry_after = self.retry_after;
         let sent = form.secrets();
         let fields = Fields::of(&self.body).without_refresh_token_in(&sent);
         let scrubber = fields.scrubber(&sent);

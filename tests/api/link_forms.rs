@@ -1,8 +1,12 @@
 //! What stands around a link, within another link, and behind an id; and URIs that stay as they are.
 
+use spotify_web::SpotifyClient;
 use spotify_web::model::{
     AlbumId, ArtistId, IdError, IdKind, PlaylistId, SpotifyUri, TrackId, UserId,
 };
+use spotify_web::testing::FakeSpotify;
+
+use crate::common::{ALBUM, TRACK};
 
 const ID: &str = "11dFghVXANMlKmJXsNCbNl";
 const OTHER: &str = "0tGPJ0bkWOUmH7MEOR77qc";
@@ -254,4 +258,37 @@ fn what_is_no_uri_of_spotify_s_is_refused() {
         let text = text.replace("ID", ID);
         assert!(text.parse::<SpotifyUri>().is_err(), "{text:?}");
     }
+}
+
+#[expect(clippy::needless_borrows_for_generic_args, reason = "that is what is tested")]
+#[tokio::test]
+async fn references_and_pointers_are_taken_wherever_an_id_is() {
+    use std::borrow::Cow;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let id: spotify_web::model::AlbumId = ALBUM.parse().unwrap();
+    let text = ALBUM.to_owned();
+    let shared: Arc<str> = ALBUM.into();
+    let albums = spotify.albums();
+    albums.get(&&id).await.unwrap();
+    albums.get(&&text).await.unwrap();
+    albums.get(&&&ALBUM).await.unwrap();
+    albums.get(&shared).await.unwrap();
+    albums.get(Arc::clone(&shared)).await.unwrap();
+    albums.get(Rc::<str>::from(ALBUM)).await.unwrap();
+    albums.get(Arc::new(id)).await.unwrap();
+    albums.get(Box::new(&id)).await.unwrap();
+    albums.get(Cow::Borrowed(&id)).await.unwrap();
+    albums.get(Cow::Borrowed(ALBUM)).await.unwrap();
+    assert_eq!(fake.api_requests(), 10);
+
+    let tracks = [Arc::<str>::from(format!("spotify:track:{TRACK}"))];
+    // What `filter` and `iter` over references hand on.
+    let references = [&tracks[0]];
+    fake.next(200);
+    spotify.library().save(references.iter().filter(|_| true)).await.unwrap();
+    assert_eq!(fake.api_requests(), 11);
 }

@@ -249,7 +249,8 @@ impl Credentials {
     /// Their refresh token has ended.
     pub(super) fn end(&mut self, error: AuthError) {
         // Only the entry itself can be marked: another would be a login of its own.
-        self.is_end_unsaved = self.revision.is_some_and(|it| self.known == Known::Entry(it));
+        self.is_end_unsaved =
+            self.revision.is_some_and(|revision| self.known == Known::Entry(revision));
         self.ended = Some(Box::new(error));
         self.is_mark_void = false;
     }
@@ -276,7 +277,8 @@ impl Credentials {
 
     /// What the store lacks; `None` also when it must be read first.
     pub(super) fn unsaved(&self) -> Option<Unsaved> {
-        let (login, revision) = (self.login?, self.revision?);
+        let login = self.login?;
+        let revision = self.revision?;
         let replaces = match self.known {
             Known::Unread => return None,
             Known::Nothing => None,

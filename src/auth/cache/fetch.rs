@@ -175,7 +175,8 @@ impl<S: TokenSource> Fetch<S> {
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
         let is_used = self.shared.state.lock().credentials.has_used_store();
         self.store.check(&sent, is_used)?;
-        let (client_id, user) = (self.shared.client_id(), self.shared.user());
+        let client_id = self.shared.client_id();
+        let user = self.shared.user();
         tracing::debug!(client_id, user, "requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
@@ -285,7 +286,8 @@ impl<S: TokenSource> Fetch<S> {
     async fn take_over(&mut self, sent: &Sent, arrival: Arrival) -> Result<Arrival, Halt> {
         let login = LoginId::after(arrival.counted_from.wall, None, fastrand::u64(..));
         let ids = (login, Revision::random());
-        let (ticket, revision) = (self.ticket, sent.revision);
+        let ticket = self.ticket;
+        let revision = sent.revision;
         if !self.shared.change(|state| state.receive(ticket, revision, &arrival, ids)) {
             return Err(Halt::Superseded);
         }
@@ -436,7 +438,8 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     fn give_up_waiting(&mut self, error: &AuthError) {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
         let event = self
             .shared
             .change(|state| state.give_up_waiting(self.ticket, now, error.clone(), policy));
@@ -446,8 +449,10 @@ impl<S: TokenSource> Fetch<S> {
 
     /// Gives the result back when a login has begun that may be given up.
     fn complete(&mut self, result: Result<Arrival, Halt>) -> Result<(), Result<Arrival, Halt>> {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
-        let (ticket, was_told) = (self.ticket, self.signal.is_sent());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
+        let ticket = self.ticket;
+        let was_told = self.signal.is_sent();
         let (outcome, event) = self.shared.change(|state| match result {
             early if state.login_under_way().is_some() => Err(early),
             Err(Halt::Superseded | Halt::Withdrawn) => Ok(state.supersede(ticket)),

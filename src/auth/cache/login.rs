@@ -32,7 +32,8 @@ pub(super) async fn log_in<S: TokenSource>(
     let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
         return (Err(AuthError::NoRuntime), None);
     };
-    let (task, guard) = (LoginTask::begin(shared, token), shared.task_guard());
+    let task = LoginTask::begin(shared, token);
+    let guard = shared.task_guard();
     let taken_over = runtime.spawn(task.run(guard)).await;
     taken_over.unwrap_or((Err(AuthError::Interrupted), None))
 }
@@ -97,7 +98,9 @@ impl<S: TokenSource> LoginTask<S> {
     fn end(&mut self, is_saved: bool) -> Outcome {
         let taken = self.new.lock().take();
         let Some(new) = taken else { return Ok(()) };
-        let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
+        let id = self.start.id;
+        let now = self.now;
+        let policy = self.shared.policy();
         let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
         self.start.signal.send(Ok(()));
         outcome
@@ -139,7 +142,8 @@ impl Replacement {
     fn stored(&self) -> StoredToken {
         let content = match &self.token {
             Some(token) => {
-                let (token, expires_at) = (token.clone(), self.expires_at);
+                let token = token.clone();
+                let expires_at = self.expires_at;
                 Content::Token { token, expires_at, ended: false }
             }
             None => Content::LoggedOut,

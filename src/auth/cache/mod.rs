@@ -145,7 +145,8 @@ impl<S: TokenSource> TokenCache<S> {
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
-        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        let source = Arc::clone(source);
+        let scopes = required_scopes.clone();
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
@@ -163,7 +164,8 @@ impl<S: TokenSource> TokenCache<S> {
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
         let storage = Storage::new(Arc::new(store), key);
-        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        let source = Arc::clone(source);
+        let scopes = required_scopes.clone();
         Self::of(source, Arc::clone(options), Some(storage), scopes)
     }
 
@@ -232,7 +234,8 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// [RFC 6750, section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
     pub async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
         let Rejection { credentials, reason } = rejection;
         let verdict = self.shared.change(|state| state.reject(credentials, *reason, now, policy));
         let (flight, is_own) = match verdict {
@@ -367,7 +370,8 @@ impl<S: TokenSource> TokenCache<S> {
     /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may not
     /// run any longer then. Ready after a second at the latest.
     pub fn unfinished(&self) -> Option<Unfinished<'static>> {
-        let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
+        let flight =
+            self.shared.state.lock().under_way().filter(|flight| flight.is_young()).cloned();
         flight.map(|flight| Box::pin(while_young(flight)) as Unfinished<'static>)
     }
 
@@ -548,7 +552,8 @@ impl<S: TokenSource> Shared<S> {
         if storage.key().client_id() == own {
             return Ok(());
         }
-        let (key, client_id) = (Arc::clone(storage.key()), own.to_owned());
+        let key = Arc::clone(storage.key());
+        let client_id = own.to_owned();
         Err(AuthError::KeyOfAnotherApp { key, client_id })
     }
 
@@ -573,7 +578,8 @@ impl<S: TokenSource> Shared<S> {
 
     /// Called outside of the lock.
     fn tell(&self, kind: TokenEventKind) {
-        let (client_id, user) = (self.client_id(), self.user());
+        let client_id = self.client_id();
+        let user = self.user();
         match &kind {
             TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
                 tracing::debug!(client_id, user, event = ?kind, "got an access token");

@@ -561,7 +561,8 @@ impl State {
         let retry_in = self.pause_after(&error, policy);
         let end = now.monotonic.checked_add(retry_in);
         let is_firm = !error.is_transient() || error.retry_after().is_some();
-        let (began, cause) = (now.monotonic, error.clone());
+        let began = now.monotonic;
+        let cause = error.clone();
         self.pause = Some(Box::new(Pause { error: cause, began, end, is_firm }));
         if error.is_transient() {
             TokenEventKind::RefreshFailed { error, retry_in }

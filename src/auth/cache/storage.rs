@@ -56,7 +56,8 @@ impl Storage {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        let (parts, token) = (Arc::clone(&self.0), token.clone());
+        let parts = Arc::clone(&self.0);
+        let token = token.clone();
         let operation = async move { parts.store.save(&parts.key, &token, replaces).await };
         self.call(OPERATION_LIMIT, operation).await
     }
@@ -76,7 +77,8 @@ impl Storage {
         if self.0.is_blocked() {
             return Err(StoreError::TimedOut { limit });
         }
-        let (parts, operation) = (Arc::clone(&self.0), Box::pin(operation));
+        let parts = Arc::clone(&self.0);
+        let operation = Box::pin(operation);
         let operation = Guarded { parts, operation };
         let in_time = TimeLimit::after(limit);
         let result = match has_other_threads() {

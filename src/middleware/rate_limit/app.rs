@@ -142,7 +142,8 @@ impl App {
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
         self.exchange_if_due(core, now);
-        let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
+        let wakes_at =
+            core.keeper.filter(|keeper| is_keeper(*keeper)).map(|keeper| keeper.wakes_at);
         let limit = core.expire(pair, waiting.place, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
         duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
@@ -311,7 +312,9 @@ mod tests {
                 .map(|_| {
                     let app = Arc::clone(&app);
                     tokio::spawn(async move {
-                        races::permit(&app, wanted).await.map(|it| it.settle(Outcome::Succeeded))
+                        races::permit(&app, wanted)
+                            .await
+                            .map(|permit| permit.settle(Outcome::Succeeded))
                     })
                 })
                 .collect();

@@ -56,7 +56,8 @@ impl App {
     pub(super) fn stats(&self) -> RateLimitStats {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        let (state, queue) = (&core.state, &core.queue);
+        let state = &core.state;
+        let queue = &core.queue;
         let stats = |bucket: &Bucket, waiting, is_failing| BucketStats {
             rate: bucket.rate(now),
             closed_for: duration(bucket.closed_until - now),
@@ -73,7 +74,8 @@ impl App {
         let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
         let shared_rate = state.membership.as_ref().and_then(Membership::rate);
         let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
-        let sharing = state.membership.as_ref().map(|it| it.sharing(&state.app, now));
+        let sharing =
+            state.membership.as_ref().map(|membership| membership.sharing(&state.app, now));
         RateLimitStats { app, endpoints, sharing }
     }
 
@@ -93,7 +95,8 @@ impl App {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
-            let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
+            let endpoint = endpoint.map(str::to_owned);
+            let reason = reason.map(str::to_owned);
             Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
         };
         let app = closing(None, core.state.app.closed_until, None);

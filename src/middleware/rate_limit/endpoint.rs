@@ -28,7 +28,8 @@ pub(super) fn key_of_name(name: &str) -> u64 {
 fn spell(request: &Request, mut add: impl FnMut(&str)) {
     add(request.method().as_str());
     add(" ");
-    let (mut before, mut is_own) = ("", false);
+    let mut before = "";
+    let mut is_own = false;
     for segment in request.url().path().trim_matches('/').split('/') {
         add("/");
         let is_id = looks_like_id(segment) || (!is_own && COLLECTIONS.contains(&before));

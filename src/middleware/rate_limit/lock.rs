@@ -42,7 +42,8 @@ pub(super) struct Caller {
 
 impl Core {
     pub(super) fn new(options: &RateLimitOptions) -> Self {
-        let (window, longest) = (options.window, options.longest_retry_after);
+        let window = options.window;
+        let longest = options.longest_retry_after;
         let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
         Self {
             state: match options.shared {
@@ -103,7 +104,7 @@ impl Core {
     /// Whether a waiter's time is over, and it may not go.
     pub(super) fn is_over(&self, pair: Pair, place: Place, now: Seconds) -> bool {
         let limit = self.queue.limit_of(pair.endpoint, place);
-        limit.is_some_and(|it| it <= self.awake(now)) && self.state.check(pair, now).is_err()
+        limit.is_some_and(|limit| limit <= self.awake(now)) && self.state.check(pair, now).is_err()
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.
@@ -119,7 +120,8 @@ impl Core {
 
     /// Tells those who could not go in time whatever happens.
     pub(super) fn dismiss_hopeless(&mut self, now: Seconds) {
-        let (state, slept) = (&self.state, self.timeline.slept());
+        let state = &self.state;
+        let slept = self.timeline.slept();
         for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
@@ -134,7 +136,8 @@ impl Core {
             _ => self.state.app.closed_until,
         };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
-        let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
+        let reason =
+            endpoint.and_then(|endpoint| endpoint.reason_of(closed_until, now)).map(str::to_owned);
         RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
     }
 
@@ -151,7 +154,10 @@ impl Core {
     }
 
     fn closed_until(&self, pair: Pair) -> Seconds {
-        self.state.endpoints.get(&pair.endpoint).map_or(0.0, |it| it.bucket.closed_until)
+        self.state
+            .endpoints
+            .get(&pair.endpoint)
+            .map_or(0.0, |endpoint| endpoint.bucket.closed_until)
     }
 }
 

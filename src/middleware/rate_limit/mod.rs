@@ -59,7 +59,7 @@ use self::permit::{Permit, Turn, Wanted};
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;
-use super::trace::{CallWaits, LimitedResponse, note_wait};
+use super::trace::{CallWaits, LimitedResponse, NotedWait};
 use crate::auth::Authenticator;
 use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
 
@@ -225,13 +225,13 @@ impl RateLimiter {
         extensions: &mut Extensions,
     ) -> std::result::Result<Permit, RateLimited> {
         loop {
-            let began = Instant::now();
-            let turn = self.app.permit(self.wanted(pair, extensions, began)).await;
-            let idle = match turn {
-                Ok(Turn::Late { idle, .. }) => idle,
-                _ => Duration::ZERO,
-            };
-            note_wait(extensions, began.elapsed().saturating_sub(idle));
+            let wanted = self.wanted(pair, extensions, Instant::now());
+            let mut wait = NotedWait::begin(extensions);
+            let turn = self.app.permit(wanted).await;
+            if let Ok(Turn::Late { idle, .. }) = turn {
+                wait.leave_out(idle);
+            }
+            drop(wait);
             match turn? {
                 Turn::Go(permit) => return Ok(permit),
                 Turn::Late { number, .. } => self.keep_number(extensions, number),
@@ -312,7 +312,9 @@ impl Middleware for RateLimiter {
             Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
-        let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
+        let outcome = outcome(&result);
+        let number = permit.number;
+        let pair = permit.pair;
         permit.settle(outcome);
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
@@ -381,7 +383,8 @@ mod tests {
             assert_eq!(limiter.closings().closings.len(), count);
             u32::try_from(counted.count_total).unwrap()
         };
-        let (some, many) = (cost(300), cost(3000));
+        let some = cost(300);
+        let many = cost(3000);
         assert!(many < 15 * some, "{some} for 300, {many} for 3,000");
     }
 }
