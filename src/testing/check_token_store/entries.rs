@@ -159,7 +159,7 @@ pub(super) async fn is_there(
 }
 
 fn differing_field(saved: &StoredToken, loaded: &StoredToken) -> Option<&'static str> {
-    let token = |it: &StoredToken| it.token().cloned();
+    let token = |stored: &StoredToken| stored.token().cloned();
     let access = |entry| token(entry).map(|token| token.access_token.expose().to_owned());
     let refresh = |entry| {
         let secret = token(entry).and_then(|token| token.refresh_token);
