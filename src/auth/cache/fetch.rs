@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
@@ -28,6 +27,7 @@ use super::token::leeway;
 use super::{Now, Shared};
 use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
+use crate::transport::TimeLimit;
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -122,6 +122,9 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        if self.shared.lacks_a_precious_save() {
+            self.shared.savers.keep(self.signal.take_lock());
+        }
         self.signal.release();
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
@@ -220,8 +223,9 @@ impl<S: TokenSource> Fetch<S> {
             return Some(Err(error));
         }
         self.give_up_waiting(&error);
-        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
-        Some(late.unwrap_or(Err(error)))
+        let left = LATE_LIMIT.saturating_sub(limit);
+        self.signal.begin_step(left);
+        Some(TimeLimit::after(left).run(request).await.unwrap_or(Err(error)))
     }
 
     /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
@@ -334,23 +338,32 @@ impl<S: TokenSource> Fetch<S> {
     async fn lock_store(&mut self) {
         let Some(storage) = self.storage() else { return };
         self.signal.begin_step(LOCK_LIMIT);
-        match storage.lock(LOCK_LIMIT).await {
+        let locked = match self.shared.savers.take_lock() {
+            Some(lock) => Ok(lock),
+            None => storage.lock(LOCK_LIMIT).await,
+        };
+        match locked {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
                 }
+                if let Some(error) = lock.lacks() {
+                    self.tell_of_no_locks(error.clone());
+                }
                 self.signal.keep(lock);
             }
+            Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
             Err(error) => {
-                let is_impossible = matches!(error, StoreError::NoLocks { .. });
-                if !is_impossible || self.shared.tells_that_there_are_no_locks() {
-                    self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                }
-                if !is_impossible {
-                    self.store.lock = LockState::Failed;
-                    self.store.error = Some(error);
-                }
+                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.store.lock = LockState::Failed;
+                self.store.error = Some(error);
             }
+        }
+    }
+
+    fn tell_of_no_locks(&mut self, error: StoreError) {
+        if self.shared.tells_that_there_are_no_locks() {
+            self.events.push(TokenEventKind::StoreFailed { error });
         }
     }
 
@@ -366,8 +379,8 @@ impl<S: TokenSource> Fetch<S> {
                 return Ok(Look::NothingNew);
             }
         };
-        let wall = self.shared.options.now().wall;
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
+        let now = self.shared.options.now();
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), now)) {
             None => Err(Halt::Superseded),
             Some(Seen::NothingNew) => Ok(Look::NothingNew),
             Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
@@ -486,8 +499,8 @@ impl<S> Turn<S> {
         let Ok(lock) = storage.lock(RELOCK_LIMIT).await else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
-        let wall = self.shared.options.now().wall;
-        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall));
+        let now = self.shared.options.now();
+        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), now));
         seen == Some(Seen::NothingNew)
     }
 

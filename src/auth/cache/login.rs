@@ -49,19 +49,9 @@ impl<S: TokenSource> LoginTask<S> {
     /// From now on nothing is sent, saved or published with what there was.
     fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
         let now = shared.options.now();
-        let login = shared.state.lock().credentials.login;
-        let expires_at = token.as_ref().map_or(now.wall, |token| end_of(token, now));
-        let new = Replacement {
-            login: LoginId::after(now.wall, login, fastrand::u64(..)),
-            revision: Revision::random(),
-            token,
-            expires_at,
-        };
-        let new = PendingLogin::new(new, now);
-        let start = shared.change(|state| {
-            let start = state.begin_login();
-            state.hold_login(start.id, new.clone());
-            start
+        let (start, new) = shared.change(|state| {
+            let new = PendingLogin::new(Replacement::made(token, state.latest_login(), now), now);
+            (state.begin_login(new.clone()), new)
         });
         start.signal.begin_step(START_LIMIT);
         Self { shared: Arc::clone(shared), start, new, now }
@@ -135,6 +125,17 @@ impl PendingLogin {
 }
 
 impl Replacement {
+    /// A login that is later than `latest`, whatever the clock says.
+    fn made(token: Option<Token>, latest: Option<LoginId>, now: Now) -> Self {
+        Self {
+            login: LoginId::after(now.wall, latest, fastrand::u64(..)),
+            revision: Revision::random(),
+            expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
+            token,
+            made_at: now.monotonic,
+        }
+    }
+
     fn stored(&self) -> StoredToken {
         let content = match &self.token {
             Some(token) => {

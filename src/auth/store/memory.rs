@@ -15,7 +15,7 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 #[derive(Debug, Clone, Default)]
 pub struct MemoryTokenStore {
     entries: Arc<Mutex<HashMap<TokenKey, StoredToken>>>,
-    locks: KeyLocks,
+    locks: KeyLocks<TokenKey>,
 }
 
 impl MemoryTokenStore {

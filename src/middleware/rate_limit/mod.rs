@@ -1,21 +1,26 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! `state`, `bucket`, `rate`, `history`, `failures`, `membership` and `queue` are pure: what is known of the
-//! server, with the time as an argument. `app` adds the lock, the clock and the waiting, and `exchange` the
-//! store through which processes share a limit.
+//! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a place in;
+//! `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it is told; `failures`;
+//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `controls` is
+//! what people see and set, `membership` and `exchange` a limit that processes share.
 
 mod app;
 mod bucket;
 mod clock;
+mod controls;
 mod endpoint;
 mod error;
 mod exchange;
 mod failures;
 mod granted;
 mod history;
+mod line;
+mod lock;
 mod membership;
 mod options;
 mod pair;
+mod permit;
 #[cfg(feature = "testing")]
 mod pool;
 mod queue;
@@ -24,6 +29,7 @@ mod shared;
 mod signer;
 mod state;
 mod stats;
+mod whose;
 
 #[cfg(test)]
 mod rules;
@@ -47,8 +53,9 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use self::app::{App, Permit, Turn, Wanted};
+use self::app::App;
 use self::pair::Pair;
+use self::permit::{Permit, Turn, Wanted};
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::SystemTime;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,6 +17,9 @@ use proptest::test_runner::TestCaseResult;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::super::endpoint::key_of_name;
+use super::super::state::State;
+use super::super::stats::Closing;
 use super::*;
 use crate::auth::{Clock, Now};
 

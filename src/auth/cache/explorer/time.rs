@@ -13,7 +13,7 @@ use reqwest::header::HeaderValue;
 
 use super::super::credentials::Replacement;
 use super::super::policy::Policy;
-use super::super::state::{self, Arrival, Decision, State, Ticket, Verdict};
+use super::super::state::{self, Arrival, Decision, PendingLogin, State, Ticket, Verdict};
 use super::super::token::Age;
 use super::super::{Backoff, Now};
 use super::without_random_numbers;
@@ -396,7 +396,16 @@ impl World {
 
     fn begin_login(&mut self) {
         if self.seen.logins.len() < 2 {
-            let start = self.state.begin_login();
+            let (latest, now) = (self.state.latest_login(), self.seen.now);
+            let new = Replacement {
+                login: LoginId::after(now.wall, latest, 0),
+                revision: Revision(0),
+                token: None,
+                expires_at: now.wall,
+                made_at: now.monotonic,
+            };
+            assert!(latest.is_none_or(|latest| latest < new.login), "P51: it is no later login");
+            let start = self.state.begin_login(PendingLogin::new(new, now));
             assert_eq!(start.before.is_some(), !self.seen.logins.is_empty(), "who is waited for");
             self.seen.logins.push((start.id, self.seen.now));
         }
@@ -414,6 +423,7 @@ impl World {
             revision: Revision(id.into()),
             token,
             expires_at: began.wall + LIFETIME,
+            made_at: began.monotonic,
         };
         let outcome = self.state.end_login(id, new, began, true, policy());
         if id < self.seen.last_login {

@@ -281,7 +281,7 @@ impl World {
 
     fn dismiss_hopeless(&mut self, process: usize) {
         let Client { state, queue, .. } = &mut self.clients[process];
-        for waiter in queue.take_hopeless(|pair| state.opens(pair)) {
+        for waiter in queue.take_hopeless(|endpoint| state.opens(endpoint)) {
             self.ends_waiting(waiter.owner);
             self.fail(waiter.owner);
         }
