@@ -20,6 +20,7 @@ fn leads_to_the_track(text: &str) {
 const LINKS: &[&str] = &[
     "https://open.spotify.com/track/ID",
     "open.spotify.com/intl-de/track/ID",
+    "https://embed.spotify.com/track/ID",
     "spotify:track:ID",
     "spotify://track/ID",
     "https://api.spotify.com/v1/tracks/ID",
@@ -51,6 +52,14 @@ fn marks_of_chats_and_pages_around_a_link_are_no_part_of_it() {
         for link in LINKS {
             leads_to_the_track(&format!("{before}{}{behind}", link.replace("ID", ID)));
         }
+    }
+    // The name of a user ends where a query begins, though no question mark is before it.
+    for text in ["spotify:user:jm&si=1", "https://open.spotify.com/user/jm&amp;si=1"] {
+        assert_eq!(text.parse::<UserId>().unwrap().as_str(), "jm", "{text}");
+    }
+    // What is encoded in a name is not decoded for the sake of what stands around it.
+    for text in ["%20spotify:user:a%3Ab", "spotify:user:a%3Ab%20", "%0A%20spotify:user:a%3Ab%0A"] {
+        assert_eq!(text.parse::<UserId>().unwrap().as_str(), "a:b", "{text}");
     }
 }
 
