@@ -132,9 +132,12 @@ impl Fields {
         let mut best: Option<Self> = None;
         for _ in 0..MOST_OBJECTS {
             let Some(object) = first_object(rest) else { break };
-            let fields = Self::read(object);
+            let mut fields = Self::read(object);
             let worth = fields.worth();
             if best.as_ref().is_none_or(|best| best.worth() < worth) {
+                // A refresh token may be the only one that still works, wherever it stands.
+                let known = best.take().and_then(|best| best.refresh_token);
+                fields.refresh_token = fields.refresh_token.or(known);
                 best = Some(fields);
             }
             if worth == Worth::WholeAndSaysSomething {

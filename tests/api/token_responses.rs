@@ -191,6 +191,7 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no end", 200, r#"{"access_token":"a","refresh_token":"kept-token""#),
         ("an end within a string", 200, r#"{"refresh_token":"kept-token","access_token":"a"#),
         ("no JSON after it", 200, r#"{"refresh_token":"kept-token",oops}"#),
+        ("an object after it", 200, r#"{"refresh_token":"kept-token",{"error":"x"}"#),
         ("an empty one after it", 200, r#"{"refresh_token":"kept-token","refresh_token":""}"#),
         ("a null after it", 200, r#"{"refresh_token":"kept-token","refresh_token":null}"#),
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
