@@ -39,7 +39,7 @@ pub(super) struct Credentials {
     pub(super) revision: Option<Revision>,
     /// Those from which it was refreshed, as long as the store may have one: a save may have taken
     /// place although it failed, and a refresh token is good only once.
-    ancestors: Vec<Revision>,
+    ancestors: Box<[Revision]>,
     /// Nothing is sent any more: its refresh token has ended, or the user has logged out.
     pub(super) ended: Option<Box<AuthError>>,
     /// The end is to be told to other processes.
@@ -132,7 +132,7 @@ impl Default for Credentials {
             expires_at: SystemTime::UNIX_EPOCH,
             login: None,
             revision: None,
-            ancestors: Vec::new(),
+            ancestors: Box::default(),
             ended: None,
             is_end_unsaved: false,
             is_mark_void: false,
@@ -166,7 +166,7 @@ impl Credentials {
         let entry = Known::Entry(found.revision);
         if self.revision == Some(found.revision) {
             (self.known, self.was_stored) = (entry, true);
-            self.ancestors.clear();
+            self.ancestors = Box::default();
             if found.has_ended() && self.ended.is_none() && !self.is_mark_void {
                 self.ended = Some(has_ended());
             }
@@ -203,7 +203,7 @@ impl Credentials {
     fn adopt(&mut self, found: &StoredToken) -> Seen {
         self.login = Some(found.login);
         self.revision = Some(found.revision);
-        self.ancestors.clear();
+        self.ancestors = Box::default();
         self.was_stored = true;
         self.made = None;
         (self.is_end_unsaved, self.is_mark_void) = (false, false);
@@ -235,7 +235,8 @@ impl Credentials {
         self.token = Some(token);
         self.expires_at = expires_at;
         self.login.get_or_insert(login);
-        self.ancestors.extend(self.revision.replace(revision));
+        let ancestors = std::mem::take(&mut self.ancestors).into_iter();
+        self.ancestors = ancestors.chain(self.revision.replace(revision)).collect();
         (self.ended, self.is_end_unsaved, self.logged_out) = (None, false, false);
         self.is_mark_void = false;
     }
@@ -266,7 +267,7 @@ impl Credentials {
             expires_at,
             login: Some(login),
             revision: Some(revision),
-            ancestors: Vec::new(),
+            ancestors: Box::default(),
             is_end_unsaved: false,
             is_mark_void: false,
             made: Some(Box::new(Made { at: made_at, replaced: self.login })),
@@ -314,7 +315,7 @@ impl Credentials {
             self.made = None;
         }
         if self.revision == Some(stored.revision) {
-            self.ancestors.clear();
+            self.ancestors = Box::default();
             // A mark that was set while this was being saved is still to be saved.
             self.is_end_unsaved &= !stored.has_ended();
         }

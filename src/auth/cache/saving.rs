@@ -122,17 +122,18 @@ pub(super) struct Savers {
     /// Tasks that have begun; the last of them goes on.
     begun: AtomicU32,
     /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
-    lock: Mutex<Option<RefreshLock>>,
+    /// In a box, since hardly any cache ever has one.
+    lock: Mutex<Option<Box<RefreshLock>>>,
 }
 
 impl Savers {
     pub(super) fn keep(&self, lock: Option<RefreshLock>) {
-        *self.lock.lock() = lock;
+        *self.lock.lock() = lock.map(Box::new);
     }
 
     /// For the next refresh of the same cache, or to end it.
     pub(super) fn take_lock(&self) -> Option<RefreshLock> {
-        self.lock.lock().take()
+        self.lock.lock().take().map(|lock| *lock)
     }
 }
 
