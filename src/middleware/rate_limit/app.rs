@@ -15,14 +15,15 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use super::announced::{self, Announced, New};
 use super::clock::Timeline;
-use super::endpoint::key_of_name;
+use super::endpoint;
 use super::exchange;
 use super::granted::{self, Unclaimed};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
-use super::shared::{Granted, Told};
+use super::shared::{Granted, SharedLimitError, Sharing, Told};
 use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST, Ticket};
 use super::stats::{BucketStats, Closing, RateLimitStats};
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
@@ -47,6 +48,9 @@ struct Core {
     next_number: u64,
     arrivals: u64,
     keeper: Option<Keeper>,
+    /// Until when the app was closed by hand.
+    by_hand_until: Seconds,
+    announced: Announced,
 }
 
 /// Who sleeps for all, and until when.
@@ -114,6 +118,8 @@ impl App {
             next_number: 0,
             arrivals: 0,
             keeper: None,
+            by_hand_until: f64::NEG_INFINITY,
+            announced: Announced::default(),
         };
         let id = APPS.fetch_add(1, Ordering::Relaxed);
         Self { id, client_id, options, core: Mutex::new(core), keeper_wanted: Notify::new() }
@@ -241,6 +247,9 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.settle(ticket, outcome, core.queue.len() > 0, now);
+        if outcome == Outcome::Succeeded {
+            core.announced.went_through(ticket.pair.endpoint, self.client_id.as_deref(), now);
+        }
         if matches!(outcome, Outcome::Refused(_)) {
             core.dismiss_hopeless(now);
             self.exchange_if_due(core, now);
@@ -255,17 +264,24 @@ impl App {
             && let Some(told) = core.due(now)
         {
             let app = Arc::clone(self);
-            let hear = move |granted| app.exchanged(granted);
+            let hear = move |granted| {
+                let next = app.exchanged(granted);
+                app.announce(None);
+                next
+            };
             exchange::spawn(Arc::clone(shared), self.client_id.clone(), told, hear);
         }
     }
 
     /// Takes over what came of an exchange, and says what is to be told next.
-    fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+    fn exchanged(self: &Arc<Self>, granted: Result<Granted, SharedLimitError>) -> Option<Told> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        if core.state.heard(granted, fastrand::f64(), now) {
-            tracing::warn!("the shared rate limit does not respond; this process goes on alone");
+        let error = granted.as_ref().err().cloned();
+        if core.state.heard(granted.ok(), fastrand::f64(), now)
+            && let Some(error) = error
+        {
+            tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
         }
         core.dismiss_hopeless(now);
         self.changed(core, now);
@@ -284,15 +300,11 @@ impl App {
         }
     }
 
-    fn closed(&self, pair: Pair) -> RateLimited {
+    /// After how long a request that was refused would go, and what it waits for.
+    pub(super) fn closed(&self, pair: Pair) -> RateLimited {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.error(pair, Place::new(false, u64::MAX), now)
-    }
-
-    /// After how long a request that was refused would go.
-    pub(super) fn retry_after(&self, pair: Pair) -> Duration {
-        self.closed(pair).retry_after
     }
 
     /// Keeps the reason that a server gave with its refusal, for as long as that closes.
@@ -313,6 +325,7 @@ impl App {
         let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
         if until > core.state.app.closed_until.max(now) {
             core.state.app.close(until);
+            core.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }
     }
@@ -321,6 +334,7 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
+        core.by_hand_until = f64::NEG_INFINITY;
         self.changed(core, now);
     }
 
@@ -354,6 +368,24 @@ impl App {
         RateLimitStats { app, endpoints, sharing }
     }
 
+    /// Tells the log and the listener what was closed since they were told last, of the app and of an
+    /// endpoint. They are called when nothing is locked: they may ask this limiter.
+    pub(super) fn announce(&self, endpoint: Option<u64>) {
+        let news = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            core.news(endpoint, now)
+        };
+        if news.iter().all(Option::is_none) {
+            return;
+        }
+        let closings = self.closings();
+        for new in news.into_iter().flatten() {
+            let closing = closings.iter().find(|it| it.endpoint == new.endpoint);
+            closing.into_iter().for_each(|it| announced::tell(it, new.closed_for, &self.options));
+        }
+    }
+
     /// Whether it or an endpoint is closed.
     pub(super) fn is_closed(&self) -> bool {
         let core = &mut *self.core.lock();
@@ -371,9 +403,12 @@ impl App {
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
             let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
-            Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
+            let (client_id, is_by_hand) = (self.client_id.clone(), false);
+            Some(Closing { client_id, endpoint, until, reason, is_by_hand })
         };
+        let is_by_hand = core.is_by_hand(now);
         let app = closing(None, core.state.app.closed_until, None);
+        let app = app.map(|app| Closing { is_by_hand, ..app });
         let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
             let until = endpoint.bucket.closed_until;
             closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))
@@ -433,9 +468,21 @@ impl Core {
     }
 
     fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
-        let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
-        let key = if name == NAME_OF_THE_REST { THE_REST } else { key_of_name(name) };
-        let key = self.state.endpoint(key, now, || name.clone());
+        let Some(name) = &closing.endpoint else {
+            if closing.is_by_hand {
+                self.by_hand_until = until;
+            }
+            return self.state.app.close(until);
+        };
+        let (key, name) = match endpoint::canonical(name) {
+            _ if name == NAME_OF_THE_REST => (THE_REST, name.clone()),
+            Some(name) => (endpoint::key_of_name(&name), name),
+            None => {
+                tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
+                return;
+            }
+        };
+        let key = self.state.endpoint(key, now, || name);
         if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
             endpoint.bucket.close(until);
             endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
@@ -500,7 +547,8 @@ impl Core {
         };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
         let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
-        RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
+        let retry_after = duration(wait.max(SHORTEST_WAIT));
+        RateLimited { retry_after, limit, reason, status: None }
     }
 
     /// What a request waits for: where both are closed, what is closed for longer.
@@ -511,8 +559,33 @@ impl Core {
             _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
                 LimitKind::Endpoint
             }
+            _ if self.is_by_hand(now) => LimitKind::ByHand,
+            Err(Obstacle::App(_)) if self.is_for_the_store_to_say(now) => LimitKind::Shared,
             _ => LimitKind::App,
         }
+    }
+
+    /// Whether the app is closed by hand, and for no longer by the server.
+    fn is_by_hand(&self, now: Seconds) -> bool {
+        self.by_hand_until > now && self.by_hand_until >= self.state.app.closed_until
+    }
+
+    fn is_for_the_store_to_say(&self, now: Seconds) -> bool {
+        let sharing = self.state.membership.as_ref().map(|it| it.sharing(&self.state.app, now));
+        matches!(sharing, Some(Sharing::Free | Sharing::Paced))
+    }
+
+    /// What is closed and was not announced.
+    fn news(&mut self, endpoint: Option<u64>, now: Seconds) -> [Option<New>; 2] {
+        let (app, until) = (&mut self.announced, self.state.app.closed_until);
+        let of_app = app.closes(None, until, now).then(|| New::of(None, until - now));
+        let of_endpoint = endpoint.and_then(|key| {
+            let endpoint = self.state.endpoints.get(&key)?;
+            let until = endpoint.bucket.closed_until;
+            let is_new = self.announced.closes(Some(key), until, now);
+            is_new.then(|| New::of(Some(endpoint.name.clone()), until - now))
+        });
+        [of_app, of_endpoint]
     }
 
     fn closed_until(&self, pair: Pair) -> Seconds {
