@@ -235,7 +235,7 @@ async fn the_shorter_max_wait_holds_whoever_sets_it() {
         [(1, None, 1), (90, Some(2), 1), (2, Some(90), 1), (90, Some(90), 2)]
     {
         let fake = FakeSpotify::start().await.unwrap();
-        let limit = limits.map_or(options(), |it| options().with_max_wait(seconds(it)));
+        let limit = limits.map_or_else(options, |it| options().with_max_wait(seconds(it)));
         let retries = RetryOptions::default().with_max_wait(seconds(retries));
         let config = fake.config_with_credentials().with_retries(retries).with_rate_limit(limit);
         let spotify = SpotifyClient::new(config).unwrap();
@@ -280,9 +280,9 @@ async fn closings_are_logged_and_told_once() {
     fake.next_api(refusal(1));
     time.run(track(&spotify)).await.unwrap();
     let burst = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
-    (0..5).for_each(|_| {
-        fake.next_api(FakeResponse::json(429, &burst).with_header("retry-after", "80000"))
-    });
+    for _ in 0..5 {
+        fake.next_api(FakeResponse::json(429, &burst).with_header("retry-after", "80000"));
+    }
     for call in (0..5).map(|_| track(&spotify)).collect::<Vec<_>>() {
         time.run(call).await.unwrap_err();
     }

@@ -21,6 +21,7 @@ mod pair;
 mod pool;
 mod queue;
 mod rate;
+mod registry;
 mod shared;
 mod signer;
 mod state;
@@ -35,21 +36,19 @@ mod simulation;
 #[cfg(test)]
 mod walk;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Extensions;
-use parking_lot::Mutex;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use self::app::{App, Permit, Turn, Wanted};
 use self::pair::Pair;
+use self::registry::Registry;
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;
@@ -106,32 +105,13 @@ pub struct RateLimiter {
     signer: Option<Signer>,
 }
 
-/// What all apps share.
-struct Registry {
-    options: RateLimitOptions,
-    /// What was done to all apps by hand, for those that come later. No request passes it.
-    all: Arc<App>,
-    apps: Mutex<Apps>,
-    users: AtomicU64,
-}
-
-/// By their client ids.
-struct Apps {
-    known: HashMap<Option<String>, Arc<App>>,
-    /// The number of them at which those are looked for that nobody needs.
-    most: usize,
-}
-
 impl RateLimiter {
     /// A limiter with options of your own, for all apps whose clients it is plugged into. Requests that pass
     /// it without a client are those of an app that has no name.
     pub fn new(options: RateLimitOptions) -> Self {
-        let all = Arc::new(App::new(None, options.clone()));
-        let app = Arc::new(App::new(None, options.clone()));
-        let known = HashMap::from([(None, Arc::clone(&app))]);
-        let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
         let max_wait = options.max_wait;
-        let registry = Arc::new(Registry { options, all, apps, users: AtomicU64::new(1) });
+        let registry = Arc::new(Registry::new(options));
+        let app = registry.app(None);
         Self { registry, app, is_of_all: true, user: 0, max_wait, signer: None }
     }
 
@@ -148,7 +128,7 @@ impl RateLimiter {
     }
 
     fn for_user_of(&self, app: Arc<App>) -> Self {
-        let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
+        let user = self.registry.next_user();
         let registry = Arc::clone(&self.registry);
         Self { registry, app, is_of_all: false, user, max_wait: self.max_wait, signer: None }
     }
@@ -305,34 +285,6 @@ impl RateLimiter {
     }
 }
 
-impl Registry {
-    fn app(&self, client_id: Option<&str>) -> Arc<App> {
-        let apps = &mut *self.apps.lock();
-        let client_id = client_id.map(str::to_owned);
-        if apps.known.len() >= apps.most && !apps.known.contains_key(&client_id) {
-            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.is_closed());
-            // Those that are left are looked at again when there are twice as many.
-            apps.most = (2 * apps.known.len()).max(MOST_UNUSED_APPS);
-        }
-        let new = || {
-            let app = Arc::new(App::new(client_id.clone(), self.options.clone()));
-            app.close_for(self.all.stats().closed_for());
-            app
-        };
-        Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
-    }
-
-    fn known(&self) -> Vec<Arc<App>> {
-        self.apps.lock().known.values().cloned().collect()
-    }
-
-    /// Does something to all apps, and to those that come later.
-    fn for_all(&self, act: impl Fn(&Arc<App>)) {
-        let apps = self.apps.lock();
-        apps.known.values().chain([&self.all]).for_each(act);
-    }
-}
-
 impl Default for RateLimiter {
     fn default() -> Self {
         Self::new(RateLimitOptions::default())
@@ -408,7 +360,6 @@ const LONGEST_REASON: usize = 64 * 1024;
 const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);
-const MOST_UNUSED_APPS: usize = 256;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]

@@ -69,7 +69,8 @@ fn endpoints() -> impl Strategy<Value = &'static str> {
 }
 
 fn pairs() -> impl Strategy<Value = Pair> {
-    (endpoints(), 0_u64..2).prop_map(|(name, user)| Pair { endpoint: key_of_name(name), user })
+    (endpoints(), 0_u64..2)
+        .prop_map(|(name, user)| Pair { endpoint: endpoint::key_of_name(name), user })
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -241,7 +242,7 @@ impl World {
     }
 
     fn restore(&self, name: &str, left: Duration) {
-        self.closes(Some(key_of_name(name)), left);
+        self.closes(Some(endpoint::key_of_name(name)), left);
         let until = self.app.options.clock.now().wall + left;
         let endpoint = Some(name.to_owned());
         self.app.restore(&Closing {
@@ -416,7 +417,7 @@ fn run_schedule(steps: Vec<Step>) -> TestCaseResult {
 
 #[test]
 fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
-    let pair = Pair { endpoint: key_of_name("GET /one"), user: 0 };
+    let pair = Pair { endpoint: endpoint::key_of_name("GET /one"), user: 0 };
     let come = |patience| Step::Come { pair, is_urgent: false, patience };
     let millis = Duration::from_millis;
     let steps = vec![

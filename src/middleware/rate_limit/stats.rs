@@ -46,17 +46,20 @@ impl RateLimitStats {
         apps.reduce(|mut all, other| {
             all.app.add(other.app);
             for (name, bucket) in other.endpoints {
-                match all.endpoints.binary_search_by(|(known, _)| known.cmp(&name)) {
-                    Ok(place) => {
-                        all.endpoints.get_mut(place).into_iter().for_each(|it| it.1.add(bucket))
-                    }
-                    Err(place) => all.endpoints.insert(place, (name, bucket)),
-                }
+                all.add_endpoint(name, bucket);
             }
             all.sharing = all.sharing.max(other.sharing);
             all
         })
         .unwrap_or_default()
+    }
+
+    fn add_endpoint(&mut self, name: String, bucket: BucketStats) {
+        let place = self.endpoints.binary_search_by(|(known, _)| known.cmp(&name));
+        match place.map(|place| self.endpoints.get_mut(place)) {
+            Ok(known) => known.into_iter().for_each(|(_, known)| known.add(bucket)),
+            Err(place) => self.endpoints.insert(place, (name, bucket)),
+        }
     }
 
     /// Responses with 429, of the app and of all its endpoints.
