@@ -11,7 +11,7 @@ use crate::api::params::{Anything, Nothing};
 use crate::api::{
     Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    entries_from, page_at,
+    entries_from, next_request, previous_request,
 };
 use crate::auth::{Authenticator, TokenAuthenticator, settle_tasks};
 use crate::config::SpotifyClientConfig;
@@ -122,7 +122,8 @@ impl SpotifyClient {
             SpotifyClientConfig::clone(&self.config).with_authenticator(Arc::clone(&authenticator));
         let layers = self.layers.for_user(&config);
         let connection = connect(&config, &self.oauth, &layers)?;
-        let (config, oauth) = (Arc::clone(&self.config), self.oauth.clone());
+        let config = Arc::clone(&self.config);
+        let oauth = self.oauth.clone();
         Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
     }
 
@@ -306,18 +307,21 @@ impl SpotifyClient {
         self.request(Method::DELETE, path)
     }
 
-    /// The page after `page`, or `None` when it is the last.
+    /// The page after `page`, or `None` when it is the last: also at the end of what a search hands
+    /// out, and beyond the total.
     ///
-    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// What is wrong with the page comes out when the request is sent: [`Error::MalformedLink`],
+    /// [`Error::Paging`], or [`Error::ForeignOrigin`] for a URL of another origin.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        present(page.next_url()).map(|next| page_at(&self.connection, next))
+        next_request(&self.connection, page)
     }
 
     /// The page before `page`, or `None` when it is the first.
     ///
-    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// What is wrong with the link comes out when the request is sent, as with
+    /// [`next_page`](Self::next_page).
     pub fn previous_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        present(page.previous_url()).map(|previous| page_at(&self.connection, previous))
+        previous_request(&self.connection, page)
     }
 
     /// The items of `page` and of all pages after it; see
@@ -335,11 +339,6 @@ impl SpotifyClient {
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
         Request::new(&self.connection, method, self.connection.resolve(path))
     }
-}
-
-/// An empty URL leads nowhere, as none does.
-fn present(url: Option<&str>) -> Option<&str> {
-    url.filter(|url| !url.trim().is_empty())
 }
 
 impl Layers {
@@ -360,7 +359,8 @@ fn connect(
     oauth: &OAuthClient,
     layers: &Layers,
 ) -> Result<Connection, Error> {
-    let (base, origin) = (Arc::clone(&layers.base), layers.origin.clone());
+    let base = Arc::clone(&layers.base);
+    let origin = layers.origin.clone();
     if base.scheme() == "https" && !config.can_do_tls() {
         return Err(Error::config("base URL", NO_TLS));
     }
@@ -387,6 +387,7 @@ fn connect(
         deadline: config.deadline,
         retries: Arc::clone(&layers.retries),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
+        has_limiter: layers.limiter.is_some(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))

@@ -190,13 +190,22 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
-    /// A page leads nowhere: the server's `next` leads back, or to empty pages without end.
+    /// A page leads nowhere: the server's `next` leads back, to empty pages without end, or is not
+    /// there although the list goes on.
     #[error("{request} returned a page that {reason}")]
     Paging {
         /// Which request.
         request: RequestLine,
         /// What is wrong with the page.
         reason: &'static str,
+    },
+    /// The server sent a page whose link to another one is malformed. Nothing was sent there.
+    #[error("the server sent a page whose `{link}` {reason}")]
+    MalformedLink {
+        /// Which link: `next` or `previous`.
+        link: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// An item of a list cannot be read, and the list was asked to fail then.
     #[error("the item at place {position} of the list cannot be read")]
@@ -380,6 +389,29 @@ impl Error {
         }
     }
 
+    /// The same of a server that is not asked again yet, and wants to be waited for so long.
+    pub(crate) fn repeated(&self, wait: Duration) -> Option<Self> {
+        match self {
+            Self::RateLimited { request, reason, limit, status, .. } => Some(Self::RateLimited {
+                request: request.clone(),
+                retry_after: Some(wait),
+                reason: reason.clone(),
+                limit: *limit,
+                status: *status,
+            }),
+            Self::Api { request, status, message, reason, scopes, .. } => Some(Self::Api {
+                request: request.clone(),
+                status: *status,
+                message: message.clone(),
+                reason: reason.clone(),
+                scopes,
+                retry_after: Some(wait),
+            }),
+            Self::DeadlineExceeded { last, .. } => last.as_ref()?.repeated(wait),
+            _ => None,
+        }
+    }
+
     /// The status of the response, where there was one: none of a call that the rate limiter did
     /// not send.
     ///
@@ -429,6 +461,10 @@ impl Error {
 
     pub(crate) fn config(option: &'static str, reason: impl fmt::Display) -> Self {
         Self::Config { option, reason: reason.to_string() }
+    }
+
+    pub(crate) fn malformed_link(link: &'static str, reason: impl fmt::Display) -> Self {
+        Self::MalformedLink { link, reason: reason.to_string() }
     }
 
     pub(crate) fn base_url(reason: OriginError) -> Self {

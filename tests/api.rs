@@ -40,6 +40,8 @@ mod limits;
 mod link_forms;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_ends.rs"]
+mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
 #[path = "api/lists.rs"]
@@ -64,6 +66,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_removal.rs"]
+mod playlist_removal;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]
@@ -80,6 +84,8 @@ mod real_processes;
 mod refusals;
 #[path = "api/remains.rs"]
 mod remains;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

@@ -12,7 +12,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::trace::{CallWaits, note_wait};
+use super::trace::{CallWaits, waiting};
 use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
@@ -156,6 +156,11 @@ impl RetryMiddleware {
         self.options.backoff.pause(failures, fastrand::f64())
     }
 
+    /// How long one request may wait for `Retry-After`.
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.options.max_wait.unwrap_or(RateLimitOptions::DEFAULT_MAX_WAIT)
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -224,8 +229,7 @@ impl RetryMiddleware {
                 None => drop(result),
             }
             if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-                note_wait(extensions, pause);
+                waiting(extensions, pause).await;
             }
             result = attempt(&next, number, again, extensions).await;
             if is_held_back(&result) {
@@ -250,8 +254,7 @@ impl RetryMiddleware {
         let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
         let is_late = left.is_some_and(|left| left <= pause);
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
-        let max_wait = self.options.max_wait.unwrap_or(RateLimitOptions::DEFAULT_MAX_WAIT);
-        let is_long = asked.is_some() && waited.saturating_add(pause) > max_wait;
+        let is_long = asked.is_some() && waited.saturating_add(pause) > self.max_wait();
         (!is_late && !is_long).then_some(pause)
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Deserializer as JsonDeserializer, Value};
 use zeroize::Zeroizing;
 
 use super::scrub::Scrubber;
@@ -39,7 +39,8 @@ impl TokenResponse {
         form: &TokenForm,
         cut: Option<OAuthError>,
     ) -> Result<Token, OAuthError> {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let status = self.status;
+        let retry_after = self.retry_after;
         let sent = form.secrets();
         let fields = Fields::of(&self.body).without_refresh_token_in(&sent);
         let scrubber = fields.scrubber(&sent);
@@ -111,23 +112,72 @@ struct Fields {
     syntax: Option<String>,
 }
 
+/// How much an object in a response has to say, the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    Noise,
+    SaysNothing,
+    BreaksOff,
+    WholeAndSaysSomething,
+}
+
 impl Fields {
-    /// Reads the first object in `body`, whatever is around it: a byte order mark, the warning of
-    /// an interpreter, a line of HTML. Of an object that breaks off, what was whole until then.
+    /// Reads the first object in `body` that says something, whatever is around it: a byte order
+    /// mark, what an interpreter warns of, a line of HTML or of a log. Where none is whole, what one
+    /// that breaks off says until then.
     fn of(body: &[u8]) -> Self {
-        let mut fields = Self::default();
-        let Some(start) = body.iter().position(|byte| *byte == b'{') else {
-            fields.syntax = Some("it has no JSON object".to_owned());
-            return fields;
-        };
         // A letter in another encoding costs no more than itself.
-        let text = String::from_utf8_lossy(body.get(start..).unwrap_or_default());
-        let text = Zeroizing::new(text.into_owned());
-        let read = serde_json::Deserializer::from_str(&text).deserialize_map(&mut fields);
+        let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+        let mut rest = text.as_str();
+        let mut best: Option<Self> = None;
+        for _ in 0..MOST_OBJECTS {
+            let Some(object) = first_object(rest) else { break };
+            let mut fields = Self::read(object);
+            let worth = fields.worth();
+            if best.as_ref().is_none_or(|best| best.worth() < worth) {
+                // A refresh token may be the only one that still works, wherever it stands.
+                let known = best.take().and_then(|best| best.refresh_token);
+                fields.refresh_token = fields.refresh_token.or(known);
+                best = Some(fields);
+            }
+            if worth == Worth::WholeAndSaysSomething {
+                break;
+            }
+            let end = match JsonDeserializer::from_str(object).into_iter::<&RawValue>().next() {
+                // What is within an object speaks of something else.
+                Some(Ok(whole)) => whole.get().len(),
+                Some(Err(error)) if !error.is_eof() => 1,
+                _ => break,
+            };
+            rest = object.get(end..).unwrap_or_default();
+        }
+        best.unwrap_or_else(|| Self {
+            syntax: Some("it has no JSON object".to_owned()),
+            ..Self::default()
+        })
+    }
+
+    /// An object from its `{` on.
+    fn read(object: &str) -> Self {
+        let mut fields = Self::default();
+        let read = JsonDeserializer::from_str(object).deserialize_map(&mut fields);
         fields.syntax = read.err().map(|error| {
             format!("{:?} at line {} column {}", error.classify(), error.line(), error.column())
         });
         fields
+    }
+
+    fn worth(&self) -> Worth {
+        let texts = [&self.token_type, &self.error, &self.error_description];
+        let tokens = [&self.access_token, &self.refresh_token];
+        let says_something =
+            texts.iter().any(|text| text.is_some()) || tokens.iter().any(|token| token.is_some());
+        match (self.syntax.is_none(), says_something) {
+            (true, true) => Worth::WholeAndSaysSomething,
+            (false, true) => Worth::BreaksOff,
+            (true, false) => Worth::SaysNothing,
+            (false, false) => Worth::Noise,
+        }
     }
 
     /// A server that repeats the refresh token that it was sent has rotated nothing.
@@ -181,14 +231,25 @@ impl Fields {
     }
 
     /// `expires_in` may be an integer, a float or a string; when it is missing, `null` or no number
-    /// at all, the token is taken to be good for an hour, which a 401 corrects.
+    /// at all, the token is taken to be good for an hour, which a 401 corrects. Some servers say a
+    /// very large number for one that never expires.
     fn lifetime(&self) -> Result<Duration, String> {
         let Some(seconds) = self.expires_in else { return Ok(Token::DEFAULT_LIFETIME) };
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(lifetime) if lifetime <= LONGEST_LIFETIME => Ok(lifetime),
-            _ => Err(format!("it is said to expire in {seconds} seconds")),
+        if !seconds.is_finite() || seconds < 0.0 {
+            return Err(format!("it is said to expire in {seconds} seconds"));
         }
+        let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFETIME);
+        Ok(lifetime.min(LONGEST_LIFETIME))
     }
+}
+
+/// From the first `{` on that is not just a brace in some text.
+fn first_object(text: &str) -> Option<&str> {
+    let braces = text.match_indices('{').filter_map(|(start, _)| text.get(start..));
+    let begins = |object: &&str| {
+        object.get(1..).is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
+    };
+    braces.into_iter().find(begins)
 }
 
 /// An empty string says nothing.
@@ -232,6 +293,9 @@ const FIELDS: [&str; 7] = [
     "error",
     "error_description",
 ];
+
+/// Each is looked for from its `{` on, and a body of 64 KiB may consist of nothing else.
+const MOST_OBJECTS: usize = 64;
 
 /// A hundred years: beyond any token that a server means, and far below what a clock overflows at.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -45,12 +45,16 @@ impl Token {
     }
 
     /// The token that follows `old`: what the response does not name stays as it was
-    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). An empty list of
+    /// scopes names none; a refresh cannot take all of them away.
     pub(crate) fn following(self, old: Option<&Self>) -> Self {
         let Some(old) = old else { return self };
         Self {
             refresh_token: self.refresh_token.or_else(|| old.refresh_token.clone()),
-            scopes: self.scopes.or_else(|| old.scopes.clone()),
+            scopes: match self.scopes {
+                Some(scopes) if !scopes.is_empty() => Some(scopes),
+                named => old.scopes.clone().or(named),
+            },
             ..self
         }
     }

@@ -37,7 +37,7 @@ async fn bodies_without_a_token_say_what_is_wrong() {
         ("{\"access_token\":\"secret", "Eof at line 1"),
         ("{\"access_token\":\"secret\"", "Eof at line 1"),
         ("<html>", "it has no JSON object"),
-        ("<style>a { color: red }</style>", "Syntax at line 1"),
+        ("<style>a { color: red }</style>", "it has no JSON object"),
         ("[]", "it has no JSON object"),
         ("{}", "access_token is missing"),
         ("{\"access_token\":null}", "access_token is missing"),
@@ -80,10 +80,31 @@ async fn statuses_that_pass_by_are_transient() {
             "{status}"
         );
     }
-    for status in [204, 302, 400, 401, 403, 404] {
-        assert!(
-            !ask(FakeResponse::body(status, "text/html", "")).await.unwrap_err().is_transient()
-        );
+}
+
+/// What stands in front of the accounts service, or a page of a captive portal, is no refusal, whatever
+/// its status.
+#[tokio::test]
+async fn what_is_not_an_oauth_error_is_transient() {
+    let bodies =
+        ["", "<html>", "{}", "null", "[]", r#"{"error":{"status":404}}"#, r#"{"error":""}"#];
+    for status in [200, 204, 302, 400, 401, 403, 404, 405, 407, 413, 421, 425, 451, 501, 505, 511] {
+        for body in bodies {
+            let error = ask(FakeResponse::body(status, "text/html", body)).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {body}: {error:?}");
+        }
+    }
+    for status in [200, 403, 404, 421, 425] {
+        for code in ["Not Found", "forbidden", "maintenance"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {code}: {error:?}");
+        }
+        for code in ["invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(!error.is_transient(), "{status} {code}: {error:?}");
+        }
     }
 }
 
@@ -170,6 +191,7 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no end", 200, r#"{"access_token":"a","refresh_token":"kept-token""#),
         ("an end within a string", 200, r#"{"refresh_token":"kept-token","access_token":"a"#),
         ("no JSON after it", 200, r#"{"refresh_token":"kept-token",oops}"#),
+        ("an object after it", 200, r#"{"refresh_token":"kept-token",{"error":"x"}"#),
         ("an empty one after it", 200, r#"{"refresh_token":"kept-token","refresh_token":""}"#),
         ("a null after it", 200, r#"{"refresh_token":"kept-token","refresh_token":null}"#),
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
@@ -215,12 +237,42 @@ async fn a_token_is_read_from_an_odd_response() {
         ("an error of null", 200, format!(r#"{{"error":null,{}"#, &good[1..]).into()),
         ("an error of nothing", 200, format!(r#"{{"error":"",{}"#, &good[1..]).into()),
         ("another encoding", 200, latin),
+        ("braces before it", 200, format!("{{main}} {{closure}} {{\n{good}").into()),
+        ("many braces before it", 200, format!("{}{good}", "{main} ".repeat(5_000)).into()),
+        ("a broken object before it", 200, format!(r#"{{"a" => 1}} {good}"#).into()),
+        ("many before it", 200, format!("{}{good}", r#"{"a" => {"b" => 1}}"#.repeat(30)).into()),
+        ("a whole one before it", 200, format!(r#"{{"level":"warn","x":{{}}}}{good}"#).into()),
+        ("an empty one before it", 200, format!("{{ }} {good}").into()),
+        (
+            "one that breaks off before it",
+            200,
+            format!(r#"{{"access_token":"c","refresh_token":"d", oops {good}"#).into(),
+        ),
     ] {
         let token = ask(FakeResponse::body(status, "text/html", body)).await;
         let token = token.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         assert_eq!(token.access_token.expose(), "a", "{what}");
         assert_eq!(token.expires_in.as_secs(), 60, "{what}");
         assert_eq!(token.refresh_token.unwrap().expose(), "r", "{what}");
+    }
+}
+
+/// An object within another is about something else, such as the request or the token before.
+#[tokio::test]
+async fn a_token_within_another_object_is_none() {
+    let inner = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
+    for body in [format!(r#"{{"request":{inner}}}"#), format!(r#"{{"request":{inner},"error""#)] {
+        let error = ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
+        assert!(matches!(error, OAuthError::NoToken { .. }), "{error:?}");
+        assert!(error.token().is_none());
+    }
+}
+
+/// A body of nothing but beginnings takes no longer than one of text.
+#[tokio::test]
+async fn hostile_bodies_are_read_in_a_bounded_time() {
+    for body in ["{".repeat(60_000), "{\"".repeat(30_000), "{\"a\":".repeat(12_000)] {
+        ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
     }
 }
 
@@ -345,6 +397,11 @@ async fn a_lifetime_is_read_in_every_shape() {
         (json!(0.5), 0.5),
         (json!(0), 0.0),
         (json!(315_360_000), 315_360_000.0),
+        // Said of a token that never expires.
+        (json!(9_999_999_999_u64), LONGEST),
+        (json!(u64::MAX), LONGEST),
+        (json!(1e300), LONGEST),
+        (json!("99999999999999999999"), LONGEST),
         (json!(null), 3600.0),
         (json!("soon"), 3600.0),
         (json!([1]), 3600.0),
@@ -356,10 +413,13 @@ async fn a_lifetime_is_read_in_every_shape() {
     assert_eq!(missing.expires_in, Token::DEFAULT_LIFETIME);
 }
 
+/// A hundred years.
+const LONGEST: f64 = 3_153_600_000.0;
+
 /// P25, B27: the token, and with it a refresh token, is not lost.
 #[tokio::test]
 async fn a_lifetime_that_makes_no_sense_is_an_error_that_keeps_the_token() {
-    for expires_in in [json!(-1), json!(1e300), json!("-3600"), json!("inf"), json!("NaN")] {
+    for expires_in in [json!(-1), json!(-1e300), json!("-3600"), json!("inf"), json!("NaN")] {
         let error = ask(with_lifetime(&expires_in)).await.unwrap_err();
         let OAuthError::Unusable { reason, token, .. } = &error else { panic!("{error:?}") };
         assert!(reason.starts_with("it is said to expire in"), "{reason}");

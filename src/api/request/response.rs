@@ -56,7 +56,8 @@ pub(crate) struct RawResponse {
 impl RawResponse {
     /// A response to a write of which no more than the status came.
     pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
-        let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
+        let headers = HeaderMap::new();
+        let body = Err(Box::new(error));
         Self { line, status, headers, body, needs_user: true, credentials: None }
     }
 

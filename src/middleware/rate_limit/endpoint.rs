@@ -44,7 +44,8 @@ fn spell(request: &Request, add: impl FnMut(&str)) {
 fn spell_out(method: &str, path: &str, mut add: impl FnMut(&str)) {
     add(method);
     add(" ");
-    let (mut before, mut is_own) = ("", false);
+    let mut before = "";
+    let mut is_own = false;
     for segment in path.trim_matches('/').split('/') {
         add("/");
         let is_id = looks_like_id(segment) || (!is_own && COLLECTIONS.contains(&before));

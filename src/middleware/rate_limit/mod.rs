@@ -1,22 +1,27 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! `state`, `bucket`, `rate`, `history`, `failures`, `membership` and `queue` are pure: what is known of the
-//! server, with the time as an argument. `app` adds the lock, the clock and the waiting, and `exchange` the
-//! store through which processes share a limit.
+//! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a place in;
+//! `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it is told; `failures`;
+//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `controls` is
+//! what people see and set, `membership` and `exchange` a limit that processes share.
 
 mod announced;
 mod app;
 mod bucket;
 mod clock;
+mod controls;
 mod endpoint;
 mod error;
 mod exchange;
 mod failures;
 mod granted;
 mod history;
+mod line;
+mod lock;
 mod membership;
 mod options;
 mod pair;
+mod permit;
 #[cfg(feature = "testing")]
 mod pool;
 mod queue;
@@ -26,6 +31,7 @@ mod shared;
 mod signer;
 mod state;
 mod stats;
+mod whose;
 
 #[cfg(test)]
 mod rules;
@@ -46,13 +52,14 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use self::app::{App, Permit, Turn, Wanted};
+use self::app::App;
 use self::pair::Pair;
+use self::permit::{Permit, Turn, Wanted};
 use self::registry::Registry;
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;
-use super::trace::{Attempts, CallWaits, LimitedResponse, note_wait};
+use super::trace::{Attempts, CallWaits, LimitedResponse, NotedWait};
 use crate::auth::Authenticator;
 use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
 
@@ -239,15 +246,15 @@ impl RateLimiter {
         extensions: &mut Extensions,
     ) -> std::result::Result<Permit, RateLimited> {
         loop {
-            let began = Instant::now();
-            let turn = self.app.permit(self.wanted(pair, extensions, began)).await;
+            let wanted = self.wanted(pair, extensions, Instant::now());
             let status = extensions.get::<Attempts>().and_then(|attempts| attempts.status);
+            let mut wait = NotedWait::begin(extensions);
+            let turn = self.app.permit(wanted).await;
+            if let Ok(Turn::Late { idle, .. }) = turn {
+                wait.leave_out(idle);
+            }
+            drop(wait);
             let turn = turn.map_err(|limited| RateLimited { status, ..limited });
-            let idle = match turn {
-                Ok(Turn::Late { idle, .. }) => idle,
-                _ => Duration::ZERO,
-            };
-            note_wait(extensions, began.elapsed().saturating_sub(idle));
             match turn? {
                 Turn::Go(permit) => return Ok(permit),
                 Turn::Late { number, .. } => self.keep_number(extensions, number),
@@ -315,7 +322,9 @@ impl Middleware for RateLimiter {
             Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
-        let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
+        let outcome = outcome(&result);
+        let number = permit.number;
+        let pair = permit.pair;
         permit.settle(outcome);
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
@@ -383,7 +392,8 @@ mod tests {
             assert_eq!(limiter.closings().closings.len(), count);
             u32::try_from(counted.count_total).unwrap()
         };
-        let (some, many) = (cost(300), cost(3000));
+        let some = cost(300);
+        let many = cost(3000);
         assert!(many < 15 * some, "{some} for 300, {many} for 3,000");
     }
 }

@@ -349,7 +349,7 @@ async fn a_response_that_is_already_expired_is_a_failed_attempt() {
 async fn a_refresh_token_in_a_bad_response_is_not_lost() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    let body = json!({ "access_token": "a", "expires_in": 1e300, "refresh_token": "rotated" });
+    let body = json!({ "access_token": "a", "expires_in": -1, "refresh_token": "rotated" });
     let fake = FakeSpotify::start().await.unwrap();
     fake.next_token(FakeResponse::json(200, &body));
     let oauth = OAuthClient::new(&fake.config());
