@@ -107,7 +107,9 @@ impl SpotifyClient {
         Ok(Self { connection, config: Arc::new(config), oauth, layers, settles: Settles::AllUsers })
     }
 
-    /// A client for another user: other credentials, but the same connections and configuration.
+    /// A client for another user: other credentials, but the same connections, configuration and
+    /// rate limiter. The user is one of the app whose client id the authenticator knows, and of this
+    /// client's app where it knows none, as a bare token's does.
     ///
     /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
@@ -128,8 +130,8 @@ impl SpotifyClient {
     /// A client that acts with this access token, as long as it is good: to learn who has just
     /// logged in, before it is known whose login to keep.
     ///
-    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or
-    /// replaced.
+    /// Shares everything that [`for_user`](Self::for_user) shares, the app's limits included.
+    /// Nothing is kept, refreshed or replaced.
     ///
     /// # Errors
     ///
@@ -340,10 +342,13 @@ impl SpotifyClient {
 }
 
 impl Layers {
-    /// The same for a user: the limiter is that of the user's app.
+    /// The same for a user: the limiter is that of the user's app, where that is known.
     fn for_user(&self, config: &SpotifyClientConfig) -> Self {
         let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
-        let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
+        let limiter = self.limiter.as_ref().map(|limiter| match client_id {
+            Some(_) => limiter.for_app(client_id),
+            None => limiter.for_user(),
+        });
         Self { limiter, ..self.clone() }
     }
 }

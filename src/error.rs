@@ -8,6 +8,7 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
+use crate::middleware::LimitKind;
 use crate::model::{IdError, MarketError, Snapshot, Unreadable};
 use crate::oauth::{OAuthError, Scope};
 use crate::transport::{
@@ -125,15 +126,25 @@ pub enum Error {
         /// How long Spotify asks to wait, when it says (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Too many requests (429). This attempt was not carried out.
-    #[error("{request} failed with HTTP 429, too many requests{}", wait(*retry_after))]
+    /// The server responded with 429, or the [rate limiter](crate::middleware::RateLimiter) did not
+    /// send the request, since it would have had to wait for longer than it may. The last attempt
+    /// was not carried out. What to do is in [`limits`](crate::guide::limits).
+    #[error("{request} {}{}", limited(*status, *limit, reason.as_deref()), wait(*retry_after))]
     RateLimited {
         /// Which request.
         request: RequestLine,
-        /// How long Spotify asks to wait, when it says (`Retry-After`).
+        /// After how long it would go, as far as the rate limiter knows, those that wait before it
+        /// included; without a rate limiter, how long the server asks to wait, when it says
+        /// (`Retry-After`).
         retry_after: Option<Duration>,
-        /// A word that names the reason; `QUOTA_EXCEEDED` is the quota of the developer's account.
+        /// A word of the server that names the reason; `QUOTA_EXCEEDED` is the quota of the
+        /// developer's account.
         reason: Option<String>,
+        /// What it would have waited for; `None` without a rate limiter.
+        limit: Option<LimitKind>,
+        /// The status of the last response to this call: 429 where the server has refused it, `None`
+        /// where nothing was sent.
+        status: Option<StatusCode>,
     },
     /// The response is not what this version of the crate understands.
     #[error("the response to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
@@ -365,7 +376,8 @@ impl Error {
         }
     }
 
-    /// How long to wait before the call is made again, where the other side says so.
+    /// How long to wait before the call is made again, where the other side or the rate limiter
+    /// says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
@@ -380,10 +392,12 @@ impl Error {
     /// The same of a server that is not asked again yet, and wants to be waited for so long.
     pub(crate) fn repeated(&self, wait: Duration) -> Option<Self> {
         match self {
-            Self::RateLimited { request, reason, .. } => Some(Self::RateLimited {
+            Self::RateLimited { request, reason, limit, status, .. } => Some(Self::RateLimited {
                 request: request.clone(),
                 retry_after: Some(wait),
                 reason: reason.clone(),
+                limit: *limit,
+                status: *status,
             }),
             Self::Api { request, status, message, reason, scopes, .. } => Some(Self::Api {
                 request: request.clone(),
@@ -398,13 +412,14 @@ impl Error {
         }
     }
 
-    /// The status of the response, where there was one.
+    /// The status of the response, where there was one: none of a call that the rate limiter did
+    /// not send.
     ///
     /// Of a call that ran out of time, it is the status of the last attempt.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Api { status, .. } | Self::CarriedOut { status, .. } => Some(*status),
-            Self::RateLimited { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
+            Self::RateLimited { status, .. } => *status,
             Self::OAuth(error) => error.status(),
             Self::Auth { source: AuthError::Request(error), .. } => error.status(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
@@ -517,6 +532,29 @@ fn begins(start: Option<&str>) -> String {
 fn wait(retry_after: Option<Duration>) -> String {
     let seconds = |wait: Duration| wait.as_secs_f64().ceil();
     retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
+}
+
+/// What became of a request that is limited, and why.
+fn limited(status: Option<StatusCode>, limit: Option<LimitKind>, reason: Option<&str>) -> String {
+    let word = match reason {
+        Some("QUOTA_EXCEEDED") => {
+            " (QUOTA_EXCEEDED, the quota of the developer's account)".to_owned()
+        }
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
+    match limit {
+        Some(limit @ (LimitKind::Outage | LimitKind::ByHand)) => not_sent(status, limit),
+        Some(limit) if status != Some(StatusCode::TOO_MANY_REQUESTS) => {
+            format!("{}{word}", not_sent(status, limit))
+        }
+        _ => format!("failed with HTTP 429, too many requests{word}"),
+    }
+}
+
+fn not_sent(status: Option<StatusCode>, limit: LimitKind) -> String {
+    let again = status.map(|status| format!(" again after HTTP {}", status.as_u16()));
+    format!("was not sent{}: {limit}", again.unwrap_or_default())
 }
 
 fn last_failure(last: Option<&Error>) -> String {

@@ -34,6 +34,8 @@ mod disclosure;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/link_forms.rs"]
 mod link_forms;
 #[path = "api/links.rs"]

@@ -9,6 +9,8 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
+use super::LimitKind;
+
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +95,8 @@ pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
 pub(crate) struct LimitedResponse {
     /// After how long the request would go.
     pub(crate) retry_after: Duration,
+    /// What it would wait for.
+    pub(crate) limit: LimitKind,
     /// What is used up is the quota of the developer's account, and not a limit that is over in
     /// seconds.
     pub(crate) is_quota: bool,

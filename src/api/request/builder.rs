@@ -193,7 +193,9 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    /// Sets how often it is retried at the most, in place of the client's; 0 for never.
+    /// Sets how often it is retried at the most after a failure, in place of the client's; 0 for
+    /// never. A 429 is no failure, unless it is 0; see
+    /// [`RetryOptions::with_retries`](crate::middleware::RetryOptions::with_retries).
     pub fn retries(mut self, retries: u32) -> Self {
         self.class.retries = Some(retries);
         self
@@ -206,7 +208,8 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
     ///
-    /// Past it, the call fails with [`Error::DeadlineExceeded`].
+    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for longer
+    /// for the rate limiter fails at once, with [`Error::RateLimited`].
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }

@@ -20,9 +20,8 @@ pub struct CallReport {
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
-    /// The status of the response; `None` where none came. A call that was given up while it waited
-    /// has that of its last attempt. A request that the rate limiter
-    /// refused to send has the 429 that it was refused for.
+    /// The status of the last response; `None` where none came, as for a call that the rate limiter
+    /// did not send. A call that was given up while it waited has that of its last attempt.
     pub status: Option<StatusCode>,
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,

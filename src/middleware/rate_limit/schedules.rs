@@ -254,7 +254,13 @@ impl World {
         self.closes(Some(key_of_name(name)), left);
         let until = self.app.options.clock.now().wall + left;
         let endpoint = Some(name.to_owned());
-        self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
+        self.app.restore(&Closing {
+            client_id: None,
+            endpoint,
+            until,
+            reason: None,
+            is_by_hand: false,
+        });
     }
 
     async fn jump(&self, jump: Duration) {
