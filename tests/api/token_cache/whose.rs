@@ -447,6 +447,20 @@ async fn scopes_are_those_that_were_said_last() {
     }
 }
 
+/// Those of before are unknown: an empty list makes them no better known.
+#[tokio::test]
+async fn scopes_that_nobody_has_said_stay_unknown() {
+    let clock = ManualClock::new();
+    let (cache, source) = cache(&clock);
+    let cache = cache.with_required_scopes(["streaming"]);
+    cache.log_in(user("r")).await.unwrap();
+    source.next(Outcome::Token(user("r").with_scopes([""; 0])));
+    clock.advance(3600.0);
+
+    assert_eq!(token(cache.header().await), "access of r");
+    assert_eq!(cache.granted_scopes(), None);
+}
+
 fn stored(
     clock: &ManualClock,
     store: &FailingStore,
