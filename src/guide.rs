@@ -11,3 +11,6 @@ pub mod from_rspotify {}
 
 #[doc = include_str!("../docs/threats.md")]
 pub mod threats {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}

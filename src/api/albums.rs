@@ -141,6 +141,6 @@ impl Albums {
         )
     )]
     pub fn new_releases(&self) -> Request<Page<SimplifiedAlbum>, Paging> {
-        self.0.get(path("browse/new-releases"))
+        self.0.get(path("browse/new-releases")).page("albums")
     }
 }

@@ -61,7 +61,11 @@ impl Users {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-followed>
     pub fn followed_artists(&self) -> Request<CursorPage<Artist>, FollowedArtists> {
-        self.0.get(path("me/following")).scopes(FOLLOW_READ).with("type", "artist".to_owned())
+        self.0
+            .get(path("me/following"))
+            .scopes(FOLLOW_READ)
+            .with("type", "artist".to_owned())
+            .page("artists")
     }
 
     /// Follows up to 50 artists.

@@ -39,7 +39,8 @@ impl TokenResponse {
         form: &TokenForm,
         cut: Option<OAuthError>,
     ) -> Result<Token, OAuthError> {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let status = self.status;
+        let retry_after = self.retry_after;
         let sent = form.secrets();
         let mut fields = Fields::of(&self.body, &sent);
         if form.is_refresh() {
@@ -134,9 +135,12 @@ impl Fields {
         let mut best: Option<Self> = None;
         let mut left = MOST_READ;
         while let Some(object) = first_object(rest).filter(|_| left > 0) {
-            let fields = Self::read(object).without_refresh_token_in(sent);
+            let mut fields = Self::read(object).without_refresh_token_in(sent);
             let worth = fields.worth();
             if best.as_ref().is_none_or(|best| best.worth() < worth) {
+                // A refresh token may be the only one that still works, wherever it stands.
+                let known = best.take().and_then(|best| best.refresh_token);
+                fields.refresh_token = fields.refresh_token.or(known);
                 best = Some(fields);
             }
             if worth.has_token && worth.is_whole {

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn clients_that_are_gone_are_forgotten() {
-        let (tasks, lasting) = (Tasks::default(), UnderWay::default());
+        let tasks = Tasks::default();
+        let lasting = UnderWay::default();
         tasks.report_to(&lasting);
         let running = tasks.begin();
 

@@ -84,7 +84,8 @@ impl FaultProxy {
             requests: 0,
             faults: HashMap::new(),
         };
-        let (fake, connections) = (fake.address(), AtomicUsize::new(0));
+        let fake = fake.address();
+        let connections = AtomicUsize::new(0);
         let shared = Arc::new(Shared { fake, state: Mutex::new(state), connections });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { shared, address, server })

@@ -66,7 +66,8 @@ impl State {
         }
         match self.accounts.check(request) {
             Ok(holder) => {
-                let (catalogue, playlist) = (&self.catalogue, &mut self.playlist);
+                let catalogue = &self.catalogue;
+                let playlist = &mut self.playlist;
                 let mut api = WebApi { catalogue, playlist, request, quota: self.quota };
                 api.respond(&holder, &mut self.player)
             }

@@ -59,8 +59,8 @@ impl WebApi<'_> {
 
     /// What needs no user.
     fn catalogue(&self, segments: &[&str]) -> FakeResponse {
-        let (catalogue, include_groups) =
-            (self.catalogue, self.request.parameter("include_groups"));
+        let catalogue = self.catalogue;
+        let include_groups = self.request.parameter("include_groups");
         let response = match (self.request.method.as_str(), segments) {
             ("GET", ["tracks", id]) => {
                 catalogue.track(id).ok_or(id).map(|track| self.in_market(track))

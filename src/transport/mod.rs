@@ -6,6 +6,7 @@ mod http_client;
 mod origin;
 mod runtime;
 mod server_error;
+mod time_limit;
 
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,7 @@ pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
+pub(crate) use time_limit::TimeLimit;
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

@@ -192,6 +192,9 @@ fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
     let (marks, docs) = ("deprecated(", "/// Only for apps with [extended quota](crate::Quota)");
     assert_eq!(sources.matches(marks).count(), sources.matches(docs).count());
     assert!(!sources.contains("#[deprecated"), "an app with extended quota is not warned");
+    let closely: String = sources.split_whitespace().collect();
+    let gate = "cfg_attr(not(feature=\"extended-quota\"),deprecated(";
+    assert_eq!(closely.matches(gate).count(), sources.matches(marks).count(), "another feature");
 }
 
 /// Of the endpoint groups.

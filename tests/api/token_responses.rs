@@ -80,10 +80,31 @@ async fn statuses_that_pass_by_are_transient() {
             "{status}"
         );
     }
-    for status in [204, 302, 400, 401, 403, 404] {
-        assert!(
-            !ask(FakeResponse::body(status, "text/html", "")).await.unwrap_err().is_transient()
-        );
+}
+
+/// What stands in front of the accounts service, or a page of a captive portal, is no refusal, whatever
+/// its status.
+#[tokio::test]
+async fn what_is_not_an_oauth_error_is_transient() {
+    let bodies =
+        ["", "<html>", "{}", "null", "[]", r#"{"error":{"status":404}}"#, r#"{"error":""}"#];
+    for status in [200, 204, 302, 400, 401, 403, 404, 405, 407, 413, 421, 425, 451, 501, 505, 511] {
+        for body in bodies {
+            let error = ask(FakeResponse::body(status, "text/html", body)).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {body}: {error:?}");
+        }
+    }
+    for status in [200, 403, 404, 421, 425] {
+        for code in ["Not Found", "forbidden", "maintenance"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {code}: {error:?}");
+        }
+        for code in ["invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(!error.is_transient(), "{status} {code}: {error:?}");
+        }
     }
 }
 
@@ -170,6 +191,7 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no end", 200, r#"{"access_token":"a","refresh_token":"kept-token""#),
         ("an end within a string", 200, r#"{"refresh_token":"kept-token","access_token":"a"#),
         ("no JSON after it", 200, r#"{"refresh_token":"kept-token",oops}"#),
+        ("an object after it", 200, r#"{"refresh_token":"kept-token",{"error":"x"}"#),
         ("an empty one after it", 200, r#"{"refresh_token":"kept-token","refresh_token":""}"#),
         ("a null after it", 200, r#"{"refresh_token":"kept-token","refresh_token":null}"#),
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),

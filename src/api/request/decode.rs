@@ -16,6 +16,7 @@ use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
 
 use super::disclosure::decode_error;
+use super::page_field::InField;
 use super::response::RawResponse;
 use crate::error::Error;
 use crate::model::lenient::{Things, report_unreadable};
@@ -87,6 +88,14 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     }
 }
 
+impl<G: DeserializeOwned + 'static> Decoder<G> {
+    /// A page in the field of this name, and in no other.
+    pub(crate) fn page(field: &'static str) -> Self {
+        let read = |response, Shape { wrapper, .. }| decode(response, InField::new(wrapper));
+        Self { read, shape: Shape { wrapper: field, count: None } }
+    }
+}
+
 impl<T> Decoder<T> {
     pub(crate) fn decode(self, response: RawResponse) -> Result<T, Error> {
         (self.read)(response, self.shape)
@@ -115,7 +124,8 @@ where
     decoded.map_err(|error| match response.line.is_write() {
         // Its status has come: it is done, and must not be taken for one that failed.
         true => {
-            let (request, status) = (response.line, response.status);
+            let request = response.line;
+            let status = response.status;
             Error::CarriedOut { request, status, source: Box::new(error) }
         }
         false => error,
@@ -143,7 +153,7 @@ where
         Err(error) => (track.path(), error),
     };
     if let Some(Ok(value)) =
-        mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
+        mended(&text).map(|text| read_all(&mut Json::from_slice(text.as_bytes()), seed))
     {
         return Ok(value);
     }

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
@@ -28,6 +27,7 @@ use super::token::leeway;
 use super::{Now, Shared};
 use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
+use crate::transport::TimeLimit;
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -174,7 +174,8 @@ impl<S: TokenSource> Fetch<S> {
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
         let is_used = self.shared.state.lock().credentials.has_used_store();
         self.store.check(&sent, is_used)?;
-        let (client_id, user) = (self.shared.client_id(), self.shared.user());
+        let client_id = self.shared.client_id();
+        let user = self.shared.user();
         tracing::debug!(client_id, user, "requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
@@ -222,8 +223,9 @@ impl<S: TokenSource> Fetch<S> {
             return Some(Err(error));
         }
         self.give_up_waiting(&error);
-        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
-        Some(late.unwrap_or(Err(error)))
+        let left = LATE_LIMIT.saturating_sub(limit);
+        self.signal.begin_step(left);
+        Some(TimeLimit::after(left).run(request).await.unwrap_or(Err(error)))
     }
 
     /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
@@ -286,7 +288,8 @@ impl<S: TokenSource> Fetch<S> {
     async fn take_over(&mut self, sent: &Sent, arrival: Arrival) -> Result<Arrival, Halt> {
         let login = LoginId::after(arrival.counted_from.wall, None, fastrand::u64(..));
         let ids = (login, Revision::random());
-        let (ticket, revision) = (self.ticket, sent.revision);
+        let ticket = self.ticket;
+        let revision = sent.revision;
         if !self.shared.change(|state| state.receive(ticket, revision, &arrival, ids)) {
             return Err(Halt::Superseded);
         }
@@ -381,8 +384,8 @@ impl<S: TokenSource> Fetch<S> {
                 return Ok(Look::NothingNew);
             }
         };
-        let wall = self.shared.options.now().wall;
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
+        let now = self.shared.options.now();
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), now)) {
             None => Err(Halt::Superseded),
             Some(Seen::NothingNew) => Ok(Look::NothingNew),
             Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
@@ -438,7 +441,8 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     fn give_up_waiting(&mut self, error: &AuthError) {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
         let event = self
             .shared
             .change(|state| state.give_up_waiting(self.ticket, now, error.clone(), policy));
@@ -448,8 +452,10 @@ impl<S: TokenSource> Fetch<S> {
 
     /// Gives the result back when a login has begun that may be given up.
     fn complete(&mut self, result: Result<Arrival, Halt>) -> Result<(), Result<Arrival, Halt>> {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
-        let (ticket, was_told) = (self.ticket, self.signal.is_sent());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
+        let ticket = self.ticket;
+        let was_told = self.signal.is_sent();
         let (outcome, event) = self.shared.change(|state| match result {
             early if state.login_under_way().is_some() => Err(early),
             Err(Halt::Superseded | Halt::Withdrawn) => Ok(state.supersede(ticket)),
@@ -505,8 +511,8 @@ impl<S> Turn<S> {
         let Ok(lock) = lock else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
-        let wall = self.shared.options.now().wall;
-        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall));
+        let now = self.shared.options.now();
+        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), now));
         seen == Some(Seen::NothingNew)
     }
 

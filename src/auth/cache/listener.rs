@@ -31,7 +31,8 @@ struct Queue {
 
 impl Listener {
     pub(super) fn new(call: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
-        let (queue, is_idle) = (Mutex::default(), Condvar::new());
+        let queue = Mutex::default();
+        let is_idle = Condvar::new();
         Self(Arc::new(Inner { call: Box::new(call), queue, is_idle }))
     }
 

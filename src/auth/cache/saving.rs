@@ -72,8 +72,8 @@ async fn read<S>(
     ticket: Ticket,
 ) -> Result<Option<SaveOutcome>, StoreError> {
     let found = storage.load().await?;
-    let wall = shared.options.now().wall;
-    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
+    let now = shared.options.now();
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), now)) {
         None => Some(SaveOutcome::Superseded),
         Some(Seen::NothingNew) => None,
         Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
@@ -122,7 +122,8 @@ pub(super) struct Savers {
     /// Tasks that have begun; the last of them goes on.
     begun: AtomicU32,
     /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
-    lock: Mutex<Option<KeptLock>>,
+    /// In a box, since hardly any cache ever has one.
+    lock: Mutex<Option<Box<KeptLock>>>,
 }
 
 #[derive(Debug)]
@@ -133,7 +134,7 @@ struct KeptLock {
 
 impl Savers {
     fn keep(&self, lock: RefreshLock) {
-        let kept = KeptLock { lock, ends: Instant::now() + LOCK_KEPT };
+        let kept = Box::new(KeptLock { lock, ends: Instant::now() + LOCK_KEPT });
         let before = self.lock.lock().replace(kept);
         drop(before);
     }

@@ -121,7 +121,7 @@ impl CachedToken {
     pub(super) fn note_rejected(&self) {
         self.rejected.store(true, Ordering::Relaxed);
         self.in_a_row
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_add(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1))
             .ok();
     }
 

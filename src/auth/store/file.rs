@@ -109,7 +109,8 @@ impl TokenStore for FileTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        let (key, token) = (key.to_string(), token.clone());
+        let key = key.to_string();
+        let token = token.clone();
         self.blocking(move |disk| {
             let lock = disk.write_lock()?;
             let content = disk.read()?;

@@ -93,7 +93,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_lock_is_forgotten_when_nobody_holds_it_or_waits_for_it() {
-        let (locks, key) = (KeyLocks::default(), TokenKey::new("app"));
+        let locks = KeyLocks::default();
+        let key = TokenKey::new("app");
         let held = locks.lock(&key).await;
         let waits = tokio::time::timeout(std::time::Duration::ZERO, locks.lock(&key)).await;
         assert!(waits.is_err());

@@ -22,7 +22,7 @@ use super::lock::{Caller, Core, Keeper, Verdict};
 use super::pair::Pair;
 use super::permit::{Permit, Turn, Wanted};
 use super::queue::{Place, Waiter};
-use super::shared::{Granted, Told};
+use super::shared::{Granted, SharedLimitError, Told};
 use super::state::{Outcome, Ticket};
 use super::{RateLimitOptions, RateLimited, Seconds};
 
@@ -142,7 +142,8 @@ impl App {
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
         self.exchange_if_due(core, now);
-        let wakes_at = core.keeper.filter(|keeper| is_keeper(*keeper)).map(|it| it.wakes_at);
+        let wakes_at =
+            core.keeper.filter(|keeper| is_keeper(*keeper)).map(|keeper| keeper.wakes_at);
         let limit = core.expire(pair, waiting.place, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
         duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
@@ -166,6 +167,9 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.settle(ticket, outcome, core.queue.len() > 0, now);
+        if outcome == Outcome::Succeeded {
+            core.announced.went_through(ticket.pair.endpoint, self.client_id.as_deref(), now);
+        }
         if matches!(outcome, Outcome::Refused(_)) {
             core.dismiss_hopeless(now);
             self.exchange_if_due(core, now);
@@ -180,17 +184,24 @@ impl App {
             && let Some(told) = core.due(now)
         {
             let app = Arc::clone(self);
-            let hear = move |granted| app.exchanged(granted);
+            let hear = move |granted| {
+                let next = app.exchanged(granted);
+                app.announce(None);
+                next
+            };
             exchange::spawn(Arc::clone(shared), self.client_id.clone(), told, hear);
         }
     }
 
     /// Takes over what came of an exchange, and says what is to be told next.
-    fn exchanged(self: &Arc<Self>, granted: Option<Granted>) -> Option<Told> {
+    fn exchanged(self: &Arc<Self>, granted: Result<Granted, SharedLimitError>) -> Option<Told> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        if core.state.heard(granted, fastrand::f64(), now) {
-            tracing::warn!("the shared rate limit does not respond; this process goes on alone");
+        let error = granted.as_ref().err().cloned();
+        if core.state.heard(granted.ok(), fastrand::f64(), now)
+            && let Some(error) = error
+        {
+            tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
         }
         core.dismiss_hopeless(now);
         self.changed(core, now);
@@ -209,6 +220,7 @@ impl App {
         }
     }
 
+    /// After how long a request that was refused would go, and what it waits for.
     pub(super) fn closed(&self, pair: Pair) -> RateLimited {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
@@ -311,7 +323,9 @@ mod tests {
                 .map(|_| {
                     let app = Arc::clone(&app);
                     tokio::spawn(async move {
-                        races::permit(&app, wanted).await.map(|it| it.settle(Outcome::Succeeded))
+                        races::permit(&app, wanted)
+                            .await
+                            .map(|permit| permit.settle(Outcome::Succeeded))
                     })
                 })
                 .collect();

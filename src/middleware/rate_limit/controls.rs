@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Seconds;
+use super::announced;
 use super::app::App;
 use super::bucket::Bucket;
 use super::clock::{LONGEST_CLOSING, duration, since};
@@ -13,11 +14,6 @@ use super::pair::Pair;
 use super::stats::{BucketStats, Closing, RateLimitStats};
 
 impl App {
-    /// After how long a request that was refused would go.
-    pub(super) fn retry_after(&self, pair: Pair) -> Duration {
-        self.closed(pair).retry_after
-    }
-
     /// Keeps the reason that a server gave with its refusal, for as long as that closes.
     pub(super) fn give_reason(&self, pair: Pair, reason: Option<String>) {
         let core = &mut *self.core.lock();
@@ -36,6 +32,7 @@ impl App {
         let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
         if until > core.state.app.closed_until.max(now) {
             core.state.app.close(until);
+            core.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }
     }
@@ -44,6 +41,7 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
+        core.by_hand_until = f64::NEG_INFINITY;
         self.changed(core, now);
     }
 
@@ -56,7 +54,8 @@ impl App {
     pub(super) fn stats(&self) -> RateLimitStats {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        let (state, queue) = (&core.state, &core.queue);
+        let state = &core.state;
+        let queue = &core.queue;
         let stats = |bucket: &Bucket, waiting, is_failing| BucketStats {
             rate: bucket.rate(now),
             closed_for: duration(bucket.closed_until - now),
@@ -73,8 +72,29 @@ impl App {
         let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
         let shared_rate = state.membership.as_ref().and_then(Membership::rate);
         let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
-        let sharing = state.membership.as_ref().map(|it| it.sharing(&state.app, now));
+        let sharing =
+            state.membership.as_ref().map(|membership| membership.sharing(&state.app, now));
         RateLimitStats { app, endpoints, sharing }
+    }
+
+    /// Tells the log and the listener what was closed since they were told last, of the app and of an
+    /// endpoint. They are called when nothing is locked: they may ask this limiter.
+    pub(super) fn announce(&self, endpoint: Option<u64>) {
+        let news = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            core.news(endpoint, now)
+        };
+        if news.iter().all(Option::is_none) {
+            return;
+        }
+        let closings = self.closings();
+        for new in news.into_iter().flatten() {
+            let closing = closings.iter().find(|closing| closing.endpoint == new.endpoint);
+            if let Some(closing) = closing {
+                announced::tell(closing, new.closed_for, &self.options);
+            }
+        }
     }
 
     /// Whether it or an endpoint is closed.
@@ -93,10 +113,14 @@ impl App {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
             let until = wall.checked_add(left)?;
-            let (endpoint, reason) = (endpoint.map(str::to_owned), reason.map(str::to_owned));
-            Some(Closing { client_id: self.client_id.clone(), endpoint, until, reason })
+            let endpoint = endpoint.map(str::to_owned);
+            let reason = reason.map(str::to_owned);
+            let client_id = self.client_id.clone();
+            Some(Closing { client_id, endpoint, until, reason, is_by_hand: false })
         };
+        let is_by_hand = core.is_by_hand(now);
         let app = closing(None, core.state.app.closed_until, None);
+        let app = app.map(|app| Closing { is_by_hand, ..app });
         let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
             let until = endpoint.bucket.closed_until;
             closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))

@@ -96,8 +96,9 @@ impl Failures {
             failing.next = now + PROBE;
         }
         let only_user = self.only_user(now);
-        let there = self.endpoints.get_mut(&pair.endpoint).filter(|it| it.is_down_there(now));
-        let all = self.all.as_mut().filter(|it| it.is_down(now, only_user));
+        let there =
+            self.endpoints.get_mut(&pair.endpoint).filter(|failing| failing.is_down_there(now));
+        let all = self.all.as_mut().filter(|failing| failing.is_down(now, only_user));
         there.into_iter().chain(all).for_each(|outage| outage.probe(is_new, now));
     }
 

@@ -19,7 +19,9 @@ pub(super) struct Line<W> {
 
 impl<W> Line<W> {
     pub(super) fn new() -> Self {
-        let (waiters, users, heads) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        let waiters = BTreeMap::new();
+        let users = HashMap::new();
+        let heads = BTreeMap::new();
         Self { waiters, users, heads, earliest_limit: f64::INFINITY }
     }
 
@@ -110,7 +112,8 @@ impl<W> Line<W> {
         }
         #[cfg(test)]
         steps::count(self.len());
-        let (mut hopeless, mut earliest) = (Vec::new(), f64::INFINITY);
+        let mut hopeless = Vec::new();
+        let mut earliest = f64::INFINITY;
         for (place, waiter) in &self.waiters {
             match opens > waiter.limit {
                 true => hopeless.push(*place),

@@ -2,12 +2,13 @@
 
 use tokio::sync::oneshot;
 
+use super::announced::{Announced, New};
 use super::clock::{Timeline, duration};
-use super::endpoint::key_of_name;
+use super::endpoint::{canonical, key_of_name};
 use super::granted::{self, Unclaimed};
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
-use super::shared::Told;
+use super::shared::{Sharing, Told};
 use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST};
 use super::stats::Closing;
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
@@ -21,6 +22,9 @@ pub(super) struct Core {
     pub(super) next_number: u64,
     pub(super) arrivals: u64,
     pub(super) keeper: Option<Keeper>,
+    /// Until when the app was closed by hand.
+    pub(super) by_hand_until: Seconds,
+    pub(super) announced: Announced,
 }
 
 /// Who sleeps for all, and until when.
@@ -42,7 +46,8 @@ pub(super) struct Caller {
 
 impl Core {
     pub(super) fn new(options: &RateLimitOptions) -> Self {
-        let (window, longest) = (options.window, options.longest_retry_after);
+        let window = options.window;
+        let longest = options.longest_retry_after;
         let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
         Self {
             state: match options.shared {
@@ -55,6 +60,8 @@ impl Core {
             next_number: 0,
             arrivals: 0,
             keeper: None,
+            by_hand_until: f64::NEG_INFINITY,
+            announced: Announced::default(),
         }
     }
 
@@ -69,9 +76,21 @@ impl Core {
     }
 
     pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
-        let Some(name) = &closing.endpoint else { return self.state.app.close(until) };
-        let key = if name == NAME_OF_THE_REST { THE_REST } else { key_of_name(name) };
-        let key = self.state.endpoint(key, now, || name.clone());
+        let Some(name) = &closing.endpoint else {
+            if closing.is_by_hand {
+                self.by_hand_until = until;
+            }
+            return self.state.app.close(until);
+        };
+        let (key, name) = match canonical(name) {
+            _ if name == NAME_OF_THE_REST => (THE_REST, name.clone()),
+            Some(name) => (key_of_name(&name), name),
+            None => {
+                tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
+                return;
+            }
+        };
+        let key = self.state.endpoint(key, now, || name);
         if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
             endpoint.bucket.close(until);
             endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
@@ -103,7 +122,7 @@ impl Core {
     /// Whether a waiter's time is over, and it may not go.
     pub(super) fn is_over(&self, pair: Pair, place: Place, now: Seconds) -> bool {
         let limit = self.queue.limit_of(pair.endpoint, place);
-        limit.is_some_and(|it| it <= self.awake(now)) && self.state.check(pair, now).is_err()
+        limit.is_some_and(|limit| limit <= self.awake(now)) && self.state.check(pair, now).is_err()
     }
 
     /// Ends a waiter's time, if it is over, and says when that is.
@@ -119,7 +138,8 @@ impl Core {
 
     /// Tells those who could not go in time whatever happens.
     pub(super) fn dismiss_hopeless(&mut self, now: Seconds) {
-        let (state, slept) = (&self.state, self.timeline.slept());
+        let state = &self.state;
+        let slept = self.timeline.slept();
         for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
@@ -134,8 +154,10 @@ impl Core {
             _ => self.state.app.closed_until,
         };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
-        let reason = endpoint.and_then(|it| it.reason_of(closed_until, now)).map(str::to_owned);
-        RateLimited { retry_after: duration(wait.max(SHORTEST_WAIT)), limit, reason }
+        let reason =
+            endpoint.and_then(|endpoint| endpoint.reason_of(closed_until, now)).map(str::to_owned);
+        let retry_after = duration(wait.max(SHORTEST_WAIT));
+        RateLimited { retry_after, limit, reason, status: None }
     }
 
     /// What a request waits for: where both are closed, what is closed for longer.
@@ -146,12 +168,42 @@ impl Core {
             _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
                 LimitKind::Endpoint
             }
+            _ if self.is_by_hand(now) => LimitKind::ByHand,
+            Err(Obstacle::App(_)) if self.is_for_the_store_to_say(now) => LimitKind::Shared,
             _ => LimitKind::App,
         }
     }
 
+    /// Whether the app is closed by hand, and for no longer by the server.
+    pub(super) fn is_by_hand(&self, now: Seconds) -> bool {
+        self.by_hand_until > now && self.by_hand_until >= self.state.app.closed_until
+    }
+
+    fn is_for_the_store_to_say(&self, now: Seconds) -> bool {
+        let membership = self.state.membership.as_ref();
+        let sharing = membership.map(|membership| membership.sharing(&self.state.app, now));
+        matches!(sharing, Some(Sharing::Free | Sharing::Paced))
+    }
+
+    /// What is closed and was not announced, of the app and of an endpoint.
+    pub(super) fn news(&mut self, endpoint: Option<u64>, now: Seconds) -> [Option<New>; 2] {
+        let until = self.state.app.closed_until;
+        let is_new = self.announced.closes(None, until, now);
+        let of_app = is_new.then(|| New::of(None, until - now));
+        let of_endpoint = endpoint.and_then(|key| {
+            let endpoint = self.state.endpoints.get(&key)?;
+            let until = endpoint.bucket.closed_until;
+            let is_new = self.announced.closes(Some(key), until, now);
+            is_new.then(|| New::of(Some(endpoint.name.clone()), until - now))
+        });
+        [of_app, of_endpoint]
+    }
+
     fn closed_until(&self, pair: Pair) -> Seconds {
-        self.state.endpoints.get(&pair.endpoint).map_or(0.0, |it| it.bucket.closed_until)
+        self.state
+            .endpoints
+            .get(&pair.endpoint)
+            .map_or(0.0, |endpoint| endpoint.bucket.closed_until)
     }
 }
 

@@ -116,7 +116,8 @@ impl State {
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
-            let is_suspect = |it: &&Endpoint| matches!(it.standing, Standing::Suspect(_));
+            let is_suspect =
+                |endpoint: &&Endpoint| matches!(endpoint.standing, Standing::Suspect(_));
             self.suspects = self.endpoints.values().filter(is_suspect).count();
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
@@ -139,12 +140,14 @@ impl State {
     /// The same for all users of an endpoint, as far as the app's limit does not matter.
     pub(super) fn check_endpoint(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
         self.check_bucket(endpoint, now)?;
-        self.failures.check_all(endpoint, now).map_or(Ok(()), |it| Err(Obstacle::Failing(it)))
+        self.failures
+            .check_all(endpoint, now)
+            .map_or(Ok(()), |failing| Err(Obstacle::Failing(failing)))
     }
 
     fn check_bucket(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
         let endpoint = self.endpoints.get(&endpoint);
-        endpoint.map_or(Ok(()), |it| it.bucket.check(now)).map_err(Obstacle::Endpoint)
+        endpoint.map_or(Ok(()), |endpoint| endpoint.bucket.check(now)).map_err(Obstacle::Endpoint)
     }
 
     /// The same as far as the app's limit goes.
@@ -175,19 +178,21 @@ impl State {
 
     /// The same of an endpoint's rate.
     pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
-        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+        self.endpoints
+            .get(&pair.endpoint)
+            .is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
     }
 
     /// How many requests to an endpoint can start until a time, as far as the app's limit does not matter.
     pub(super) fn starts(&self, endpoint: u64, now: Seconds, until: Seconds) -> usize {
         let endpoint = self.endpoints.get(&endpoint);
-        endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until))
+        endpoint.map_or(usize::MAX, |endpoint| endpoint.bucket.starts(now, until))
     }
 
     /// When a request to an endpoint could go at the earliest.
     pub(super) fn opens(&self, endpoint: u64) -> Seconds {
         let endpoint = self.endpoints.get(&endpoint);
-        endpoint.map_or(0.0, |it| it.bucket.closed_until).max(self.app.closed_until)
+        endpoint.map_or(0.0, |endpoint| endpoint.bucket.closed_until).max(self.app.closed_until)
     }
 
     /// A request goes, after [`check`](Self::check).
@@ -204,8 +209,11 @@ impl State {
     pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
         let endpoint = self.endpoints.get(&ticket.pair.endpoint);
         let is_of_epoch = ticket.app_epoch == self.app.epoch
-            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
-            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
+            && endpoint.is_none_or(|endpoint| endpoint.bucket.epoch == ticket.endpoint_epoch)
+            && self
+                .membership
+                .as_ref()
+                .is_none_or(|membership| membership.epoch() == ticket.shared_epoch);
         is_of_epoch && self.opens(ticket.pair.endpoint) <= now
     }
 

@@ -40,7 +40,8 @@ impl Standing {
 impl State {
     /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
     pub(super) fn was_well(&self, key: u64, now: Seconds) -> bool {
-        let success = self.endpoints.get(&key).and_then(|it| it.bucket.last_success_sent);
+        let success =
+            self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.last_success_sent);
         success.is_some_and(|sent| now - sent <= self.window)
     }
 
@@ -110,7 +111,7 @@ impl State {
     fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
-        let has_rate = |it: &Endpoint| it.bucket.rate(sent).is_some();
+        let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
         let is_known = self.endpoints.get(&key).is_some_and(has_rate);
         let others = self
             .endpoints

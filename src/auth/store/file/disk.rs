@@ -114,7 +114,8 @@ impl Disk {
     pub(super) fn write_lock(&self) -> Result<WriteLock, StoreError> {
         let path = self.beside(".lock");
         let lock = open_lock(&path)?;
-        let (began, place) = (Instant::now(), self.place());
+        let began = Instant::now();
+        let place = self.place();
         let mut here = None;
         loop {
             here = here.or_else(|| Writing::begin(&place));
@@ -243,7 +244,9 @@ impl Content {
     /// Says the category and place of an error only: serde's own text would quote the file.
     fn parsed<'a, T: Deserialize<'a>>(&self, bytes: &'a [u8]) -> Result<T, StoreError> {
         serde_json::from_slice(bytes).map_err(|error| {
-            let (kind, line, column) = (error.classify(), error.line(), error.column());
+            let kind = error.classify();
+            let line = error.line();
+            let column = error.column();
             corrupt(&self.path, format!("{kind:?} at line {line} column {column}"))
         })
     }
@@ -393,7 +396,8 @@ mod tests {
 
     #[test]
     fn locks_have_names_of_their_own_without_the_users() {
-        let (anna, bert) = (lock_name("app user \"anna\""), lock_name("app user \"bert\""));
+        let anna = lock_name("app user \"anna\"");
+        let bert = lock_name("app user \"bert\"");
 
         assert_ne!(anna, bert);
         assert_eq!(anna.len(), 32);

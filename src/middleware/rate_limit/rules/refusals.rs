@@ -17,7 +17,8 @@ fn a_full_window_costs_at_most_five_refusals() {
     for _ in 0..300 {
         state.call(1, Outcome::Succeeded, 0.0);
     }
-    let (mut refusals, mut now) = (0, 0.0);
+    let mut refusals = 0;
+    let mut now = 0.0;
     while now < 30.0 {
         if state.is_open(1, now) {
             state.call(1, refused(1.0), now);
@@ -43,7 +44,8 @@ fn refusals_of_one_burst_count_once() {
 #[test]
 fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     let mut state = state();
-    let (early, late) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    let early = state.sends(1, 0.0);
+    let late = state.sends(1, 0.0);
     state.settle(late, refused(10.0), false, 0.1);
     state.settle(early, Outcome::Succeeded, false, 0.2);
     assert!(!state.is_open(1, 5.0));
@@ -55,7 +57,8 @@ fn a_success_that_was_sent_before_a_closing_opens_nothing() {
 #[test]
 fn a_longer_pause_that_comes_late_ends_with_one_request_as_well() {
     let mut state = state();
-    let (one, other) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    let one = state.sends(1, 0.0);
+    let other = state.sends(1, 0.0);
     state.settle(one, refused(1.0), false, 0.1);
     state.settle(other, refused(30.0), false, 0.2);
     state.sends(1, 30.2);
@@ -84,7 +87,9 @@ fn refusals_that_slowing_down_does_not_stop_end_the_pacing() {
 #[test]
 fn a_lone_poller_is_refused_no_more_than_by_obeying() {
     let mut state = state();
-    let (mut accepted, mut refusals, mut now) = (Vec::<Seconds>::new(), 0, 0.0);
+    let mut accepted = Vec::<Seconds>::new();
+    let mut refusals = 0;
+    let mut now = 0.0;
     while now < 180.0 {
         let due = now + 1.0;
         while !state.is_open(1, now) {

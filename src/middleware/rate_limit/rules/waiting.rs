@@ -39,7 +39,7 @@ fn who_waits_for_a_closed_endpoint_is_before_nobody_elses_request() {
 fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
     let mut state = state();
     state.app.pace(10.0, 0.0);
-    state.endpoints.get_mut(&1).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
     let mut queue = Queue::new();
     line_up(&mut queue, pair(1), 1000);
     let wait = wait_behind(&state, &queue, 0.0);
@@ -55,7 +55,7 @@ fn who_waits_for_what_fails_is_before_nobody_elses_request() {
     line_up(&mut queue, Pair { endpoint: 5, user: 7 }, 1000);
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 0.5, "{wait}");
-    state.endpoints.get_mut(&5).into_iter().for_each(|it| it.bucket.pace(1.0, 0.0));
+    state.endpoints.get_mut(&5).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
 }
@@ -104,7 +104,8 @@ fn looks_in_an_outage_cost_few_steps_however_many_wait() {
             queue.insert(Place::new(false, number), Waiter { pair, limit: 60.0, owner: () });
         }
         steps::take();
-        let (mut sent, mut now) = (0, 2.0);
+        let mut sent = 0;
+        let mut now = 2.0;
         while now < 12.0 {
             while let Ok(waiter) = queue.next(&state, now) {
                 let probe = state.start(waiter.pair, true, now);

@@ -36,7 +36,8 @@ fn refuse_for(state: &mut State, bad: &[(u64, Seconds)], from: Seconds, to: Seco
 
 #[test]
 fn endpoints_that_go_on_refusing_close_and_slow_down_no_other() {
-    let (two, three) = ([(1, 1.0), (2, 1.0)], [(1, 11.0), (2, 7.0), (3, 1.0)]);
+    let two = [(1, 1.0), (2, 1.0)];
+    let three = [(1, 11.0), (2, 7.0), (3, 1.0)];
     let four = [(1, 5.0), (2, 5.0), (3, 30.0), (4, 80_000.0)];
     for bad in [two.as_slice(), &three, &four] {
         let mut state = state();

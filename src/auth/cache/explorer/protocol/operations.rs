@@ -116,7 +116,8 @@ impl View {
             return self.world.take_effect(self.process, &call);
         }
         let (sender, receiver) = oneshot::channel();
-        let (process, task) = (self.process, tokio::task::try_id());
+        let process = self.process;
+        let task = tokio::task::try_id();
         let operation = Operation { process, task, call, returns: None, sender };
         self.world.operations.lock().push(operation);
         let returned = receiver.await.unwrap_or(Return::Failed);
