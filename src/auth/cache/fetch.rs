@@ -57,6 +57,8 @@ enum LockState {
     NotNeeded,
     /// The lock of the key.
     Held,
+    /// The same, but it keeps away this process only.
+    HeldHere,
     /// Nothing does: the lock could not be obtained, so that an entry may only seem to be gone.
     Failed,
 }
@@ -122,10 +124,7 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
-        if self.shared.lacks_a_precious_save() {
-            self.shared.savers.keep(self.signal.take_lock());
-        }
-        self.signal.release();
+        self.shared.give_up_lock(&self.signal);
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
             result = early;
@@ -203,7 +202,7 @@ impl<S: TokenSource> Fetch<S> {
         let in_time = limit.run(&mut request, |step| match step {
             RequestStep::Queued => {
                 signal.begin_step(QUEUE_LIMIT);
-                signal.release();
+                shared.give_up_lock(signal);
             }
             RequestStep::Left => signal.begin_step(LATE_LIMIT),
             RequestStep::Sent => {
@@ -235,7 +234,10 @@ impl<S: TokenSource> Fetch<S> {
         &self,
         sent: &Sent,
     ) -> impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync + 'static {
-        let keeper = (self.store.lock == LockState::Held).then(|| self.signal.keeper());
+        let keeper = match self.store.lock {
+            LockState::Held | LockState::HeldHere => Some(self.signal.keeper()),
+            LockState::NotNeeded | LockState::Failed => None,
+        };
         let turn = Turn {
             shared: Arc::clone(&self.shared),
             ticket: self.ticket,
@@ -350,6 +352,7 @@ impl<S: TokenSource> Fetch<S> {
                     self.store.lock = LockState::Held;
                 }
                 if let Some(error) = lock.lacks() {
+                    self.store.lock = LockState::HeldHere;
                     self.tell_of_no_locks(error.clone());
                 }
                 self.signal.keep(lock);
@@ -501,7 +504,11 @@ impl<S> Turn<S> {
         if keeper.has_lock() {
             return true;
         }
-        let Ok(lock) = storage.lock(RELOCK_LIMIT).await else { return false };
+        let lock = match self.shared.savers.take_lock() {
+            Some(lock) => Ok(lock),
+            None => storage.lock(RELOCK_LIMIT).await,
+        };
+        let Ok(lock) = lock else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
         let now = self.shared.options.now();
@@ -528,7 +535,7 @@ impl StoreTrust {
         let is_shared = match self.lock {
             LockState::Held => true,
             LockState::Failed => has_used_store,
-            LockState::NotNeeded => false,
+            LockState::HeldHere | LockState::NotNeeded => false,
         };
         match &self.error {
             Some(error) if is_shared && sent.has_refresh_token => {
@@ -580,8 +587,9 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(600);
 /// How long a request whose turn it is waits for the lock that it gave up in the queue.
 const RELOCK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Longer than any process holds the lock: two requests, and five operations of the store.
-const LOCK_LIMIT: Duration = Duration::from_secs(150);
+/// Longer than any process holds the lock: two requests, five operations of the store, and while a
+/// rotated token is not saved.
+const LOCK_LIMIT: Duration = Duration::from_secs(180);
 
 /// Reading, and saving over what was read, a few times.
 const SAVE_LIMIT: Duration = Duration::from_secs(60);

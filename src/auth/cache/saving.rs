@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::credentials::{Seen, Unsaved};
-use super::flight::Flight;
+use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
 use crate::auth::{AuthError, RefreshLock, StoreError, TokenSource};
@@ -123,17 +123,35 @@ pub(super) struct Savers {
     begun: AtomicU32,
     /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
     /// In a box, since hardly any cache ever has one.
-    lock: Mutex<Option<Box<RefreshLock>>>,
+    lock: Mutex<Option<Box<KeptLock>>>,
+}
+
+#[derive(Debug)]
+struct KeptLock {
+    lock: RefreshLock,
+    ends: Instant,
 }
 
 impl Savers {
-    pub(super) fn keep(&self, lock: Option<RefreshLock>) {
-        *self.lock.lock() = lock.map(Box::new);
+    fn keep(&self, lock: RefreshLock) {
+        let kept = Box::new(KeptLock { lock, ends: Instant::now() + LOCK_KEPT });
+        let before = self.lock.lock().replace(kept);
+        drop(before);
     }
 
     /// For the next refresh of the same cache, or to end it.
     pub(super) fn take_lock(&self) -> Option<RefreshLock> {
-        self.lock.lock().take().map(|lock| *lock)
+        let kept = self.lock.lock().take();
+        kept.map(|kept| kept.lock)
+    }
+
+    /// Gives the lock up at its end, if that is before `next`. One that is kept meanwhile ends later.
+    async fn end_lock_before(&self, next: Instant) {
+        let ends = self.lock.lock().as_ref().map(|kept| kept.ends);
+        let Some(ends) = ends.filter(|ends| *ends <= next) else { return };
+        sleep_until(ends).await;
+        let ended = self.lock.lock().take_if(|kept| kept.ends <= Instant::now());
+        drop(ended);
     }
 }
 
@@ -143,7 +161,6 @@ impl Savers {
 pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
     let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     let handle = Arc::downgrade(&shared);
-    let lock_ends = Instant::now() + LOCK_KEPT;
     let mut kept = Some(shared);
     for attempt in 1.. {
         let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
@@ -159,11 +176,8 @@ pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
         let next = Instant::now() + shared.options.backoff.pause(attempt, 0.0);
         kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
-        if lock_ends <= next
-            && let Some(shared) = &kept
-        {
-            sleep_until(lock_ends).await;
-            drop(shared.savers.take_lock());
+        if let Some(shared) = &kept {
+            shared.savers.end_lock_before(next).await;
         }
         sleep_until(next).await;
         if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {
@@ -174,8 +188,16 @@ pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
 }
 
 impl<S: TokenSource> Shared<S> {
+    /// Lets others refresh; while a rotated token is not saved, who saves it goes on holding the lock.
+    pub(super) fn give_up_lock(&self, signal: &Signal) {
+        let Some(lock) = signal.take_lock() else { return };
+        if self.lacks_a_precious_save() {
+            self.savers.keep(lock);
+        }
+    }
+
     /// Whether there is something that only this process has, and that others could end meanwhile.
-    pub(super) fn lacks_a_precious_save(&self) -> bool {
+    fn lacks_a_precious_save(&self) -> bool {
         self.lacks_a_save() && self.state.lock().credentials.has_refresh_token()
     }
 

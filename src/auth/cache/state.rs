@@ -12,7 +12,7 @@ use reqwest::header::HeaderValue;
 use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
 use super::policy::Policy;
-use super::token::{Age, CachedToken};
+use super::token::{Age, CachedToken, LONGEST_LIFETIME};
 use super::{CacheStats, Now};
 use crate::auth::{
     AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
@@ -646,7 +646,7 @@ impl Arrival {
 
 /// The end of a token by the wall clock. What a clock cannot express has expired.
 pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
-    let end = counted_from.wall.checked_add(token.expires_in);
+    let end = counted_from.wall.checked_add(token.expires_in.min(LONGEST_LIFETIME));
     end.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

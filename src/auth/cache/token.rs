@@ -222,4 +222,4 @@ const ENDED_IN_A_ROW: u8 = 3;
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
 
 /// A hundred years, which every clock can add: longer lifetimes mean "does not expire".
-const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub(super) const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

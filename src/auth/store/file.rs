@@ -37,8 +37,9 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 ///
 /// Where the file system has no locks, [`StoreError::NoLocks`] is told to the listener, tokens are
 /// saved all the same, and only one process may use the file; all stores of that process keep their
-/// writes and refreshes apart in memory. On a file system that cannot be written to, tokens are read
-/// and refreshed as ever, and what cannot be saved is told.
+/// writes and refreshes apart in memory. In a place that cannot be written to, tokens are read and
+/// refreshed as ever, and what cannot be saved is told; a refresh is refused only where the lock of its
+/// key is there and may not be opened, since another user's process may hold it.
 ///
 /// ```no_run
 /// // Writes into the current directory.
@@ -111,10 +112,10 @@ impl TokenStore for FileTokenStore {
         let key = key.to_string();
         let token = token.clone();
         self.blocking(move |disk| {
-            let _lock = disk.write_lock()?;
+            let lock = disk.write_lock()?;
             let content = disk.read()?;
             check_replaces(content.get(&key)?.map(|there| there.revision()), replaces)?;
-            disk.write(&content.with(&key, &token)?)
+            disk.write(&content.with(&key, &token)?, &lock)
         })
         .await
     }
@@ -122,9 +123,9 @@ impl TokenStore for FileTokenStore {
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         let key = key.to_string();
         self.blocking(move |disk| {
-            let _lock = disk.write_lock()?;
+            let lock = disk.write_lock()?;
             match disk.read()?.without(&key)? {
-                Some(rest) => disk.write(&rest),
+                Some(rest) => disk.write(&rest, &lock),
                 None => Ok(()),
             }
         })

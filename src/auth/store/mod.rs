@@ -85,7 +85,7 @@ pub trait TokenStore: Debug + Send + Sync {
     /// anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
-    /// cache waits for up to 150 s, which is longer than it ever holds one: while a token request
+    /// cache waits for up to 180 s, which is longer than it ever holds one: while a token request
     /// waits for its turn behind others, it holds none.
     ///
     /// # Errors

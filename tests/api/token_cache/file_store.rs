@@ -324,6 +324,53 @@ fn on_a_file_system_that_cannot_be_written_to_logins_are_used() {
     assert!(text.contains("choose a place that can be written to"), "{text}");
 }
 
+/// The same without the right to write there. Only a lock that is there and cannot be had is waited for by
+/// nobody: it may be held.
+#[cfg(unix)]
+#[test]
+fn without_the_right_to_write_logins_are_used() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let directory = Directory::new();
+    let (file, locks) = (directory.file(), directory.path().join("tokens.json.locks"));
+    let run = |child: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+        command.arg(std::env::current_exe().unwrap()).args(arguments(child));
+        in_child(&mut command, &file).map(|output| String::from_utf8_lossy(&output).into_owned())
+    };
+    let saved = in_child(
+        Command::new(std::env::current_exe().unwrap()).args(arguments("child_that_saves")),
+        &file,
+    );
+    saved.unwrap();
+
+    for there in ["nothing", "no lock", "a lock", "a lock of somebody else"] {
+        match there {
+            "nothing" => {}
+            "no lock" => fs::create_dir(&locks).unwrap(),
+            "a lock" => {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                drop(runtime.block_on(FileTokenStore::new(&file).lock(&key())).unwrap());
+            }
+            _ => {
+                let lock = fs::read_dir(&locks).unwrap().next().unwrap().unwrap();
+                set_mode(&lock.path(), 0o000);
+            }
+        }
+        let places = [directory.path(), &*locks].into_iter().filter(|place| place.exists());
+        places.clone().for_each(|place| set_mode(place, 0o500));
+        let text = run("child_that_refreshes");
+        let Some(text) = text else { return };
+        let is_used = text.contains(" used with a new token");
+        assert_eq!(is_used, there != "a lock of somebody else", "{there}: {text}");
+        places.for_each(|place| set_mode(place, 0o700));
+    }
+}
+
 /// Refreshes what is in the file, and says whether the new token was handed out.
 #[test]
 #[ignore = "a child process of other tests"]
@@ -334,8 +381,11 @@ fn child_that_refreshes() {
         let (cache, source) = cache_with(TokenCacheOptions::default());
         let cache = cache.with_store(FileTokenStore::new(path), key());
         source.next(Outcome::Token(Token::new("new", Duration::from_secs(3600))));
-        let used = token(cache.header().await);
-        println!("used with a {used} token; settled: {}", cache.settle().await.is_ok());
+        match cache.header().await {
+            Ok(header) => println!("used with a {} token", token(Ok(header))),
+            Err(error) => println!("not used: {error:?}"),
+        }
+        println!("settled: {}", cache.settle().await.is_ok());
     });
 }
 

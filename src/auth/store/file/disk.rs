@@ -84,7 +84,7 @@ impl Disk {
     }
 
     /// The only moment that may lose a token is before the rename.
-    pub(super) fn write(&self, content: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn write(&self, content: &[u8], lock: &WriteLock) -> Result<(), StoreError> {
         if content.len() as u64 > MOST_BYTES {
             let reason = format!(
                 "the token file would be longer than the {MOST_BYTES} bytes that are read; use a \
@@ -104,7 +104,7 @@ impl Disk {
             .and_then(|()| fs::rename(&new, &self.path))
             .and_then(|()| sync_directory(&self.path));
         renamed.map_err(|error| failed(&self.path, "written", error))?;
-        self.note_tokens();
+        self.note_tokens(&lock.file);
         Ok(())
     }
 
@@ -120,9 +120,9 @@ impl Disk {
         loop {
             here = here.or_else(|| Writing::begin(&place));
             match here.as_ref().map(|_| lock.try_lock()) {
-                Some(Ok(())) => return Ok(WriteLock { _file: lock, _here: here }),
+                Some(Ok(())) => return Ok(WriteLock { file: lock, _here: here }),
                 Some(Err(TryLockError::Error(error))) if has_no_locks(&error) => {
-                    return Ok(WriteLock { _file: lock, _here: here });
+                    return Ok(WriteLock { file: lock, _here: here });
                 }
                 Some(Err(TryLockError::Error(error))) => {
                     return Err(failed(&path, "locked", error));
@@ -139,28 +139,14 @@ impl Disk {
     pub(super) fn try_refresh_lock(&self, key: &str) -> Result<Option<File>, StoreError> {
         let directory = self.beside(".locks");
         let path = directory.join(lock_name(key));
-        let no_locks = |what: &str| StoreError::NoLocks {
-            reason: format!("{} is on a file system {what}", path.display()),
-        };
         let is_there = create_private_directory(&directory);
-        let lock = is_there.and_then(|()| open_regular(&path, &lock_options())).or_else(|error| {
-            // One who may not write here keeps others away as well by reading.
-            match is_denied(&error) {
-                true => open_regular(&path, OpenOptions::new().read(true)).map_err(|_| error),
-                false => Err(error),
-            }
-        });
-        let lock = match lock {
-            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-                return Err(no_locks("that cannot be written to"));
-            }
-            lock => lock.map_err(|error| failed(&path, "opened", error))?,
-        };
+        let opened = is_there.and_then(|()| open_regular(&path, &lock_options()));
+        let lock = opened.or_else(|error| open_to_read(&path, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) if has_no_locks(&error) => {
-                Err(no_locks("without locks"))
+                Err(no_locks(&path, "on a file system without locks"))
             }
             Err(TryLockError::Error(error)) => Err(failed(&path, "locked", error)),
         }
@@ -177,10 +163,10 @@ impl Disk {
     }
 
     /// Only what is noted is lost where this fails: an emptied file then passes for a new one.
-    fn note_tokens(&self) {
-        if !self.has_held_tokens()
-            && let Ok(mut lock) = open_lock(&self.beside(".lock"))
-        {
+    ///
+    /// Through the handle that holds the lock: Windows lets no other write into a locked file.
+    fn note_tokens(&self, mut lock: &File) {
+        if !self.has_held_tokens() {
             let _ = lock.write_all(NOTE);
         }
     }
@@ -195,7 +181,7 @@ impl Disk {
 
 /// Keeps other writers away, until it is dropped: the file's lock first.
 pub(super) struct WriteLock {
-    _file: File,
+    file: File,
     _here: Option<Writing>,
 }
 
@@ -298,6 +284,26 @@ fn lock_options() -> OpenOptions {
     options.write(true).create(true).truncate(false);
     make_private(&mut options);
     options
+}
+
+/// The lock of one who may not write there, which keeps others away as well.
+fn open_to_read(path: &Path, denied: io::Error) -> Result<File, StoreError> {
+    if !is_denied(&denied) {
+        return Err(failed(path, "opened", denied));
+    }
+    let is_read_only = denied.kind() == io::ErrorKind::ReadOnlyFilesystem;
+    match open_regular(path, OpenOptions::new().read(true)) {
+        Ok(lock) => Ok(lock),
+        // Nobody has ever locked what is not there; what is there may be held by others.
+        Err(error) if is_read_only || error.kind() == io::ErrorKind::NotFound => {
+            Err(no_locks(path, "in a place that cannot be written to"))
+        }
+        Err(_) => Err(failed(path, "opened", denied)),
+    }
+}
+
+fn no_locks(path: &Path, what: &str) -> StoreError {
+    StoreError::NoLocks { reason: format!("{} is {what}", path.display()) }
 }
 
 fn is_denied(error: &io::Error) -> bool {
