@@ -16,8 +16,12 @@ impl Default for UnderWay {
 }
 
 impl UnderWay {
+    pub(crate) fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
-        *self.0.borrow() == 0
+        self.count() == 0
     }
 
     /// Waits until no task is under way.

@@ -347,7 +347,7 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
+    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::NotSettled`] when a refresh
     /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing,
     /// [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
     pub async fn settle(&self) -> Result<(), AuthError> {
@@ -358,7 +358,7 @@ impl<S: TokenSource> TokenCache<S> {
                 return Err(AuthError::WithinFetch);
             }
             let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
-            settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
+            settled.map_err(|_| AuthError::NotSettled { count: 1, limit: SETTLE_LIMIT })?;
             self.shared.save_now().await?;
         }
         if let Some(listener) = &self.shared.options.listener {
@@ -512,7 +512,7 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
     }
     runtime_with_time()?;
     let idle = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
-    idle.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })
+    idle.map_err(|_| AuthError::NotSettled { count: under_way.count(), limit: SETTLE_LIMIT })
 }
 
 /// tokio would panic where there is no timer.

@@ -252,6 +252,9 @@ async fn a_missing_directory_is_a_clear_error() {
     let error = store.save(&key(), &stored(1), None).await.unwrap_err();
 
     assert!(error.to_string().ends_with("cannot be opened; create its directory first"), "{error}");
+    let error = store.lock(&key()).await.unwrap_err();
+    let wanted = "tokens.json cannot be opened; create its directory first";
+    assert!(error.to_string().ends_with(wanted), "{error}");
 }
 
 /// No permission, for which root has to give up what lets it write everywhere.

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use spotify_web::auth::{
-    AuthError, FileTokenStore, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
-    TokenCache, TokenKey, TokenStore,
+    AuthError, FileTokenStore, MemoryTokenStore, PkceAuthenticator, RefreshLock, Revision,
+    StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{
     Directory, FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header,
@@ -95,6 +96,24 @@ async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
             assert_eq!(token(second.header().await), "access of rotated");
         }
     }
+}
+
+/// The client of a server, which all users' clients were made of.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_saved_in_time_is_told_as_that() {
+    let store = FailingStore::default();
+    let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+    let anna = PkceAuthenticator::new("app").with_store(store.clone(), key());
+    let spotify = base.for_user(anna.clone()).unwrap();
+    store.fail_saves(usize::MAX);
+    anna.log_in(user("r")).await.unwrap();
+
+    let of_all = base.settle().await.unwrap_err();
+    let own = spotify.settle().await.unwrap_err();
+
+    assert!(of_all.to_line().contains("1 refreshes, logins or log-outs"), "{}", of_all.to_line());
+    assert!(own.to_line().contains("could not be saved"), "{}", own.to_line());
+    assert!(of_all.is_transient() && own.is_transient());
 }
 
 /// The same process need not wait for itself.

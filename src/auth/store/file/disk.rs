@@ -137,6 +137,10 @@ impl Disk {
 
     /// The lock of one key; `None` when another process holds it.
     pub(super) fn try_refresh_lock(&self, key: &str) -> Result<Option<File>, StoreError> {
+        if !self.directory().is_dir() {
+            // Not of the directory of the locks, which nobody need make.
+            return Err(failed(&self.path, "opened", io::ErrorKind::NotFound.into()));
+        }
         let directory = self.beside(".locks");
         let path = directory.join(lock_name(key));
         let is_there = create_private_directory(&directory);
