@@ -207,7 +207,8 @@ impl SpotifyClientConfig {
     }
 
     /// How failed requests are retried: three times, with pauses, by default. A write is retried
-    /// only where that cannot do something twice.
+    /// only where that cannot do something twice. A 429 is retried as often as
+    /// [`with_max_wait`](Self::with_max_wait) allows, unless retries are turned off.
     ///
     /// [`with_max_wait`](Self::with_max_wait) holds for them too, whichever is set first.
     #[must_use]
@@ -238,7 +239,12 @@ impl SpotifyClientConfig {
     }
 
     /// Uses a rate limiter that other clients use as well, so that all clients of an app share its
-    /// limits.
+    /// limits. What is done to the handle that was made by hand, as to close it, is done to all of
+    /// them.
+    ///
+    /// A client whose authenticator knows no client id, as that of a bare token, belongs to the app
+    /// that [`for_app`](RateLimiter::for_app) was called with, or to one without a name:
+    /// `limiter.for_app(Some("CLIENT_ID"))` has it share that app's limits.
     #[must_use]
     pub fn with_rate_limiter(self, limiter: RateLimiter) -> Self {
         Self { rate_limit: RateLimit::Shared(limiter), ..self }
@@ -265,8 +271,9 @@ impl SpotifyClientConfig {
         Self { observer: Some(Observer::new(observer)), ..self }
     }
 
-    /// How long a whole call may take, with its waits and retries; no limit by default. See also
-    /// [`Request::deadline`](crate::api::Request::deadline).
+    /// How long a whole call may take, with its waits and retries; no limit by default. One that is
+    /// known to wait for longer fails at once, as [`Error::RateLimited`] and not as
+    /// [`Error::DeadlineExceeded`]. See also [`Request::deadline`](crate::api::Request::deadline).
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
@@ -333,9 +340,13 @@ impl SpotifyClientConfig {
             RateLimit::Shared(limiter) => limiter.clone(),
             RateLimit::Off => return None,
         };
-        Some(match self.max_wait {
-            Some(max_wait) => limiter.waiting_at_most(max_wait),
-            None => limiter,
+        Some(match (self.max_wait, self.retries.max_wait()) {
+            (Some(max_wait), _) => limiter.waiting_at_most(max_wait),
+            (None, Some(max_wait)) => {
+                let own = limiter.max_wait();
+                limiter.waiting_at_most(max_wait.min(own))
+            }
+            (None, None) => limiter,
         })
     }
 

@@ -14,3 +14,6 @@ pub mod links {}
 
 #[doc = include_str!("../docs/threats.md")]
 pub mod threats {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}

@@ -34,10 +34,14 @@ mod disclosure;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/link_forms.rs"]
 mod link_forms;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_ends.rs"]
+mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
 #[path = "api/lists.rs"]
@@ -62,6 +66,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_removal.rs"]
+mod playlist_removal;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]
@@ -78,6 +84,8 @@ mod real_processes;
 mod refusals;
 #[path = "api/remains.rs"]
 mod remains;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]

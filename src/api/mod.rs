@@ -39,7 +39,9 @@ pub use request::{
     ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request, RequestFuture, Response,
     Shuffle, TimeRange, Transfer, params,
 };
-pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, entries_from, page_at};
+pub(crate) use request::{
+    Connection, Defaults, LONGEST_BODY, Observer, entries_from, next_request, previous_request,
+};
 pub use search::Search;
 pub use shows::Shows;
 pub use slider::Slider;

@@ -16,7 +16,8 @@ use super::secret::wiped_bytes;
 use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
-    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, Wire, can_send, retry_after,
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
+    retry_after,
 };
 
 /// Where tokens are requested, with which HTTP client and within what time.
@@ -185,7 +186,7 @@ impl OAuthClient {
             None => limit,
         };
         let mut received = None;
-        let end = tokio::time::timeout(limit, self.exchange(&form, &mut received)).await;
+        let end = TimeLimit::after(limit).run(self.exchange(&form, &mut received)).await;
         let cut = end.unwrap_or(Err(OAuthError::TimedOut { limit })).err();
         match (received, cut) {
             // What has come may carry a refresh token, even where its end is missing.
@@ -244,12 +245,11 @@ impl OAuthClient {
 
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
         let wire = self.config.wire()?;
-        // The HTTP client's own limit is for API calls; here it only has to be the later one.
-        let later = self.config.timeout.max(LONGEST_REQUEST).saturating_add(Duration::from_secs(1));
         let mut request = wire
             .client()
             .post(self.token_url()?.clone())
-            .timeout(later)
+            // The HTTP client's own limit is for API calls, and knows of no process that stood still.
+            .timeout(NO_LIMIT)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(wiped_bytes(form.body()));
@@ -284,6 +284,9 @@ fn input(name: &'static str, reason: &impl fmt::Display) -> OAuthError {
 const LONGEST_RESPONSE: usize = 64 * 1024;
 /// Room for what is usual: growing leaves copies of it behind that nobody wipes.
 const USUAL_RESPONSE: usize = 4 * 1024;
+
+/// Later than any limit that is set here.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The limit of a request whose caller limits it, and may want its response though it is late.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60);

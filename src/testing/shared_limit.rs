@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sync::Mutex;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::middleware::{Granted, Pool, SharedLimit, SharedLimitError, Told};
+use crate::sync::Mutex;
 
 /// A [`SharedLimit`] in memory, for tests of several limiters that share one.
 ///

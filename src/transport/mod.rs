@@ -10,6 +10,7 @@ mod origin;
 mod proxies;
 mod runtime;
 mod server_error;
+mod time_limit;
 #[cfg(feature = "__rustls")]
 mod tls;
 mod undone;
@@ -31,6 +32,7 @@ pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
+pub(crate) use time_limit::TimeLimit;
 pub(crate) use undone::TlsUnavailable;
 pub(crate) use wire::Wire;
 

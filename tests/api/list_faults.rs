@@ -88,7 +88,7 @@ async fn a_malformed_next_is_the_fault_of_the_server() {
         let (fake, spotify) = client().await;
         fake.next_api(FakeResponse::json(200, &json!({ "items": [1], "next": next })));
         let error = spotify.get::<List>("x").all().await.unwrap_err();
-        assert!(matches!(error, Error::Paging { .. }), "{next}: {error:?}");
+        assert!(matches!(error, Error::MalformedLink { link: "next", .. }), "{next}: {error:?}");
     }
 }
 

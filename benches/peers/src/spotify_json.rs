@@ -2,6 +2,44 @@
 
 use serde_json::{Value, json};
 
+/// A page of 50 playlist entries as recordings have them: `type` before what it says the kind of, and what is long
+/// in front.
+pub fn page_as_recorded(origin: &str) -> String {
+    let items: Vec<_> = (0..50).map(|number| entry_as_recorded(&entry(number))).collect();
+    let url = format!("{origin}/v1/playlists/x/items?offset=0&limit=50");
+    format!(
+        r#"{{"href":"{url}","items":[{}],"limit":50,"next":null,"offset":0,"previous":null,"total":50}}"#,
+        items.join(",")
+    )
+}
+
+fn entry_as_recorded(entry: &Value) -> String {
+    let album = ordered(
+        &entry["track"]["album"],
+        "available_markets type album_type href id images name release_date release_date_precision uri artists \
+         external_urls total_tracks",
+        &[],
+    );
+    let track = ordered(
+        &entry["track"],
+        "preview_url available_markets explicit type album artists disc_number track_number duration_ms external_ids \
+         external_urls href id name popularity uri is_local",
+        &[("album", &album)],
+    );
+    let names = "added_at added_by is_local primary_color track video_thumbnail";
+    ordered(entry, names, &[("track", &track)])
+}
+
+/// An object with its fields in this order, all of them; those of `written` are there already.
+fn ordered(object: &Value, names: &str, written: &[(&str, &str)]) -> String {
+    assert_eq!(object.as_object().unwrap().len(), names.split(' ').count());
+    let fields = names.split(' ').map(|name| {
+        let done = written.iter().find(|(of, _)| *of == name).map(|(_, text)| (*text).to_owned());
+        format!(r#""{name}":{}"#, done.unwrap_or_else(|| object[name].to_string()))
+    });
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
 /// A page of 50 playlist entries.
 pub fn page(origin: &str, offset: u32, total: u32) -> Value {
     let items: Vec<_> = (offset..offset + 50).map(entry).collect();

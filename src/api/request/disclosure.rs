@@ -23,7 +23,8 @@ pub(super) fn decode_error(
     let body = &*String::from_utf8_lossy(body);
     let credentials = shown(response.credentials.as_ref());
     let scrubber = scrubber(credentials);
-    let (start, open_path) = (clipped(body), clipped(&path.to_string()));
+    let start = clipped(body);
+    let open_path = clipped(&path.to_string());
     let is_hidden = !is_about_the_catalog(&response.line.path, response.needs_user)
         || has_word_of_a_secret(body)
         || scrubber.finds_in(&start)
@@ -136,7 +137,8 @@ fn without_place(error: &serde_json::Error) -> String {
 
 /// `serde_json` reads the place from the end of the text.
 fn placed(text: &str, error: &serde_json::Error) -> serde_json::Error {
-    let (line, column) = (error.line(), error.column());
+    let line = error.line();
+    let column = error.column();
     serde_json::Error::custom(format!("{text} at line {line} column {column}"))
 }
 

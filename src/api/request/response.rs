@@ -74,8 +74,13 @@ impl RawResponse {
         let shares_connection = response.version() == Version::HTTP_2;
         // What the limiter knows is more: the queue, and what other requests were told.
         let limited = response.extensions().get::<LimitedResponse>();
-        let retry_after =
-            limited.map(|limited| limited.retry_after).or_else(|| retry_after(response));
+        let limit = limited.map(|limited| limited.limit);
+        let asked = retry_after(response);
+        let retry_after = match limited {
+            // Nobody knows when a quota is renewed, unless the server says it.
+            Some(limited) if !limited.is_quota || asked.is_some() => Some(limited.retry_after),
+            _ => asked,
+        };
         let headers = std::mem::take(response.headers_mut());
         let body = read_body(response, LONGEST_BODY).await;
         if status.is_success() {
@@ -101,7 +106,9 @@ impl RawResponse {
         let ServerError { message, reason } =
             without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
         Err(match status {
-            StatusCode::TOO_MANY_REQUESTS => Error::RateLimited { request, retry_after, reason },
+            StatusCode::TOO_MANY_REQUESTS => {
+                Error::RateLimited { request, retry_after, reason, limit, status: Some(status) }
+            }
             _ => Error::Api {
                 request,
                 status,
@@ -136,8 +143,9 @@ pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error
         Err(error) => error,
     };
     let error = match error.downcast::<RateLimited>() {
-        Ok(RateLimited { retry_after, reason, .. }) => {
-            return Error::RateLimited { request, retry_after: Some(retry_after), reason };
+        Ok(RateLimited { retry_after, reason, limit, status }) => {
+            let (retry_after, limit) = (Some(retry_after), Some(limit));
+            return Error::RateLimited { request, retry_after, reason, limit, status };
         }
         Err(error) => error,
     };

@@ -7,10 +7,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
-use crate::sync::Mutex;
 use tokio::runtime::Handle;
 
 use crate::auth::TokenEvent;
+use crate::sync::Mutex;
 
 /// Calls the listener in a thread of its own, one event after the other, so that a slow one delays
 /// no token.
@@ -31,7 +31,8 @@ struct Queue {
 
 impl Listener {
     pub(super) fn new(call: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
-        let (queue, is_idle) = (Mutex::default(), Condvar::new());
+        let queue = Mutex::default();
+        let is_idle = Condvar::new();
         Self(Arc::new(Inner { call: Box::new(call), queue, is_idle }))
     }
 

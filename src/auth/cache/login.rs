@@ -32,7 +32,8 @@ pub(super) async fn log_in<S: TokenSource>(
     let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
         return (Err(AuthError::NoRuntime), None);
     };
-    let (task, guard) = (LoginTask::begin(shared, token), shared.task_guard());
+    let task = LoginTask::begin(shared, token);
+    let guard = shared.task_guard();
     let taken_over = runtime.spawn(task.run(guard)).await;
     taken_over.unwrap_or((Err(AuthError::Interrupted), None))
 }
@@ -49,19 +50,9 @@ impl<S: TokenSource> LoginTask<S> {
     /// From now on nothing is sent, saved or published with what there was.
     fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
         let now = shared.options.now();
-        let login = shared.state.lock().credentials.login;
-        let expires_at = token.as_ref().map_or(now.wall, |token| end_of(token, now));
-        let new = Replacement {
-            login: LoginId::after(now.wall, login, fastrand::u64(..)),
-            revision: Revision::random(),
-            token,
-            expires_at,
-        };
-        let new = PendingLogin::new(new, now);
-        let start = shared.change(|state| {
-            let start = state.begin_login();
-            state.hold_login(start.id, new.clone());
-            start
+        let (start, new) = shared.change(|state| {
+            let new = PendingLogin::new(Replacement::made(token, state.latest_login(), now), now);
+            (state.begin_login(new.clone()), new)
         });
         start.signal.begin_step(START_LIMIT);
         Self { shared: Arc::clone(shared), start, new, now }
@@ -107,7 +98,9 @@ impl<S: TokenSource> LoginTask<S> {
     fn end(&mut self, is_saved: bool) -> Outcome {
         let taken = self.new.lock().take();
         let Some(new) = taken else { return Ok(()) };
-        let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
+        let id = self.start.id;
+        let now = self.now;
+        let policy = self.shared.policy();
         let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
         self.start.signal.send(Ok(()));
         outcome
@@ -135,10 +128,22 @@ impl PendingLogin {
 }
 
 impl Replacement {
+    /// A login that is later than `latest`, whatever the clock says.
+    fn made(token: Option<Token>, latest: Option<LoginId>, now: Now) -> Self {
+        Self {
+            login: LoginId::after(now.wall, latest, fastrand::u64(..)),
+            revision: Revision::random(),
+            expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
+            token,
+            made_at: now.monotonic,
+        }
+    }
+
     fn stored(&self) -> StoredToken {
         let content = match &self.token {
             Some(token) => {
-                let (token, expires_at) = (token.clone(), self.expires_at);
+                let token = token.clone();
+                let expires_at = self.expires_at;
                 Content::Token { token, expires_at, ended: false }
             }
             None => Content::LoggedOut,

@@ -1,16 +1,17 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::credentials::{Seen, Unsaved};
-use super::flight::Flight;
+use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
-use crate::auth::{AuthError, StoreError, TokenSource};
+use crate::auth::{AuthError, RefreshLock, StoreError, TokenSource};
+use crate::sync::Mutex;
 
 /// What became of saving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +72,8 @@ async fn read<S>(
     ticket: Ticket,
 ) -> Result<Option<SaveOutcome>, StoreError> {
     let found = storage.load().await?;
-    let wall = shared.options.now().wall;
-    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
+    let now = shared.options.now();
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), now)) {
         None => Some(SaveOutcome::Superseded),
         Some(Seen::NothingNew) => None,
         Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
@@ -115,25 +116,70 @@ pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
     }
 }
 
+/// Those who save later what could not be saved.
+#[derive(Debug, Default)]
+pub(super) struct Savers {
+    /// Tasks that have begun; the last of them goes on.
+    begun: AtomicU32,
+    /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
+    /// In a box, since hardly any cache ever has one.
+    lock: Mutex<Option<Box<KeptLock>>>,
+}
+
+#[derive(Debug)]
+struct KeptLock {
+    lock: RefreshLock,
+    ends: Instant,
+}
+
+impl Savers {
+    fn keep(&self, lock: RefreshLock) {
+        let kept = Box::new(KeptLock { lock, ends: Instant::now() + LOCK_KEPT });
+        let before = self.lock.lock().replace(kept);
+        drop(before);
+    }
+
+    /// For the next refresh of the same cache, or to end it.
+    pub(super) fn take_lock(&self) -> Option<RefreshLock> {
+        let kept = self.lock.lock().take();
+        kept.map(|kept| kept.lock)
+    }
+
+    /// Gives the lock up at its end, if that is before `next`. One that is kept meanwhile ends later.
+    async fn end_lock_before(&self, next: Instant) {
+        let ends = self.lock.lock().as_ref().map(|kept| kept.ends);
+        let Some(ends) = ends.filter(|ends| *ends <= next) else { return };
+        sleep_until(ends).await;
+        let ended = self.lock.lock().take_if(|kept| kept.ends <= Instant::now());
+        drop(ended);
+    }
+}
+
 /// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
 /// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
 /// is given up after half a minute. The last who begins takes it over from those before.
 pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
-    let number = shared.savers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     let handle = Arc::downgrade(&shared);
     let mut kept = Some(shared);
     for attempt in 1.. {
         let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
-        let is_precious = shared.state.lock().credentials.is_precious();
-        let is_last = attempt > MOST_SAVES && !is_precious;
-        let is_replaced = shared.savers.load(Ordering::Relaxed) != number;
-        if is_last || is_replaced || !shared.lacks_a_save() {
+        if shared.savers.begun.load(Ordering::Relaxed) != number {
             return;
         }
-        let pause = shared.options.backoff.pause(attempt, 0.0);
+        let is_precious = shared.state.lock().credentials.is_precious();
+        let is_last = attempt > MOST_SAVES && !is_precious;
+        if is_last || !shared.lacks_a_save() {
+            drop(shared.savers.take_lock());
+            return;
+        }
+        let next = Instant::now() + shared.options.backoff.pause(attempt, 0.0);
         kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
-        tokio::time::sleep(pause).await;
+        if let Some(shared) = &kept {
+            shared.savers.end_lock_before(next).await;
+        }
+        sleep_until(next).await;
         if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {
             let ticket = shared.state.lock().ticket();
             save(&shared, ticket).await;
@@ -142,6 +188,19 @@ pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
 }
 
 impl<S: TokenSource> Shared<S> {
+    /// Lets others refresh; while a rotated token is not saved, who saves it goes on holding the lock.
+    pub(super) fn give_up_lock(&self, signal: &Signal) {
+        let Some(lock) = signal.take_lock() else { return };
+        if self.lacks_a_precious_save() {
+            self.savers.keep(lock);
+        }
+    }
+
+    /// Whether there is something that only this process has, and that others could end meanwhile.
+    fn lacks_a_precious_save(&self) -> bool {
+        self.lacks_a_save() && self.state.lock().credentials.has_refresh_token()
+    }
+
     fn lacks_a_save(&self) -> bool {
         self.storage.is_some() && self.state.lock().credentials.is_unsaved()
     }
@@ -163,3 +222,7 @@ const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
 pub(super) const MOST_CONFLICTS: u32 = 8;
 
 const MOST_SAVES: u32 = 5;
+
+/// How long a store that fails keeps others from refreshing. They may wait five times as long; after that, a
+/// login that one of them ends is better than one that none can use.
+const LOCK_KEPT: std::time::Duration = std::time::Duration::from_secs(30);

@@ -121,7 +121,7 @@ impl CachedToken {
     pub(super) fn note_rejected(&self) {
         self.rejected.store(true, Ordering::Relaxed);
         self.in_a_row
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_add(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1))
             .ok();
     }
 
@@ -222,4 +222,4 @@ const ENDED_IN_A_ROW: u8 = 3;
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
 
 /// A hundred years, which every clock can add: longer lifetimes mean "does not expire".
-const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub(super) const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

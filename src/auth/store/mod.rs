@@ -85,7 +85,7 @@ pub trait TokenStore: Debug + Send + Sync {
     /// anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
-    /// cache waits for up to 150 s, which is longer than it ever holds one: while a token request
+    /// cache waits for up to 180 s, which is longer than it ever holds one: while a token request
     /// waits for its turn behind others, it holds none.
     ///
     /// # Errors
@@ -126,29 +126,44 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 
 /// Keeps others from refreshing the same token, until it is dropped.
 #[must_use = "dropping it lets others refresh"]
-pub struct RefreshLock(Option<Box<dyn Any + Send>>);
+pub struct RefreshLock {
+    guard: Option<Box<dyn Any + Send>>,
+    /// Why other processes are not kept away.
+    lacks: Option<StoreError>,
+}
 
 impl RefreshLock {
     /// Holds `guard` for as long as the refresh takes.
     pub fn new(guard: impl Any + Send) -> Self {
-        Self(Some(Box::new(guard)))
+        Self { guard: Some(Box::new(guard)), lacks: None }
     }
 
     /// Keeps nobody from anything: the store is not shared.
     pub fn none() -> Self {
-        Self(None)
+        Self { guard: None, lacks: None }
     }
 
-    /// Whether it keeps others away.
+    /// The same as [`new`](Self::new), for a place where other processes cannot be kept away. The
+    /// listener is told `error`, such as [`StoreError::NoLocks`], once.
+    pub fn within_process(guard: impl Any + Send, error: StoreError) -> Self {
+        Self { guard: Some(Box::new(guard)), lacks: Some(error) }
+    }
+
+    /// Whether it keeps everybody away.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.0.is_some()
+        self.guard.is_some() && self.lacks.is_none()
+    }
+
+    /// Why it does not keep other processes away, where it should.
+    pub(crate) fn lacks(&self) -> Option<&StoreError> {
+        self.lacks.as_ref()
     }
 }
 
 /// A store is user code: that its guard panics costs nobody a token.
 impl Drop for RefreshLock {
     fn drop(&mut self) {
-        let guard = self.0.take();
+        let guard = self.guard.take();
         if catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err() {
             tracing::error!("the guard of a token store's lock panicked as it was dropped");
         }

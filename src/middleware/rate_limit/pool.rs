@@ -32,7 +32,8 @@ impl Pool {
             self.refused(told, pause.as_secs_f64(), now);
         }
         let closed_for = seconds(self.bucket.closed_until - now);
-        let (epoch, rate) = (self.bucket.epoch, self.bucket.rate(now));
+        let epoch = self.bucket.epoch;
+        let rate = self.bucket.rate(now);
         let granted = Granted { epoch, closed_for, rate, active, ..Granted::default() };
         rate.map_or(granted, |rate| self.grant(granted, rate, told, now))
     }
@@ -76,7 +77,8 @@ impl Pool {
     fn refused(&mut self, told: &Told, pause: Seconds, now: Seconds) {
         let is_news = told.refused_in == self.bucket.epoch;
         let epoch = if is_news { self.bucket.epoch } else { u64::MAX };
-        let (waited, longest) = (told.others_wait, self.window);
+        let waited = told.others_wait;
+        let longest = self.window;
         self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
     }
 }
