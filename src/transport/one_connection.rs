@@ -169,3 +169,118 @@ where
 
 /// A connection is shared as soon as it has been told of; this is for a busy machine. Then it must be broken.
 const UNTIL_SHARED: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::client::legacy::connect::Connected;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// A connector that counts, takes a second, and finds what it is told.
+    #[derive(Clone)]
+    struct Far {
+        finds: Option<bool>,
+        connections: watch::Sender<usize>,
+    }
+
+    struct Found(bool);
+
+    impl Connection for Found {
+        fn connected(&self) -> Connected {
+            if self.0 { Connected::new().negotiated_h2() } else { Connected::new() }
+        }
+    }
+
+    impl Service<()> for Far {
+        type Response = Found;
+        type Error = BoxError;
+        type Future = Pin<Box<dyn Future<Output = Result<Found, BoxError>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            let Self { finds, connections } = self.clone();
+            Box::pin(async move {
+                connections.send_modify(|count| *count += 1);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                finds.map(Found).ok_or_else(|| "no way".into())
+            })
+        }
+    }
+
+    fn far(finds: Option<bool>) -> (Connector<Far>, watch::Receiver<usize>) {
+        let (connections, count) = watch::channel(0);
+        (InTurn.layer(Far { finds, connections }), count)
+    }
+
+    fn servers() -> (Servers, Url) {
+        (Servers::default(), Url::parse("https://api.example.test/").unwrap())
+    }
+
+    /// Ten requests at once; how many connections were begun within `seconds`.
+    async fn begun(finds: Option<bool>, seconds: f64) -> usize {
+        let ((connector, count), (servers, url)) = (far(finds), servers());
+        let mut requests = JoinSet::new();
+        for _ in 0..10 {
+            let mut connector = connector.clone();
+            let connecting = async move { connector.call(()).await.is_ok() };
+            requests.spawn(in_turn(servers.of(&url), connecting));
+        }
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        *count.borrow()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_connects_alone_and_the_others_share_what_it_finds() {
+        for finds in [Some(true), Some(false), None] {
+            assert_eq!(begun(finds, 0.9).await, 1);
+        }
+        assert_eq!(begun(Some(true), 1.4).await, 1, "the pool has one for all");
+        assert_eq!(begun(Some(false), 1.4).await, 10, "HTTP/1.1 needs one for each");
+        assert_eq!(begun(None, 1.4).await, 10, "nobody waits for a second failure");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_connects_when_the_first_is_dropped() {
+        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let request = || {
+            let mut connector = connector.clone();
+            let connecting = async move { connector.call(()).await.is_ok() };
+            tokio::spawn(in_turn(servers.of(&url), connecting))
+        };
+        let (first, second) = (request(), request());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        first.abort();
+        assert!(second.await.unwrap());
+        assert_eq!(*count.borrow(), 2);
+    }
+
+    /// The pool gave its request another connection, and goes on with this one in the background.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_no_longer_needed_is_not_made() {
+        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let connect = || connector.clone().call(());
+        let (first, mut second) = in_turn(servers.of(&url), async { (connect(), connect()) }).await;
+        let first = tokio::spawn(in_turn(servers.of(&url), first));
+        tokio::task::yield_now().await;
+        let waiting = in_turn(servers.of(&url), async { futures_util::poll!(&mut second) }).await;
+        assert!(waiting.is_pending());
+
+        assert!(second.await.is_err());
+        assert!(first.await.unwrap().is_ok());
+        assert_eq!(*count.borrow(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_tls_nobody_waits() {
+        let (connector, count) = far(Some(false));
+        let url = Url::parse("http://127.0.0.1/").unwrap();
+        let connect = || connector.clone().call(());
+        let both = async { tokio::join!(connect(), connect()) };
+        in_turn(Servers::default().of(&url), both).await.0.unwrap();
+        assert_eq!(*count.borrow(), 2);
+    }
+}

@@ -167,6 +167,24 @@ async fn loopback_is_reached_without_a_proxy() {
     assert_eq!(connections.load(Ordering::SeqCst), 1, "others are");
 }
 
+#[tokio::test]
+async fn loopback_of_the_sixth_version_is_reached_without_a_proxy() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        return eprintln!("skipped: no IPv6 here");
+    };
+    let base = format!("http://{}/v1/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        read_head(&mut stream);
+        stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    });
+    let (url, connections) = proxy();
+    let config = SpotifyClientConfig::default().with_base_url(base).with_proxy(url);
+    let spotify = SpotifyClient::new(config.with_token("token").without_retries()).unwrap();
+    spotify.player().next().await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn a_proxy_that_cannot_be_used_is_an_error_of_the_config() {
     let schemes = ["ftp://p", "socks6://p", "http://[p", "socks5h://p"];
@@ -282,6 +300,68 @@ async fn a_write_is_sent_again_where_http2_says_that_it_was_not_carried_out() {
     let (spotify, requests) = refusing_server(h2::Reason::INTERNAL_ERROR).await;
     spotify.player().next().await.unwrap_err();
     assert_eq!(requests.load(Ordering::SeqCst), 1, "it may have been carried out");
+}
+
+/// Reads the frames of an HTTP/2 client up to its first request.
+#[cfg(feature = "http2")]
+async fn read_request(stream: &mut tokio::net::TcpStream) {
+    use tokio::io::AsyncReadExt;
+
+    const HEADERS: u8 = 1;
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        stream.read_exact(&mut vec![0; length as usize]).await.unwrap();
+        if head[3] == HEADERS {
+            return;
+        }
+    }
+}
+
+/// A server goes away with a reason, and says which stream it saw last; the next one responds.
+#[cfg(feature = "http2")]
+async fn leaving_server(last_stream: u8, reason: u8) -> (SpotifyClient, Arc<AtomicUsize>) {
+    use tokio::io::AsyncWriteExt;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/", listener.local_addr().unwrap());
+    let responses = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&responses);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        stream.write_all(&settings).await.unwrap();
+        read_request(&mut stream).await;
+        let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last_stream, 0, 0, 0, reason];
+        stream.write_all(&goaway).await.unwrap();
+        let (next, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(next).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            respond.send_response(http::Response::new(()), true).unwrap();
+        }
+        drop(stream);
+    });
+    let http = reqwest::Client::builder().http2_prior_knowledge();
+    let http = http.retry(reqwest::retry::never()).timeout(Duration::from_secs(5)).build().unwrap();
+    let config = SpotifyClientConfig::default().with_base_url(url).with_http_client(http);
+    (SpotifyClient::new(quick(config.with_token("token"))).unwrap(), responses)
+}
+
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn a_write_is_sent_again_where_a_server_left_before_it() {
+    let (spotify, responses) = leaving_server(0, 0).await;
+    spotify.player().next().await.unwrap();
+    assert_eq!(responses.load(Ordering::SeqCst), 1);
+
+    const INTERNAL_ERROR: u8 = 2;
+    let (spotify, responses) = leaving_server(1, INTERNAL_ERROR).await;
+    spotify.player().next().await.unwrap_err();
+    assert_eq!(responses.load(Ordering::SeqCst), 0, "it may have been carried out");
 }
 
 /// Keeps what each layer saw: whose request, and whether it was signed.
