@@ -80,13 +80,13 @@ impl<V> Default for State<V> {
 
 impl Slider<u32> {
     pub(super) fn of_volume(player: &Player) -> Self {
-        Self::new(player, |player, percent| player.volume(percent))
+        Self::new(player, Player::volume)
     }
 }
 
 impl Slider<Duration> {
     pub(super) fn of_position(player: &Player) -> Self {
-        Self::new(player, |player, position| player.seek(position))
+        Self::new(player, Player::seek)
     }
 }
 
@@ -233,7 +233,8 @@ impl<V: Copy> Drop for Driver<V> {
         if !self.is_done {
             self.shared.state.send_modify(|state| {
                 state.is_driven = false;
-                state.wanted = state.wanted.or(state.sending.take());
+                let sending = state.sending.take();
+                state.wanted = state.wanted.or(sending);
             });
         }
     }

@@ -139,15 +139,18 @@ pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the 
 /// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;
 
-#[cfg(all(test, feature = "http2"))]
+#[cfg(test)]
+#[cfg(feature = "http2")]
+#[expect(clippy::unwrap_used)]
 mod tests {
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
     use super::*;
 
-    /// A server that responds once, and then neither reads nor closes.
-    async fn silent_server() -> String {
+    #[tokio::test]
+    async fn a_dead_http2_connection_is_found_within_ten_seconds() {
+        // A server that responds once, and then neither reads nor closes.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -156,17 +159,10 @@ mod tests {
             let (_, mut respond) = connection.accept().await.unwrap().unwrap();
             respond.send_response(http::Response::new(()), true).unwrap();
             // As long as the response takes to leave.
-            let sent = tokio::time::timeout(Duration::from_millis(200), connection.accept());
-            let _ = sent.await;
+            drop(tokio::time::timeout(Duration::from_millis(200), connection.accept()).await);
             std::future::pending::<()>().await;
             drop(connection);
         });
-        url
-    }
-
-    #[tokio::test]
-    async fn a_dead_http2_connection_is_found_within_ten_seconds() {
-        let url = silent_server().await;
         let http = with_http2(reqwest::Client::builder()).http2_prior_knowledge().build().unwrap();
         http.get(&url).send().await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -171,6 +171,7 @@ where
 const UNTIL_SHARED: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 mod tests {
     use hyper_util::client::legacy::connect::Connected;
     use tokio::task::JoinSet;
@@ -280,7 +281,9 @@ mod tests {
         let url = Url::parse("http://127.0.0.1/").unwrap();
         let connect = || connector.clone().call(());
         let both = async { tokio::join!(connect(), connect()) };
+        let began = tokio::time::Instant::now();
         in_turn(Servers::default().of(&url), both).await.0.unwrap();
         assert_eq!(*count.borrow(), 2);
+        assert_eq!(began.elapsed().as_secs(), 1);
     }
 }

@@ -101,6 +101,7 @@ fn except(spared: &str) -> Option<NoProxy> {
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -44,7 +44,7 @@ struct Pool {
     servers: Servers,
 }
 
-/// When the process last listened to its connections, by both clocks: one of them stands still while a
+/// When the process last sent a request, by both clocks: one of them stands still while a
 /// laptop sleeps.
 struct Heard {
     start: std::time::Instant,
@@ -111,7 +111,7 @@ impl Wire {
 
     /// After a pause, has the runtime hear which connections were closed meanwhile.
     async fn listen(&self) {
-        let pause = self.0.heard.pause();
+        let pause = self.0.heard.now();
         if pause.asleep > LONGEST_SLEEP {
             self.0.replace(&self.0.pool.load_full());
         }
@@ -122,7 +122,6 @@ impl Wire {
                 tokio::task::yield_now().await;
             }
         }
-        self.0.heard.now();
     }
 }
 
@@ -186,7 +185,6 @@ impl<'a> Attempt<'a> {
 
     fn ended(&mut self, result: &reqwest::Result<Response>) {
         self.ended = true;
-        self.inner.heard.now();
         match result {
             Ok(_) => drop(self.pool.responses.fetch_add(1, Ordering::Relaxed)),
             Err(error) if error.is_timeout() => self.suspect(),
@@ -212,7 +210,7 @@ impl Drop for Attempt<'_> {
 }
 
 struct Pause {
-    /// Since anything was last heard, by the monotonic clock.
+    /// Since a request was last sent, by the monotonic clock.
     silent: Duration,
     /// How much longer it was by the wall clock.
     asleep: Duration,
@@ -220,33 +218,31 @@ struct Pause {
 
 impl Heard {
     fn new() -> Self {
-        let heard = Self {
+        Self {
             start: std::time::Instant::now(),
             monotonic: AtomicU64::new(0),
-            wall: AtomicU64::new(0),
-        };
-        heard.now();
-        heard
+            wall: AtomicU64::new(wall_clock()),
+        }
     }
 
-    fn read(&self) -> (u64, u64) {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        (milliseconds(self.start.elapsed()), milliseconds(wall))
-    }
-
-    fn now(&self) {
-        let (monotonic, wall) = self.read();
-        self.monotonic.store(monotonic, Ordering::Relaxed);
-        self.wall.store(wall, Ordering::Relaxed);
-    }
-
-    fn pause(&self) -> Pause {
-        let (monotonic, wall) = self.read();
+    /// The pause that ends now. What many tasks send within a millisecond is one, so that they do not
+    /// meet at what is written here.
+    fn now(&self) -> Pause {
+        let monotonic = milliseconds(self.start.elapsed());
         let silent = monotonic.saturating_sub(self.monotonic.load(Ordering::Relaxed));
-        let by_wall = wall.saturating_sub(self.wall.load(Ordering::Relaxed));
+        if silent == 0 {
+            return Pause { silent: Duration::ZERO, asleep: Duration::ZERO };
+        }
+        self.monotonic.store(monotonic, Ordering::Relaxed);
+        let wall = wall_clock();
+        let by_wall = wall.saturating_sub(self.wall.swap(wall, Ordering::Relaxed));
         let asleep = Duration::from_millis(by_wall.saturating_sub(silent));
         Pause { silent: Duration::from_millis(silent), asleep }
     }
+}
+
+fn wall_clock() -> u64 {
+    milliseconds(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 fn milliseconds(duration: Duration) -> u64 {

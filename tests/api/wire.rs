@@ -366,7 +366,9 @@ async fn a_write_is_sent_again_where_a_server_left_before_it() {
 
 /// Keeps what each layer saw: whose request, and whether it was signed.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(Option<Partition>, bool)>>>);
+struct Seen(Arc<Mutex<Vec<Sight>>>);
+
+type Sight = (Option<Partition>, bool);
 
 #[async_trait]
 impl Middleware for Seen {
