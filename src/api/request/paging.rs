@@ -202,7 +202,7 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     ///
     /// # Errors
     ///
-    /// The first [`Error`](crate::Error); the items before it are lost, which
+    /// The first [`Error`]; the items before it are lost, which
     /// [`stream`](Self::stream) avoids.
     ///
     /// ```

@@ -479,7 +479,8 @@ impl<S: TokenSource> TokenCache<S> {
     ) -> Result<Option<Outcome>, AuthError> {
         runtime_with_time()?;
         loop {
-            let until = flight.due().map_or(deadline.end(), |due| due.min(deadline.end()));
+            let end = deadline.end();
+            let until = flight.due().map_or(end, |due| due.min(end));
             if let Ok(outcome) = tokio::time::timeout_at(until, flight.outcome()).await {
                 return Ok(outcome);
             }

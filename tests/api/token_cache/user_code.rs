@@ -127,7 +127,7 @@ async fn a_listener_may_settle_the_cache_that_it_listens_to() {
 async fn a_source_that_settles_its_own_cache_gets_an_error() {
     #[derive(Debug, Default)]
     struct Settles {
-        cache: OnceLock<TokenCache<Arc<Settles>>>,
+        cache: OnceLock<TokenCache<Arc<Self>>>,
         got: Mutex<Option<Result<(), AuthError>>>,
     }
 
