@@ -197,7 +197,7 @@ impl<S: TokenSource> Fetch<S> {
         let shared = Arc::clone(&self.shared);
         let mut request = shared.source.request_token(previous);
         let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
-        // Who waits for others lets other processes refresh meanwhile.
+        // Who waits for others lets other processes refresh meanwhile, once all is saved.
         let signal = &self.signal;
         let in_time = limit.run(&mut request, |step| match step {
             RequestStep::Queued => {
