@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::credentials::Replacement;
 use super::flight::Outcome;
-use super::saving;
+use super::saving::{self, Saver};
 use super::state::{LoginStart, PendingLogin, end_of};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
@@ -68,12 +68,15 @@ impl<S: TokenSource> LoginTask<S> {
             None => None,
         };
         let outcome = self.end(error.is_none());
+        // What the refresh before could not save is of no use any more.
+        self.shared.savers.release();
         if let Some(error) = &error {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
             let shared = Arc::clone(&self.shared);
+            let saver = Saver::begin(&shared);
             tokio::spawn(async move {
                 let _guard = guard;
-                saving::save_again(shared).await;
+                saving::save_again(saver, shared).await;
             });
         }
         (outcome, error)
