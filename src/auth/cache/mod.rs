@@ -172,6 +172,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// Scopes that the program needs. A login that lacks one, as one in the store may, is not used:
     /// callers get [`AuthError::MissingScopes`], which says which, until the user logs in again.
     /// A token that does not say its scopes is taken to have them.
+    ///
+    /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
+    /// login, or give it a store.
     #[must_use]
     pub fn with_required_scopes<T: Into<String>>(
         self,
