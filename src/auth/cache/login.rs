@@ -125,6 +125,7 @@ impl PendingLogin {
         let new = new.as_mut()?;
         if let Some(there) = there {
             new.login = new.login.moved_after(there.login);
+            new.replaced = new.replaced.max(Some(there.login));
         }
         Some(new.stored())
     }
@@ -139,6 +140,7 @@ impl Replacement {
             expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
             token,
             made_at: now.monotonic,
+            replaced: None,
         }
     }
 
