@@ -13,7 +13,7 @@ use crate::api::{
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
     entries_from, next_request, previous_request,
 };
-use crate::auth::{Authenticator, TokenAuthenticator, settle_tasks};
+use crate::auth::{AuthError, Authenticator, TokenAuthenticator, settle_tasks};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
@@ -199,6 +199,10 @@ impl SpotifyClient {
             Some(authenticator) => authenticator.settle().await,
             None => Ok(()),
         };
+        // The fetch that it is called within would wait for itself.
+        if matches!(own, Err(AuthError::WithinFetch)) {
+            return own.map_err(Error::Unsettled);
+        }
         let users = settle_tasks(self.oauth.under_way()).await;
         own.and(users).map_err(Error::Unsettled)
     }

@@ -296,7 +296,9 @@ impl SpotifyClientConfig {
     /// other TLS settings, to share connections.
     ///
     /// Give it a redirect policy that stays on the server, as the built-in one does: `reqwest`
-    /// strips `Authorization` from redirects elsewhere, but not the form of a token request.
+    /// strips `Authorization` from redirects elsewhere, but not the form of a token request. Have it
+    /// follow none for writes: `reqwest` makes a `GET` of a `POST` that gets a 301, 302 or 303, and the
+    /// call then succeeds though nothing was written.
     #[must_use]
     pub fn with_http_client(self, client: reqwest::Client) -> Self {
         Self { http: SharedHttpClient::Given(client), ..self }

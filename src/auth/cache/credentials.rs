@@ -91,13 +91,15 @@ pub(super) struct Replacement {
     pub(super) expires_at: SystemTime,
     /// When it was made, by the clock that nobody sets.
     pub(super) made_at: Instant,
+    /// The latest login that it was to be saved over.
+    pub(super) replaced: Option<LoginId>,
 }
 
 /// A login or a log-out that is not known to be in the store.
 #[derive(Clone)]
 struct Made {
     at: Instant,
-    /// The login that it replaced.
+    /// The login that it replaced, here or in the store.
     replaced: Option<LoginId>,
 }
 
@@ -258,7 +260,7 @@ impl Credentials {
 
     /// A login or a log-out has taken their place.
     pub(super) fn replace(&mut self, new: Replacement) {
-        let Replacement { login, revision, token, expires_at, made_at } = new;
+        let Replacement { login, revision, token, expires_at, made_at, replaced } = new;
         *self = Self {
             generation: self.generation.wrapping_add(1),
             ended: token.is_none().then(is_logged_out),
@@ -270,7 +272,7 @@ impl Credentials {
             ancestors: Box::default(),
             is_end_unsaved: false,
             is_mark_void: false,
-            made: Some(Box::new(Made { at: made_at, replaced: self.login })),
+            made: Some(Box::new(Made { at: made_at, replaced: self.login.max(replaced) })),
             was_stored: false,
             known: self.known,
         };

@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
-use super::saving::{self, SaveOutcome};
+use super::saving::{self, SaveOutcome, Saver};
 use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::token::leeway;
@@ -124,6 +124,7 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        let saver = Saver::begin(&self.shared);
         self.shared.give_up_lock(&self.signal);
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
@@ -134,7 +135,7 @@ impl<S: TokenSource> Fetch<S> {
         let _guard = self.guard.take();
         // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
-        saving::save_again(shared).await;
+        saving::save_again(saver, shared).await;
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
@@ -197,7 +198,7 @@ impl<S: TokenSource> Fetch<S> {
         let shared = Arc::clone(&self.shared);
         let mut request = shared.source.request_token(previous);
         let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
-        // Who waits for others lets other processes refresh meanwhile.
+        // Who waits for others lets other processes refresh meanwhile, once all is saved.
         let signal = &self.signal;
         let in_time = limit.run(&mut request, |step| match step {
             RequestStep::Queued => {

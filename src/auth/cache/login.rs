@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::credentials::Replacement;
 use super::flight::Outcome;
-use super::saving;
+use super::saving::{self, Saver};
 use super::state::{LoginStart, PendingLogin, end_of};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
@@ -68,12 +68,15 @@ impl<S: TokenSource> LoginTask<S> {
             None => None,
         };
         let outcome = self.end(error.is_none());
+        // What the refresh before could not save is of no use any more.
+        self.shared.savers.release();
         if let Some(error) = &error {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
             let shared = Arc::clone(&self.shared);
+            let saver = Saver::begin(&shared);
             tokio::spawn(async move {
                 let _guard = guard;
-                saving::save_again(shared).await;
+                saving::save_again(saver, shared).await;
             });
         }
         (outcome, error)
@@ -122,6 +125,7 @@ impl PendingLogin {
         let new = new.as_mut()?;
         if let Some(there) = there {
             new.login = new.login.moved_after(there.login);
+            new.replaced = new.replaced.max(Some(there.login));
         }
         Some(new.stored())
     }
@@ -136,6 +140,7 @@ impl Replacement {
             expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
             token,
             made_at: now.monotonic,
+            replaced: None,
         }
     }
 

@@ -172,6 +172,9 @@ impl<S: TokenSource> TokenCache<S> {
     /// Scopes that the program needs. A login that lacks one, as one in the store may, is not used:
     /// callers get [`AuthError::MissingScopes`], which says which, until the user logs in again.
     /// A token that does not say its scopes is taken to have them.
+    ///
+    /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
+    /// login, or give it a store.
     #[must_use]
     pub fn with_required_scopes<T: Into<String>>(
         self,
@@ -422,14 +425,18 @@ impl<S: TokenSource> TokenCache<S> {
     async fn obtain(&self) -> Result<HeaderValue, AuthError> {
         self.check()?;
         let mut deadline = self.deadline();
+        let mut has_looked_again = false;
         for _ in 0..MOST_ROUNDS {
             let (flight, is_own) = match self.next_step()? {
                 Step::Serve(header) => return Ok(header),
                 Step::Wait { flight, is_own } => (flight, is_own),
             };
             match self.wait(flight, &mut deadline).await? {
+                Some(Err(error)) if is_own || has_looked_again || !error.is_the_callers() => {
+                    return Err(error);
+                }
                 // What the runtime of another caller lacks, this one may have.
-                Some(Err(error)) if is_own || !error.is_the_callers() => return Err(error),
+                Some(Err(_)) => has_looked_again = true,
                 _ => {}
             }
             // Time has passed while waiting: look at the clocks again.

@@ -1,9 +1,9 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::credentials::{Seen, Unsaved};
@@ -36,6 +36,17 @@ enum SaveStep {
 
 /// Saves what the store lacks, for the fetch of `ticket`.
 pub(super) async fn save<S: TokenSource>(
+    shared: &Shared<S>,
+    ticket: Ticket,
+) -> (SaveOutcome, Option<StoreError>) {
+    let saved = try_to_save(shared, ticket).await;
+    if saved.0 != SaveOutcome::Failed {
+        shared.savers.release();
+    }
+    saved
+}
+
+async fn try_to_save<S: TokenSource>(
     shared: &Shared<S>,
     ticket: Ticket,
 ) -> (SaveOutcome, Option<StoreError>) {
@@ -123,64 +134,101 @@ pub(super) struct Savers {
     begun: AtomicU32,
     /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
     /// In a box, since hardly any cache ever has one.
-    lock: Mutex<Option<Box<KeptLock>>>,
+    kept: Mutex<Option<Box<Kept>>>,
 }
 
 #[derive(Debug)]
-struct KeptLock {
-    lock: RefreshLock,
+struct Kept {
+    /// `None` while the next refresh has it, or after its end.
+    lock: Option<RefreshLock>,
+    /// Counted from the first refresh that was not saved: a store that goes on failing keeps others
+    /// away once.
     ends: Instant,
 }
 
 impl Savers {
+    /// Nothing of what is given up or replaced is dropped under the mutex: a guard is user code.
     fn keep(&self, lock: RefreshLock) {
-        let kept = Box::new(KeptLock { lock, ends: Instant::now() + LOCK_KEPT });
-        let before = self.lock.lock().replace(kept);
-        drop(before);
+        let now = Instant::now();
+        let mut slot = self.kept.lock();
+        let ends = slot.as_ref().map_or(now + LOCK_KEPT, |kept| kept.ends);
+        let (kept, given_up) = if now < ends { (Some(lock), None) } else { (None, Some(lock)) };
+        let before = slot.replace(Box::new(Kept { lock: kept, ends }));
+        drop(slot);
+        drop((before, given_up));
     }
 
-    /// For the next refresh of the same cache, or to end it.
+    /// For the next refresh of the same cache.
     pub(super) fn take_lock(&self) -> Option<RefreshLock> {
-        let kept = self.lock.lock().take();
-        kept.map(|kept| kept.lock)
+        self.kept.lock().as_mut()?.lock.take()
     }
 
-    /// Gives the lock up at its end, if that is before `next`. One that is kept meanwhile ends later.
-    async fn end_lock_before(&self, next: Instant) {
-        let ends = self.lock.lock().as_ref().map(|kept| kept.ends);
-        let Some(ends) = ends.filter(|ends| *ends <= next) else { return };
-        sleep_until(ends).await;
-        let ended = self.lock.lock().take_if(|kept| kept.ends <= Instant::now());
+    /// There is nothing left that is not saved.
+    pub(super) fn release(&self) {
+        let kept = self.kept.lock().take();
+        drop(kept);
+    }
+
+    fn has_lock(&self) -> bool {
+        self.kept.lock().as_ref().is_some_and(|kept| kept.lock.is_some())
+    }
+
+    /// Gives the lock up if that is due.
+    fn end_lock(&self) {
+        let now = Instant::now();
+        let ended =
+            self.kept.lock().as_mut().filter(|kept| kept.ends <= now).map(|kept| kept.lock.take());
         drop(ended);
+    }
+}
+
+/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind.
+pub(super) struct Saver<S> {
+    shared: Weak<Shared<S>>,
+    number: u32,
+}
+
+impl<S> Saver<S> {
+    /// Those before leave it to this one.
+    pub(super) fn begin(shared: &Arc<Shared<S>>) -> Self {
+        let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        Self { shared: Arc::downgrade(shared), number }
+    }
+
+    fn is_last(&self, shared: &Shared<S>) -> bool {
+        shared.savers.begun.load(Ordering::Relaxed) == self.number
+    }
+}
+
+impl<S> Drop for Saver<S> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade()
+            && self.is_last(&shared)
+        {
+            shared.savers.release();
+        }
     }
 }
 
 /// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
 /// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
 /// is given up after half a minute. The last who begins takes it over from those before.
-pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
-    let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-    let handle = Arc::downgrade(&shared);
+pub(super) async fn save_again<S: TokenSource>(saver: Saver<S>, shared: Arc<Shared<S>>) {
     let mut kept = Some(shared);
     for attempt in 1.. {
-        let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
-        if shared.savers.begun.load(Ordering::Relaxed) != number {
-            return;
-        }
+        let Some(shared) = kept.take().or_else(|| saver.shared.upgrade()) else { return };
         let is_precious = shared.state.lock().credentials.is_precious();
-        let is_last = attempt > MOST_SAVES && !is_precious;
-        if is_last || !shared.lacks_a_save() {
-            drop(shared.savers.take_lock());
+        let is_given_up = attempt > MOST_SAVES && !is_precious;
+        if is_given_up || !saver.is_last(&shared) || !shared.lacks_a_save() {
             return;
         }
-        let next = Instant::now() + shared.options.backoff.pause(attempt, 0.0);
+        shared.savers.end_lock();
+        let pause = shared.options.backoff.pause(attempt, 0.0);
+        let pause = if shared.savers.has_lock() { pause.min(PAUSE_WITH_LOCK) } else { pause };
         kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
-        if let Some(shared) = &kept {
-            shared.savers.end_lock_before(next).await;
-        }
-        sleep_until(next).await;
-        if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {
+        tokio::time::sleep(pause).await;
+        if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade()) {
             let ticket = shared.state.lock().ticket();
             save(&shared, ticket).await;
         }
@@ -226,3 +274,6 @@ const MOST_SAVES: u32 = 5;
 /// How long a store that fails keeps others from refreshing. They may wait five times as long; after that, a
 /// login that one of them ends is better than one that none can use.
 const LOCK_KEPT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A store that works again is noticed while others are still kept away.
+const PAUSE_WITH_LOCK: std::time::Duration = std::time::Duration::from_secs(2);

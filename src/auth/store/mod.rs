@@ -79,14 +79,14 @@ pub trait TokenStore: Debug + Send + Sync {
     /// A [`StoreError`] when it may still be there.
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
-    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long
-    /// as the
-    /// [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not do
-    /// anything.
+    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long as
+    /// the [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not
+    /// do anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
     /// cache waits for up to 180 s, which is longer than it ever holds one: while a token request
-    /// waits for its turn behind others, it holds none.
+    /// waits for its turn behind others, it holds none, unless a rotated token is not saved yet, and
+    /// that for half a minute.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ use tokio::time::Instant;
 use self::app::App;
 use self::pair::Pair;
 use self::permit::{Permit, Turn, Wanted};
-use self::registry::Registry;
+use self::registry::{BY_HAND, Registry};
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;
@@ -105,8 +105,7 @@ type Seconds = f64;
 pub struct RateLimiter {
     registry: Arc<Registry>,
     app: Arc<App>,
-    /// Whether what is done to it by hand is done to all apps.
-    is_of_all: bool,
+    /// [`BY_HAND`], or the number of a user.
     user: u64,
     max_wait: Duration,
     signer: Option<Signer>,
@@ -119,7 +118,7 @@ impl RateLimiter {
         let max_wait = options.max_wait;
         let registry = Arc::new(Registry::new(options));
         let app = registry.app(None);
-        Self { registry, app, is_of_all: true, user: 0, max_wait, signer: None }
+        Self { registry, app, user: BY_HAND, max_wait, signer: None }
     }
 
     /// The limiter for another user, of the app with this client id. Users of one app share its limits;
@@ -137,7 +136,12 @@ impl RateLimiter {
     fn for_user_of(&self, app: Arc<App>) -> Self {
         let user = self.registry.next_user();
         let registry = Arc::clone(&self.registry);
-        Self { registry, app, is_of_all: false, user, max_wait: self.max_wait, signer: None }
+        Self { registry, app, user, max_wait: self.max_wait, signer: None }
+    }
+
+    /// Whether what is done to it by hand is done to all apps.
+    fn is_of_all(&self) -> bool {
+        self.user == BY_HAND
     }
 
     pub(crate) fn max_wait(&self) -> Duration {
@@ -157,7 +161,7 @@ impl RateLimiter {
     /// What it knows of its app; of a limiter that was made by hand, of all apps together: the lowest rate, the
     /// longest closing, and the sum of what is counted.
     pub fn stats(&self) -> RateLimitStats {
-        match self.is_of_all {
+        match self.is_of_all() {
             true => RateLimitStats::together(self.registry.known().iter().map(|app| app.stats())),
             false => self.app.stats(),
         }
@@ -167,11 +171,11 @@ impl RateLimiter {
     /// request of any app, those whose clients are made later included. Those that cannot wait for so long
     /// fail at once. Where it is closed for longer already, nothing changes: [`reopen`](Self::reopen) opens.
     pub fn close_for(&self, duration: Duration) {
-        match self.is_of_all {
+        match self.is_of_all() {
             true => self.registry.for_all(|app| app.close_for(duration)),
             false => self.app.close_for(duration),
         }
-        match self.is_of_all {
+        match self.is_of_all() {
             true => self.registry.known().iter().for_each(|app| app.announce(None)),
             false => self.app.announce(None),
         }
@@ -180,7 +184,7 @@ impl RateLimiter {
     /// Forgets what is closed, what fails, and all rates of its app, or of all apps: as after a start. Where
     /// an app's limit is [shared](SharedLimit), it asks the others anew, and what they know holds.
     pub fn reopen(&self) {
-        match self.is_of_all {
+        match self.is_of_all() {
             true => self.registry.for_all(App::reopen),
             false => self.app.reopen(),
         }

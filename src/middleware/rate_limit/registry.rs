@@ -30,7 +30,7 @@ impl Registry {
         let all = Arc::new(App::new(None, options.clone()));
         let known = HashMap::from([(None, Arc::new(App::new(None, options.clone())))]);
         let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
-        Self { options, all, apps, users: AtomicU64::new(1) }
+        Self { options, all, apps, users: AtomicU64::new(BY_HAND + 1) }
     }
 
     /// A number that no user had before.
@@ -67,3 +67,6 @@ impl Registry {
 }
 
 const MOST_UNUSED_APPS: usize = 256;
+
+/// Stands in place of a user in a limiter that was made by hand.
+pub(super) const BY_HAND: u64 = 0;

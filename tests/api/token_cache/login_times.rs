@@ -34,6 +34,34 @@ async fn a_login_made_while_the_clock_was_wrong_outlives_the_clock_being_set() {
     }
 }
 
+/// P47, P50: the entry was read, and could not be replaced at once; it is of a machine whose clock is ahead.
+#[tokio::test]
+async fn what_read_the_entry_that_it_replaces_is_the_later_one() {
+    for behind in [1, 10, HOUR] {
+        for logs_in in [true, false] {
+            let (clock, store) = (ManualClock::new(), FailingStore::default());
+            put(&store.inner, &key(), &expired("old")).await;
+            clock.jump_wall(-behind);
+            let (cache, source) = stored(&clock, &store);
+            store.fail_saves(1);
+
+            match logs_in {
+                true => cache.log_in(user("new")).await.unwrap(),
+                false => drop(cache.log_out().await.unwrap_err()),
+            }
+            clock.advance(4000.0);
+            let header = cache.header().await;
+            cache.settle().await.unwrap();
+
+            let kept = store.inner.load(&key()).await.unwrap().unwrap();
+            assert_eq!(header.is_ok(), logs_in, "{behind}");
+            assert_eq!(kept.is_logged_out(), !logs_in, "{behind}");
+            let sent = logs_in.then(|| Some("new".to_owned()));
+            assert_eq!(source.previous(), Vec::from_iter(sent), "{behind}");
+        }
+    }
+}
+
 /// P50: the same for a log-out.
 #[tokio::test]
 async fn a_log_out_made_while_the_clock_was_wrong_outlives_the_clock_being_set() {

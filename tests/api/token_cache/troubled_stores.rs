@@ -76,7 +76,7 @@ async fn a_store_that_panics_within_a_refresh_costs_no_rotated_token() {
 /// fails for less than half a minute.
 #[tokio::test(start_paused = true)]
 async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
-    for (failures, is_found) in [(1, true), (4, true), (1_000, false)] {
+    for (failures, is_found) in [(1, true), (4, true), (12, true), (1_000, false)] {
         let (clock, store) = (ManualClock::new(), FailingStore::default());
         put(&store, &key(), &expired("r")).await;
         let [(first, rotating), (second, others)] = [(); 2].map(|()| stored(&clock, &store));
@@ -96,6 +96,73 @@ async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
             assert_eq!(token(second.header().await), "access of rotated");
         }
     }
+}
+
+/// Nobody is left who saves anything later: a login, a log-out, or the end of the runtime came between.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_kept_is_not_kept_for_nothing() {
+    for by in ["log_in", "log_out", "settle", "drop"] {
+        let clock = ManualClock::new();
+        let store = FailingStore::default();
+        put(&store, &key(), &expired("r")).await;
+        let (cache, source) = stored(&clock, &store);
+        source.next(Outcome::Token(user("rotated")));
+        store.fail_saves(1);
+        cache.header().await.unwrap();
+
+        match by {
+            "log_in" => cache.log_in(user("new")).await.unwrap(),
+            "log_out" => cache.log_out().await.unwrap(),
+            "settle" => cache.settle().await.unwrap(),
+            _ => drop(cache),
+        }
+
+        let free = tokio::time::timeout(Duration::from_secs(3), store.lock(&key())).await;
+        assert!(free.is_ok(), "{by}");
+    }
+}
+
+/// With its runtime, whose tasks are gone.
+#[test]
+fn a_runtime_that_ends_keeps_no_lock() {
+    let clock = ManualClock::new();
+    let store = FailingStore::default();
+    let (cache, source) = stored(&clock, &store);
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = run();
+    first.block_on(async {
+        put(&store, &key(), &expired("r")).await;
+        source.next(Outcome::Token(user("rotated")));
+        store.fail_saves(1);
+        cache.header().await.unwrap();
+        tokio::task::yield_now().await;
+    });
+    drop(first);
+
+    let free = async {
+        let limit = Duration::from_secs(5);
+        tokio::time::timeout(limit, store.lock(&key())).await.map(drop)
+    };
+    assert!(run().block_on(free).is_ok());
+}
+
+/// A store that goes on failing keeps others away once, however often its cache refreshes.
+#[tokio::test(start_paused = true)]
+async fn one_cache_that_cannot_save_keeps_no_other_from_its_token_for_good() {
+    let clock = ManualClock::new();
+    let store = FailingStore::default();
+    put(&store, &key(), &expired("r")).await;
+    let (cache, source) = stored(&clock, &store);
+    store.fail_saves(usize::MAX);
+    for number in 0..10 {
+        source.next(Outcome::Token(user(&format!("r{number}"))));
+        cache.header().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        clock.advance(3600.0);
+    }
+
+    let free = tokio::time::timeout(Duration::from_secs(1), store.lock(&key())).await;
+    assert!(free.is_ok(), "half a minute is over");
 }
 
 /// The client of a server, which all users' clients were made of.

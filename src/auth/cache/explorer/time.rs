@@ -406,6 +406,7 @@ impl World {
                 token: None,
                 expires_at: now.wall,
                 made_at: now.monotonic,
+                replaced: None,
             };
             assert!(latest.is_none_or(|latest| latest < new.login), "P51: it is no later login");
             let start = self.state.begin_login(PendingLogin::new(new, now));
@@ -427,6 +428,7 @@ impl World {
             token,
             expires_at: began.wall + LIFETIME,
             made_at: began.monotonic,
+            replaced: None,
         };
         let outcome = self.state.end_login(id, new, began, true, policy());
         if id < self.seen.last_login {
