@@ -29,7 +29,7 @@ mod figures;
 
 fn main() -> ExitCode {
     let quick = std::env::args().any(|argument| argument == "--test");
-    // Few, but so many that what they share does not count.
+    // Few, and enough that what they share hardly counts.
     let users = if quick { 1_000 } else { 10_000 };
     let server = Arc::new(Server::default());
     let address = server.start();

@@ -245,8 +245,8 @@ impl Fields {
         if !seconds.is_finite() || seconds < 0.0 {
             return Err(format!("it is said to expire in {seconds} seconds"));
         }
-        let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFETIME);
-        Ok(lifetime.min(LONGEST_LIFETIME))
+        let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(Token::LONGEST_LIFETIME);
+        Ok(lifetime.min(Token::LONGEST_LIFETIME))
     }
 }
 
@@ -331,6 +331,3 @@ const FIELDS: [&str; 7] = [
 
 /// What is none may be read again from each of its braces on: as much as 64 of the longest bodies.
 const MOST_READ: usize = 64 * 64 * 1024;
-
-/// A hundred years: beyond any token that a server means, and far below what a clock overflows at.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

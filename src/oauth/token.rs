@@ -32,6 +32,10 @@ impl Token {
     /// What [`expires_in`](Self::expires_in) is taken for when a response does not say.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 
+    /// A hundred years: beyond any token that a server means, and what every clock can add. Longer
+    /// lifetimes mean "does not expire".
+    pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
     /// A bearer token without refresh token and scopes, such as a
     /// [`TokenSource`](crate::auth::TokenSource) returns.
     pub fn new(access_token: impl Into<AccessToken>, expires_in: Duration) -> Self {

@@ -8,16 +8,9 @@ use spotify_web::model::{Artist, CursorPage, Page, SearchType, Track};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::PausedTime;
+use crate::common::{PausedTime, plain_client};
 
 type List = Page<u64>;
-
-async fn client() -> (FakeSpotify, SpotifyClient) {
-    let fake = FakeSpotify::start().await.unwrap();
-    let config = fake.config().with_token(fake.user_token());
-    let spotify = SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap();
-    (fake, spotify)
-}
 
 fn respond(fake: &FakeSpotify, body: &Value) {
     fake.next_api(FakeResponse::json(200, body));
@@ -41,7 +34,7 @@ async fn a_page_that_says_neither_next_nor_a_total_that_is_reached_is_not_taken_
         json!({ "total": 120 }),
         json!({ "tracks": { "items": [1, 2] } }),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         respond(&fake, &body);
         let mut stream = spotify.get::<List>("x").query("fields", "items(added_at)").stream();
         let mut results = Vec::new();
@@ -70,7 +63,7 @@ async fn a_page_without_next_that_reaches_the_total_is_the_last() {
         json!({ "items": [1, 2], "next": "", "total": 9 }),
         json!({ "items": [], "next": null }),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         respond(&fake, &body);
         let all = spotify.get::<List>("x").all().await;
         assert_eq!(all.unwrap().len(), body["items"].as_array().unwrap().len(), "{body}");
@@ -79,7 +72,7 @@ async fn a_page_without_next_that_reaches_the_total_is_the_last() {
 
 #[tokio::test]
 async fn an_empty_page_without_a_total_is_no_end() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let next = |offset: u32| format!("{}x?offset={offset}", fake.base_url());
     respond(&fake, &json!({ "items": [1, 2], "next": next(2) }));
     respond(&fake, &json!({ "items": [], "next": next(4) }));
@@ -99,7 +92,7 @@ async fn what_next_says_is_not_overruled_and_lists_of_values_stay() {
         ("x?cursor=a&market=DE", "cursor=b", "cursor=b&market=DE"),
         ("x", "offset=2", "offset=2"),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         let link = format!("{}x?{next}", fake.base_url());
         respond(&fake, &json!({ "items": [1, 2], "next": link }));
         respond(&fake, &json!({ "items": [3], "next": null }));
@@ -110,7 +103,7 @@ async fn what_next_says_is_not_overruled_and_lists_of_values_stay() {
 
 #[tokio::test]
 async fn lists_from_a_page_follow_the_rules_of_all_lists() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let href = format!("{}a/b?offset=0", fake.base_url());
     let page = |next: &str, rest: Value| -> List {
         let mut page = json!({ "items": [1, 2], "href": href, "next": next });
@@ -150,7 +143,7 @@ async fn lists_from_a_page_follow_the_rules_of_all_lists() {
 
 #[tokio::test]
 async fn a_malformed_link_of_a_page_is_told_as_the_servers() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     for next in
         [json!("http://[::1"), json!("https://"), json!("http://:80/x"), json!(7), json!(["x"])]
     {
@@ -170,7 +163,7 @@ async fn a_malformed_link_of_a_page_is_told_as_the_servers() {
 
 #[tokio::test]
 async fn a_search_ends_at_a_thousand_from_wherever_it_begins() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let link = |offset: u32| {
         format!("{}search?query=x&type=track&offset={offset}&limit=10", fake.base_url())
     };
@@ -268,7 +261,7 @@ async fn a_page_is_read_from_the_field_that_the_endpoint_has() {
         json!({ "tracks": tracks, "artists": null }),
         tracks.clone(),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         let link = format!("{}search?query=x&type=track&offset=1", fake.base_url());
         let before: Page<Track> =
             serde_json::from_value(json!({ "items": [], "next": link })).unwrap();
@@ -291,7 +284,7 @@ async fn a_page_is_read_from_the_field_that_the_endpoint_has() {
         json!({ "tracks": null, "artists": artists }),
         json!({}),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         respond(&fake, &body);
         let found = spotify.search().tracks("x").await;
         assert!(matches!(found, Err(Error::Decode { .. })), "{body}: {found:?}");
@@ -299,7 +292,7 @@ async fn a_page_is_read_from_the_field_that_the_endpoint_has() {
     // Where nothing is known of the field, two are a guess.
     let two = json!({ "tracks": tracks, "artists": artists });
     assert!(serde_json::from_value::<Page<Artist>>(two).is_err());
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     respond(&fake, &json!({ "artists": artists, "items": [], "albums": artists, "next": null }));
     assert!(spotify.users().followed_artists().all().await.unwrap().is_empty());
 }
@@ -307,7 +300,7 @@ async fn a_page_is_read_from_the_field_that_the_endpoint_has() {
 /// 4 MiB of `7,` took 2 GB as a list.
 #[tokio::test]
 async fn a_page_with_more_places_than_any_is_an_error() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let body = format!("{{\"items\":[{}7],\"next\":null}}", "7,".repeat(2_000_000));
     for _ in 0..2 {
         fake.next_api(FakeResponse::body(200, "application/json", body.clone()));
@@ -429,7 +422,7 @@ impl<'de> serde::Deserialize<'de> for PanicsOnce {
 
 #[tokio::test]
 async fn a_page_that_panicked_when_it_was_read_is_not_passed_over() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let body = json!({ "items": [1, 2], "next": null });
     respond(&fake, &body);
     respond(&fake, &body);
@@ -514,7 +507,7 @@ async fn the_progress_of_an_empty_list_is_told_as_well() {
             json!({ "items": [], "total": 1, "next": null }),
         ],
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         bodies.iter().for_each(|body| respond(&fake, body));
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&told);

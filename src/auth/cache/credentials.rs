@@ -89,8 +89,6 @@ pub(super) struct Replacement {
     /// `None` logs out.
     pub(super) token: Option<Token>,
     pub(super) expires_at: SystemTime,
-    /// When it was made, by the clock that nobody sets.
-    pub(super) made_at: Instant,
     /// The latest login that it was to be saved over.
     pub(super) replaced: Option<LoginId>,
 }
@@ -98,6 +96,7 @@ pub(super) struct Replacement {
 /// A login or a log-out that is not known to be in the store.
 #[derive(Clone)]
 struct Made {
+    /// By the clock that nobody sets.
     at: Instant,
     /// The login that it replaced, here or in the store.
     replaced: Option<LoginId>,
@@ -258,9 +257,9 @@ impl Credentials {
         self.is_mark_void = false;
     }
 
-    /// A login or a log-out has taken their place.
-    pub(super) fn replace(&mut self, new: Replacement) {
-        let Replacement { login, revision, token, expires_at, made_at, replaced } = new;
+    /// A login or a log-out has taken their place, which was made at this moment.
+    pub(super) fn replace(&mut self, new: Replacement, at: Instant) {
+        let Replacement { login, revision, token, expires_at, replaced } = new;
         *self = Self {
             generation: self.generation.wrapping_add(1),
             ended: token.is_none().then(is_logged_out),
@@ -272,7 +271,7 @@ impl Credentials {
             ancestors: Box::default(),
             is_end_unsaved: false,
             is_mark_void: false,
-            made: Some(Box::new(Made { at: made_at, replaced: self.login.max(replaced) })),
+            made: Some(Box::new(Made { at, replaced: self.login.max(replaced) })),
             was_stored: false,
             known: self.known,
         };

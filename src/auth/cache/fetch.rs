@@ -343,11 +343,7 @@ impl<S: TokenSource> Fetch<S> {
     async fn lock_store(&mut self) {
         let Some(storage) = self.storage() else { return };
         self.signal.begin_step(LOCK_LIMIT);
-        let locked = match self.shared.savers.take_lock() {
-            Some(lock) => Ok(lock),
-            None => storage.lock(LOCK_LIMIT).await,
-        };
-        match locked {
+        match self.shared.savers.lock(&storage, LOCK_LIMIT).await {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
@@ -505,11 +501,7 @@ impl<S> Turn<S> {
         if keeper.has_lock() {
             return true;
         }
-        let lock = match self.shared.savers.take_lock() {
-            Some(lock) => Ok(lock),
-            None => storage.lock(RELOCK_LIMIT).await,
-        };
-        let Ok(lock) = lock else { return false };
+        let Ok(lock) = self.shared.savers.lock(storage, RELOCK_LIMIT).await else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
         let now = self.shared.options.now();

@@ -139,7 +139,6 @@ impl Replacement {
             revision: Revision::random(),
             expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
             token,
-            made_at: now.monotonic,
             replaced: None,
         }
     }

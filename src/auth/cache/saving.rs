@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -158,9 +159,17 @@ impl Savers {
         drop((before, given_up));
     }
 
-    /// For the next refresh of the same cache.
-    pub(super) fn take_lock(&self) -> Option<RefreshLock> {
-        self.kept.lock().as_mut()?.lock.take()
+    /// The store's lock; that of the refresh before where that could not be saved.
+    pub(super) async fn lock(
+        &self,
+        storage: &Storage,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        let kept = self.kept.lock().as_mut().and_then(|kept| kept.lock.take());
+        match kept {
+            Some(lock) => Ok(lock),
+            None => storage.lock(limit).await,
+        }
     }
 
     /// There is nothing left that is not saved.
@@ -264,16 +273,16 @@ impl<S: TokenSource> Shared<S> {
 }
 
 /// When to look again for the due time of a login that has just begun.
-const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
+const UNKNOWN_DUE: Duration = Duration::from_secs(1);
 
 /// How often somebody else may be faster.
 pub(super) const MOST_CONFLICTS: u32 = 8;
 
 const MOST_SAVES: u32 = 5;
 
-/// How long a store that fails keeps others from refreshing. They may wait five times as long; after that, a
+/// How long a store that fails keeps others from refreshing. They wait for longer than that; after it, a
 /// login that one of them ends is better than one that none can use.
-const LOCK_KEPT: std::time::Duration = std::time::Duration::from_secs(30);
+const LOCK_KEPT: Duration = Duration::from_secs(30);
 
 /// A store that works again is noticed while others are still kept away.
-const PAUSE_WITH_LOCK: std::time::Duration = std::time::Duration::from_secs(2);
+const PAUSE_WITH_LOCK: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use reqwest::header::HeaderValue;
 use super::credentials::{Credentials, Replacement, Seen};
 use super::flight::{Flight, Outcome, Signal};
 use super::policy::Policy;
-use super::token::{Age, CachedToken, LONGEST_LIFETIME};
+use super::token::{Age, CachedToken};
 use super::{CacheStats, Now};
 use crate::auth::{
     AuthError, LoginId, RejectionReason, Replay, Revision, StoredToken, TokenEventKind,
@@ -393,7 +393,7 @@ impl State {
         (self.current, self.rejected) = (None, None);
         self.superseded = self.fetch.take();
         let token = new.token.clone();
-        self.credentials.replace(new);
+        self.credentials.replace(new, counted_from.monotonic);
         if is_saved {
             self.credentials.saved_as_it_is();
         }
@@ -646,7 +646,7 @@ impl Arrival {
 
 /// The end of a token by the wall clock. What a clock cannot express has expired.
 pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
-    let end = counted_from.wall.checked_add(token.expires_in.min(LONGEST_LIFETIME));
+    let end = counted_from.wall.checked_add(token.expires_in.min(Token::LONGEST_LIFETIME));
     end.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

@@ -45,7 +45,7 @@ impl CachedToken {
         now: Now,
         policy: Policy,
     ) -> Result<Self, AuthError> {
-        let lifetime = token.expires_in.min(LONGEST_LIFETIME);
+        let lifetime = token.expires_in.min(Token::LONGEST_LIFETIME);
         let last_use = lifetime - leeway(lifetime);
         let window = policy.window.min(lifetime / 10).mul_f64(1.0 - policy.jitter / 2.0);
         // Tokens of a second or two are not fetched any faster for having a window.
@@ -220,6 +220,3 @@ const ENDED_IN_A_ROW: u8 = 3;
 
 /// The last seconds of a token are not used: it might expire on its way.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
-
-/// A hundred years, which every clock can add: longer lifetimes mean "does not expire".
-pub(super) const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

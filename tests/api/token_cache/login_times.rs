@@ -1,11 +1,9 @@
 //! Which login is the later one when clocks are wrong: P46, P47 and P51.
 
-use std::time::{Duration, SystemTime};
+use spotify_web::auth::{AuthError, TokenStore};
 
-use spotify_web::auth::{AuthError, StoredToken, TokenCache, TokenKey, TokenStore};
-use spotify_web::oauth::Token;
-
-use crate::common::{FailingStore, ManualClock, ScriptedSource, cache, put, token};
+use super::{expired, key, stored, user};
+use crate::common::{FailingStore, ManualClock, put, token};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -132,24 +130,4 @@ async fn a_login_of_a_clock_that_was_ahead_does_not_take_a_later_logins_place() 
     here.header().await.unwrap();
     assert_eq!(source.previous(), [Some("second".to_owned())]);
     assert_eq!(token(here.header().await), "token-1");
-}
-
-fn stored(
-    clock: &ManualClock,
-    store: &FailingStore,
-) -> (TokenCache<ScriptedSource>, ScriptedSource) {
-    let (cache, source) = cache(clock);
-    (cache.with_store(store.clone(), key()), source)
-}
-
-fn user(name: &str) -> Token {
-    Token::new(format!("access of {name}"), Duration::from_secs(3600)).with_refresh_token(name)
-}
-
-fn expired(name: &str) -> StoredToken {
-    StoredToken::new(user(name), SystemTime::UNIX_EPOCH)
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("app").with_user("anna")
 }

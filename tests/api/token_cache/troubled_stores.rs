@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use spotify_web::auth::{
     AuthError, FileTokenStore, MemoryTokenStore, PkceAuthenticator, RefreshLock, Revision,
-    StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
+    StoreError, StoredToken, TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
+use super::{expired, key, stored, user};
 use crate::common::{
-    Directory, FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header,
-    token,
+    Directory, FailingStore, Locks, ManualClock, Outcome, put, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -439,24 +439,4 @@ fn is_failure_of_save(error: AuthError) {
 
 fn refresh_token(stored: &StoredToken) -> &str {
     stored.token().unwrap().refresh_token.as_ref().unwrap().expose()
-}
-
-fn stored(
-    clock: &ManualClock,
-    store: &(impl TokenStore + Clone + 'static),
-) -> (TokenCache<ScriptedSource>, ScriptedSource) {
-    let (cache, source) = cache(clock);
-    (cache.with_store(store.clone(), key()), source)
-}
-
-fn user(name: &str) -> Token {
-    Token::new(format!("access of {name}"), HOUR).with_refresh_token(name)
-}
-
-fn expired(name: &str) -> StoredToken {
-    StoredToken::new(user(name), SystemTime::UNIX_EPOCH)
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("app").with_user("anna")
 }

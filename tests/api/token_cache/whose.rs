@@ -5,14 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use spotify_web::auth::{
-    AuthError, PkceAuthenticator, StoreError, StoredToken, TokenCache, TokenCacheOptions,
-    TokenEventKind, TokenKey, TokenStore,
+    AuthError, PkceAuthenticator, StoreError, StoredToken, TokenCacheOptions, TokenEventKind,
+    TokenKey, TokenStore,
 };
-use spotify_web::oauth::Token;
 
+use super::{expired, key, stored, user};
 use crate::common::{
-    FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, cache_with, put, settle,
-    spawn_header, token,
+    FailingStore, Locks, ManualClock, Outcome, cache, cache_with, put, settle, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -459,25 +458,4 @@ async fn scopes_that_nobody_has_said_stay_unknown() {
 
     assert_eq!(token(cache.header().await), "access of r");
     assert_eq!(cache.granted_scopes(), None);
-}
-
-fn stored(
-    clock: &ManualClock,
-    store: &FailingStore,
-) -> (TokenCache<ScriptedSource>, ScriptedSource) {
-    let (cache, source) = cache(clock);
-    (cache.with_store(store.clone(), key()), source)
-}
-
-/// The token of a user, who is known by their refresh token.
-fn user(name: &str) -> Token {
-    Token::new(format!("access of {name}"), HOUR).with_refresh_token(name)
-}
-
-fn expired(name: &str) -> StoredToken {
-    StoredToken::new(user(name), SystemTime::UNIX_EPOCH)
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("app").with_user("anna")
 }

@@ -405,7 +405,6 @@ impl World {
                 revision: Revision(0),
                 token: None,
                 expires_at: now.wall,
-                made_at: now.monotonic,
                 replaced: None,
             };
             assert!(latest.is_none_or(|latest| latest < new.login), "P51: it is no later login");
@@ -427,7 +426,6 @@ impl World {
             revision: Revision(id.into()),
             token,
             expires_at: began.wall + LIFETIME,
-            made_at: began.monotonic,
             replaced: None,
         };
         let outcome = self.state.end_login(id, new, began, true, policy());

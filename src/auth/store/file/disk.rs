@@ -120,12 +120,11 @@ impl Disk {
         loop {
             here = here.or_else(|| Writing::begin(&place));
             match here.as_ref().map(|_| lock.try_lock()) {
-                Some(Ok(())) => return Ok(WriteLock { file: lock, _here: here }),
-                Some(Err(TryLockError::Error(error))) if has_no_locks(&error) => {
-                    return Ok(WriteLock { file: lock, _here: here });
-                }
-                Some(Err(TryLockError::Error(error))) => {
+                Some(Err(TryLockError::Error(error))) if !has_no_locks(&error) => {
                     return Err(failed(&path, "locked", error));
+                }
+                Some(Ok(()) | Err(TryLockError::Error(_))) => {
+                    return Ok(WriteLock { file: lock, _here: here });
                 }
                 _ if began.elapsed() >= WRITE_LOCK_LIMIT => {
                     return Err(StoreError::TimedOut { limit: WRITE_LOCK_LIMIT });
