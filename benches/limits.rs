@@ -21,6 +21,7 @@ mod rate_limit {
     mod bucket;
     mod failures;
     mod history;
+    mod line;
     mod membership;
     mod pair;
     mod pool;
@@ -29,6 +30,7 @@ mod rate_limit {
     mod shared;
     pub(crate) mod simulation;
     mod state;
+    mod whose;
 
     type Seconds = f64;
 }

@@ -11,13 +11,14 @@ use crate::api::params::{Anything, Nothing};
 use crate::api::{
     Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
     LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    entries_from, page_at,
+    entries_from, next_request, previous_request,
 };
-use crate::auth::{Authenticator, TokenAuthenticator, settle_tasks};
+use crate::auth::{AuthError, Authenticator, TokenAuthenticator, settle_tasks};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
-    AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
+    AttemptCounter, AuthMiddleware, Partition, RateLimitStats, RateLimiter, RetryMiddleware,
+    TellPartition,
 };
 use crate::oauth::{OAuthClient, Token};
 use crate::transport::{NO_TLS, Origin};
@@ -107,7 +108,9 @@ impl SpotifyClient {
         Ok(Self { connection, config: Arc::new(config), oauth, layers, settles: Settles::AllUsers })
     }
 
-    /// A client for another user: other credentials, but the same connections and configuration.
+    /// A client for another user: other credentials, but the same connections, configuration and
+    /// rate limiter. The user is one of the app whose client id the authenticator knows, and of this
+    /// client's app where it knows none, as a bare token's does.
     ///
     /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
@@ -115,20 +118,36 @@ impl SpotifyClient {
     ///
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
+        self.for_user_in(Partition::unique(), authenticator)
+    }
+
+    /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for an authenticator that cannot be used.
+    pub fn for_user_in(
+        &self,
+        partition: Partition,
+        authenticator: impl Authenticator + 'static,
+    ) -> Result<Self, Error> {
         let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
-        let config =
-            SpotifyClientConfig::clone(&self.config).with_authenticator(Arc::clone(&authenticator));
+        let config = SpotifyClientConfig::clone(&self.config)
+            .with_authenticator(Arc::clone(&authenticator))
+            .with_partition(partition);
         let layers = self.layers.for_user(&config);
         let connection = connect(&config, &self.oauth, &layers)?;
-        let (config, oauth) = (Arc::clone(&self.config), self.oauth.clone());
+        let config = Arc::clone(&self.config);
+        let oauth = self.oauth.clone();
         Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
     }
 
     /// A client that acts with this access token, as long as it is good: to learn who has just
     /// logged in, before it is known whose login to keep.
     ///
-    /// Shares everything that [`for_user`](Self::for_user) shares. Nothing is kept, refreshed or
-    /// replaced.
+    /// Shares everything that [`for_user`](Self::for_user) shares, the app's limits included.
+    /// Nothing is kept, refreshed or replaced.
     ///
     /// # Errors
     ///
@@ -180,6 +199,10 @@ impl SpotifyClient {
             Some(authenticator) => authenticator.settle().await,
             None => Ok(()),
         };
+        // The fetch that it is called within would wait for itself.
+        if matches!(own, Err(AuthError::WithinFetch)) {
+            return own.map_err(Error::Unsettled);
+        }
         let users = settle_tasks(self.oauth.under_way()).await;
         own.and(users).map_err(Error::Unsettled)
     }
@@ -304,18 +327,21 @@ impl SpotifyClient {
         self.request(Method::DELETE, path)
     }
 
-    /// The page after `page`, or `None` when it is the last.
+    /// The page after `page`, or `None` when it is the last: also at the end of what a search hands
+    /// out, and beyond the total.
     ///
-    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// What is wrong with the page comes out when the request is sent: [`Error::MalformedLink`],
+    /// [`Error::Paging`], or [`Error::ForeignOrigin`] for a URL of another origin.
     pub fn next_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        present(page.next_url()).map(|next| page_at(&self.connection, next))
+        next_request(&self.connection, page)
     }
 
     /// The page before `page`, or `None` when it is the first.
     ///
-    /// A URL of another origin comes out as [`Error::ForeignOrigin`] when it is sent.
+    /// What is wrong with the link comes out when the request is sent, as with
+    /// [`next_page`](Self::next_page).
     pub fn previous_page<G: Paged>(&self, page: &G) -> Option<Request<G, Nothing>> {
-        present(page.previous_url()).map(|previous| page_at(&self.connection, previous))
+        previous_request(&self.connection, page)
     }
 
     /// The items of `page` and of all pages after it; see
@@ -335,16 +361,14 @@ impl SpotifyClient {
     }
 }
 
-/// An empty URL leads nowhere, as none does.
-fn present(url: Option<&str>) -> Option<&str> {
-    url.filter(|url| !url.trim().is_empty())
-}
-
 impl Layers {
-    /// The same for a user: the limiter is that of the user's app.
+    /// The same for a user: the limiter is that of the user's app, where that is known.
     fn for_user(&self, config: &SpotifyClientConfig) -> Self {
         let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
-        let limiter = self.limiter.as_ref().map(|limiter| limiter.for_app(client_id));
+        let limiter = self.limiter.as_ref().map(|limiter| match client_id {
+            Some(_) => limiter.for_app(client_id),
+            None => limiter.for_user(),
+        });
         Self { limiter, ..self.clone() }
     }
 }
@@ -355,18 +379,26 @@ fn connect(
     oauth: &OAuthClient,
     layers: &Layers,
 ) -> Result<Connection, Error> {
-    let (base, origin) = (Arc::clone(&layers.base), layers.origin.clone());
+    let base = Arc::clone(&layers.base);
+    let origin = layers.origin.clone();
     if base.scheme() == "https" && !config.can_do_tls() {
         return Err(Error::config("base URL", NO_TLS));
     }
+    let wire = config.wire()?;
     let retries = Arc::clone(&layers.retries);
-    let mut http = ClientBuilder::new(config.http_client()?).with_arc(retries);
+    let mut http = ClientBuilder::new(wire.client()).with_arc(retries);
+    if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
+        http = http.with(TellPartition(config.partition));
+    }
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
     if let Some(authenticator) = &config.authenticator {
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
+    }
+    for middleware in &config.inner_middleware {
+        http = http.with_arc(Arc::clone(middleware));
     }
     if let Some(limiter) = layers.limiter.clone() {
         http = http.with(match &config.authenticator {
@@ -375,13 +407,14 @@ fn connect(
         });
     }
     let counter = Arc::clone(&layers.counter);
-    let http = http.with_arc(counter);
+    let http = http.with_arc(counter).with(wire);
     let defaults = Defaults {
         market: config.checked_market()?,
         quota: config.quota,
         deadline: config.deadline,
         retries: Arc::clone(&layers.retries),
         may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
+        has_limiter: layers.limiter.is_some(),
         observer: config.observer.clone(),
     };
     Ok(Connection::new(http.build(), base, origin, defaults))

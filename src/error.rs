@@ -8,6 +8,7 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use crate::auth::AuthError;
+use crate::middleware::LimitKind;
 use crate::model::{IdError, MarketError, Snapshot, Unreadable};
 use crate::oauth::{OAuthError, Scope};
 use crate::transport::{
@@ -125,15 +126,25 @@ pub enum Error {
         /// How long Spotify asks to wait, when it says (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// Too many requests (429). This attempt was not carried out.
-    #[error("{request} failed with HTTP 429, too many requests{}", wait(*retry_after))]
+    /// The server responded with 429, or the [rate limiter](crate::middleware::RateLimiter) did not
+    /// send the request, since it would have had to wait for longer than it may. The last attempt
+    /// was not carried out. What to do is in [`limits`](crate::guide::limits).
+    #[error("{request} {}{}", limited(*status, *limit, reason.as_deref()), wait(*retry_after))]
     RateLimited {
         /// Which request.
         request: RequestLine,
-        /// How long Spotify asks to wait, when it says (`Retry-After`).
+        /// After how long it would go, as far as the rate limiter knows, those that wait before it
+        /// included; without a rate limiter, how long the server asks to wait, when it says
+        /// (`Retry-After`).
         retry_after: Option<Duration>,
-        /// A word that names the reason; `QUOTA_EXCEEDED` is the quota of the developer's account.
+        /// A word of the server that names the reason; `QUOTA_EXCEEDED` is the quota of the
+        /// developer's account.
         reason: Option<String>,
+        /// What it would have waited for; `None` without a rate limiter.
+        limit: Option<LimitKind>,
+        /// The status of the last response to this call: 429 where the server has refused it, `None`
+        /// where nothing was sent.
+        status: Option<StatusCode>,
     },
     /// The response is not what this version of the crate understands.
     #[error("the response to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
@@ -179,13 +190,22 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
-    /// A page leads nowhere: the server's `next` leads back, or to empty pages without end.
+    /// A page leads nowhere: the server's `next` leads back, to empty pages without end, or is not
+    /// there although the list goes on.
     #[error("{request} returned a page that {reason}")]
     Paging {
         /// Which request.
         request: RequestLine,
         /// What is wrong with the page.
         reason: &'static str,
+    },
+    /// The server sent a page whose link to another one is malformed. Nothing was sent there.
+    #[error("the server sent a page whose `{link}` {reason}")]
+    MalformedLink {
+        /// Which link: `next` or `previous`.
+        link: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// An item of a list cannot be read, and the list was asked to fail then.
     #[error("the item at place {position} of the list cannot be read")]
@@ -356,7 +376,8 @@ impl Error {
         }
     }
 
-    /// How long to wait before the call is made again, where the other side says so.
+    /// How long to wait before the call is made again, where the other side or the rate limiter
+    /// says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
@@ -368,13 +389,37 @@ impl Error {
         }
     }
 
-    /// The status of the response, where there was one.
+    /// The same of a server that is not asked again yet, and wants to be waited for so long.
+    pub(crate) fn repeated(&self, wait: Duration) -> Option<Self> {
+        match self {
+            Self::RateLimited { request, reason, limit, status, .. } => Some(Self::RateLimited {
+                request: request.clone(),
+                retry_after: Some(wait),
+                reason: reason.clone(),
+                limit: *limit,
+                status: *status,
+            }),
+            Self::Api { request, status, message, reason, scopes, .. } => Some(Self::Api {
+                request: request.clone(),
+                status: *status,
+                message: message.clone(),
+                reason: reason.clone(),
+                scopes,
+                retry_after: Some(wait),
+            }),
+            Self::DeadlineExceeded { last, .. } => last.as_ref()?.repeated(wait),
+            _ => None,
+        }
+    }
+
+    /// The status of the response, where there was one: none of a call that the rate limiter did
+    /// not send.
     ///
     /// Of a call that ran out of time, it is the status of the last attempt.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Api { status, .. } | Self::CarriedOut { status, .. } => Some(*status),
-            Self::RateLimited { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
+            Self::RateLimited { status, .. } => *status,
             Self::OAuth(error) => error.status(),
             Self::Auth { source: AuthError::Request(error), .. } => error.status(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
@@ -416,6 +461,10 @@ impl Error {
 
     pub(crate) fn config(option: &'static str, reason: impl fmt::Display) -> Self {
         Self::Config { option, reason: reason.to_string() }
+    }
+
+    pub(crate) fn malformed_link(link: &'static str, reason: impl fmt::Display) -> Self {
+        Self::MalformedLink { link, reason: reason.to_string() }
     }
 
     pub(crate) fn base_url(reason: OriginError) -> Self {
@@ -483,6 +532,29 @@ fn begins(start: Option<&str>) -> String {
 fn wait(retry_after: Option<Duration>) -> String {
     let seconds = |wait: Duration| wait.as_secs_f64().ceil();
     retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
+}
+
+/// What became of a request that is limited, and why.
+fn limited(status: Option<StatusCode>, limit: Option<LimitKind>, reason: Option<&str>) -> String {
+    let word = match reason {
+        Some("QUOTA_EXCEEDED") => {
+            " (QUOTA_EXCEEDED, the quota of the developer's account)".to_owned()
+        }
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
+    match limit {
+        Some(limit @ (LimitKind::Outage | LimitKind::ByHand)) => not_sent(status, limit),
+        Some(limit) if status != Some(StatusCode::TOO_MANY_REQUESTS) => {
+            format!("{}{word}", not_sent(status, limit))
+        }
+        _ => format!("failed with HTTP 429, too many requests{word}"),
+    }
+}
+
+fn not_sent(status: Option<StatusCode>, limit: LimitKind) -> String {
+    let again = status.map(|status| format!(" again after HTTP {}", status.as_u16()));
+    format!("was not sent{}: {limit}", again.unwrap_or_default())
 }
 
 fn last_failure(last: Option<&Error>) -> String {

@@ -9,8 +9,14 @@ pub mod from_spotifyapi_net {}
 #[doc = include_str!("../docs/from_rspotify.md")]
 pub mod from_rspotify {}
 
+#[doc = include_str!("../docs/links.md")]
+pub mod links {}
+
 #[doc = include_str!("../docs/threats.md")]
 pub mod threats {}
 
 #[doc = include_str!("../docs/fleet.md")]
 pub mod fleet {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}

@@ -44,10 +44,14 @@ mod fleet_processes;
 mod fleet_rate;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/link_forms.rs"]
 mod link_forms;
 #[path = "api/links.rs"]
 mod links;
+#[path = "api/list_ends.rs"]
+mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
 #[path = "api/lists.rs"]
@@ -72,6 +76,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_removal.rs"]
+mod playlist_removal;
 #[path = "api/promises.rs"]
 mod promises;
 #[path = "api/public_api.rs"]
@@ -88,6 +94,8 @@ mod real_processes;
 mod refusals;
 #[path = "api/remains.rs"]
 mod remains;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/resilience.rs"]
 mod resilience;
 #[path = "api/restored.rs"]
@@ -110,3 +118,5 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/wire.rs"]
+mod wire;

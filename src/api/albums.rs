@@ -107,7 +107,8 @@ impl Albums {
         self.0.delete(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
     }
 
-    /// Whether the user has saved each of up to 20 albums, in their order.
+    /// Whether the user has saved each of up to 20 albums, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -120,7 +121,7 @@ impl Albums {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<AlbumId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/albums/contains"))
             .scopes(LIBRARY_READ)
@@ -140,6 +141,6 @@ impl Albums {
         )
     )]
     pub fn new_releases(&self) -> Request<Page<SimplifiedAlbum>, Paging> {
-        self.0.get(path("browse/new-releases"))
+        self.0.get(path("browse/new-releases")).page("albums")
     }
 }

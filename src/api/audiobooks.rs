@@ -113,7 +113,8 @@ impl Audiobooks {
         self.0.delete(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 audiobooks, in their order.
+    /// Whether the user has saved each of up to 50 audiobooks, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -126,7 +127,7 @@ impl Audiobooks {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<AudiobookId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<AudiobookId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/audiobooks/contains"))
             .scopes(LIBRARY_READ)

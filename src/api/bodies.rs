@@ -359,7 +359,8 @@ fn check_snapshot(snapshot_id: Option<&str>) -> Result<(), Error> {
 pub(super) fn with_dates<I: IntoId<TrackId>>(
     tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
 ) -> Result<Value, Error> {
-    let (mut ids, mut dated) = (Vec::new(), Vec::new());
+    let mut ids = Vec::new();
+    let mut dated = Vec::new();
     for (id, added_at) in tracks {
         let id = id.into_id()?.to_string();
         let added_at = added_at.to_rfc3339_opts(SecondsFormat::Millis, true);

@@ -35,7 +35,7 @@ impl Browse {
         deprecated(note = "gone for apps in development mode since February 2026")
     )]
     pub fn categories(&self) -> Request<Page<Category>, LocalePaging> {
-        self.0.get(path("browse/categories"))
+        self.0.get(path("browse/categories")).page("categories")
     }
 
     /// A category.
@@ -64,7 +64,9 @@ impl Browse {
         &self,
         id: impl Into<String>,
     ) -> Request<Page<SimplifiedPlaylist>, Paging> {
-        self.0.get(path("browse/categories").string("category id", id).then("playlists"))
+        self.0
+            .get(path("browse/categories").string("category id", id).then("playlists"))
+            .page("playlists")
     }
 
     /// Genres that recommendations can go by.

@@ -31,13 +31,19 @@ impl Episodes {
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
+    /// Scopes: `user-read-playback-position`.
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-episodes>
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
     )]
     pub fn several(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<Episode>>, InMarket> {
-        self.0.get(path("episodes")).ids("ids", ids, 50).several("episodes")
+        self.0
+            .get(path("episodes"))
+            .scopes(PLAYBACK_POSITION)
+            .ids("ids", ids, 50)
+            .several("episodes")
     }
 
     /// Any number of episodes, with as many requests as it takes, in the order of their ids; `None`
@@ -104,7 +110,8 @@ impl Episodes {
         self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 episodes, in their order.
+    /// Whether the user has saved each of up to 50 episodes, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -117,7 +124,7 @@ impl Episodes {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<EpisodeId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/episodes/contains"))
             .scopes(LIBRARY_READ)

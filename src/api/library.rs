@@ -31,12 +31,13 @@ impl Library {
         self.0.delete(path("me/library")).scopes(ANY_MODIFY).ids("uris", savable(uris), 40)
     }
 
-    /// Whether the user has saved or follows each of up to 40 things, in their order.
+    /// Whether the user has saved or follows each of up to 40 things, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Scopes: `user-library-read`, `user-follow-read`, `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-library-contains>
-    pub fn contains(&self, uris: impl IntoIds<SpotifyUri>) -> Request<Vec<bool>> {
+    pub fn contains(&self, uris: impl IntoIds<SpotifyUri>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/library/contains"))
             .scopes(ANY_READ)
@@ -67,7 +68,7 @@ impl Library {
     }
 
     /// Whether the user has saved or follows each of any number of things, in their order, with as
-    /// many requests as it takes.
+    /// many requests as it takes; `None` where Spotify does not say.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl Library {
     pub async fn contains_in_batches(
         &self,
         uris: impl IntoIds<SpotifyUri>,
-    ) -> Result<Vec<bool>, Error> {
+    ) -> Result<Vec<Option<bool>>, Error> {
         let responses = in_batches(savable(uris), 40, |uris| self.contains(uris)).await?;
         Ok(responses.into_iter().flatten().collect())
     }

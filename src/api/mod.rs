@@ -20,6 +20,7 @@ pub(crate) mod request;
 mod scopes;
 mod search;
 mod shows;
+mod slider;
 mod tracks;
 mod users;
 
@@ -38,8 +39,11 @@ pub use request::{
     ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request, RequestFuture, Response,
     Shuffle, TimeRange, Transfer, params,
 };
-pub(crate) use request::{Connection, Defaults, LONGEST_BODY, Observer, entries_from, page_at};
+pub(crate) use request::{
+    Connection, Defaults, LONGEST_BODY, Observer, entries_from, next_request, previous_request,
+};
 pub use search::Search;
 pub use shows::Shows;
+pub use slider::Slider;
 pub use tracks::Tracks;
 pub use users::Users;

@@ -158,7 +158,7 @@ impl Playlists {
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let fake = FakeSpotify::builder().with_playlist_length(60).start().await?;
+    /// # let fake = FakeSpotify::builder().with_playlist_length(120).start().await?;
     /// # let config = fake.config().with_token(fake.user_token());
     /// # let spotify = spotify_web::SpotifyClient::new(config)?;
     /// use std::collections::HashSet;
@@ -183,6 +183,12 @@ impl Playlists {
     ///     playlists.remove_entries(id, &removal).await?;
     /// }
     /// # assert!(duplicates > 0);
+    /// # let left = playlists.items(id).all().entries().await?;
+    /// # assert_eq!(left.len(), 120 - duplicates);
+    /// # let left = left.into_iter().filter_map(|entry| entry.item.into_item()?.item);
+    /// # let mut uris = left.filter_map(|item| item.uri()?.parse::<SpotifyUri>().ok());
+    /// # let mut seen = HashSet::new();
+    /// # assert!(uris.all(|uri| seen.insert(uri)));
     /// # Ok(())
     /// # }
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
@@ -486,7 +492,8 @@ impl Playlists {
         self.0.delete(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
     }
 
-    /// Whether the user who has logged in follows a playlist; a list of one.
+    /// Whether the user who has logged in follows a playlist; a list of one, which is `None` where
+    /// Spotify does not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -497,8 +504,8 @@ impl Playlists {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<bool>> {
-        self.0.get(path("playlists").id(id).then("followers/contains"))
+    pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<Option<bool>>> {
+        self.0.get(path("playlists").id(id).then("followers/contains")).one_for_each()
     }
 
     /// Cover pictures of a playlist, widest first.

@@ -1,8 +1,10 @@
 //! Searching the catalogue.
 
+use serde::de::DeserializeOwned;
+
 use super::Connection;
 use super::request::params::SearchPaging;
-use super::request::{Request, path};
+use super::request::{Request, field_of_search, path};
 use crate::model::{
     Artist, Page, SearchResults, SearchType, SimplifiedAlbum, SimplifiedAudiobook,
     SimplifiedEpisode, SimplifiedPlaylist, SimplifiedShow, Track,
@@ -89,8 +91,15 @@ impl Search {
         self.of(&SearchType::Audiobook, query)
     }
 
-    fn of<T>(&self, kind: &SearchType, query: impl Into<String>) -> Request<T, SearchPaging> {
-        self.request(query.into(), vec![kind.to_string()])
+    fn of<T>(&self, kind: &SearchType, query: impl Into<String>) -> Request<Page<T>, SearchPaging>
+    where
+        T: DeserializeOwned + 'static,
+    {
+        let request = self.request(query.into(), vec![kind.to_string()]);
+        match field_of_search(kind.as_str()) {
+            Some(field) => request.page(field),
+            None => request,
+        }
     }
 
     fn request<T>(&self, query: String, types: Vec<String>) -> Request<T, SearchPaging> {

@@ -119,7 +119,8 @@ impl Shows {
         self.0.delete(path("me/shows")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 shows, in their order.
+    /// Whether the user has saved each of up to 50 shows, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -132,7 +133,7 @@ impl Shows {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<ShowId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<ShowId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/shows/contains"))
             .scopes(LIBRARY_READ)

@@ -127,7 +127,8 @@ impl Tracks {
         self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 tracks, in their order.
+    /// Whether the user has saved each of up to 50 tracks, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -140,7 +141,7 @@ impl Tracks {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn are_saved(&self, ids: impl IntoIds<TrackId>) -> Request<Vec<bool>> {
+    pub fn are_saved(&self, ids: impl IntoIds<TrackId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/tracks/contains"))
             .scopes(LIBRARY_READ)

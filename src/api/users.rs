@@ -61,7 +61,11 @@ impl Users {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-followed>
     pub fn followed_artists(&self) -> Request<CursorPage<Artist>, FollowedArtists> {
-        self.0.get(path("me/following")).scopes(FOLLOW_READ).with("type", "artist".to_owned())
+        self.0
+            .get(path("me/following"))
+            .scopes(FOLLOW_READ)
+            .with("type", "artist".to_owned())
+            .page("artists")
     }
 
     /// Follows up to 50 artists.
@@ -106,7 +110,8 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Whether the user follows each of up to 50 artists, in their order.
+    /// Whether the user follows each of up to 50 artists, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -119,7 +124,7 @@ impl Users {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn follows_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<bool>> {
+    pub fn follows_artists(&self, ids: impl IntoIds<ArtistId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/following/contains"))
             .scopes(FOLLOW_READ)
@@ -170,7 +175,8 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Whether the user follows each of up to 50 users, in their order.
+    /// Whether the user follows each of up to 50 users, in their order; `None` where Spotify does not
+    /// say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -183,7 +189,7 @@ impl Users {
             note = "gone for apps in development mode since February 2026; use `library().contains`"
         )
     )]
-    pub fn follows_users(&self, ids: impl IntoIds<UserId>) -> Request<Vec<bool>> {
+    pub fn follows_users(&self, ids: impl IntoIds<UserId>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/following/contains"))
             .scopes(FOLLOW_READ)

@@ -52,6 +52,18 @@ pub enum AuthError {
         /// The limit for one token request, or for how long a caller waits.
         limit: Duration,
     },
+    /// Not all was settled in time: refreshes or logins of one user or more are under way, or their
+    /// store fails. They go on, and saving is tried again.
+    #[error(
+        "{count} refreshes, logins or log-outs are still under way or not saved after {limit:?}; the \
+         listeners of their authenticators hear why"
+    )]
+    NotSettled {
+        /// How many are left.
+        count: usize,
+        /// For how long they were waited for.
+        limit: Duration,
+    },
     /// The authenticator does not know yet where to request its tokens.
     #[error("the authenticator is not connected; plug it into a SpotifyClient, or call `connect`")]
     NotConnected,
@@ -134,6 +146,7 @@ impl AuthError {
             Self::Custom { transient, .. } => *transient,
             Self::Store(StoreError::NoIo) => false,
             Self::TimedOut { .. }
+            | Self::NotSettled { .. }
             | Self::ExpiredOnArrival
             | Self::Store(_)
             | Self::NotSaved(_)

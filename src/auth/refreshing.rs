@@ -47,6 +47,9 @@ macro_rules! refreshing {
 
             /// Scopes that the program needs. A stored login that lacks one needs a login, and
             /// [`AuthError::MissingScopes`] says which.
+            ///
+            /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
+            /// login, or give it a store.
             #[must_use]
             pub fn with_required_scopes<T: Into<String>>(
                 self,

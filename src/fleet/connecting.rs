@@ -10,10 +10,22 @@ use redis::{
     RedisConnectionInfo, RedisError,
 };
 
-#[cfg(feature = "rustls")]
+use super::FleetError;
+#[cfg(feature = "__rustls")]
 use super::roots::system_roots;
 use super::server::Live;
 use super::server_url::{ServerKind, ServerUrl};
+
+/// The driver takes the process's provider for TLS, and panics where that is not clear.
+pub(super) fn prepare_tls(url: &ServerUrl) -> Result<(), FleetError> {
+    #[cfg(feature = "__rustls")]
+    if url.has_tls {
+        let provided = crate::transport::provide_for_process();
+        return provided.map_err(|reason| FleetError::Config { reason });
+    }
+    let _ = url;
+    Ok(())
+}
 
 pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
     match &url.kind {
@@ -61,7 +73,7 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
 }
 
 fn client(info: ConnectionInfo) -> Result<Client, RedisError> {
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__rustls")]
     if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
         return Client::build_with_tls(info, system_roots());
     }
@@ -69,16 +81,16 @@ fn client(info: ConnectionInfo) -> Result<Client, RedisError> {
 }
 
 fn with_cluster_tls(builder: ClusterClientBuilder) -> ClusterClientBuilder {
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[cfg(any(feature = "__rustls", feature = "native-tls"))]
     let builder = builder.tls(redis::TlsMode::Secure);
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__rustls")]
     let builder = builder.certs(system_roots());
     builder
 }
 
 fn with_sentinel_tls(builder: SentinelClientBuilder) -> SentinelClientBuilder {
     let builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__rustls")]
     let builder = builder.set_client_to_redis_certificates(system_roots());
     builder
 }

@@ -38,7 +38,7 @@ mod logins;
 mod names;
 mod rate;
 mod remembered;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__rustls")]
 mod roots;
 mod scripts;
 mod sealing;

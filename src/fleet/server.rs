@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::connecting::connect;
+use super::connecting::{connect, prepare_tls};
 use super::health::{FleetStats, Health};
 use super::scripts::Script;
 use super::server_url::ServerUrl;
@@ -212,6 +212,7 @@ impl Server {
             return Ok(attempt.clone());
         }
         let runtime = Handle::try_current().map_err(|_| no_runtime())?;
+        prepare_tls(&self.url)?;
         let (sender, receiver) = watch::channel(None);
         slot.attempt = Some(receiver.clone());
         let (server, url) = (Arc::downgrade(self), self.url.clone());

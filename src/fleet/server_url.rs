@@ -40,7 +40,7 @@ impl FromStr for ServerUrl {
     fn from_str(url: &str) -> Result<Self, FleetError> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| FleetError::url(NO_SCHEME))?;
         let (scheme, has_tls) = scheme_of(scheme)?;
-        if has_tls && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        if has_tls && !cfg!(any(feature = "__rustls", feature = "native-tls")) {
             return Err(FleetError::url(NO_TLS));
         }
         if rest.contains(['?', '#']) {
@@ -181,7 +181,8 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-const NO_TLS: &str = "needs TLS; enable the feature `rustls` or `native-tls`";
+const NO_TLS: &str =
+    "needs TLS; enable the feature `rustls-aws-lc-rs`, `rustls-ring` or `native-tls`";
 const NO_SCHEME: &str = "does not begin with `redis://`, `rediss://`, `redis+cluster://` or \
                          `redis+sentinel://` (or the same with `valkey`)";
 

@@ -68,7 +68,8 @@ impl Stdin {
         }
         let end = memchr::memchr(b'\n', there).map(|end| end + 1);
         let (part, rest) = there.split_at_checked(end.unwrap_or(there.len()))?;
-        let (read, is_end) = (part.len(), part.is_empty());
+        let read = part.len();
+        let is_end = part.is_empty();
         line.extend_from_slice(part);
         self.has_more = !rest.is_empty();
         input.consume(read);
@@ -82,7 +83,8 @@ impl Stdin {
     /// Whether a line is the user's, before it is read. Who pipes something into a program that
     /// opens a browser means it for the program.
     fn is_users(&self, start: &[u8]) -> bool {
-        let (origin, start) = (self.origin.as_bytes(), start.trim_ascii_start());
+        let origin = self.origin.as_bytes();
+        let start = start.trim_ascii_start();
         !self.has_browser
             || stdin().is_terminal()
             || start.get(..origin.len()).is_some_and(|start| start.eq_ignore_ascii_case(origin))
@@ -102,7 +104,8 @@ impl Stdin {
 
     /// Whether there is something to read, which is waited for; `None` when the reading has ended.
     fn poll(&self, limit: Option<Duration>) -> Option<Readiness> {
-        let (limit, stdin) = (limit.and_then(|limit| Timespec::try_from(limit).ok()), stdin());
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        let stdin = stdin();
         let mut both = [PollFd::new(&self.ends, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
         match poll(&mut both, limit.as_ref()) {
             Err(Errno::INTR) => return Some(Readiness::NotYet),

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next, Result};
+use reqwest_middleware::{Error, Middleware, Next, Result};
 use tracing::{Instrument, Span, field};
 
 use super::trace::credentials_of;
@@ -51,6 +51,11 @@ impl Middleware for AttemptCounter {
         }
         let earlier = begin(&mut request, extensions);
         let result = next.run(request, extensions).await;
+        if has_not_left(&result)
+            && let Some(trace) = extensions.get_mut::<CallTrace>()
+        {
+            trace.attempts -= 1;
+        }
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
             attempts.status = result.as_ref().ok().map(Response::status);
             attempts.may_be_done = earlier || may_be_carried_out(&result);
@@ -66,6 +71,10 @@ fn begin(request: &mut Request, extensions: &mut Extensions) -> bool {
     attempts.credentials = credentials_of(request);
     attempts.status = None;
     std::mem::replace(&mut attempts.may_be_done, true)
+}
+
+fn has_not_left(result: &Result<Response>) -> bool {
+    matches!(result, Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder())
 }
 
 fn may_be_carried_out(result: &Result<Response>) -> bool {

@@ -1,6 +1,10 @@
 //! Authentication: inside the retries, so that each attempt carries a fresh token.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Extensions;
@@ -12,7 +16,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::rejection;
 use super::trace::{Attempts, credentials_of};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
-use crate::transport::{Origin, repeated};
+use crate::transport::{Origin, can_wait, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
@@ -64,14 +68,26 @@ impl AuthMiddleware {
     /// Tells the authenticator that its credentials are good, where the response proves it.
     fn note(&self, credentials: &HeaderValue, response: &Response) {
         if proves_acceptance(response.status()) && self.origin.covers(response.url()) {
-            self.authenticator.accepted(credentials);
+            guarded("noted what was accepted", || self.authenticator.accepted(credentials));
         }
     }
 
     /// What to wait for where the runtime may not run it afterwards.
     fn unfinished(&self) -> Option<Unfinished<'_>> {
         let flavor = Handle::try_current().ok()?.runtime_flavor();
-        (flavor == RuntimeFlavor::CurrentThread).then(|| self.authenticator.unfinished()).flatten()
+        let is_alone = flavor == RuntimeFlavor::CurrentThread && can_wait();
+        let begin = || self.authenticator.unfinished();
+        is_alone.then(|| guarded("said what is unfinished", begin).flatten()).flatten()
+    }
+
+    /// What it panics at is no rejection of another kind: the 401 stands.
+    async fn rejected(&self, rejection: &Rejection) -> Result<Replay> {
+        let what = "was told of a rejection";
+        let Some(rejected) = guarded(what, || self.authenticator.rejected(rejection)) else {
+            return Ok(Replay::No);
+        };
+        let replay = guarded_to_end(what, rejected).await;
+        replay.unwrap_or(Ok(Replay::No)).map_err(Error::middleware::<AuthError>)
     }
 
     /// Sends again with other credentials, where there are any; else the rejection is the response.
@@ -85,8 +101,7 @@ impl AuthMiddleware {
     ) -> Result<Response> {
         let (response, reason) = rejection::read(response).await;
         let rejection = Rejection::new(rejected, reason);
-        let replay = self.authenticator.rejected(&rejection).await;
-        let replay = replay.map_err(Error::middleware::<AuthError>)?;
+        let replay = self.rejected(&rejection).await?;
         let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(response) };
         let other = self.sign(&mut again).await?;
         let Some(other) = other.filter(|other| *other != rejection.credentials) else {
@@ -100,6 +115,30 @@ impl AuthMiddleware {
         }
         Ok(response)
     }
+}
+
+/// An authenticator is user code: that it panics costs no response that came.
+fn guarded<T>(what: &str, call: impl FnOnce() -> T) -> Option<T> {
+    let called = catch_unwind(AssertUnwindSafe(call));
+    called.inspect_err(|_| tracing::error!("the authenticator panicked as it {what}")).ok()
+}
+
+/// The same for each of its polls.
+async fn guarded_to_end<T>(
+    what: &str,
+    mut call: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+) -> Option<T> {
+    std::future::poll_fn(|context| match guarded(what, || call.as_mut().poll(context)) {
+        Some(polled) => polled.map(Some),
+        None => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Nor does it keep a response for good.
+async fn wait_for(unfinished: Unfinished<'_>) {
+    let ended = guarded_to_end("ended what was unfinished", unfinished);
+    let _ = tokio::time::timeout(UNFINISHED_LIMIT, ended).await;
 }
 
 /// What a request left with: the rate limiter has it signed anew after it waited for a permit.
@@ -149,7 +188,7 @@ impl Middleware for AuthMiddleware {
                 Some(accepted) => {
                     self.note(&accepted, &response);
                     if let Some(unfinished) = self.unfinished() {
-                        unfinished.await;
+                        wait_for(unfinished).await;
                     }
                     return Ok(response);
                 }
@@ -159,3 +198,6 @@ impl Middleware for AuthMiddleware {
         replay.await
     }
 }
+
+/// Longer than what has just begun takes, in the authenticators of this crate.
+const UNFINISHED_LIMIT: Duration = Duration::from_secs(2);

@@ -12,12 +12,12 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::attempt::attempt;
-use super::trace::{CallWaits, note_wait};
-use super::{LastFailure, LimitedResponse, RateLimitOptions, RequestClass, Safety};
+use super::trace::{CallWaits, waiting};
+use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status, read_ahead,
-    read_body, repeated, retry_after,
+    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
+    may_have_arrived, read_ahead, read_body, repeated, retry_after,
 };
 
 /// How often a request is retried, and when.
@@ -32,11 +32,16 @@ pub struct RetryOptions {
     retries: u32,
     backoff: Backoff,
     share: f64,
-    max_wait: Duration,
+    /// `None` where it was not set.
+    max_wait: Option<Duration>,
 }
 
 impl RetryOptions {
-    /// Sets how often one request is retried at most: 3 times by default, 0 for never.
+    /// Sets how often one request is retried at most after a failure: 3 times by default, 0 for never.
+    ///
+    /// A 429 is no failure where a [`RateLimiter`](super::RateLimiter) is below: the limiter knows
+    /// when to send again, so that it is retried as often as [`max_wait`](Self::with_max_wait)
+    /// allows, and not counted here. 0 turns retries off altogether, those too.
     #[must_use]
     pub fn with_retries(self, retries: u32) -> Self {
         Self { retries, ..self }
@@ -58,21 +63,23 @@ impl RetryOptions {
     }
 
     /// Sets how long one request may wait for `Retry-After`, all its attempts together: a minute by
-    /// default. A response that asks for more is not retried.
+    /// default. A response that asks for more is not retried. The rate limiter of a
+    /// [`SpotifyClient`](crate::SpotifyClient) keeps to it as well where it is set here and shorter
+    /// than the limiter's own;
+    /// [`SpotifyClientConfig::with_max_wait`](crate::SpotifyClientConfig::with_max_wait) sets both.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
-        Self { max_wait, ..self }
+        Self { max_wait: Some(max_wait), ..self }
+    }
+
+    pub(crate) fn max_wait(&self) -> Option<Duration> {
+        self.max_wait
     }
 }
 
 impl Default for RetryOptions {
     fn default() -> Self {
-        Self {
-            retries: 3,
-            backoff: Backoff::default(),
-            share: 0.1,
-            max_wait: RateLimitOptions::DEFAULT_MAX_WAIT,
-        }
+        Self { retries: 3, backoff: Backoff::default(), share: 0.1, max_wait: None }
     }
 }
 
@@ -139,7 +146,7 @@ impl RetryMiddleware {
         Self { reads_ahead: Some(limit), ..self }
     }
 
-    /// How many retries there were.
+    /// How many retries were sent.
     pub fn retries(&self) -> u64 {
         self.budget.used.load(Ordering::Relaxed)
     }
@@ -147,6 +154,11 @@ impl RetryMiddleware {
     /// The pause after this number of failures in a row, from 1: a random part of its step.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.options.backoff.pause(failures, fastrand::f64())
+    }
+
+    /// How long one request may wait for `Retry-After`.
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.options.max_wait.unwrap_or(RateLimitOptions::DEFAULT_MAX_WAIT)
     }
 
     fn deposit(&self) {
@@ -164,9 +176,6 @@ impl RetryMiddleware {
         let left = &self.budget.left;
         let paid =
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
-        if paid.is_ok() {
-            self.budget.used.fetch_add(1, Ordering::Relaxed);
-        }
         paid.is_ok()
     }
 
@@ -208,17 +217,26 @@ impl RetryMiddleware {
             if !self.withdraw(verdict) {
                 break;
             }
-            tracing::debug!(attempt = number, ?verdict, "retrying a request");
+            tracing::debug!(
+                attempt = number,
+                status = status_of(&result),
+                ?pause,
+                "a request is to be retried"
+            );
             // A response that nobody looks at any more need not hold a connection.
             match extensions.get::<LastFailure>() {
                 Some(last) => last.set(result),
                 None => drop(result),
             }
             if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-                note_wait(extensions, pause);
+                waiting(extensions, pause).await;
             }
             result = attempt(&next, number, again, extensions).await;
+            if is_held_back(&result) {
+                tracing::debug!(attempt = number, "not retried: no permit within its time");
+                break;
+            }
+            self.budget.used.fetch_add(1, Ordering::Relaxed);
             self.read_ahead(&mut result, safety).await;
         }
         result
@@ -236,7 +254,7 @@ impl RetryMiddleware {
         let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
         let is_late = left.is_some_and(|left| left <= pause);
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
-        let is_long = asked.is_some() && waited.saturating_add(pause) > self.options.max_wait;
+        let is_long = asked.is_some() && waited.saturating_add(pause) > self.max_wait();
         (!is_late && !is_long).then_some(pause)
     }
 }
@@ -292,9 +310,8 @@ impl Middleware for RetryMiddleware {
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
-        // Nothing was sent.
-        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Retry(None),
-        Err(error) if is_transient_failure(error) && safety != Safety::NonIdempotent => {
+        Err(error) if !is_transient_failure(error) => Verdict::Done,
+        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
             Verdict::Retry(None)
         }
         Err(_) => Verdict::Done,
@@ -315,6 +332,15 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
         }
         _ => Verdict::Done,
     }
+}
+
+/// Whether the rate limiter below did not send it.
+fn is_held_back(result: &Result<Response>) -> bool {
+    matches!(result, Err(Error::Middleware(error)) if error.is::<RateLimited>())
+}
+
+fn status_of(result: &Result<Response>) -> Option<u16> {
+    result.as_ref().ok().map(|response| response.status().as_u16())
 }
 
 /// Whether the body says that the quota is used up, where it has been read already.

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
-use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::LimitKind;
+use crate::sync::Mutex;
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
-    /// How often it left. Counted by the client's innermost layer.
+    /// How often it left; one that got no connection did not. Counted by the client's innermost layer.
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
@@ -39,10 +42,42 @@ impl CallWaits {
 }
 
 /// Notes that a call has waited, for its limits and for its report.
-pub(crate) fn note_wait(extensions: &mut Extensions, waited: Duration) {
+fn note_wait(extensions: &mut Extensions, waited: Duration) {
     extensions.get_or_insert_default::<CallWaits>().waited += waited;
     if let Some(trace) = extensions.get_mut::<CallTrace>() {
         trace.waited += waited;
+    }
+}
+
+/// Waits, and notes it, also of a call that is given up meanwhile.
+pub(super) async fn waiting(extensions: &mut Extensions, pause: Duration) {
+    let mut noted = NotedWait::begin(extensions);
+    tokio::time::sleep(pause).await;
+    noted.waited = Some(pause);
+}
+
+/// A wait that is noted when it ends, however it ends.
+pub(super) struct NotedWait<'a> {
+    extensions: &'a mut Extensions,
+    began: Instant,
+    /// How long it was, where that is not the time since it began.
+    waited: Option<Duration>,
+}
+
+impl<'a> NotedWait<'a> {
+    pub(super) fn begin(extensions: &'a mut Extensions) -> Self {
+        Self { extensions, began: Instant::now(), waited: None }
+    }
+
+    /// Ends it now, without what was no wait of the call's.
+    pub(super) fn leave_out(&mut self, idle: Duration) {
+        self.waited = Some(self.began.elapsed().saturating_sub(idle));
+    }
+}
+
+impl Drop for NotedWait<'_> {
+    fn drop(&mut self) {
+        note_wait(self.extensions, self.waited.unwrap_or_else(|| self.began.elapsed()));
     }
 }
 
@@ -60,6 +95,8 @@ pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
 pub(crate) struct LimitedResponse {
     /// After how long the request would go.
     pub(crate) retry_after: Duration,
+    /// What it would wait for.
+    pub(crate) limit: LimitKind,
     /// What is used up is the quota of the developer's account, and not a limit that is over in
     /// seconds.
     pub(crate) is_quota: bool,

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::page::{Count, Link, NextLink};
-use super::{List, PageItem, lenient};
+use super::page::{Count, Link, Wrapped};
+use super::{List, NextLink, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
 ///
@@ -21,8 +21,9 @@ pub struct CursorPage<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
-    pub next: Option<String>,
+    /// How the list goes on after this page.
+    #[serde(skip_serializing_if = "NextLink::is_absent")]
+    pub next: NextLink,
     /// Where the pages beside this one begin.
     pub cursors: Cursors,
     /// Number of items in the list, where Spotify tells.
@@ -68,12 +69,12 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
             href: None,
             items: Vec::new(),
             limit: None,
-            next: None,
+            next: NextLink::Absent,
             cursors: Cursors::default(),
             total: None,
         };
         let mut items = None;
-        let mut wrapped = None;
+        let mut wrapped = Wrapped::None;
         let mut is_described = false;
         while let Some(field) = map.next_key()? {
             is_described |= !matches!(field, Field::Artists | Field::Other);
@@ -81,10 +82,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<NextLink>()?.0,
+                Field::Next => page.next = map.next_value()?,
                 Field::Cursors => page.cursors = map.next_value::<Places>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Artists => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
+                Field::Artists => wrapped.add(map.next_value()?),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -93,10 +94,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 let items = list.map(|List(items)| items).unwrap_or_default();
                 Ok(CursorPage { items, ..page })
             }
-            (None, Some(wrapped)) => Ok(wrapped),
+            (None, Wrapped::One(wrapped)) => Ok(wrapped),
+            (None, Wrapped::Several) => Err(de::Error::custom("several pages, where one belongs")),
             // What is left of a page when other fields were asked for.
-            (None, None) if is_described => Ok(page),
-            (None, None) => Err(de::Error::missing_field("items")),
+            (None, Wrapped::None) if is_described => Ok(page),
+            (None, Wrapped::None) => Err(de::Error::missing_field("items")),
         }
     }
 }

@@ -49,12 +49,6 @@ where
     deserializer.deserialize_any(Scalar)
 }
 
-/// The URL of another page. What is no string is kept as its JSON, so that following it fails and
-/// no list ends early without an error.
-pub(super) fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    deserializer.deserialize_any(Link)
-}
-
 /// Whether something holds, where that is known.
 pub(super) fn optional_flag<'de, D>(deserializer: D) -> Result<Option<bool>, D::Error>
 where
@@ -276,55 +270,6 @@ impl<'de> Visitor<'de> for Scalar {
     }
 
     absent!('de list visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
-}
-
-/// A string, nothing, or the JSON of what stands in its place; of a list or an object the brackets.
-struct Link;
-
-impl<'de> Visitor<'de> for Link {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a URL or null")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(text))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(Some(flag.to_string()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<de::IgnoredAny>()?.is_some() {}
-        Ok(Some("[]".to_owned()))
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
-        Ok(Some("{}".to_owned()))
-    }
 }
 
 /// `true`, `false`, or nothing.

@@ -84,7 +84,7 @@ fn link_in_pair(pair: &str) -> Option<&str> {
     let is_link = ["spotify:", "spotify%", "https:", "https%", "http:", "http%"]
         .iter()
         .any(|start| without_prefix(value, start).is_some());
-    let is_name = ["uri", "url"].iter().any(|it| name.eq_ignore_ascii_case(it));
+    let is_name = ["uri", "url"].iter().any(|known| name.eq_ignore_ascii_case(known));
     (is_name && is_link).then_some(value)
 }
 
@@ -236,7 +236,8 @@ const SHORT: [&str; 4] = ["spotify.link", "spotify.app.link", "link.tospotify.co
 fn page(path: &str) -> Link<'_> {
     let mut segments = Segments::of(path, &['/']);
     segments.skip_parts_for_readers();
-    let first_is = |name: &str| segments.first().is_some_and(|it| it.eq_ignore_ascii_case(name));
+    let first_is =
+        |name: &str| segments.first().is_some_and(|first| first.eq_ignore_ascii_case(name));
     if first_is("local") {
         return Link::LocalFile;
     }

@@ -79,7 +79,7 @@ impl FromStr for Market {
         Self::from_text(input)
             .filter(|market| {
                 *market == Self::OF_USER
-                    || COUNTRIES.split_ascii_whitespace().any(|it| it == market.as_str())
+                    || COUNTRIES.split_ascii_whitespace().any(|country| country == market.as_str())
             })
             .ok_or_else(|| MarketError { input: clipped(input) })
     }

@@ -157,7 +157,7 @@ mod tests {
             ("[]", &[]),
             ("null", &[]),
         ] {
-            let expected: Vec<Market> = expected.iter().map(|it| it.parse().unwrap()).collect();
+            let expected: Vec<Market> = expected.iter().map(|code| code.parse().unwrap()).collect();
             assert_eq!(read(json).unwrap(), expected, "{json}");
         }
     }

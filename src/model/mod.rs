@@ -25,6 +25,7 @@ mod mended;
 pub(crate) mod open_enum;
 mod page;
 mod page_item;
+mod page_link;
 mod pasted;
 mod playable;
 mod player;
@@ -61,6 +62,7 @@ pub(crate) use mended::mended;
 pub use page::Page;
 pub(crate) use page_item::{List, in_one_go};
 pub use page_item::{PageItem, Unreadable, from_json};
+pub use page_link::NextLink;
 pub use playable::PlayableItem;
 pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,

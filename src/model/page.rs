@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{List, PageItem, lenient};
+use super::{List, NextLink, PageItem, lenient};
 
 /// One page of a longer list.
 ///
@@ -24,8 +24,9 @@ pub struct Page<T> {
     pub items: Vec<PageItem<T>>,
     /// The greatest number of items in this page, where Spotify tells.
     pub limit: Option<u32>,
-    /// URL of the next page; `None` at the end. What is no string is kept as JSON: following it fails.
-    pub next: Option<String>,
+    /// How the list goes on after this page.
+    #[serde(skip_serializing_if = "NextLink::is_absent")]
+    pub next: NextLink,
     /// How many items of the list come before this page, where Spotify tells.
     pub offset: Option<u32>,
     /// URL of the page before; `None` at the beginning.
@@ -59,7 +60,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
         let mut page = Page::default();
         let mut items = None;
-        let mut wrapped = None;
+        let mut wrapped = Wrapped::None;
         let mut is_described = false;
         while let Some(field) = map.next_key()? {
             is_described |= !matches!(field, Field::Wrapper | Field::Other);
@@ -67,11 +68,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
                 Field::Limit => page.limit = map.next_value::<Count>()?.0,
-                Field::Next => page.next = map.next_value::<NextLink>()?.0,
+                Field::Next => page.next = map.next_value()?,
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
                 Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Wrapper => wrapped = map.next_value::<Option<_>>()?.or(wrapped),
+                Field::Wrapper => wrapped.add(map.next_value()?),
                 Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -80,22 +81,40 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
                 let items = list.map(|List(items)| items).unwrap_or_default();
                 Ok(Page { items, ..page })
             }
-            (None, Some(wrapped)) => Ok(wrapped),
+            (None, Wrapped::One(wrapped)) => Ok(wrapped),
+            (None, Wrapped::Several) => Err(de::Error::custom("several pages, where one belongs")),
             // What is left of a page when other fields were asked for.
-            (None, None) if is_described => Ok(page),
-            (None, None) => Err(de::Error::missing_field("items")),
+            (None, Wrapped::None) if is_described => Ok(page),
+            (None, Wrapped::None) => Err(de::Error::missing_field("items")),
         }
     }
 }
 
-/// A page of nothing.
+/// The pages that are wrapped in the fields of an object. Which of several is meant would be a guess.
+pub(super) enum Wrapped<P> {
+    None,
+    One(P),
+    Several,
+}
+
+impl<P> Wrapped<P> {
+    pub(super) fn add(&mut self, page: Option<P>) {
+        let Some(page) = page else { return };
+        *self = match self {
+            Self::None => Self::One(page),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
+/// A page of nothing, that does not say how its list goes on.
 impl<T> Default for Page<T> {
     fn default() -> Self {
         Self {
             href: None,
             items: Vec::new(),
             limit: None,
-            next: None,
+            next: NextLink::Absent,
             offset: None,
             previous: None,
             total: None,
@@ -138,6 +157,3 @@ pub(super) struct Count(
 pub(super) struct Link(
     #[serde(deserialize_with = "lenient::optional_text")] pub(super) Option<String>,
 );
-
-#[derive(Deserialize)]
-pub(super) struct NextLink(#[serde(deserialize_with = "lenient::link")] pub(super) Option<String>);

@@ -7,9 +7,10 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -183,15 +184,50 @@ pub(crate) struct List<T>(pub(crate) Vec<PageItem<T>>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if IN_ONE_GO.get() {
-            return Vec::deserialize(deserializer).map(Self);
+            return Bounded::deserialize(deserializer).map(|Bounded(list)| Self(list));
         }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         in_one_go(|| serde_json::from_str(raw.get()))
             .or_else(|_| serde_json::from_str(raw.get()))
-            .map(Self)
+            .map(|Bounded(list)| Self(list))
             .map_err(D::Error::custom)
     }
 }
+
+/// A list of at most [`MOST_PLACES`]: a place takes the room of a whole item, also where nothing
+/// but a `7` is.
+struct Bounded<T>(Vec<PageItem<T>>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(BoundedVisitor(PhantomData))
+    }
+}
+
+struct BoundedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for BoundedVisitor<T> {
+    type Value = Bounded<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MOST_PLACES} places")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Bounded<T>, A::Error> {
+        let mut places = Vec::new();
+        while let Some(place) = list.next_element()? {
+            if places.len() == MOST_PLACES {
+                return Err(A::Error::invalid_length(MOST_PLACES + 1, &self));
+            }
+            places.push(place);
+        }
+        Ok(Bounded(places))
+    }
+}
+
+/// Spotify's longest page has 100. With as many, the items of the largest kind and what is wrong
+/// with them take about 50 MB.
+const MOST_PLACES: usize = 50_000;
 
 /// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
 /// element by element where something in a list cannot be read.

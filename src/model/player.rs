@@ -275,5 +275,5 @@ fn actions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Disallow
     }
 
     let actions: Option<Actions> = lenient::object(deserializer)?;
-    Ok(actions.map(|it| it.disallows.unwrap_or(it.bare)).unwrap_or_default())
+    Ok(actions.map(|actions| actions.disallows.unwrap_or(actions.bare)).unwrap_or_default())
 }

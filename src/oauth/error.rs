@@ -88,17 +88,23 @@ pub enum OAuthError {
 impl OAuthError {
     /// Whether the same request may well succeed later.
     ///
-    /// Missing or truncated responses, time-outs, 408, 429 and 5xx other than 501 and 505 are
-    /// transient; a request that the accounts service rejects with a code of its own is not.
+    /// A request that the accounts service rejects with a code of its own is not. All else is
+    /// transient: missing or truncated responses, time-outs, and every status without such a code,
+    /// also 403 or 404, which load balancers, captive portals and pages of maintenance send. 408, 429 and 5xx
+    /// are transient whatever they say, other than 501 and 505.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Input { .. } | Self::NoRuntime => false,
             Self::Transport { source } => !source.is_builder(),
-            Self::TimedOut { .. } | Self::NoToken { .. } | Self::Unusable { .. } => true,
+            Self::TimedOut { .. }
+            | Self::Status { .. }
+            | Self::NoToken { .. }
+            | Self::Unusable { .. } => true,
             Self::Rejected { status, code, .. } => {
-                is_transient_status(*status) || *code == OAuthErrorCode::TemporarilyUnavailable
+                is_transient_status(*status)
+                    || *code == OAuthErrorCode::TemporarilyUnavailable
+                    || !is_of_oauth(*status, code)
             }
-            Self::Status { status, .. } => is_transient_status(*status),
         }
     }
 
@@ -167,6 +173,13 @@ open_enum! {
         /// The service is overloaded or down for maintenance.
         TemporarilyUnavailable = "temporarily_unavailable",
     }
+}
+
+/// Whether the accounts service itself says so. "Not Found" as the error of a 404 is of what stands
+/// before it.
+fn is_of_oauth(status: StatusCode, code: &OAuthErrorCode) -> bool {
+    let is_known = !matches!(code, OAuthErrorCode::Unknown(_));
+    is_known || matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
 
 pub(super) fn colon(description: Option<&str>) -> String {

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep_until;
+
+use crate::sync::Mutex;
+use crate::transport::TimeLimit;
 
 /// What a request has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,8 @@ impl RequestLimit {
         may_send: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
         let may_send = move || Box::pin(may_send()) as Checking;
-        let (said, is_withdrawn) = (Mutex::default(), AtomicBool::new(false));
+        let said = Mutex::default();
+        let is_withdrawn = AtomicBool::new(false);
         Self { limit, turn: Arc::new(Turn { said, may_send: Box::new(may_send), is_withdrawn }) }
     }
 
@@ -65,7 +68,8 @@ impl RequestLimit {
     ) -> Result<F::Output, Duration> {
         let mut limit = self.limit;
         let mut is_queued = false;
-        let mut sleep = std::pin::pin!(sleep(limit));
+        let mut end = TimeLimit::after(limit);
+        let mut sleep = std::pin::pin!(sleep_until(end.end()));
         std::future::poll_fn(|context| {
             let turn = Arc::clone(&self.turn);
             let polled = TURN.sync_scope(turn, || Pin::new(&mut *request).poll(context));
@@ -74,8 +78,8 @@ impl RequestLimit {
                 told(step);
                 is_queued = step == RequestStep::Queued;
                 limit = self.limit.min(own);
-                let deadline = Instant::now().checked_add(limit);
-                sleep.as_mut().reset(deadline.unwrap_or_else(|| Instant::now() + LONGEST));
+                end = TimeLimit::after(limit);
+                sleep.as_mut().reset(end.end());
             }
             if let Poll::Ready(output) = polled {
                 return Poll::Ready(Ok(output));
@@ -83,7 +87,13 @@ impl RequestLimit {
             if is_queued {
                 return Poll::Pending;
             }
-            sleep.as_mut().poll(context).map(|()| Err(limit))
+            while sleep.as_mut().poll(context).is_ready() {
+                if end.has_passed() {
+                    return Poll::Ready(Err(limit));
+                }
+                sleep.as_mut().reset(end.end());
+            }
+            Poll::Pending
         })
         .await
     }
@@ -132,6 +142,3 @@ impl Drop for Unsent {
 tokio::task_local! {
     static TURN: Arc<Turn>;
 }
-
-/// A limit that no clock can express is as long as this.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);

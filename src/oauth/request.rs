@@ -93,6 +93,11 @@ impl TokenForm {
         self
     }
 
+    /// Whether it exchanges a refresh token, also one of a server that is not told the grant.
+    pub(super) fn is_refresh(&self) -> bool {
+        self.parameters.iter().any(|each| each.name == "refresh_token")
+    }
+
     /// The client id and secret for HTTP Basic, form-encoded as the RFC wants them.
     pub(super) fn encoded_basic(&self) -> Option<(String, Zeroizing<String>)> {
         let (id, secret) = self.basic.as_ref()?;

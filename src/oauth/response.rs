@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Deserializer as JsonDeserializer, Value};
 use zeroize::Zeroizing;
 
 use super::scrub::Scrubber;
@@ -39,9 +39,13 @@ impl TokenResponse {
         form: &TokenForm,
         cut: Option<OAuthError>,
     ) -> Result<Token, OAuthError> {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let status = self.status;
+        let retry_after = self.retry_after;
         let sent = form.secrets();
-        let fields = Fields::of(&self.body).without_refresh_token_in(&sent);
+        let mut fields = Fields::of(&self.body, &sent);
+        if form.is_refresh() {
+            fields.forget_empty_scope();
+        }
         let scrubber = fields.scrubber(&sent);
         let Some(reason) = self.fault(&fields, &scrubber) else { return Ok(fields.token()) };
         let code = fields.error.as_deref().and_then(|code| scrubber.code(code));
@@ -111,23 +115,67 @@ struct Fields {
     syntax: Option<String>,
 }
 
+/// How much an object in a response has to say: the first that differs decides.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Worth {
+    /// What the request was for, or a refresh token, also of an object that breaks off.
+    has_token: bool,
+    says_something: bool,
+    is_whole: bool,
+}
+
 impl Fields {
-    /// Reads the first object in `body`, whatever is around it: a byte order mark, the warning of
-    /// an interpreter, a line of HTML. Of an object that breaks off, what was whole until then.
-    fn of(body: &[u8]) -> Self {
-        let mut fields = Self::default();
-        let Some(start) = body.iter().position(|byte| *byte == b'{') else {
-            fields.syntax = Some("it has no JSON object".to_owned());
-            return fields;
-        };
+    /// Reads the object in `body` that says the most, and of several the first, whatever is around
+    /// it: a byte order mark, what an interpreter warns of, a line of HTML or of a log. Where none is
+    /// whole, what one that breaks off says until then.
+    fn of(body: &[u8], sent: &[Zeroizing<String>]) -> Self {
         // A letter in another encoding costs no more than itself.
-        let text = String::from_utf8_lossy(body.get(start..).unwrap_or_default());
-        let text = Zeroizing::new(text.into_owned());
-        let read = serde_json::Deserializer::from_str(&text).deserialize_map(&mut fields);
+        let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+        let mut rest = text.as_str();
+        let mut best: Option<Self> = None;
+        let mut left = MOST_READ;
+        while let Some(object) = first_object(rest).filter(|_| left > 0) {
+            let mut fields = Self::read(object).without_refresh_token_in(sent);
+            let worth = fields.worth();
+            if best.as_ref().is_none_or(|best| best.worth() < worth) {
+                // A refresh token may be the only one that still works, wherever it stands.
+                let known = best.take().and_then(|best| best.refresh_token);
+                fields.refresh_token = fields.refresh_token.or(known);
+                best = Some(fields);
+            }
+            if worth.has_token && worth.is_whole {
+                break;
+            }
+            let Some(extent) = Extent::of(object) else { break };
+            left = left.saturating_sub(extent.read);
+            rest = object.get(extent.skipped..).unwrap_or_default();
+        }
+        best.unwrap_or_else(|| Self {
+            syntax: Some("it has no JSON object".to_owned()),
+            ..Self::default()
+        })
+    }
+
+    /// An object from its `{` on.
+    fn read(object: &str) -> Self {
+        let mut fields = Self::default();
+        let read = JsonDeserializer::from_str(object).deserialize_map(&mut fields);
         fields.syntax = read.err().map(|error| {
             format!("{:?} at line {} column {}", error.classify(), error.line(), error.column())
         });
         fields
+    }
+
+    fn worth(&self) -> Worth {
+        let texts = [&self.token_type, &self.error, &self.error_description];
+        let tokens = [&self.access_token, &self.refresh_token];
+        let is_whole = self.syntax.is_none();
+        Worth {
+            has_token: self.refresh_token.is_some() || is_whole && self.access_token.is_some(),
+            says_something: texts.iter().any(|text| text.is_some())
+                || tokens.iter().any(|token| token.is_some()),
+            is_whole,
+        }
     }
 
     /// A server that repeats the refresh token that it was sent has rotated nothing.
@@ -136,6 +184,12 @@ impl Fields {
         let is_new = |token: &Zeroizing<String>| is_successful || !sent.contains(token);
         self.refresh_token = self.refresh_token.filter(is_new);
         self
+    }
+
+    /// On a refresh an empty scope says as little as none: what was granted stays
+    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    fn forget_empty_scope(&mut self) {
+        self.scope.take_if(|scope| scope.is_empty());
     }
 
     /// Scrubs what was sent, and what came.
@@ -152,18 +206,21 @@ impl Fields {
             ("error", Value::String(text)) => set(&mut self.error, text),
             ("error_description", Value::String(text)) => set(&mut self.error_description, text),
             ("expires_in", Value::Number(seconds)) => self.expires_in = seconds.as_f64(),
-            ("expires_in", Value::String(text)) => {
-                self.expires_in = text.trim().parse().ok().or(self.expires_in);
-            }
-            ("scope", Value::String(text)) => {
-                self.scope = Some(text.split_whitespace().map(str::to_owned).collect());
-            }
+            ("expires_in", Value::String(text)) => self.set_lifetime(&text),
+            ("scope", Value::String(text)) => self.scope = Some(scopes_in([text.as_str()])),
             ("scope", Value::Array(list)) => {
-                let texts = list.iter().filter_map(Value::as_str);
-                self.scope = Some(texts.map(str::to_owned).collect());
+                self.scope = Some(scopes_in(list.iter().filter_map(Value::as_str)));
             }
             _ => {}
         }
+    }
+
+    /// A number that only overflows is a very large one, unlike the word "inf".
+    fn set_lifetime(&mut self, text: &str) {
+        let Ok(seconds) = text.trim().parse::<f64>() else { return };
+        let is_number = text.contains(|letter: char| letter.is_ascii_digit());
+        let seconds = if is_number { seconds.clamp(f64::MIN, f64::MAX) } else { seconds };
+        self.expires_in = Some(seconds);
     }
 
     /// A lifetime that makes no sense counts as none.
@@ -181,14 +238,51 @@ impl Fields {
     }
 
     /// `expires_in` may be an integer, a float or a string; when it is missing, `null` or no number
-    /// at all, the token is taken to be good for an hour, which a 401 corrects.
+    /// at all, the token is taken to be good for an hour, which a 401 corrects. Some servers say a
+    /// very large number for one that never expires.
     fn lifetime(&self) -> Result<Duration, String> {
         let Some(seconds) = self.expires_in else { return Ok(Token::DEFAULT_LIFETIME) };
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(lifetime) if lifetime <= LONGEST_LIFETIME => Ok(lifetime),
-            _ => Err(format!("it is said to expire in {seconds} seconds")),
+        if !seconds.is_finite() || seconds < 0.0 {
+            return Err(format!("it is said to expire in {seconds} seconds"));
+        }
+        let lifetime = Duration::try_from_secs_f64(seconds).unwrap_or(Token::LONGEST_LIFETIME);
+        Ok(lifetime.min(Token::LONGEST_LIFETIME))
+    }
+}
+
+/// From the first `{` on that is not just a brace in some text.
+fn first_object(text: &str) -> Option<&str> {
+    let braces = text.match_indices('{').filter_map(|(start, _)| text.get(start..));
+    let begins = |object: &&str| {
+        object.get(1..).is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
+    };
+    braces.into_iter().find(begins)
+}
+
+/// How far an object reaches that is to be passed over.
+struct Extent {
+    read: usize,
+    skipped: usize,
+}
+
+impl Extent {
+    /// `None` where all that follows is within it. What is within a whole object speaks of something
+    /// else; one that is none may only be a brace before the object itself.
+    fn of(object: &str) -> Option<Self> {
+        match JsonDeserializer::from_str(object).into_iter::<&RawValue>().next()? {
+            Ok(whole) => Some(Self { read: whole.get().len(), skipped: whole.get().len() }),
+            Err(error) if error.is_eof() => None,
+            Err(error) => {
+                let lines = object.split_inclusive('\n').take(error.line().saturating_sub(1));
+                let read = lines.map(str::len).sum::<usize>() + error.column();
+                Some(Self { read: read.max(1), skipped: 1 })
+            }
         }
     }
+}
+
+fn scopes_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    texts.into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 /// An empty string says nothing.
@@ -215,8 +309,10 @@ impl<'de> Visitor<'de> for &mut Fields {
             // Not yet read: a number without bounds, or half a surrogate pair, costs this field
             // only.
             let value: &RawValue = map.next_value()?;
-            if let Ok(value) = serde_json::from_str(value.get()) {
-                self.set(&name, value);
+            match serde_json::from_str(value.get()) {
+                Ok(value) => self.set(&name, value),
+                Err(_) if name == "expires_in" => self.set_lifetime(value.get()),
+                Err(_) => {}
             }
         }
         Ok(())
@@ -233,5 +329,5 @@ const FIELDS: [&str; 7] = [
     "error_description",
 ];
 
-/// A hundred years: beyond any token that a server means, and far below what a clock overflows at.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// What is none may be read again from each of its braces on: as much as 64 of the longest bodies.
+const MOST_READ: usize = 64 * 64 * 1024;

@@ -56,7 +56,8 @@ impl<'a> Scrubber<'a> {
     }
 
     fn without_parts(&self, text: &str) -> String {
-        let (mut rest, mut shown) = (String::new(), 0);
+        let mut rest = String::new();
+        let mut shown = 0;
         for (at, part) in
             parts(text, SHORTEST_LONG).filter(|(_, part)| self.is_part_of_secret(part))
         {
@@ -118,7 +119,8 @@ mod tests {
 
     #[test]
     fn no_part_of_a_secret_is_shown() {
-        let (cut, tail) = (&SECRET[..SECRET.len() - 1], &SECRET[1..]);
+        let cut = &SECRET[..SECRET.len() - 1];
+        let tail = &SECRET[1..];
         assert_eq!(
             words(&format!("bad token {cut}... (too long)")),
             "bad token [redacted]... (too long)"

@@ -18,13 +18,23 @@ pub struct Token {
     /// What the next access token is requested with; absent for the client credentials grant, and
     /// wherever the one that was used before stays good.
     pub refresh_token: Option<RefreshToken>,
-    /// What the token allows; `None` when the response does not say, which means as before.
+    /// What the token allows; `None` when the response does not say, which means as before on a
+    /// refresh, and as requested at a login.
+    ///
+    /// A response to a login whose `scope` is empty says that nothing was granted; it does not say
+    /// "as requested", for which the field is left out
+    /// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). On a refresh an
+    /// empty `scope` is `None`: it cannot take all scopes away.
     pub scopes: Option<Vec<String>>,
 }
 
 impl Token {
     /// What [`expires_in`](Self::expires_in) is taken for when a response does not say.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+
+    /// A hundred years: beyond any token that a server means, and what every clock can add. Longer
+    /// lifetimes mean "does not expire".
+    pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
     /// A bearer token without refresh token and scopes, such as a
     /// [`TokenSource`](crate::auth::TokenSource) returns.
@@ -45,12 +55,13 @@ impl Token {
     }
 
     /// The token that follows `old`: what the response does not name stays as it was
-    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). An empty list of
+    /// scopes names none; a refresh cannot take all of them away.
     pub(crate) fn following(self, old: Option<&Self>) -> Self {
         let Some(old) = old else { return self };
         Self {
             refresh_token: self.refresh_token.or_else(|| old.refresh_token.clone()),
-            scopes: self.scopes.or_else(|| old.scopes.clone()),
+            scopes: self.scopes.filter(|scopes| !scopes.is_empty()).or_else(|| old.scopes.clone()),
             ..self
         }
     }

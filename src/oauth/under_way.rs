@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use crate::sync::Mutex;
 
 /// Counts tasks that may hold a token that is saved nowhere else. Clones share the count.
 #[derive(Debug, Clone)]
@@ -16,8 +17,12 @@ impl Default for UnderWay {
 }
 
 impl UnderWay {
+    pub(crate) fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
-        *self.0.borrow() == 0
+        self.count() == 0
     }
 
     /// Waits until no task is under way.
@@ -80,7 +85,8 @@ mod tests {
 
     #[test]
     fn clients_that_are_gone_are_forgotten() {
-        let (tasks, lasting) = (Tasks::default(), UnderWay::default());
+        let tasks = Tasks::default();
+        let lasting = UnderWay::default();
         tasks.report_to(&lasting);
         let running = tasks.begin();
 

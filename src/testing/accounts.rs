@@ -172,7 +172,8 @@ impl Accounts {
         if !proven {
             return refusal("invalid_grant", "code_verifier was incorrect");
         }
-        let (user, scope) = (consent.user.clone(), consent.scope.clone());
+        let user = consent.user.clone();
+        let scope = consent.scope.clone();
         let refresh_token = self.log_in(consent);
         self.respond_with(
             Holder::User(user),

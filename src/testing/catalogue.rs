@@ -1,7 +1,6 @@
 //! The small catalogue of the fake.
 //!
-//! Three artists with a few albums, and a playlist that holds whatever Spotify's really hold: local
-//! files, episodes, things that are gone, and kinds that nobody has heard of.
+//! Three artists with a few albums.
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,6 @@ use serde_json::{Value, json};
 pub(super) struct Catalogue {
     artists: Vec<Artist>,
     albums: Vec<Album>,
-    playlist_length: usize,
 }
 
 #[derive(Debug)]
@@ -36,13 +34,13 @@ struct Track {
 }
 
 impl Catalogue {
-    pub(super) fn new(playlist_length: usize) -> Self {
+    pub(super) fn new() -> Self {
         let artists = vec![
             Artist { id: "6sFIWsNpZYqfjUpaCgueju", name: "Carly Rae Jepsen" },
             Artist { id: "0TnOYISbd1XYRBk9myaseg", name: "The Loopbacks" },
             Artist { id: "4NHQUGzhtTLFvgF5SZesLK", name: "Ephemeral Ports" },
         ];
-        let mut catalogue = Self { artists, albums: Vec::new(), playlist_length };
+        let mut catalogue = Self { artists, albums: Vec::new() };
         catalogue.add(0, "0tGPJ0bkWOUmH7MEOR77qc", "Cut To The Feeling", "single", "2017-05-26", 1);
         catalogue.add(0, "1A2GTWGtFfWp7KSQTwWOyo", "Kindness", "album", "2015-08", 15);
         catalogue.add(1, "2up3OPMp9Tb4dAKM2erWXQ", "One Two Seven", "album", "2001", 12);
@@ -82,7 +80,7 @@ impl Catalogue {
         tracks: usize,
     ) {
         let tracks = (1..=tracks).map(|number| Track {
-            id: format!("{:0<22}", format!("track{}x{number}", self.albums.len())),
+            id: format!("{:0<22}", format!("track{}x{number}x", self.albums.len())),
             title: format!("{title}, part {number}"),
             milliseconds: 180_000 + 1000 * u32::try_from(number).unwrap_or(0),
         });
@@ -159,19 +157,6 @@ impl Catalogue {
 
     pub(super) fn all_tracks(&self) -> Vec<Value> {
         self.tracks().collect()
-    }
-
-    /// A stretch of the entries of the one playlist, with what real playlists hold now and then.
-    pub(super) fn playlist_items(&self, offset: usize, limit: usize) -> Vec<Value> {
-        let tracks = self.all_tracks();
-        let end = self.playlist_length.min(offset.saturating_add(limit));
-        let entry =
-            |index: usize| Some(playlist_item(index, tracks.get(index % tracks.len().max(1))?));
-        (offset..end).filter_map(entry).collect()
-    }
-
-    pub(super) fn playlist_length(&self) -> usize {
-        self.playlist_length
     }
 
     fn tracks(&self) -> impl Iterator<Item = Value> {
@@ -258,36 +243,6 @@ pub(super) fn user(name: &str) -> Value {
     })
 }
 
-/// The playlist in all but its entries.
-pub(super) fn playlist() -> Value {
-    json!({
-        "collaborative": false,
-        "description": "Everything that a playlist can hold",
-        "external_urls": page_of("playlist", PLAYLIST_ID),
-        "followers": { "href": null, "total": 109 },
-        "href": format!("https://api.spotify.com/v1/playlists/{PLAYLIST_ID}"),
-        "id": PLAYLIST_ID,
-        "images": images(),
-        "name": "Mixed Bag",
-        "owner": {
-            "display_name": "José Garçía",
-            "external_urls": { "spotify": "https://open.spotify.com/user/jm%20perez" },
-            "href": "https://api.spotify.com/v1/users/jm%20perez",
-            "id": "jm perez",
-            "type": "user",
-            "uri": "spotify:user:jm%20perez",
-        },
-        "public": true,
-        "snapshot_id": "MTgsZWFmNmZiNTIz",
-        "type": "playlist",
-        "uri": format!("spotify:playlist:{PLAYLIST_ID}"),
-    })
-}
-
-pub(super) fn images() -> Value {
-    json!([{ "url": "https://mosaic.scdn.co/640/mixed", "height": null, "width": null }])
-}
-
 fn artist(artist: &Artist) -> Value {
     json!({
         "external_urls": page_of("artist", artist.id),
@@ -303,78 +258,7 @@ fn artist(artist: &Artist) -> Value {
     })
 }
 
-fn playlist_item(index: usize, track: &Value) -> Value {
-    let item = match index {
-        3 => local_file(),
-        5 => episode(),
-        7 => return Value::Null,
-        9 => {
-            json!({ "type": "hologram", "id": "h1", "name": "Soon", "uri": "spotify:hologram:h1" })
-        }
-        11 => Value::Null,
-        _ => track.clone(),
-    };
-    let mut entry = json!({
-        "added_at": "2024-02-29T23:59:59Z",
-        "added_by": { "id": "jm perez", "type": "user", "uri": "spotify:user:jm%20perez" },
-        "is_local": index == 3,
-    });
-    // Spotify sends the old name, the new name or both.
-    let names: &[&str] = match index % 3 {
-        0 => &["track"],
-        1 => &["item"],
-        _ => &["track", "item"],
-    };
-    for name in names {
-        merge(&mut entry, &json!({ *name: item.clone() }));
-    }
-    entry
-}
-
-fn local_file() -> Value {
-    json!({
-        "album": { "album_type": null, "artists": [], "id": null, "images": [], "name": "Demo", "release_date": null, "uri": null },
-        "artists": [{ "external_urls": {}, "href": null, "id": null, "name": "Me", "type": "artist", "uri": null }],
-        "disc_number": 0,
-        "duration_ms": 61_000,
-        "explicit": false,
-        "external_ids": {},
-        "external_urls": {},
-        "href": null,
-        "id": null,
-        "is_local": true,
-        "name": "Demo 1",
-        "popularity": 0,
-        "preview_url": null,
-        "track_number": 0,
-        "type": "track",
-        "uri": "spotify:local:Me:Demo:Demo+1:61",
-    })
-}
-
-fn episode() -> Value {
-    json!({
-        "audio_preview_url": null,
-        "description": "How packets find their way home",
-        "html_description": "<p>How packets find their way home</p>",
-        "duration_ms": 1_686_230,
-        "explicit": false,
-        "external_urls": page_of("episode", "512ojhOuo1ktJprKbVcKyQ"),
-        "href": "https://api.spotify.com/v1/episodes/512ojhOuo1ktJprKbVcKyQ",
-        "id": "512ojhOuo1ktJprKbVcKyQ",
-        "images": [],
-        "is_externally_hosted": false,
-        "is_playable": true,
-        "languages": ["en"],
-        "name": "Localhost",
-        "release_date": "1981-12",
-        "release_date_precision": "month",
-        "type": "episode",
-        "uri": "spotify:episode:512ojhOuo1ktJprKbVcKyQ",
-    })
-}
-
-fn page_of(kind: &str, id: &str) -> Value {
+pub(super) fn page_of(kind: &str, id: &str) -> Value {
     json!({ "spotify": format!("https://open.spotify.com/{kind}/{id}") })
 }
 
@@ -387,5 +271,3 @@ pub(super) fn merge(json: &mut Value, more: &Value) {
         fields.extend(more.clone());
     }
 }
-
-pub(super) const PLAYLIST_ID: &str = "3cEYpjA9oz9GiPac4AsH4n";

@@ -9,7 +9,7 @@ mod writers;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 use crate::oauth::Token;
@@ -76,7 +76,8 @@ impl Check {
     }
 
     fn check_debug(&self) -> Checked {
-        let (short, long) = (format!("{:?}", self.store), format!("{:#?}", self.store));
+        let short = format!("{:?}", self.store);
+        let long = format!("{:#?}", self.store);
         let is_kept = ![short, long].iter().any(|text| shows_a_token(text));
         StorePromise::ShowsNoToken.holds(is_kept, "`Debug` of the store shows one")
     }
@@ -107,7 +108,8 @@ impl Check {
 impl Check {
     async fn load(&self, key: &TokenKey) -> Checked<Option<StoredToken>> {
         let loaded = self.call("load", {
-            let (store, key) = (Arc::clone(&self.store), key.clone());
+            let store = Arc::clone(&self.store);
+            let key = key.clone();
             async move { store.load(&key).await }
         });
         let broken = |error| StorePromise::KeepsAllFields.broken_by(error, "`load` failed");
@@ -120,7 +122,9 @@ impl Check {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Called {
-        let (store, key, token) = (Arc::clone(&self.store), key.clone(), token.clone());
+        let store = Arc::clone(&self.store);
+        let key = key.clone();
+        let token = token.clone();
         self.call("save", async move { store.save(&key, &token, replaces).await }).await
     }
 
@@ -137,7 +141,8 @@ impl Check {
     }
 
     async fn try_remove(&self, key: &TokenKey) -> Called {
-        let (store, key) = (Arc::clone(&self.store), key.clone());
+        let store = Arc::clone(&self.store);
+        let key = key.clone();
         self.call("remove", async move { store.remove(&key).await }).await
     }
 
@@ -154,7 +159,8 @@ impl Check {
     }
 
     async fn lock(&self, key: &TokenKey) -> Called<RefreshLock> {
-        let (store, key) = (Arc::clone(&self.store), key.clone());
+        let store = Arc::clone(&self.store);
+        let key = key.clone();
         self.call("lock", async move { store.lock(&key).await }).await
     }
 

@@ -61,7 +61,8 @@ impl Consent {
             .iter()
             .filter(|(name, _)| name != "user" && name != "decision")
             .map(|(name, value)| {
-                let (name, value) = (escaped(name), escaped(value));
+                let name = escaped(name);
+                let value = escaped(value);
                 format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n")
             })
             .collect();

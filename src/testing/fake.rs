@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -15,6 +14,7 @@ use super::accounts::{Accounts, Holder};
 use super::catalogue::Catalogue;
 use super::limits::{FakeLimit, Limits};
 use super::player::Player;
+use super::playlist::Playlist;
 use super::request::FakeRequest;
 use super::response::FakeResponse;
 use super::server;
@@ -23,12 +23,13 @@ use crate::SpotifyClientConfig;
 use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
+use crate::sync::Mutex;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///
-/// Users command its player. Removing items of its playlist returns a new version, though the
-/// playlist stays as it is. Other writes are not known: 404, unless a response is
-/// [put there](Self::next_api).
+/// Users command its player, and remove items of its playlist: everywhere or at places, of any version
+/// that it has had, and all that a request names or nothing. Other writes are not known: 404, unless a
+/// response is [put there](Self::next_api).
 ///
 /// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
 ///
@@ -278,9 +279,10 @@ impl FakeSpotifyBuilder {
     pub async fn start(self) -> io::Result<FakeSpotify> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let catalogue = Catalogue::new(self.playlist_length);
+        let catalogue = Catalogue::new();
         let state = State {
             accounts: Accounts::new(self.token_lifetime, self.client),
+            playlist: Playlist::new(catalogue.all_tracks(), self.playlist_length),
             player: Player::new(catalogue.all_tracks()),
             catalogue,
             requests: VecDeque::new(),

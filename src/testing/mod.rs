@@ -14,6 +14,7 @@ mod fault;
 mod limits;
 mod message;
 mod player;
+mod playlist;
 mod proxy;
 mod request;
 mod response;

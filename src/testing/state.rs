@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use super::accounts::Accounts;
 use super::catalogue::Catalogue;
 use super::limits::Limits;
 use super::player::Player;
+use super::playlist::Playlist;
 use super::request::FakeRequest;
 use super::response::FakeResponse;
 use super::web_api::WebApi;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) accounts: Accounts,
     pub(super) catalogue: Catalogue,
+    pub(super) playlist: Playlist,
     pub(super) player: Player,
     pub(super) requests: VecDeque<FakeRequest>,
     /// How many of them are remembered.
@@ -64,7 +66,9 @@ impl State {
         }
         match self.accounts.check(request) {
             Ok(holder) => {
-                let api = WebApi { catalogue: &self.catalogue, request, quota: self.quota };
+                let catalogue = &self.catalogue;
+                let playlist = &mut self.playlist;
+                let mut api = WebApi { catalogue, playlist, request, quota: self.quota };
                 api.respond(&holder, &mut self.player)
             }
             Err(refusal) => refusal,

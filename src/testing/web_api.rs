@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::accounts::Holder;
-use super::catalogue::{self, Catalogue, PLAYLIST_ID, merge};
+use super::catalogue::{self, Catalogue, merge};
 use super::player::Player;
+use super::playlist::{self, PLAYLIST_ID, Playlist};
 use super::request::FakeRequest;
 use super::response::FakeResponse;
 use crate::api::Quota;
@@ -13,13 +14,14 @@ use crate::api::Quota;
 /// One request to the Web API.
 pub(super) struct WebApi<'a> {
     pub(super) catalogue: &'a Catalogue,
+    pub(super) playlist: &'a mut Playlist,
     pub(super) request: &'a FakeRequest,
     pub(super) quota: Quota,
 }
 
 impl WebApi<'_> {
     /// Responds to a request whose token is good.
-    pub(super) fn respond(&self, holder: &Holder, player: &mut Player) -> FakeResponse {
+    pub(super) fn respond(&mut self, holder: &Holder, player: &mut Player) -> FakeResponse {
         let path = self.request.path.strip_prefix("/v1/").unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
@@ -43,28 +45,22 @@ impl WebApi<'_> {
                 .respond(self.request, rest)
                 .unwrap_or_else(|| error(404, "Service not found")),
             ("GET", []) => FakeResponse::json(200, &catalogue::user(name)),
-            ("GET", ["playlists"]) => self.page(Some(vec![catalogue::playlist()]), (20, 50)),
+            ("GET", ["playlists"]) => self.page(Some(vec![self.playlist.json()]), (20, 50)),
             _ => error(404, "Service not found"),
         }
     }
 
-    /// A new version, if the request is as it should be. What the playlist holds stays.
-    fn removal(&self) -> FakeResponse {
-        let body: Value = serde_json::from_str(&self.request.body).unwrap_or_default();
-        let items = body.get("items").and_then(Value::as_array).map(Vec::as_slice);
-        let has_uri = |item: &Value| item.get("uri").is_some_and(Value::is_string);
-        match items {
-            Some(items) if (1..=100).contains(&items.len()) && items.iter().all(has_uri) => {
-                FakeResponse::json(200, &json!({ "snapshot_id": "MTksZWFmNmZiNTI0" }))
-            }
-            _ => error(400, "Invalid request body"),
+    fn removal(&mut self) -> FakeResponse {
+        match self.playlist.remove(&self.request.body) {
+            Ok(version) => FakeResponse::json(200, &json!({ "snapshot_id": version })),
+            Err(refusal) => error(400, refusal),
         }
     }
 
     /// What needs no user.
     fn catalogue(&self, segments: &[&str]) -> FakeResponse {
-        let (catalogue, include_groups) =
-            (self.catalogue, self.request.parameter("include_groups"));
+        let catalogue = self.catalogue;
+        let include_groups = self.request.parameter("include_groups");
         let response = match (self.request.method.as_str(), segments) {
             ("GET", ["tracks", id]) => {
                 catalogue.track(id).ok_or(id).map(|track| self.in_market(track))
@@ -90,7 +86,7 @@ impl WebApi<'_> {
                     Err(refusal) => return refusal,
                 }
             }
-            ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(catalogue::images()),
+            ("GET", ["playlists", PLAYLIST_ID, "images"]) => Ok(playlist::images()),
             ("GET", ["playlists", id] | ["playlists", id, _]) => Err(id),
             _ => return error(404, "Service not found"),
         };
@@ -121,14 +117,14 @@ impl WebApi<'_> {
     fn playlist(&self) -> Value {
         let path = format!("/v1/playlists/{PLAYLIST_ID}/items");
         let page = self.playlist_page(&Slice { path, limit: 50, offset: 0, kind: None });
-        let mut playlist = catalogue::playlist();
+        let mut playlist = self.playlist.json();
         merge(&mut playlist, &json!({ "tracks": page.clone(), "items": page }));
         playlist
     }
 
     fn playlist_page(&self, slice: &Slice<'_>) -> Value {
-        let items = self.catalogue.playlist_items(slice.offset, slice.limit);
-        self.page_of(&items, self.catalogue.playlist_length(), slice)
+        let items = self.playlist.entries(slice.offset, slice.limit);
+        self.page_of(&items, self.playlist.length(), slice)
     }
 
     fn search(&self) -> FakeResponse {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use reqwest::{Response, ResponseBuilderExt};
+
+use crate::sync::Mutex;
 
 /// Why a body was not read to its end.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ pub(super) fn with_body(
     mut response: Response,
     body: impl FnOnce(Response) -> reqwest::Body,
 ) -> Response {
-    let (status, version) = (response.status(), response.version());
+    let status = response.status();
+    let version = response.version();
     let headers = std::mem::take(response.headers_mut());
     let extensions = std::mem::take(response.extensions_mut());
     let builder = http::Response::builder().status(status).version(version);

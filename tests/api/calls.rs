@@ -269,7 +269,7 @@ async fn a_call_that_its_caller_gave_up_is_reported() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_the_rate_limiter_is_reported_as_the_429_that_it_is() {
+async fn a_call_that_the_rate_limiter_did_not_send_is_reported_without_a_status() {
     let fake = FakeSpotify::start().await.unwrap();
     let (spotify, reports) = observed(fake.config_with_credentials());
     fake.next_api(FakeResponse::status(429).with_header("retry-after", "3600"));
@@ -277,8 +277,8 @@ async fn a_refusal_by_the_rate_limiter_is_reported_as_the_429_that_it_is() {
     spotify.tracks().get(TRACK).await.unwrap_err();
     spotify.tracks().get(TRACK).await.unwrap_err();
 
-    for report in reports.lock().unwrap().iter() {
-        assert_eq!(report.status.map(|status| status.as_u16()), Some(429), "{report:?}");
+    for (report, status) in reports.lock().unwrap().iter().zip([Some(429), None]) {
+        assert_eq!(report.status.map(|status| status.as_u16()), status, "{report:?}");
         assert_eq!(report.outcome, CallOutcome::Failed);
     }
     assert_eq!(reports.lock().unwrap()[1].attempts, 0);

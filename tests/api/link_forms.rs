@@ -1,8 +1,12 @@
 //! What stands around a link, within another link, and behind an id; and URIs that stay as they are.
 
+use spotify_web::SpotifyClient;
 use spotify_web::model::{
     AlbumId, ArtistId, IdError, IdKind, PlaylistId, SpotifyUri, TrackId, UserId,
 };
+use spotify_web::testing::FakeSpotify;
+
+use crate::common::{ALBUM, TRACK};
 
 const ID: &str = "11dFghVXANMlKmJXsNCbNl";
 const OTHER: &str = "0tGPJ0bkWOUmH7MEOR77qc";
@@ -16,6 +20,7 @@ fn leads_to_the_track(text: &str) {
 const LINKS: &[&str] = &[
     "https://open.spotify.com/track/ID",
     "open.spotify.com/intl-de/track/ID",
+    "https://embed.spotify.com/track/ID",
     "spotify:track:ID",
     "spotify://track/ID",
     "https://api.spotify.com/v1/tracks/ID",
@@ -47,6 +52,14 @@ fn marks_of_chats_and_pages_around_a_link_are_no_part_of_it() {
         for link in LINKS {
             leads_to_the_track(&format!("{before}{}{behind}", link.replace("ID", ID)));
         }
+    }
+    // The name of a user ends where a query begins, though no question mark is before it.
+    for text in ["spotify:user:jm&si=1", "https://open.spotify.com/user/jm&amp;si=1"] {
+        assert_eq!(text.parse::<UserId>().unwrap().as_str(), "jm", "{text}");
+    }
+    // What is encoded in a name is not decoded for the sake of what stands around it.
+    for text in ["%20spotify:user:a%3Ab", "spotify:user:a%3Ab%20", "%0A%20spotify:user:a%3Ab%0A"] {
+        assert_eq!(text.parse::<UserId>().unwrap().as_str(), "a:b", "{text}");
     }
 }
 
@@ -254,4 +267,37 @@ fn what_is_no_uri_of_spotify_s_is_refused() {
         let text = text.replace("ID", ID);
         assert!(text.parse::<SpotifyUri>().is_err(), "{text:?}");
     }
+}
+
+#[expect(clippy::needless_borrows_for_generic_args, reason = "that is what is tested")]
+#[tokio::test]
+async fn references_and_pointers_are_taken_wherever_an_id_is() {
+    use std::borrow::Cow;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let id: spotify_web::model::AlbumId = ALBUM.parse().unwrap();
+    let text = ALBUM.to_owned();
+    let shared: Arc<str> = ALBUM.into();
+    let albums = spotify.albums();
+    albums.get(&&id).await.unwrap();
+    albums.get(&&text).await.unwrap();
+    albums.get(&&&ALBUM).await.unwrap();
+    albums.get(&shared).await.unwrap();
+    albums.get(Arc::clone(&shared)).await.unwrap();
+    albums.get(Rc::<str>::from(ALBUM)).await.unwrap();
+    albums.get(Arc::new(id)).await.unwrap();
+    albums.get(Box::new(&id)).await.unwrap();
+    albums.get(Cow::Borrowed(&id)).await.unwrap();
+    albums.get(Cow::Borrowed(ALBUM)).await.unwrap();
+    assert_eq!(fake.api_requests(), 10);
+
+    let tracks = [Arc::<str>::from(format!("spotify:track:{TRACK}"))];
+    // What `filter` and `iter` over references hand on.
+    let references = [&tracks[0]];
+    fake.next(200);
+    spotify.library().save(references.iter().filter(|_| true)).await.unwrap();
+    assert_eq!(fake.api_requests(), 11);
 }

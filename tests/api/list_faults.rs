@@ -5,21 +5,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use spotify_web::Error;
 use spotify_web::model::Page;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
-use spotify_web::{Error, SpotifyClient};
 use tokio::runtime::Runtime;
 
-use crate::common::PausedTime;
+use crate::common::{PausedTime, plain_client};
 
 type List = Page<u64>;
-
-async fn client() -> (FakeSpotify, SpotifyClient) {
-    let fake = FakeSpotify::start().await.unwrap();
-    let config = fake.config().with_token(fake.user_token());
-    let spotify = SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap();
-    (fake, spotify)
-}
 
 fn page(fake: &FakeSpotify, items: &[u64], next: Option<&str>, rest: Value) -> FakeResponse {
     let next = next.map(|query| format!("{}x?{query}", fake.base_url()));
@@ -31,13 +24,13 @@ fn page(fake: &FakeSpotify, items: &[u64], next: Option<&str>, rest: Value) -> F
 #[tokio::test]
 async fn numbers_of_a_server_or_a_caller_overflow_nothing() {
     for offset in ["18446744073709551615", "18446744073709551614", "18446744073709551616"] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         fake.next_api(page(&fake, &[1], Some(&format!("offset={offset}")), json!({})));
         fake.next_api(page(&fake, &[2, 3], None, json!({})));
         assert_eq!(spotify.get::<List>("x").all().await.unwrap(), [1, 2, 3]);
     }
     for width in [0, 1, usize::MAX / 2 + 1, usize::MAX] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         let most = json!({ "total": 3, "limit": 1, "offset": 0 });
         fake.next_api(page(&fake, &[1], Some("offset=1"), most.clone()));
         fake.next_api(page(&fake, &[2], None, most));
@@ -49,7 +42,7 @@ async fn numbers_of_a_server_or_a_caller_overflow_nothing() {
 /// All that a list asks for ahead is bounded, whatever a server says of its length.
 #[tokio::test]
 async fn a_total_without_bounds_asks_for_no_more_than_256_pages() {
-    let (fake, spotify) = client().await;
+    let (fake, spotify) = plain_client().await;
     let most = json!({ "total": u32::MAX, "limit": 1, "offset": 0 });
     fake.next_api(page(&fake, &[1], Some("offset=1"), most));
     let stream = spotify.get::<List>("x").query("offset", 0).stream();
@@ -69,7 +62,7 @@ async fn a_next_that_leads_into_the_same_page_is_an_error_of_the_server() {
         (Some(4), "offset=4"),
         (Some(4), "offset=3"),
     ] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         fake.next_api(page(&fake, &[1, 2], Some(next), json!({})));
         let request = spotify.get::<List>("x");
         let request = match first {
@@ -85,10 +78,10 @@ async fn a_next_that_leads_into_the_same_page_is_an_error_of_the_server() {
 #[tokio::test]
 async fn a_malformed_next_is_the_fault_of_the_server() {
     for next in ["http://[::1", "https://", "http://:80/x", "http://127.0.0.1:99999/"] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         fake.next_api(FakeResponse::json(200, &json!({ "items": [1], "next": next })));
         let error = spotify.get::<List>("x").all().await.unwrap_err();
-        assert!(matches!(error, Error::Paging { .. }), "{next}: {error:?}");
+        assert!(matches!(error, Error::MalformedLink { link: "next", .. }), "{next}: {error:?}");
     }
 }
 
@@ -97,7 +90,7 @@ async fn a_malformed_next_is_the_fault_of_the_server() {
 async fn pages_that_failed_ahead_are_asked_for_again_and_tell_nothing() {
     let time = PausedTime::pause();
     for status in [429, 503] {
-        let (fake, spotify) = client().await;
+        let (fake, spotify) = plain_client().await;
         let rest = json!({ "total": 9, "limit": 1, "offset": 0 });
         fake.next_api(page(&fake, &[0], Some("offset=1"), rest.clone()));
         for _ in 0..8 {
@@ -144,7 +137,7 @@ fn a_list_that_pauses_goes_on_elsewhere_and_says_so_where_it_cannot() {
     let servers = Runtime::new().unwrap();
     for is_polled_before in [false, true] {
         for elsewhere in ["another runtime", "none", "none, while the first lives"] {
-            let (fake, spotify) = servers.block_on(client());
+            let (fake, spotify) = servers.block_on(plain_client());
             fake.next_api(FakeResponse::status(503));
             fake.next_api(page(&fake, &[5], None, json!({})));
             let first = Runtime::new().unwrap();
@@ -174,7 +167,7 @@ fn a_list_that_pauses_goes_on_elsewhere_and_says_so_where_it_cannot() {
 #[test]
 fn a_page_whose_runtime_ended_is_asked_for_again_at_once() {
     let servers = Runtime::new().unwrap();
-    let (fake, spotify) = servers.block_on(client());
+    let (fake, spotify) = servers.block_on(plain_client());
     fake.next_api(page(&fake, &[1], Some("offset=1"), json!({})));
     fake.next_api(FakeResponse::never());
     fake.next_api(page(&fake, &[2], None, json!({})));

@@ -1,5 +1,6 @@
 //! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it is
-//! deprecated, and the names that its query and its body may have, all as in the specification.
+//! deprecated, the scopes that it needs, and the names that its query and its body may have, all as in
+//! the specification.
 
 #![cfg_attr(not(feature = "extended-quota"), allow(deprecated, reason = "all are called"))]
 
@@ -77,6 +78,51 @@ const NOT_SENT: &[(&str, &str, &str)] = &[
     ("reorder-or-replace-playlists-items", "query uris", "in the body, where they have room"),
 ];
 
+/// As an error names them, and the documentation.
+#[tokio::test]
+async fn every_operation_names_the_scopes_that_the_table_says() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let (sources, table) = (sources(), table());
+
+    for call in calls(&spotify) {
+        fake.next_api(FakeResponse::json(403, &json!({ "error": { "status": 403 } })));
+        let error = call.await.unwrap_err();
+        let Error::Api { scopes, .. } = error else { panic!("{error:?}") };
+        let named: BTreeSet<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let request = fake.requests().pop().unwrap();
+        let row = table.iter().find(|row| row.is_asked_by(&request)).unwrap();
+        assert_eq!(named, row.all_scopes(), "{}", row.operation);
+    }
+
+    for row in &table {
+        for docs in docs_before(&sources, row.page()) {
+            let documented = documented_scopes(docs);
+            assert_eq!(documented, row.all_scopes(), "the docs of {}", row.operation);
+        }
+    }
+}
+
+/// What is named beside those of the specification: operation, scope and the reason.
+const MORE_SCOPES: &[(&str, &str, &str)] = &[(
+    "get-a-list-of-current-users-playlists",
+    "playlist-read-collaborative",
+    "without it those are missing that others share with the user",
+)];
+
+/// The comments of the methods that link to a page, up to the link.
+fn docs_before<'a>(sources: &'a str, page: &str) -> Vec<&'a str> {
+    let link = format!("/reference/{page}>\n");
+    let before = sources.match_indices(&link).map(|(place, _)| &sources[..place]);
+    before.map(|before| before.rsplit("\n\n").next().unwrap()).collect()
+}
+
+fn documented_scopes(docs: &str) -> BTreeSet<&str> {
+    let list = docs.split_once("/// Scopes: ").map_or("", |(_, rest)| rest);
+    let list = list.split("///\n").next().unwrap();
+    list.split('`').skip(1).step_by(2).collect()
+}
+
 /// What a server sends with 200 where something is wrong on its side.
 #[tokio::test]
 async fn no_operation_takes_a_default_for_a_thing() {
@@ -132,19 +178,9 @@ fn returns_nothing(row: &Row) -> bool {
 /// By the links in the docs, which name the operation.
 #[test]
 fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
-    let mut sources = String::new();
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api")).unwrap() {
-        let path = file.unwrap().path();
-        if path.is_file() {
-            sources.push_str(&std::fs::read_to_string(path).unwrap());
-        }
-    }
+    let sources = sources();
     for row in table() {
-        // Two operations share a page.
-        let page = match row.operation {
-            "get-users-top-artists" | "get-users-top-tracks" => "get-users-top-artists-and-tracks",
-            other => other,
-        };
+        let page = row.page();
         let link = format!("/reference/{page}>\n");
         let after_link = sources.split(&link).skip(1);
         let heads: Vec<_> = after_link.filter_map(|it| it.split("pub fn").next()).collect();
@@ -156,6 +192,21 @@ fn what_is_deprecated_there_is_deprecated_here_and_nothing_else() {
     let (marks, docs) = ("deprecated(", "/// Only for apps with [extended quota](crate::Quota)");
     assert_eq!(sources.matches(marks).count(), sources.matches(docs).count());
     assert!(!sources.contains("#[deprecated"), "an app with extended quota is not warned");
+    let closely: String = sources.split_whitespace().collect();
+    let gate = "cfg_attr(not(feature=\"extended-quota\"),deprecated(";
+    assert_eq!(closely.matches(gate).count(), sources.matches(marks).count(), "another feature");
+}
+
+/// Of the endpoint groups.
+fn sources() -> String {
+    let mut sources = String::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    sources
 }
 
 #[tokio::test]
@@ -168,7 +219,7 @@ async fn the_library_takes_uris_in_its_query() {
         spotify.library().contains([uri("track", TRACK), uri("album", ALBUM)]).await.unwrap();
     spotify.library().save([uri("track", TRACK)]).await.unwrap_err();
 
-    assert_eq!(there, [true, false]);
+    assert_eq!(there, [Some(true), Some(false)]);
     let requests = &fake.requests()[1..];
     let uris = format!("spotify:track:{TRACK},spotify:album:{ALBUM}");
     assert_eq!(requests[0].parameter("uris"), Some(uris.as_str()));
@@ -265,12 +316,6 @@ async fn entries_are_removed_at_their_places_of_a_version() {
     assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
     assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
     assert_eq!(fake.api_requests(), 1);
-    let of_user = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
-    let version = of_user.playlists().remove_entries(PLAYLIST, &removal).await.unwrap();
-    assert_ne!(
-        Some(version.snapshot_id),
-        spotify.playlists().get(PLAYLIST).await.unwrap().snapshot_id
-    );
 }
 
 #[tokio::test]
@@ -718,11 +763,25 @@ struct Row {
     path: Vec<&'static str>,
     operation: &'static str,
     deprecated: bool,
+    scopes: BTreeSet<&'static str>,
     query: Vec<&'static str>,
     body: Vec<&'static str>,
 }
 
 impl Row {
+    /// The name of Spotify's page about it; two operations share one.
+    fn page(&self) -> &'static str {
+        match self.operation {
+            "get-users-top-artists" | "get-users-top-tracks" => "get-users-top-artists-and-tracks",
+            other => other,
+        }
+    }
+
+    fn all_scopes(&self) -> BTreeSet<&'static str> {
+        let more = MORE_SCOPES.iter().filter(|(operation, ..)| *operation == self.operation);
+        self.scopes.iter().copied().chain(more.map(|(_, scope, _)| *scope)).collect()
+    }
+
     /// What was sent is what the specification has, but for what [`NOT_SENT`] names.
     fn check(&self, place: &str, names: &[&str], sent: &Names) {
         let operation = self.operation;
@@ -753,17 +812,20 @@ const FIXED: [&str; 1] = ["available-genre-seeds"];
 
 fn table() -> Vec<Row> {
     let rows = include_str!("../operations.tsv").lines().map(|line| {
-        let [method, path, operation, deprecated, query, body] =
+        let [method, path, operation, deprecated, scopes, query, body] =
             line.split('\t').collect::<Vec<_>>()[..]
         else {
-            panic!("not six columns: {line}")
+            panic!("not seven columns: {line}")
         };
-        let names = |list: &'static str| list.split(',').filter(|name| !name.is_empty()).collect();
+        let names = |list: &'static str| {
+            list.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>()
+        };
         Row {
             method,
             path: path.trim_start_matches('/').split('/').collect(),
             operation,
             deprecated: deprecated == "deprecated",
+            scopes: names(scopes).into_iter().collect(),
             query: names(query),
             body: names(body),
         }

@@ -399,16 +399,16 @@ async fn a_reason_ends_with_its_closing() {
     assert!(both.contains("the endpoint's rate limit (QUOTA_EXCEEDED)"), "{both}");
     limiter.close_for(Duration::from_secs(3600));
     let by_hand = error(&client).await;
-    assert!(by_hand.contains("the app's rate limit; retry in 3600 s"), "{by_hand}");
+    assert!(by_hand.contains("the app was closed by hand; retry in 3600 s"), "{by_hand}");
 
     limiter.reopen();
     limiter.close_for(Duration::from_secs(70));
     let reopened = error(&client).await;
-    assert!(reopened.contains("the app's rate limit; retry"), "{reopened}");
+    assert!(reopened.contains("the app was closed by hand; retry"), "{reopened}");
     tokio::time::sleep(Duration::from_secs(3600)).await;
     call(client.clone()).await;
     limiter.close_for(Duration::from_secs(70));
     let later = error(&client).await;
-    assert!(later.contains("the app's rate limit; retry"), "{later}");
+    assert!(later.contains("the app was closed by hand; retry"), "{later}");
     assert!(limiter.closings().closings.iter().all(|closing| closing.reason.is_none()));
 }

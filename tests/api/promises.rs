@@ -54,8 +54,8 @@ fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let places =
         ["tests/api", "tests/api/token_cache", "src/auth/cache", "src/auth/store", "src/fleet"];
-    let simulation = format!("{RATE_LIMIT}/simulation");
-    for directory in places.into_iter().chain([RATE_LIMIT, simulation.as_str()]) {
+    let (rules, simulation) = (format!("{RATE_LIMIT}/rules"), format!("{RATE_LIMIT}/simulation"));
+    for directory in places.into_iter().chain([RATE_LIMIT, &rules, &simulation]) {
         for file in std::fs::read_dir(root.join(directory)).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {

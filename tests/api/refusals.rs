@@ -203,6 +203,9 @@ async fn values_that_are_not_one_for_each_id_are_an_error() {
     let batches = spotify.library().contains_in_batches(&uris).await.unwrap_err();
     fake.next_api(FakeResponse::json(200, &json!([true, false, true])));
     let flags = spotify.library().contains(&uris[..2]).await.unwrap_err();
+    fake.next_api(FakeResponse::json(200, &json!([])));
+    #[allow(deprecated, reason = "it returns a list")]
+    let of_one = spotify.playlists().is_followed(PLAYLIST).await.unwrap_err();
     fake.next_api(FakeResponse::json(200, &json!({ "artists": [null] })));
     #[allow(deprecated, reason = "it takes a list")]
     let several = spotify.artists().several([ARTIST, ARTIST]).await.unwrap_err();
@@ -210,10 +213,55 @@ async fn values_that_are_not_one_for_each_id_are_an_error() {
     for (error, said) in [
         (batches, "invalid length 39, expected one value for each of 40 ids"),
         (flags, "invalid length 3, expected one value for each of 2 ids"),
+        (of_one, "invalid length 0, expected one value for each of 1 ids"),
         (several, "invalid length 1, expected one value for each of 2 ids"),
     ] {
         assert!(matches!(error, Error::Decode { .. }), "{error:?}");
         assert!(error.to_line().contains(said), "{}", error.to_line());
+    }
+}
+
+/// Neither `true` nor `false` may be made of what is none, and the places beside it stay.
+#[tokio::test]
+async fn a_flag_that_spotify_does_not_send_is_unknown_and_costs_itself() {
+    let (fake, spotify) = client().await;
+    for (body, expected) in [
+        (json!([true, null]), [Some(true), None]),
+        (json!([null, false]), [None, Some(false)]),
+        (json!(["true", true]), [None, Some(true)]),
+        (json!([1, 0]), [None, None]),
+        (json!([[true], false]), [None, Some(false)]),
+        (json!([null, null]), [None, None]),
+    ] {
+        let ids = [TRACK, ARTIST];
+        let uris = ids.map(|id| format!("spotify:track:{id}"));
+        let respond = || fake.next_api(FakeResponse::json(200, &body));
+        #[allow(deprecated, reason = "they return flags")]
+        let responses = [
+            (respond(), spotify.library().contains(&uris).await),
+            (respond(), spotify.library().contains_in_batches(&uris).await),
+            (respond(), spotify.albums().are_saved(ids).await),
+            (respond(), spotify.tracks().are_saved(ids).await),
+            (respond(), spotify.shows().are_saved(ids).await),
+            (respond(), spotify.episodes().are_saved(ids).await),
+            (respond(), spotify.audiobooks().are_saved(ids).await),
+            (respond(), spotify.users().follows_artists(ids).await),
+            (respond(), spotify.users().follows_users(ids).await),
+        ];
+        for ((), flags) in responses {
+            assert_eq!(flags.unwrap(), expected, "{body}");
+        }
+    }
+}
+
+/// A body that is no list says nothing of any id.
+#[tokio::test]
+async fn flags_that_are_no_list_are_an_error() {
+    let (fake, spotify) = client().await;
+    for body in [json!(null), json!(true), json!({ "items": [true] }), json!("[true]")] {
+        fake.next_api(FakeResponse::json(200, &body));
+        let error = spotify.library().contains([format!("spotify:track:{TRACK}")]).await;
+        assert!(matches!(error, Err(Error::Decode { .. })), "{body}: {error:?}");
     }
 }
 

@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use spotify_web::auth::{AuthError, CredentialsAuthenticator};
 use spotify_web::oauth::{
-    ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest,
-    RefreshToken, Token,
+    AuthorizationCodeRequest, ClientCredentialsRequest, Login, OAuthClient, OAuthError,
+    OAuthErrorCode, RefreshRequest, RefreshToken, Token,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
@@ -37,7 +37,7 @@ async fn bodies_without_a_token_say_what_is_wrong() {
         ("{\"access_token\":\"secret", "Eof at line 1"),
         ("{\"access_token\":\"secret\"", "Eof at line 1"),
         ("<html>", "it has no JSON object"),
-        ("<style>a { color: red }</style>", "Syntax at line 1"),
+        ("<style>a { color: red }</style>", "it has no JSON object"),
         ("[]", "it has no JSON object"),
         ("{}", "access_token is missing"),
         ("{\"access_token\":null}", "access_token is missing"),
@@ -80,10 +80,31 @@ async fn statuses_that_pass_by_are_transient() {
             "{status}"
         );
     }
-    for status in [204, 302, 400, 401, 403, 404] {
-        assert!(
-            !ask(FakeResponse::body(status, "text/html", "")).await.unwrap_err().is_transient()
-        );
+}
+
+/// What stands in front of the accounts service, or a page of a captive portal, is no refusal, whatever
+/// its status.
+#[tokio::test]
+async fn what_is_not_an_oauth_error_is_transient() {
+    let bodies =
+        ["", "<html>", "{}", "null", "[]", r#"{"error":{"status":404}}"#, r#"{"error":""}"#];
+    for status in [200, 204, 302, 400, 401, 403, 404, 405, 407, 413, 421, 425, 451, 501, 505, 511] {
+        for body in bodies {
+            let error = ask(FakeResponse::body(status, "text/html", body)).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {body}: {error:?}");
+        }
+    }
+    for status in [200, 403, 404, 421, 425] {
+        for code in ["Not Found", "forbidden", "maintenance"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(error.is_transient(), "{status} {code}: {error:?}");
+        }
+        for code in ["invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope"] {
+            let error =
+                ask(FakeResponse::json(status, &json!({ "error": code }))).await.unwrap_err();
+            assert!(!error.is_transient(), "{status} {code}: {error:?}");
+        }
     }
 }
 
@@ -170,10 +191,12 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no end", 200, r#"{"access_token":"a","refresh_token":"kept-token""#),
         ("an end within a string", 200, r#"{"refresh_token":"kept-token","access_token":"a"#),
         ("no JSON after it", 200, r#"{"refresh_token":"kept-token",oops}"#),
+        ("an object after it", 200, r#"{"refresh_token":"kept-token",{"error":"x"}"#),
         ("an empty one after it", 200, r#"{"refresh_token":"kept-token","refresh_token":""}"#),
         ("a null after it", 200, r#"{"refresh_token":"kept-token","refresh_token":null}"#),
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
         ("half a letter", 200, r#"{"scope":"\ud800","refresh_token":"kept-token"}"#),
+        ("a log before it", 200, r#"{"error":"slow"}{"refresh_token":"kept-token","scope":"#),
     ] {
         let response = FakeResponse::body(status, "application/json", body);
         let error = ask(response.with_header("retry-after", "5")).await.unwrap_err();
@@ -215,12 +238,77 @@ async fn a_token_is_read_from_an_odd_response() {
         ("an error of null", 200, format!(r#"{{"error":null,{}"#, &good[1..]).into()),
         ("an error of nothing", 200, format!(r#"{{"error":"",{}"#, &good[1..]).into()),
         ("another encoding", 200, latin),
+        ("braces before it", 200, format!("{{main}} {{closure}} {{\n{good}").into()),
+        ("many braces before it", 200, format!("{}{good}", "{main} ".repeat(5_000)).into()),
+        ("a broken object before it", 200, format!(r#"{{"a" => 1}} {good}"#).into()),
+        ("many before it", 200, format!("{}{good}", r#"{"a" => {"b" => 1}}"#.repeat(30)).into()),
+        ("a whole one before it", 200, format!(r#"{{"level":"warn","x":{{}}}}{good}"#).into()),
+        ("an empty one before it", 200, format!("{{ }} {good}").into()),
+        (
+            "a whole log before it",
+            200,
+            format!("{}{good}", "{\"level\":\"info\"}\n".repeat(2_000)).into(),
+        ),
+        (
+            "a broken dump before it",
+            200,
+            format!("{}{good}", r#"{"a" => 1} "#.repeat(3_000)).into(),
+        ),
+        (
+            "a logged error before it",
+            200,
+            format!(r#"{{"error":"slow","level":"warn"}}{good}"#).into(),
+        ),
+        (
+            "a logged error after it",
+            200,
+            format!(r#"{good}{{"error":"slow","level":"warn"}}"#).into(),
+        ),
+        ("a logged type before it", 200, format!(r#"{{"token_type":"request"}}{good}"#).into()),
+        (
+            "the request before it",
+            200,
+            format!(r#"{{"grant_type":"refresh_token","refresh_token":"the-secret"}}{good}"#)
+                .into(),
+        ),
+        (
+            "one that breaks off before it",
+            200,
+            format!(r#"{{"access_token":"c","refresh_token":"d", oops {good}"#).into(),
+        ),
     ] {
         let token = ask(FakeResponse::body(status, "text/html", body)).await;
         let token = token.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         assert_eq!(token.access_token.expose(), "a", "{what}");
         assert_eq!(token.expires_in.as_secs(), 60, "{what}");
         assert_eq!(token.refresh_token.unwrap().expose(), "r", "{what}");
+    }
+}
+
+/// An object within another is about something else, such as the request or the token before.
+#[tokio::test]
+async fn a_token_within_another_object_is_none() {
+    let inner = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
+    for body in [format!(r#"{{"request":{inner}}}"#), format!(r#"{{"request":{inner},"error""#)] {
+        let error = ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
+        assert!(matches!(error, OAuthError::NoToken { .. }), "{error:?}");
+        assert!(error.token().is_none());
+    }
+}
+
+/// A body of nothing but beginnings takes no longer than one of text.
+#[tokio::test]
+async fn hostile_bodies_are_read_in_a_bounded_time() {
+    for body in [
+        "{".repeat(60_000),
+        "{\"".repeat(30_000),
+        "{\"a\":".repeat(12_000),
+        // Each is read to the end before it turns out to be none.
+        format!("{}x", "{\"a\":".repeat(12_000)),
+        format!("{}\n}}", "{\"\n".repeat(20_000)),
+        "{}".repeat(30_000),
+    ] {
+        ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
     }
 }
 
@@ -345,6 +433,14 @@ async fn a_lifetime_is_read_in_every_shape() {
         (json!(0.5), 0.5),
         (json!(0), 0.0),
         (json!(315_360_000), 315_360_000.0),
+        // Said of a token that never expires.
+        (json!(9_999_999_999_u64), LONGEST),
+        (json!(u64::MAX), LONGEST),
+        (json!(1e300), LONGEST),
+        (json!("99999999999999999999"), LONGEST),
+        (json!("1e30"), LONGEST),
+        (json!("1e999"), LONGEST),
+        (json!("9".repeat(400)), LONGEST),
         (json!(null), 3600.0),
         (json!("soon"), 3600.0),
         (json!([1]), 3600.0),
@@ -352,20 +448,64 @@ async fn a_lifetime_is_read_in_every_shape() {
         let token = ask(with_lifetime(&expires_in)).await.unwrap();
         assert_eq!(token.expires_in.as_secs_f64(), seconds, "{expires_in}");
     }
+    for seconds in ["1e999".to_owned(), "9".repeat(400)] {
+        let body = format!(r#"{{"access_token":"a","expires_in":{seconds}}}"#);
+        let token = ask(FakeResponse::body(200, "application/json", body)).await.unwrap();
+        assert_eq!(token.expires_in.as_secs_f64(), LONGEST, "{seconds}");
+    }
     let missing = ask(FakeResponse::json(200, &json!({ "access_token": "a" }))).await.unwrap();
     assert_eq!(missing.expires_in, Token::DEFAULT_LIFETIME);
 }
 
+/// A hundred years.
+const LONGEST: f64 = 3_153_600_000.0;
+
 /// P25, B27: the token, and with it a refresh token, is not lost.
 #[tokio::test]
 async fn a_lifetime_that_makes_no_sense_is_an_error_that_keeps_the_token() {
-    for expires_in in [json!(-1), json!(1e300), json!("-3600"), json!("inf"), json!("NaN")] {
+    for expires_in in [
+        json!(-1),
+        json!(-1e300),
+        json!("-3600"),
+        json!("-1e999"),
+        json!(format!("-{}", "9".repeat(400))),
+        json!("inf"),
+        json!("NaN"),
+    ] {
         let error = ask(with_lifetime(&expires_in)).await.unwrap_err();
         let OAuthError::Unusable { reason, token, .. } = &error else { panic!("{error:?}") };
         assert!(reason.starts_with("it is said to expire in"), "{reason}");
         assert_eq!(token.access_token.expose(), "access");
         assert_eq!(token.refresh_token.as_ref().unwrap().expose(), "refresh");
         assert!(!format!("{error:?} {error}").contains("\"access\""));
+    }
+}
+
+/// RFC 6749, section 6: a refresh takes no scopes away, and one that names none leaves them as they were. At a
+/// login, where only the absence of the field means "as requested", an empty one says that there are none.
+#[tokio::test]
+async fn an_empty_scope_is_none_granted_at_a_login_and_nothing_said_on_a_refresh() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let oauth = OAuthClient::new(&fake.config());
+    for scope in [json!(""), json!(" \t"), json!([]), json!([""]), json!([" ", null])] {
+        let body = json!({ "access_token": "a", "scope": scope });
+        for request in [
+            RefreshRequest::public("id", "r"),
+            RefreshRequest::confidential("id", "the-secret", "r"),
+            RefreshRequest::swap("r"),
+        ] {
+            fake.next_token(FakeResponse::json(200, &body));
+            let token = oauth.request_token(request).await.unwrap();
+            assert_eq!(token.scopes, None, "{scope}");
+        }
+        let pending = Login::pkce("id", "http://127.0.0.1:8888/callback")
+            .with_authorize_url(fake.authorize_url())
+            .begin()
+            .unwrap();
+        let code = pending.finish(&fake.agree(pending.url())).unwrap();
+        fake.next_token(FakeResponse::json(200, &body));
+        let token = oauth.request_token(AuthorizationCodeRequest::public("id", code)).await;
+        assert_eq!(token.unwrap().scopes, Some(Vec::new()), "{scope}");
     }
 }
 

@@ -36,7 +36,8 @@ where
     sent(&list, size, request).await.map_err(|(responses, source)| match responses.len() * size {
         0 => source,
         carried_out => {
-            let (snapshots, source) = (snapshots(responses), Box::new(source));
+            let snapshots = snapshots(responses);
+            let source = Box::new(source);
             Error::PartlyCarriedOut { carried_out, snapshots, source }
         }
     })

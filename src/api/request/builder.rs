@@ -134,8 +134,10 @@ impl<T, P: Parameters> Request<T, P> {
     /// The same request, whose response is read as something else.
     pub(super) fn of_type<U>(self) -> Request<U, P> {
         let Self { connection, method, url, query, body, scopes, endpoint, class, .. } = self;
-        let (timeout, deadline, decoder, returns) =
-            (self.timeout, self.deadline, None, PhantomData);
+        let timeout = self.timeout;
+        let deadline = self.deadline;
+        let decoder = None;
+        let returns = PhantomData;
         Request {
             connection,
             method,
@@ -191,7 +193,9 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    /// Sets how often it is retried at the most, in place of the client's; 0 for never.
+    /// Sets how often it is retried at the most after a failure, in place of the client's; 0 for
+    /// never. A 429 is no failure, unless it is 0; see
+    /// [`RetryOptions::with_retries`](crate::middleware::RetryOptions::with_retries).
     pub fn retries(mut self, retries: u32) -> Self {
         self.class.retries = Some(retries);
         self
@@ -204,7 +208,8 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
     ///
-    /// Past it, the call fails with [`Error::DeadlineExceeded`].
+    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for longer
+    /// for the rate limiter fails at once, with [`Error::RateLimited`].
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
@@ -355,9 +360,12 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
-    /// What is sent; what is wrong with it comes out here.
-    pub(crate) fn prepare(self) -> Result<(Connection, PreparedRequest), Error> {
-        let mut url = self.url?;
+    /// What is sent; or the response to a request that is wrong.
+    pub(crate) fn prepare(self) -> Result<(Connection, PreparedRequest), Responding> {
+        let mut url = match self.url {
+            Ok(url) => url,
+            Err(error) => return Err(self.connection.refuse(self.method, self.endpoint, error)),
+        };
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(self.query);
         }
@@ -403,9 +411,15 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     pub async fn send_with_response(self) -> Result<Response<T>, Error> {
         let decoder = self.decoder();
         let mut response = self.send_raw().await?;
-        let (status, headers) = (response.status, std::mem::take(&mut response.headers));
+        let status = response.status;
+        let headers = std::mem::take(&mut response.headers);
         let raw = response.body.as_ref().map(Bytes::clone).unwrap_or_default();
         Ok(Response { status, headers, body: decoder.decode(response)?, raw })
+    }
+
+    /// The page is in the field of this name, and in no other.
+    pub(crate) fn page(self, field: &'static str) -> Self {
+        Self { decoder: Some(Decoder::page(field)), ..self }
     }
 
     pub(crate) fn decoder(&self) -> Decoder<T> {
@@ -415,7 +429,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     fn send_raw(self) -> Responding {
         match self.prepare() {
             Ok((connection, prepared)) => connection.send(prepared),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+            Err(refused) => refused,
         }
     }
 }
@@ -425,13 +439,12 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
     pub(crate) fn several(self, field: &'static str) -> Self {
         Self { decoder: Some(Decoder::several(field, self.ids)), ..self }
     }
-}
 
-impl<P: Parameters> Request<Vec<bool>, P> {
-    /// One for each id that was asked for, and else an error: the others would be taken for those of
-    /// their neighbours.
+    /// The list is the whole body. One value for each id that was asked for, which is the one in the
+    /// path where there is no list of them, and else an error: the others would be taken for those
+    /// of their neighbours.
     pub(crate) fn one_for_each(self) -> Self {
-        Self { decoder: Some(Decoder::one_for_each(self.ids)), ..self }
+        Self { decoder: Some(Decoder::one_for_each(self.ids.unwrap_or(1))), ..self }
     }
 }
 

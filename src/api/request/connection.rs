@@ -9,12 +9,13 @@ use std::time::Duration;
 use http::Extensions;
 use percent_encoding::utf8_percent_encode;
 use reqwest::header::LOCATION;
-use reqwest::{Request, StatusCode};
+use reqwest::{Method, Request, StatusCode};
 use reqwest_middleware::ClientWithMiddleware;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 use url::Url;
 
+use super::known_lists::{KnownList, known_list};
 use super::observing::{CallOutcome, CallReport, Endpoint, Observer};
 use super::path::check_path;
 use super::quota::Quota;
@@ -49,6 +50,7 @@ pub(crate) struct Defaults {
     pub(crate) retries: Arc<RetryMiddleware>,
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
     pub(crate) may_sign: bool,
+    pub(crate) has_limiter: bool,
 }
 
 /// A request that is ready to be sent. It is kept as a template for the pages that follow.
@@ -96,6 +98,16 @@ impl Connection {
         self.0.defaults.retries.pause(failures)
     }
 
+    /// How long a call may wait for `Retry-After`.
+    pub(super) fn max_wait(&self) -> Duration {
+        self.0.defaults.retries.max_wait()
+    }
+
+    /// Whether one of the layers holds requests back until the server takes them again.
+    pub(super) fn has_limiter(&self) -> bool {
+        self.0.defaults.has_limiter
+    }
+
     pub(crate) fn default_deadline(&self) -> Option<Duration> {
         self.0.defaults.deadline
     }
@@ -128,24 +140,33 @@ impl Connection {
         self.own(self.0.base.join(path).map_err(|error| not_a_path(&error))?)
     }
 
-    /// The URL that `next` of a page holds.
+    /// The URL that a link of a page holds, of this name.
     ///
     /// One of Spotify's own is rebased on the base URL: a reverse proxy or a mock passes on what
-    /// Spotify wrote. A relative one is meant from `page`.
-    pub(crate) fn resolve_next(&self, next: &str, page: Option<&Url>) -> Result<Url, Error> {
-        // A page keeps a `next` that is no string as JSON, which must not be joined as a path.
-        if serde_json::from_str::<serde::de::IgnoredAny>(next).is_ok() {
-            return Err(Error::Parameter { name: "next", reason: "is not a URL".to_owned() });
-        }
-        let url = match (Url::parse(next), page) {
-            (Ok(absolute), _) => absolute,
-            (Err(_), Some(page)) => page.join(next).map_err(|error| not_a_path(&error))?,
-            (Err(_), None) => return self.below(next),
+    /// Spotify wrote. A relative one is meant from the URL of `page`, and where that is not known
+    /// from the base URL.
+    pub(super) fn resolve_link(
+        &self,
+        name: &'static str,
+        link: &str,
+        page: Option<&Url>,
+    ) -> Result<Url, Error> {
+        let from = match link.trim_start().starts_with(['?', '#']) {
+            true => page.ok_or_else(|| Error::malformed_link(name, "is relative to no URL"))?,
+            false => page.unwrap_or(&self.0.base),
         };
+        let url = from
+            .join(link)
+            .map_err(|error| Error::malformed_link(name, format_args!("is not a URL: {error}")))?;
         match self.rebased(&url) {
             Some(rebased) => Ok(rebased),
             None => self.own(url),
         }
+    }
+
+    /// What is known of the list whose pages are at `url`.
+    pub(super) fn known_list(&self, url: &Url) -> Option<KnownList> {
+        known_list(url, url.path().strip_prefix(self.0.base.path())?)
     }
 
     fn rebased(&self, url: &Url) -> Option<Url> {
@@ -194,6 +215,16 @@ impl Connection {
         })
     }
 
+    /// The response to a request that is wrong and never sent: its error, when it is polled.
+    pub(super) fn refuse(self, method: Method, endpoint: Endpoint, error: Error) -> Responding {
+        Box::pin(async move {
+            if let Some(observer) = &self.0.defaults.observer {
+                observer.tell(&CallReport::unsent(method, &endpoint));
+            }
+            Err(error)
+        })
+    }
+
     /// What has to be there before anything is sent: a runtime, and something that signs.
     fn check(&self, line: &RequestLine) -> Result<(), Error> {
         if !can_send() {
@@ -211,11 +242,14 @@ impl Connection {
         mut prepared: PreparedRequest,
         span: Span,
     ) -> Result<RawResponse, Error> {
-        let line = prepared.line();
-        self.check(&line)?;
         let end = prepared.deadline.and_then(Deadline::end);
         prepared.class.deadline = end.map(|(end, _)| end);
         let mut call = Call::begin(&self, &prepared, span);
+        if let Err(error) = self.check(&call.line) {
+            let refused = Err(error);
+            call.end(&refused);
+            return refused;
+        }
         let result = match end {
             Some((end, _)) if end <= Instant::now() => None,
             Some((end, _)) => tokio::time::timeout_at(end, call.make(&self, prepared)).await.ok(),
@@ -278,12 +312,14 @@ impl PreparedRequest {
     pub(crate) fn at(&self, url: Url) -> Option<Self> {
         let mut request = repeated(&self.request)?;
         *request.url_mut() = url;
-        let (scopes, endpoint) = (self.scopes, self.endpoint.clone());
+        let scopes = self.scopes;
+        let endpoint = self.endpoint.clone();
         Some(Self { request, scopes, endpoint, class: self.class, deadline: self.deadline })
     }
 
     pub(crate) fn line(&self) -> RequestLine {
-        let (method, url) = (self.request.method(), self.request.url());
+        let method = self.request.method();
+        let url = self.request.url();
         RequestLine { method: method.clone(), path: url.path().into(), may_be_done: false }
     }
 
@@ -304,6 +340,14 @@ impl Deadline {
         match self {
             Self::After(limit) => Some((Instant::now().checked_add(limit)?, limit)),
             Self::At(end, limit) => Some((end, limit)),
+        }
+    }
+
+    /// How long a call that begins now has.
+    pub(crate) fn left(self) -> Duration {
+        match self {
+            Self::After(limit) => limit,
+            Self::At(end, _) => end.saturating_duration_since(Instant::now()),
         }
     }
 
@@ -355,7 +399,8 @@ impl Call {
         connection: &Connection,
         prepared: PreparedRequest,
     ) -> Result<RawResponse, Error> {
-        let (line, span) = (self.line.clone(), self.span.clone());
+        let line = self.line.clone();
+        let span = self.span.clone();
         let PreparedRequest { request, scopes, .. } = prepared;
         let exchange = async {
             let sent = connection.exchange(line.clone(), request, &mut self.extensions);
@@ -406,6 +451,10 @@ impl Drop for Call {
     fn drop(&mut self) {
         let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
         let CallTrace { attempts, waited, .. } = trace;
+        // Of a call that was given up, the last attempt may have had a response.
+        let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
+        let is_abandoned = self.outcome == CallOutcome::Abandoned;
+        self.status = self.status.or_else(|| last.filter(|_| is_abandoned));
         self.span.record("attempts", attempts);
         self.span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
         if let Some(status) = self.status {

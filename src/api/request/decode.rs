@@ -16,6 +16,7 @@ use serde_json::de::SliceRead;
 use serde_path_to_error::Track;
 
 use super::disclosure::decode_error;
+use super::page_field::InField;
 use super::response::RawResponse;
 use crate::error::Error;
 use crate::model::lenient::{Things, report_unreadable};
@@ -52,11 +53,18 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
     pub(crate) fn several(wrapper: &'static str, count: Option<usize>) -> Self {
         let read = |response, Shape { wrapper, count }| {
             let seed = Counted { seed: Wrapped::<List<T>>::new(wrapper), count };
-            let List(list) = decode(response, seed)?;
-            report_unreadable(&list);
-            Ok(list.into_iter().map(PageItem::into_item).collect())
+            decode(response, seed).map(places)
         };
         Self { read, shape: Shape { wrapper, count } }
+    }
+
+    /// As [`several`](Self::several), in no field.
+    pub(crate) fn one_for_each(count: usize) -> Self {
+        let read = |response, Shape { count, .. }| {
+            let seed = Counted { seed: PhantomData::<List<T>>, count };
+            decode(response, seed).map(places)
+        };
+        Self { read, shape: Shape { wrapper: "", count: Some(count) } }
     }
 }
 
@@ -80,13 +88,11 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<T>> {
     }
 }
 
-impl Decoder<Vec<bool>> {
-    /// A list without a field of its own, as long as that of the ids.
-    pub(crate) fn one_for_each(count: Option<usize>) -> Self {
-        let read = |response, Shape { count, .. }| {
-            decode(response, Counted { seed: PhantomData::<Vec<bool>>, count })
-        };
-        Self { read, shape: Shape { wrapper: "", count } }
+impl<G: DeserializeOwned + 'static> Decoder<G> {
+    /// A page in the field of this name, and in no other.
+    pub(crate) fn page(field: &'static str) -> Self {
+        let read = |response, Shape { wrapper, .. }| decode(response, InField::new(wrapper));
+        Self { read, shape: Shape { wrapper: field, count: None } }
     }
 }
 
@@ -118,7 +124,8 @@ where
     decoded.map_err(|error| match response.line.is_write() {
         // Its status has come: it is done, and must not be taken for one that failed.
         true => {
-            let (request, status) = (response.line, response.status);
+            let request = response.line;
+            let status = response.status;
             Error::CarriedOut { request, status, source: Box::new(error) }
         }
         false => error,
@@ -146,11 +153,11 @@ where
         Err(error) => (track.path(), error),
     };
     if let Some(Ok(value)) =
-        mended(&text).map(|it| read_all(&mut Json::from_slice(it.as_bytes()), seed))
+        mended(&text).map(|text| read_all(&mut Json::from_slice(text.as_bytes()), seed))
     {
         return Ok(value);
     }
-    Err(decode_error(response, &text, &path, source))
+    Err(decode_error(response, body, &path, source))
 }
 
 fn read_all<'de, S: DeserializeSeed<'de>>(
@@ -171,6 +178,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
         let missing = || de::Error::invalid_type(de::Unexpected::Unit, &"a list");
         list.map(|Things(list)| Self(list)).ok_or_else(missing)
     }
+}
+
+/// What stands at each place; what is none or cannot be read is `None`.
+fn places<T>(List(list): List<T>) -> Vec<Option<T>> {
+    report_unreadable(&list);
+    list.into_iter().map(PageItem::into_item).collect()
 }
 
 /// A list that is as long as another one.
@@ -203,12 +216,6 @@ trait HasLength {
 impl<T> HasLength for List<T> {
     fn length(&self) -> usize {
         self.0.len()
-    }
-}
-
-impl HasLength for Vec<bool> {
-    fn length(&self) -> usize {
-        self.len()
     }
 }
 

@@ -10,18 +10,21 @@ use serde_path_to_error::{Path, Segment};
 use super::response::RawResponse;
 use crate::error::{Error, RawBody};
 use crate::oauth::Scrubber;
-use crate::transport::{ServerError, clipped};
+use crate::transport::{ServerError, clipped, noise};
 
 /// Why a body cannot be read, with no more of it than an error may show.
 pub(super) fn decode_error(
     response: &RawResponse,
-    body: &str,
+    body: &[u8],
     path: &Path,
     source: serde_json::Error,
 ) -> Error {
+    let noise = noise(&response.headers, body);
+    let body = &*String::from_utf8_lossy(body);
     let credentials = shown(response.credentials.as_ref());
     let scrubber = scrubber(credentials);
-    let (start, open_path) = (clipped(body), clipped(&path.to_string()));
+    let start = clipped(body);
+    let open_path = clipped(&path.to_string());
     let is_hidden = !is_about_the_catalog(&response.line.path, response.needs_user)
         || has_word_of_a_secret(body)
         || scrubber.finds_in(&start)
@@ -32,6 +35,8 @@ pub(super) fn decode_error(
         false => (open_path, (!body.is_empty()).then_some(start), short(source)),
     };
     let request = response.line.clone();
+    // What a body is that cannot be read tells nothing of it.
+    let start = noise.or(start);
     Error::Decode { request, path, start, body: RawBody::default(), source }
 }
 
@@ -132,7 +137,8 @@ fn without_place(error: &serde_json::Error) -> String {
 
 /// `serde_json` reads the place from the end of the text.
 fn placed(text: &str, error: &serde_json::Error) -> serde_json::Error {
-    let (line, column) = (error.line(), error.column());
+    let line = error.line();
+    let column = error.column();
     serde_json::Error::custom(format!("{text} at line {line} column {column}"))
 }
 

@@ -1,7 +1,9 @@
 //! Everything that is taken where an id or a URI is.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::model::{
     AlbumId, ArtistId, AudiobookId, ChapterId, EpisodeId, IdError, PlaylistId, ShowId, SpotifyUri,
@@ -9,7 +11,8 @@ use crate::model::{
 };
 
 /// What can be an id of type `T`, or a [`SpotifyUri`]: a bare id, a URI or a share URL as any kind
-/// of string; the id itself; a [`SpotifyUri`] of the right kind. All of them by reference as well.
+/// of string; the id itself; a [`SpotifyUri`] of the right kind. All of them by reference as well,
+/// however often, and in a `Box`, an `Arc`, an `Rc` or a `Cow`.
 ///
 /// Sealed. What is not a valid id comes out as an [`IdError`] when the request is sent.
 ///
@@ -31,12 +34,28 @@ use crate::model::{
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a `{T}`",
+    label = "no id, URI or share URL",
+    note = "a `{T}` is taken as an id, a `SpotifyUri`, or a string, by value or by reference"
+)]
 pub trait IntoId<T>: sealed::IntoId<T> {}
 
 /// A list of what can be an id of type `T`: see [`IntoId`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a list of `{T}`",
+    label = "no list of ids, URIs or share URLs",
+    note = "a single one is given as `[id]`"
+)]
 pub trait IntoIds<T>: sealed::IntoIds<T> {}
 
 impl<T, I: sealed::IntoId<T>> IntoId<T> for I {}
+
+impl<T, I: sealed::ToId<T>> sealed::IntoId<T> for I {
+    fn into_id(self) -> Result<T, IdError> {
+        self.to_id()
+    }
+}
 
 impl<T, L: IntoIterator<Item: IntoId<T>>> IntoIds<T> for L {}
 
@@ -46,53 +65,60 @@ impl<T, L: IntoIterator<Item: IntoId<T>>> sealed::IntoIds<T> for L {
     }
 }
 
-macro_rules! from_strings {
-    ($($string:ty),+) => {
-        $(impl<T: FromStr<Err = IdError>> sealed::IntoId<T> for $string {
-            fn into_id(self) -> Result<T, IdError> {
-                AsRef::<str>::as_ref(&self).parse()
+impl<T: FromStr<Err = IdError>> sealed::ToId<T> for str {
+    fn to_id(&self) -> Result<T, IdError> {
+        self.parse()
+    }
+}
+
+impl<T: FromStr<Err = IdError>> sealed::ToId<T> for String {
+    fn to_id(&self) -> Result<T, IdError> {
+        self.parse()
+    }
+}
+
+impl<T, I: sealed::ToId<T> + ToOwned + ?Sized> sealed::ToId<T> for Cow<'_, I> {
+    fn to_id(&self) -> Result<T, IdError> {
+        I::to_id(self)
+    }
+}
+
+macro_rules! through_pointers {
+    ($($pointer:ty),+) => {
+        $(impl<T, I: sealed::ToId<T> + ?Sized> sealed::ToId<T> for $pointer {
+            fn to_id(&self) -> Result<T, IdError> {
+                I::to_id(self)
             }
         })+
     };
 }
 
-from_strings!(&str, String, Box<str>, Cow<'_, str>, &&str, &String, &Box<str>, &Cow<'_, str>);
+through_pointers!(&I, Box<I>, Arc<I>, Rc<I>);
 
 macro_rules! from_ids {
     ($($id:ident),+) => {
         $(from_ids!(@self $id);
-        from_ids!(@other $id => SpotifyUri);
-        from_ids!(@other SpotifyUri => $id);)+
-        from_ids!(@self SpotifyUri);
-    };
-    (@self $id:ident) => {
-        impl sealed::IntoId<Self> for $id {
-            fn into_id(self) -> Result<Self, IdError> {
-                Ok(self)
+
+        impl sealed::ToId<SpotifyUri> for $id {
+            fn to_id(&self) -> Result<SpotifyUri, IdError> {
+                self.uri().parse()
             }
         }
 
-        impl sealed::IntoId<$id> for &$id {
-            fn into_id(self) -> Result<$id, IdError> {
+        impl sealed::ToId<$id> for SpotifyUri {
+            fn to_id(&self) -> Result<$id, IdError> {
+                self.as_str().parse()
+            }
+        })+
+        from_ids!(@self SpotifyUri);
+    };
+    (@self $id:ident) => {
+        impl sealed::ToId<Self> for $id {
+            fn to_id(&self) -> Result<Self, IdError> {
                 Ok(self.clone())
             }
         }
     };
-    (@other $from:ident => $to:ident) => {
-        impl sealed::IntoId<$to> for $from {
-            fn into_id(self) -> Result<$to, IdError> {
-                (&self).into_id()
-            }
-        }
-
-        impl sealed::IntoId<$to> for &$from {
-            fn into_id(self) -> Result<$to, IdError> {
-                from_ids!(@uri $from, self).parse()
-            }
-        }
-    };
-    (@uri SpotifyUri, $uri:ident) => { $uri.as_str() };
-    (@uri $id:ident, $of:ident) => { $of.uri() };
 }
 
 from_ids!(
@@ -111,12 +137,33 @@ pub(crate) mod sealed {
     use crate::model::IdError;
 
     #[expect(unnameable_types, reason = "what seals a trait")]
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a `{T}`",
+        label = "no id, URI or share URL",
+        note = "a `{T}` is taken as an id, a `SpotifyUri`, or a string, by value or by reference"
+    )]
     pub trait IntoId<T> {
         fn into_id(self) -> Result<T, IdError>;
     }
 
     #[expect(unnameable_types, reason = "what seals a trait")]
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a list of `{T}`",
+        label = "no list of ids, URIs or share URLs",
+        note = "a single one is given as `[id]`"
+    )]
     pub trait IntoIds<T> {
         fn into_ids(self) -> Result<Vec<T>, IdError>;
+    }
+
+    /// What is an id whether it is owned or borrowed.
+    #[expect(unnameable_types, reason = "what seals a trait")]
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a `{T}`",
+        label = "no id, URI or share URL",
+        note = "a `{T}` is taken as an id, a `SpotifyUri`, or a string, by value or by reference"
+    )]
+    pub trait ToId<T> {
+        fn to_id(&self) -> Result<T, IdError>;
     }
 }

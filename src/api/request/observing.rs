@@ -20,17 +20,34 @@ pub struct CallReport {
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
-    /// The status of the response; `None` where none came. A request that the rate limiter
-    /// refused to send has the 429 that it was refused for.
+    /// The status of the last response; `None` where none came, as for a call that the rate limiter
+    /// did not send. A call that was given up while it waited has that of its last attempt.
     pub status: Option<StatusCode>,
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
-    /// How often the request left: 0 for one that got no token or no permit.
+    /// How often the request left: 0 for one that is wrong, or that got no token, no permit or no
+    /// connection.
     pub attempts: u32,
     /// How long it waited for a permit and for retries.
     pub waited: Duration,
     /// How long it took, with that.
     pub elapsed: Duration,
+}
+
+impl CallReport {
+    /// Of a call that was wrong, so that nothing was sent.
+    pub(super) fn unsent(method: Method, endpoint: &Endpoint) -> Self {
+        Self {
+            method,
+            endpoint: endpoint.to_string(),
+            outcome: CallOutcome::Failed,
+            status: None,
+            reason: None,
+            attempts: 0,
+            waited: Duration::ZERO,
+            elapsed: Duration::ZERO,
+        }
+    }
 }
 
 /// How a call ended.
@@ -78,6 +95,21 @@ pub(crate) struct Endpoint(Vec<Cow<'static, str>>);
 impl Endpoint {
     pub(crate) fn of(segments: Vec<Cow<'static, str>>) -> Self {
         Self(segments)
+    }
+
+    /// Of a path with `{}` for each id.
+    pub(super) fn from_pattern(pattern: &'static str) -> Self {
+        let segment = |segment| match segment {
+            "{}" => Cow::Owned(String::new()),
+            fixed => Cow::Borrowed(fixed),
+        };
+        Self(pattern.split('/').map(segment).collect())
+    }
+
+    /// Whether a path is one of this pattern.
+    pub(super) fn fits(pattern: &str, path: &[&str]) -> bool {
+        let fits = |(pattern, segment): (&str, &&str)| pattern == "{}" || pattern == *segment;
+        pattern.split('/').count() == path.len() && pattern.split('/').zip(path).all(fits)
     }
 }
 

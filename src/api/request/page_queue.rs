@@ -17,15 +17,17 @@ use tokio::time::{Instant, Sleep};
 use url::Url;
 
 use super::connection::{Connection, Deadline, PreparedRequest, Responding};
-use super::page_url::{Extent, after, keeping_parameters, offset, within_reach};
+use super::next_page::{BACK, PagePlace};
+use super::page_url::{Extent, after, offset, within_reach};
 use super::response::RawResponse;
-use crate::error::{Error, RequestLine};
+use crate::error::Error;
+use crate::model::NextLink;
 use crate::transport::can_send;
 
 /// What a page is turned into, and where the list goes on.
 pub(crate) struct ParsedPage<X> {
     pub(crate) content: X,
-    pub(crate) next: Option<String>,
+    pub(crate) next: NextLink,
     /// Number of places in the page, whatever stands there.
     pub(crate) count: usize,
     /// How many items of the list come before it.
@@ -49,6 +51,10 @@ pub(crate) struct PageQueue<X> {
     way: Option<Way>,
     read: Read<X>,
     width: usize,
+    /// The width from the first page on that came over a connection which carries many.
+    width_of_shared: Option<usize>,
+    /// How many of them may be guesses from `extent`: fewer where guesses were wrong.
+    guesses: usize,
     slots: VecDeque<Slot>,
     /// As the last page had it.
     extent: Option<Extent>,
@@ -56,6 +62,8 @@ pub(crate) struct PageQueue<X> {
     failures: u32,
     /// When pages are asked for again, after such a failure.
     paused_until: Option<Instant>,
+    /// What the server wants to be waited for, where that is longer than a call may wait.
+    refusal: Option<Refusal>,
     seen: Seen,
 }
 
@@ -77,6 +85,12 @@ enum State {
     Pausing(Pause),
     Fetching(Responding),
     Fetched(Box<Result<RawResponse, Error>>),
+}
+
+/// Until then, pages are refused with the error of the server that asked for it.
+struct Refusal {
+    until: Instant,
+    error: Error,
 }
 
 /// Until when a page is not asked for.
@@ -101,16 +115,20 @@ struct Seen {
 impl<X> PageQueue<X> {
     /// A queue that begins with the page of a request.
     pub(crate) fn new(
-        prepared: Result<(Connection, PreparedRequest), Error>,
+        prepared: Result<(Connection, PreparedRequest), Responding>,
         read: Read<X>,
     ) -> Self {
         match prepared {
             Ok((connection, template)) => {
-                let url = Some(template.request.url().clone());
-                let way = Some(Way { connection, template });
-                Self::with(way, Some(Slot { url, state: State::Idle }), read)
+                // A list that begins at its end has nothing.
+                let url = within_reach(template.request.url().clone());
+                let first = url.map(|url| Slot { url: Some(url), state: State::Idle });
+                Self::with(Some(Way { connection, template }), first, read)
             }
-            Err(error) => Self::with(None, Some(Slot::error(error)), read),
+            Err(refused) => {
+                let first = Slot { url: None, state: State::Fetching(refused) };
+                Self::with(None, Some(first), read)
+            }
         }
     }
 
@@ -125,10 +143,13 @@ impl<X> PageQueue<X> {
             way,
             read,
             width: 1,
+            width_of_shared: None,
+            guesses: usize::MAX,
             slots,
             extent: None,
             failures: 0,
             paused_until: None,
+            refusal: None,
             seen: Seen::default(),
         }
     }
@@ -138,11 +159,21 @@ impl<X> PageQueue<X> {
         self.width = width.clamp(1, MOST_SIDE_BY_SIDE);
     }
 
+    /// Sets how many it is where one connection carries them all.
+    pub(crate) fn set_width_of_shared(&mut self, width: usize) {
+        self.width_of_shared = Some(width);
+    }
+
     /// Has the deadline of the request count for all pages together, from now on.
     pub(crate) fn share_deadline(&mut self) {
         if let Some(way) = &mut self.way {
             way.template.deadline = way.template.deadline.and_then(Deadline::fixed);
         }
+    }
+
+    /// A page at this URL is there already: a list that leads to it leads back.
+    pub(crate) fn note_seen(&mut self, url: &Url) {
+        self.seen.note(url);
     }
 
     /// Asks for no more.
@@ -164,29 +195,32 @@ impl<X> PageQueue<X> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<X, Error>>> {
         self.drive(context);
-        let Some(Slot { url, state }) = self.slots.pop_front() else { return Poll::Ready(None) };
-        let State::Fetched(fetched) = state else {
-            self.slots.push_front(Slot { url, state });
-            return Poll::Pending;
-        };
-        let result = match (*fetched, &url) {
-            (Ok(response), Some(url)) => (self.read)(response, url),
+        // The page stays in front until it is read: reading it runs code of the program's own, and
+        // after a panic it is asked for again.
+        let Some(front) = self.slots.front_mut() else { return Poll::Ready(None) };
+        let Some(fetched) = front.take_fetched() else { return Poll::Pending };
+        let url = front.url.clone();
+        let result = match (fetched, &url) {
+            (Ok(response), Some(url)) => {
+                if let Some(width) = self.width_of_shared.filter(|_| response.shares_connection) {
+                    self.set_width(width);
+                }
+                (self.read)(response, url)
+            }
             (Ok(_), None) => return Poll::Ready(None),
             (Err(error), _) => Err(error),
         };
         match (result, url) {
             (Ok(page), Some(url)) => {
+                self.slots.pop_front();
                 self.failures = 0;
                 let content = self.go_on(&url, page);
                 // What follows is asked for now, not when a caller waits for it.
                 self.drive(context);
                 Poll::Ready(Some(Ok(content)))
             }
-            (Err(error), Some(url)) if error.is_transient() => {
-                self.failures = self.failures.saturating_add(1);
-                self.paused_until = Instant::now().checked_add(self.pause(&error));
-                let state = self.paused_until.map_or(State::Idle, State::pausing);
-                self.slots.push_front(Slot { url: Some(url), state });
+            (Err(error), Some(_)) if error.is_transient() => {
+                self.pause_after(&error);
                 Poll::Ready(Some(Err(error)))
             }
             (result, _) => {
@@ -196,20 +230,48 @@ impl<X> PageQueue<X> {
         }
     }
 
-    fn pause(&self, error: &Error) -> Duration {
-        // Its task is gone, and nothing is wrong with the server.
-        if matches!(error, Error::Interrupted) {
-            return Duration::ZERO;
+    /// Has the page in front be asked for again after the pause that a retry would take. Nobody
+    /// waits longer than a call may: where the server wants more, the page is refused unsent.
+    fn pause_after(&mut self, error: &Error) {
+        let Some(way) = &self.way else { return };
+        self.failures = self.failures.saturating_add(1);
+        let now = Instant::now();
+        let longest = way.longest_wait();
+        let (pause, wanted) = way.pause(error, self.failures);
+        let again = wanted.filter(|wanted| *wanted > longest).and_then(|wanted| {
+            Some(Refusal { until: now + wanted.min(LONGEST_PAUSE), error: error.repeated(wanted)? })
+        });
+        let pause = match again {
+            Some(_) => pause,
+            None => pause.max(wanted.unwrap_or_default()),
+        };
+        if again.is_some() {
+            self.slots.truncate(1);
         }
-        let backoff = self.way.as_ref().map(|way| way.connection.pause(self.failures));
-        backoff.unwrap_or_default().max(error.retry_after().unwrap_or_default())
+        self.refusal = again;
+        let end = now + pause.min(longest).min(LONGEST_PAUSE);
+        self.paused_until = Some(end);
+        if let Some(front) = self.slots.front_mut() {
+            front.state = State::pausing(end);
+        }
     }
 
     /// Takes in what has come, and asks for what comes after it.
     fn drive(&mut self, context: &mut Context<'_>) {
-        let Some(way) = &self.way else { return };
+        let Some(way) = &self.way else {
+            self.slots.iter_mut().for_each(|slot| slot.take_in(context));
+            return;
+        };
         let mut under_way = 0;
-        let paused_until = self.paused_until.filter(|end| Instant::now() < *end);
+        let now = Instant::now();
+        let paused_until = self.paused_until.filter(|end| now < *end);
+        if let Some(error) = self.refusal.as_ref().and_then(|refusal| refusal.at(now))
+            && paused_until.is_none()
+            && let Some(front) = self.slots.front_mut()
+        {
+            front.state = State::Fetched(Box::new(Err(error)));
+            return;
+        }
         for (index, slot) in self.slots.iter_mut().enumerate() {
             under_way += usize::from(slot.poll(way, context));
             // The page in front has told of the failure, and all wait for the same end of it.
@@ -220,7 +282,7 @@ impl<X> PageQueue<X> {
         }
         while paused_until.is_none()
             && under_way < self.width
-            && self.slots.len() < 2 * self.width - 1
+            && self.slots.len() < (2 * self.width - 1).min(self.guesses)
             && let Some(last) = self.slots.back().and_then(|slot| slot.url.as_ref())
             && let Some(url) = self.extent.and_then(|extent| after(last, extent))
         {
@@ -233,12 +295,16 @@ impl<X> PageQueue<X> {
     /// After the page at `url`: what is asked for ahead stays only if it is what `next` leads to.
     fn go_on(&mut self, url: &Url, page: ParsedPage<X>) -> X {
         let ParsedPage { content, next, count, start, total, limit } = page;
-        self.extent = total.zip(limit).map(|(total, limit)| Extent { total, limit });
-        let is_past_the_end =
-            count == 0 && total.zip(start).is_some_and(|(total, start)| start >= u64::from(total));
-        let next = next.filter(|next| !next.trim().is_empty() && !is_past_the_end);
-        match next.map(|next| self.next(url, &next, start, count)) {
-            Some(Ok(Some(next))) => {
+        let next = self.next(url, &next, start, count, total);
+        let to = next.as_ref().ok().and_then(|next| next.as_ref().and_then(offset));
+        self.learn(start, to);
+        let limit = limit.map(u64::from);
+        // What `next` says of the size of pages is true, whatever the page says.
+        let step = to.zip(start).map(|(to, start)| to.saturating_sub(start)).or(limit);
+        self.extent =
+            limit.and_then(|_| total.zip(step)).map(|(total, step)| Extent { total, step });
+        match next {
+            Ok(Some(next)) => {
                 let is_next = |slot: &Slot| {
                     slot.url.as_ref().is_some_and(|url| {
                         *url == next || (offset(url).is_some() && offset(url) == offset(&next))
@@ -248,63 +314,63 @@ impl<X> PageQueue<X> {
                     self.slots = [Slot { url: Some(next), state: State::Idle }].into();
                 }
             }
-            Some(Err(error)) => self.slots = [Slot::error(error)].into(),
-            Some(Ok(None)) | None => self.slots.clear(),
+            Ok(None) => self.slots.clear(),
+            Err(error) => self.slots = [Slot::error(error)].into(),
         }
         content
     }
 
-    /// Where the page at `url` leads to; `None` at the documented end of a list.
+    /// Guesses less after a wrong guess, and more again after right ones.
+    fn learn(&mut self, start: Option<u64>, to: Option<u64>) {
+        let guess = self.extent.and_then(|extent| start?.checked_add(extent.step));
+        self.guesses = match guess.zip(to) {
+            Some((guess, to)) if guess != to => 1,
+            Some(_) => self.guesses.saturating_mul(2),
+            None => self.guesses,
+        };
+    }
+
+    /// Where the page at `url` leads to; `None` at the end of the list.
     fn next(
         &mut self,
         url: &Url,
-        next: &str,
+        next: &NextLink,
         start: Option<u64>,
         count: usize,
+        total: Option<u32>,
     ) -> Result<Option<Url>, Error> {
-        let Some(way) = &self.way else { return Ok(None) };
-        let method = way.template.request.method().clone();
-        let request = RequestLine { method, path: url.path().into(), may_be_done: false };
-        let next = match way.connection.resolve_next(next, Some(url)) {
-            // It is the server's, and no parameter of the caller's.
-            Err(Error::Parameter { .. }) => {
-                return Err(Error::Paging { request, reason: "has a malformed link to the next" });
-            }
-            next => next?,
-        };
-        let next = keeping_parameters(&next, way.template.request.url());
-        let Some(next) = within_reach(next) else { return Ok(None) };
-        match self.seen.wanders(url, &next, start, count) {
-            Some(reason) => Err(Error::Paging { request, reason }),
-            None => Ok(Some(next)),
+        let Some(Way { connection, template }) = &self.way else { return Ok(None) };
+        let method = template.request.method().clone();
+        let place = PagePlace { method, url: Some(url), start, count, total };
+        let next = place.following(connection, next, Some(template.request.url()))?;
+        match next.as_ref().and_then(|next| self.seen.wanders(url, next, count)) {
+            Some(reason) => Err(place.wrong(reason)),
+            None => Ok(next),
         }
     }
 }
 
 impl Seen {
-    /// What is wrong with a page at `url`, of `count` places from `start`, that leads to `next`.
-    fn wanders(
-        &mut self,
-        url: &Url,
-        next: &Url,
-        start: Option<u64>,
-        count: usize,
-    ) -> Option<&'static str> {
+    fn note(&mut self, url: &Url) {
         self.urls.insert(self.hasher.hash_one(url.as_str()));
+    }
+
+    /// What is wrong with a page at `url`, of `count` places, that leads to `next`.
+    fn wanders(&mut self, url: &Url, next: &Url, count: usize) -> Option<&'static str> {
+        self.note(url);
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
-        // Without an offset, a list begins at its first place.
-        let start = start.unwrap_or_default();
-        let end = start.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        let to = offset(next);
-        if to.is_some_and(|to| to > start && to < end) {
-            return Some("leads into itself, so that items would come twice");
+        match self.urls.contains(&self.hasher.hash_one(next.as_str())) {
+            true => Some(BACK),
+            false => (self.empty >= MOST_EMPTY_PAGES).then_some("is empty, as were many before it"),
         }
-        if to.is_some_and(|to| to <= start)
-            || self.urls.contains(&self.hasher.hash_one(next.as_str()))
-        {
-            return Some("leads back to one before it; the list has no end");
-        }
-        (self.empty >= MOST_EMPTY_PAGES).then_some("is empty, as were many before it")
+    }
+}
+
+impl Refusal {
+    /// The error at this moment; `None` when it is over.
+    fn at(&self, now: Instant) -> Option<Error> {
+        let left = self.until.checked_duration_since(now).filter(|left| !left.is_zero())?;
+        self.error.repeated(left)
     }
 }
 
@@ -336,6 +402,17 @@ impl Slot {
         Self { url: None, state: State::Fetched(Box::new(Err(error))) }
     }
 
+    /// What has come; the page is then to be asked for again.
+    fn take_fetched(&mut self) -> Option<Result<RawResponse, Error>> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Fetched(fetched) => Some(*fetched),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
     /// Asks, or takes in what has come; whether it is under way afterwards.
     fn poll(&mut self, way: &Way, context: &mut Context<'_>) -> bool {
         if let State::Pausing(pause) = &mut self.state {
@@ -347,14 +424,44 @@ impl Slot {
         if let (State::Idle, Some(url)) = (&self.state, &self.url) {
             self.state = State::Fetching(way.fetch(url.clone()));
         }
-        let State::Fetching(fetching) = &mut self.state else { return false };
-        let Poll::Ready(fetched) = fetching.as_mut().poll(context) else { return true };
-        self.state = State::Fetched(Box::new(fetched));
-        false
+        self.take_in(context);
+        matches!(self.state, State::Fetching(_))
+    }
+
+    /// Takes in what has come. After a panic the page is asked for again: it is no longer under way
+    /// while it is looked at.
+    fn take_in(&mut self, context: &mut Context<'_>) {
+        self.state = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Fetching(mut fetching) => match fetching.as_mut().poll(context) {
+                Poll::Ready(fetched) => State::Fetched(Box::new(fetched)),
+                Poll::Pending => State::Fetching(fetching),
+            },
+            other => other,
+        };
     }
 }
 
 impl Way {
+    /// How long a call may wait.
+    fn longest_wait(&self) -> Duration {
+        let deadline = self.template.deadline.map_or(Duration::MAX, Deadline::left);
+        self.connection.max_wait().min(deadline)
+    }
+
+    /// The pause after this number of failures in a row, and what the server wants to be waited for.
+    fn pause(&self, error: &Error, failures: u32) -> (Duration, Option<Duration>) {
+        match error {
+            // Its task is gone, and nothing is wrong with the server.
+            Error::Interrupted => (Duration::ZERO, None),
+            // The limiter knows when it is over, also when it is opened before, and until then lets
+            // nothing pass.
+            Error::RateLimited { .. } if self.connection.has_limiter() => {
+                (self.connection.pause(1), None)
+            }
+            error => (self.connection.pause(failures), error.retry_after()),
+        }
+    }
+
     fn fetch(&self, url: Url) -> Responding {
         match self.template.at(url) {
             Some(prepared) => in_task(self.connection.clone().send(prepared)),
@@ -402,3 +509,6 @@ const MOST_EMPTY_PAGES: u32 = 100;
 /// A server says how long a list is: what it says may not become as many tasks. More at a time would
 /// run into the rate limits at once.
 const MOST_SIDE_BY_SIDE: usize = 256;
+
+/// Far beyond any wait that makes sense, and near enough to be added to a moment.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

@@ -6,7 +6,8 @@ use url::Url;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) total: u32,
-    pub(crate) limit: u32,
+    /// How far apart pages begin.
+    pub(crate) step: u64,
 }
 
 /// The place that a page begins at, where its URL says so.
@@ -16,8 +17,8 @@ pub(crate) fn offset(url: &Url) -> Option<u64> {
 
 /// The page after the one at `url`, if the list is said to go on.
 pub(crate) fn after(url: &Url, extent: Extent) -> Option<Url> {
-    let next = offset(url)?.checked_add(extent.limit.into())?;
-    if extent.limit == 0 || next >= extent.total.into() {
+    let next = offset(url)?.checked_add(extent.step)?;
+    if extent.step == 0 || next >= extent.total.into() {
         return None;
     }
     within_reach(with(url.clone(), "offset", &next.to_string()))
@@ -32,25 +33,30 @@ pub(crate) fn within_reach(url: Url) -> Option<Url> {
     let room = SEARCH_REACH.checked_sub(offset).filter(|room| *room > 0)?;
     match number(&url, "limit") {
         Some(limit) if limit > room => Some(with(url, "limit", &room.to_string())),
+        // What Spotify hands out by default, which depends on the quota, may be too much.
+        None if room < LARGEST_DEFAULT => {
+            Some(with(url, "limit", &room.min(SMALLEST_DEFAULT).to_string()))
+        }
         _ => Some(url),
     }
 }
 
 /// `next` with the parameters of the first request: a server may forget the market or the fields.
+/// What `next` says itself holds.
 pub(crate) fn keeping_parameters(next: &Url, first: &Url) -> Url {
     let has = |name: &str| next.query_pairs().any(|(other, _)| other == name);
-    let is_kept = |name: &str| match name {
+    let is_forgotten = |name: &str| match name {
         "offset" | "after" | "before" | "cursor" => false,
-        "limit" => !has("limit"),
         // Spotify calls the query of a search so in its own links.
-        "q" => !has("query"),
-        _ => true,
+        "q" => !has("q") && !has("query"),
+        _ => !has(name),
     };
-    let kept: Vec<_> = first.query_pairs().filter(|(name, _)| is_kept(name)).collect();
-    kept.iter().fold(next.clone(), |next, (name, value)| match value_of(&next, name) {
-        Some(same) if same == *value => next,
-        _ => with(next, name, value),
-    })
+    let mut forgotten = first.query_pairs().filter(|(name, _)| is_forgotten(name)).peekable();
+    let mut kept = next.clone();
+    if forgotten.peek().is_some() {
+        kept.query_pairs_mut().extend_pairs(forgotten);
+    }
+    kept
 }
 
 fn number(url: &Url, name: &str) -> Option<u64> {
@@ -75,3 +81,7 @@ fn with(mut url: Url, name: &str, value: &str) -> Url {
 /// <https://developer.spotify.com/documentation/web-api/reference/search>: `offset` with `limit` may
 /// be 1,000 at the most.
 const SEARCH_REACH: u64 = 1000;
+
+/// How much a search hands out without a limit: 5 in development mode, 20 with extended quota.
+const SMALLEST_DEFAULT: u64 = 5;
+const LARGEST_DEFAULT: u64 = 20;

@@ -2,23 +2,32 @@
 
 use reqwest::Method;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use super::builder::Request;
 use super::connection::Connection;
 use super::decode::Decoder;
+use super::known_lists::KnownList;
+use super::next_page::PagePlace;
 use super::page_queue::{PageQueue, ParsedPage, Read};
 use super::page_url::offset;
 use super::params::{Nothing, Parameters};
 use super::streams::{All, Batch, EntryStream, ItemStream, PageStream};
-use crate::model::{CursorPage, FeaturedPlaylists, Page, PageItem, SimplifiedPlaylist};
+use crate::error::Error;
+use crate::model::{CursorPage, FeaturedPlaylists, NextLink, Page, PageItem, SimplifiedPlaylist};
 
 /// A page that leads to the next one: [`Page`], [`CursorPage`] and what holds one.
 pub trait Paged: DeserializeOwned + Send + 'static {
     /// What the list is made of.
     type Item: Send + 'static;
 
-    /// The URL of the next page; `None` at the end.
-    fn next_url(&self) -> Option<&str>;
+    /// How the list goes on after this page.
+    fn next_link(&self) -> &NextLink;
+
+    /// The URL of this page, where Spotify tells. Relative links are meant from there.
+    fn url(&self) -> Option<&str> {
+        None
+    }
 
     /// The URL of the page before; `None` at the beginning, and where pages have a cursor.
     fn previous_url(&self) -> Option<&str> {
@@ -44,8 +53,12 @@ pub trait Paged: DeserializeOwned + Send + 'static {
 impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
     type Item = T;
 
-    fn next_url(&self) -> Option<&str> {
-        self.next.as_deref()
+    fn next_link(&self) -> &NextLink {
+        &self.next
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.href.as_deref()
     }
 
     fn previous_url(&self) -> Option<&str> {
@@ -76,8 +89,12 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Page<T> {
 impl Paged for FeaturedPlaylists {
     type Item = SimplifiedPlaylist;
 
-    fn next_url(&self) -> Option<&str> {
-        self.playlists.next_url()
+    fn next_link(&self) -> &NextLink {
+        self.playlists.next_link()
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.playlists.url()
     }
 
     fn previous_url(&self) -> Option<&str> {
@@ -108,8 +125,12 @@ impl Paged for FeaturedPlaylists {
 impl<T: DeserializeOwned + Send + 'static> Paged for CursorPage<T> {
     type Item = T;
 
-    fn next_url(&self) -> Option<&str> {
-        self.next.as_deref()
+    fn next_link(&self) -> &NextLink {
+        &self.next
+    }
+
+    fn url(&self) -> Option<&str> {
+        self.href.as_deref()
     }
 
     fn total(&self) -> Option<u32> {
@@ -176,12 +197,16 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 
     /// All items from here to the end of the list, in order, asking for eight pages side by side.
     ///
+    /// Over HTTP/2 it is sixteen, from the first page on, since one connection carries them. The rate
+    /// limiter has each wait for its permit, as any other request. [`stream`](Self::stream) with
+    /// [`concurrency`](ItemStream::concurrency) sets another number.
+    ///
     /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of
     /// the request or of the client, is for all of it.
     ///
     /// # Errors
     ///
-    /// The first [`Error`](crate::Error); the items before it are lost, which
+    /// The first [`Error`]; the items before it are lost, which
     /// [`stream`](Self::stream) avoids.
     ///
     /// ```
@@ -208,30 +233,81 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     }
 }
 
-/// The page at a URL that `next` holds.
-pub(crate) fn page_at<G>(connection: &Connection, next: &str) -> Request<G, Nothing> {
-    Request::new(connection, Method::GET, connection.resolve_next(next, None))
+/// The page after `page`, by the rules of all lists; `None` where that is the last.
+pub(crate) fn next_request<G: Paged>(
+    connection: &Connection,
+    page: &G,
+) -> Option<Request<G, Nothing>> {
+    let url = url_of(connection, page);
+    let place = PagePlace {
+        method: Method::GET,
+        url: url.as_ref(),
+        start: start_of(page, url.as_ref()),
+        count: page.count(),
+        total: page.total(),
+    };
+    let next = place.following(connection, page.next_link(), None).transpose()?;
+    Some(page_at(connection, next))
+}
+
+/// The page before `page`; `None` where that is the first.
+pub(crate) fn previous_request<G: Paged>(
+    connection: &Connection,
+    page: &G,
+) -> Option<Request<G, Nothing>> {
+    let previous = page.previous_url().filter(|url| !url.trim().is_empty())?;
+    let url = url_of(connection, page);
+    Some(page_at(connection, connection.resolve_link("previous", previous, url.as_ref())))
+}
+
+/// A page by its URL alone, asked for as the endpoint that is there would.
+fn page_at<G: Paged>(connection: &Connection, url: Result<Url, Error>) -> Request<G, Nothing> {
+    let known = url.as_ref().ok().and_then(|url| connection.known_list(url));
+    let request = Request::new(connection, Method::GET, url);
+    let Some(KnownList { endpoint, scopes, field }) = known else { return request };
+    let request = request.endpoint(endpoint).scopes(scopes);
+    match field {
+        Some(field) => request.page(field),
+        None => request,
+    }
 }
 
 /// What stands at each place of `page` and of all pages after it.
 pub(crate) fn entries_from<G: Paged>(connection: &Connection, page: G) -> EntryStream<G::Item> {
-    let next = page.next_url().filter(|next| !next.trim().is_empty());
-    let queue = match next.map(|next| page_at::<G>(connection, next)) {
+    let url = url_of(connection, &page);
+    let mut queue = match next_request(connection, &page) {
         Some(request) => request.queue(batch),
         None => PageQueue::ended(reader(Decoder::plain(), batch::<G>)),
     };
-    let start = page.offset().map(u64::from);
+    if let Some(url) = &url {
+        queue.note_seen(url);
+    }
+    let start = start_of(&page, url.as_ref());
     EntryStream::after(queue, batch(page, start))
+}
+
+fn url_of<G: Paged>(connection: &Connection, page: &G) -> Option<Url> {
+    connection.resolve_link("href", page.url()?, None).ok()
+}
+
+/// The place that a page begins at, as its URL or the page itself says.
+fn start_of<G: Paged>(page: &G, url: Option<&Url>) -> Option<u64> {
+    url.and_then(offset).or_else(|| page.offset().map(u64::from))
 }
 
 /// Reads pages, and takes of each what is wanted.
 fn reader<G: Paged, X: 'static>(decoder: Decoder<G>, content: fn(G, Option<u64>) -> X) -> Read<X> {
     Box::new(move |response, url| {
         let page = decoder.decode(response)?;
-        let (next, total, limit) = (page.next_url().map(str::to_owned), page.total(), page.limit());
-        let start = offset(url).or_else(|| page.offset().map(u64::from));
-        let (count, content) = (page.count(), content(page, start));
-        Ok(ParsedPage { content, next, count, start, total, limit })
+        let start = start_of(&page, Some(url));
+        Ok(ParsedPage {
+            next: page.next_link().clone(),
+            count: page.count(),
+            start,
+            total: page.total(),
+            limit: page.limit(),
+            content: content(page, start),
+        })
     })
 }
 

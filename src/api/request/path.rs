@@ -9,55 +9,59 @@ use super::into_id::IntoId;
 use crate::error::Error;
 use crate::transport::clipped;
 
-/// A path in segments, or the first thing in it that was wrong.
-pub(crate) struct Path(Result<Segments, Error>);
+/// A path in segments, and the first thing in it that was wrong.
+pub(crate) struct Path {
+    segments: Segments,
+    wrong: Option<Error>,
+}
 
 type Segments = Vec<Cow<'static, str>>;
 
 /// A path that begins with fixed segments, such as `me/albums`.
 pub(crate) fn path(segments: &'static str) -> Path {
-    Path(Ok(Vec::with_capacity(USUAL_SEGMENTS))).then(segments)
+    Path { segments: Vec::with_capacity(USUAL_SEGMENTS), wrong: None }.then(segments)
 }
 
 impl Path {
     /// Goes on with fixed segments.
     pub(crate) fn then(mut self, segments: &'static str) -> Self {
-        if let Ok(path) = &mut self.0 {
-            path.extend(segments.split('/').map(Cow::Borrowed));
-        }
+        self.segments.extend(segments.split('/').map(Cow::Borrowed));
         self
     }
 
     /// Goes on with an id, in whatever form it was given.
     pub(crate) fn id<T: Display>(self, id: impl IntoId<T>) -> Self {
-        Self(self.0.and_then(|mut segments| {
-            let id = id.into_id()?;
-            segments.push(id.to_string().into());
-            Ok(segments)
-        }))
+        let id = id.into_id().map(|id| id.to_string());
+        self.variable(id.map_err(Error::from))
     }
 
     /// Goes on with any string that is not empty.
     pub(crate) fn string(self, name: &'static str, string: impl Into<String>) -> Self {
-        Self(self.0.and_then(|segments| {
-            let string = string.into();
-            let reason = match string.trim() {
-                "" => "is empty",
-                // A URL parser drops them, and the request would reach another endpoint.
-                "." | ".." => "is not a name but a step in a path",
-                _ => return Ok(Self::pushed(segments, string)),
-            };
-            Err(Error::Parameter { name, reason: reason.to_owned() })
-        }))
+        let string = string.into();
+        let reason = match string.trim() {
+            "" => "is empty",
+            // A URL parser drops them, and the request would reach another endpoint.
+            "." | ".." => "is not a name but a step in a path",
+            _ => return self.variable(Ok(string)),
+        };
+        self.variable(Err(Error::Parameter { name, reason: reason.to_owned() }))
     }
 
-    fn pushed(mut segments: Segments, string: String) -> Segments {
-        segments.push(string.into());
-        segments
+    fn variable(mut self, segment: Result<String, Error>) -> Self {
+        match segment {
+            Ok(segment) => self.segments.push(Cow::Owned(segment)),
+            Err(error) => {
+                // The endpoint has its name all the same.
+                self.segments.push(Cow::Owned(String::new()));
+                self.wrong.get_or_insert(error);
+            }
+        }
+        self
     }
 
-    pub(crate) fn into_segments(self) -> Result<Segments, Error> {
-        self.0
+    /// The segments, and what is wrong with them.
+    pub(crate) fn into_parts(self) -> (Segments, Option<Error>) {
+        (self.segments, self.wrong)
     }
 }
 

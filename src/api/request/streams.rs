@@ -22,11 +22,12 @@ pub struct All<T> {
 
 impl<T: Send + 'static> All<T> {
     pub(crate) fn new(entries: EntryStream<T>) -> Self {
-        let stream = ItemStream::new(entries.concurrency(PAGES_OF_ALL));
+        let mut stream = ItemStream::new(entries.concurrency(PAGES_OF_ALL));
+        stream.entries.queue.set_width_of_shared(PAGES_OF_ALL_SHARED);
         Self { stream, progress: Box::new(|_| {}) }
     }
 
-    /// Has a callback told after every page how far it has come.
+    /// Has a callback told how far it has come: after every page, and at the end at least once.
     pub fn progress(self, callback: impl FnMut(Progress) + Send + 'static) -> Self {
         Self { progress: Box::new(callback), ..self }
     }
@@ -70,13 +71,20 @@ impl<T: Send + 'static> All<T> {
         let ItemStream { entries, left_out } = &mut self.stream;
         entries.queue.share_deadline();
         let mut fetched = 0;
+        let mut told = None;
         while let Some(entry) = entries.next().await {
             take(entry?, left_out)?;
             fetched += 1;
             if entries.batch.is_empty() {
-                let (total, left_out) = (entries.total, left_out.number());
-                (self.progress)(Progress { fetched: fetched - left_out, total, left_out });
+                let so_far = Progress::of(fetched, entries.total, left_out);
+                (self.progress)(so_far);
+                told = Some(so_far);
             }
+        }
+        // Empty pages at the end, or a list with nothing in it.
+        let whole = Progress::of(fetched, entries.total, left_out);
+        if told != Some(whole) {
+            (self.progress)(whole);
         }
         Ok(())
     }
@@ -101,6 +109,13 @@ pub struct Progress {
     pub total: Option<u32>,
     /// Number of places so far that have no item: `null`, or not readable.
     pub left_out: usize,
+}
+
+impl Progress {
+    fn of(places: usize, total: Option<u32>, left_out: &LeftOut) -> Self {
+        let left_out = left_out.number();
+        Self { fetched: places - left_out, total, left_out }
+    }
 }
 
 /// The items of a list, over all its pages.
@@ -325,3 +340,8 @@ impl<G> fmt::Debug for PageStream<G> {
 /// How many pages `all` asks for side by side: 10,000 items of a playlist in 25 rounds, and not
 /// more than a browser opens of its own accord.
 const PAGES_OF_ALL: usize = 8;
+
+/// The same over HTTP/2, which needs no more connections for it. Measured on links of 20 to 150 ms: half the
+/// time of eight. 24 would save a quarter of what is left, and have as many more under way when the app's limit
+/// is reached.
+const PAGES_OF_ALL_SHARED: usize = 16;

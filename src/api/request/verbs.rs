@@ -27,12 +27,11 @@ impl Connection {
     }
 
     fn request<T, P: Parameters>(&self, method: Method, path: Path) -> Request<T, P> {
-        match path.into_segments() {
-            Ok(segments) => {
-                let url = self.endpoint(&segments);
-                Request::new(self, method, Ok(url)).endpoint(Endpoint::of(segments))
-            }
-            Err(error) => Request::new(self, method, Err(error)),
-        }
+        let (segments, wrong) = path.into_parts();
+        let url = match wrong {
+            None => Ok(self.endpoint(&segments)),
+            Some(error) => Err(error),
+        };
+        Request::new(self, method, url).endpoint(Endpoint::of(segments))
     }
 }

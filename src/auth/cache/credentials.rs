@@ -12,9 +12,13 @@
 //! | another entry | a login that was never saved, and is not earlier | what is here is saved over it |
 //! | another entry | anything else | the entry is adopted |
 //!
+//! Which of two logins is earlier is decided by the time that has passed since the one that was made here,
+//! and not by the time that the wall clock said then ([`Made::is_before`]).
+//!
 //! So a revision is only ever compared for equality, and never wins by a number.
 
-use std::time::{Duration, SystemTime};
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Now;
 use crate::auth::store::Content;
@@ -35,7 +39,7 @@ pub(super) struct Credentials {
     pub(super) revision: Option<Revision>,
     /// Those from which it was refreshed, as long as the store may have one: a save may have taken
     /// place although it failed, and a refresh token is good only once.
-    ancestors: Vec<Revision>,
+    ancestors: Box<[Revision]>,
     /// Nothing is sent any more: its refresh token has ended, or the user has logged out.
     pub(super) ended: Option<Box<AuthError>>,
     /// The end is to be told to other processes.
@@ -43,8 +47,8 @@ pub(super) struct Credentials {
     /// Whether they are to be tried again although the store says that they have ended.
     is_mark_void: bool,
     logged_out: bool,
-    /// Whether they come of a login or a log-out here, and not of a fetch.
-    is_login: bool,
+    /// The login or log-out here that they come of, until it is in the store.
+    made: Option<Box<Made>>,
     /// Whether an entry of this login has been in the store.
     was_stored: bool,
     /// What the store had when it was last looked at.
@@ -85,6 +89,40 @@ pub(super) struct Replacement {
     /// `None` logs out.
     pub(super) token: Option<Token>,
     pub(super) expires_at: SystemTime,
+    /// The latest login that it was to be saved over.
+    pub(super) replaced: Option<LoginId>,
+}
+
+/// A login or a log-out that is not known to be in the store.
+#[derive(Clone)]
+struct Made {
+    /// By the clock that nobody sets.
+    at: Instant,
+    /// The login that it replaced, here or in the store.
+    replaced: Option<LoginId>,
+}
+
+impl Made {
+    /// Whether `found` is of a later moment. The wall clock may have been set meanwhile, so that only how
+    /// long ago this was made says when that was, as the clock tells it now. One that is in the
+    /// future is of a clock that is wrong, and says nothing.
+    ///
+    /// A machine that sleeps does not count that time: what somebody else saved meanwhile counts as
+    /// earlier. That loses to a login made here, where the other way round a clock that is set would
+    /// bring back the user before.
+    fn is_before(&self, found: LoginId, now: Now) -> bool {
+        let age = now.monotonic.saturating_duration_since(self.at);
+        let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let is_replaced = self.replaced.is_some_and(|replaced| found <= replaced);
+        !is_replaced && found.is_known_later(LoginId::after(made, None, 0), now.wall)
+    }
+}
+
+/// Without the time, which differs from run to run.
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").field("replaced", &self.replaced).finish_non_exhaustive()
+    }
 }
 
 impl Default for Credentials {
@@ -95,12 +133,12 @@ impl Default for Credentials {
             expires_at: SystemTime::UNIX_EPOCH,
             login: None,
             revision: None,
-            ancestors: Vec::new(),
+            ancestors: Box::default(),
             ended: None,
             is_end_unsaved: false,
             is_mark_void: false,
             logged_out: false,
-            is_login: false,
+            made: None,
             was_stored: false,
             known: Known::Unread,
         }
@@ -124,26 +162,27 @@ impl Credentials {
     }
 
     /// The store was read: see the table.
-    pub(super) fn look(&mut self, found: Option<&StoredToken>, now: SystemTime) -> Seen {
+    pub(super) fn look(&mut self, found: Option<&StoredToken>, now: Now) -> Seen {
         let Some(found) = found else { return self.look_at_nothing() };
         let entry = Known::Entry(found.revision);
         if self.revision == Some(found.revision) {
             (self.known, self.was_stored) = (entry, true);
-            self.ancestors.clear();
+            self.ancestors = Box::default();
             if found.has_ended() && self.ended.is_none() && !self.is_mark_void {
                 self.ended = Some(has_ended());
             }
             return Seen::NothingNew;
         }
         let is_seen = self.revision.is_some() && self.known == entry;
-        let is_earlier = self.is_login
-            && !self.was_stored
-            && self.login.is_some_and(|login| {
-                found.login != login && !found.login.is_known_later(login, now)
-            });
+        let is_other = self.login.is_some_and(|login| found.login != login);
+        let unsaved = self.made.as_ref().filter(|_| is_other && !self.was_stored);
+        let is_earlier = unsaved.is_some_and(|made| !made.is_before(found.login, now));
         let is_ancestor = self.ancestors.contains(&found.revision);
         self.known = entry;
         self.was_stored |= is_ancestor;
+        if is_earlier {
+            self.login = self.login.map(|login| login.moved_after(found.login));
+        }
         if is_seen || is_earlier || is_ancestor {
             return Seen::NothingNew;
         }
@@ -165,8 +204,9 @@ impl Credentials {
     fn adopt(&mut self, found: &StoredToken) -> Seen {
         self.login = Some(found.login);
         self.revision = Some(found.revision);
-        self.ancestors.clear();
+        self.ancestors = Box::default();
         self.was_stored = true;
+        self.made = None;
         (self.is_end_unsaved, self.is_mark_void) = (false, false);
         match &found.content {
             Content::Token { token, expires_at, ended } => {
@@ -196,7 +236,8 @@ impl Credentials {
         self.token = Some(token);
         self.expires_at = expires_at;
         self.login.get_or_insert(login);
-        self.ancestors.extend(self.revision.replace(revision));
+        let ancestors = std::mem::take(&mut self.ancestors).into_iter();
+        self.ancestors = ancestors.chain(self.revision.replace(revision)).collect();
         (self.ended, self.is_end_unsaved, self.logged_out) = (None, false, false);
         self.is_mark_void = false;
     }
@@ -210,14 +251,15 @@ impl Credentials {
     /// Their refresh token has ended.
     pub(super) fn end(&mut self, error: AuthError) {
         // Only the entry itself can be marked: another would be a login of its own.
-        self.is_end_unsaved = self.revision.is_some_and(|it| self.known == Known::Entry(it));
+        self.is_end_unsaved =
+            self.revision.is_some_and(|revision| self.known == Known::Entry(revision));
         self.ended = Some(Box::new(error));
         self.is_mark_void = false;
     }
 
-    /// A login or a log-out has taken their place.
-    pub(super) fn replace(&mut self, new: Replacement) {
-        let Replacement { login, revision, token, expires_at } = new;
+    /// A login or a log-out has taken their place, which was made at this moment.
+    pub(super) fn replace(&mut self, new: Replacement, at: Instant) {
+        let Replacement { login, revision, token, expires_at, replaced } = new;
         *self = Self {
             generation: self.generation.wrapping_add(1),
             ended: token.is_none().then(is_logged_out),
@@ -226,10 +268,10 @@ impl Credentials {
             expires_at,
             login: Some(login),
             revision: Some(revision),
-            ancestors: Vec::new(),
+            ancestors: Box::default(),
             is_end_unsaved: false,
             is_mark_void: false,
-            is_login: true,
+            made: Some(Box::new(Made { at, replaced: self.login.max(replaced) })),
             was_stored: false,
             known: self.known,
         };
@@ -237,7 +279,8 @@ impl Credentials {
 
     /// What the store lacks; `None` also when it must be read first.
     pub(super) fn unsaved(&self) -> Option<Unsaved> {
-        let (login, revision) = (self.login?, self.revision?);
+        let login = self.login?;
+        let revision = self.revision?;
         let replaces = match self.known {
             Known::Unread => return None,
             Known::Nothing => None,
@@ -270,9 +313,10 @@ impl Credentials {
         self.known = Known::Entry(stored.revision);
         if self.login == Some(stored.login) {
             self.was_stored = true;
+            self.made = None;
         }
         if self.revision == Some(stored.revision) {
-            self.ancestors.clear();
+            self.ancestors = Box::default();
             // A mark that was set while this was being saved is still to be saved.
             self.is_end_unsaved &= !stored.has_ended();
         }
@@ -280,6 +324,7 @@ impl Credentials {
 
     /// The store has taken the login that has just replaced all there was.
     pub(super) fn saved_as_it_is(&mut self) {
+        self.made = None;
         self.was_stored = true;
         self.known = self.revision.map_or(Known::Unread, Known::Entry);
     }

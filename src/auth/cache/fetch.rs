@@ -17,11 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
-use super::saving::{self, SaveOutcome};
+use super::saving::{self, SaveOutcome, Saver};
 use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::token::leeway;
@@ -30,6 +29,7 @@ use crate::auth::{
     AuthError, LoginId, RefreshLock, Revision, StoreError, TokenEventKind, TokenSource,
 };
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
+use crate::transport::TimeLimit;
 
 /// A fetch under way. However it ends, those who wait are told.
 pub(super) struct Fetch<S: TokenSource> {
@@ -59,6 +59,8 @@ enum LockState {
     NotNeeded,
     /// The lock of the key.
     Held,
+    /// The same, but it keeps away this process only.
+    HeldHere,
     /// Nothing does: the lock could not be obtained, so that an entry may only seem to be gone.
     Failed,
 }
@@ -124,7 +126,8 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
-        self.signal.release();
+        let saver = Saver::begin(&self.shared);
+        self.shared.give_up_lock(&self.signal);
         self.signal.begin_step(LOGIN_LIMIT);
         while let Err(early) = self.complete(result) {
             result = early;
@@ -134,7 +137,7 @@ impl<S: TokenSource> Fetch<S> {
         let _guard = self.guard.take();
         // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
-        saving::save_again(shared).await;
+        saving::save_again(saver, shared).await;
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
@@ -173,7 +176,8 @@ impl<S: TokenSource> Fetch<S> {
         let sent = Sent { has_refresh_token: has_refresh_token(previous.as_ref()), revision };
         let is_used = self.shared.state.lock().credentials.has_used_store();
         self.store.check(&sent, is_used)?;
-        let (client_id, user) = (self.shared.client_id(), self.shared.user());
+        let client_id = self.shared.client_id();
+        let user = self.shared.user();
         tracing::debug!(client_id, user, "requesting an access token");
         let mut counted_from = self.shared.options.now();
         let asked = self.ask_source(previous.as_ref(), &sent, &mut counted_from).await;
@@ -195,12 +199,12 @@ impl<S: TokenSource> Fetch<S> {
         let shared = Arc::clone(&self.shared);
         let mut request = shared.source.request_token(previous);
         let limit = RequestLimit::new(shared.options.timeout, self.may_send(sent));
-        // Who waits for others lets other processes refresh meanwhile.
+        // Who waits for others lets other processes refresh meanwhile, once all is saved.
         let signal = &self.signal;
         let in_time = limit.run(&mut request, |step| match step {
             RequestStep::Queued => {
                 signal.begin_step(QUEUE_LIMIT);
-                signal.release();
+                shared.give_up_lock(signal);
             }
             RequestStep::Left => signal.begin_step(LATE_LIMIT),
             RequestStep::Sent => {
@@ -221,8 +225,9 @@ impl<S: TokenSource> Fetch<S> {
             return Some(Err(error));
         }
         self.give_up_waiting(&error);
-        let late = timeout(LATE_LIMIT.saturating_sub(limit), request).await;
-        Some(late.unwrap_or(Err(error)))
+        let left = LATE_LIMIT.saturating_sub(limit);
+        self.signal.begin_step(left);
+        Some(TimeLimit::after(left).run(request).await.unwrap_or(Err(error)))
     }
 
     /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
@@ -231,7 +236,10 @@ impl<S: TokenSource> Fetch<S> {
         &self,
         sent: &Sent,
     ) -> impl Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync + 'static {
-        let keeper = (self.store.lock == LockState::Held).then(|| self.signal.keeper());
+        let keeper = match self.store.lock {
+            LockState::Held | LockState::HeldHere => Some(self.signal.keeper()),
+            LockState::NotNeeded | LockState::Failed => None,
+        };
         let turn = Turn {
             shared: Arc::clone(&self.shared),
             ticket: self.ticket,
@@ -282,7 +290,8 @@ impl<S: TokenSource> Fetch<S> {
     async fn take_over(&mut self, sent: &Sent, arrival: Arrival) -> Result<Arrival, Halt> {
         let login = LoginId::after(arrival.counted_from.wall, None, fastrand::u64(..));
         let ids = (login, Revision::random());
-        let (ticket, revision) = (self.ticket, sent.revision);
+        let ticket = self.ticket;
+        let revision = sent.revision;
         if !self.shared.change(|state| state.receive(ticket, revision, &arrival, ids)) {
             return Err(Halt::Superseded);
         }
@@ -337,7 +346,7 @@ impl<S: TokenSource> Fetch<S> {
         let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(LOCK_LIMIT);
         let known = self.shared.state.lock().credentials.revision;
-        let turn = storage.turn(known, LOCK_LIMIT).await;
+        let turn = self.shared.savers.turn(&storage, known, LOCK_LIMIT).await;
         let is_passed = turn.as_ref().is_ok_and(RefreshLock::is_passed);
         self.take_lock(turn);
         let look = self.look_into_store().await?;
@@ -346,7 +355,7 @@ impl<S: TokenSource> Fetch<S> {
         }
         // What another saved is of no use here.
         self.signal.begin_step(LOCK_LIMIT);
-        let lock = storage.lock(LOCK_LIMIT).await;
+        let lock = self.shared.savers.lock(&storage, LOCK_LIMIT).await;
         self.take_lock(lock);
         self.look_into_store().await
     }
@@ -357,18 +366,24 @@ impl<S: TokenSource> Fetch<S> {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;
                 }
+                if let Some(error) = lock.lacks() {
+                    self.store.lock = LockState::HeldHere;
+                    self.tell_of_no_locks(error.clone());
+                }
                 self.signal.keep(lock);
             }
+            Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
             Err(error) => {
-                let is_impossible = matches!(error, StoreError::NoLocks { .. });
-                if !is_impossible || self.shared.tells_that_there_are_no_locks() {
-                    self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                }
-                if !is_impossible {
-                    self.store.lock = LockState::Failed;
-                    self.store.error = Some(error);
-                }
+                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.store.lock = LockState::Failed;
+                self.store.error = Some(error);
             }
+        }
+    }
+
+    fn tell_of_no_locks(&mut self, error: StoreError) {
+        if self.shared.tells_that_there_are_no_locks() {
+            self.events.push(TokenEventKind::StoreFailed { error });
         }
     }
 
@@ -384,8 +399,8 @@ impl<S: TokenSource> Fetch<S> {
                 return Ok(Look::NothingNew);
             }
         };
-        let wall = self.shared.options.now().wall;
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall)) {
+        let now = self.shared.options.now();
+        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), now)) {
             None => Err(Halt::Superseded),
             Some(Seen::NothingNew) => Ok(Look::NothingNew),
             Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
@@ -441,7 +456,8 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     fn give_up_waiting(&mut self, error: &AuthError) {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
         let event = self
             .shared
             .change(|state| state.give_up_waiting(self.ticket, now, error.clone(), policy));
@@ -451,8 +467,10 @@ impl<S: TokenSource> Fetch<S> {
 
     /// Gives the result back when a login has begun that may be given up.
     fn complete(&mut self, result: Result<Arrival, Halt>) -> Result<(), Result<Arrival, Halt>> {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
-        let (ticket, was_told) = (self.ticket, self.signal.is_sent());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
+        let ticket = self.ticket;
+        let was_told = self.signal.is_sent();
         let (outcome, event) = self.shared.change(|state| match result {
             early if state.login_under_way().is_some() => Err(early),
             Err(Halt::Superseded | Halt::Withdrawn) => Ok(state.supersede(ticket)),
@@ -501,11 +519,11 @@ impl<S> Turn<S> {
         if keeper.has_lock() {
             return true;
         }
-        let Ok(lock) = storage.lock(RELOCK_LIMIT).await else { return false };
+        let Ok(lock) = self.shared.savers.lock(storage, RELOCK_LIMIT).await else { return false };
         keeper.keep(lock);
         let Ok(found) = storage.load().await else { return false };
-        let wall = self.shared.options.now().wall;
-        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), wall));
+        let now = self.shared.options.now();
+        let seen = self.shared.change(|state| state.look(self.ticket, found.as_ref(), now));
         seen == Some(Seen::NothingNew)
     }
 
@@ -528,7 +546,7 @@ impl StoreTrust {
         let is_shared = match self.lock {
             LockState::Held => true,
             LockState::Failed => has_used_store,
-            LockState::NotNeeded => false,
+            LockState::HeldHere | LockState::NotNeeded => false,
         };
         match &self.error {
             Some(error) if is_shared && sent.has_refresh_token => {
@@ -580,8 +598,9 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(600);
 /// How long a request whose turn it is waits for the lock that it gave up in the queue.
 const RELOCK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Longer than any process holds the lock: two requests, and five operations of the store.
-const LOCK_LIMIT: Duration = Duration::from_secs(150);
+/// Longer than any process holds the lock: two requests, five operations of the store, and while a
+/// rotated token is not saved.
+const LOCK_LIMIT: Duration = Duration::from_secs(180);
 
 /// Reading, and saving over what was read, a few times.
 const SAVE_LIMIT: Duration = Duration::from_secs(60);

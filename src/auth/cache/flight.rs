@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::auth::{AuthError, RefreshLock};
+use crate::sync::Mutex;
+use crate::transport::TimeLimit;
 
 /// What came of a fetch; the token itself is in the cache by then.
 pub(super) type Outcome = Result<(), AuthError>;
@@ -33,7 +34,7 @@ pub(super) struct Signal {
 struct Hold {
     /// Until when it must have come to its next step. By tokio's clock, since it measures the runtime
     /// and not the token.
-    due: Mutex<Option<Instant>>,
+    due: Mutex<Option<TimeLimit>>,
     lock: Mutex<Option<RefreshLock>>,
     task: Mutex<Option<AbortHandle>>,
 }
@@ -89,7 +90,7 @@ impl Flight {
 
     /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
     pub(super) fn due(&self) -> Option<Instant> {
-        *self.hold.due.lock()
+        self.hold.due.lock().map(|due| due.end())
     }
 
     pub(super) fn runs_in(&self, task: AbortHandle) {
@@ -111,14 +112,14 @@ impl Flight {
     }
 
     pub(super) fn is_overdue(&self) -> bool {
-        self.due().is_some_and(|due| Instant::now() >= due)
+        self.hold.due.lock().as_mut().is_some_and(TimeLimit::has_passed)
     }
 }
 
 impl Signal {
     /// The next step takes no longer than `limit`, unless the runtime does not run it.
     pub(super) fn begin_step(&self, limit: Duration) {
-        *self.hold.due.lock() = Instant::now().checked_add(limit + SLACK);
+        *self.hold.due.lock() = Some(TimeLimit::after(limit + SLACK));
     }
 
     /// Keeps the store's lock, until it is released from either side.
@@ -128,6 +129,11 @@ impl Signal {
 
     pub(super) fn release(&self) {
         self.hold.release();
+    }
+
+    /// The store's lock, for who goes on holding it.
+    pub(super) fn take_lock(&self) -> Option<RefreshLock> {
+        self.hold.lock.lock().take()
     }
 
     /// To take the lock again, in the course of a request.

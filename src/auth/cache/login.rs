@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::credentials::Replacement;
 use super::flight::Outcome;
-use super::saving;
+use super::saving::{self, Saver};
 use super::state::{LoginStart, PendingLogin, end_of};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::{Now, Shared};
@@ -32,7 +32,8 @@ pub(super) async fn log_in<S: TokenSource>(
     let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
         return (Err(AuthError::NoRuntime), None);
     };
-    let (task, guard) = (LoginTask::begin(shared, token), shared.task_guard());
+    let task = LoginTask::begin(shared, token);
+    let guard = shared.task_guard();
     let taken_over = runtime.spawn(task.run(guard)).await;
     taken_over.unwrap_or((Err(AuthError::Interrupted), None))
 }
@@ -49,19 +50,9 @@ impl<S: TokenSource> LoginTask<S> {
     /// From now on nothing is sent, saved or published with what there was.
     fn begin(shared: &Arc<Shared<S>>, token: Option<Token>) -> Self {
         let now = shared.options.now();
-        let login = shared.state.lock().credentials.login;
-        let expires_at = token.as_ref().map_or(now.wall, |token| end_of(token, now));
-        let new = Replacement {
-            login: LoginId::after(now.wall, login, fastrand::u64(..)),
-            revision: Revision::random(),
-            token,
-            expires_at,
-        };
-        let new = PendingLogin::new(new, now);
-        let start = shared.change(|state| {
-            let start = state.begin_login();
-            state.hold_login(start.id, new.clone());
-            start
+        let (start, new) = shared.change(|state| {
+            let new = PendingLogin::new(Replacement::made(token, state.latest_login(), now), now);
+            (state.begin_login(new.clone()), new)
         });
         start.signal.begin_step(START_LIMIT);
         Self { shared: Arc::clone(shared), start, new, now }
@@ -77,12 +68,15 @@ impl<S: TokenSource> LoginTask<S> {
             None => None,
         };
         let outcome = self.end(error.is_none());
+        // What the refresh before could not save is of no use any more.
+        self.shared.savers.release();
         if let Some(error) = &error {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
             let shared = Arc::clone(&self.shared);
+            let saver = Saver::begin(&shared);
             tokio::spawn(async move {
                 let _guard = guard;
-                saving::save_again(shared).await;
+                saving::save_again(saver, shared).await;
             });
         }
         (outcome, error)
@@ -107,7 +101,9 @@ impl<S: TokenSource> LoginTask<S> {
     fn end(&mut self, is_saved: bool) -> Outcome {
         let taken = self.new.lock().take();
         let Some(new) = taken else { return Ok(()) };
-        let (id, now, policy) = (self.start.id, self.now, self.shared.policy());
+        let id = self.start.id;
+        let now = self.now;
+        let policy = self.shared.policy();
         let outcome = self.shared.change(|state| state.end_login(id, new, now, is_saved, policy));
         self.start.signal.send(Ok(()));
         outcome
@@ -129,16 +125,29 @@ impl PendingLogin {
         let new = new.as_mut()?;
         if let Some(there) = there {
             new.login = new.login.moved_after(there.login);
+            new.replaced = new.replaced.max(Some(there.login));
         }
         Some(new.stored())
     }
 }
 
 impl Replacement {
+    /// A login that is later than `latest`, whatever the clock says.
+    fn made(token: Option<Token>, latest: Option<LoginId>, now: Now) -> Self {
+        Self {
+            login: LoginId::after(now.wall, latest, fastrand::u64(..)),
+            revision: Revision::random(),
+            expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
+            token,
+            replaced: None,
+        }
+    }
+
     fn stored(&self) -> StoredToken {
         let content = match &self.token {
             Some(token) => {
-                let (token, expires_at) = (token.clone(), self.expires_at);
+                let token = token.clone();
+                let expires_at = self.expires_at;
                 Content::Token { token, expires_at, ended: false }
             }
             None => Content::LoggedOut,

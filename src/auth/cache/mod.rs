@@ -58,19 +58,19 @@ mod storage;
 mod token;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
-use tokio::time::Instant;
 
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
 use self::policy::Policy;
+use self::saving::Savers;
 use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
@@ -78,7 +78,8 @@ use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSourc
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
 use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
-use crate::transport::can_wait;
+use crate::sync::Mutex;
+use crate::transport::{TimeLimit, can_wait};
 
 pub use clock::{Clock, Now, SystemClock};
 #[cfg(feature = "redis")]
@@ -128,8 +129,7 @@ struct Shared<S> {
     storage: Option<Storage>,
     required_scopes: Option<Arc<[String]>>,
     has_told_of_locks: AtomicBool,
-    /// Tasks that have begun to save what could not be saved; the last of them goes on.
-    savers: AtomicU32,
+    savers: Savers,
     /// What its clients wait for before they end.
     tasks: OnceLock<Tasks>,
 }
@@ -147,7 +147,8 @@ impl<S: TokenSource> TokenCache<S> {
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
-        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        let source = Arc::clone(source);
+        let scopes = required_scopes.clone();
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
@@ -165,13 +166,17 @@ impl<S: TokenSource> TokenCache<S> {
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
         let storage = Storage::new(Arc::new(store), key);
-        let (source, scopes) = (Arc::clone(source), required_scopes.clone());
+        let source = Arc::clone(source);
+        let scopes = required_scopes.clone();
         Self::of(source, Arc::clone(options), Some(storage), scopes)
     }
 
     /// Scopes that the program needs. A login that lacks one, as one in the store may, is not used:
     /// callers get [`AuthError::MissingScopes`], which says which, until the user logs in again.
     /// A token that does not say its scopes is taken to have them.
+    ///
+    /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
+    /// login, or give it a store.
     #[must_use]
     pub fn with_required_scopes<T: Into<String>>(
         self,
@@ -196,7 +201,7 @@ impl<S: TokenSource> TokenCache<S> {
             storage,
             required_scopes,
             has_told_of_locks: AtomicBool::new(false),
-            savers: AtomicU32::new(0),
+            savers: Savers::default(),
             tasks: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -234,17 +239,24 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// [RFC 6750, section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
     pub async fn rejected(&self, rejection: &Rejection) -> Result<Replay, AuthError> {
-        let (now, policy) = (self.shared.options.now(), self.shared.policy());
+        let now = self.shared.options.now();
+        let policy = self.shared.policy();
         let Rejection { credentials, reason } = rejection;
         let verdict = self.shared.change(|state| state.reject(credentials, *reason, now, policy));
-        let flight = match verdict {
+        let (flight, is_own) = match verdict {
             Verdict::Replay(replay) => return Ok(replay),
             Verdict::Fail(error) => return Err(error),
             Verdict::Join(_) if fetch::is_within(&self.shared) => return Ok(Replay::No),
-            Verdict::Join(flight) => flight,
-            Verdict::Fetch(start) => self.start(start)?,
+            Verdict::Join(flight) => (flight, false),
+            Verdict::Fetch(start) => (self.start(start)?, true),
         };
-        match self.wait(flight, self.deadline()).await {
+        let waited = match self.wait(flight, &mut self.deadline()).await {
+            Ok(Some(Err(error))) if !is_own && error.is_the_callers() => {
+                self.obtain_boxed().await.map(|_| None)
+            }
+            waited => waited,
+        };
+        match waited {
             Ok(None | Some(Ok(()))) => Ok(self.shared.replay_instead_of(credentials)),
             Ok(Some(Err(error))) | Err(error) => match state::verdict_of(error, *reason) {
                 Verdict::Fail(error) => Err(error),
@@ -340,13 +352,18 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::TimedOut`] when a refresh
-    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing.
+    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::NotSettled`] when a refresh
+    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing,
+    /// [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
         if self.shared.has_something_to_lose() {
+            // Waiting for oneself would never end.
+            if fetch::is_within(&self.shared) {
+                return Err(AuthError::WithinFetch);
+            }
             let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
-            settled.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })?;
+            settled.map_err(|_| AuthError::NotSettled { count: 1, limit: SETTLE_LIMIT })?;
             self.shared.save_now().await?;
         }
         if let Some(listener) = &self.shared.options.listener {
@@ -358,7 +375,8 @@ impl<S: TokenSource> TokenCache<S> {
     /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may not
     /// run any longer then. Ready after a second at the latest.
     pub fn unfinished(&self) -> Option<Unfinished<'static>> {
-        let flight = self.shared.state.lock().under_way().filter(|it| it.is_young()).cloned();
+        let flight =
+            self.shared.state.lock().under_way().filter(|flight| flight.is_young()).cloned();
         flight.map(|flight| Box::pin(while_young(flight)) as Unfinished<'static>)
     }
 
@@ -408,14 +426,20 @@ impl<S: TokenSource> TokenCache<S> {
 
     async fn obtain(&self) -> Result<HeaderValue, AuthError> {
         self.check()?;
-        let deadline = self.deadline();
+        let mut deadline = self.deadline();
+        let mut has_looked_again = false;
         for _ in 0..MOST_ROUNDS {
-            let flight = match self.next_step()? {
+            let (flight, is_own) = match self.next_step()? {
                 Step::Serve(header) => return Ok(header),
-                Step::Wait(flight) => flight,
+                Step::Wait { flight, is_own } => (flight, is_own),
             };
-            if let Some(Err(error)) = self.wait(flight, deadline).await? {
-                return Err(error);
+            match self.wait(flight, &mut deadline).await? {
+                Some(Err(error)) if is_own || has_looked_again || !error.is_the_callers() => {
+                    return Err(error);
+                }
+                // What the runtime of another caller lacks, this one may have.
+                Some(Err(_)) => has_looked_again = true,
+                _ => {}
             }
             // Time has passed while waiting: look at the clocks again.
         }
@@ -434,8 +458,10 @@ impl<S: TokenSource> TokenCache<S> {
             }
             // Waiting for oneself would never end.
             Decision::Join(_) if fetch::is_within(&self.shared) => Err(AuthError::WithinFetch),
-            Decision::Join(flight) => Ok(Step::Wait(flight)),
-            Decision::Fetch(start) => self.start(start).map(Step::Wait),
+            Decision::Join(flight) => Ok(Step::Wait { flight, is_own: false }),
+            Decision::Fetch(start) => {
+                self.start(start).map(|flight| Step::Wait { flight, is_own: true })
+            }
             Decision::Fail(error) => Err(error),
         }
     }
@@ -449,9 +475,8 @@ impl<S: TokenSource> TokenCache<S> {
         Fetch::spawn(&self.shared, start).map(|()| flight)
     }
 
-    fn deadline(&self) -> Instant {
-        let now = Instant::now();
-        now.checked_add(self.shared.options.max_wait).unwrap_or(now + LONGEST_WAIT)
+    fn deadline(&self) -> TimeLimit {
+        TimeLimit::after(self.shared.options.max_wait)
     }
 
     /// The outcome of a fetch; `None` when it was interrupted or does not come to its next step.
@@ -459,11 +484,12 @@ impl<S: TokenSource> TokenCache<S> {
     async fn wait(
         &self,
         mut flight: Flight,
-        deadline: Instant,
+        deadline: &mut TimeLimit,
     ) -> Result<Option<Outcome>, AuthError> {
         runtime_with_time()?;
         loop {
-            let until = flight.due().map_or(deadline, |due| due.min(deadline));
+            let end = deadline.end();
+            let until = flight.due().map_or(end, |due| due.min(end));
             if let Ok(outcome) = tokio::time::timeout_at(until, flight.outcome()).await {
                 return Ok(outcome);
             }
@@ -474,7 +500,7 @@ impl<S: TokenSource> TokenCache<S> {
                 }
                 return Ok(None);
             }
-            if Instant::now() >= deadline {
+            if deadline.has_passed() {
                 return Err(AuthError::TimedOut { limit: self.shared.options.max_wait });
             }
         }
@@ -495,7 +521,7 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
     }
     runtime_with_time()?;
     let idle = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
-    idle.map_err(|_| AuthError::TimedOut { limit: SETTLE_LIMIT })
+    idle.map_err(|_| AuthError::NotSettled { count: under_way.count(), limit: SETTLE_LIMIT })
 }
 
 /// tokio would panic where there is no timer.
@@ -520,26 +546,39 @@ impl<S: TokenSource> fmt::Debug for TokenCache<S> {
 
 enum Step {
     Serve(HeaderValue),
-    Wait(Flight),
+    Wait {
+        flight: Flight,
+        /// Whether this caller has begun it, and on its own runtime.
+        is_own: bool,
+    },
 }
 
 impl<S: TokenSource> Shared<S> {
     /// What the store keeps for one app is never used, replaced or marked by another.
     fn check_key(&self) -> Result<(), AuthError> {
-        let (Some(storage), Some(own)) = (&self.storage, self.source.client_id()) else {
+        let (Some(storage), Some(own)) = (&self.storage, self.client_id_of_source()) else {
             return Ok(());
         };
         if storage.key().client_id() == own {
             return Ok(());
         }
-        let (key, client_id) = (Arc::clone(storage.key()), own.to_owned());
+        let key = Arc::clone(storage.key());
+        let client_id = own.to_owned();
         Err(AuthError::KeyOfAnotherApp { key, client_id })
     }
 
     /// Whose app's token it is, for logs.
     fn client_id(&self) -> Option<&str> {
         let of_key = self.storage.as_ref().map(|storage| storage.key().client_id());
-        of_key.or_else(|| self.source.client_id())
+        of_key.or_else(|| self.client_id_of_source())
+    }
+
+    /// A source is user code: that it panics here costs nobody a token.
+    fn client_id_of_source(&self) -> Option<&str> {
+        catch_unwind(AssertUnwindSafe(|| self.source.client_id())).unwrap_or_else(|_| {
+            tracing::error!("the token source panicked as it was asked for its client id");
+            None
+        })
     }
 
     /// Which user's, for logs.
@@ -549,7 +588,8 @@ impl<S: TokenSource> Shared<S> {
 
     /// Called outside of the lock.
     fn tell(&self, kind: TokenEventKind) {
-        let (client_id, user) = (self.client_id(), self.user());
+        let client_id = self.client_id();
+        let user = self.user();
         match &kind {
             TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
                 tracing::debug!(client_id, user, event = ?kind, "got an access token");
@@ -655,9 +695,6 @@ impl<S> Shared<S> {
 /// Each round waits for one fetch or login. More are needed only when runtimes end, logins follow
 /// each other, or tokens expire faster than they are handed out.
 const MOST_ROUNDS: usize = 16;
-
-/// A wait that no clock can express is as long as this.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Longer than a request and the saving of its token take.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);

@@ -1,16 +1,18 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Shared;
 use super::credentials::{Seen, Unsaved};
-use super::flight::Flight;
+use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
-use crate::auth::{AuthError, StoreError, TokenSource};
+use crate::auth::{AuthError, RefreshLock, Revision, StoreError, TokenSource};
+use crate::sync::Mutex;
 
 /// What became of saving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,17 @@ enum SaveStep {
 
 /// Saves what the store lacks, for the fetch of `ticket`.
 pub(super) async fn save<S: TokenSource>(
+    shared: &Shared<S>,
+    ticket: Ticket,
+) -> (SaveOutcome, Option<StoreError>) {
+    let saved = try_to_save(shared, ticket).await;
+    if saved.0 != SaveOutcome::Failed {
+        shared.savers.release();
+    }
+    saved
+}
+
+async fn try_to_save<S: TokenSource>(
     shared: &Shared<S>,
     ticket: Ticket,
 ) -> (SaveOutcome, Option<StoreError>) {
@@ -71,8 +84,8 @@ async fn read<S>(
     ticket: Ticket,
 ) -> Result<Option<SaveOutcome>, StoreError> {
     let found = storage.load().await?;
-    let wall = shared.options.now().wall;
-    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), wall)) {
+    let now = shared.options.now();
+    Ok(match shared.change(|state| state.look(ticket, found.as_ref(), now)) {
         None => Some(SaveOutcome::Superseded),
         Some(Seen::NothingNew) => None,
         Some(Seen::Adopted | Seen::LoggedOut) => Some(SaveOutcome::Replaced),
@@ -115,26 +128,132 @@ pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
     }
 }
 
+/// Those who save later what could not be saved.
+#[derive(Debug, Default)]
+pub(super) struct Savers {
+    /// Tasks that have begun; the last of them goes on.
+    begun: AtomicU32,
+    /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
+    /// In a box, since hardly any cache ever has one.
+    kept: Mutex<Option<Box<Kept>>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// `None` while the next refresh has it, or after its end.
+    lock: Option<RefreshLock>,
+    /// Counted from the first refresh that was not saved: a store that goes on failing keeps others
+    /// away once.
+    ends: Instant,
+}
+
+impl Savers {
+    /// Nothing of what is given up or replaced is dropped under the mutex: a guard is user code.
+    fn keep(&self, lock: RefreshLock) {
+        let now = Instant::now();
+        let mut slot = self.kept.lock();
+        let ends = slot.as_ref().map_or(now + LOCK_KEPT, |kept| kept.ends);
+        let (kept, given_up) = if now < ends { (Some(lock), None) } else { (None, Some(lock)) };
+        let before = slot.replace(Box::new(Kept { lock: kept, ends }));
+        drop(slot);
+        drop((before, given_up));
+    }
+
+    /// The store's lock; that of the refresh before where that could not be saved.
+    pub(super) async fn lock(
+        &self,
+        storage: &Storage,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        match self.take_kept() {
+            Some(lock) => Ok(lock),
+            None => storage.lock(limit).await,
+        }
+    }
+
+    /// The same, or none where another has saved a good token.
+    pub(super) async fn turn(
+        &self,
+        storage: &Storage,
+        known: Option<Revision>,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        match self.take_kept() {
+            Some(lock) => Ok(lock),
+            None => storage.turn(known, limit).await,
+        }
+    }
+
+    fn take_kept(&self) -> Option<RefreshLock> {
+        self.kept.lock().as_mut().and_then(|kept| kept.lock.take())
+    }
+
+    /// There is nothing left that is not saved.
+    pub(super) fn release(&self) {
+        let kept = self.kept.lock().take();
+        drop(kept);
+    }
+
+    fn has_lock(&self) -> bool {
+        self.kept.lock().as_ref().is_some_and(|kept| kept.lock.is_some())
+    }
+
+    /// Gives the lock up if that is due.
+    fn end_lock(&self) {
+        let now = Instant::now();
+        let ended =
+            self.kept.lock().as_mut().filter(|kept| kept.ends <= now).map(|kept| kept.lock.take());
+        drop(ended);
+    }
+}
+
+/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind.
+pub(super) struct Saver<S> {
+    shared: Weak<Shared<S>>,
+    number: u32,
+}
+
+impl<S> Saver<S> {
+    /// Those before leave it to this one.
+    pub(super) fn begin(shared: &Arc<Shared<S>>) -> Self {
+        let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        Self { shared: Arc::downgrade(shared), number }
+    }
+
+    fn is_last(&self, shared: &Shared<S>) -> bool {
+        shared.savers.begun.load(Ordering::Relaxed) == self.number
+    }
+}
+
+impl<S> Drop for Saver<S> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade()
+            && self.is_last(&shared)
+        {
+            shared.savers.release();
+        }
+    }
+}
+
 /// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
 /// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
 /// is given up after half a minute. The last who begins takes it over from those before.
-pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
-    let number = shared.savers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-    let handle = Arc::downgrade(&shared);
+pub(super) async fn save_again<S: TokenSource>(saver: Saver<S>, shared: Arc<Shared<S>>) {
     let mut kept = Some(shared);
     for attempt in 1.. {
-        let Some(shared) = kept.take().or_else(|| handle.upgrade()) else { return };
+        let Some(shared) = kept.take().or_else(|| saver.shared.upgrade()) else { return };
         let is_precious = shared.state.lock().credentials.is_precious();
-        let is_last = attempt > MOST_SAVES && !is_precious;
-        let is_replaced = shared.savers.load(Ordering::Relaxed) != number;
-        if is_last || is_replaced || !shared.lacks_a_save() {
+        let is_given_up = attempt > MOST_SAVES && !is_precious;
+        if is_given_up || !saver.is_last(&shared) || !shared.lacks_a_save() {
             return;
         }
+        shared.savers.end_lock();
         let pause = shared.options.backoff.pause(attempt, 0.0);
+        let pause = if shared.savers.has_lock() { pause.min(PAUSE_WITH_LOCK) } else { pause };
         kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
         tokio::time::sleep(pause).await;
-        if let Some(shared) = kept.clone().or_else(|| handle.upgrade()) {
+        if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade()) {
             let ticket = shared.state.lock().ticket();
             save(&shared, ticket).await;
         }
@@ -142,6 +261,19 @@ pub(super) async fn save_again<S: TokenSource>(shared: Arc<Shared<S>>) {
 }
 
 impl<S: TokenSource> Shared<S> {
+    /// Lets others refresh; while a rotated token is not saved, who saves it goes on holding the lock.
+    pub(super) fn give_up_lock(&self, signal: &Signal) {
+        let Some(lock) = signal.take_lock() else { return };
+        if self.lacks_a_precious_save() {
+            self.savers.keep(lock);
+        }
+    }
+
+    /// Whether there is something that only this process has, and that others could end meanwhile.
+    fn lacks_a_precious_save(&self) -> bool {
+        self.lacks_a_save() && self.state.lock().credentials.has_refresh_token()
+    }
+
     fn lacks_a_save(&self) -> bool {
         self.storage.is_some() && self.state.lock().credentials.is_unsaved()
     }
@@ -157,9 +289,16 @@ impl<S: TokenSource> Shared<S> {
 }
 
 /// When to look again for the due time of a login that has just begun.
-const UNKNOWN_DUE: std::time::Duration = std::time::Duration::from_secs(1);
+const UNKNOWN_DUE: Duration = Duration::from_secs(1);
 
 /// How often somebody else may be faster.
 pub(super) const MOST_CONFLICTS: u32 = 8;
 
 const MOST_SAVES: u32 = 5;
+
+/// How long a store that fails keeps others from refreshing. They wait for longer than that; after it, a
+/// login that one of them ends is better than one that none can use.
+const LOCK_KEPT: Duration = Duration::from_secs(30);
+
+/// A store that works again is noticed while others are still kept away.
+const PAUSE_WITH_LOCK: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ mod view;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};
@@ -31,7 +31,7 @@ pub(super) struct State {
     /// A fetch of an earlier login, whose task is to be ended.
     superseded: Option<Box<(Ticket, Flight)>>,
     /// Logins and log-outs that are being taken over, in the order in which they began.
-    logins: Vec<(u32, Flight, Option<PendingLogin>)>,
+    logins: Vec<(u32, Flight, PendingLogin)>,
     /// The last login that was taken over, by its number.
     last_login: u32,
     begun: u32,
@@ -122,6 +122,11 @@ impl PendingLogin {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Replacement>> {
         self.new.lock()
+    }
+
+    /// Which one, until it is taken over.
+    fn login(&self) -> Option<LoginId> {
+        self.new.lock().as_ref().map(|new| new.login)
     }
 }
 
@@ -266,7 +271,7 @@ impl State {
         &mut self,
         ticket: Ticket,
         found: Option<&StoredToken>,
-        now: SystemTime,
+        now: Now,
     ) -> Option<Seen> {
         if !self.may_act(ticket) {
             return None;
@@ -342,27 +347,25 @@ impl State {
 /// Logins and log-outs.
 impl State {
     /// One has begun: nothing is sent with the credentials of before, and nobody begins a fetch
-    /// before its end.
-    pub(super) fn begin_login(&mut self) -> LoginStart {
+    /// before its end. `new` is kept in case its task does not end it.
+    pub(super) fn begin_login(&mut self, new: PendingLogin) -> LoginStart {
         let before = self.login_under_way().cloned();
         let (flight, signal) = Flight::new();
         self.begun = self.begun.wrapping_add(1);
-        self.logins.push((self.begun, flight, None));
+        self.logins.push((self.begun, flight, new));
         LoginStart { id: self.begun, signal, before }
     }
 
-    /// Keeps what a login brings, in case its task does not end it.
-    pub(super) fn hold_login(&mut self, id: u32, new: PendingLogin) {
-        if let Some(login) = self.logins.iter_mut().find(|login| login.0 == id) {
-            login.2 = Some(new);
-        }
+    /// The latest login that there is, or is being taken over: the next one is later still.
+    pub(super) fn latest_login(&self) -> Option<LoginId> {
+        let under_way = self.logins.iter().filter_map(|(_, _, new)| new.login());
+        under_way.chain(self.credentials.login).max()
     }
 
     /// Logins whose runtime does not run them count as they are, and are saved later.
     pub(super) fn take_over_overdue_logins(&mut self, policy: Policy) {
         let overdue: Vec<_> = self.logins.extract_if(.., |login| login.1.is_overdue()).collect();
-        for (id, _, new) in overdue {
-            let Some(pending) = new else { continue };
+        for (id, _, pending) in overdue {
             let taken = pending.lock().take();
             if let Some(new) = taken {
                 let _ = self.end_login(id, new, pending.counted_from, false, policy);
@@ -390,7 +393,7 @@ impl State {
         (self.current, self.rejected) = (None, None);
         self.superseded = self.fetch.take();
         let token = new.token.clone();
-        self.credentials.replace(new);
+        self.credentials.replace(new, counted_from.monotonic);
         if is_saved {
             self.credentials.saved_as_it_is();
         }
@@ -558,7 +561,8 @@ impl State {
         let retry_in = self.pause_after(&error, policy);
         let end = now.monotonic.checked_add(retry_in);
         let is_firm = !error.is_transient() || error.retry_after().is_some();
-        let (began, cause) = (now.monotonic, error.clone());
+        let began = now.monotonic;
+        let cause = error.clone();
         self.pause = Some(Box::new(Pause { error: cause, began, end, is_firm }));
         if error.is_transient() {
             TokenEventKind::RefreshFailed { error, retry_in }
@@ -642,7 +646,7 @@ impl Arrival {
 
 /// The end of a token by the wall clock. What a clock cannot express has expired.
 pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
-    let end = counted_from.wall.checked_add(token.expires_in);
+    let end = counted_from.wall.checked_add(token.expires_in.min(Token::LONGEST_LIFETIME));
     end.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::credentials::Unsaved;
 use super::fetch;
 use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::sync::Mutex;
+use crate::transport::TimeLimit;
 
 #[derive(Debug, Clone)]
 pub(super) struct Storage(Arc<Parts>);
@@ -55,7 +56,8 @@ impl Storage {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        let (parts, token) = (Arc::clone(&self.0), token.clone());
+        let parts = Arc::clone(&self.0);
+        let token = token.clone();
         let operation = async move { parts.store.save(&parts.key, &token, replaces).await };
         self.call(OPERATION_LIMIT, operation).await
     }
@@ -85,13 +87,15 @@ impl Storage {
         if self.0.is_blocked() {
             return Err(StoreError::TimedOut { limit });
         }
-        let (parts, operation) = (Arc::clone(&self.0), Box::pin(operation));
+        let parts = Arc::clone(&self.0);
+        let operation = Box::pin(operation);
         let operation = Guarded { parts, operation };
-        let in_time = match has_other_threads() {
-            true => timeout(limit, Task(tokio::spawn(fetch::within_the_same(operation)))).await,
-            false => timeout(limit, operation).await,
+        let in_time = TimeLimit::after(limit);
+        let result = match has_other_threads() {
+            true => in_time.run(Task(tokio::spawn(fetch::within_the_same(operation)))).await,
+            false => in_time.run(operation).await,
         };
-        in_time.unwrap_or(Err(StoreError::TimedOut { limit }))
+        result.unwrap_or(Err(StoreError::TimedOut { limit }))
     }
 }
 

@@ -45,7 +45,7 @@ impl CachedToken {
         now: Now,
         policy: Policy,
     ) -> Result<Self, AuthError> {
-        let lifetime = token.expires_in.min(LONGEST_LIFETIME);
+        let lifetime = token.expires_in.min(Token::LONGEST_LIFETIME);
         let last_use = lifetime - leeway(lifetime);
         let window = policy.window.min(lifetime / 10).mul_f64(1.0 - policy.jitter / 2.0);
         // Tokens of a second or two are not fetched any faster for having a window.
@@ -121,7 +121,7 @@ impl CachedToken {
     pub(super) fn note_rejected(&self) {
         self.rejected.store(true, Ordering::Relaxed);
         self.in_a_row
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_add(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1))
             .ok();
     }
 
@@ -220,6 +220,3 @@ const ENDED_IN_A_ROW: u8 = 3;
 
 /// The last seconds of a token are not used: it might expire on its way.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(5);
-
-/// A hundred years, which every clock can add: longer lifetimes mean "does not expire".
-const LONGEST_LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

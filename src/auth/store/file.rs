@@ -3,7 +3,7 @@
 mod disk;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,12 +16,13 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// Keeps tokens in a JSON file that only this user can read.
 ///
 /// The file is replaced as a whole: what is new is written beside it, synced, and renamed over it,
-/// so that a crash leaves the old tokens or the new ones. Several processes may share it; an empty
+/// so that a crash leaves the old tokens or the new ones. Several processes may share it; a
 /// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`)
 /// their refreshes. The system frees them when a process dies; the files stay, one without content
 /// for each key that was ever refreshed, since a lock on a file that somebody removes keeps nobody
-/// away. A file that cannot be understood is never overwritten; an entry that cannot be is left as
-/// it is, and leaves all others in place.
+/// away. A file that cannot be understood is never overwritten, and one that was emptied after tokens
+/// were kept in it is such a file; an entry that cannot be understood is left as it is, and leaves all
+/// others in place. Remove the file, and all of its users log in again.
 ///
 /// One file may hold the tokens of several users; each write replaces all of it, so it is meant for
 /// a few: at most 16 MiB are read. Its directory must exist. Symbolic links are followed, and stay
@@ -35,7 +36,10 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// | Windows | the directory's permissions decide | atomic; fails for a moment while another process reads it, and is then tried again later | `LockFileEx` |
 ///
 /// Where the file system has no locks, [`StoreError::NoLocks`] is told to the listener, tokens are
-/// saved all the same, and only one process may use the file.
+/// saved all the same, and only one process may use the file; all stores of that process keep their
+/// writes and refreshes apart in memory. In a place that cannot be written to, tokens are read and
+/// refreshed as ever, and what cannot be saved is told; a refresh is refused only where the lock of its
+/// key is there and may not be opened, since another user's process may hold it.
 ///
 /// ```no_run
 /// // Writes into the current directory.
@@ -48,18 +52,13 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 #[derive(Debug, Clone)]
 pub struct FileTokenStore {
     path: Arc<Path>,
-    locks: KeyLocks,
     threads: Arc<Semaphore>,
 }
 
 impl FileTokenStore {
     /// A store in the file at `path`, which is made when the first token is saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: Arc::from(path.into()),
-            locks: KeyLocks::default(),
-            threads: Arc::new(Semaphore::new(MOST_THREADS)),
-        }
+        Self { path: Arc::from(path.into()), threads: Arc::new(Semaphore::new(MOST_THREADS)) }
     }
 
     /// File systems block, some of them for good: their work is done in a thread that nobody has to
@@ -110,12 +109,13 @@ impl TokenStore for FileTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        let (key, token) = (key.to_string(), token.clone());
+        let key = key.to_string();
+        let token = token.clone();
         self.blocking(move |disk| {
-            let _lock = disk.write_lock()?;
+            let lock = disk.write_lock()?;
             let content = disk.read()?;
             check_replaces(content.get(&key)?.map(|there| there.revision()), replaces)?;
-            disk.write(&content.with(&key, &token)?)
+            disk.write(&content.with(&key, &token)?, &lock)
         })
         .await
     }
@@ -123,9 +123,9 @@ impl TokenStore for FileTokenStore {
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         let key = key.to_string();
         self.blocking(move |disk| {
-            let _lock = disk.write_lock()?;
+            let lock = disk.write_lock()?;
             match disk.read()?.without(&key)? {
-                Some(rest) => disk.write(&rest),
+                Some(rest) => disk.write(&rest, &lock),
                 None => Ok(()),
             }
         })
@@ -135,12 +135,21 @@ impl TokenStore for FileTokenStore {
     /// Those of this process queue in memory; only the first of them tries the file, again and
     /// again, since a thread that waits for a lock cannot be cancelled.
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        let guard = self.locks.lock(key).await;
-        let file = self.lock_file(key).await?;
-        // The file's lock is given up first.
-        Ok(RefreshLock::new((file, guard)))
+        let place = self.blocking(|disk| Ok(disk.place())).await?;
+        let guard = REFRESHING.lock(&(place, key.clone())).await;
+        match self.lock_file(key).await {
+            // The file's lock is given up first.
+            Ok(file) => Ok(RefreshLock::new((file, guard))),
+            Err(error @ StoreError::NoLocks { .. }) => {
+                Ok(RefreshLock::within_process(guard, error))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
+
+/// The refreshes of this process, of all its stores: by the place of the file and the key.
+static REFRESHING: LazyLock<KeyLocks<(PathBuf, TokenKey)>> = LazyLock::new(KeyLocks::default);
 
 /// Threads that may hang in the file system before further operations wait for them.
 const MOST_THREADS: usize = 4;

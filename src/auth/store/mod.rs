@@ -79,14 +79,14 @@ pub trait TokenStore: Debug + Send + Sync {
     /// A [`StoreError`] when it may still be there.
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
-    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long
-    /// as the
-    /// [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not do
-    /// anything.
+    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long as
+    /// the [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not
+    /// do anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
-    /// cache waits for up to 150 s, which is longer than it ever holds one: while a token request
-    /// waits for its turn behind others, it holds none.
+    /// cache waits for up to 180 s, which is longer than it ever holds one: while a token request
+    /// waits for its turn behind others, it holds none, unless a rotated token is not saved yet, and
+    /// that for half a minute.
     ///
     /// # Errors
     ///
@@ -152,29 +152,43 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 #[must_use = "dropping it lets others refresh"]
 pub struct RefreshLock {
     guard: Option<Box<dyn Any + Send>>,
+    /// Why other processes are not kept away.
+    lacks: Option<StoreError>,
+    /// Whether there was no need to wait for it.
     is_passed: bool,
 }
 
 impl RefreshLock {
     /// Holds `guard` for as long as the refresh takes.
     pub fn new(guard: impl Any + Send) -> Self {
-        Self { guard: Some(Box::new(guard)), is_passed: false }
+        Self { guard: Some(Box::new(guard)), lacks: None, is_passed: false }
     }
 
     /// Keeps nobody from anything: the store is not shared.
     pub fn none() -> Self {
-        Self { guard: None, is_passed: false }
+        Self { guard: None, lacks: None, is_passed: false }
     }
 
     /// Keeps nobody from anything: another caller has saved a good token meanwhile. For
     /// [`TokenStore::turn`].
     pub fn passed() -> Self {
-        Self { guard: None, is_passed: true }
+        Self { guard: None, lacks: None, is_passed: true }
     }
 
-    /// Whether it keeps others away.
+    /// The same as [`new`](Self::new), for a place where other processes cannot be kept away. The
+    /// listener is told `error`, such as [`StoreError::NoLocks`], once.
+    pub fn within_process(guard: impl Any + Send, error: StoreError) -> Self {
+        Self { guard: Some(Box::new(guard)), lacks: Some(error), is_passed: false }
+    }
+
+    /// Whether it keeps everybody away.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.guard.is_some()
+        self.guard.is_some() && self.lacks.is_none()
+    }
+
+    /// Why it does not keep other processes away, where it should.
+    pub(crate) fn lacks(&self) -> Option<&StoreError> {
+        self.lacks.as_ref()
     }
 
     /// Whether there was no need to wait for it.

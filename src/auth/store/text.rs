@@ -82,7 +82,8 @@ impl Entry {
             let reason = format!("its version is {}, expected {VERSION}", self.version);
             return Err(StoreError::unreadable(reason));
         }
-        let (login, revision) = (self.login.parse()?, self.revision.parse()?);
+        let login = self.login.parse()?;
+        let revision = self.revision.parse()?;
         Ok(StoredToken { login, revision, content: self.content()? })
     }
 

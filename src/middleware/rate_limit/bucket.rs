@@ -222,7 +222,8 @@ impl Bucket {
         let measured = self.measured();
         let is_demand = !refusal.waited && self.row == 1;
         let level = measured * if is_demand { CLEAR_OF_DEMAND } else { MARGIN };
-        let (row, opening) = (self.row, self.closed_until);
+        let row = self.row;
+        let opening = self.closed_until;
         let held = self.holds(now);
         let Some(rate) = &mut self.rate else { return self.first_rate(measured) };
         if self.is_first_rate && row > 1 {
@@ -277,7 +278,8 @@ impl Bucket {
     /// Begins to hold the rate, after a pause of a window at most: a ban is no measure of a limit.
     fn hold(&mut self, pause: Seconds, now: Seconds) {
         let seen = self.history.first().map_or(0.0, |first| now - first);
-        let (opening, window) = (self.closed_until, self.window);
+        let opening = self.closed_until;
+        let window = self.window;
         let Some(rate) = &mut self.rate else { return };
         rate.hold_until = match seen < window {
             true => opening + seen.max(SHORTEST_HOLD).min(window),
@@ -343,7 +345,8 @@ impl Bucket {
 
     /// Forgets closings and rates.
     pub(super) fn reopen(&mut self) {
-        let (refused, history) = (self.refused, self.history.clone());
+        let refused = self.refused;
+        let history = self.history.clone();
         let epoch = self.epoch + 1;
         *self = Self { refused, history, epoch, ..Self::new(self.window) };
     }

@@ -1,6 +1,6 @@
 //! Time for the pure parts: seconds since the limiter was made, by both clocks.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::Seconds;
 use crate::auth::Now;
@@ -45,4 +45,13 @@ pub(super) fn since(from: SystemTime, to: SystemTime) -> Seconds {
     }
 }
 
+/// No time is too long for it: what others tell goes into sums of seconds.
+pub(super) fn duration(seconds: Seconds) -> Duration {
+    let longest = Duration::from_secs_f64(LONGEST_CLOSING);
+    // `max` turns what is no number into nothing.
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(longest).min(longest)
+}
+
 const NOISE: Seconds = 1.0;
+/// Nothing is closed for longer than a year.
+pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;

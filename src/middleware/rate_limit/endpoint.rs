@@ -25,11 +25,28 @@ pub(super) fn key_of_name(name: &str) -> u64 {
     key.0
 }
 
-fn spell(request: &Request, mut add: impl FnMut(&str)) {
-    add(request.method().as_str());
+/// The name of the endpoint that somebody wrote down, such as `get /v1/albums/{id}/tracks`; `None` for what is
+/// no method and path.
+pub(super) fn canonical(name: &str) -> Option<String> {
+    let (method, path) = name.trim().split_once(' ')?;
+    let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let path = path.trim_start().strip_prefix('/').filter(|_| is_method)?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut name = String::new();
+    spell_out(&method.to_ascii_uppercase(), path, |part| name.push_str(part));
+    Some(name)
+}
+
+fn spell(request: &Request, add: impl FnMut(&str)) {
+    spell_out(request.method().as_str(), request.url().path(), add);
+}
+
+fn spell_out(method: &str, path: &str, mut add: impl FnMut(&str)) {
+    add(method);
     add(" ");
-    let (mut before, mut is_own) = ("", false);
-    for segment in request.url().path().trim_matches('/').split('/') {
+    let mut before = "";
+    let mut is_own = false;
+    for segment in path.trim_matches('/').split('/') {
         add("/");
         let is_id = looks_like_id(segment) || (!is_own && COLLECTIONS.contains(&before));
         add(if is_id { "{}" } else { segment });
@@ -42,7 +59,9 @@ fn spell(request: &Request, mut add: impl FnMut(&str)) {
 fn looks_like_id(segment: &str) -> bool {
     let is_number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
     let is_mixed = segment.bytes().any(|byte| !byte.is_ascii_lowercase() && byte != b'-');
-    is_number || segment.contains(['%', ':']) || (segment.len() >= 16 && is_mixed)
+    // As a person writes it down; a request has none.
+    let is_placeholder = segment.starts_with('{') && segment.ends_with('}');
+    is_number || is_placeholder || segment.contains(['%', ':']) || (segment.len() >= 16 && is_mixed)
 }
 
 /// FNV-1a: the same in every process, so that a closing can be stored by its endpoint's name.
@@ -97,6 +116,22 @@ mod tests {
             let request = Request::new(reqwest::Method::GET, url);
             assert_eq!(name(&request), expected);
             assert_eq!(key(&request), key_of_name(expected));
+            assert_eq!(canonical(expected).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_known_by_what_a_person_writes_down() {
+        for name in [
+            "GET /v1/tracks/{id}",
+            "get /v1/tracks/{track_id}",
+            "GET  /v1/tracks/11dFghVXANMlKmJXsNCbNl?market=DE",
+            " GET /v1/tracks/{}/ ",
+        ] {
+            assert_eq!(canonical(name).as_deref(), Some("GET /v1/tracks/{}"), "{name}");
+        }
+        for name in ["", "tracks", "/v1/tracks/{}", "GET tracks", "GET", " / /"] {
+            assert_eq!(canonical(name), None, "{name}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
+
 /// A request that was not sent, since it would have had to wait for longer than it may.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no permit within the time that the request may wait: {limit}{}; retry in {} s", word(reason.as_deref()), seconds(*retry_after))]
@@ -13,6 +15,9 @@ pub struct RateLimited {
     pub limit: LimitKind,
     /// The reason that the server gave with its last 429, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
+    /// What the attempt before it was responded to with, where there was one, by a
+    /// [`SpotifyClient`](crate::SpotifyClient).
+    pub status: Option<StatusCode>,
 }
 
 /// What a request waits for.
@@ -25,6 +30,10 @@ pub enum LimitKind {
     Endpoint,
     /// The server fails, and only few requests look whether it is back.
     Outage,
+    /// The app was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
+    ByHand,
+    /// A start that the store of a [shared limit](super::SharedLimit) is to grant.
+    Shared,
 }
 
 impl std::fmt::Display for LimitKind {
@@ -33,6 +42,8 @@ impl std::fmt::Display for LimitKind {
             Self::App => "the app's rate limit",
             Self::Endpoint => "the endpoint's rate limit",
             Self::Outage => "the server fails",
+            Self::ByHand => "the app was closed by hand",
+            Self::Shared => "the shared limit has granted no start",
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::membership::PATIENCE;
-use super::shared::{Granted, SharedLimit, Told};
+use super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 
 /// Tells and asks until there is nothing more to tell: `hear` takes what came of it, and says what is next.
 /// Without a runtime nothing is told, and the limiter goes on as when there is no response.
@@ -14,7 +14,7 @@ pub(super) fn spawn(
     shared: Arc<dyn SharedLimit>,
     client_id: Option<String>,
     told: Told,
-    hear: impl Fn(Option<Granted>) -> Option<Told> + Send + 'static,
+    hear: impl Fn(Result<Granted, SharedLimitError>) -> Option<Told> + Send + 'static,
 ) {
     let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
@@ -26,14 +26,14 @@ pub(super) fn spawn(
     });
 }
 
-async fn exchange(shared: &dyn SharedLimit, app: Option<&str>, told: &Told) -> Option<Granted> {
+async fn exchange(
+    shared: &dyn SharedLimit,
+    app: Option<&str>,
+    told: &Told,
+) -> Result<Granted, SharedLimitError> {
     let patience = Duration::from_secs_f64(PATIENCE);
-    match tokio::time::timeout(patience, shared.exchange(app, told)).await {
-        Ok(Ok(granted)) => Some(granted),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "no shared limit");
-            None
-        }
-        Err(_) => None,
-    }
+    let exchanged = tokio::time::timeout(patience, shared.exchange(app, told)).await;
+    exchanged.unwrap_or_else(|_| {
+        Err(SharedLimitError::new(format!("no response within {} ms", patience.as_millis())))
+    })
 }

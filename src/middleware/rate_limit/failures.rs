@@ -15,7 +15,9 @@ use super::pair::Pair;
 /// Entries only for what fails. Any success ends those of its pair and its endpoint, and the outage of all.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
-    pairs: HashMap<Pair, Failing>,
+    /// By endpoint and user, and how many there are.
+    pairs: HashMap<u64, HashMap<u64, Failing>>,
+    count: usize,
     endpoints: HashMap<u64, Outage>,
     all: Option<Outage>,
     /// The last user of whom anything was heard, and when, beside the one before.
@@ -58,7 +60,7 @@ struct Outage {
 impl Failures {
     /// Until when a pair must wait, if it must.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Option<Seconds> {
-        let failing = self.pairs.get(&pair);
+        let failing = self.pairs.get(&pair.endpoint).and_then(|users| users.get(&pair.user));
         let own = failing.filter(|failing| failing.is_down(now)).map(|failing| failing.next);
         let is_new = failing.is_none();
         let there = self.outage_of(pair.endpoint, now).map(|outage| outage.next_for(is_new));
@@ -67,16 +69,36 @@ impl Failures {
         (next > now).then_some(next)
     }
 
+    /// Until when all users of an endpoint must wait, if they must; some of them for longer.
+    pub(super) fn check_all(&self, endpoint: u64, now: Seconds) -> Option<Seconds> {
+        let there = self.outage_of(endpoint, now).map(|outage| outage.next_for(true));
+        let all = self.outage(now).map(|outage| outage.next_for(true));
+        let next = there.into_iter().chain(all).fold(now, f64::max);
+        (next > now).then_some(next)
+    }
+
+    /// The users for whom alone an endpoint fails; nothing where it fails for all, or for too many to count.
+    pub(super) fn users_down(&self, endpoint: u64, now: Seconds) -> Option<Vec<u64>> {
+        if self.outage(now).or_else(|| self.outage_of(endpoint, now)).is_some() {
+            return None;
+        }
+        let Some(users) = self.pairs.get(&endpoint) else { return Some(Vec::new()) };
+        let down = users.iter().filter(|(_, failing)| failing.is_down(now));
+        (users.len() <= MOST_TOLD).then(|| down.map(|(user, _)| *user).collect())
+    }
+
     /// A request starts, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, now: Seconds) {
-        let failing = self.pairs.get_mut(&pair);
+        let users = self.pairs.get_mut(&pair.endpoint);
+        let failing = users.and_then(|users| users.get_mut(&pair.user));
         let is_new = failing.is_none();
         if let Some(failing) = failing.filter(|failing| failing.is_down(now)) {
             failing.next = now + PROBE;
         }
         let only_user = self.only_user(now);
-        let there = self.endpoints.get_mut(&pair.endpoint).filter(|it| it.is_down_there(now));
-        let all = self.all.as_mut().filter(|it| it.is_down(now, only_user));
+        let there =
+            self.endpoints.get_mut(&pair.endpoint).filter(|failing| failing.is_down_there(now));
+        let all = self.all.as_mut().filter(|failing| failing.is_down(now, only_user));
         there.into_iter().chain(all).for_each(|outage| outage.probe(is_new, now));
     }
 
@@ -92,7 +114,7 @@ impl Failures {
         };
         self.all = None;
         self.endpoints.remove(&pair.endpoint);
-        self.pairs.remove(&pair);
+        self.remove(pair);
         ended
     }
 
@@ -105,7 +127,9 @@ impl Failures {
         self.heard_of(pair.user, now);
         self.make_room(now);
         let new = Failing { count: 0, first: now, last: now, next: 0.0 };
-        let failing = self.pairs.entry(pair).or_insert(new);
+        let users = self.pairs.entry(pair.endpoint).or_default();
+        self.count += usize::from(!users.contains_key(&pair.user));
+        let failing = users.entry(pair.user).or_insert(new);
         (failing.count, failing.last) = (failing.count.saturating_add(1), now);
         let there = self.endpoints.entry(pair.endpoint);
         there.or_insert_with(|| Outage::new(pair, now)).count(pair, now);
@@ -114,8 +138,8 @@ impl Failures {
 
     /// Whether an endpoint fails for anybody.
     pub(super) fn is_failing(&self, endpoint: u64, now: Seconds) -> bool {
-        let fails = |(pair, it): (&Pair, &Failing)| pair.endpoint == endpoint && it.is_down(now);
-        self.outage_of(endpoint, now).is_some() || self.pairs.iter().any(fails)
+        let mut users = self.pairs.get(&endpoint).into_iter().flat_map(HashMap::values);
+        self.outage_of(endpoint, now).is_some() || users.any(|failing| failing.is_down(now))
     }
 
     /// Whether all fail.
@@ -124,9 +148,7 @@ impl Failures {
     }
 
     pub(super) fn forget(&mut self) {
-        self.pairs.clear();
-        self.endpoints.clear();
-        self.all = None;
+        *self = Self { users: self.users, ..Self::default() };
     }
 
     fn outage(&self, now: Seconds) -> Option<&Outage> {
@@ -155,14 +177,33 @@ impl Failures {
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, outage| now - outage.last < USERS_SEEN);
         }
-        if self.pairs.len() < MOST_PAIRS {
+        if self.count < MOST_PAIRS {
             return;
         }
-        self.pairs.retain(|_, failing| now - failing.last < USERS_SEEN);
-        let oldest = self.pairs.iter().min_by(|one, other| one.1.last.total_cmp(&other.1.last));
-        let oldest = oldest.map(|(pair, _)| *pair).filter(|_| self.pairs.len() >= MOST_PAIRS);
-        if let Some(oldest) = oldest {
-            self.pairs.remove(&oldest);
+        self.pairs.retain(|_, users| {
+            users.retain(|_, failing| now - failing.last < USERS_SEEN);
+            !users.is_empty()
+        });
+        self.count = self.pairs.values().map(HashMap::len).sum();
+        if self.count >= MOST_PAIRS {
+            self.oldest().into_iter().for_each(|pair| self.remove(pair));
+        }
+    }
+
+    fn oldest(&self) -> Option<Pair> {
+        let of_users = |(endpoint, users): (&u64, &HashMap<u64, Failing>)| {
+            let oldest = users.iter().min_by(|one, other| one.1.last.total_cmp(&other.1.last));
+            oldest.map(|(user, it)| (Pair { endpoint: *endpoint, user: *user }, it.last))
+        };
+        let oldest = self.pairs.iter().filter_map(of_users);
+        oldest.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(pair, _)| pair)
+    }
+
+    fn remove(&mut self, pair: Pair) {
+        let Some(users) = self.pairs.get_mut(&pair.endpoint) else { return };
+        self.count -= usize::from(users.remove(&pair.user).is_some());
+        if users.is_empty() {
+            self.pairs.remove(&pair.endpoint);
         }
     }
 }
@@ -228,5 +269,7 @@ const PROBE: Seconds = 0.5;
 const NEW_PROBE: Seconds = 1.0;
 const USERS_SEEN: Seconds = 60.0;
 const MOST_PAIRS: usize = 4096;
+/// Of more, an estimate of how long a request waits leaves out all who wait for the endpoint.
+const MOST_TOLD: usize = 64;
 /// More than are told apart.
 const MOST_ENDPOINTS: usize = 512;

@@ -258,7 +258,9 @@ impl Membership {
 
     /// Asks the store anew, as after a start.
     pub(super) fn reopen(&mut self) {
-        let (epoch, asks_since, asks_for) = (self.epoch, self.asks_since, self.asks_for);
+        let epoch = self.epoch;
+        let asks_since = self.asks_since;
+        let asks_for = self.asks_for;
         let new = Self::new(self.member, self.window);
         *self = Self { epoch, asks_since, asks_for, ..new };
     }
@@ -295,7 +297,8 @@ impl Batch {
     /// The starts of those that were asked for that are soon enough to be relied on: the store may be wrong,
     /// and until they are used up it is not asked again.
     fn of(granted: Granted, asked: u32, closed: Seconds, now: Seconds) -> Option<Self> {
-        let (first, step) = (granted.first_in.as_secs_f64(), granted.step.as_secs_f64());
+        let first = granted.first_in.as_secs_f64();
+        let step = granted.step.as_secs_f64();
         let room = closed + LONGEST_AWAY - first;
         if room < 0.0 {
             return None;

@@ -1,29 +1,37 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! `state`, `bucket`, `rate`, `history`, `failures`, `membership` and `queue` are pure: what is known of the
-//! server, with the time as an argument. `app` adds the lock, the clock and the waiting, and `exchange` the
-//! store through which processes share a limit.
+//! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a place in;
+//! `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it is told; `failures`;
+//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `controls` is
+//! what people see and set, `membership` and `exchange` a limit that processes share.
 
+mod announced;
 mod app;
 mod bucket;
 mod clock;
+mod controls;
 mod endpoint;
 mod error;
 mod exchange;
 mod failures;
 mod granted;
 mod history;
+mod line;
+mod lock;
 mod membership;
 mod options;
 mod pair;
+mod permit;
 #[cfg(feature = "testing")]
 mod pool;
 mod queue;
 mod rate;
+mod registry;
 mod shared;
 mod signer;
 mod state;
 mod stats;
+mod whose;
 
 #[cfg(test)]
 mod rules;
@@ -34,25 +42,24 @@ mod simulation;
 #[cfg(test)]
 mod walk;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Extensions;
-use parking_lot::Mutex;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use self::app::{App, Permit, Turn, Wanted};
+use self::app::App;
 use self::pair::Pair;
+use self::permit::{Permit, Turn, Wanted};
+use self::registry::{BY_HAND, Registry};
 use self::signer::Signer;
 use self::state::Outcome;
 use super::RequestClass;
-use super::trace::{CallWaits, LimitedResponse, note_wait};
+use super::trace::{Attempts, CallWaits, LimitedResponse, NotedWait};
 use crate::auth::Authenticator;
 use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
 
@@ -71,11 +78,19 @@ type Seconds = f64;
 /// Without a 429 nothing waits. After one, no request to that endpoint starts before `Retry-After` is
 /// over; when several follow each other, requests start spread out, at the rate that the server was seen to
 /// allow, which is tried and raised from time to time. The whole app is held back only when several
-/// endpoints are refused. While an endpoint or the server fails, few requests look whether it is back.
+/// endpoints are refused. While an endpoint or the server fails (8 failures without a success over a
+/// second or more, or 64 at once), a request each half second looks whether it is back.
 /// Requests wait in order; [urgent](RequestClass::is_urgent) ones go first.
 ///
+/// A `Retry-After` that is missing, zero or unreadable counts as a second. Where refusals go on, waits grow to the
+/// server's window: a full window is not emptied by asking each second. The guide is
+/// [`limits`](crate::guide::limits).
+///
 /// Clones share the limits. Each app, known by its client id, has its own; see
-/// [`for_app`](Self::for_app).
+/// [`for_app`](Self::for_app). A limiter that was made by hand is that of all apps whose clients it is plugged
+/// into: [`close_for`](Self::close_for) and [`reopen`](Self::reopen) act on all of them, and
+/// [`stats`](Self::stats) tells of all together. One that [`for_app`](Self::for_app) or a
+/// [client](crate::SpotifyClient::rate_limiter) returned is that of one app.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -90,44 +105,47 @@ type Seconds = f64;
 pub struct RateLimiter {
     registry: Arc<Registry>,
     app: Arc<App>,
+    /// [`BY_HAND`], or the number of a user.
     user: u64,
     max_wait: Duration,
     signer: Option<Signer>,
 }
 
-/// What all apps share.
-struct Registry {
-    options: RateLimitOptions,
-    apps: Mutex<Apps>,
-    users: AtomicU64,
-}
-
-/// By their client ids.
-struct Apps {
-    known: HashMap<Option<String>, Arc<App>>,
-    /// The number of them at which those are looked for that nobody needs.
-    most: usize,
-}
-
 impl RateLimiter {
-    /// A limiter with options of your own, for one app that has no name.
+    /// A limiter with options of your own, for all apps whose clients it is plugged into. Requests that pass
+    /// it without a client are those of an app that has no name.
     pub fn new(options: RateLimitOptions) -> Self {
-        let app = Arc::new(App::new(None, options.clone()));
-        let known = HashMap::from([(None, Arc::clone(&app))]);
-        let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
         let max_wait = options.max_wait;
-        let registry = Registry { options, apps, users: AtomicU64::new(1) };
-        Self { registry: Arc::new(registry), app, user: 0, max_wait, signer: None }
+        let registry = Arc::new(Registry::new(options));
+        let app = registry.app(None);
+        Self { registry, app, user: BY_HAND, max_wait, signer: None }
     }
 
     /// The limiter for another user, of the app with this client id. Users of one app share its limits;
     /// requests that fail for one user alone slow down no other.
     #[must_use]
     pub fn for_app(&self, client_id: Option<&str>) -> Self {
-        let app = self.registry.app(client_id);
-        let user = self.registry.users.fetch_add(1, Ordering::Relaxed);
+        self.for_user_of(self.registry.app(client_id))
+    }
+
+    /// The limiter for another user of its app, or of the app that has no name.
+    pub(crate) fn for_user(&self) -> Self {
+        self.for_user_of(Arc::clone(&self.app))
+    }
+
+    fn for_user_of(&self, app: Arc<App>) -> Self {
+        let user = self.registry.next_user();
         let registry = Arc::clone(&self.registry);
         Self { registry, app, user, max_wait: self.max_wait, signer: None }
+    }
+
+    /// Whether what is done to it by hand is done to all apps.
+    fn is_of_all(&self) -> bool {
+        self.user == BY_HAND
+    }
+
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.max_wait
     }
 
     /// Sets how long its calls may wait in all. Other clones of the limiter keep their time.
@@ -140,21 +158,36 @@ impl RateLimiter {
         Self { signer: Some(Signer { authenticator, origin }), ..self }
     }
 
-    /// What it knows of its app.
+    /// What it knows of its app; of a limiter that was made by hand, of all apps together: the lowest rate, the
+    /// longest closing, and the sum of what is counted.
     pub fn stats(&self) -> RateLimitStats {
-        self.app.stats()
+        match self.is_of_all() {
+            true => RateLimitStats::together(self.registry.known().iter().map(|app| app.stats())),
+            false => self.app.stats(),
+        }
     }
 
-    /// Lets no request of its app start for so long, at most a year. Those that cannot wait for so long
-    /// fail at once. Where it is closed for longer already, nothing changes.
+    /// Lets no request of its app start for so long, at most 366 days; of a limiter that was made by hand, no
+    /// request of any app, those whose clients are made later included. Those that cannot wait for so long
+    /// fail at once. Where it is closed for longer already, nothing changes: [`reopen`](Self::reopen) opens.
     pub fn close_for(&self, duration: Duration) {
-        self.app.close_for(duration);
+        match self.is_of_all() {
+            true => self.registry.for_all(|app| app.close_for(duration)),
+            false => self.app.close_for(duration),
+        }
+        match self.is_of_all() {
+            true => self.registry.known().iter().for_each(|app| app.announce(None)),
+            false => self.app.announce(None),
+        }
     }
 
-    /// Forgets what is closed, what fails, and all rates of its app: as after a start. Where the app's limit
-    /// is [shared](SharedLimit), it asks the others anew, and what they know holds.
+    /// Forgets what is closed, what fails, and all rates of its app, or of all apps: as after a start. Where
+    /// an app's limit is [shared](SharedLimit), it asks the others anew, and what they know holds.
     pub fn reopen(&self) {
-        self.app.reopen();
+        match self.is_of_all() {
+            true => self.registry.for_all(App::reopen),
+            false => self.app.reopen(),
+        }
     }
 
     /// What is closed, of all apps: to be stored for the next start of the program.
@@ -174,12 +207,11 @@ impl RateLimiter {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn closings(&self) -> Closings {
-        let apps: Vec<_> = self.registry.apps.lock().known.values().cloned().collect();
-        Closings { closings: apps.iter().flat_map(|app| app.closings()).collect() }
+        Closings { closings: self.registry.known().iter().flat_map(|app| app.closings()).collect() }
     }
 
     /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is: an app for
-    /// a year at most, as [`close_for`](Self::close_for), and an endpoint for the longest `Retry-After` that
+    /// 366 days at most, as [`close_for`](Self::close_for), and an endpoint for the longest `Retry-After` that
     /// is [believed](RateLimitOptions::with_longest_retry_after). Call it before requests are sent.
     pub fn restore(&self, closings: &Closings) {
         for closing in &closings.closings {
@@ -218,13 +250,15 @@ impl RateLimiter {
         extensions: &mut Extensions,
     ) -> std::result::Result<Permit, RateLimited> {
         loop {
-            let began = Instant::now();
-            let turn = self.app.permit(self.wanted(pair, extensions, began)).await;
-            let idle = match turn {
-                Ok(Turn::Late { idle, .. }) => idle,
-                _ => Duration::ZERO,
-            };
-            note_wait(extensions, began.elapsed().saturating_sub(idle));
+            let wanted = self.wanted(pair, extensions, Instant::now());
+            let status = extensions.get::<Attempts>().and_then(|attempts| attempts.status);
+            let mut wait = NotedWait::begin(extensions);
+            let turn = self.app.permit(wanted).await;
+            if let Ok(Turn::Late { idle, .. }) = turn {
+                wait.leave_out(idle);
+            }
+            drop(wait);
+            let turn = turn.map_err(|limited| RateLimited { status, ..limited });
             match turn? {
                 Turn::Go(permit) => return Ok(permit),
                 Turn::Late { number, .. } => self.keep_number(extensions, number),
@@ -255,23 +289,10 @@ impl RateLimiter {
         let (mut response, reason) = with_reason(response).await;
         let is_quota = reason.as_deref() == Some(QUOTA_EXCEEDED);
         self.app.give_reason(pair, reason);
-        let retry_after = self.app.retry_after(pair);
-        response.extensions_mut().insert(LimitedResponse { retry_after, is_quota });
+        self.app.announce(Some(pair.endpoint));
+        let RateLimited { retry_after, limit, .. } = self.app.closed(pair);
+        response.extensions_mut().insert(LimitedResponse { retry_after, limit, is_quota });
         response
-    }
-}
-
-impl Registry {
-    fn app(&self, client_id: Option<&str>) -> Arc<App> {
-        let apps = &mut *self.apps.lock();
-        let client_id = client_id.map(str::to_owned);
-        if apps.known.len() >= apps.most && !apps.known.contains_key(&client_id) {
-            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.is_closed());
-            // Those that are left are looked at again when there are twice as many.
-            apps.most = (2 * apps.known.len()).max(MOST_UNUSED_APPS);
-        }
-        let new = || Arc::new(App::new(client_id.clone(), self.options.clone()));
-        Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
     }
 }
 
@@ -305,7 +326,9 @@ impl Middleware for RateLimiter {
             Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
-        let (outcome, number, pair) = (outcome(&result), permit.number, permit.pair);
+        let outcome = outcome(&result);
+        let number = permit.number;
+        let pair = permit.pair;
         permit.settle(outcome);
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
@@ -350,7 +373,6 @@ const LONGEST_REASON: usize = 64 * 1024;
 const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);
-const MOST_UNUSED_APPS: usize = 256;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
@@ -366,7 +388,7 @@ mod tests {
         let cost = |count: usize| {
             let closing = |number: usize| {
                 let client_id = Some(number.to_string());
-                Closing { client_id, endpoint: None, until, reason: None }
+                Closing { client_id, endpoint: None, until, reason: None, is_by_hand: false }
             };
             let closings = Closings { closings: (0..count).map(closing).collect() };
             let limiter = RateLimiter::default();
@@ -374,7 +396,8 @@ mod tests {
             assert_eq!(limiter.closings().closings.len(), count);
             u32::try_from(counted.count_total).unwrap()
         };
-        let (some, many) = (cost(300), cost(3000));
+        let some = cost(300);
+        let many = cost(3000);
         assert!(many < 15 * some, "{some} for 300, {many} for 3,000");
     }
 }

@@ -1,9 +1,11 @@
 //! What can be set on a rate limiter.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SharedLimit;
+use super::{Closing, SharedLimit};
 use crate::auth::{Clock, SystemClock};
 
 /// Options of a [`RateLimiter`](super::RateLimiter). The defaults are right for Spotify.
@@ -22,6 +24,28 @@ pub struct RateLimitOptions {
     pub(super) longest_retry_after: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shared: Option<Arc<dyn SharedLimit>>,
+    pub(super) listener: Option<Listener>,
+}
+
+/// Who is told of closings.
+#[derive(Clone)]
+pub(super) struct Listener(Arc<dyn Fn(&Closing) + Send + Sync>);
+
+impl Listener {
+    /// One that panics costs no call its response.
+    pub(super) fn call(&self, closing: &Closing) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.0)(closing))) {
+            // What a panic carries may panic when it is dropped.
+            std::mem::forget(panic);
+            tracing::error!("the rate limiter's listener panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl RateLimitOptions {
@@ -68,6 +92,15 @@ impl RateLimitOptions {
     pub fn with_shared(self, limit: impl SharedLimit + 'static) -> Self {
         Self { shared: Some(Arc::new(limit)), ..self }
     }
+
+    /// Sets a callback that is told of each closing when it begins, and when it grows to twice as long: of an
+    /// app or an endpoint, by a 429, by hand, or by another process. For metrics, and to store
+    /// [`closings`](super::RateLimiter::closings). It is called in the task whose request was refused, and may
+    /// ask the limiter.
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&Closing) + Send + Sync + 'static) -> Self {
+        Self { listener: Some(Listener(Arc::new(listener))), ..self }
+    }
 }
 
 impl Default for RateLimitOptions {
@@ -78,9 +111,10 @@ impl Default for RateLimitOptions {
             longest_retry_after: Duration::from_secs(7 * 24 * 3600),
             clock: Arc::new(SystemClock),
             shared: None,
+            listener: None,
         }
     }
 }
 
-/// A year: no wait is meant to be longer, and every clock can express it.
+/// A leap year: no wait is meant to be longer, and every clock can express it.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -48,7 +48,8 @@ impl Pool {
             self.refused(told, pause.as_secs_f64(), active, now);
         }
         let closed_for = seconds(self.bucket.closed_until - now);
-        let (epoch, rate) = (self.bucket.epoch, self.bucket.rate(now));
+        let epoch = self.bucket.epoch;
+        let rate = self.bucket.rate(now);
         let granted = Granted { epoch, closed_for, rate, active, ..Granted::default() };
         rate.map_or(granted, |rate| self.grant(granted, rate, told, now))
     }

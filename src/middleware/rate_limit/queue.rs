@@ -1,15 +1,16 @@
 //! Who waits for a permit, in order. Pure: what is granted to a waiter is its owner's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::Seconds;
+use super::line::Line;
 use super::pair::Pair;
-use super::state::{Obstacle, State};
+use super::state::State;
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
-    is_other: bool,
+    pub(super) is_other: bool,
     pub(super) number: u64,
     /// Tells requests of one call apart: a layer may send several of them at once.
     arrival: u64,
@@ -34,8 +35,6 @@ pub(super) struct Waiter<W> {
     pub(super) owner: W,
 }
 
-type Line<W> = BTreeMap<Place, Waiter<W>>;
-
 /// One line for each endpoint, so that a closed one is passed by with a look.
 #[derive(Debug)]
 pub(super) struct Queue<W> {
@@ -56,22 +55,21 @@ impl<W> Queue<W> {
 
     /// Whether an urgent request waits.
     pub(super) fn has_urgent(&self) -> bool {
-        let mut first = self.lines.values().filter_map(BTreeMap::first_key_value);
-        first.any(|(place, _)| !place.is_other)
+        self.lines.values().any(Line::has_urgent)
     }
 
     pub(super) fn len_of(&self, endpoint: u64) -> usize {
-        self.lines.get(&endpoint).map_or(0, BTreeMap::len)
+        self.lines.get(&endpoint).map_or(0, Line::len)
     }
 
     pub(super) fn insert(&mut self, place: Place, waiter: Waiter<W>) {
-        let line = self.lines.entry(waiter.pair.endpoint).or_default();
-        self.len += usize::from(line.insert(place, waiter).is_none());
+        let line = self.lines.entry(waiter.pair.endpoint).or_insert_with(Line::new);
+        self.len += usize::from(line.insert(place, waiter));
     }
 
     pub(super) fn remove(&mut self, endpoint: u64, place: Place) -> Option<Waiter<W>> {
         let line = self.lines.get_mut(&endpoint)?;
-        let waiter = line.remove(&place)?;
+        let waiter = line.remove(place)?;
         if line.is_empty() {
             self.lines.remove(&endpoint);
         }
@@ -80,7 +78,7 @@ impl<W> Queue<W> {
     }
 
     pub(super) fn limit_of(&self, endpoint: u64, place: Place) -> Option<Seconds> {
-        Some(self.lines.get(&endpoint)?.get(&place)?.limit)
+        self.lines.get(&endpoint)?.limit_of(place)
     }
 
     /// How long a request waits at least, with those before its place. Who cannot go before it, because its
@@ -91,10 +89,11 @@ impl<W> Queue<W> {
         if !state.is_paced(now) {
             return wait;
         }
-        let ahead = self.ahead(state, place);
+        let ahead = self.ahead(state, place, now);
         for _ in 0..MOST_ROUNDS {
-            let go =
-                |(pair, count): &(Pair, usize)| state.starts(*pair, now, now + wait).min(*count);
+            let go = |(endpoint, count): &(u64, usize)| {
+                state.starts(*endpoint, now, now + wait).min(*count)
+            };
             let longer = state.wait(pair, (own, ahead.iter().map(go).sum()), now);
             if longer <= wait {
                 break;
@@ -104,29 +103,27 @@ impl<W> Queue<W> {
         wait
     }
 
-    /// The waiters before a place at its endpoint, without those for whom it fails.
+    /// The waiters before a place at its endpoint, where that has a rate: those of its user, and those of
+    /// others who can go.
     fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {
         let Some(line) = self.lines.get(&pair.endpoint) else { return 0 };
-        if state.failures.is_quiet() || !state.is_endpoint_paced(pair, now) {
-            return count_before(line, place);
+        if !state.is_endpoint_paced(pair, now) {
+            return 0;
         }
-        let goes = |other: Pair| other == pair || state.failures.check(other, now).is_none();
-        line.range(..place).filter(|(_, waiter)| goes(waiter.pair)).count()
+        let users = state.failures.users_down(pair.endpoint, now);
+        let Some(users) = users else { return line.before_of(pair.user, place) };
+        let others = users.into_iter().filter(|user| *user != pair.user);
+        line.before(place) - others.map(|user| line.before_of(user, place)).sum::<usize>()
     }
 
-    /// The waiters before a place, by what keeps them waiting: their endpoint, and where something fails
-    /// their user too.
-    fn ahead(&self, state: &State, place: Place) -> Vec<(Pair, usize)> {
-        if state.failures.is_quiet() {
-            let of_line = |(endpoint, line): (&u64, &Line<W>)| {
-                (Pair { endpoint: *endpoint, user: 0 }, count_before(line, place))
-            };
-            return self.lines.iter().map(of_line).collect();
-        }
-        let mut ahead = HashMap::new();
-        let waiters = self.lines.values().flat_map(|line| line.range(..place));
-        waiters.for_each(|(_, waiter)| *ahead.entry(waiter.pair).or_default() += 1);
-        ahead.into_iter().collect()
+    /// The waiters before a place at each endpoint, without those for whom it fails.
+    fn ahead(&self, state: &State, place: Place, now: Seconds) -> Vec<(u64, usize)> {
+        let count = |(endpoint, line): (&u64, &Line<W>)| {
+            let users = state.failures.users_down(*endpoint, now)?;
+            let failing = users.into_iter().map(|user| line.before_of(user, place));
+            Some((*endpoint, line.before(place) - failing.sum::<usize>()))
+        };
+        self.lines.iter().filter_map(count).collect()
     }
 
     /// Takes out who may go next, or says when somebody may.
@@ -152,14 +149,12 @@ impl<W> Queue<W> {
     }
 
     /// Takes out those who could not go in time whatever happens.
-    pub(super) fn take_hopeless(&mut self, opens: impl Fn(Pair) -> Seconds) -> Vec<Waiter<W>> {
-        let hopeless: Vec<_> = self
-            .lines
-            .iter()
-            .flat_map(|(endpoint, line)| line.iter().map(move |entry| (*endpoint, entry)))
-            .filter(|(_, (_, waiter))| opens(waiter.pair) > waiter.limit)
-            .map(|(endpoint, (place, _))| (endpoint, *place))
-            .collect();
+    pub(super) fn take_hopeless(&mut self, opens: impl Fn(u64) -> Seconds) -> Vec<Waiter<W>> {
+        let mut hopeless = Vec::new();
+        for (endpoint, line) in &mut self.lines {
+            let places = line.hopeless(opens(*endpoint));
+            hopeless.extend(places.into_iter().map(|place| (*endpoint, place)));
+        }
         hopeless.into_iter().filter_map(|(endpoint, place)| self.remove(endpoint, place)).collect()
     }
 }
@@ -174,31 +169,23 @@ struct Heads {
 
 impl Heads {
     fn look<W>(&mut self, endpoint: u64, line: &Line<W>, state: &State, now: Seconds) {
-        for (place, waiter) in line {
+        if let Err(obstacle) = state.check_endpoint(endpoint, now) {
+            self.until = self.until.min(obstacle.until());
+            return;
+        }
+        for (place, user) in line.heads() {
             let head = if place.is_other { &mut self.other } else { &mut self.urgent };
-            if head.is_some_and(|(first, _)| first < *place) {
+            if head.is_some_and(|(first, _)| first < place) {
                 match place.is_other {
                     true => return,
                     false => continue,
                 }
             }
-            match state.check(waiter.pair, now) {
-                Ok(()) => *head = Some((*place, endpoint)),
-                Err(Obstacle::Failing(until)) => self.until = self.until.min(until),
-                Err(Obstacle::App(blocked) | Obstacle::Endpoint(blocked)) => {
-                    self.until = self.until.min(blocked.until());
-                    return;
-                }
+            match state.failures.check(Pair { endpoint, user }, now) {
+                None => *head = Some((place, endpoint)),
+                Some(until) => self.until = self.until.min(until),
             }
         }
-    }
-}
-
-/// Most come last, so that they need not be counted one by one.
-fn count_before<W>(line: &Line<W>, place: Place) -> usize {
-    match line.last_key_value() {
-        Some((last, _)) if *last < place => line.len(),
-        _ => line.range(..place).count(),
     }
 }
 

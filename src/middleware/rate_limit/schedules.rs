@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::SystemTime;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,6 +17,9 @@ use proptest::test_runner::TestCaseResult;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::super::endpoint::key_of_name;
+use super::super::state::State;
+use super::super::stats::Closing;
 use super::*;
 use crate::auth::{Clock, Now};
 
@@ -150,9 +154,13 @@ impl World {
     fn new() -> Self {
         let clock = TokioClock(Instant::now(), Arc::default());
         let options = RateLimitOptions::default().with_clock(clock.clone());
-        let (app, log) = (Arc::new(App::new(None, options)), Arc::default());
-        let (callers, tasks, left) = (Vec::new(), Vec::new(), Vec::new());
-        let (lazy, were_lazy) = (Vec::new(), Vec::new());
+        let app = Arc::new(App::new(None, options));
+        let log = Arc::default();
+        let callers = Vec::new();
+        let tasks = Vec::new();
+        let left = Vec::new();
+        let lazy = Vec::new();
+        let were_lazy = Vec::new();
         Self { app, clock, log, callers, tasks, left, lazy, were_lazy }
     }
 
@@ -224,7 +232,9 @@ impl World {
     }
 
     fn call(&mut self, caller: Caller) -> impl Future<Output = ()> + Send + use<> {
-        let (id, app, log) = (self.callers.len(), Arc::clone(&self.app), Arc::clone(&self.log));
+        let id = self.callers.len();
+        let app = Arc::clone(&self.app);
+        let log = Arc::clone(&self.log);
         self.callers.push(caller);
         async move {
             log.lock().came.push((id, Instant::now()));
@@ -244,12 +254,18 @@ impl World {
         self.closes(Some(key_of_name(name)), left);
         let until = self.app.options.clock.now().wall + left;
         let endpoint = Some(name.to_owned());
-        self.app.restore(&Closing { client_id: None, endpoint, until, reason: None });
+        self.app.restore(&Closing {
+            client_id: None,
+            endpoint,
+            until,
+            reason: None,
+            is_by_hand: false,
+        });
     }
 
     async fn jump(&self, jump: Duration) {
         *self.clock.1.lock() += jump;
-        let closed = |it: &mut Closed| it.until -= jump.min(it.until - self.clock.0);
+        let closed = |closed: &mut Closed| closed.until -= jump.min(closed.until - self.clock.0);
         self.log.lock().closed.iter_mut().for_each(closed);
         // Within a second those who wait look at the clocks.
         tokio::time::sleep(Duration::from_millis(1002)).await;
@@ -293,7 +309,10 @@ impl World {
             let next = next.fold(f64::INFINITY, f64::min);
             prop_assert!(next > now, "somebody waits who may go");
             let wakes_at = core.keeper.map(|keeper| keeper.wakes_at);
-            prop_assert!(wakes_at.is_some_and(|it| it <= next + 1e-6), "{wakes_at:?}, {next}");
+            prop_assert!(
+                wakes_at.is_some_and(|moment| moment <= next + 1e-6),
+                "{wakes_at:?}, {next}"
+            );
         }
         prop_assert_eq!(&log.too_early, &Vec::<String>::new());
         prop_assert!(log.errors.iter().all(|error| !error.retry_after.is_zero()));
@@ -327,14 +346,18 @@ impl World {
                 continue;
             }
             let before = last.insert((pair, is_urgent), number);
-            prop_assert!(before.is_none_or(|it| it < number), "{} went before its turn", id);
+            prop_assert!(
+                before.is_none_or(|earlier| earlier < number),
+                "{} went before its turn",
+                id
+            );
         }
         let core = self.app.core.lock();
         prop_assert_eq!(core.queue.len(), 0);
         prop_assert!(core.keeper.is_none());
         prop_assert_eq!(core.granted.overdue_at(), f64::INFINITY);
         prop_assert_eq!(core.state.app.in_flight, 0);
-        prop_assert!(core.state.endpoints.values().all(|it| it.bucket.in_flight == 0));
+        prop_assert!(core.state.endpoints.values().all(|endpoint| endpoint.bucket.in_flight == 0));
         Ok(())
     }
 }
@@ -358,7 +381,7 @@ impl Log {
 
 impl Closed {
     fn forbids(&self, permit: &Permit, now: Instant) -> bool {
-        let is_concerned = self.endpoint.is_none_or(|it| it == permit.pair.endpoint);
+        let is_concerned = self.endpoint.is_none_or(|endpoint| endpoint == permit.pair.endpoint);
         is_concerned && now + Duration::from_millis(1) < self.until
     }
 }

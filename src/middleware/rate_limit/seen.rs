@@ -63,7 +63,8 @@ impl<S: FnMut(u64, Seconds) -> Outcome> Bot<S> {
     }
 
     fn call(&mut self, endpoint: u64) {
-        let (arrived, queued) = (self.now, self.now);
+        let arrived = self.now;
+        let queued = self.now;
         self.queue.push_back(Call { endpoint, arrived, queued, waited: 0.0, was_refused: false });
     }
 
@@ -116,7 +117,8 @@ impl<S: FnMut(u64, Seconds) -> Outcome> Bot<S> {
     }
 
     fn give_up(&mut self) {
-        let (now, max_wait) = (self.now, self.max_wait);
+        let now = self.now;
+        let max_wait = self.max_wait;
         let is_late = |call: &Call| call.waited + now - call.queued > max_wait;
         let late: Vec<_> = self.queue.iter().filter(|call| is_late(call)).copied().collect();
         self.queue.retain(|call| !is_late(call));
@@ -130,7 +132,8 @@ impl<S: FnMut(u64, Seconds) -> Outcome> Bot<S> {
 
     /// Calls that come at a steady pace, whatever becomes of them.
     fn steady(&mut self, endpoint: u64, a_second: f64, seconds: Seconds) {
-        let (begin, mut came) = (self.now, 0.0);
+        let begin = self.now;
+        let mut came = 0.0;
         while self.now - begin < seconds {
             while came <= (self.now - begin) * a_second {
                 self.call(endpoint);
@@ -289,7 +292,7 @@ fn an_outage_of_a_minute_costs_three_requests_a_second_and_ends_within_two() {
         let sent = bot.sent.iter().filter(|at| (known..60.0).contains(*at)).count();
         let rate = sent as f64 / (60.0 - known);
         let first_success = bot.ended.iter().find(|ended| !ended.failed).map(|ended| ended.at);
-        let many = bot.ended.iter().filter(|it| !it.failed && it.at < 62.0).count();
+        let many = bot.ended.iter().filter(|call| !call.failed && call.at < 62.0).count();
         assert!(rate <= 3.0, "{rate} requests a second");
         assert!(first_success.is_some_and(|at| at <= 62.0), "{first_success:?}");
         assert!(many >= 1000, "{many} within two seconds");

@@ -91,7 +91,7 @@ pub struct Granted {
     /// For how long nobody may start. No longer than the limiter's window: then it asks again.
     pub closed_for: Duration,
     /// Requests a second of all together; `None` while no limit is known: then any number may start. Less
-    /// than one in ten seconds counts as that.
+    /// than one in ten seconds counts as that. Under a rate nothing starts but the `starts` that are granted.
     pub rate: Option<f64>,
     /// Processes that take part at present, this one included.
     pub active: u32,
@@ -107,7 +107,9 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// The same with a known rate, in requests a second, for all `active` processes together.
+    /// The same with a known rate, in requests a second, for all `active` processes together. From then on
+    /// each request waits for a start of [`with_starts`](Self::with_starts): a rate without starts lets
+    /// nothing go.
     #[must_use]
     pub fn with_rate(self, rate: f64, active: u32) -> Self {
         Self { rate: Some(rate), active, ..self }
@@ -140,14 +142,14 @@ pub struct SharedLimitError {
 }
 
 impl SharedLimitError {
-    /// What went wrong, without secrets: it is logged.
+    /// What went wrong, without secrets: it is logged as a warning when the limiter begins to go on alone.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
     }
 }
 
 /// Where a limiter stands with the limit that it shares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Sharing {
     /// No limit is known: requests go at once.

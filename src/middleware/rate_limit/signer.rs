@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::Request;
 use reqwest_middleware::{Error, Result};
 
-use super::app::Permit;
+use super::permit::Permit;
 use crate::auth::{AuthError, Authenticator};
 use crate::transport::Origin;
 

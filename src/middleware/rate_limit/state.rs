@@ -1,19 +1,8 @@
 //! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the time
 //! as an argument.
 //!
-//! A request needs a place in two buckets, the app's and its endpoint's. Whose a refusal is, the first of
-//! these that applies says:
-//!
-//! | refusal | whose |
-//! |---|---|
-//! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
-//! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
-//! | sent before the last refusal of the app | the app's |
-//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself, or both have rates of their own | the app's |
-//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
-//! | any other | the endpoint's |
-//!
-//! With a limit that processes share, each of them may see one endpoint only: see [`State::is_of_all`].
+//! A request needs a place in two buckets, the app's and its endpoint's. `whose` says which of them a refusal
+//! is told to.
 
 use std::collections::HashMap;
 
@@ -23,13 +12,14 @@ use super::failures::{Ended, Failures};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::shared::{Granted, Told};
+use super::whose::Standing;
 
 /// A request that may go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
     pub(super) pair: Pair,
     pub(super) sent: Seconds,
-    app_epoch: u64,
+    pub(super) app_epoch: u64,
     endpoint_epoch: u64,
     /// That of the limit that is shared with other processes.
     shared_epoch: u64,
@@ -74,13 +64,13 @@ pub(super) struct State {
     pub(super) app: Bucket,
     pub(super) endpoints: HashMap<u64, Endpoint>,
     pub(super) failures: Failures,
-    window: Seconds,
+    pub(super) window: Seconds,
     /// The longest `Retry-After` that is believed.
     longest: Seconds,
     /// The endpoint of the app's last refusal.
-    last_of_app: Option<(u64, Seconds)>,
+    pub(super) last_of_app: Option<(u64, Seconds)>,
     /// How many endpoints are [suspects](Standing::Suspect).
-    suspects: usize,
+    pub(super) suspects: usize,
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -92,28 +82,7 @@ pub(super) struct Endpoint {
     pub(super) bucket: Bucket,
     /// The word that the last refusal came with, and until when that closes.
     pub(super) reason: Option<(String, Seconds)>,
-    standing: Standing,
-}
-
-/// What the refusals of an endpoint say about the app.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Standing {
-    /// It was not refused since its last success.
-    Well,
-    /// It was, for the first time then, and nothing that was sent since succeeded elsewhere.
-    Suspect(Seconds),
-    /// It was, and others went through: its refusals are its own until it succeeds.
-    Own(Seconds),
-}
-
-impl Standing {
-    /// When it was refused first since its last success.
-    fn since(self) -> Option<Seconds> {
-        match self {
-            Self::Well => None,
-            Self::Suspect(since) | Self::Own(since) => Some(since),
-        }
-    }
+    pub(super) standing: Standing,
 }
 
 impl State {
@@ -147,7 +116,8 @@ impl State {
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
-            let is_suspect = |it: &&Endpoint| matches!(it.standing, Standing::Suspect(_));
+            let is_suspect =
+                |endpoint: &&Endpoint| matches!(endpoint.standing, Standing::Suspect(_));
             self.suspects = self.endpoints.values().filter(is_suspect).count();
         }
         let (key, name) = match self.endpoints.len() < MOST_ENDPOINTS {
@@ -163,10 +133,21 @@ impl State {
     /// Whether a request may go now, or what it waits for.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Result<(), Obstacle> {
         self.check_app(now).map_err(Obstacle::App)?;
-        if let Some(endpoint) = self.endpoints.get(&pair.endpoint) {
-            endpoint.bucket.check(now).map_err(Obstacle::Endpoint)?;
-        }
+        self.check_bucket(pair.endpoint, now)?;
         self.failures.check(pair, now).map_or(Ok(()), |until| Err(Obstacle::Failing(until)))
+    }
+
+    /// The same for all users of an endpoint, as far as the app's limit does not matter.
+    pub(super) fn check_endpoint(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
+        self.check_bucket(endpoint, now)?;
+        self.failures
+            .check_all(endpoint, now)
+            .map_or(Ok(()), |failing| Err(Obstacle::Failing(failing)))
+    }
+
+    fn check_bucket(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {
+        let endpoint = self.endpoints.get(&endpoint);
+        endpoint.map_or(Ok(()), |endpoint| endpoint.bucket.check(now)).map_err(Obstacle::Endpoint)
     }
 
     /// The same as far as the app's limit goes.
@@ -197,25 +178,21 @@ impl State {
 
     /// The same of an endpoint's rate.
     pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
-        self.endpoints.get(&pair.endpoint).is_some_and(|it| it.bucket.rate(now).is_some())
+        self.endpoints
+            .get(&pair.endpoint)
+            .is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
     }
 
-    /// How many requests of a pair can start until a time, as far as the app's limit does not matter.
-    pub(super) fn starts(&self, pair: Pair, now: Seconds, until: Seconds) -> usize {
-        let endpoint = self.endpoints.get(&pair.endpoint);
-        let starts = endpoint.map_or(usize::MAX, |it| it.bucket.starts(now, until));
-        match self.failures.check(pair, now) {
-            Some(then) if until < then => 0,
-            // It goes on failing, or there is one more success before it goes faster.
-            Some(_) => starts.min(1),
-            None => starts,
-        }
+    /// How many requests to an endpoint can start until a time, as far as the app's limit does not matter.
+    pub(super) fn starts(&self, endpoint: u64, now: Seconds, until: Seconds) -> usize {
+        let endpoint = self.endpoints.get(&endpoint);
+        endpoint.map_or(usize::MAX, |endpoint| endpoint.bucket.starts(now, until))
     }
 
-    /// When a request could go at the earliest.
-    pub(super) fn opens(&self, pair: Pair) -> Seconds {
-        let endpoint = self.endpoints.get(&pair.endpoint);
-        endpoint.map_or(0.0, |it| it.bucket.closed_until).max(self.app.closed_until)
+    /// When a request to an endpoint could go at the earliest.
+    pub(super) fn opens(&self, endpoint: u64) -> Seconds {
+        let endpoint = self.endpoints.get(&endpoint);
+        endpoint.map_or(0.0, |endpoint| endpoint.bucket.closed_until).max(self.app.closed_until)
     }
 
     /// A request goes, after [`check`](Self::check).
@@ -232,9 +209,12 @@ impl State {
     pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
         let endpoint = self.endpoints.get(&ticket.pair.endpoint);
         let is_of_epoch = ticket.app_epoch == self.app.epoch
-            && endpoint.is_none_or(|it| it.bucket.epoch == ticket.endpoint_epoch)
-            && self.membership.as_ref().is_none_or(|it| it.epoch() == ticket.shared_epoch);
-        is_of_epoch && self.opens(ticket.pair) <= now
+            && endpoint.is_none_or(|endpoint| endpoint.bucket.epoch == ticket.endpoint_epoch)
+            && self
+                .membership
+                .as_ref()
+                .is_none_or(|membership| membership.epoch() == ticket.shared_epoch);
+        is_of_epoch && self.opens(ticket.pair.endpoint) <= now
     }
 
     /// A request ended, while others wait or not.
@@ -332,21 +312,6 @@ impl State {
         }
     }
 
-    /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
-    fn was_well(&self, key: u64, now: Seconds) -> bool {
-        let success = self.endpoints.get(&key).and_then(|it| it.bucket.last_success_sent);
-        success.is_some_and(|sent| now - sent <= self.window)
-    }
-
-    fn note_refusal(&mut self, key: u64, now: Seconds) {
-        if let Some(endpoint) = self.endpoints.get_mut(&key)
-            && endpoint.standing == Standing::Well
-        {
-            endpoint.standing = Standing::Suspect(now);
-            self.suspects += 1;
-        }
-    }
-
     /// A refusal of an endpoint that nothing went through since it was refused before, there or elsewhere:
     /// it closes this endpoint alone, and says nothing that is new about the app.
     fn refused_again(&mut self, ticket: Ticket, pause: Seconds, now: Seconds) {
@@ -355,84 +320,6 @@ impl State {
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.refused_again(now + pause, now);
         }
-    }
-
-    /// Something went through: what was refused before it was sent, and is not, is refused for itself.
-    fn acquit_app(&mut self, ticket: Ticket) {
-        for (key, endpoint) in &mut self.endpoints {
-            if let Standing::Suspect(since) = endpoint.standing
-                && since <= ticket.sent
-                && *key != ticket.pair.endpoint
-            {
-                endpoint.standing = Standing::Own(since);
-                self.suspects -= 1;
-            }
-        }
-    }
-
-    fn standing(&self, key: u64) -> Standing {
-        self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
-    }
-
-    /// Whether a refusal is the app's, and not its endpoint's alone.
-    fn is_of_app(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
-        let key = ticket.pair.endpoint;
-        if matches!(self.standing(key), Standing::Own(_)) {
-            return false;
-        }
-        if !self.app.is_news(ticket.app_epoch) {
-            return true;
-        }
-        if self.was_another_refused(key, ticket.sent) {
-            return true;
-        }
-        let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
-        let is_tried = match self.membership.as_ref().and_then(Membership::rate) {
-            Some(_) => true,
-            None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
-        };
-        let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
-        let again = self.last_of_app.filter(|(last, _)| *last == key);
-        let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
-        is_tried && pause <= self.window && own.is_none() && !is_its_own
-    }
-
-    /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
-    /// one endpoint only. It is the endpoint's when others went through since its last refusal, and when it
-    /// is for longer than any limit is.
-    fn is_of_all(&self, ticket: Ticket, pause: Seconds) -> bool {
-        let key = ticket.pair.endpoint;
-        let Some(bucket) = self.endpoints.get(&key).map(|endpoint| &endpoint.bucket) else {
-            return false;
-        };
-        let is_its_own =
-            bucket.last_refused.is_some_and(|then| self.others_succeeded(&[key], then));
-        self.membership.is_some() && pause <= self.window && !is_its_own
-    }
-
-    /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
-    fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
-        let recent = |then: Seconds| then <= sent && sent - then <= self.window;
-        let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
-        let has_rate = |it: &Endpoint| it.bucket.rate(sent).is_some();
-        let is_known = self.endpoints.get(&key).is_some_and(has_rate);
-        let others = self
-            .endpoints
-            .iter()
-            .filter(|(other, it)| **other != key && !is_own(it) && !(is_known && has_rate(it)));
-        let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
-        let last = refused
-            .filter(|(_, then)| recent(*then))
-            .max_by(|one, other| one.1.total_cmp(&other.1));
-        last.is_some_and(|(other, then)| !self.others_succeeded(&[key, other], then))
-    }
-
-    /// Whether a request to any other endpoint than these was sent since then and succeeded.
-    fn others_succeeded(&self, keys: &[u64], since: Seconds) -> bool {
-        self.endpoints.iter().any(|(key, endpoint)| {
-            let sent = endpoint.bucket.last_success_sent;
-            !keys.contains(key) && sent.is_some_and(|sent| sent >= since)
-        })
     }
 
     /// What is to be told to the other processes, with a number of requests that wait, if anything is.

@@ -14,7 +14,8 @@ pub struct RateLimitStats {
     /// The endpoints that were used lately, each by its method and its path without ids, such as
     /// `GET /v1/albums/{}/tracks`.
     pub endpoints: Vec<(String, BucketStats)>,
-    /// Where it stands with the other processes of its app; `None` where it shares its limit with none.
+    /// Where it stands with the other processes of its app; `None` where it shares its limit with none. Of
+    /// several apps, that of the one that is worst off.
     pub sharing: Option<Sharing>,
 }
 
@@ -40,6 +41,27 @@ impl RateLimitStats {
         self.app.waiting
     }
 
+    /// Of several apps.
+    pub(super) fn together(apps: impl Iterator<Item = Self>) -> Self {
+        apps.reduce(|mut all, other| {
+            all.app.add(other.app);
+            for (name, bucket) in other.endpoints {
+                all.add_endpoint(name, bucket);
+            }
+            all.sharing = all.sharing.max(other.sharing);
+            all
+        })
+        .unwrap_or_default()
+    }
+
+    fn add_endpoint(&mut self, name: String, bucket: BucketStats) {
+        let place = self.endpoints.binary_search_by(|(known, _)| known.cmp(&name));
+        match place.map(|place| self.endpoints.get_mut(place)) {
+            Ok(known) => known.into_iter().for_each(|(_, known)| known.add(bucket)),
+            Err(place) => self.endpoints.insert(place, (name, bucket)),
+        }
+    }
+
     /// Responses with 429, of the app and of all its endpoints.
     pub fn refusals(&self) -> u64 {
         self.all().map(|bucket| bucket.refusals).sum()
@@ -57,6 +79,17 @@ impl RateLimitStats {
 
     fn all(&self) -> impl Iterator<Item = &BucketStats> {
         std::iter::once(&self.app).chain(self.endpoints.iter().map(|(_, bucket)| bucket))
+    }
+}
+
+impl BucketStats {
+    fn add(&mut self, other: Self) {
+        let rates = self.rate.into_iter().chain(other.rate);
+        self.rate = rates.reduce(f64::min);
+        self.closed_for = self.closed_for.max(other.closed_for);
+        self.waiting += other.waiting;
+        self.refusals = self.refusals.saturating_add(other.refusals);
+        self.is_failing |= other.is_failing;
     }
 }
 
@@ -81,4 +114,7 @@ pub struct Closing {
     pub until: SystemTime,
     /// The reason that the server gave.
     pub reason: Option<String>,
+    /// Whether it was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
+    #[serde(default)]
+    pub is_by_hand: bool,
 }

@@ -78,7 +78,10 @@ impl Walk {
         while self.queue.len() > 0 {
             match self.queue.next(&self.state, self.now) {
                 Ok(waiter) => {
-                    assert!(self.state.opens(waiter.pair) <= self.now, "nothing goes while closed");
+                    assert!(
+                        self.state.opens(waiter.pair.endpoint) <= self.now,
+                        "nothing goes while closed"
+                    );
                     self.granted.push((waiter.pair, waiter.owner));
                     self.under_way.push(self.state.start(waiter.pair, true, self.now));
                 }

@@ -59,8 +59,11 @@ fn entries() -> [(&'static str, StoredToken); 5] {
 
 /// In all the ways in which a writer can be late.
 async fn stale_writers(check: &Check) -> Checked {
-    let (key, other) = (check.key("stale writers"), check.key("another of them"));
-    let (old, new, late) = (entry("old"), entry("new"), entry("late"));
+    let key = check.key("stale writers");
+    let other = check.key("another of them");
+    let old = entry("old");
+    let new = entry("new");
+    let late = entry("late");
     let promise = StorePromise::RefusesStaleWriters;
     refused(check, &key, &late, Some(old.revision())).await?;
     let absent = check.load(&key).await?.is_none();
@@ -97,7 +100,8 @@ async fn refused(
 
 /// Marked with the revision that it has.
 async fn ended_mark(check: &Check) -> Checked {
-    let (key, promise) = (check.key("ended"), StorePromise::ReplacesSameRevision);
+    let key = check.key("ended");
+    let promise = StorePromise::ReplacesSameRevision;
     let login = entry("ended");
     check.save(&key, &login, None, promise).await?;
     let ended = login.clone().ended();
@@ -107,7 +111,8 @@ async fn ended_mark(check: &Check) -> Checked {
 
 /// The mark of it is not an absence.
 async fn log_out(check: &Check) -> Checked {
-    let (key, promise) = (check.key("log-out"), StorePromise::KeepsLogOuts);
+    let key = check.key("log-out");
+    let promise = StorePromise::KeepsLogOuts;
     let login = entry("logged out");
     check.save(&key, &login, None, promise).await?;
     let mark = login.logged_out();
@@ -122,8 +127,10 @@ async fn log_out(check: &Check) -> Checked {
 }
 
 async fn removal(check: &Check) -> Checked {
-    let (key, other) = (check.key("removed"), check.key("not removed"));
-    let (removed, stays) = (entry("removed"), entry("stays"));
+    let key = check.key("removed");
+    let other = check.key("not removed");
+    let removed = entry("removed");
+    let stays = entry("stays");
     let promise = StorePromise::Removes;
     check.remove_nothing(&key).await?;
     check.save(&key, &removed, None, promise).await?;
@@ -159,7 +166,7 @@ pub(super) async fn is_there(
 }
 
 fn differing_field(saved: &StoredToken, loaded: &StoredToken) -> Option<&'static str> {
-    let token = |it: &StoredToken| it.token().cloned();
+    let token = |stored: &StoredToken| stored.token().cloned();
     let access = |entry| token(entry).map(|token| token.access_token.expose().to_owned());
     let refresh = |entry| {
         let secret = token(entry).and_then(|token| token.refresh_token);

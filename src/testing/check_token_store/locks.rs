@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{CALL_LIMIT, Check, Checked, StorePromise};
 use crate::auth::{RefreshLock, StoreError, TokenKey};
+use crate::sync::Mutex;
 
 pub(super) async fn check(check: &Check) -> Checked {
     let key = check.key("locks");
@@ -56,7 +56,8 @@ async fn leaves_other_keys(check: &Check, key: &TokenKey) -> Checked {
 async fn is_freed_by_who_gives_up(check: &Check, key: &TokenKey) -> Checked {
     let held = Held::new(free(check, key).await?);
     let (begins, begun) = oneshot::channel();
-    let (store, own) = (Arc::clone(&check.store), key.clone());
+    let store = Arc::clone(&check.store);
+    let own = key.clone();
     let mut gives_up = tokio::spawn(async move {
         // A task that blocks from here on cannot be given up, however late the task began.
         let _ = begins.send(());
@@ -86,11 +87,12 @@ struct Held {
 
 impl Held {
     fn new(lock: RefreshLock) -> Self {
-        let (lock, has_blocked) =
-            (Arc::new(Mutex::new(Some(lock))), Arc::new(AtomicBool::new(false)));
+        let lock = Arc::new(Mutex::new(Some(lock)));
+        let has_blocked = Arc::new(AtomicBool::new(false));
         let (ends, ended) = mpsc::channel();
-        let (own, blocked, runtime) =
-            (Arc::clone(&lock), Arc::clone(&has_blocked), Handle::current());
+        let own = Arc::clone(&lock);
+        let blocked = Arc::clone(&has_blocked);
+        let runtime = Handle::current();
         std::thread::spawn(move || {
             if ended.recv_timeout(GIVE_UP_LIMIT * 2) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let _within = runtime.enter();
@@ -121,7 +123,8 @@ async fn free(check: &Check, key: &TokenKey) -> Checked<RefreshLock> {
 }
 
 fn wait(check: &Check, key: &TokenKey) -> Waiting {
-    let (store, key) = (Arc::clone(&check.store), key.clone());
+    let store = Arc::clone(&check.store);
+    let key = key.clone();
     tokio::spawn(async move { store.lock(&key).await })
 }
 

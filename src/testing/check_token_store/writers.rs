@@ -68,7 +68,8 @@ async fn at_once(
     let tasks: Vec<_> = keys
         .zip(entries.iter().cloned())
         .map(|(key, entry)| {
-            let (store, start) = (Arc::clone(&check.store), Arc::clone(&start));
+            let store = Arc::clone(&check.store);
+            let start = Arc::clone(&start);
             tokio::spawn(async move {
                 start.wait().await;
                 store.save(&key, &entry, replaces).await

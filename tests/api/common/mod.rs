@@ -23,12 +23,12 @@ pub(crate) use token_server::TokenServer;
 pub(crate) use wire::Wire;
 
 use reqwest::header::HeaderValue;
-use spotify_web::SpotifyClientConfig;
 use spotify_web::auth::{
     AuthError, Rejection, RejectionReason, Replay, StoredToken, TokenCache, TokenCacheOptions,
     TokenKey, TokenSource, TokenStore,
 };
 use spotify_web::testing::FakeSpotify;
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -40,6 +40,14 @@ pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
 /// A config with which each call is sent once, whatever comes of it.
 pub(crate) fn plain(fake: &FakeSpotify) -> SpotifyClientConfig {
     fake.config_with_credentials().without_retries().without_rate_limiter()
+}
+
+/// A fake, and a client of a user whose calls are sent once.
+pub(crate) async fn plain_client() -> (FakeSpotify, SpotifyClient) {
+    let fake = FakeSpotify::start().await.unwrap();
+    let config = fake.config().with_token(fake.user_token());
+    let spotify = SpotifyClient::new(config.without_retries().without_rate_limiter()).unwrap();
+    (fake, spotify)
 }
 
 /// A cache over a scripted source, with a clock in the test's hand and no jitter.

@@ -30,6 +30,8 @@ pub(crate) enum Locks {
     Held,
     /// There can be none.
     Impossible,
+    /// Other processes cannot be kept away.
+    WithinProcess,
     /// Their guards panic when they are dropped.
     PanicAtRelease,
 }
@@ -115,11 +117,16 @@ impl TokenStore for FailingStore {
             Locks::Right => self.inner.lock(key).await,
             Locks::Held => std::future::pending().await,
             Locks::PanicAtRelease => Ok(RefreshLock::new(PanickingGuard)),
-            Locks::Impossible => {
-                Err(StoreError::NoLocks { reason: "there are no locks here".to_owned() })
+            Locks::Impossible => Err(no_locks()),
+            Locks::WithinProcess => {
+                Ok(RefreshLock::within_process(self.inner.lock(key).await?, no_locks()))
             }
         }
     }
+}
+
+fn no_locks() -> StoreError {
+    StoreError::NoLocks { reason: "there are no locks here".to_owned() }
 }
 
 struct PanickingGuard;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::StatusCode;
 use serde_json::json;
 use spotify_web::auth::{
-    AuthError, Backoff, Clock, CredentialsAuthenticator, Now, TokenCacheOptions,
+    AuthError, Backoff, Clock, CredentialsAuthenticator, MemoryTokenStore, Now, TokenCacheOptions,
+    TokenKey,
 };
 use spotify_web::oauth::{
     ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, Token,
@@ -349,7 +350,7 @@ async fn a_response_that_is_already_expired_is_a_failed_attempt() {
 async fn a_refresh_token_in_a_bad_response_is_not_lost() {
     let clock = ManualClock::new();
     let (cache, source) = cache(&clock);
-    let body = json!({ "access_token": "a", "expires_in": 1e300, "refresh_token": "rotated" });
+    let body = json!({ "access_token": "a", "expires_in": -1, "refresh_token": "rotated" });
     let fake = FakeSpotify::start().await.unwrap();
     fake.next_token(FakeResponse::json(200, &body));
     let oauth = OAuthClient::new(&fake.config());
@@ -371,10 +372,16 @@ async fn a_refresh_token_in_a_bad_response_is_not_lost() {
 /// P25: what no clock can express.
 #[tokio::test]
 async fn a_lifetime_beyond_all_clocks_does_not_panic() {
-    let (cache, source) = cache(&ManualClock::new());
+    let (clock, store) = (ManualClock::new(), MemoryTokenStore::new());
+    let [(first, source), (second, unasked)] = [(); 2].map(|()| cache(&clock));
+    let [first, second] =
+        [first, second].map(|cache| cache.with_store(store.clone(), TokenKey::new("app")));
     source.next(Outcome::Token(Token::new("for ever", Duration::MAX)));
 
-    assert_eq!(token(cache.header().await), "for ever");
+    assert_eq!(token(first.header().await), "for ever");
+    clock.advance(3600.0 * 24.0 * 365.0);
+    assert_eq!(token(second.header().await), "for ever", "as it was saved");
+    assert_eq!(unasked.requests(), 0);
 }
 
 /// B25: a clock that is set wrong, and set right again.

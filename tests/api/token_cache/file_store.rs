@@ -120,6 +120,130 @@ async fn a_file_that_cannot_be_understood_is_left_alone() {
     }
 }
 
+/// What empties a file, such as a full disk under an editor, logs nobody out.
+#[tokio::test]
+async fn an_emptied_file_is_damaged_and_one_that_was_made_empty_is_not() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.file());
+    fs::write(directory.file(), "").unwrap();
+    assert!(store.load(&key()).await.unwrap().is_none());
+    store.save(&key(), &stored(1), None).await.unwrap();
+
+    for emptied in ["", "\n", "\0\0\0\0"] {
+        fs::write(directory.file(), emptied).unwrap();
+        let errors = [
+            FileTokenStore::new(directory.file()).load(&key()).await.map(drop).unwrap_err(),
+            store.save(&key(), &stored(2), None).await.unwrap_err(),
+            store.remove(&key()).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{emptied:?}: {error:?}");
+        }
+    }
+
+    // As the error says.
+    fs::remove_file(directory.file()).unwrap();
+    assert!(store.load(&key()).await.unwrap().is_none());
+    store.save(&key(), &stored(3), None).await.unwrap();
+}
+
+/// Without locks of the file system, which a library in front of the system's says that it lacks.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_locks_the_stores_of_one_process_keep_each_others_tokens() {
+    let Some(no_locks) = library_without_locks() else { return };
+    for test in ["child_whose_threads_save", "child_whose_caches_refresh"] {
+        let directory = Directory::new();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(arguments(test)).env("LD_PRELOAD", no_locks.path().join("no_locks.so"));
+        let output = command.env("TOKEN_FILE", directory.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("kept apart without locks"), "{text}");
+    }
+}
+
+/// `None` where there is no C compiler, which CI forbids.
+#[cfg(target_os = "linux")]
+fn library_without_locks() -> Option<Directory> {
+    const LIBRARY: &str = "#include <errno.h>
+        int flock(int file, int operation) { errno = ENOLCK; return -1; }";
+    let directory = Directory::new();
+    fs::write(directory.path().join("no_locks.c"), LIBRARY).unwrap();
+    let mut command = Command::new("cc");
+    command.current_dir(directory.path());
+    let built = command.args(["-shared", "-fPIC", "-o", "no_locks.so", "no_locks.c"]).status();
+    if !built.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI has no C compiler");
+        eprintln!("skipped: needs `cc`");
+        return None;
+    }
+    Some(directory)
+}
+
+/// One file under each name that leads to it.
+fn names_of_one_file() -> Option<[std::path::PathBuf; 3]> {
+    let directory = std::path::PathBuf::from(std::env::var_os("TOKEN_FILE")?);
+    std::env::set_current_dir(&directory).unwrap();
+    let real = directory.join("real").join("tokens.json");
+    Some([real, directory.join("link").join("tokens.json"), "real/../link/tokens.json".into()])
+}
+
+/// Each thread has users of its own, and one store in three is another's.
+#[test]
+#[ignore = "a child process of other tests"]
+fn child_whose_threads_save() {
+    let Some(names) = names_of_one_file() else { return };
+    let stores = names.map(FileTokenStore::new);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..12)
+            .map(|number| {
+                let store = stores[number % 3].clone();
+                let key = TokenKey::new("app").with_user(number.to_string());
+                tokio::spawn(async move {
+                    let mut last = None;
+                    for round in 0..5 {
+                        let next = stored(round);
+                        store.save(&key, &next, last).await.unwrap();
+                        last = Some(next.revision());
+                    }
+                    store.load(&key).await.unwrap().unwrap();
+                    key
+                })
+            })
+            .collect();
+        for task in tasks {
+            let loaded = stores[0].load(&task.await.unwrap()).await.unwrap();
+            assert_eq!(loaded.as_ref().map(number_of), Some(4));
+        }
+    });
+    println!("kept apart without locks");
+}
+
+/// Each cache has a store of its own, and the refresh token is rotated: it must be sent once.
+#[test]
+#[ignore = "a child process of other tests"]
+fn child_whose_caches_refresh() {
+    let Some(names) = names_of_one_file() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut held = Vec::new();
+        for name in &names {
+            let (store, key) = (FileTokenStore::new(name), key());
+            held.push(tokio::time::timeout(Duration::from_millis(200), store.lock(&key)).await);
+        }
+        assert_eq!(held.iter().filter(|lock| lock.is_ok()).count(), 1, "others waited");
+        // Another key's refresh is its own.
+        let other = FileTokenStore::new(&names[1]).lock(&TokenKey::new("app")).await;
+        drop(other.unwrap());
+        held.clear();
+        drop(FileTokenStore::new(&names[2]).lock(&key()).await.unwrap());
+    });
+    println!("kept apart without locks");
+}
+
 #[tokio::test]
 async fn a_missing_directory_is_a_clear_error() {
     let directory = Directory::new();
@@ -128,6 +252,9 @@ async fn a_missing_directory_is_a_clear_error() {
     let error = store.save(&key(), &stored(1), None).await.unwrap_err();
 
     assert!(error.to_string().ends_with("cannot be opened; create its directory first"), "{error}");
+    let error = store.lock(&key()).await.unwrap_err();
+    let wanted = "tokens.json cannot be opened; create its directory first";
+    assert!(error.to_string().ends_with(wanted), "{error}");
 }
 
 /// No permission, for which root has to give up what lets it write everywhere.
@@ -167,6 +294,102 @@ fn a_full_disk_is_a_clear_error_and_leaves_the_old_token() {
     assert!(text.contains("saved number 1"), "{text}");
     assert!(text.contains("cannot be written; make room on the disk"), "{text}");
     assert!(text.contains("s33n-1\""), "the old token is gone: {text}");
+}
+
+/// A login that was made elsewhere, such as in an image: it is used, and what cannot be saved is told.
+#[test]
+fn on_a_file_system_that_cannot_be_written_to_logins_are_used() {
+    let directory = Directory::new();
+    let (program, path) = (std::env::current_exe().unwrap(), directory.file());
+    let script = r#"
+        mount -t tmpfs none "$1" || exit 1
+        directory=$1; shift
+        "$@" child_that_saves
+        cp "$directory"/tokens.json "$directory"/expired
+        for locks in none empty all; do
+            case $locks in
+                empty) mkdir "$directory"/tokens.json.locks ;;
+                all) "$@" child_that_refreshes > "$directory"/refreshed
+                     cp "$directory"/expired "$directory"/tokens.json ;;
+            esac
+            mount -o remount,ro "$directory" || exit 1
+            "$@" child_that_refreshes
+            [ $locks = all ] && "$@" child_that_saves
+            mount -o remount,rw "$directory"
+        done"#;
+    let script = script.replace("child_", "token_cache::file_store::child_");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh"]).arg(directory.path());
+    command.arg(program).args(["--ignored", "--nocapture", "--test-threads", "1", "--exact"]);
+    let Some(output) = in_child(&mut command, &path) else { return };
+    let text = String::from_utf8_lossy(&output);
+    assert_eq!(text.matches("used with a new token").count(), 3, "{text}");
+    assert!(text.contains("choose a place that can be written to"), "{text}");
+}
+
+/// The same without the right to write there. Only a lock that is there and cannot be had is waited for by
+/// nobody: it may be held.
+#[cfg(unix)]
+#[test]
+fn without_the_right_to_write_logins_are_used() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let directory = Directory::new();
+    let (file, locks) = (directory.file(), directory.path().join("tokens.json.locks"));
+    let run = |child: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+        command.arg(std::env::current_exe().unwrap()).args(arguments(child));
+        in_child(&mut command, &file).map(|output| String::from_utf8_lossy(&output).into_owned())
+    };
+    let saved = in_child(
+        Command::new(std::env::current_exe().unwrap()).args(arguments("child_that_saves")),
+        &file,
+    );
+    saved.unwrap();
+
+    for there in ["nothing", "no lock", "a lock", "a lock of somebody else"] {
+        match there {
+            "nothing" => {}
+            "no lock" => fs::create_dir(&locks).unwrap(),
+            "a lock" => {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                drop(runtime.block_on(FileTokenStore::new(&file).lock(&key())).unwrap());
+            }
+            _ => {
+                let lock = fs::read_dir(&locks).unwrap().next().unwrap().unwrap();
+                set_mode(&lock.path(), 0o000);
+            }
+        }
+        let places = [directory.path(), &*locks].into_iter().filter(|place| place.exists());
+        places.clone().for_each(|place| set_mode(place, 0o500));
+        let text = run("child_that_refreshes");
+        let Some(text) = text else { return };
+        let is_used = text.contains(" used with a new token");
+        assert_eq!(is_used, there != "a lock of somebody else", "{there}: {text}");
+        places.for_each(|place| set_mode(place, 0o700));
+    }
+}
+
+/// Refreshes what is in the file, and says whether the new token was handed out.
+#[test]
+#[ignore = "a child process of other tests"]
+fn child_that_refreshes() {
+    let Some(path) = std::env::var_os("TOKEN_FILE") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (cache, source) = cache_with(TokenCacheOptions::default());
+        let cache = cache.with_store(FileTokenStore::new(path), key());
+        source.next(Outcome::Token(Token::new("new", Duration::from_secs(3600))));
+        match cache.header().await {
+            Ok(header) => println!("used with a {} token", token(Ok(header))),
+            Err(error) => println!("not used: {error:?}"),
+        }
+        println!("settled: {}", cache.settle().await.is_ok());
+    });
 }
 
 /// B33: two caches in two processes wait for each other; here the lock alone.

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use spotify_web::auth::{
-    AuthError, Rejection, RejectionReason, TokenCache, TokenCacheOptions, TokenKey,
-};
-use spotify_web::oauth::Token;
+use spotify_web::auth::{AuthError, Rejection, RejectionReason, TokenCache, TokenCacheOptions};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
 
+use super::{key, user};
 use crate::common::{FailingStore, ManualClock, ScriptedSource, cache, cache_with, settle, token};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -144,14 +142,6 @@ async fn kept_in(store: &FailingStore) -> String {
 fn stored(store: &FailingStore) -> (TokenCache<ScriptedSource>, ScriptedSource) {
     let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
     (cache.with_store(store.clone(), key()), source)
-}
-
-fn user(name: &str) -> Token {
-    Token::new(format!("access of {name}"), HOUR).with_refresh_token(name)
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("app").with_user("anna")
 }
 
 fn paused_runtime() -> Runtime {

@@ -509,6 +509,9 @@ impl Schedule {
             *store.random.lock() = None;
         }
         self.respond_all().await;
+        // As long as one whose token could not be saved may keep the others from refreshing.
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        self.respond_all().await;
         self.check();
         let rejections = self.rejections.drain(..).map(|(_, _, waiting)| waiting.is_finished());
         let logins = self.logins.drain(..).map(|login| login.is_finished());

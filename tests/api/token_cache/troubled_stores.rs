@@ -8,14 +8,15 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use spotify_web::auth::{
-    AuthError, FileTokenStore, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
-    TokenCache, TokenKey, TokenStore,
+    AuthError, FileTokenStore, MemoryTokenStore, PkceAuthenticator, RefreshLock, Revision,
+    StoreError, StoredToken, TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
+use super::{expired, key, stored, user};
 use crate::common::{
-    Directory, FailingStore, Locks, ManualClock, Outcome, ScriptedSource, cache, put, spawn_header,
-    token,
+    Directory, FailingStore, Locks, ManualClock, Outcome, put, spawn_header, token,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -69,6 +70,136 @@ async fn a_store_that_panics_within_a_refresh_costs_no_rotated_token() {
         assert_eq!(refresh_token(&kept), "rotated", "{method}");
         assert_eq!(source.previous(), [Some("r".to_owned())], "{method}");
     }
+}
+
+/// A rotated token that only one process has: what it replaces is not sent by another, as long as the store
+/// fails for less than half a minute.
+#[tokio::test(start_paused = true)]
+async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
+    for (failures, is_found) in [(1, true), (4, true), (12, true), (1_000, false)] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        put(&store, &key(), &expired("r")).await;
+        let [(first, rotating), (second, others)] = [(); 2].map(|()| stored(&clock, &store));
+        rotating.next(Outcome::Token(user("rotated")));
+        store.fail_saves(failures);
+
+        assert_eq!(token(first.header().await), "access of rotated");
+        let began = tokio::time::Instant::now();
+        let waits = spawn_header(&second);
+        // Callers wait for 10 s, the fetch goes on.
+        drop(waits.await.unwrap());
+        drop(second.settle().await);
+
+        assert_eq!(others.previous().is_empty(), is_found, "{failures}: {:?}", others.previous());
+        assert!(began.elapsed() < Duration::from_secs(35), "{:?}", began.elapsed());
+        if is_found {
+            assert_eq!(token(second.header().await), "access of rotated");
+        }
+    }
+}
+
+/// Nobody is left who saves anything later: a login, a log-out, or the end of the runtime came between.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_kept_is_not_kept_for_nothing() {
+    for by in ["log_in", "log_out", "settle", "drop"] {
+        let clock = ManualClock::new();
+        let store = FailingStore::default();
+        put(&store, &key(), &expired("r")).await;
+        let (cache, source) = stored(&clock, &store);
+        source.next(Outcome::Token(user("rotated")));
+        store.fail_saves(1);
+        cache.header().await.unwrap();
+
+        match by {
+            "log_in" => cache.log_in(user("new")).await.unwrap(),
+            "log_out" => cache.log_out().await.unwrap(),
+            "settle" => cache.settle().await.unwrap(),
+            _ => drop(cache),
+        }
+
+        let free = tokio::time::timeout(Duration::from_secs(3), store.lock(&key())).await;
+        assert!(free.is_ok(), "{by}");
+    }
+}
+
+/// With its runtime, whose tasks are gone.
+#[test]
+fn a_runtime_that_ends_keeps_no_lock() {
+    let clock = ManualClock::new();
+    let store = FailingStore::default();
+    let (cache, source) = stored(&clock, &store);
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = run();
+    first.block_on(async {
+        put(&store, &key(), &expired("r")).await;
+        source.next(Outcome::Token(user("rotated")));
+        store.fail_saves(1);
+        cache.header().await.unwrap();
+        tokio::task::yield_now().await;
+    });
+    drop(first);
+
+    let free = async {
+        let limit = Duration::from_secs(5);
+        tokio::time::timeout(limit, store.lock(&key())).await.map(drop)
+    };
+    assert!(run().block_on(free).is_ok());
+}
+
+/// A store that goes on failing keeps others away once, however often its cache refreshes.
+#[tokio::test(start_paused = true)]
+async fn one_cache_that_cannot_save_keeps_no_other_from_its_token_for_good() {
+    let clock = ManualClock::new();
+    let store = FailingStore::default();
+    put(&store, &key(), &expired("r")).await;
+    let (cache, source) = stored(&clock, &store);
+    store.fail_saves(usize::MAX);
+    for number in 0..10 {
+        source.next(Outcome::Token(user(&format!("r{number}"))));
+        cache.header().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        clock.advance(3600.0);
+    }
+
+    let free = tokio::time::timeout(Duration::from_secs(1), store.lock(&key())).await;
+    assert!(free.is_ok(), "half a minute is over");
+}
+
+/// The client of a server, which all users' clients were made of.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_saved_in_time_is_told_as_that() {
+    let store = FailingStore::default();
+    let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+    let anna = PkceAuthenticator::new("app").with_store(store.clone(), key());
+    let spotify = base.for_user(anna.clone()).unwrap();
+    store.fail_saves(usize::MAX);
+    anna.log_in(user("r")).await.unwrap();
+
+    let of_all = base.settle().await.unwrap_err();
+    let own = spotify.settle().await.unwrap_err();
+
+    assert!(of_all.to_line().contains("1 refreshes, logins or log-outs"), "{}", of_all.to_line());
+    assert!(own.to_line().contains("could not be saved"), "{}", own.to_line());
+    assert!(of_all.is_transient() && own.is_transient());
+}
+
+/// The same process need not wait for itself.
+#[tokio::test(start_paused = true)]
+async fn who_could_not_save_refreshes_again_at_once() {
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    put(&store, &key(), &expired("r")).await;
+    let (cache, source) = stored(&clock, &store);
+    source.next(Outcome::Token(user("first")));
+    source.next(Outcome::Token(user("second")));
+    store.fail_saves(1_000);
+    assert_eq!(token(cache.header().await), "access of first");
+    clock.advance(3600.0);
+
+    let began = tokio::time::Instant::now();
+    assert_eq!(token(cache.header().await), "access of second");
+
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(source.previous(), [Some("r".to_owned()), Some("first".to_owned())]);
 }
 
 /// P38, P52: a disk that is not mounted has no log-out on it.
@@ -308,20 +439,4 @@ fn is_failure_of_save(error: AuthError) {
 
 fn refresh_token(stored: &StoredToken) -> &str {
     stored.token().unwrap().refresh_token.as_ref().unwrap().expose()
-}
-
-fn stored(
-    clock: &ManualClock,
-    store: &(impl TokenStore + Clone + 'static),
-) -> (TokenCache<ScriptedSource>, ScriptedSource) {
-    let (cache, source) = cache(clock);
-    (cache.with_store(store.clone(), key()), source)
-}
-
-fn user(name: &str) -> Token {
-    Token::new(format!("access of {name}"), HOUR).with_refresh_token(name)
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("app").with_user("anna")
 }

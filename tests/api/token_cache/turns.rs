@@ -1,12 +1,13 @@
 //! Requests that wait for their turn: P11, P46 and P57.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use spotify_web::auth::{AuthError, Authenticator, PkceAuthenticator, TokenCacheOptions, TokenKey};
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient, Token};
 use tokio::task::JoinHandle;
 
-use crate::common::{FailingStore, ManualClock, PausedTime, TokenServer};
+use crate::common::{FailingStore, Locks, ManualClock, PausedTime, TokenServer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TURNS: usize = 32;
@@ -82,6 +83,65 @@ async fn a_refresh_token_is_sent_once_however_long_it_waits_for_its_turn() {
     assert_eq!(busy.server.refresh_tokens(), ["old"]);
 }
 
+/// P32: who waits for its turn holds no lock; of two caches one sends the refresh token.
+#[tokio::test]
+async fn of_two_caches_that_wait_for_their_turns_one_sends_the_refresh_token() {
+    one_of_two_sends_with(Locks::Right).await;
+}
+
+/// The same where locks keep no other process away.
+#[tokio::test]
+async fn of_two_caches_of_a_process_without_locks_one_sends_the_refresh_token() {
+    one_of_two_sends_with(Locks::WithinProcess).await;
+}
+
+async fn one_of_two_sends_with(locks: Locks) {
+    let busy = Busy::start().await;
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    store.set_locks(locks);
+    let first = busy.user("old", clock.clone(), &store).await;
+    let second = busy.authenticator(&busy.oauth, clock, &store);
+    let callers = [asking(&first), asking(&second)];
+    busy.time.settle().await;
+
+    busy.give_turns_to_all(1).await;
+
+    for caller in callers {
+        assert!(!busy.time.run(caller).await.unwrap());
+    }
+    assert_eq!(busy.server.refresh_tokens(), ["old"]);
+}
+
+/// P32: while a rotated token could not be saved, it is not given up in the queue, either.
+#[tokio::test]
+async fn what_an_unsaved_token_replaces_is_not_sent_while_that_waits_for_its_turn() {
+    let busy = Busy::start().await;
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    let first = busy.user("old", clock.clone(), &store).await;
+    let caller = asking(&first);
+    busy.time.settle().await;
+    store.fail_saves(1_000);
+    busy.give_turns_to_all(1).await;
+    assert!(!busy.time.run(caller).await.unwrap());
+
+    busy.take_all_turns().await;
+    clock.advance(3600.0);
+    let rotates = asking(&first);
+    busy.time.settle().await;
+    // Another process has turns of its own.
+    let second = busy.authenticator(&OAuthClient::new(&busy.server.config()), clock, &store);
+    let adopts = asking(&second);
+    busy.time.settle().await;
+    busy.give_turns_to_all(1).await;
+    store.fail_saves(0);
+
+    assert!(!busy.time.run(rotates).await.unwrap());
+    assert!(!busy.time.run(adopts).await.unwrap());
+    let sent = busy.server.refresh_tokens();
+    assert_eq!((sent.len(), &*sent[0]), (2, "old"), "{sent:?}");
+    assert_ne!(sent[1], "old");
+}
+
 /// P11: the lifetime of a token of an hour, sent after an hour in the queue.
 #[tokio::test]
 async fn a_lifetime_counts_from_when_the_request_was_sent() {
@@ -103,6 +163,8 @@ struct Busy {
     server: TokenServer,
     oauth: OAuthClient,
     time: PausedTime,
+    /// Requests that had arrived when all turns were taken.
+    arrived: Cell<usize>,
 }
 
 impl Busy {
@@ -110,12 +172,19 @@ impl Busy {
         let server = TokenServer::start().await;
         let time = PausedTime::pause();
         let oauth = OAuthClient::new(&server.config());
-        let busy = Self { server, oauth, time };
-        for _ in 0..TURNS {
-            busy.send();
-        }
-        busy.server.has_got(TURNS).await;
+        let busy = Self { server, oauth, time, arrived: Cell::new(0) };
+        busy.take_all_turns().await;
         busy
+    }
+
+    async fn take_all_turns(&self) {
+        let before = self.server.arrived();
+        self.server.release(before);
+        for _ in 0..TURNS {
+            self.send();
+        }
+        self.arrived.set(before + TURNS);
+        self.server.has_got(before + TURNS).await;
     }
 
     /// Somebody's request.
@@ -132,14 +201,25 @@ impl Busy {
         clock: ManualClock,
         store: &FailingStore,
     ) -> PkceAuthenticator {
+        let user = self.authenticator(&self.oauth, clock, store);
+        let expired = Token::new("expired", Duration::ZERO).with_refresh_token(refresh_token);
+        let error = user.log_in(expired).await.unwrap_err();
+        assert!(matches!(error, AuthError::ExpiredOnArrival), "{error:?}");
+        user
+    }
+
+    /// Of the same user, as far as the store has them.
+    fn authenticator(
+        &self,
+        oauth: &OAuthClient,
+        clock: ManualClock,
+        store: &FailingStore,
+    ) -> PkceAuthenticator {
         let options = TokenCacheOptions::default().without_jitter().with_clock(clock);
         let key = TokenKey::new("app").with_user("anna");
         let user =
             PkceAuthenticator::new("app").with_options(options).with_store(store.clone(), key);
-        user.connect(&self.oauth).unwrap();
-        let expired = Token::new("expired", Duration::ZERO).with_refresh_token(refresh_token);
-        let error = user.log_in(expired).await.unwrap_err();
-        assert!(matches!(error, AuthError::ExpiredOnArrival), "{error:?}");
+        user.connect(oauth).unwrap();
         user
     }
 
@@ -147,7 +227,7 @@ impl Busy {
     async fn give_turns_to_all(&self, users: usize) {
         self.send();
         self.server.release(usize::MAX);
-        self.server.has_got(TURNS + users + 1).await;
+        self.server.has_got(self.arrived.get() + users + 1).await;
         self.time.settle().await;
     }
 }

@@ -5,11 +5,18 @@ use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use spotify_web::auth::{Clock, Now, Replay, SystemClock, TokenCache, TokenCacheOptions};
+use spotify_web::auth::{
+    AuthError, Clock, Now, Replay, SystemClock, TokenCache, TokenCacheOptions, TokenKey,
+    TokenSource,
+};
+use spotify_web::oauth::Token;
 
-use crate::common::{ManualClock, Outcome, ScriptedSource, cache_with, rejected, token};
+use crate::common::{
+    FailingStore, ManualClock, Outcome, ScriptedSource, cache_with, rejected, token,
+};
 
 /// P64: whichever of its calls it is.
 #[tokio::test]
@@ -113,6 +120,66 @@ async fn a_listener_may_settle_the_cache_that_it_listens_to() {
     cache.settle().await.unwrap();
     let settled = settled.recv_timeout(Duration::from_secs(60)).unwrap();
     settled.expect("it waits for itself").unwrap();
+}
+
+/// P42, P61: a source that settles its own cache would wait for itself.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_settles_its_own_cache_gets_an_error() {
+    #[derive(Debug, Default)]
+    struct Settles {
+        cache: OnceLock<TokenCache<Arc<Self>>>,
+        got: Mutex<Option<Result<(), AuthError>>>,
+    }
+
+    #[async_trait]
+    impl TokenSource for Settles {
+        async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+            let settled = self.cache.get().unwrap().settle().await;
+            *self.got.lock() = Some(settled);
+            Ok(Token::new("token", Duration::from_secs(3600)))
+        }
+    }
+
+    for is_stored in [false, true] {
+        let source = Arc::new(Settles::default());
+        let mut cache = TokenCache::new(Arc::clone(&source));
+        if is_stored {
+            cache = cache.with_store(FailingStore::default(), TokenKey::new("app"));
+        }
+        assert!(source.cache.set(cache.clone()).is_ok());
+
+        assert_eq!(token(cache.header().await), "token", "stored: {is_stored}");
+
+        let got = source.got.lock().take().unwrap();
+        assert_eq!(matches!(got, Err(AuthError::WithinFetch)), is_stored, "{got:?}");
+        cache.settle().await.unwrap();
+    }
+}
+
+/// P64: a source that does not say whose it is, and panics instead.
+#[tokio::test]
+async fn a_source_that_panics_as_it_is_asked_for_its_app_costs_nobody_a_token() {
+    #[derive(Debug)]
+    struct Nameless;
+
+    #[async_trait]
+    impl TokenSource for Nameless {
+        async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+            Ok(Token::new("token", Duration::from_secs(3600)))
+        }
+
+        fn client_id(&self) -> Option<&str> {
+            panic!("as scripted")
+        }
+    }
+
+    for is_stored in [false, true] {
+        let mut cache = TokenCache::new(Nameless);
+        if is_stored {
+            cache = cache.with_store(FailingStore::default(), TokenKey::new("app"));
+        }
+        assert_eq!(token(cache.header().await), "token", "stored: {is_stored}");
+    }
 }
 
 /// P61, P64: who settles does not wait for a listener for good, which may be busy with somebody else.

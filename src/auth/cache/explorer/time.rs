@@ -13,7 +13,7 @@ use reqwest::header::HeaderValue;
 
 use super::super::credentials::Replacement;
 use super::super::policy::Policy;
-use super::super::state::{self, Arrival, Decision, State, Ticket, Verdict};
+use super::super::state::{self, Arrival, Decision, PendingLogin, State, Ticket, Verdict};
 use super::super::token::Age;
 use super::super::{Backoff, Now};
 use super::without_random_numbers;
@@ -30,7 +30,7 @@ fn no_reachable_state_breaks_a_promise() {
     // wait for the fetch were told already.
     let all = [FRESH, AGEING, NONE];
     let rows = all.map(|age| {
-        [(false, false), (false, true), (true, false), (true, true)].map(|it| (age, it))
+        [(false, false), (false, true), (true, false), (true, true)].map(|flags| (age, flags))
     });
     let rows: BTreeSet<_> = rows.into_iter().flatten().collect();
     assert_eq!(&clocks | &logins, rows, "the rows of the table that are reached");
@@ -38,7 +38,8 @@ fn no_reachable_state_breaks_a_promise() {
 
 /// Says which rows of the table in the docs of the cache it has seen.
 fn explore(events: &[Event]) -> BTreeSet<(u8, (bool, bool))> {
-    let (mut seen, mut rows) = (HashSet::new(), BTreeSet::new());
+    let mut seen = HashSet::new();
+    let mut rows = BTreeSet::new();
     let mut queue = VecDeque::from([World::new()]);
     while let Some(world) = queue.pop_front() {
         if !seen.insert(world.key()) {
@@ -274,7 +275,7 @@ impl World {
             counted_from: flight.began,
             restored: false,
         });
-        let header = arrival.as_ref().ok().map(|it| bearer(&it.token));
+        let header = arrival.as_ref().ok().map(|arrival| bearer(&arrival.token));
         let (outcome, event) = self.state.complete(flight.ticket, self.seen.now, arrival, policy());
         if flight.generation != self.seen.generation {
             let is_void = outcome.is_ok() && event.is_none();
@@ -299,7 +300,8 @@ impl World {
         if std::mem::replace(&mut flight.is_given_up, true) {
             return;
         }
-        let (ticket, generation) = (flight.ticket, flight.generation);
+        let ticket = flight.ticket;
+        let generation = flight.generation;
         let error = AuthError::TimedOut { limit: TIME_LIMIT };
         let now = self.seen.now;
         let event = self.state.give_up_waiting(ticket, now, error.clone(), policy());
@@ -329,7 +331,8 @@ impl World {
         // What the server had accepted, and rejects whoever sends it, has ended.
         let is_dead =
             current.is_accepted && current.in_a_row == 3 && doubted >= state::LONGEST_DOUBT;
-        let (is_accepted, now) = (current.is_accepted, self.seen.now);
+        let is_accepted = current.is_accepted;
+        let now = self.seen.now;
         let verdict = self.state.reject(&header, RejectionReason::Unknown, now, policy());
         let stays = self.state.current.is_some();
         if !stays {
@@ -389,14 +392,23 @@ impl World {
                 assert!(self.seen.may_be_quiet(), "no replay for no reason");
             }
         }
-        let [before, after] =
-            [&before, &self.state.current].map(|it| it.as_ref().map(|it| it.header().clone()));
+        let [before, after] = [&before, &self.state.current]
+            .map(|token| token.as_ref().map(|token| token.header().clone()));
         assert_eq!(before, after, "P26: a late rejection dropped the newer token");
     }
 
     fn begin_login(&mut self) {
         if self.seen.logins.len() < 2 {
-            let start = self.state.begin_login();
+            let (latest, now) = (self.state.latest_login(), self.seen.now);
+            let new = Replacement {
+                login: LoginId::after(now.wall, latest, 0),
+                revision: Revision(0),
+                token: None,
+                expires_at: now.wall,
+                replaced: None,
+            };
+            assert!(latest.is_none_or(|latest| latest < new.login), "P51: it is no later login");
+            let start = self.state.begin_login(PendingLogin::new(new, now));
             assert_eq!(start.before.is_some(), !self.seen.logins.is_empty(), "who is waited for");
             self.seen.logins.push((start.id, self.seen.now));
         }
@@ -414,6 +426,7 @@ impl World {
             revision: Revision(id.into()),
             token,
             expires_at: began.wall + LIFETIME,
+            replaced: None,
         };
         let outcome = self.state.end_login(id, new, began, true, policy());
         if id < self.seen.last_login {
@@ -455,7 +468,7 @@ impl World {
 
     /// The row of the table in the docs of the cache.
     fn row(&self) -> (u8, (bool, bool)) {
-        let age = match self.state.current.as_ref().map(|it| it.age(self.seen.now)) {
+        let age = match self.state.current.as_ref().map(|current| current.age(self.seen.now)) {
             Some(Age::Fresh) => FRESH,
             Some(Age::Ageing) => AGEING,
             Some(Age::Expired) | None => NONE,
@@ -527,7 +540,7 @@ impl Seen {
 
     fn is_busy(&self) -> bool {
         let fetch = self.flight.as_ref();
-        fetch.is_some_and(|it| it.generation == self.generation) || !self.logins.is_empty()
+        fetch.is_some_and(|fetch| fetch.generation == self.generation) || !self.logins.is_empty()
     }
 
     /// Whether callers may be told that it is too early to ask again.
@@ -559,15 +572,14 @@ impl Seen {
         let row = |current: &Current| {
             Some(distance(current.row_began.filter(|_| counts(current))?).1.min(10))
         };
-        let current = self.current.as_ref().map(|it| (both(it.end), row(it)));
-        let flight = self
-            .flight
-            .as_ref()
-            .map(|it| (both(it.began), it.generation == self.generation, it.is_given_up));
+        let current = self.current.as_ref().map(|current| (both(current.end), row(current)));
+        let flight = self.flight.as_ref().map(|fetch| {
+            (both(fetch.began), fetch.generation == self.generation, fetch.is_given_up)
+        });
         let logins: Vec<_> =
             self.logins.iter().map(|(id, began)| (both(*began), *id < self.last_login)).collect();
-        let quiet = self.quiet.as_ref().map(|it| {
-            (distance(it.began).1.min(10), it.end.map(|end| distance(end).0), it.is_firm)
+        let quiet = self.quiet.as_ref().map(|quiet| {
+            (distance(quiet.began).1.min(10), quiet.end.map(|end| distance(end).0), quiet.is_firm)
         });
         let last = self.last_rejection.map(|last| distance(last).1.min(10));
         format!("{current:?}{flight:?}{logins:?}{quiet:?}{last:?}{}", self.is_wall_forth)
@@ -604,7 +616,8 @@ fn policy() -> Policy {
 }
 
 fn invalid_grant() -> AuthError {
-    let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
+    let status = StatusCode::BAD_REQUEST;
+    let code = OAuthErrorCode::InvalidGrant;
     OAuthError::Rejected { status, code, description: None, retry_after: None }.into()
 }
 

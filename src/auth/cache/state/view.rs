@@ -37,10 +37,16 @@ impl State {
         let is_row = |token: &Arc<CachedToken>| token.is_accepted() && token.in_a_row() > 0;
         let row = suspicion.filter(|_| self.current.as_ref().is_some_and(is_row));
         let row = row.map(|suspicion| distance(suspicion.row_began).1.min(10));
-        let end = suspicion.and_then(|it| it.end).map(|end| distance(end).0);
+        let end = suspicion.and_then(|suspicion| suspicion.end).map(|end| distance(end).0);
         let rejected = self.rejected.as_ref().map(|header| header.to_str());
-        let (fetch, logins) = (self.fetch.is_some(), self.logins.len());
-        let steps = (self.failures.min(3), suspicion.map_or(0, |it| it.steps.min(3)), end, row);
+        let fetch = self.fetch.is_some();
+        let logins = self.logins.len();
+        let steps = (
+            self.failures.min(3),
+            suspicion.map_or(0, |suspicion| suspicion.steps.min(3)),
+            end,
+            row,
+        );
         let ended = self.credentials.ended.as_deref().map(AuthError::needs_login);
         let _ = write!(text, "{steps:?}{rejected:?}{fetch}{logins}{ended:?}");
         text

@@ -1,6 +1,6 @@
 //! The token file and what lies beside it. Everything here blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::super::text::Entry;
 use crate::auth::{StoreError, StoredToken};
+use crate::sync::Mutex;
 
 /// A token file where its path leads to.
 pub(super) struct Disk {
@@ -45,22 +46,37 @@ impl Disk {
         Err(corrupt(path, "it is a link that leads to itself".to_owned()))
     }
 
-    /// No file is an empty one.
+    /// Where the file is, however it is named: one of this process's stores may name it otherwise.
+    pub(super) fn place(&self) -> PathBuf {
+        let directory = fs::canonicalize(self.directory());
+        match (directory, self.path.file_name()) {
+            (Ok(directory), Some(name)) => directory.join(name),
+            _ => self.path.clone(),
+        }
+    }
+
+    /// No file is one without entries. Neither is an empty one that was made for the first token.
     pub(super) fn read(&self) -> Result<Content, StoreError> {
         let mut bytes = Zeroizing::new(Vec::new());
-        match open_regular(&self.path, OpenOptions::new().read(true)) {
+        let is_there = match open_regular(&self.path, OpenOptions::new().read(true)) {
             Ok(file) => {
                 let most = MOST_BYTES + 1;
                 let read = file.take(most).read_to_end(&mut bytes);
                 read.map_err(|error| failed(&self.path, "read", error))?;
+                true
             }
             // A directory that is gone, as an unmounted disk is, does not mean that nothing was
             // kept.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_directory() => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory().is_dir() => {
+                false
+            }
             Err(error) => return Err(failed(&self.path, "read", error)),
-        }
+        };
         if bytes.len() as u64 > MOST_BYTES {
             return Err(corrupt(&self.path, format!("it is longer than {MOST_BYTES} bytes")));
+        }
+        if is_there && bytes.is_empty() && self.has_held_tokens() {
+            return Err(corrupt(&self.path, "it was emptied".to_owned()));
         }
         let content = Content { bytes, path: self.path.clone() };
         content.layout()?;
@@ -68,7 +84,7 @@ impl Disk {
     }
 
     /// The only moment that may lose a token is before the rename.
-    pub(super) fn write(&self, content: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn write(&self, content: &[u8], lock: &WriteLock) -> Result<(), StoreError> {
         if content.len() as u64 > MOST_BYTES {
             let reason = format!(
                 "the token file would be longer than the {MOST_BYTES} bytes that are read; use a \
@@ -87,49 +103,75 @@ impl Disk {
         let renamed = written
             .and_then(|()| fs::rename(&new, &self.path))
             .and_then(|()| sync_directory(&self.path));
-        renamed.map_err(|error| failed(&self.path, "written", error))
+        renamed.map_err(|error| failed(&self.path, "written", error))?;
+        self.note_tokens(&lock.file);
+        Ok(())
     }
 
-    /// Waits for other writers, but not for ever: one of them may have been stopped. `None` where
-    /// there are no locks.
-    pub(super) fn write_lock(&self) -> Result<Option<File>, StoreError> {
+    /// Waits for other writers, but not for ever: one of them may have been stopped.
+    ///
+    /// Other processes are kept away where the file system has locks, this one's threads anywhere.
+    pub(super) fn write_lock(&self) -> Result<WriteLock, StoreError> {
         let path = self.beside(".lock");
         let lock = open_lock(&path)?;
         let began = Instant::now();
+        let place = self.place();
+        let mut here = None;
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Some(lock)),
-                Err(TryLockError::WouldBlock) if began.elapsed() >= WRITE_LOCK_LIMIT => {
+            here = here.or_else(|| Writing::begin(&place));
+            match here.as_ref().map(|_| lock.try_lock()) {
+                Some(Err(TryLockError::Error(error))) if !has_no_locks(&error) => {
+                    return Err(failed(&path, "locked", error));
+                }
+                Some(Ok(()) | Err(TryLockError::Error(_))) => {
+                    return Ok(WriteLock { file: lock, _here: here });
+                }
+                _ if began.elapsed() >= WRITE_LOCK_LIMIT => {
                     return Err(StoreError::TimedOut { limit: WRITE_LOCK_LIMIT });
                 }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-                Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(failed(&path, "locked", error)),
+                _ => std::thread::sleep(Duration::from_millis(1)),
             }
         }
     }
 
     /// The lock of one key; `None` when another process holds it.
     pub(super) fn try_refresh_lock(&self, key: &str) -> Result<Option<File>, StoreError> {
+        if !self.directory().is_dir() {
+            // Not of the directory of the locks, which nobody need make.
+            return Err(failed(&self.path, "opened", io::ErrorKind::NotFound.into()));
+        }
         let directory = self.beside(".locks");
-        create_private_directory(&directory)
-            .map_err(|error| failed(&directory, "created", error))?;
         let path = directory.join(lock_name(key));
-        let lock = open_lock(&path)?;
+        let is_there = create_private_directory(&directory);
+        let opened = is_there.and_then(|()| open_regular(&path, &lock_options()));
+        let lock = opened.or_else(|error| open_to_read(&path, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) if has_no_locks(&error) => {
-                let reason = format!("{} is on a file system without locks", path.display());
-                Err(StoreError::NoLocks { reason })
+                Err(no_locks(&path, "on a file system without locks"))
             }
             Err(TryLockError::Error(error)) => Err(failed(&path, "locked", error)),
         }
     }
 
-    fn has_directory(&self) -> bool {
+    fn directory(&self) -> &Path {
         let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        directory.unwrap_or_else(|| Path::new(".")).is_dir()
+        directory.unwrap_or_else(|| Path::new("."))
+    }
+
+    /// Whether tokens were ever written here, which [`Self::note_tokens`] has noted.
+    fn has_held_tokens(&self) -> bool {
+        fs::metadata(self.beside(".lock")).is_ok_and(|lock| lock.len() > 0)
+    }
+
+    /// Only what is noted is lost where this fails: an emptied file then passes for a new one.
+    ///
+    /// Through the handle that holds the lock: Windows lets no other write into a locked file.
+    fn note_tokens(&self, mut lock: &File) {
+        if !self.has_held_tokens() {
+            let _ = lock.write_all(NOTE);
+        }
     }
 
     /// The path with `suffix` after its name.
@@ -139,6 +181,31 @@ impl Disk {
         name.into()
     }
 }
+
+/// Keeps other writers away, until it is dropped: the file's lock first.
+pub(super) struct WriteLock {
+    file: File,
+    _here: Option<Writing>,
+}
+
+/// This process writes a file.
+struct Writing(PathBuf);
+
+impl Writing {
+    /// `None` while another thread does.
+    fn begin(place: &Path) -> Option<Self> {
+        WRITTEN.lock().insert(place.to_owned()).then(|| Self(place.to_owned()))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        WRITTEN.lock().remove(&self.0);
+    }
+}
+
+/// The files that this process writes at present.
+static WRITTEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 impl Content {
     /// The entry under `key`.
@@ -180,7 +247,9 @@ impl Content {
     /// Says the category and place of an error only: serde's own text would quote the file.
     fn parsed<'a, T: Deserialize<'a>>(&self, bytes: &'a [u8]) -> Result<T, StoreError> {
         serde_json::from_slice(bytes).map_err(|error| {
-            let (kind, line, column) = (error.classify(), error.line(), error.column());
+            let kind = error.classify();
+            let line = error.line();
+            let column = error.column();
             corrupt(&self.path, format!("{kind:?} at line {line} column {column}"))
         })
     }
@@ -210,10 +279,38 @@ fn create_private(path: &Path) -> io::Result<File> {
 }
 
 fn open_lock(path: &Path) -> Result<File, StoreError> {
+    open_regular(path, &lock_options()).map_err(|error| failed(path, "opened", error))
+}
+
+fn lock_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     make_private(&mut options);
-    open_regular(path, &options).map_err(|error| failed(path, "opened", error))
+    options
+}
+
+/// The lock of one who may not write there, which keeps others away as well.
+fn open_to_read(path: &Path, denied: io::Error) -> Result<File, StoreError> {
+    if !is_denied(&denied) {
+        return Err(failed(path, "opened", denied));
+    }
+    let is_read_only = denied.kind() == io::ErrorKind::ReadOnlyFilesystem;
+    match open_regular(path, OpenOptions::new().read(true)) {
+        Ok(lock) => Ok(lock),
+        // Nobody has ever locked what is not there; what is there may be held by others.
+        Err(error) if is_read_only || error.kind() == io::ErrorKind::NotFound => {
+            Err(no_locks(path, "in a place that cannot be written to"))
+        }
+        Err(_) => Err(failed(path, "opened", denied)),
+    }
+}
+
+fn no_locks(path: &Path, what: &str) -> StoreError {
+    StoreError::NoLocks { reason: format!("{} is {what}", path.display()) }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 #[cfg(unix)]
@@ -276,6 +373,9 @@ fn corrupt(path: &Path, reason: String) -> StoreError {
 
 const FORMAT: u64 = 2;
 
+/// What stands in the lock file once tokens were kept.
+const NOTE: &[u8] = b"tokens were kept\n";
+
 /// A thousand users take about half a megabyte.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -299,7 +399,8 @@ mod tests {
 
     #[test]
     fn locks_have_names_of_their_own_without_the_users() {
-        let (anna, bert) = (lock_name("app user \"anna\""), lock_name("app user \"bert\""));
+        let anna = lock_name("app user \"anna\"");
+        let bert = lock_name("app user \"bert\"");
 
         assert_ne!(anna, bert);
         assert_eq!(anna.len(), 32);

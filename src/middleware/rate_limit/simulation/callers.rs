@@ -138,7 +138,11 @@ impl Setting {
 
     /// The highest endpoint.
     pub(crate) fn endpoints(&self) -> u64 {
-        self.callers.iter().map(|it| it.endpoints.0 + it.endpoints.1 - 1).max().unwrap_or(1)
+        self.callers
+            .iter()
+            .map(|callers| callers.endpoints.0 + callers.endpoints.1 - 1)
+            .max()
+            .unwrap_or(1)
     }
 }
 
@@ -155,8 +159,10 @@ impl Outcomes {
     /// came.
     pub(crate) fn refused_percent(&self) -> f64 {
         let mut firsts = BTreeMap::new();
-        let mut is_known = |it: &Refused| it.sent >= *firsts.entry(it.process).or_insert(it.at);
-        let refused = self.refused.iter().filter(|it| is_known(it)).count();
+        let mut is_known = |refused: &Refused| {
+            refused.sent >= *firsts.entry(refused.process).or_insert(refused.at)
+        };
+        let refused = self.refused.iter().filter(|refused| is_known(refused)).count();
         percent(refused, self.sent.len())
     }
 

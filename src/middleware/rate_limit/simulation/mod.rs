@@ -206,8 +206,10 @@ impl World {
         self.begun[group] += 1;
         let client = &mut self.clients[callers.process];
         client.next_number += 1;
-        let (pair, number) = (Pair { endpoint, user: callers.user }, client.next_number);
-        let (under_way, waits) = (None, None);
+        let pair = Pair { endpoint, user: callers.user };
+        let number = client.next_number;
+        let under_way = None;
+        let waits = None;
         let began = self.now;
         self.calls.push(Call {
             group,
@@ -224,7 +226,8 @@ impl World {
 
     /// For a permit: at once, or in the queue.
     fn ask(&mut self, call: usize) {
-        let (callers, now) = (self.callers(call), self.now);
+        let callers = self.callers(call);
+        let now = self.now;
         let client = &mut self.clients[callers.process];
         let Call { pair, number, waited, sendings, .. } = self.calls[call];
         if client.queue.len() == 0 && client.state.check(pair, now).is_ok() {
@@ -331,7 +334,7 @@ impl World {
 
     fn dismiss_hopeless(&mut self, process: usize) {
         let Client { state, queue, .. } = &mut self.clients[process];
-        for waiter in queue.take_hopeless(|pair| state.opens(pair)) {
+        for waiter in queue.take_hopeless(|endpoint| state.opens(endpoint)) {
             self.ends_waiting(waiter.owner);
             self.fail(waiter.owner);
         }

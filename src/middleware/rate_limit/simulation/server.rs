@@ -117,7 +117,9 @@ impl Server {
             return reply;
         }
         let changed = self.changes.filter(|(at, _)| arrival.time >= *at);
-        let is_concerned = |it: &&mut Counter| it.endpoint.is_none_or(|it| it == arrival.endpoint);
+        let is_concerned = |counter: &&mut Counter| {
+            counter.endpoint.is_none_or(|endpoint| endpoint == arrival.endpoint)
+        };
         let mut wait = 0.0_f64;
         for counter in self.counters.iter_mut().filter(is_concerned) {
             counter.limit.count = changed.map_or(counter.limit.count, |(_, count)| count);

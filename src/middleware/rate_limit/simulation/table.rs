@@ -114,7 +114,8 @@ impl fmt::Display for Measured {
             Bound::Least(target) => format!("≥ {target}"),
             Bound::Most(target) => format!("≤ {target}"),
         };
-        let (mean, worst) = (digits(*mean), digits(*worst));
+        let mean = digits(*mean);
+        let worst = digits(*worst);
         write!(f, "{missed}{worst}{missed} ({mean}) {} [{bound}]", figure.what)
     }
 }

@@ -46,7 +46,9 @@ fn explore_all(scenarios: &[Scenario]) {
 
 fn explore(scenario: &Scenario) {
     let begun = std::time::Instant::now();
-    let (mut seen, mut paths, mut left) = (HashSet::new(), 0, vec![Vec::new()]);
+    let mut seen = HashSet::new();
+    let mut paths = 0;
+    let mut left = vec![Vec::new()];
     while let Some(path) = left.pop() {
         paths += 1;
         walk(scenario, &path, &mut seen, &mut left);

@@ -100,7 +100,8 @@ impl Model {
 
     /// Whether `one` had ended when `other` began, or began before it in the same process.
     pub(super) fn is_before(&self, one: User, other: User) -> bool {
-        let (earlier, later) = (&self.history[one], &self.history[other]);
+        let earlier = &self.history[one];
+        let later = &self.history[other];
         if let Some(removed) = later.removed {
             // What was never in the store was not removed from it.
             return one == removed || (one != other && self.is_before(one, removed));
@@ -189,7 +190,8 @@ impl Model {
             // What follows it is told again.
             return Ok(self.server.token(user));
         }
-        let (status, code) = (StatusCode::BAD_REQUEST, OAuthErrorCode::InvalidGrant);
+        let status = StatusCode::BAD_REQUEST;
+        let code = OAuthErrorCode::InvalidGrant;
         Err(OAuthError::Rejected { status, code, description: None, retry_after: None }.into())
     }
 

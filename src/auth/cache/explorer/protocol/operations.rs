@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::Id;
 
@@ -14,6 +13,7 @@ use crate::auth::{
     TokenStore,
 };
 use crate::oauth::Token;
+use crate::sync::Mutex;
 
 /// What all processes share.
 #[derive(Debug)]
@@ -116,7 +116,8 @@ impl View {
             return self.world.take_effect(self.process, &call);
         }
         let (sender, receiver) = oneshot::channel();
-        let (process, task) = (self.process, tokio::task::try_id());
+        let process = self.process;
+        let task = tokio::task::try_id();
         let operation = Operation { process, task, call, returns: None, sender };
         self.world.operations.lock().push(operation);
         let returned = receiver.await.unwrap_or(Return::Failed);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -16,6 +15,7 @@ use super::model::{HOUR, Model, User, user_of};
 use super::operations::{Call, Fate, Operation, Return, View, World, describe, entry};
 use super::scenarios::Scenario;
 use crate::auth::{AuthError, Rejection, RejectionReason, TokenCache, TokenCacheOptions, TokenKey};
+use crate::sync::Mutex;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -207,7 +207,8 @@ impl Play {
             let user = model.begin(Some(process), true);
             (user, model.server.issue(user))
         };
-        let (cache, world) = (self.processes[process].cache.clone(), Arc::clone(&self.world));
+        let cache = self.processes[process].cache.clone();
+        let world = Arc::clone(&self.world);
         self.login_callers.push(self.runtime.spawn(async move {
             let _ = cache.log_in(token).await;
             world.ended(user);
@@ -221,7 +222,8 @@ impl Play {
             model.pass(Duration::from_secs(1));
             model.begin(Some(process), false)
         };
-        let (cache, world) = (self.processes[process].cache.clone(), Arc::clone(&self.world));
+        let cache = self.processes[process].cache.clone();
+        let world = Arc::clone(&self.world);
         self.login_callers.push(self.runtime.spawn(async move {
             let _ = cache.log_out().await;
             world.ended(user);
@@ -337,7 +339,8 @@ impl Play {
         }
         for _ in 0..2 {
             self.world.model.lock().pass(24 * HOUR);
-            let served: Vec<_> = (0..self.processes.len()).map(|it| self.serve(it)).collect();
+            let served: Vec<_> =
+                (0..self.processes.len()).map(|process| self.serve(process)).collect();
             self.check();
             self.judge(&served);
         }
@@ -350,7 +353,8 @@ impl Play {
     /// The last login is the one that is used and stored, and the server would take what is stored.
     fn judge(&self, served: &[Result<HeaderValue, AuthError>]) {
         let model = self.world.model.lock();
-        let (last, owner) = (model.last(), model.entry_of);
+        let last = model.last();
+        let owner = model.entry_of;
         let is_login = model.history[owner].is_login;
         let is_lost = self.lost.contains(&owner);
         let stored = model.entry.as_ref().and_then(|entry| {
@@ -456,7 +460,7 @@ impl Process {
             tasks.iter_mut().filter(|task| task.0 == index).for_each(|task| task.2.push('\''));
         }
         let is_idle = state.under_way().is_none() && !state.credentials.is_unsaved();
-        let is_waiting = world.operations.lock().iter().any(|it| it.process == index);
+        let is_waiting = world.operations.lock().iter().any(|operation| operation.process == index);
         if is_idle && !is_waiting {
             tasks.retain(|task| task.0 != index);
         }
@@ -470,7 +474,7 @@ impl Process {
             world.check_served(header, index);
             if self.was_logging_in && is_logging_in && self.published != published {
                 let mine = name(header).map(user_of).and_then(|user| {
-                    world.model.lock().history.get(user).and_then(|it| it.process)
+                    world.model.lock().history.get(user).and_then(|entry| entry.process)
                 });
                 if mine != Some(index) {
                     let violation = "P46: published while a login is taken over".to_owned();

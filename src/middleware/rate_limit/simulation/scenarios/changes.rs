@@ -4,7 +4,9 @@ use super::server::{Limit, Server, Told};
 use super::{Outcomes, Row, Setting, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
-    let (right, one, five) = (Told::Right, Told::Always(1.0), Told::Always(5.0));
+    let right = Told::Right;
+    let one = Told::Always(1.0);
+    let five = Told::Always(5.0);
     let rolling = Limit::rolling;
     vec![
         changed(rolling(300, 30.0), 150, right, 60.0),

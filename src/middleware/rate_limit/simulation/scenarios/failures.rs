@@ -8,8 +8,10 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         outage(false),
         outage(true),
-        healthy_beside("70 % of one endpoint's requests fail", 0.7, |it| it.endpoint == 1),
-        healthy_beside("all requests of one user fail", 1.0, |it| it.user == 1),
+        healthy_beside("70 % of one endpoint's requests fail", 0.7, |arrival| {
+            arrival.endpoint == 1
+        }),
+        healthy_beside("all requests of one user fail", 1.0, |arrival| arrival.user == 1),
         one_endpoint_of_many_users(),
         outage_of_one_endpoint(300, false),
         outage_of_one_endpoint(300, true),
@@ -92,7 +94,7 @@ fn mean_wait_of(outcomes: &Outcomes, group: usize) -> f64 {
 fn one_endpoint_of_many_users() -> Row {
     let figures = [least(95.0, "% of others'")];
     Row::new("one endpoint fails for 30 users", figures, |seed| {
-        let fails = |it: Arrival| it.endpoint == 1 && it.time > 10.0;
+        let fails = |arrival: Arrival| arrival.endpoint == 1 && arrival.time > 10.0;
         let server =
             Server::unlimited().with_accidents(move |it, _| fails(it).then_some(Reply::Failed));
         let users = (1..=30).map(|user| each(1.0).of(user));

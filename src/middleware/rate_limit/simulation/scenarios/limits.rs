@@ -118,7 +118,8 @@ impl Asked {
 
     /// More are refused, and this is held.
     fn refused(self, in_all: f64, later: f64) -> Self {
-        let (refused, later) = (self.refused.but_reaches(in_all), self.later.but_reaches(later));
+        let refused = self.refused.but_reaches(in_all);
+        let later = self.later.but_reaches(later);
         Self { refused, later, ..self }
     }
 }

@@ -4,7 +4,9 @@ use super::server::{Limit, Server, Told};
 use super::{Callers, Row, Setting, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
-    let (right, one, five) = (Told::Right, Told::Always(1.0), Told::Always(5.0));
+    let right = Told::Right;
+    let one = Told::Always(1.0);
+    let five = Told::Always(5.0);
     vec![
         together(1, 300, right, Reached { times: 2.0, refused: 3.0 }),
         together(2, 300, right, Reached { times: 2.0, refused: 3.0 }),
@@ -40,7 +42,8 @@ fn together(count: usize, limit: usize, told: Told, reached: Reached) -> Row {
         let callers = (0..count).map(|process| Callers { process, ..tasks(16) }).collect();
         let outcomes = run(Setting::new(server, callers, seed));
         let shares = (0..count).map(|process| outcomes.good_of(process));
-        let (most, least) = (shares.clone().fold(0.0, f64::max), shares.fold(f64::MAX, f64::min));
+        let most = shares.clone().fold(0.0, f64::max);
+        let least = shares.fold(f64::MAX, f64::min);
         let share = 100.0 * outcomes.good.len() as f64 / (20.0 * limit as f64);
         [share, most / least, outcomes.refused_percent()]
     });

@@ -25,21 +25,22 @@ pub(super) fn rows() -> Vec<Row> {
 
 /// A server without a limit that refuses those of which it is said.
 fn refusing(pause: f64, is_refused: impl Fn(&Arrival) -> bool + 'static) -> Server {
-    let refused = move |it: Arrival| is_refused(&it).then_some(Reply::Refused(Some(pause)));
+    let refused =
+        move |arrival: Arrival| is_refused(&arrival).then_some(Reply::Refused(Some(pause)));
     Server::unlimited().with_accidents(move |arrival, _| refused(arrival))
 }
 
 fn first_of_eight() -> Row {
     Row::new("8 calls in turn, the first is refused for 1 s", [most(1.6, "s in all")], |seed| {
         let callers = vec![Callers { most: 8, ..tasks(1) }];
-        [run(Setting::new(refusing(1.0, |it| it.number == 0), callers, seed)).last_good()]
+        [run(Setting::new(refusing(1.0, |arrival| arrival.number == 0), callers, seed)).last_good()]
     })
 }
 
 fn six_at_the_start() -> Row {
     let figures = [most(8.0, "s in all"), least(6.0, "succeed")];
     Row::new("six calls at the start, all refused for 7 s", figures, |seed| {
-        let server = refusing(7.0, |it| it.number < 6);
+        let server = refusing(7.0, |arrival| arrival.number < 6);
         let outcomes = run(Setting::new(server, vec![batch(6)], seed));
         [outcomes.last_good(), outcomes.good.len() as f64]
     })
@@ -49,7 +50,7 @@ fn quiet_then_a_burst(refused: usize) -> Row {
     let name = format!("quiet, {refused} refused for 2 s, then a burst of 20");
     Row::new(name, [most(0.5, "s for the burst")], move |seed| {
         let callers = vec![batch(1), Callers { from: 20.0, ..batch(20) }];
-        let server = refusing(2.0, move |it| it.number < refused);
+        let server = refusing(2.0, move |arrival| arrival.number < refused);
         [run(Setting::new(server, callers, seed)).last_good() - 20.0]
     })
 }
@@ -57,7 +58,7 @@ fn quiet_then_a_burst(refused: usize) -> Row {
 fn one_at_twenty_a_second(pause: f64) -> Row {
     let figures = [most(pause + 1.0, "s slow"), most(0.0, "fail")];
     Row::new(format!("20 calls a second, one is refused for {pause} s"), figures, move |seed| {
-        let server = refusing(pause, |it| it.number == 1000);
+        let server = refusing(pause, |arrival| arrival.number == 1000);
         let outcomes = run(Setting::new(server, vec![each(0.05)], seed).lasts(150.0));
         [outcomes.last_slow(0.1) - 50.0, outcomes.failed.len() as f64]
     })
@@ -67,7 +68,7 @@ fn one_at_twenty_a_second(pause: f64) -> Row {
 fn one_in_a_crowd() -> Row {
     let figures = [least(95.0, "% of 256 tasks, from 10 s on")];
     let row = Row::new("256 tasks of 500 ms, one is refused for 5 s", figures, |seed| {
-        let server = refusing(5.0, |it| it.number == 2000);
+        let server = refusing(5.0, |arrival| arrival.number == 2000);
         let setting = Setting::new(server, vec![tasks(256)], seed).lasts(30.0);
         let outcomes = run(Setting { latency: 0.5, ..setting });
         let after = outcomes.refused.first().map_or(0.0, |refused| refused.at + 10.0);
@@ -92,7 +93,7 @@ fn one_while_others_hang() -> Row {
 fn each_thirtieth() -> Row {
     let figures = [most(52.0, "s in all"), most(0.0, "fail")];
     Row::new("each 30th is refused for 1 s, 700 calls of 16 tasks", figures, |seed| {
-        let server = refusing(1.0, |it| it.number % 30 == 29);
+        let server = refusing(1.0, |arrival| arrival.number % 30 == 29);
         let outcomes = run(Setting::new(server, vec![Callers { most: 700, ..tasks(16) }], seed));
         [outcomes.last_good(), outcomes.failed.len() as f64]
     })
@@ -114,7 +115,7 @@ fn six_seconds() -> Row {
     let figures = [most(8.0, "s until none fails"), most(600.0, "fail")];
     let name = "100 calls a second that wait for 5 s, 6 s of refusals for 1 s";
     let row = Row::new(name, figures, |seed| {
-        let server = refusing(1.0, |it| (30.0..36.0).contains(&it.time));
+        let server = refusing(1.0, |arrival| (30.0..36.0).contains(&arrival.time));
         let callers = vec![Callers { max_wait: 5.0, ..each(0.01) }];
         let outcomes = run(Setting::new(server, callers, seed).lasts(120.0));
         [outcomes.last_failed() - 30.0, outcomes.failed.len() as f64]

@@ -34,7 +34,7 @@ fn each_at(endpoint: u64) -> Callers {
 fn banned(pause: f64, count: u64, tries: f64) -> Row {
     let name = format!("{count} of 4 endpoints always refused for {pause} s");
     Row::new(name, [least(95.0, "% of others'"), most(tries, "tries")], move |seed| {
-        let is_banned = move |it: Arrival| it.endpoint > 4 - count;
+        let is_banned = move |arrival: Arrival| arrival.endpoint > 4 - count;
         let server = Server::unlimited()
             .with_accidents(move |it, _| is_banned(it).then_some(Reply::Refused(Some(pause))));
         let outcomes = run(Setting::new(server, (1..=4).map(each_at).collect(), seed));
@@ -96,8 +96,8 @@ fn app_closed() -> Row {
 }
 
 fn refuse(pauses: &'static [f64]) -> impl Fn(Arrival) -> Option<Reply> {
-    move |it| {
-        let pause = pauses.get(usize::try_from(it.endpoint).ok()?.checked_sub(1)?)?;
+    move |arrival| {
+        let pause = pauses.get(usize::try_from(arrival.endpoint).ok()?.checked_sub(1)?)?;
         Some(Reply::Refused(Some(*pause)))
     }
 }
@@ -111,7 +111,8 @@ fn refusing_beside_a_quiet_one(pauses: &'static [f64], callers: usize, period: f
         let refuses = refuse(pauses);
         let server = Server::unlimited()
             .with_accidents(move |it, _| refuses(it).filter(|_| it.time > 100.0));
-        let bad = (1..=count as u64).map(|it| Callers { from: 99.0, ..tasks(callers).at(it) });
+        let bad = (1..=count as u64)
+            .map(|endpoint| Callers { from: 99.0, ..tasks(callers).at(endpoint) });
         let callers = bad.chain([each(period).at(count as u64 + 1)]).collect();
         let outcomes = run(Setting::new(server, callers, seed).lasts(1300.0));
         let of_it = outcomes.good.iter().filter(|good| good.group == count);
@@ -129,7 +130,8 @@ fn refusing_in_a_limit(pauses: &'static [f64], callers: usize) -> Row {
         let refuses = refuse(pauses);
         let server = Server::limited(Limit::rolling(300, 30.0), Told::Right)
             .with_accidents(move |it, _| refuses(it));
-        let bad = (1..=count as u64).map(|it| Callers { from: 100.0, ..tasks(callers).at(it) });
+        let bad = (1..=count as u64)
+            .map(|endpoint| Callers { from: 100.0, ..tasks(callers).at(endpoint) });
         let callers = bad.chain([tasks(16).at(count as u64 + 1)]).collect();
         let outcomes = run(Setting::new(server, callers, seed));
         let failed = outcomes.failed.iter().filter(|(_, group)| *group == count).count();
@@ -140,7 +142,8 @@ fn refusing_in_a_limit(pauses: &'static [f64], callers: usize) -> Row {
 fn limits_of_their_own() -> Row {
     let figures = [least(95.0, "% of a third's at once"), least(90.0, "% of theirs")];
     Row::new("two endpoints have 3 and 2 a second of their own", figures, |seed| {
-        let (one, other) = (Limit::rolling(90, 30.0), Limit::rolling(60, 30.0));
+        let one = Limit::rolling(90, 30.0);
+        let other = Limit::rolling(60, 30.0);
         let server = Server::unlimited().with(Some(1), one).with(Some(2), other);
         let callers = vec![tasks(8).at(1), tasks(8).at(2), each(10.0).at(3)];
         let outcomes = run(Setting::new(server, callers, seed).lasts(1200.0));
@@ -166,7 +169,8 @@ fn short_pauses() -> Row {
 fn waiters_of_a_closed_one() -> Row {
     let figures = [most(0.0, "fail"), most(1.0, "s waited in the mean")];
     Row::new("1000 wait for a closed endpoint under 300 per 30 s", figures, |seed| {
-        let closed = |it: Arrival| (it.endpoint == 4).then_some(Reply::Refused(Some(55.0)));
+        let closed =
+            |arrival: Arrival| (arrival.endpoint == 4).then_some(Reply::Refused(Some(55.0)));
         let server = Server::limited(Limit::rolling(300, 30.0), Told::Right)
             .with_accidents(move |it, _| closed(it));
         let busy = Callers { endpoints: (1, 3), most: 1900, ..tasks(24) };

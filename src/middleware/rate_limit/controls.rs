@@ -1,0 +1,145 @@
+//! What is told of an app's limits, what is set by hand, and what a restart carries over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Seconds;
+use super::announced;
+use super::app::App;
+use super::bucket::Bucket;
+use super::clock::{LONGEST_CLOSING, duration, since};
+use super::lock::Core;
+use super::membership::Membership;
+use super::pair::Pair;
+use super::stats::{BucketStats, Closing, RateLimitStats};
+
+impl App {
+    /// Keeps the reason that a server gave with its refusal, for as long as that closes.
+    pub(super) fn give_reason(&self, pair: Pair, reason: Option<String>) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let of_app = core.state.app.closed_until;
+        if let Some(endpoint) = core.state.endpoints.get_mut(&pair.endpoint) {
+            let own = endpoint.bucket.closed_until;
+            let until = if own > now { own } else { of_app };
+            endpoint.reason = reason.map(|reason| (reason, until));
+        }
+    }
+
+    pub(super) fn close_for(self: &Arc<Self>, duration: Duration) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
+        if until > core.state.app.closed_until.max(now) {
+            core.state.app.close(until);
+            core.by_hand_until = until;
+            self.closed_or_narrowed(core, now);
+        }
+    }
+
+    pub(super) fn reopen(self: &Arc<Self>) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        core.state.reopen();
+        core.by_hand_until = f64::NEG_INFINITY;
+        self.changed(core, now);
+    }
+
+    /// After a closing, which ends the hopes of some, and begins another epoch, in which others may go.
+    fn closed_or_narrowed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+        core.dismiss_hopeless(now);
+        self.changed(core, now);
+    }
+
+    pub(super) fn stats(&self) -> RateLimitStats {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let state = &core.state;
+        let queue = &core.queue;
+        let stats = |bucket: &Bucket, waiting, is_failing| BucketStats {
+            rate: bucket.rate(now),
+            closed_for: duration(bucket.closed_until - now),
+            waiting,
+            refusals: bucket.refused,
+            is_failing,
+        };
+        let endpoints = state.endpoints.iter().map(|(key, endpoint)| {
+            let is_failing = state.failures.is_failing(*key, now);
+            (endpoint.name.clone(), stats(&endpoint.bucket, queue.len_of(*key), is_failing))
+        });
+        let mut endpoints: Vec<_> = endpoints.collect();
+        endpoints.sort_by(|one, other| one.0.cmp(&other.0));
+        let app = stats(&state.app, queue.len(), state.failures.all_fail(now));
+        let shared_rate = state.membership.as_ref().and_then(Membership::rate);
+        let app = BucketStats { rate: shared_rate.or(app.rate), ..app };
+        let sharing =
+            state.membership.as_ref().map(|membership| membership.sharing(&state.app, now));
+        RateLimitStats { app, endpoints, sharing }
+    }
+
+    /// Tells the log and the listener what was closed since they were told last, of the app and of an
+    /// endpoint. They are called when nothing is locked: they may ask this limiter.
+    pub(super) fn announce(&self, endpoint: Option<u64>) {
+        let news = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            core.news(endpoint, now)
+        };
+        if news.iter().all(Option::is_none) {
+            return;
+        }
+        let closings = self.closings();
+        for new in news.into_iter().flatten() {
+            let closing = closings.iter().find(|closing| closing.endpoint == new.endpoint);
+            if let Some(closing) = closing {
+                announced::tell(closing, new.closed_for, &self.options);
+            }
+        }
+    }
+
+    /// Whether it or an endpoint is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let endpoints = core.state.endpoints.values().map(|endpoint| &endpoint.bucket);
+        endpoints.chain([&core.state.app]).any(|bucket| bucket.closed_until > now)
+    }
+
+    pub(super) fn closings(&self) -> Vec<Closing> {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let wall = self.options.clock.now().wall;
+        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<&str>| {
+            let left =
+                Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
+            let until = wall.checked_add(left)?;
+            let endpoint = endpoint.map(str::to_owned);
+            let reason = reason.map(str::to_owned);
+            let client_id = self.client_id.clone();
+            Some(Closing { client_id, endpoint, until, reason, is_by_hand: false })
+        };
+        let is_by_hand = core.is_by_hand(now);
+        let app = closing(None, core.state.app.closed_until, None);
+        let app = app.map(|app| Closing { is_by_hand, ..app });
+        let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
+            let until = endpoint.bucket.closed_until;
+            closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))
+        });
+        app.into_iter().chain(endpoints).collect()
+    }
+
+    pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let left = since(self.options.clock.now().wall, closing.until);
+        let longest = match closing.endpoint {
+            Some(_) => self.options.longest_retry_after.as_secs_f64(),
+            None => LONGEST_CLOSING,
+        };
+        let until = now + left.min(longest);
+        if until > now {
+            core.restore(closing, until, now);
+            self.closed_or_narrowed(core, now);
+        }
+    }
+}

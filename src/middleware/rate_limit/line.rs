@@ -1,0 +1,142 @@
+//! Who waits for one endpoint, in order, and who is the first of each user. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Seconds;
+use super::queue::{Place, Waiter};
+
+/// Where an endpoint fails for a user, all of that user's waiters are passed by with one look.
+#[derive(Debug)]
+pub(super) struct Line<W> {
+    waiters: BTreeMap<Place, Waiter<W>>,
+    /// The places of each user, by class.
+    users: HashMap<(u64, bool), BTreeSet<Place>>,
+    /// The first place of each user in each class, and whose it is.
+    heads: BTreeMap<Place, u64>,
+    /// No waiter's limit is earlier.
+    earliest_limit: Seconds,
+}
+
+impl<W> Line<W> {
+    pub(super) fn new() -> Self {
+        let waiters = BTreeMap::new();
+        let users = HashMap::new();
+        let heads = BTreeMap::new();
+        Self { waiters, users, heads, earliest_limit: f64::INFINITY }
+    }
+
+    /// Says whether nobody stood there.
+    pub(super) fn insert(&mut self, place: Place, waiter: Waiter<W>) -> bool {
+        self.earliest_limit = self.earliest_limit.min(waiter.limit);
+        self.change_places(waiter.pair.user, place, |places| {
+            places.insert(place);
+        });
+        self.waiters.insert(place, waiter).is_none()
+    }
+
+    pub(super) fn remove(&mut self, place: Place) -> Option<Waiter<W>> {
+        let waiter = self.waiters.remove(&place)?;
+        self.change_places(waiter.pair.user, place, |places| {
+            places.remove(&place);
+        });
+        Some(waiter)
+    }
+
+    fn change_places(
+        &mut self,
+        user: u64,
+        place: Place,
+        change: impl FnOnce(&mut BTreeSet<Place>),
+    ) {
+        let key = (user, place.is_other);
+        let places = self.users.entry(key).or_default();
+        places.first().map(|head| self.heads.remove(head));
+        change(places);
+        match places.first() {
+            Some(head) => self.heads.insert(*head, user),
+            None => self.users.remove(&key).and(None),
+        };
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    /// The first of each user in each class, in order.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (Place, u64)> {
+        self.heads.iter().map(|(place, user)| {
+            #[cfg(test)]
+            steps::count(1);
+            (*place, *user)
+        })
+    }
+
+    pub(super) fn has_urgent(&self) -> bool {
+        self.heads.first_key_value().is_some_and(|(place, _)| !place.is_other)
+    }
+
+    pub(super) fn limit_of(&self, place: Place) -> Option<Seconds> {
+        Some(self.waiters.get(&place)?.limit)
+    }
+
+    /// The number of waiters before a place.
+    pub(super) fn before(&self, place: Place) -> usize {
+        // Most come last, so that they need not be counted one by one.
+        match self.waiters.last_key_value() {
+            Some((last, _)) if *last < place => self.len(),
+            _ => self.waiters.range(..place).count(),
+        }
+    }
+
+    /// The number of a user's waiters before a place.
+    pub(super) fn before_of(&self, user: u64, place: Place) -> usize {
+        #[cfg(test)]
+        steps::count(1);
+        let places = [false, true].into_iter().filter_map(|class| self.users.get(&(user, class)));
+        places
+            .map(|places| match places.last() {
+                Some(last) if *last < place => places.len(),
+                _ => places.range(..place).count(),
+            })
+            .sum()
+    }
+
+    /// The places of those who may not wait until a time. They are looked for only where there may be any.
+    pub(super) fn hopeless(&mut self, opens: Seconds) -> Vec<Place> {
+        if opens <= self.earliest_limit {
+            return Vec::new();
+        }
+        #[cfg(test)]
+        steps::count(self.len());
+        let mut hopeless = Vec::new();
+        let mut earliest = f64::INFINITY;
+        for (place, waiter) in &self.waiters {
+            match opens > waiter.limit {
+                true => hopeless.push(*place),
+                false => earliest = earliest.min(waiter.limit),
+            }
+        }
+        self.earliest_limit = earliest;
+        hopeless
+    }
+}
+
+/// Counts who is looked at, for tests of what many waiters cost.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local!(static STEPS: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn count(steps: usize) {
+        STEPS.set(STEPS.get() + steps);
+    }
+
+    pub(in super::super) fn take() -> usize {
+        STEPS.take()
+    }
+}

@@ -1,0 +1,219 @@
+//! What an app's lock protects: its state, who waits, who was granted a permit, and the time.
+
+use tokio::sync::oneshot;
+
+use super::announced::{Announced, New};
+use super::clock::{Timeline, duration};
+use super::endpoint::{canonical, key_of_name};
+use super::granted::{self, Unclaimed};
+use super::pair::Pair;
+use super::queue::{Place, Queue, Waiter};
+use super::shared::{Sharing, Told};
+use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST};
+use super::stats::Closing;
+use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
+
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) state: State,
+    pub(super) queue: Queue<Caller>,
+    pub(super) granted: Unclaimed,
+    pub(super) timeline: Timeline,
+    pub(super) next_number: u64,
+    pub(super) arrivals: u64,
+    pub(super) keeper: Option<Keeper>,
+    /// Until when the app was closed by hand.
+    pub(super) by_hand_until: Seconds,
+    pub(super) announced: Announced,
+}
+
+/// Who sleeps for all, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keeper {
+    pub(super) place: Place,
+    pub(super) wakes_at: Seconds,
+}
+
+/// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is none.
+pub(super) type Verdict = Result<Seconds, RateLimited>;
+
+/// Who waits, and how it is told.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) place: Place,
+    pub(super) told: oneshot::Sender<Verdict>,
+}
+
+impl Core {
+    pub(super) fn new(options: &RateLimitOptions) -> Self {
+        let window = options.window;
+        let longest = options.longest_retry_after;
+        let state = State::new(window.as_secs_f64(), longest.as_secs_f64());
+        Self {
+            state: match options.shared {
+                Some(_) => state.shared_as(fastrand::u64(..)),
+                None => state,
+            },
+            queue: Queue::new(),
+            granted: Unclaimed::default(),
+            timeline: Timeline::new(options.clock.now()),
+            next_number: 0,
+            arrivals: 0,
+            keeper: None,
+            by_hand_until: f64::NEG_INFINITY,
+            announced: Announced::default(),
+        }
+    }
+
+    pub(super) fn due(&mut self, now: Seconds) -> Option<Told> {
+        self.state.due(self.queue.len(), self.queue.has_urgent(), now)
+    }
+
+    pub(super) fn now(&mut self, options: &RateLimitOptions) -> Seconds {
+        let now = self.timeline.seconds(options.clock.now());
+        self.state.notice_loss(now);
+        now
+    }
+
+    pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
+        let Some(name) = &closing.endpoint else {
+            if closing.is_by_hand {
+                self.by_hand_until = until;
+            }
+            return self.state.app.close(until);
+        };
+        let (key, name) = match canonical(name) {
+            _ if name == NAME_OF_THE_REST => (THE_REST, name.clone()),
+            Some(name) => (key_of_name(&name), name),
+            None => {
+                tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
+                return;
+            }
+        };
+        let key = self.state.endpoint(key, now, || name);
+        if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
+            endpoint.bucket.close(until);
+            endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
+        }
+    }
+
+    /// The same time by the monotonic clock alone, by which patience is measured: nobody has waited while the
+    /// laptop slept, nor because a clock was set.
+    pub(super) fn awake(&self, now: Seconds) -> Seconds {
+        now - self.timeline.slept()
+    }
+
+    /// Grants a permit to a waiter that was taken out of the queue.
+    pub(super) fn grant(&mut self, waiter: Waiter<Caller>, now: Seconds) {
+        let place = waiter.owner.place;
+        if self.awake(now) > waiter.limit + granted::LONGEST {
+            // The waiter that watched its time was not polled either.
+            let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
+            return;
+        }
+        let ticket = self.state.start(waiter.pair, true, now);
+        match waiter.owner.told.send(Ok(self.awake(now))) {
+            Ok(()) => self.granted.insert(place, ticket),
+            // The waiter has gone.
+            Err(_) => self.state.settle(ticket, Outcome::Unsent, false, now),
+        }
+    }
+
+    /// Whether a waiter's time is over, and it may not go.
+    pub(super) fn is_over(&self, pair: Pair, place: Place, now: Seconds) -> bool {
+        let limit = self.queue.limit_of(pair.endpoint, place);
+        limit.is_some_and(|limit| limit <= self.awake(now)) && self.state.check(pair, now).is_err()
+    }
+
+    /// Ends a waiter's time, if it is over, and says when that is.
+    pub(super) fn expire(&mut self, pair: Pair, place: Place, now: Seconds) -> Seconds {
+        let Some(limit) = self.queue.limit_of(pair.endpoint, place) else { return now };
+        if limit <= self.awake(now)
+            && let Some(waiter) = self.queue.remove(pair.endpoint, place)
+        {
+            let _ = waiter.owner.told.send(Err(self.error(pair, place, now)));
+        }
+        limit + self.timeline.slept()
+    }
+
+    /// Tells those who could not go in time whatever happens.
+    pub(super) fn dismiss_hopeless(&mut self, now: Seconds) {
+        let state = &self.state;
+        let slept = self.timeline.slept();
+        for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint) - slept) {
+            let error = self.error(waiter.pair, Place::new(false, 0), now);
+            let _ = waiter.owner.told.send(Err(error));
+        }
+    }
+
+    pub(super) fn error(&self, pair: Pair, place: Place, now: Seconds) -> RateLimited {
+        let wait = self.queue.wait(&self.state, pair, place, now);
+        let limit = self.limit(pair, now);
+        let closed_until = match limit {
+            LimitKind::Endpoint => self.closed_until(pair),
+            _ => self.state.app.closed_until,
+        };
+        let endpoint = self.state.endpoints.get(&pair.endpoint);
+        let reason =
+            endpoint.and_then(|endpoint| endpoint.reason_of(closed_until, now)).map(str::to_owned);
+        let retry_after = duration(wait.max(SHORTEST_WAIT));
+        RateLimited { retry_after, limit, reason, status: None }
+    }
+
+    /// What a request waits for: where both are closed, what is closed for longer.
+    fn limit(&self, pair: Pair, now: Seconds) -> LimitKind {
+        match self.state.check(pair, now) {
+            Err(Obstacle::Failing(_)) => LimitKind::Outage,
+            Err(Obstacle::Endpoint(_)) => LimitKind::Endpoint,
+            _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
+                LimitKind::Endpoint
+            }
+            _ if self.is_by_hand(now) => LimitKind::ByHand,
+            Err(Obstacle::App(_)) if self.is_for_the_store_to_say(now) => LimitKind::Shared,
+            _ => LimitKind::App,
+        }
+    }
+
+    /// Whether the app is closed by hand, and for no longer by the server.
+    pub(super) fn is_by_hand(&self, now: Seconds) -> bool {
+        self.by_hand_until > now && self.by_hand_until >= self.state.app.closed_until
+    }
+
+    fn is_for_the_store_to_say(&self, now: Seconds) -> bool {
+        let membership = self.state.membership.as_ref();
+        let sharing = membership.map(|membership| membership.sharing(&self.state.app, now));
+        matches!(sharing, Some(Sharing::Free | Sharing::Paced))
+    }
+
+    /// What is closed and was not announced, of the app and of an endpoint.
+    pub(super) fn news(&mut self, endpoint: Option<u64>, now: Seconds) -> [Option<New>; 2] {
+        let until = self.state.app.closed_until;
+        let is_new = self.announced.closes(None, until, now);
+        let of_app = is_new.then(|| New::of(None, until - now));
+        let of_endpoint = endpoint.and_then(|key| {
+            let endpoint = self.state.endpoints.get(&key)?;
+            let until = endpoint.bucket.closed_until;
+            let is_new = self.announced.closes(Some(key), until, now);
+            is_new.then(|| New::of(Some(endpoint.name.clone()), until - now))
+        });
+        [of_app, of_endpoint]
+    }
+
+    fn closed_until(&self, pair: Pair) -> Seconds {
+        self.state
+            .endpoints
+            .get(&pair.endpoint)
+            .map_or(0.0, |endpoint| endpoint.bucket.closed_until)
+    }
+}
+
+impl Endpoint {
+    /// The reason for a closing, as long as it lasts: not for a longer one that came after it.
+    pub(super) fn reason_of(&self, closed_until: Seconds, now: Seconds) -> Option<&str> {
+        let (reason, until) = self.reason.as_ref()?;
+        (*until > now && *until >= closed_until).then_some(reason)
+    }
+}
+
+/// What is told at the least, so that nobody spins.
+const SHORTEST_WAIT: Seconds = 0.05;

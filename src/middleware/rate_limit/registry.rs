@@ -1,0 +1,72 @@
+//! Which apps a limiter knows, and what is done to all of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::Mutex;
+
+use super::RateLimitOptions;
+use super::app::App;
+
+/// What all apps share.
+pub(super) struct Registry {
+    pub(super) options: RateLimitOptions,
+    /// What was done to all apps by hand, for those that come later. No request passes it.
+    all: Arc<App>,
+    apps: Mutex<Apps>,
+    users: AtomicU64,
+}
+
+/// By their client ids.
+struct Apps {
+    known: HashMap<Option<String>, Arc<App>>,
+    /// The number of them at which those are looked for that nobody needs.
+    most: usize,
+}
+
+impl Registry {
+    pub(super) fn new(options: RateLimitOptions) -> Self {
+        let all = Arc::new(App::new(None, options.clone()));
+        let known = HashMap::from([(None, Arc::new(App::new(None, options.clone())))]);
+        let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
+        Self { options, all, apps, users: AtomicU64::new(BY_HAND + 1) }
+    }
+
+    /// A number that no user had before.
+    pub(super) fn next_user(&self) -> u64 {
+        self.users.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The app with this client id, which is made if it is new.
+    pub(super) fn app(&self, client_id: Option<&str>) -> Arc<App> {
+        let apps = &mut *self.apps.lock();
+        let client_id = client_id.map(str::to_owned);
+        if apps.known.len() >= apps.most && !apps.known.contains_key(&client_id) {
+            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.is_closed());
+            // Those that are left are looked at again when there are twice as many.
+            apps.most = (2 * apps.known.len()).max(MOST_UNUSED_APPS);
+        }
+        let new = || {
+            let app = Arc::new(App::new(client_id.clone(), self.options.clone()));
+            app.close_for(self.all.stats().closed_for());
+            app
+        };
+        Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
+    }
+
+    pub(super) fn known(&self) -> Vec<Arc<App>> {
+        self.apps.lock().known.values().cloned().collect()
+    }
+
+    /// Does something to all apps, and to those that come later.
+    pub(super) fn for_all(&self, act: impl Fn(&Arc<App>)) {
+        let apps = self.apps.lock();
+        apps.known.values().chain([&self.all]).for_each(act);
+    }
+}
+
+const MOST_UNUSED_APPS: usize = 256;
+
+/// Stands in place of a user in a limiter that was made by hand.
+pub(super) const BY_HAND: u64 = 0;

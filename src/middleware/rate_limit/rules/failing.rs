@@ -1,0 +1,118 @@
+//! What fails, for whom, and how it is looked at.
+
+use super::*;
+
+#[test]
+fn an_outage_of_all_is_looked_at_a_few_times_a_second_though_probes_hang() {
+    let mut state = state();
+    for number in 0..20 {
+        let ticket = state.start(pair(1 + number % 5), false, number as f64 * 0.1);
+        state.settle(ticket, Outcome::Failed, true, number as f64 * 0.1);
+    }
+    let mut sent = 0;
+    for tick in 0..10_000 {
+        let now = 2.0 + f64::from(tick) * 0.001;
+        for endpoint in 1..=5 {
+            if state.is_open(endpoint, now) {
+                state.sends(endpoint, now);
+                sent += 1;
+            }
+        }
+    }
+    assert!((15..=31).contains(&sent), "{sent} in 10 s");
+    let probe = state.start(pair(1), false, 12.0);
+    state.settle(probe, Outcome::Succeeded, true, 12.1);
+    assert!(state.is_open(2, 12.1));
+}
+
+#[test]
+fn failures_of_one_user_slow_down_no_other() {
+    let mut state = state();
+    let bad = Pair { endpoint: 1, user: 7 };
+    for number in 0..30 {
+        let ticket = state.start(bad, false, f64::from(number) * 0.1);
+        state.settle(ticket, Outcome::Failed, false, f64::from(number) * 0.1);
+    }
+    let probe = state.start(bad, false, 4.0);
+    assert!(state.check(bad, 4.1).is_err());
+    assert!(state.is_open(1, 4.1) && state.is_open(2, 4.1));
+    state.settle(probe, Outcome::Succeeded, false, 4.2);
+    assert!(state.check(bad, 4.2).is_ok(), "a success ends it");
+}
+
+#[test]
+fn drops_and_time_outs_are_no_failures() {
+    let mut state = state();
+    for number in 0..100 {
+        state.call(1, Outcome::Nothing, f64::from(number) * 0.1);
+    }
+    assert!(state.is_open(1, 10.0) && !state.failures.is_failing(1, 10.0));
+}
+
+#[test]
+fn the_end_of_an_outage_while_the_app_is_closed_lets_one_go_first() {
+    let mut state = state();
+    let probes: Vec<_> = (0..3).map(|_| state.sends(1, 0.0)).collect();
+    for number in 0..20 {
+        let ticket = state.start(pair(1 + number % 2), false, 1.0 + number as f64 * 0.1);
+        state.settle(ticket, Outcome::Failed, false, 1.0 + number as f64 * 0.1);
+    }
+    state.app.close(33.0);
+    state.settle(probes[0], Outcome::Succeeded, false, 4.0);
+    state.sends(1, 33.1);
+    assert!(!state.is_open(2, 33.2), "one goes first");
+}
+
+#[test]
+fn an_endpoint_that_fails_for_all_its_users_is_looked_at_a_few_times_a_second() {
+    let mut state = state();
+    (0..100).for_each(|user| fails(&mut state, 1, user, user as f64 * 0.02));
+    let mut sent = 0;
+    for tick in 0..10_000 {
+        let now = 3.0 + f64::from(tick) * 0.001;
+        for user in 0..200 {
+            if state.check(Pair { endpoint: 1, user }, now).is_ok() {
+                fails(&mut state, 1, user, now);
+                sent += 1;
+            }
+        }
+        assert!(state.is_open(2, now), "another endpoint");
+    }
+    assert!((15..=31).contains(&sent), "{sent} in 10 s");
+    assert!(state.failures.is_failing(1, 13.0));
+    let probe = state.start(Pair { endpoint: 1, user: 5 }, false, 14.0);
+    state.settle(probe, Outcome::Succeeded, false, 14.1);
+    let first = state.start(Pair { endpoint: 1, user: 50 }, false, 14.1);
+    assert!(state.check(Pair { endpoint: 1, user: 51 }, 14.1).is_err(), "one goes first");
+    state.settle(first, Outcome::Succeeded, false, 14.2);
+    assert!(state.check(Pair { endpoint: 1, user: 51 }, 14.2).is_ok());
+}
+
+#[test]
+fn users_for_whom_an_endpoint_fails_slow_down_no_other() {
+    let mut state = state();
+    for number in 0..600 {
+        let now = f64::from(number) * 0.1;
+        for user in 1..=3 {
+            if state.check(Pair { endpoint: 1, user }, now).is_ok() {
+                fails(&mut state, 1, user, now);
+            }
+        }
+        if number % 20 == 0 {
+            state.call(1, Outcome::Succeeded, now);
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_partly_fails_for_many_users_slows_nobody_down() {
+    let mut state = state();
+    for number in 0..3000_u64 {
+        let pair = Pair { endpoint: 1, user: number % 30 };
+        let now = number as f64 * 0.01;
+        assert_eq!(state.check(pair, now), Ok(()), "{number}");
+        let outcome = if number % 7 < 5 { Outcome::Failed } else { Outcome::Succeeded };
+        let ticket = state.start(pair, false, now);
+        state.settle(ticket, outcome, false, now);
+    }
+}

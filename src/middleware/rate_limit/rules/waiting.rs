@@ -1,0 +1,156 @@
+//! What those who wait cost others, in time and in steps.
+
+use super::super::line::steps;
+use super::super::queue::{Place, Queue, Waiter};
+use super::*;
+
+/// So many waiters of an endpoint and a user, from a number on.
+fn line_up(queue: &mut Queue<()>, pair: Pair, count: u64) {
+    let from = queue.len() as u64;
+    for number in from..from + count {
+        let waiter = Waiter { pair, limit: f64::INFINITY, owner: () };
+        queue.insert(Place::new(false, number), waiter);
+    }
+}
+
+fn wait_behind(state: &State, queue: &Queue<()>, now: Seconds) -> Seconds {
+    queue.wait(state, pair(5), Place::new(false, 1_000_000), now)
+}
+
+#[test]
+fn who_waits_for_a_closed_endpoint_is_before_nobody_elses_request() {
+    let mut state = state();
+    state.call(1, refused(55.0), 0.0);
+    state.call(2, refused(20.0), 0.1);
+    state.reopen();
+    state.call(1, refused(55.0), 0.2);
+    state.app.pace(10.0, 0.2);
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 1000);
+    assert!(wait_behind(&state, &queue, 1.0) < 0.2);
+    line_up(&mut queue, pair(2), 100);
+    let wait = wait_behind(&state, &queue, 1.0);
+    assert!((9.0..11.0).contains(&wait), "those of an open one are before it: {wait}");
+    let own = queue.wait(&state, pair(1), Place::new(false, 1_000_000), 1.0);
+    assert!((100.0..120.0).contains(&own), "and its own: {own}");
+}
+
+#[test]
+fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
+    let mut state = state();
+    state.app.pace(10.0, 0.0);
+    state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 1000);
+    let wait = wait_behind(&state, &queue, 0.0);
+    assert!(wait < 0.5, "{wait}");
+}
+
+#[test]
+fn who_waits_for_what_fails_is_before_nobody_elses_request() {
+    let mut state = state();
+    state.app.pace(10.0, 0.0);
+    (0..20).for_each(|number| fails(&mut state, 5, 7, f64::from(number) * 0.1));
+    let mut queue = Queue::new();
+    line_up(&mut queue, Pair { endpoint: 5, user: 7 }, 1000);
+    let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
+    assert!(wait < 0.5, "{wait}");
+    state.endpoints.get_mut(&5).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
+    let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
+    assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
+}
+
+const MANY: u64 = 16_000;
+
+/// Fails for some users, and goes well for others.
+fn fails_for(state: &mut State, users: u64) {
+    for round in 0..10 {
+        let now = f64::from(round) * 0.2;
+        for user in 100..100 + users {
+            fails(state, 1, user, now);
+            let other = state.start(pair(1), false, now);
+            state.settle(other, Outcome::Succeeded, false, now);
+        }
+    }
+}
+
+#[test]
+fn a_look_passes_each_user_for_whom_it_fails_with_one_step() {
+    for users in [1, 10, 100] {
+        let mut state = state();
+        fails_for(&mut state, users);
+        let mut queue = Queue::new();
+        (100..100 + users).for_each(|user| {
+            line_up(&mut queue, Pair { endpoint: 1, user }, MANY / users);
+        });
+        steps::take();
+        line_up(&mut queue, pair(1), 1);
+        let gone = queue.next(&state, 2.0).map(|waiter| waiter.pair);
+        assert_eq!(gone, Ok(pair(1)));
+        assert!(steps::take() as u64 <= users + 1);
+    }
+}
+
+#[test]
+fn looks_in_an_outage_cost_few_steps_however_many_wait() {
+    for users in [1, 10, MANY] {
+        let mut state = state();
+        (0..users.max(30))
+            .for_each(|number| fails(&mut state, 1 + number % 3, number % users, 0.0));
+        (0..20).for_each(|number| fails(&mut state, 1 + number % 3, number % users, 1.1));
+        let mut queue = Queue::new();
+        for number in 0..MANY {
+            let pair = Pair { endpoint: 1 + number % 3, user: number % users };
+            queue.insert(Place::new(false, number), Waiter { pair, limit: 60.0, owner: () });
+        }
+        steps::take();
+        let mut sent = 0;
+        let mut now = 2.0;
+        while now < 12.0 {
+            while let Ok(waiter) = queue.next(&state, now) {
+                let probe = state.start(waiter.pair, true, now);
+                state.settle(probe, Outcome::Failed, true, now);
+                sent += 1;
+            }
+            now += 0.01;
+        }
+        let steps = steps::take() as u64;
+        assert!((15..=31).contains(&sent), "{sent} probes");
+        // Those of whom it has failed are passed one by one, in each of three lines and a thousand looks;
+        // where there are others, one of them is due each second, and else nobody is looked at.
+        let most = if users == MANY { 200 * users } else { 1100 * 3 * users };
+        assert!(steps <= most, "{steps} for {users} users");
+    }
+}
+
+#[test]
+fn an_estimate_counts_no_waiters_one_by_one() {
+    for users in [1, 10, 1000] {
+        let mut state = state();
+        fails_for(&mut state, users);
+        state.app.pace(10.0, 2.0);
+        let mut queue = Queue::new();
+        (100..100 + users).for_each(|user| {
+            line_up(&mut queue, Pair { endpoint: 1, user }, MANY / users);
+        });
+        steps::take();
+        assert!(wait_behind(&state, &queue, 2.0) < 0.5);
+        assert!(steps::take() <= 64, "{users} users");
+    }
+}
+
+#[test]
+fn refusals_look_only_for_hopeless_waiters_where_there_may_be_any() {
+    let mut queue = Queue::new();
+    for number in 0..MANY {
+        let limit = if number == 7 { 20.0 } else { 60.0 };
+        queue.insert(Place::new(false, number), Waiter { pair: pair(1), limit, owner: () });
+    }
+    steps::take();
+    let hopeless = |queue: &mut Queue<()>, opens| queue.take_hopeless(|_| opens).len();
+    (0..1000).for_each(|_| assert_eq!(hopeless(&mut queue, 20.0), 0));
+    assert_eq!(steps::take(), 0);
+    assert_eq!(hopeless(&mut queue, 30.0), 1);
+    (0..1000).for_each(|_| assert_eq!(hopeless(&mut queue, 31.0), 0));
+    assert_eq!(steps::take() as u64, MANY, "one look at all");
+}

@@ -1,0 +1,134 @@
+//! Whose a refusal is, the app's or its endpoint's: the first of these that applies. Pure, with the time as an
+//! argument.
+//!
+//! | refusal | whose |
+//! |---|---|
+//! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
+//! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
+//! | sent before the last refusal of the app | the app's |
+//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself, or both have rates of their own | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
+//! | any other | the endpoint's |
+//!
+//! With a limit that processes share, each of them may see one endpoint only: see [`State::is_of_all`].
+
+use super::Seconds;
+use super::membership::Membership;
+use super::state::{Endpoint, State, Ticket};
+
+/// What the refusals of an endpoint say about the app.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Standing {
+    /// It was not refused since its last success.
+    Well,
+    /// It was, for the first time then, and nothing that was sent since succeeded elsewhere.
+    Suspect(Seconds),
+    /// It was, and others went through: its refusals are its own until it succeeds.
+    Own(Seconds),
+}
+
+impl Standing {
+    /// When it was refused first since its last success.
+    pub(super) fn since(self) -> Option<Seconds> {
+        match self {
+            Self::Well => None,
+            Self::Suspect(since) | Self::Own(since) => Some(since),
+        }
+    }
+}
+
+impl State {
+    /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
+    pub(super) fn was_well(&self, key: u64, now: Seconds) -> bool {
+        let success =
+            self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.last_success_sent);
+        success.is_some_and(|sent| now - sent <= self.window)
+    }
+
+    pub(super) fn note_refusal(&mut self, key: u64, now: Seconds) {
+        if let Some(endpoint) = self.endpoints.get_mut(&key)
+            && endpoint.standing == Standing::Well
+        {
+            endpoint.standing = Standing::Suspect(now);
+            self.suspects += 1;
+        }
+    }
+
+    /// Something went through: what was refused before it was sent, and is not, is refused for itself.
+    pub(super) fn acquit_app(&mut self, ticket: Ticket) {
+        for (key, endpoint) in &mut self.endpoints {
+            if let Standing::Suspect(since) = endpoint.standing
+                && since <= ticket.sent
+                && *key != ticket.pair.endpoint
+            {
+                endpoint.standing = Standing::Own(since);
+                self.suspects -= 1;
+            }
+        }
+    }
+
+    pub(super) fn standing(&self, key: u64) -> Standing {
+        self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
+    }
+
+    /// Whether a refusal is the app's, and not its endpoint's alone.
+    pub(super) fn is_of_app(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
+        let key = ticket.pair.endpoint;
+        if matches!(self.standing(key), Standing::Own(_)) {
+            return false;
+        }
+        if !self.app.is_news(ticket.app_epoch) {
+            return true;
+        }
+        if self.was_another_refused(key, ticket.sent) {
+            return true;
+        }
+        let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
+        let is_tried = match self.membership.as_ref().and_then(Membership::rate) {
+            Some(_) => true,
+            None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
+        };
+        let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
+        let again = self.last_of_app.filter(|(last, _)| *last == key);
+        let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
+        is_tried && pause <= self.window && own.is_none() && !is_its_own
+    }
+
+    /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
+    /// one endpoint only. It is the endpoint's when others went through since its last refusal, and when it
+    /// is for longer than any limit is.
+    pub(super) fn is_of_all(&self, ticket: Ticket, pause: Seconds) -> bool {
+        let key = ticket.pair.endpoint;
+        let Some(bucket) = self.endpoints.get(&key).map(|endpoint| &endpoint.bucket) else {
+            return false;
+        };
+        let is_its_own =
+            bucket.last_refused.is_some_and(|then| self.others_succeeded(&[key], then));
+        self.membership.is_some() && pause <= self.window && !is_its_own
+    }
+
+    /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
+    fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
+        let recent = |then: Seconds| then <= sent && sent - then <= self.window;
+        let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
+        let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
+        let is_known = self.endpoints.get(&key).is_some_and(has_rate);
+        let others = self
+            .endpoints
+            .iter()
+            .filter(|(other, it)| **other != key && !is_own(it) && !(is_known && has_rate(it)));
+        let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
+        let last = refused
+            .filter(|(_, then)| recent(*then))
+            .max_by(|one, other| one.1.total_cmp(&other.1));
+        last.is_some_and(|(other, then)| !self.others_succeeded(&[key, other], then))
+    }
+
+    /// Whether a request to any other endpoint than these was sent since then and succeeded.
+    fn others_succeeded(&self, keys: &[u64], since: Seconds) -> bool {
+        self.endpoints.iter().any(|(key, endpoint)| {
+            let sent = endpoint.bucket.last_success_sent;
+            !keys.contains(key) && sent.is_some_and(|sent| sent >= since)
+        })
+    }
+}

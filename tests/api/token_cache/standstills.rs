@@ -1,0 +1,70 @@
+//! A process that stood still, and a runtime that fails one caller: P14, P57 and P58.
+
+use std::time::Duration;
+
+use spotify_web::auth::{AuthError, TokenCacheOptions};
+use spotify_web::oauth::Token;
+
+use crate::common::{
+    FailingStore, ManualClock, Outcome, cache, cache_with, settle, spawn_header, token,
+};
+
+/// P57: the time limits passed while the process was stopped. What came meanwhile is taken over, and
+/// nothing is sent a second time.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_outlives_a_process_that_was_stopped() {
+    for stopped in [33, 61, 130, 4000] {
+        for is_stored in [false, true] {
+            let clock = ManualClock::new();
+            let (mut cache, source) = cache(&clock);
+            if is_stored {
+                let key = spotify_web::auth::TokenKey::new("app");
+                cache = cache.with_store(FailingStore::default(), key);
+            }
+            let login = Token::new("old", Duration::from_secs(3600)).with_refresh_token("r0");
+            cache.log_in(login).await.unwrap();
+            clock.advance(3600.0);
+            let next = Token::new("new", Duration::from_secs(36_000)).with_refresh_token("r1");
+            source.next(Outcome::Token(next));
+            source.block();
+            let waiting = spawn_header(&cache);
+            settle().await;
+            assert_eq!(source.in_flight(), 1);
+
+            tokio::time::advance(Duration::from_secs(stopped)).await;
+            // The response is read a moment after the process goes on.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            source.release();
+
+            let what = format!("{stopped} s, stored: {is_stored}");
+            assert_eq!(token(waiting.await.unwrap()), "new", "{what}");
+            assert_eq!(source.previous(), [Some("r0".to_owned())], "{what}");
+            assert_eq!(cache.stats().failures, 0, "{what}");
+        }
+    }
+}
+
+/// P14: what one caller's runtime lacks is no error of those who waited for its fetch.
+#[tokio::test]
+async fn who_waits_for_a_fetch_on_a_runtime_that_lacks_something_gets_a_fetch_of_their_own() {
+    for error in [
+        AuthError::NoIo,
+        AuthError::NoRuntime,
+        AuthError::Store(spotify_web::auth::StoreError::NoIo),
+    ] {
+        let (cache, source) = cache_with(TokenCacheOptions::default());
+        source.next(Outcome::Fail(error));
+        source.block();
+        let first = spawn_header(&cache);
+        settle().await;
+        let others = [spawn_header(&cache), spawn_header(&cache)];
+        settle().await;
+        source.release();
+
+        first.await.unwrap().unwrap_err();
+        for other in others {
+            assert_eq!(token(other.await.unwrap()), "token-2");
+        }
+        assert_eq!(source.requests(), 2);
+    }
+}
