@@ -38,6 +38,8 @@ mod faults;
 mod fleet;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
+#[path = "api/fleet_kills.rs"]
+mod fleet_kills;
 #[path = "api/fleet_processes.rs"]
 mod fleet_processes;
 #[path = "api/fleet_rate.rs"]

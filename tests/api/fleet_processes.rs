@@ -22,6 +22,7 @@ use crate::examples::program;
 async fn a_member_that_calls() {
     let Ok(base_url) = std::env::var("FLEET_BASE_URL") else { return };
     let fleet = RedisFleet::new(std::env::var("FLEET_REDIS_URL").unwrap());
+    let fleet = fleet.with_prefix(std::env::var("FLEET_PREFIX").unwrap());
     let options = RateLimitOptions::default().with_shared(fleet.shared_limit());
     let config = spotify_web::SpotifyClientConfig::default()
         .with_base_url(base_url)
@@ -39,11 +40,11 @@ async fn a_member_that_calls() {
     }
 }
 
-fn at(fleet: &RedisFleet) -> PkceAuthenticator {
+pub(crate) fn at(fleet: &RedisFleet) -> PkceAuthenticator {
     PkceAuthenticator::new("id").with_store(fleet.tokens(), TokenKey::new("id").with_user("anna"))
 }
 
-async fn log_in(fake: &FakeSpotify, fleet: &RedisFleet) {
+pub(crate) async fn log_in(fake: &FakeSpotify, fleet: &RedisFleet) {
     let authenticator = at(fleet);
     let config = fake.config().with_authenticator(authenticator.clone());
     let _bound = SpotifyClient::new(config).unwrap();
@@ -56,17 +57,22 @@ async fn log_in(fake: &FakeSpotify, fleet: &RedisFleet) {
     authenticator.log_in(token).await.unwrap();
 }
 
-struct Member {
+pub(crate) struct Member {
     process: Child,
     input: Option<ChildStdin>,
 }
 
 impl Member {
     fn start(fake: &FakeSpotify, server: &RedisServer) -> Self {
+        Self::at(fake, &server.url(), "spotify-web")
+    }
+
+    pub(crate) fn at(fake: &FakeSpotify, url: &str, prefix: &str) -> Self {
         let mut process = this_test("fleet_processes::a_member_that_calls")
             .env("FLEET_BASE_URL", fake.base_url())
             .env("FLEET_TOKEN_URL", fake.token_url())
-            .env("FLEET_REDIS_URL", server.url())
+            .env("FLEET_REDIS_URL", url)
+            .env("FLEET_PREFIX", prefix)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -75,7 +81,7 @@ impl Member {
         Self { process, input }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
@@ -105,11 +111,14 @@ async fn after_refreshes(fake: &FakeSpotify, count: usize) {
     }
 }
 
-/// No token request was rejected: no refresh token was sent twice.
-fn assert_no_reuse(fake: &FakeSpotify) {
+/// Token requests that were rejected, since their refresh token had been used.
+pub(crate) fn rejected(fake: &FakeSpotify) -> usize {
     let requests = fake.requests();
-    let rejected = requests.iter().filter(|it| it.path.ends_with("token") && it.status == 400);
-    assert_eq!(rejected.count(), 0);
+    requests.iter().filter(|it| it.path.ends_with("token") && it.status == 400).count()
+}
+
+fn assert_no_reuse(fake: &FakeSpotify) {
+    assert_eq!(rejected(fake), 0);
 }
 
 async fn fake() -> FakeSpotify {
