@@ -120,6 +120,25 @@ mod tests {
         assert_eq!(names.all_logins(), "a\\*\\[b\\]:1:{*}:t");
     }
 
+    /// Where the border between two parts is makes another key, and so does which part there is.
+    #[test]
+    fn parts_that_are_alike_in_a_row_are_different_places() {
+        let key = |client_id: &str| TokenKey::new(client_id);
+        let keys = [
+            key("ab").with_user("c"),
+            key("a").with_user("bc"),
+            key("abc").with_user(""),
+            key("").with_user("abc"),
+            key("abc"),
+            key("abc").with_scopes(["d", "e"]),
+            key("abc").with_scopes(["de"]),
+            key("abc").with_user("d").with_scopes(["e"]),
+        ];
+        let places: std::collections::HashSet<_> =
+            keys.iter().map(|key| names().place(key)).collect();
+        assert_eq!(places.len(), keys.len());
+    }
+
     proptest! {
         /// F27
         #[test]

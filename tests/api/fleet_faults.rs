@@ -175,6 +175,29 @@ async fn a_lease_is_renewed_while_it_is_held() {
     drop(lock);
 }
 
+/// F16: what another has taken is not renewed for it.
+#[tokio::test]
+async fn a_lease_that_another_has_taken_is_not_renewed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    let lock = store.lock(&key()).await.unwrap();
+    let lease = server.ask::<Vec<String>>(&["KEYS", "*:l:*"]).remove(0);
+    let () = server.ask(&["SET", &lease, "another", "PX", "8000"]);
+    let () = server.ask(&["CONFIG", "RESETSTAT"]);
+
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(4)).await;
+    tokio::time::resume();
+
+    while !server.ask::<String>(&["INFO", "commandstats"]).contains("cmdstat_eval") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let left: i64 = server.ask(&["PTTL", &lease]);
+    assert!((1..=8000).contains(&left), "{left}");
+    drop(lock);
+}
+
 /// F10, B10: a failover that loses the last write, ten seconds later.
 #[tokio::test]
 async fn what_was_lost_just_after_it_was_saved_is_put_back() {
