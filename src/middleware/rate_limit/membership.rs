@@ -77,19 +77,19 @@ impl Membership {
         bucket.check_closed(now)?;
         if self.rate.is_none() {
             bucket.check_width(now)?;
-            return self.check_heard(now);
+            return self.check_heard(LONGEST_SILENCE, now);
         }
         match self.batch.left {
-            _ if self.has_urgent_start => self.check_heard(now),
+            _ if self.has_urgent_start => self.check_heard(LONGEST_TRUST, now),
             0 => Err(Blocked::Until(self.next_exchange_ends(now))),
             _ if now < self.batch.next => Err(Blocked::Until(self.batch.next)),
-            _ => self.check_heard(now),
+            _ => self.check_heard(LONGEST_TRUST, now),
         }
     }
 
-    /// What was heard a second ago is no longer relied on.
-    fn check_heard(&self, now: Seconds) -> Result<(), Blocked> {
-        match now - self.heard <= LONGEST_SILENCE {
+    /// What was heard longer ago is no longer relied on.
+    fn check_heard(&self, longest: Seconds, now: Seconds) -> Result<(), Blocked> {
+        match now - self.heard <= longest {
             true => Ok(()),
             false => Err(Blocked::Until(self.next_exchange_ends(now))),
         }
@@ -203,7 +203,7 @@ impl Membership {
         }
         match self.batch.left {
             0 => wanted > 0 && now >= self.come_back_at,
-            _ => now >= self.batch.next && now - self.heard > LONGEST_SILENCE,
+            _ => now >= self.batch.next && now - self.heard > LONGEST_TRUST,
         }
     }
 
@@ -316,6 +316,9 @@ pub(super) const PATIENCE: Seconds = 0.2;
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.
 const LONGEST_SILENCE: Seconds = 1.0;
+/// A start is confirmed if it was granted longer ago: others may have been refused since. Of what is sent
+/// late into a closing, most is sent in this time.
+const LONGEST_TRUST: Seconds = 0.3;
 /// A little sooner, so that a process that sends all the time waits for no exchange.
 const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;
