@@ -5,17 +5,19 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use redis::Value;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::names::Place;
 use super::scripts::{REMOVE_ALL, RESEAL};
 use super::sealing::Opened;
-use super::server::Live;
+use super::server::{Live, Server};
 use super::tokens::{KEPT_FOR_MS, Parts, read};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
@@ -116,7 +118,9 @@ impl Standing {
         }
         let record = sealer.seal(&key, place, &token)?;
         let arguments = [place.scopes.as_bytes(), revision.as_bytes(), &record];
-        let resealed = parts.server()?.run(&RESEAL, &[&place.logins], &arguments).await?;
+        let server = parts.server()?;
+        let (keys, arguments) = (&[place.logins.as_str()], &arguments);
+        let resealed = patiently(move || server.run(&RESEAL, keys, arguments)).await?;
         Ok(read::<u32>(resealed)? == 1)
     }
 }
@@ -142,17 +146,20 @@ impl<'a> Listing<'a> {
 
     async fn next(&mut self) -> Result<Option<Vec<Standing>>, FleetError> {
         let server = self.parts.server()?;
-        let mut live = server.live().await?;
         if self.masters.is_none() {
-            self.masters = Some(masters(&mut live).await?.into_iter().map(|it| (it, 0)).collect());
+            let masters = patiently(|| masters(Arc::clone(server))).await?;
+            self.masters = Some(masters.into_iter().map(|master| (master, 0)).collect());
         }
         let Some((master, cursor)) = self.masters.as_mut().and_then(VecDeque::pop_front) else {
             return Ok(None);
         };
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
-        let (cursor, keys): (u64, Vec<String>) =
-            read(ask(&mut live, master.as_ref(), scan).await?)?;
+        let scanned = patiently(|| {
+            let (server, master, scan) = (Arc::clone(server), master.clone(), scan.clone());
+            async move { ask(&server, master.as_ref(), scan).await }
+        });
+        let (cursor, keys): (u64, Vec<String>) = read(scanned.await?)?;
         if cursor != 0
             && let Some(masters) = &mut self.masters
         {
@@ -163,7 +170,9 @@ impl<'a> Listing<'a> {
         let users = keys.into_iter().filter(is_new).map(|key| {
             let server = Arc::clone(server);
             async move {
-                let fields = server.command(redis::cmd("HGETALL").arg(&key)).await?;
+                let mut command = redis::cmd("HGETALL");
+                command.arg(&key);
+                let fields = patiently(|| server.command(&command)).await?;
                 Ok(standing(&key, &read::<Vec<_>>(fields)?))
             }
         });
@@ -200,6 +209,22 @@ async fn one_of<T: 'static>(
     }
 }
 
+/// One call of very many that comes too late does not end them all: each of these may run twice.
+async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, FleetError>
+where
+    F: Future<Output = Result<T, FleetError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    while pause <= LONGEST_PAUSE {
+        match call().await {
+            Err(error) if error.is_transient() => sleep(pause).await,
+            result => return result,
+        }
+        pause *= 2;
+    }
+    call().await
+}
+
 /// What stands in the hash of a user.
 fn standing(key: &str, fields: &[(String, Vec<u8>)]) -> Vec<Standing> {
     let records =
@@ -216,11 +241,11 @@ fn standing(key: &str, fields: &[(String, Vec<u8>)]) -> Vec<Standing> {
 }
 
 /// The masters of a cluster; the server itself where there is none.
-async fn masters(live: &mut Live) -> Result<Vec<Option<Master>>, FleetError> {
-    if matches!(live, Live::One(_)) {
+async fn masters(server: Arc<Server>) -> Result<Vec<Option<Master>>, FleetError> {
+    if matches!(server.live().await?, (_, Live::One(_))) {
         return Ok(vec![None]);
     }
-    let slots = ask(live, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
+    let slots = ask(&server, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
     let Value::Array(slots) = slots else { return Ok(Vec::new()) };
     let mut masters: Vec<Option<Master>> = Vec::new();
     for slot in slots {
@@ -237,16 +262,24 @@ async fn masters(live: &mut Live) -> Result<Vec<Option<Master>>, FleetError> {
 }
 
 async fn ask(
-    live: &mut Live,
+    server: &Arc<Server>,
     master: Option<&Master>,
     command: redis::Cmd,
 ) -> Result<Value, FleetError> {
-    let asked = match (live, master) {
-        (Live::Cluster(cluster), Some((host, port))) => {
-            let to = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
-            cluster.route_command(command, RoutingInfo::SingleNode(to)).await
+    let (number, mut live) = server.live().await?;
+    let asked = async {
+        match (&mut live, master) {
+            (Live::Cluster(cluster), Some((host, port))) => {
+                let to = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
+                cluster.route_command(command, RoutingInfo::SingleNode(to)).await
+            }
+            (live, _) => live.call(&command).await,
         }
-        (live, _) => live.call(&command).await,
+    };
+    let in_time = timeout(LIMIT, asked).await;
+    let Ok(asked) = in_time else {
+        server.timed_out(number, LIMIT);
+        return Err(FleetError::TimedOut { limit: LIMIT });
     };
     asked.map_err(|error| FleetError::Server {
         reason: crate::transport::clipped(&error.to_string()),
@@ -266,6 +299,13 @@ impl fmt::Debug for Logins {
         f.debug_struct("Logins").finish_non_exhaustive()
     }
 }
+
+/// Of one call.
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// Between two attempts: five in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
 /// How many commands are under way, so that others of the server wait for a few at most.
 const AT_ONCE: usize = 32;

@@ -53,7 +53,7 @@ struct Slot {
     attempt: Option<watch::Receiver<Option<Connected>>>,
 }
 
-type Connected = Result<(u64, Live), FleetError>;
+pub(super) type Connected = Result<(u64, Live), FleetError>;
 
 /// A connection, or one for each master of a cluster.
 #[derive(Clone)]
@@ -143,9 +143,14 @@ impl Server {
         self.call(command).await.map_err(Failure::into_error)
     }
 
-    /// A connection, for what needs one of its own kind.
-    pub(super) async fn live(self: &Arc<Self>) -> Result<Live, FleetError> {
-        Ok(self.connection(USUAL).await?.1)
+    /// A connection and its number, for what needs one of its own kind.
+    pub(super) async fn live(self: &Arc<Self>) -> Connected {
+        self.connection(USUAL).await
+    }
+
+    /// A call on a connection of [`live`](Self::live) had no response in time.
+    pub(super) fn timed_out(&self, number: u64, limit: Duration) {
+        self.note(number, Some(&Failure::Error(FleetError::TimedOut { limit })));
     }
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called here

@@ -304,6 +304,24 @@ async fn every_login_is_listed_once() {
     assert_eq!(other.logins().map(Result::unwrap).collect::<Vec<_>>().await, [key()]);
 }
 
+/// F42: neither does a list, and one call that comes late does not end it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_before_a_silent_server_goes_on_or_ends() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let wire = crate::common::Wire::to(server.port).await;
+    let store = RedisFleet::new(wire.url()).tokens();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    wire.lose_responses(1);
+    assert_eq!(store.logins().map(Result::unwrap).collect::<Vec<_>>().await, [key()]);
+    wire.lose_responses(1);
+    assert_eq!(store.reseal().await.unwrap(), 0);
+
+    wire.mute();
+    let listed: Vec<_> = store.logins().collect().await;
+    let is_told = matches!(listed[..], [Err(FleetError::TimedOut { .. })]);
+    assert!(is_told, "{listed:?}");
+}
+
 /// F6, F10, B18: the numbers decide, not who comes first.
 #[tokio::test]
 async fn what_the_server_forgets_is_put_back_by_who_knows_the_latest() {
