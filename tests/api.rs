@@ -108,3 +108,5 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/wire.rs"]
+mod wire;

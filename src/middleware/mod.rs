@@ -8,6 +8,7 @@
 mod attempt;
 mod auth;
 mod class;
+mod partition;
 mod rate_limit;
 mod rejection;
 mod retry;
@@ -16,6 +17,8 @@ mod trace;
 pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
+pub use partition::Partition;
+pub(crate) use partition::TellPartition;
 #[cfg(feature = "testing")]
 pub(crate) use rate_limit::Pool;
 pub use rate_limit::{

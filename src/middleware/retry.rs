@@ -16,8 +16,8 @@ use super::trace::{CallWaits, waiting};
 use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status, read_ahead,
-    read_body, repeated, retry_after,
+    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
+    may_have_arrived, read_ahead, read_body, repeated, retry_after,
 };
 
 /// How often a request is retried, and when.
@@ -310,9 +310,8 @@ impl Middleware for RetryMiddleware {
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
-        // Nothing was sent.
-        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Retry(None),
-        Err(error) if is_transient_failure(error) && safety != Safety::NonIdempotent => {
+        Err(error) if !is_transient_failure(error) => Verdict::Done,
+        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
             Verdict::Retry(None)
         }
         Err(_) => Verdict::Done,

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::sleep_until;
 
+use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
 /// What a request has come to.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::auth::{AuthError, RefreshLock};
+use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
 /// What came of a fetch; the token itself is in the cache by then.
