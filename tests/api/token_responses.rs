@@ -326,7 +326,8 @@ async fn a_token_in_the_page_of_an_error_is_none() {
             format!(r#"{{"level":"warn"}}{example}"#),
             format!("[{example}]"),
         ] {
-            let error = ask(FakeResponse::body(status, "text/html", body.as_str())).await.unwrap_err();
+            let error =
+                ask(FakeResponse::body(status, "text/html", body.as_str())).await.unwrap_err();
             assert!(error.token().is_none(), "{status} {body}: {error:?}");
             assert_eq!(
                 error.code().is_some(),
