@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest_middleware::ClientBuilder;
 use serde_json::json;
 use spotify_web::auth::{CredentialsAuthenticator, TokenAuthenticator};
 use spotify_web::middleware::{
@@ -13,7 +14,7 @@ use spotify_web::middleware::{
 use spotify_web::model::Track;
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
-use spotify_web::{Error, SpotifyClient};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 
 use crate::common::{Log, PausedTime, TRACK, TokioClock};
@@ -306,6 +307,22 @@ async fn closings_are_logged_and_told_once() {
     ] {
         let lines = text.lines().filter(|line| line.contains(level) && line.contains(part));
         assert_eq!(lines.count(), count, "{level} {part}\n{text}");
+    }
+}
+
+/// Over a socket it comes in pieces, and the limiter reads no more of them than a reason needs.
+#[tokio::test]
+async fn a_429_is_passed_on_whole_however_long_its_body_is() {
+    let fake = FakeSpotify::start().await.unwrap();
+    for length in [0, 1, 65_536, 65_537, 70_000, 3_000_000] {
+        let http = SpotifyClientConfig::default().http_client().unwrap();
+        let client = ClientBuilder::new(http).with(RateLimiter::default()).build();
+        fake.next_api(FakeResponse::body(429, "text/plain", "x".repeat(length)));
+
+        let response = client.get(format!("{}tracks", fake.base_url())).send().await.unwrap();
+
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.text().await.unwrap().len(), length);
     }
 }
 

@@ -141,6 +141,26 @@ fn strays_that_nobody_waits_at_leave_no_rate_whatever_the_window() {
     }
 }
 
+/// What was measured over two seconds, most of them closed, is tried for five.
+#[test]
+fn a_rate_that_was_measured_in_a_moment_is_held_for_five_seconds() {
+    let mut state = state();
+    (0..20).for_each(|_| state.call(1, Outcome::Succeeded, 0.0));
+    let mut opens = 0.1;
+    for _ in 0..2 {
+        state.call(1, refused(1.0), opens);
+        opens = wait_for(&state, 1, opens);
+    }
+    state.call(1, Outcome::Succeeded, opens);
+    let last = wait_for(&state, 1, opens);
+    state.call(1, refused(1.0), last);
+    let opening = last + 1.0;
+    let rate = |since: Seconds| state.endpoints[&1].bucket.rate(opening + since);
+    assert!(rate(0.0).is_some());
+    assert_eq!(rate(4.9), rate(0.0), "after {last} s");
+    assert!(rate(14.0) > rate(4.9).map(|rate| 1.9 * rate), "then it grows");
+}
+
 #[test]
 fn a_rate_of_an_endpoint_is_held_for_minutes_and_not_for_a_ban() {
     let mut state = state();
