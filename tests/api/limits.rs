@@ -336,15 +336,25 @@ impl SharedLimit for Down {
     }
 }
 
-#[tokio::test]
-async fn why_a_shared_limit_fails_is_a_warning() {
+#[derive(Debug)]
+struct Panics;
+
+#[async_trait]
+impl SharedLimit for Panics {
+    async fn exchange(&self, _: Option<&str>, _: &Told) -> Result<Granted, SharedLimitError> {
+        panic!("a bug in the store")
+    }
+}
+
+/// What is warned of while a store is of no use for ten seconds.
+async fn warnings_of(shared: impl SharedLimit + 'static) -> String {
     let log = Log::default();
     let format = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false);
     let _guard =
         tracing::subscriber::set_default(format.with_max_level(tracing::Level::WARN).finish());
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let config = fake.config_with_credentials().with_rate_limit(options().with_shared(Down));
+    let config = fake.config_with_credentials().with_rate_limit(options().with_shared(shared));
     let spotify = SpotifyClient::new(config).unwrap();
 
     for _ in 0..5 {
@@ -352,7 +362,19 @@ async fn why_a_shared_limit_fails_is_a_warning() {
         time.advance(Duration::from_secs(2)).await;
     }
 
-    assert_eq!(log.text().matches("redis is down").count(), 1, "{}", log.text());
+    log.text()
+}
+
+#[tokio::test]
+async fn why_a_shared_limit_fails_is_a_warning() {
+    let down = warnings_of(Down).await;
+    assert_eq!(down.matches("redis is down").count(), 1, "{down}");
+}
+
+#[tokio::test]
+async fn a_shared_limit_that_panics_is_a_warning() {
+    let panics = warnings_of(Panics).await;
+    assert_eq!(panics.matches("the exchange panicked").count(), 1, "{panics}");
 }
 
 #[tokio::test]
