@@ -248,6 +248,28 @@ async fn the_shorter_max_wait_holds_whoever_sets_it() {
     }
 }
 
+/// Longer than the client's as well as shorter, above a limiter and without one.
+#[tokio::test]
+async fn a_request_has_a_max_wait_of_its_own() {
+    let time = PausedTime::pause();
+    let seconds = Duration::from_secs;
+    for (clients, own, sent) in [(60, 2, 1), (2, 60, 2), (60, 0, 1), (0, 4, 2)] {
+        for has_limiter in [true, false] {
+            let fake = FakeSpotify::start().await.unwrap();
+            let config = fake.config_with_credentials().with_rate_limit(options());
+            let config = if has_limiter { config } else { config.without_rate_limiter() };
+            let spotify = SpotifyClient::new(config.with_max_wait(seconds(clients))).unwrap();
+            fake.next_api(refusal(3));
+            let request = spotify.tracks().get(TRACK).max_wait(seconds(own));
+
+            let result = time.run(tokio::spawn(async move { request.await })).await;
+
+            assert_eq!(fake.api_requests(), sent, "{clients} {own} {has_limiter}: {result:?}");
+            assert_eq!(result.is_ok(), sent == 2);
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_retries_that_are_sent_are_counted() {
     let time = PausedTime::pause();

@@ -274,7 +274,8 @@ impl RateLimiter {
             deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
         });
         let waited = waits.map_or(Duration::ZERO, |waits| waits.waited);
-        let patience = self.max_wait.saturating_sub(waited).min(to_deadline);
+        let max_wait = class.and_then(|class| class.max_wait).unwrap_or(self.max_wait);
+        let patience = max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let number = waits.and_then(|waits| waits.number(self.app.id));
         Wanted { pair, is_urgent, number, patience }
