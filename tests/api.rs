@@ -20,6 +20,8 @@ mod authentication;
 mod bad_input;
 #[path = "api/browser.rs"]
 mod browser;
+#[path = "api/by_hand.rs"]
+mod by_hand;
 #[path = "api/calls.rs"]
 mod calls;
 #[path = "api/check_token_store.rs"]

@@ -20,6 +20,15 @@ pub struct RateLimited {
     pub status: Option<StatusCode>,
 }
 
+/// What was to be closed or opened by hand is no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` names no endpoint; a method and a path do, such as `GET /v1/tracks/{{id}}`")]
+#[non_exhaustive]
+pub struct InvalidEndpoint {
+    /// What was given as its name.
+    pub name: String,
+}
+
 /// What a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -32,6 +41,9 @@ pub enum LimitKind {
     Outage,
     /// The app was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
     ByHand,
+    /// Its endpoint was closed by [`close_endpoint_for`](super::RateLimiter::close_endpoint_for), and not by
+    /// the server.
+    EndpointByHand,
     /// A start that the store of a [shared limit](super::SharedLimit) is to grant.
     Shared,
 }
@@ -43,6 +55,7 @@ impl std::fmt::Display for LimitKind {
             Self::Endpoint => "the endpoint's rate limit",
             Self::Outage => "the server fails",
             Self::ByHand => "the app was closed by hand",
+            Self::EndpointByHand => "the endpoint was closed by hand",
             Self::Shared => "the shared limit has granted no start",
         })
     }
