@@ -9,7 +9,8 @@ use reqwest::StatusCode;
 #[error("no permit within the time that the request may wait: {limit}{}; retry in {} s", word(reason.as_deref()), seconds(*retry_after))]
 #[non_exhaustive]
 pub struct RateLimited {
-    /// After how long a request would go, those that wait before it included. Never zero.
+    /// After how long a request would go at the earliest, those that still wait before it included. Never zero.
+    /// Requests that fail at the same moment are told the same.
     pub retry_after: Duration,
     /// What it would have waited for.
     pub limit: LimitKind,
