@@ -24,6 +24,8 @@ mod browser;
 mod by_hand;
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/check_shared_limit.rs"]
+mod check_shared_limit;
 #[path = "api/check_token_store.rs"]
 mod check_token_store;
 #[path = "api/client.rs"]
