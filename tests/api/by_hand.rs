@@ -161,6 +161,25 @@ fn what_names_no_endpoint_is_an_error() {
     }
 }
 
+/// Beyond a number of endpoints the others share a limit.
+#[tokio::test]
+async fn an_endpoint_of_too_many_is_closed_and_opened_by_its_name_as_well() {
+    let time = PausedTime::pause();
+    let fake = FakeSpotify::start().await.unwrap();
+    let limiter = limiter();
+    let spotify = client_of(&fake, "app", &limiter);
+    for number in 0..256 {
+        limiter.close_endpoint_for(&format!("GET /v1/x{number}"), HOUR).unwrap();
+    }
+    assert_eq!(limits(&time, &spotify).await, [None; 2]);
+    limiter.close_endpoint_for("GET /v1/tracks/{}", HOUR).unwrap();
+    assert_eq!(limits(&time, &spotify).await[0], Some(LimitKind::EndpointByHand));
+
+    limiter.reopen_endpoint("GET /v1/tracks/{}").unwrap();
+
+    assert_eq!(limits(&time, &spotify).await, [None; 2]);
+}
+
 /// The program was stopped before it had made a client.
 #[tokio::test]
 async fn what_was_closed_for_all_apps_before_there_was_a_client_is_so_after_a_restart() {

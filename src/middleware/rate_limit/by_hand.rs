@@ -26,8 +26,8 @@ impl RateLimiter {
     /// Does the same to one endpoint of its app, or of all apps: to `GET /v1/tracks/{id}`, for example. Ids in
     /// the path are all the same. All others go on.
     ///
-    /// A limiter tells 256 endpoints apart. One that comes when all of them are in use is closed with the
-    /// others that come then.
+    /// A limiter tells 256 endpoints apart. One that comes when all of them are in use is closed and opened with
+    /// the others that come then.
     ///
     /// # Errors
     ///

@@ -54,7 +54,9 @@ impl App {
     pub(super) fn reopen_endpoint(self: &Arc<Self>, name: &EndpointName) {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        core.state.reopen_endpoint(name.key);
+        // Where too many are in use, it is one of those that share a limit.
+        let key = core.state.endpoint(name.key, now, || name.name.clone());
+        core.state.reopen_endpoint(key);
         self.changed(core, now);
     }
 
