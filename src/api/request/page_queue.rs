@@ -445,7 +445,7 @@ impl Way {
     /// How long a call may wait.
     fn longest_wait(&self) -> Duration {
         let deadline = self.template.deadline.map_or(Duration::MAX, Deadline::left);
-        self.connection.max_wait().min(deadline)
+        self.template.class.max_wait.unwrap_or_else(|| self.connection.max_wait()).min(deadline)
     }
 
     /// The pause after this number of failures in a row, and what the server wants to be waited for.
