@@ -15,14 +15,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Connection, Deadline, PreparedRequest, Responding};
+use super::connection::Connection;
 use super::decode::Decoder;
 use super::future::RequestFuture;
 use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::prepared::{Deadline, PreparedRequest};
 use super::quota::MaxLimit;
 use super::response::Response;
+use super::sending::Responding;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::SpotifyUri;
