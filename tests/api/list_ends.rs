@@ -89,6 +89,8 @@ async fn what_next_says_is_not_overruled_and_lists_of_values_stay() {
         ("x?page=1", "page=2", "page=2"),
         ("x?market=DE", "market=US&offset=2", "market=US&offset=2"),
         ("x?q=a", "query=a&offset=2", "query=a&offset=2"),
+        ("x?q=a", "q=b&offset=2", "q=b&offset=2"),
+        ("x?q=a", "offset=2", "offset=2&q=a"),
         ("x?cursor=a&market=DE", "cursor=b", "cursor=b&market=DE"),
         ("x", "offset=2", "offset=2"),
     ] {
@@ -200,6 +202,13 @@ async fn a_search_ends_at_a_thousand_from_wherever_it_begins() {
         spotify.search().tracks("x").offset(offset).stream().next().await.unwrap().unwrap();
         assert!(last_query(&fake).contains("limit="), "{}", last_query(&fake));
     }
+    // With room enough, the size of pages is left to the server.
+    respond(&fake, &page(980, 10));
+    spotify.search().tracks("x").offset(980).stream().next().await.unwrap().unwrap();
+    let requests = fake.requests();
+    let first = requests.iter().find(|request| request.parameter("offset") == Some("980"));
+    assert_eq!(first.unwrap().parameter("limit"), None);
+
     let before = fake.api_requests();
     assert!(spotify.search().tracks("x").offset(1000).all().await.unwrap().is_empty());
     assert_eq!(fake.api_requests(), before, "nothing is sent");
