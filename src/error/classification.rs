@@ -56,8 +56,8 @@ impl Error {
             .is_some_and(|request| request.is_write() && (may_be_done || request.may_be_done))
     }
 
-    /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks
-    /// scopes that the program needs.
+    /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it
+    /// lacks scopes that the program needs.
     pub fn needs_login(&self) -> bool {
         match self {
             Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {

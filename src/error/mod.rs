@@ -50,7 +50,8 @@ pub enum Error {
         value: u32,
         /// What is allowed.
         range: RangeInclusive<u32>,
-        /// How far the range goes for apps with [extended quota](crate::Quota), where that would help.
+        /// How far the range goes for apps with [extended quota](crate::Quota), where that would
+        /// help.
         extended: Option<u32>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
@@ -144,8 +145,8 @@ pub enum Error {
         reason: Option<String>,
         /// What it would have waited for; `None` without a rate limiter.
         limit: Option<LimitKind>,
-        /// The status of the last response to this call: 429 where the server has refused it, `None`
-        /// where nothing was sent.
+        /// The status of the last response to this call: 429 where the server has refused it,
+        /// `None` where nothing was sent.
         status: Option<StatusCode>,
     },
     /// The response is not what this version of the crate understands.
@@ -177,9 +178,9 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
-    /// The first batches of a long list were carried out, and then one failed. Do not send the whole
-    /// list again: go on after what was carried out, when you know what became of the batch that
-    /// failed, whose error is the source.
+    /// The first batches of a long list were carried out, and then one failed. Do not send the
+    /// whole list again: go on after what was carried out, when you know what became of the batch
+    /// that failed, whose error is the source.
     #[error(
         "the first {carried_out} elements of the list were carried out, and then a batch failed"
     )]

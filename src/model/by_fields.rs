@@ -2,8 +2,8 @@
 
 /// Defines a model and its `from_fields`, which reads its fields and does no more.
 ///
-/// `remote = "Self"` of serde would do that with functions that are as public as the model, and that
-/// shadow those of its traits.
+/// `remote = "Self"` of serde would do that with functions that are as public as the model, and
+/// that shadow those of its traits.
 macro_rules! by_fields {
     (
         $(#[$meta:meta])*
@@ -33,7 +33,8 @@ macro_rules! by_fields {
     };
 }
 
-/// Has a model read by its fields and nothing else, beside forms of it for which that is not enough.
+/// Has a model read by its fields and nothing else, beside forms of it for which that is not
+/// enough.
 macro_rules! as_its_fields {
     ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {

@@ -268,6 +268,6 @@ impl<X> PageQueue<X> {
     }
 }
 
-/// A server says how long a list is: what it says may not become as many tasks. More at a time would
-/// run into the rate limits at once.
+/// A server says how long a list is: what it says may not become as many tasks. More at a time
+/// would run into the rate limits at once.
 const MOST_SIDE_BY_SIDE: usize = 256;

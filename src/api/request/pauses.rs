@@ -27,7 +27,8 @@ struct Refusal {
 
 impl Pauses {
     /// When the page that failed is to be asked for again: after the pause that a retry would take.
-    /// Nobody waits longer than a call may: where the server wants more, the page is refused unsent.
+    /// Nobody waits longer than a call may: where the server wants more, the page is refused
+    /// unsent.
     pub(super) fn begin(
         &mut self,
         connection: &Connection,

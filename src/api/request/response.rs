@@ -149,7 +149,8 @@ pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error
     };
     match error.downcast::<RateLimited>() {
         Ok(RateLimited { retry_after, reason, limit, status }) => {
-            let (retry_after, limit) = (Some(retry_after), Some(limit));
+            let retry_after = Some(retry_after);
+            let limit = Some(limit);
             Error::RateLimited { request, retry_after, reason, limit, status }
         }
         Err(error) => Error::Transport { request, source: Middleware(error) },

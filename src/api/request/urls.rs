@@ -17,8 +17,8 @@ impl Connection {
     pub(crate) fn endpoint(&self, segments: &[Cow<'static, str>]) -> Url {
         let mut url = self.base().clone();
         let mut path = url.path().trim_end_matches('/').to_owned();
-        // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in it
-        // could become `..` or somebody else's.
+        // Not with `path_segments_mut`: it drops tabs and line breaks, so that a name with one in
+        // it could become `..` or somebody else's.
         for segment in segments {
             path.push('/');
             path.extend(utf8_percent_encode(segment, RESERVED));
