@@ -8,7 +8,7 @@ use spotify_web::model::{Artist, CursorPage, Page, SearchType, Track};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{PausedTime, plain_client};
+use crate::common::{PausedTime, by_tokio_clock, plain_client};
 
 type List = Page<u64>;
 
@@ -455,7 +455,7 @@ async fn the_pause_of_a_list_is_no_longer_than_its_calls_may_wait() {
     {
         for status in [429, 503] {
             let fake = FakeSpotify::start().await.unwrap();
-            let config = fake.config().with_token(fake.user_token());
+            let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
             let config = config.with_max_wait(Duration::from_secs(max_wait));
             let config = if has_limiter { config } else { config.without_rate_limiter() };
             let spotify = SpotifyClient::new(config.without_retries()).unwrap();
@@ -491,7 +491,8 @@ async fn the_pause_of_a_list_is_no_longer_than_its_calls_may_wait() {
 async fn a_list_goes_on_when_its_limiter_is_open_again() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
+    let spotify = SpotifyClient::new(config).unwrap();
     respond(&fake, &json!({ "items": [1], "next": null }));
     spotify.rate_limiter().unwrap().close_for(Duration::from_secs(70));
     let mut stream = spotify.get::<List>("x").stream();
