@@ -342,6 +342,8 @@ async fn spans_tell_of_calls_and_attempts() {
     assert!(closed.iter().all(|line| line.contains(call)), "{log}");
     assert!(closed[2].contains("status=200") && closed[2].contains("attempts=2"), "{log}");
     assert!(!closed.iter().any(|line| line.contains(ALBUM)), "{log}");
+    let retried = log.lines().find(|line| line.contains("a request is to be retried"));
+    assert!(retried.is_some_and(|line| line.contains("status=503 ")), "{log}");
 }
 
 #[tokio::test]
