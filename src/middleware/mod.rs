@@ -22,8 +22,8 @@ pub(crate) use partition::TellPartition;
 #[cfg(feature = "testing")]
 pub(crate) use rate_limit::Pool;
 pub use rate_limit::{
-    BucketStats, Closing, Closings, Granted, LimitKind, RateLimitOptions, RateLimitStats,
-    RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
+    BucketStats, Closing, Closings, Granted, InvalidEndpoint, LimitKind, RateLimitOptions,
+    RateLimitStats, RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;

@@ -250,11 +250,13 @@ impl RetryMiddleware {
         extensions: &Extensions,
     ) -> Option<Duration> {
         let pause = self.pause(retry).max(asked.unwrap_or_default());
-        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
+        let class = extensions.get::<RequestClass>();
+        let deadline = class.and_then(|class| class.deadline);
+        let max_wait = class.and_then(|class| class.max_wait).unwrap_or_else(|| self.max_wait());
         let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
         let is_late = left.is_some_and(|left| left <= pause);
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
-        let is_long = asked.is_some() && waited.saturating_add(pause) > self.max_wait();
+        let is_long = asked.is_some() && waited.saturating_add(pause) > max_wait;
         (!is_late && !is_long).then_some(pause)
     }
 }

@@ -51,8 +51,8 @@ impl<'de> Deserialize<'de> for PlayableItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let short = market_list::shortened(raw.get());
-        // The inherent function, which also takes a track that holds nothing.
-        let item = match Track::deserialize(&mut serde_json::Deserializer::from_str(&short)) {
+        // Which also takes a track that holds nothing.
+        let item = match Track::from_fields(&mut serde_json::Deserializer::from_str(&short)) {
             Ok(track) => of_track(track, &raw),
             // Something in it may be bad, which costs no more than itself where it is read with care.
             Err(error) if is_in_one_go() => Err(error),

@@ -15,14 +15,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Connection, Deadline, PreparedRequest, Responding};
+use super::connection::Connection;
 use super::decode::Decoder;
 use super::future::RequestFuture;
 use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::prepared::{Deadline, PreparedRequest};
 use super::quota::MaxLimit;
 use super::response::Response;
+use super::sending::Responding;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::SpotifyUri;
@@ -208,10 +210,35 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
     ///
-    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for longer
-    /// for the rate limiter fails at once, with [`Error::RateLimited`].
+    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for
+    /// longer for the rate limiter fails at once, with [`Error::RateLimited`].
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
+    }
+
+    /// Sets how long the call may wait for permits of the rate limiter and for `Retry-After`, all its attempts
+    /// together, in place of the client's
+    /// [`with_max_wait`](crate::SpotifyClientConfig::with_max_wait): zero is for never. One that is known to need
+    /// longer fails at once, with [`Error::RateLimited`].
+    ///
+    /// ```
+    /// # use spotify_web::testing::{FakeResponse, FakeSpotify};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// # fake.next_api(FakeResponse::status(429).with_header("retry-after", "7"));
+    /// use std::time::Duration;
+    /// use spotify_web::Error;
+    ///
+    /// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").max_wait(Duration::ZERO).await;
+    ///
+    /// assert!(matches!(track, Err(Error::RateLimited { .. })), "a user waits for it, and looks at the clock");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.class.max_wait = Some(max_wait);
+        self
     }
 
     pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
@@ -440,9 +467,9 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
         Self { decoder: Some(Decoder::several(field, self.ids)), ..self }
     }
 
-    /// The list is the whole body. One value for each id that was asked for, which is the one in the
-    /// path where there is no list of them, and else an error: the others would be taken for those
-    /// of their neighbours.
+    /// The list is the whole body. One value for each id that was asked for, which is the one in
+    /// the path where there is no list of them, and else an error: the others would be taken for
+    /// those of their neighbours.
     pub(crate) fn one_for_each(self) -> Self {
         Self { decoder: Some(Decoder::one_for_each(self.ids.unwrap_or(1))), ..self }
     }

@@ -90,7 +90,7 @@ impl Flight {
 
     /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.hold.due.lock().map(|due| due.end())
+        self.hold.due.lock().map(|limit| limit.due())
     }
 
     pub(super) fn runs_in(&self, task: AbortHandle) {

@@ -488,7 +488,7 @@ impl<S: TokenSource> TokenCache<S> {
     ) -> Result<Option<Outcome>, AuthError> {
         runtime_with_time()?;
         loop {
-            let end = deadline.end();
+            let end = deadline.due();
             let until = flight.due().map_or(end, |due| due.min(end));
             if let Ok(outcome) = tokio::time::timeout_at(until, flight.outcome()).await {
                 return Ok(outcome);
