@@ -12,66 +12,70 @@ use super::{
 
 /// Defines a form of a track: its own fields, and those that all forms share.
 macro_rules! track {
-    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($own:tt)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(remote = "Self")]
-        #[non_exhaustive]
-        pub struct $name {
+        $vis struct $name {
             /// Who performs it.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub artists: Vec<SimplifiedArtist>,
+            $vis artists: Vec<SimplifiedArtist>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
             #[serde(default, deserialize_with = "market_list::deserialize")]
-            pub available_markets: Vec<Market>,
+            $vis available_markets: Vec<Market>,
             /// Number of the disc, from 1.
             #[serde(default, deserialize_with = "lenient::optional_count")]
-            pub disc_number: Option<u32>,
+            $vis disc_number: Option<u32>,
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-            pub duration: Option<Duration>,
+            $vis duration: Option<Duration>,
             /// Whether its lyrics are explicit; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub explicit: Option<bool>,
+            $vis explicit: Option<bool>,
             /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
-            pub external_urls: ExternalUrls,
+            $vis external_urls: ExternalUrls,
             /// URL of this object in the Web API; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub href: Option<String>,
+            $vis href: Option<String>,
             /// The id; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub id: Option<TrackId>,
+            $vis id: Option<TrackId>,
             /// Whether it can be played in the market that was asked for; absent when none was.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub is_playable: Option<bool>,
+            $vis is_playable: Option<bool>,
             /// The track that was asked for, where this one stands in for it in the market.
             #[serde(default, deserialize_with = "lenient::object")]
-            pub linked_from: Option<LinkedTrack>,
+            $vis linked_from: Option<LinkedTrack>,
             /// Why it cannot be played; absent when it can.
             #[serde(default, deserialize_with = "lenient::object")]
-            pub restrictions: Option<Restrictions>,
+            $vis restrictions: Option<Restrictions>,
             /// The title.
             #[serde(default, deserialize_with = "lenient::text")]
-            pub name: String,
+            $vis name: String,
             /// URL of a 30-second preview; mostly absent since November 2024.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub preview_url: Option<String>,
+            $vis preview_url: Option<String>,
             /// Number on its disc, from 1.
             #[serde(default, deserialize_with = "lenient::optional_count")]
-            pub track_number: Option<u32>,
+            $vis track_number: Option<u32>,
             /// What kind of thing it is: a track.
             #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
-            pub kind: Option<IdKind>,
+            $vis kind: Option<IdKind>,
             /// The URI; `spotify:local:…` for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub uri: Option<String>,
+            $vis uri: Option<String>,
             /// Whether it is a file of the user's own; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub is_local: Option<bool>,
+            $vis is_local: Option<bool>,
             $($own)*
         }
+    };
+}
 
+pub(super) use track;
+
+/// Gives a form of a track a method that says whether it holds nothing.
+macro_rules! is_nothing {
+    ($name:ident) => {
         impl $name {
             /// One that was taken down keeps none of these; one that was asked for by `fields`, some.
             pub(super) fn is_nothing(&self) -> bool {
@@ -100,11 +104,17 @@ macro_rules! track {
 
 track! {
     /// A track as its album lists it.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(remote = "Self")]
+    #[non_exhaustive]
     pub struct SimplifiedTrack {}
 }
 
 track! {
     /// A track with its album.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(remote = "Self")]
+    #[non_exhaustive]
     pub struct Track {
         /// The album that it is on; absent for some local files.
         #[serde(default, deserialize_with = "album::optional")]
@@ -117,6 +127,9 @@ track! {
         pub popularity: Option<u32>,
     }
 }
+
+is_nothing!(SimplifiedTrack);
+is_nothing!(Track);
 
 impl SimplifiedTrack {
     fn has_nothing_more(&self) -> bool {
