@@ -17,55 +17,55 @@ macro_rules! track {
         $vis struct $name {
             /// Who performs it.
             #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            $vis artists: Vec<SimplifiedArtist>,
+            pub artists: Vec<SimplifiedArtist>,
             /// Where it can be played; empty when a market was asked for, and in development mode.
             #[serde(default, deserialize_with = "market_list::deserialize")]
-            $vis available_markets: Vec<Market>,
+            pub available_markets: Vec<Market>,
             /// Number of the disc, from 1.
             #[serde(default, deserialize_with = "lenient::optional_count")]
-            $vis disc_number: Option<u32>,
+            pub disc_number: Option<u32>,
             /// Length, to the millisecond.
             #[serde(rename = "duration_ms", default, with = "lenient::milliseconds")]
-            $vis duration: Option<Duration>,
+            pub duration: Option<Duration>,
             /// Whether its lyrics are explicit; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            $vis explicit: Option<bool>,
+            pub explicit: Option<bool>,
             /// URLs on the web.
             #[serde(default, deserialize_with = "lenient::object_or_default")]
-            $vis external_urls: ExternalUrls,
+            pub external_urls: ExternalUrls,
             /// URL of this object in the Web API; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            $vis href: Option<String>,
+            pub href: Option<String>,
             /// The id; absent for local files.
             #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            $vis id: Option<TrackId>,
+            pub id: Option<TrackId>,
             /// Whether it can be played in the market that was asked for; absent when none was.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            $vis is_playable: Option<bool>,
+            pub is_playable: Option<bool>,
             /// The track that was asked for, where this one stands in for it in the market.
             #[serde(default, deserialize_with = "lenient::object")]
-            $vis linked_from: Option<LinkedTrack>,
+            pub linked_from: Option<LinkedTrack>,
             /// Why it cannot be played; absent when it can.
             #[serde(default, deserialize_with = "lenient::object")]
-            $vis restrictions: Option<Restrictions>,
+            pub restrictions: Option<Restrictions>,
             /// The title.
             #[serde(default, deserialize_with = "lenient::text")]
-            $vis name: String,
+            pub name: String,
             /// URL of a 30-second preview; mostly absent since November 2024.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            $vis preview_url: Option<String>,
+            pub preview_url: Option<String>,
             /// Number on its disc, from 1.
             #[serde(default, deserialize_with = "lenient::optional_count")]
-            $vis track_number: Option<u32>,
+            pub track_number: Option<u32>,
             /// What kind of thing it is: a track.
             #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
-            $vis kind: Option<IdKind>,
+            pub kind: Option<IdKind>,
             /// The URI; `spotify:local:…` for local files.
             #[serde(default, deserialize_with = "lenient::optional_text")]
-            $vis uri: Option<String>,
+            pub uri: Option<String>,
             /// Whether it is a file of the user's own; absent where that is not known.
             #[serde(default, deserialize_with = "lenient::optional_flag")]
-            $vis is_local: Option<bool>,
+            pub is_local: Option<bool>,
             $($own)*
         }
     };
