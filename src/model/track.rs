@@ -43,7 +43,7 @@ macro_rules! track {
             #[serde(default, deserialize_with = "lenient::optional_flag")]
             pub is_playable: Option<bool>,
             /// The track that was asked for, where this one stands in for it in the market.
-            #[serde(default, deserialize_with = "lenient::object")]
+            #[serde(default, deserialize_with = "lenient::part")]
             pub linked_from: Option<LinkedTrack>,
             /// Why it cannot be played; absent when it can.
             #[serde(default, deserialize_with = "lenient::object")]
@@ -148,7 +148,7 @@ impl Track {
 /// The track that was asked for, where Spotify answered with another recording of it.
 ///
 /// <https://developer.spotify.com/documentation/web-api/concepts/track-relinking>
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkedTrack {
     /// URLs on the web.
