@@ -17,7 +17,8 @@ use crate::auth::{AuthError, Authenticator, TokenAuthenticator, settle_tasks};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
-    AttemptCounter, AuthMiddleware, RateLimitStats, RateLimiter, RetryMiddleware,
+    AttemptCounter, AuthMiddleware, Partition, RateLimitStats, RateLimiter, RetryMiddleware,
+    TellPartition,
 };
 use crate::oauth::{OAuthClient, Token};
 use crate::transport::{NO_TLS, Origin};
@@ -117,9 +118,24 @@ impl SpotifyClient {
     ///
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
+        self.for_user_in(Partition::unique(), authenticator)
+    }
+
+    /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Authenticator`] for an authenticator that cannot be used.
+    pub fn for_user_in(
+        &self,
+        partition: Partition,
+        authenticator: impl Authenticator + 'static,
+    ) -> Result<Self, Error> {
         let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
-        let config =
-            SpotifyClientConfig::clone(&self.config).with_authenticator(Arc::clone(&authenticator));
+        let config = SpotifyClientConfig::clone(&self.config)
+            .with_authenticator(Arc::clone(&authenticator))
+            .with_partition(partition);
         let layers = self.layers.for_user(&config);
         let connection = connect(&config, &self.oauth, &layers)?;
         let config = Arc::clone(&self.config);
@@ -368,14 +384,21 @@ fn connect(
     if base.scheme() == "https" && !config.can_do_tls() {
         return Err(Error::config("base URL", NO_TLS));
     }
+    let wire = config.wire()?;
     let retries = Arc::clone(&layers.retries);
-    let mut http = ClientBuilder::new(config.http_client()?).with_arc(retries);
+    let mut http = ClientBuilder::new(wire.client()).with_arc(retries);
+    if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
+        http = http.with(TellPartition(config.partition));
+    }
     for middleware in &config.middleware {
         http = http.with_arc(Arc::clone(middleware));
     }
     if let Some(authenticator) = &config.authenticator {
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
+    }
+    for middleware in &config.inner_middleware {
+        http = http.with_arc(Arc::clone(middleware));
     }
     if let Some(limiter) = layers.limiter.clone() {
         http = http.with(match &config.authenticator {
@@ -384,7 +407,7 @@ fn connect(
         });
     }
     let counter = Arc::clone(&layers.counter);
-    let http = http.with_arc(counter);
+    let http = http.with_arc(counter).with(wire);
     let defaults = Defaults {
         market: config.checked_market()?,
         quota: config.quota,

@@ -10,10 +10,10 @@ use url::Url;
 use crate::api::{CallReport, Observer, Quota};
 use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::error::Error;
-use crate::middleware::{RateLimitOptions, RateLimiter, RetryOptions};
+use crate::middleware::{Partition, RateLimitOptions, RateLimiter, RetryOptions};
 use crate::model::{Market, MarketError};
 use crate::oauth::{AccessToken, OAuthConfig, Turns};
-use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
+use crate::transport::{HttpOptions, OriginError, ProxyChoice, SharedHttpClient, Wire};
 
 /// How a [`SpotifyClient`](crate::SpotifyClient) talks to Spotify, and who signs its requests.
 ///
@@ -35,6 +35,8 @@ use crate::transport::{HttpOptions, OriginError, SharedHttpClient};
 pub struct SpotifyClientConfig {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) inner_middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) partition: Partition,
     base_url: String,
     token_url: String,
     market: Option<Result<Market, MarketError>>,
@@ -63,6 +65,8 @@ impl Default for SpotifyClientConfig {
         Self {
             authenticator: None,
             middleware: Vec::new(),
+            inner_middleware: Vec::new(),
+            partition: Partition::unique(),
             base_url: Self::SPOTIFY_BASE_URL.to_owned(),
             token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
             market: None,
@@ -90,19 +94,39 @@ impl SpotifyClientConfig {
         self.with_authenticator(TokenAuthenticator::new(token))
     }
 
-    /// Plugs in the authenticator that signs the requests, in place of an earlier one.
+    /// Plugs in the authenticator that signs the requests, in place of an earlier one and of its
+    /// [partition](Self::with_partition).
     #[must_use]
     pub fn with_authenticator(self, authenticator: impl Authenticator + 'static) -> Self {
-        Self { authenticator: Some(Arc::new(authenticator)), ..self }
+        let partition = Partition::unique();
+        Self { authenticator: Some(Arc::new(authenticator)), partition, ..self }
     }
 
     /// Adds a layer that every API request passes through, outside authentication: tracing, an
     /// HTTP cache, or another layer for [`reqwest_middleware`]. The first one added is the
     /// outermost.
+    ///
+    /// All users of a client share the layer, and it sees no credentials: what it keeps of a user must be
+    /// kept by the extension [`Partition`], as the cache in its documentation does.
     #[must_use]
     pub fn with_middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self
+    }
+
+    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its credentials,
+    /// which it must neither keep nor log. The first one added is the outermost.
+    #[must_use]
+    pub fn with_inner_middleware(mut self, middleware: impl Middleware) -> Self {
+        self.inner_middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Whose requests these are, for layers that keep something; one of the authenticator's own by
+    /// default. To be set after the authenticator: [`Partition::named`] is the same in every process.
+    #[must_use]
+    pub fn with_partition(self, partition: Partition) -> Self {
+        Self { partition, ..self }
     }
 
     /// Where the Web API is: another URL for a reverse proxy or a fake. HTTPS, or HTTP to loopback.
@@ -147,6 +171,39 @@ impl SpotifyClientConfig {
     #[must_use]
     pub fn with_connect_timeout(self, timeout: Duration) -> Self {
         self.with_http_options(|options| options.connect_timeout = timeout)
+    }
+
+    /// How long a connection may be idle and still be used; 30 s by default, which is shorter than
+    /// servers and the routers before them wait. Has no effect on an HTTP client of your own.
+    #[must_use]
+    pub fn with_idle_timeout(self, timeout: Duration) -> Self {
+        self.with_http_options(|options| options.idle_timeout = timeout)
+    }
+
+    /// Sends everything through a proxy, whatever the environment says:
+    /// `http://proxy.example.test:3128`, `https:`, or, with feature `socks`, `socks4:`, `socks4a:`,
+    /// `socks5:` and `socks5h:`. A user name and password may be in the URL. Has no effect on an HTTP
+    /// client of your own.
+    ///
+    /// Without it, the proxies of the environment are used: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
+    /// and `NO_PROXY`. Requests to loopback go through no proxy. A URL that cannot be used comes out
+    /// as [`Error::Config`].
+    ///
+    /// ```
+    /// use spotify_web::{SpotifyClient, SpotifyClientConfig};
+    ///
+    /// let config = SpotifyClientConfig::default().with_proxy("ftp://proxy.example.test");
+    /// assert!(SpotifyClient::new(config).is_err());
+    /// ```
+    #[must_use]
+    pub fn with_proxy(self, url: impl Into<String>) -> Self {
+        self.with_http_options(|options| options.proxy = ProxyChoice::Url(url.into()))
+    }
+
+    /// Goes through no proxy, whatever the environment says.
+    #[must_use]
+    pub fn without_proxy(self) -> Self {
+        self.with_http_options(|options| options.proxy = ProxyChoice::None)
     }
 
     /// How failed requests are retried: three times, with pauses, by default. A write is retried
@@ -258,6 +315,11 @@ impl SpotifyClientConfig {
     ///
     /// [`Error::Config`] when it cannot be built, as with a user agent that is not a valid header value.
     pub fn http_client(&self) -> Result<reqwest::Client, Error> {
+        self.wire().map(|wire| wire.client())
+    }
+
+    /// The way out of the layers.
+    pub(crate) fn wire(&self) -> Result<Wire, Error> {
         self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
     }
 

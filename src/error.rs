@@ -544,7 +544,9 @@ fn limited(status: Option<StatusCode>, limit: Option<LimitKind>, reason: Option<
         None => String::new(),
     };
     match limit {
-        Some(limit @ (LimitKind::Outage | LimitKind::ByHand)) => not_sent(status, limit),
+        Some(limit @ (LimitKind::Outage | LimitKind::ByHand | LimitKind::EndpointByHand)) => {
+            not_sent(status, limit)
+        }
         Some(limit) if status != Some(StatusCode::TOO_MANY_REQUESTS) => {
             format!("{}{word}", not_sent(status, limit))
         }

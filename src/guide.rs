@@ -9,6 +9,9 @@ pub mod from_spotifyapi_net {}
 #[doc = include_str!("../docs/from_rspotify.md")]
 pub mod from_rspotify {}
 
+#[doc = include_str!("../docs/links.md")]
+pub mod links {}
+
 #[doc = include_str!("../docs/threats.md")]
 pub mod threats {}
 

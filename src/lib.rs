@@ -65,7 +65,7 @@
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
 //! Guides: [how a program gets a token](guide::flows), [limits](guide::limits), [what could leak, break or be
-//! misused](guide::threats), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from
+//! misused](guide::threats), [TLS, proxies and connections](guide::links), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from
 //! [rspotify](guide::from_rspotify).
 //!
 //! # Promises
@@ -91,8 +91,14 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `rustls` | yes | TLS by rustls and ring, with the system's certificates |
-//! | `native-tls` | no | TLS by the operating system's library; used when `rustls` is off |
+//! | `rustls-aws-lc-rs` | yes | TLS by rustls and aws-lc-rs, with the system's certificates |
+//! | `rustls-ring` | no | TLS by rustls and ring |
+//! | `rustls-no-provider` | no | TLS by rustls with the provider that the process has installed |
+//! | `native-tls` | no | TLS by the operating system's library; used when rustls is off |
+//! | `webpki-roots` | no | Mozilla's certificates in place of the system's, for rustls |
+//! | `gzip` | yes | compressed responses |
+//! | `http2` | yes | HTTP/2 where the server offers it |
+//! | `socks` | no | SOCKS proxies |
 //! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
@@ -119,6 +125,7 @@ pub mod login;
 pub mod middleware;
 pub mod model;
 pub mod oauth;
+mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "testing")))]
 pub mod testing;

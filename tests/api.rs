@@ -20,8 +20,12 @@ mod authentication;
 mod bad_input;
 #[path = "api/browser.rs"]
 mod browser;
+#[path = "api/by_hand.rs"]
+mod by_hand;
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/check_shared_limit.rs"]
+mod check_shared_limit;
 #[path = "api/check_token_store.rs"]
 mod check_token_store;
 #[path = "api/client.rs"]
@@ -108,3 +112,5 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/wire.rs"]
+mod wire;

@@ -20,6 +20,7 @@ pub(crate) mod request;
 mod scopes;
 mod search;
 mod shows;
+mod slider;
 mod tracks;
 mod users;
 
@@ -43,5 +44,6 @@ pub(crate) use request::{
 };
 pub use search::Search;
 pub use shows::Shows;
+pub use slider::Slider;
 pub use tracks::Tracks;
 pub use users::Users;

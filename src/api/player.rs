@@ -8,6 +8,7 @@ use super::request::params::{OnDevice, Parameters, Playing, RecentlyPlayed};
 use super::request::{IntoId, Request, path, playable};
 use super::request::{Repeat, Shuffle, Transfer};
 use super::scopes::{HISTORY_READ, PLAYBACK_MODIFY, PLAYBACK_READ, PLAYING_READ, QUEUE_READ};
+use super::slider::Slider;
 use crate::model::{
     CurrentlyPlaying, CurrentlyPlayingContext, CursorPage, Device, PlayHistory, Queue, SpotifyUri,
 };
@@ -117,6 +118,12 @@ impl Player {
         self.put("seek").with("position_ms", position.as_millis().to_string())
     }
 
+    /// A control for the position whose last value wins, as [`seek`](Self::seek) with values that change
+    /// faster than requests can follow.
+    pub fn seek_slider(&self) -> Slider<Duration> {
+        Slider::of_position(self)
+    }
+
     /// Sets what is repeated.
     ///
     /// Scopes: `user-modify-playback-state`.
@@ -133,6 +140,12 @@ impl Player {
     /// <https://developer.spotify.com/documentation/web-api/reference/set-volume-for-users-playback>
     pub fn volume(&self, percent: u32) -> Request<(), OnDevice> {
         self.put("volume").in_range("volume_percent", percent, 0, 100)
+    }
+
+    /// A control for the [`volume`](Self::volume) whose last value wins, for values that change faster
+    /// than requests can follow.
+    pub fn volume_slider(&self) -> Slider<u32> {
+        Slider::of_volume(self)
     }
 
     /// Turns shuffle on or off.

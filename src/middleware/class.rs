@@ -1,5 +1,7 @@
 //! What the layers need to know of a request.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use tokio::time::Instant;
 
@@ -41,6 +43,9 @@ pub struct RequestClass {
     pub is_urgent: bool,
     /// How often it may be retried; `None` is as often as the layer has it.
     pub retries: Option<u32>,
+    /// How long it may wait for permits and for `Retry-After`, all its attempts together; `None` is as long as
+    /// the layers have it.
+    pub max_wait: Option<Duration>,
     /// When the call has to be over; a wait that would end later is not begun. `None` for no limit.
     pub deadline: Option<Instant>,
 }
@@ -48,6 +53,7 @@ pub struct RequestClass {
 impl RequestClass {
     /// A class by the method alone.
     pub fn of(method: &Method) -> Self {
-        Self { safety: Safety::of(method), is_urgent: false, retries: None, deadline: None }
+        let safety = Safety::of(method);
+        Self { safety, is_urgent: false, retries: None, max_wait: None, deadline: None }
     }
 }

@@ -8,6 +8,7 @@
 mod attempt;
 mod auth;
 mod class;
+mod partition;
 mod rate_limit;
 mod rejection;
 mod retry;
@@ -16,11 +17,13 @@ mod trace;
 pub(crate) use attempt::AttemptCounter;
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
+pub use partition::Partition;
+pub(crate) use partition::TellPartition;
 #[cfg(feature = "testing")]
 pub(crate) use rate_limit::Pool;
 pub use rate_limit::{
-    BucketStats, Closing, Closings, Granted, LimitKind, RateLimitOptions, RateLimitStats,
-    RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
+    BucketStats, Closing, Closings, Granted, InvalidEndpoint, LimitKind, RateLimitOptions,
+    RateLimitStats, RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;

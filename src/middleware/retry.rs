@@ -16,8 +16,8 @@ use super::trace::{CallWaits, waiting};
 use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status, read_ahead,
-    read_body, repeated, retry_after,
+    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
+    may_have_arrived, read_ahead, read_body, repeated, retry_after,
 };
 
 /// How often a request is retried, and when.
@@ -250,11 +250,13 @@ impl RetryMiddleware {
         extensions: &Extensions,
     ) -> Option<Duration> {
         let pause = self.pause(retry).max(asked.unwrap_or_default());
-        let deadline = extensions.get::<RequestClass>().and_then(|class| class.deadline);
+        let class = extensions.get::<RequestClass>();
+        let deadline = class.and_then(|class| class.deadline);
+        let max_wait = class.and_then(|class| class.max_wait).unwrap_or_else(|| self.max_wait());
         let left = deadline.map(|then| then.saturating_duration_since(Instant::now()));
         let is_late = left.is_some_and(|left| left <= pause);
         let waited = extensions.get::<CallWaits>().map_or(Duration::ZERO, |waits| waits.waited);
-        let is_long = asked.is_some() && waited.saturating_add(pause) > self.max_wait();
+        let is_long = asked.is_some() && waited.saturating_add(pause) > max_wait;
         (!is_late && !is_long).then_some(pause)
     }
 }
@@ -310,9 +312,8 @@ impl Middleware for RetryMiddleware {
 fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
-        // Nothing was sent.
-        Err(Error::Reqwest(error)) if error.is_connect() => Verdict::Retry(None),
-        Err(error) if is_transient_failure(error) && safety != Safety::NonIdempotent => {
+        Err(error) if !is_transient_failure(error) => Verdict::Done,
+        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
             Verdict::Retry(None)
         }
         Err(_) => Verdict::Done,

@@ -16,7 +16,8 @@ use super::secret::wiped_bytes;
 use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
-    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, can_send, retry_after,
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
+    retry_after,
 };
 
 /// Where tokens are requested, with which HTTP client and within what time.
@@ -24,7 +25,7 @@ use crate::transport::{
 /// Made from a [`SpotifyClientConfig`](crate::SpotifyClientConfig), or by hand for another server.
 #[derive(Clone)]
 pub struct OAuthConfig {
-    http: Result<reqwest::Client, String>,
+    http: Result<Wire, String>,
     token_url: Result<Url, OriginError>,
     can_do_tls: bool,
     timeout: Duration,
@@ -58,7 +59,7 @@ impl OAuthConfig {
     /// # Ok::<(), spotify_web::oauth::OAuthError>(())
     /// ```
     pub fn new(http: reqwest::Client, token_url: &str) -> Self {
-        Self::with_client_or_reason(Ok(http), token_url, true)
+        Self::with_client_or_reason(Ok(Wire::given(http)), token_url, true)
     }
 
     /// Token requests go to `token_url` by an HTTP client of their own, whose redirects stay on the
@@ -75,12 +76,16 @@ impl OAuthConfig {
     ///
     /// [`OAuthError::Input`] when it could not be built.
     pub fn http_client(&self) -> Result<reqwest::Client, OAuthError> {
+        self.wire().map(|wire| wire.client())
+    }
+
+    fn wire(&self) -> Result<Wire, OAuthError> {
         self.http.clone().map_err(|reason| input("HTTP client", &reason))
     }
 
     /// The same, where the HTTP client could perhaps not be built.
     pub(crate) fn with_client_or_reason(
-        http: Result<reqwest::Client, String>,
+        http: Result<Wire, String>,
         token_url: &str,
         can_do_tls: bool,
     ) -> Self {
@@ -239,8 +244,9 @@ impl OAuthClient {
     }
 
     async fn send(&self, form: &TokenForm) -> Result<Response, OAuthError> {
-        let http = self.config.http_client()?;
-        let mut request = http
+        let wire = self.config.wire()?;
+        let mut request = wire
+            .client()
             .post(self.token_url()?.clone())
             // The HTTP client's own limit is for API calls, and knows of no process that stood still.
             .timeout(NO_LIMIT)
@@ -250,13 +256,21 @@ impl OAuthClient {
         if let Some((id, secret)) = form.encoded_basic() {
             request = request.basic_auth(id, Some(secret.as_str()));
         }
-        request.send().await.map_err(transport)
+        let request = request.build().map_err(transport)?;
+        wire.execute(request).await.map_err(not_sent)
     }
 }
 
 fn checked(url: &str) -> Result<Url, OriginError> {
     let url = Url::parse(url).map_err(|_| OriginError::NoUrl)?;
     Origin::of(&url).map(|_| url)
+}
+
+fn not_sent(error: reqwest_middleware::Error) -> OAuthError {
+    match error {
+        reqwest_middleware::Error::Reqwest(error) => transport(error),
+        reqwest_middleware::Error::Middleware(error) => input("TLS", &error),
+    }
 }
 
 fn transport(error: reqwest::Error) -> OAuthError {

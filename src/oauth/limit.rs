@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::sleep_until;
 
+use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
 /// What a request has come to.
@@ -69,7 +69,7 @@ impl RequestLimit {
         let mut limit = self.limit;
         let mut is_queued = false;
         let mut end = TimeLimit::after(limit);
-        let mut sleep = std::pin::pin!(sleep_until(end.end()));
+        let mut sleep = std::pin::pin!(sleep_until(end.due()));
         std::future::poll_fn(|context| {
             let turn = Arc::clone(&self.turn);
             let polled = TURN.sync_scope(turn, || Pin::new(&mut *request).poll(context));
@@ -79,7 +79,7 @@ impl RequestLimit {
                 is_queued = step == RequestStep::Queued;
                 limit = self.limit.min(own);
                 end = TimeLimit::after(limit);
-                sleep.as_mut().reset(end.end());
+                sleep.as_mut().reset(end.due());
             }
             if let Poll::Ready(output) = polled {
                 return Poll::Ready(Ok(output));
@@ -91,7 +91,7 @@ impl RequestLimit {
                 if end.has_passed() {
                     return Poll::Ready(Err(limit));
                 }
-                sleep.as_mut().reset(end.end());
+                sleep.as_mut().reset(end.due());
             }
             Poll::Pending
         })

@@ -42,7 +42,7 @@ impl TokenResponse {
         let status = self.status;
         let retry_after = self.retry_after;
         let sent = form.secrets();
-        let mut fields = Fields::of(&self.body, &sent);
+        let mut fields = Fields::of(&self.body, &sent, status.is_success());
         if form.is_refresh() {
             fields.forget_empty_scope();
         }
@@ -110,6 +110,8 @@ struct Fields {
     scope: Option<Vec<String>>,
     error: Option<String>,
     error_description: Option<String>,
+    /// Tokens in the rest of the body, which are secrets all the same.
+    passed_over: Vec<Zeroizing<String>>,
     /// Why the object was not read to its end: category and place only, since the words of serde
     /// quote the response.
     syntax: Option<String>,
@@ -120,6 +122,8 @@ struct Fields {
 struct Worth {
     /// What the request was for, or a refresh token, also of an object that breaks off.
     has_token: bool,
+    /// Its refresh token is not the one that was sent, as in a request that is repeated.
+    is_new: bool,
     says_something: bool,
     is_whole: bool,
 }
@@ -128,32 +132,40 @@ impl Fields {
     /// Reads the object in `body` that says the most, and of several the first, whatever is around
     /// it: a byte order mark, what an interpreter warns of, a line of HTML or of a log. Where none is
     /// whole, what one that breaks off says until then.
-    fn of(body: &[u8], sent: &[Zeroizing<String>]) -> Self {
+    ///
+    /// A token in a page that tells of an error is an example or somebody else's: without a success
+    /// status, only an object with which the body begins can have one.
+    fn of(body: &[u8], sent: &[Zeroizing<String>], is_success: bool) -> Self {
         // A letter in another encoding costs no more than itself.
         let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
-        let mut rest = text.as_str();
+        let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+        let mut rest = text;
         let mut best: Option<Self> = None;
-        let mut left = MOST_READ;
-        while let Some(object) = first_object(rest).filter(|_| left > 0) {
-            let mut fields = Self::read(object).without_refresh_token_in(sent);
-            let worth = fields.worth();
-            if best.as_ref().is_none_or(|best| best.worth() < worth) {
+        let mut budget = Budget { read: MOST_READ, scanned: MOST_READ };
+        let mut passed_over = Vec::new();
+        while let Some(object) = first_object(rest).filter(|_| budget.read > 0) {
+            let mut fields = Self::read(object);
+            passed_over.extend(fields.tokens().cloned());
+            if is_success || object.len() == text.len() {
+                fields.forget_refresh_token_in(sent);
+            } else {
+                fields.forget_tokens();
+            }
+            let worth = fields.worth(sent);
+            if best.as_ref().is_none_or(|best| best.worth(sent) < worth) {
                 // A refresh token may be the only one that still works, wherever it stands.
                 let known = best.take().and_then(|best| best.refresh_token);
                 fields.refresh_token = fields.refresh_token.or(known);
                 best = Some(fields);
             }
-            if worth.has_token && worth.is_whole {
+            if worth.has_token && worth.is_new && worth.is_whole {
                 break;
             }
-            let Some(extent) = Extent::of(object) else { break };
-            left = left.saturating_sub(extent.read);
-            rest = object.get(extent.skipped..).unwrap_or_default();
+            let Some(skipped) = budget.extent_of(object) else { break };
+            rest = object.get(skipped..).unwrap_or_default();
         }
-        best.unwrap_or_else(|| Self {
-            syntax: Some("it has no JSON object".to_owned()),
-            ..Self::default()
-        })
+        let none = || Self { syntax: Some("it has no JSON object".to_owned()), ..Self::default() };
+        Self { passed_over, ..best.unwrap_or_else(none) }
     }
 
     /// An object from its `{` on.
@@ -166,24 +178,31 @@ impl Fields {
         fields
     }
 
-    fn worth(&self) -> Worth {
+    fn worth(&self, sent: &[Zeroizing<String>]) -> Worth {
         let texts = [&self.token_type, &self.error, &self.error_description];
-        let tokens = [&self.access_token, &self.refresh_token];
         let is_whole = self.syntax.is_none();
         Worth {
             has_token: self.refresh_token.is_some() || is_whole && self.access_token.is_some(),
-            says_something: texts.iter().any(|text| text.is_some())
-                || tokens.iter().any(|token| token.is_some()),
+            is_new: !self.refresh_token.as_ref().is_some_and(|token| sent.contains(token)),
+            says_something: texts.iter().any(|text| text.is_some()) || self.tokens().count() > 0,
             is_whole,
         }
     }
 
+    fn tokens(&self) -> impl Iterator<Item = &Zeroizing<String>> {
+        [&self.access_token, &self.refresh_token].into_iter().flatten()
+    }
+
+    fn forget_tokens(&mut self) {
+        self.access_token = None;
+        self.refresh_token = None;
+    }
+
     /// A server that repeats the refresh token that it was sent has rotated nothing.
-    fn without_refresh_token_in(mut self, sent: &[Zeroizing<String>]) -> Self {
-        let is_successful = self.access_token.is_some();
-        let is_new = |token: &Zeroizing<String>| is_successful || !sent.contains(token);
-        self.refresh_token = self.refresh_token.filter(is_new);
-        self
+    fn forget_refresh_token_in(&mut self, sent: &[Zeroizing<String>]) {
+        if self.access_token.is_none() {
+            self.refresh_token.take_if(|token| sent.contains(token));
+        }
     }
 
     /// On a refresh an empty scope says as little as none: what was granted stays
@@ -194,7 +213,7 @@ impl Fields {
 
     /// Scrubs what was sent, and what came.
     fn scrubber<'a>(&'a self, sent: &'a [Zeroizing<String>]) -> Scrubber<'a> {
-        let came = [&self.access_token, &self.refresh_token].into_iter().flatten();
+        let came = self.tokens().chain(&self.passed_over);
         Scrubber::new(sent.iter().chain(came).map(|secret| secret.as_str()))
     }
 
@@ -259,25 +278,52 @@ fn first_object(text: &str) -> Option<&str> {
     braces.into_iter().find(begins)
 }
 
-/// How far an object reaches that is to be passed over.
-struct Extent {
+/// How much may still be read of a body, some of it several times.
+struct Budget {
     read: usize,
-    skipped: usize,
+    scanned: usize,
 }
 
-impl Extent {
-    /// `None` where all that follows is within it. What is within a whole object speaks of something
-    /// else; one that is none may only be a brace before the object itself.
-    fn of(object: &str) -> Option<Self> {
+impl Budget {
+    /// How far an object reaches that is to be passed over; `None` where all that follows is within it.
+    ///
+    /// What is within an object speaks of something else. One that is none, and that no brace ends,
+    /// may only be a brace before the object itself.
+    fn extent_of(&mut self, object: &str) -> Option<usize> {
         match JsonDeserializer::from_str(object).into_iter::<&RawValue>().next()? {
-            Ok(whole) => Some(Self { read: whole.get().len(), skipped: whole.get().len() }),
+            Ok(whole) => {
+                self.read = self.read.saturating_sub(whole.get().len());
+                Some(whole.get().len())
+            }
             Err(error) if error.is_eof() => None,
             Err(error) => {
                 let lines = object.split_inclusive('\n').take(error.line().saturating_sub(1));
                 let read = lines.map(str::len).sum::<usize>() + error.column();
-                Some(Self { read: read.max(1), skipped: 1 })
+                self.read = self.read.saturating_sub(read.max(1));
+                Some(self.end_of(object).unwrap_or(1))
             }
         }
+    }
+
+    /// Behind the brace that ends an object, whatever else is wrong with it.
+    fn end_of(&mut self, object: &str) -> Option<usize> {
+        let mut depth = 0_usize;
+        let mut is_text = false;
+        let mut is_escaped = false;
+        let most = self.scanned;
+        for (at, byte) in object.bytes().enumerate().take(most) {
+            self.scanned -= 1;
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' if is_text => is_escaped = true,
+                b'"' => is_text = !is_text,
+                b'{' if !is_text => depth += 1,
+                b'}' if !is_text && depth == 1 => return Some(at + 1),
+                b'}' if !is_text => depth -= 1,
+                _ => {}
+            }
+        }
+        None
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
 use super::OAuthConfig;
+use crate::sync::Mutex;
 
 /// Permits for token requests, so many for each server. Clones share them.
 #[derive(Clone, Default)]

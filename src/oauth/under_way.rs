@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use crate::sync::Mutex;
 
 /// Counts tasks that may hold a token that is saved nowhere else. Clones share the count.
 #[derive(Debug, Clone)]

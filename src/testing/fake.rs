@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -24,6 +23,7 @@ use crate::SpotifyClientConfig;
 use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
+use crate::sync::Mutex;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///

@@ -2,11 +2,12 @@
 //!
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and a part of its Web API.
 //! It is scripted from the test, and counts what arrives. A [`FaultProxy`] in front of it injects
-//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] runs
-//! every promise of a token store against one of yours.
+//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] and
+//! [`check_shared_limit()`] run every promise of a token store and of a shared limit against one of yours.
 
 mod accounts;
 mod catalogue;
+mod check_shared_limit;
 mod check_token_store;
 mod consent;
 mod fake;
@@ -23,6 +24,7 @@ mod shared_limit;
 mod state;
 mod web_api;
 
+pub use check_shared_limit::{SharedLimitCheckError, SharedLimitPromise, check_shared_limit};
 pub use check_token_store::{StoreCheckError, StorePromise, check_token_store};
 pub use fake::{FakeSpotify, FakeSpotifyBuilder};
 pub use fault::Fault;

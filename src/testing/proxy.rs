@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,6 +18,7 @@ use super::fault::{Fault, Mixture};
 use super::limits::{FakeLimit, Limits};
 use super::message::Message;
 use crate::SpotifyClientConfig;
+use crate::sync::Mutex;
 
 /// Stands between a program and a [`FakeSpotify`], and injects faults: connections that are reset,
 /// half bodies, pages from gateways, good tokens rejected, rate limits.

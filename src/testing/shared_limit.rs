@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::middleware::{Granted, Pool, SharedLimit, SharedLimitError, Told};
+use crate::sync::Mutex;
 
 /// A [`SharedLimit`] in memory, for tests of several limiters that share one.
 ///

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use reqwest::{Response, ResponseBuilderExt};
+
+use crate::sync::Mutex;
 
 /// Why a body was not read to its end.
 #[derive(Debug)]

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
 
+use super::{ProxyChoice, Wire};
+
 /// What the HTTP client is built from.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     pub(crate) user_agent: String,
+    pub(crate) proxy: ProxyChoice,
 }
 
 impl Default for HttpOptions {
@@ -18,7 +22,11 @@ impl Default for HttpOptions {
         Self {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
+            // Load balancers close idle connections after 60 s (AWS) or 75 s (nginx), and the first NAT on
+            // the way forgets them silently after little more. Who closes first loses no request.
+            idle_timeout: Duration::from_secs(30),
             user_agent: concat!("spotify-web/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxy: ProxyChoice::default(),
         }
     }
 }
@@ -29,14 +37,14 @@ pub(crate) enum SharedHttpClient {
     /// One that the user built.
     Given(reqwest::Client),
     /// One that is built when it is first needed.
-    Built(Arc<OnceLock<Result<reqwest::Client, String>>>),
+    Built(Arc<OnceLock<Result<Wire, String>>>),
 }
 
 impl SharedHttpClient {
-    /// The client, or why there is none. Clones of it share its connections.
-    pub(crate) fn get(&self, options: &HttpOptions) -> Result<reqwest::Client, String> {
+    /// The way out by the client, or why there is none. Clones of it share its connections.
+    pub(crate) fn get(&self, options: &HttpOptions) -> Result<Wire, String> {
         match self {
-            Self::Given(client) => Ok(client.clone()),
+            Self::Given(client) => Ok(Wire::given(client.clone())),
             Self::Built(cell) => cell.get_or_init(|| build(options)).clone(),
         }
     }
@@ -61,15 +69,45 @@ impl Default for SharedHttpClient {
     }
 }
 
-fn build(options: &HttpOptions) -> Result<reqwest::Client, String> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(options.connect_timeout)
-        .timeout(options.timeout)
-        .user_agent(&options.user_agent)
-        .redirect(Policy::custom(stay_on_origin));
-    #[cfg(feature = "rustls")]
-    let builder = builder.tls_backend_preconfigured(rustls_config()?);
-    builder.build().map_err(|error| with_causes(&error))
+fn build(options: &HttpOptions) -> Result<Wire, String> {
+    let (options, proxies) = (options.clone(), options.proxy.proxies()?);
+    // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
+    #[cfg(feature = "__rustls")]
+    let tls = super::tls::config()?;
+    let make = move || {
+        // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
+        let mut builder = reqwest::Client::builder().no_proxy();
+        for proxy in &proxies {
+            builder = builder.proxy(proxy.clone());
+        }
+        #[cfg(feature = "__rustls")]
+        let builder = builder.tls_backend_preconfigured(tls.clone());
+        #[cfg(feature = "http2")]
+        let builder = with_http2(builder);
+        builder
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.timeout)
+            .pool_idle_timeout(options.idle_timeout)
+            .user_agent(&options.user_agent)
+            // The layers see each retry: it costs a permit of the rate limiter.
+            .retry(reqwest::retry::never())
+            .redirect(Policy::custom(stay_on_origin))
+            .build()
+    };
+    Wire::made_by(make).map_err(|error| with_causes(&error))
+}
+
+/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether something
+/// is under way or not.
+#[cfg(feature = "http2")]
+fn with_http2(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .http2_keep_alive_timeout(Duration::from_secs(4))
+        .http2_keep_alive_while_idle(true)
+        // The window of HTTP/2, 64 KiB, would hold up a page on a link of 150 ms.
+        .http2_adaptive_window(true)
+        .connector_layer(super::one_connection::InTurn)
 }
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
@@ -86,29 +124,53 @@ fn stay_on_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     }
 }
 
-#[cfg(feature = "rustls")]
-fn rustls_config() -> Result<rustls::ClientConfig, String> {
-    use rustls_platform_verifier::BuilderVerifierExt;
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(|error| error.to_string())?;
-    Ok(config.with_no_client_auth())
-}
-
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Whether the built-in HTTP client can do HTTPS.
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+const HAS_TLS: bool = cfg!(any(feature = "__rustls", feature = "native-tls"));
 
-pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature `rustls` or \
-    `native-tls`, or set an HTTP client of your own";
+pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature \
+    `rustls-aws-lc-rs`, `rustls-ring`, `rustls-no-provider` or `native-tls`, or set an HTTP client of your own";
 
 /// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give
 /// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;
+
+#[cfg(test)]
+#[cfg(feature = "http2")]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_http2_connection_is_found_within_ten_seconds() {
+        // A server that responds once, and then neither reads nor closes.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            respond.send_response(http::Response::new(()), true).unwrap();
+            // As long as the response takes to leave.
+            drop(tokio::time::timeout(Duration::from_millis(200), connection.accept()).await);
+            std::future::pending::<()>().await;
+            drop(connection);
+        });
+        let http = with_http2(reqwest::Client::builder()).http2_prior_knowledge().build().unwrap();
+        http.get(&url).send().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::pause();
+        let began = Instant::now();
+
+        http.get(&url).timeout(Duration::from_secs(30)).send().await.unwrap_err();
+
+        assert!(began.elapsed() <= Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+}

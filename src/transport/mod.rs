@@ -3,10 +3,18 @@
 mod begun;
 mod body;
 mod http_client;
+mod noise;
+#[cfg(feature = "http2")]
+mod one_connection;
 mod origin;
+mod proxies;
 mod runtime;
 mod server_error;
 mod time_limit;
+#[cfg(feature = "__rustls")]
+mod tls;
+mod undone;
+mod wire;
 
 use std::time::{Duration, SystemTime};
 
@@ -17,12 +25,16 @@ use reqwest::{Request, Response};
 pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
+pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
+pub(crate) use proxies::ProxyChoice;
 pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
 pub(crate) use time_limit::TimeLimit;
+pub(crate) use undone::TlsUnavailable;
+pub(crate) use wire::Wire;
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::clipped;
+use super::undone::{TlsUnavailable, provably_not_carried_out};
 
 /// The words of an error response: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something
 /// that is not JSON.
@@ -76,8 +77,10 @@ pub(crate) fn is_transient_failure(error: &reqwest_middleware::Error) -> bool {
 /// Whether a request that failed without a response may have reached the server.
 pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
     match error {
-        reqwest_middleware::Error::Reqwest(error) => !error.is_connect() && !error.is_builder(),
-        reqwest_middleware::Error::Middleware(_) => true,
+        reqwest_middleware::Error::Reqwest(error) => {
+            !error.is_builder() && !provably_not_carried_out(error)
+        }
+        reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
     }
 }
 

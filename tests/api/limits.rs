@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest_middleware::ClientBuilder;
 use serde_json::json;
 use spotify_web::auth::{CredentialsAuthenticator, TokenAuthenticator};
 use spotify_web::middleware::{
@@ -13,7 +14,7 @@ use spotify_web::middleware::{
 use spotify_web::model::Track;
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
-use spotify_web::{Error, SpotifyClient};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 
 use crate::common::{Log, PausedTime, TRACK, TokioClock};
@@ -247,6 +248,28 @@ async fn the_shorter_max_wait_holds_whoever_sets_it() {
     }
 }
 
+/// Longer than the client's as well as shorter, above a limiter and without one.
+#[tokio::test]
+async fn a_request_has_a_max_wait_of_its_own() {
+    let time = PausedTime::pause();
+    let seconds = Duration::from_secs;
+    for (clients, own, sent) in [(60, 2, 1), (2, 60, 2), (60, 0, 1), (0, 4, 2)] {
+        for has_limiter in [true, false] {
+            let fake = FakeSpotify::start().await.unwrap();
+            let config = fake.config_with_credentials().with_rate_limit(options());
+            let config = if has_limiter { config } else { config.without_rate_limiter() };
+            let spotify = SpotifyClient::new(config.with_max_wait(seconds(clients))).unwrap();
+            fake.next_api(refusal(3));
+            let request = spotify.tracks().get(TRACK).max_wait(seconds(own));
+
+            let result = time.run(tokio::spawn(async move { request.await })).await;
+
+            assert_eq!(fake.api_requests(), sent, "{clients} {own} {has_limiter}: {result:?}");
+            assert_eq!(result.is_ok(), sent == 2);
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_retries_that_are_sent_are_counted() {
     let time = PausedTime::pause();
@@ -309,6 +332,22 @@ async fn closings_are_logged_and_told_once() {
     }
 }
 
+/// Over a socket it comes in pieces, and the limiter reads no more of them than a reason needs.
+#[tokio::test]
+async fn a_429_is_passed_on_whole_however_long_its_body_is() {
+    let fake = FakeSpotify::start().await.unwrap();
+    for length in [0, 1, 65_536, 65_537, 70_000, 3_000_000] {
+        let http = SpotifyClientConfig::default().http_client().unwrap();
+        let client = ClientBuilder::new(http).with(RateLimiter::default()).build();
+        fake.next_api(FakeResponse::body(429, "text/plain", "x".repeat(length)));
+
+        let response = client.get(format!("{}tracks", fake.base_url())).send().await.unwrap();
+
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.text().await.unwrap().len(), length);
+    }
+}
+
 #[derive(Debug)]
 struct Down;
 
@@ -319,15 +358,25 @@ impl SharedLimit for Down {
     }
 }
 
-#[tokio::test]
-async fn why_a_shared_limit_fails_is_a_warning() {
+#[derive(Debug)]
+struct Panics;
+
+#[async_trait]
+impl SharedLimit for Panics {
+    async fn exchange(&self, _: Option<&str>, _: &Told) -> Result<Granted, SharedLimitError> {
+        panic!("a bug in the store")
+    }
+}
+
+/// What is warned of while a store is of no use for ten seconds.
+async fn warnings_of(shared: impl SharedLimit + 'static) -> String {
     let log = Log::default();
     let format = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false);
     let _guard =
         tracing::subscriber::set_default(format.with_max_level(tracing::Level::WARN).finish());
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let config = fake.config_with_credentials().with_rate_limit(options().with_shared(Down));
+    let config = fake.config_with_credentials().with_rate_limit(options().with_shared(shared));
     let spotify = SpotifyClient::new(config).unwrap();
 
     for _ in 0..5 {
@@ -335,7 +384,19 @@ async fn why_a_shared_limit_fails_is_a_warning() {
         time.advance(Duration::from_secs(2)).await;
     }
 
-    assert_eq!(log.text().matches("redis is down").count(), 1, "{}", log.text());
+    log.text()
+}
+
+#[tokio::test]
+async fn why_a_shared_limit_fails_is_a_warning() {
+    let down = warnings_of(Down).await;
+    assert_eq!(down.matches("redis is down").count(), 1, "{down}");
+}
+
+#[tokio::test]
+async fn a_shared_limit_that_panics_is_a_warning() {
+    let panics = warnings_of(Panics).await;
+    assert_eq!(panics.matches("the exchange panicked").count(), 1, "{panics}");
 }
 
 #[tokio::test]

@@ -324,41 +324,40 @@ async fn two_requests_of_one_call_wait_beside_each_other() {
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }
 
-/// Such as one of a fleet, and the client's own. The inner one has counted further.
+/// Such as one of a fleet, and the client's own. The inner one has counted further: its numbers would be the
+/// last ones in the queue of the outer one.
 #[tokio::test(start_paused = true)]
 async fn two_limiters_in_one_stack_each_keep_a_calls_place() {
+    const USED: usize = 100;
     let server = Scripted::new(|number| match number {
-        5..8 => refusal(2, ""),
+        USED => refusal(2, ""),
         _ => http::Response::new(String::new()),
     });
     let inner = RateLimiter::default();
     let used = server.before(builder().with(inner.clone()));
-    for _ in 0..5 {
+    for _ in 0..USED {
         call(used.clone()).await;
     }
     let builder = builder().with(RetryMiddleware::default()).with(RateLimiter::default());
     let client = server.before(builder.with(inner));
 
+    let order: Arc<std::sync::Mutex<Vec<usize>>> = Arc::default();
     let mut calls = Vec::new();
-    for _ in 0..40 {
-        calls.push(tokio::spawn(call(client.clone())));
+    for number in 0..40 {
+        let (client, order) = (client.clone(), Arc::clone(&order));
+        calls.push(tokio::spawn(async move {
+            assert_eq!(call(client).await.status(), 200);
+            order.lock().unwrap().push(number);
+        }));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-
     for call in calls {
-        assert_eq!(call.await.unwrap().status(), 200);
+        call.await.unwrap();
     }
-}
 
-#[tokio::test(start_paused = true)]
-async fn a_429_is_passed_on_whole_however_long_its_body_is() {
-    for length in [0, 1, 65_536, 65_537, 70_000, 3_000_000] {
-        let server = Scripted::new(move |_| refusal(1, &"x".repeat(length)));
-        let client = server.before(builder().with(RateLimiter::default()));
-        let response = call(client).await;
-        assert_eq!(response.status(), 429);
-        assert_eq!(response.text().await.unwrap().len(), length);
-    }
+    // Those that were under way when the first was refused, and then in order.
+    let order = order.lock().unwrap();
+    assert_eq!(order[..6], [1, 2, 3, 4, 0, 5], "{order:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,6 +373,18 @@ async fn a_closing_of_no_length_closes_and_slows_nothing() {
     assert_eq!(began.elapsed(), LATENCY);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_shorter_closing_by_hand_changes_nothing() {
+    let limiter = RateLimiter::new(RateLimitOptions::default().with_clock(TokioClock::new()));
+    let client = once_over_the_quota(&limiter, 1);
+    limiter.close_for(Duration::from_secs(3600));
+    for shorter in [0, 1, 3599] {
+        limiter.close_for(Duration::from_secs(shorter));
+        let closed = error(&client).await;
+        assert!(closed.contains("the app was closed by hand; retry in 3600 s"), "{closed}");
+    }
+}
+
 /// The first response is a 429 with a reason, and all others go well.
 fn once_over_the_quota(limiter: &RateLimiter, seconds: u64) -> ClientWithMiddleware {
     let server = Scripted::new(move |number| match number {
@@ -385,6 +396,28 @@ fn once_over_the_quota(limiter: &RateLimiter, seconds: u64) -> ClientWithMiddlew
 
 async fn error(client: &ClientWithMiddleware) -> String {
     client.get("http://api.example.test/v1/me").send().await.unwrap_err().to_string()
+}
+
+/// What is waited for later is no closing, so that no closing is there to be longer than the reason's.
+#[tokio::test(start_paused = true)]
+async fn a_reason_is_not_told_of_an_outage_that_comes_after_it() {
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let limiter = RateLimiter::new(options.with_max_wait(Duration::ZERO));
+    let server = Scripted::new(|number| match number {
+        0 => refusal(10, QUOTA),
+        _ => http::Response::builder().status(503).body(String::new()).unwrap(),
+    });
+    let client = server.before(builder().with(limiter));
+    call(client.clone()).await;
+    assert!(error(&client).await.contains("QUOTA_EXCEEDED"));
+    tokio::time::sleep(Duration::from_secs(11)).await;
+
+    let get = || client.get("http://api.example.test/v1/me").send();
+    let failing = async { while get().await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(30), failing).await.unwrap();
+
+    let outage = error(&client).await;
+    assert!(outage.contains("the server fails; retry in 1 s"), "{outage}");
 }
 
 #[tokio::test(start_paused = true)]

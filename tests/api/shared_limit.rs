@@ -321,6 +321,7 @@ async fn a_rate_that_no_limit_has_counts_as_the_slowest() {
             let retry_after = error.retry_after().unwrap();
             assert!(retry_after < Duration::from_secs(400), "{rate}: {retry_after:?}");
         }
+        assert_eq!(spotify.stats().rate_limit.app.rate, Some(0.1), "{rate}");
     }
 }
 

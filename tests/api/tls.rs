@@ -51,6 +51,59 @@ async fn a_certificate_that_is_not_good_gets_no_credentials() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_certificates_an_error_says_what_to_install() {
+    let Some(program) = program("quickstart") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let server = Server::start(&fake, Authority::new("any").vouch_for("localhost", 2100)).await;
+
+    let output = server.ask(&program, Path::new("/nowhere/roots.pem"));
+
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("ca-certificates") && error.contains("webpki-roots"), "{error}");
+    assert!(!error.contains(SECRET), "{error}");
+    assert_eq!(server.bytes(), 0);
+}
+
+/// A server that has HTTP/2 and nothing else.
+#[cfg(feature = "http2")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_is_offered_in_the_handshake() {
+    let Some(program) = program("quickstart") else { return };
+    let directory = Directory::new();
+    let authority = Authority::new("trusted");
+    let roots = directory.path().join("roots.pem");
+    std::fs::write(&roots, &authority.pem).unwrap();
+    let mut config = authority.vouch_for("localhost", 2100);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let requests = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        loop {
+            let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let count = Arc::clone(&count);
+            tokio::spawn(async move {
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    let gone = http::Response::builder().status(410).body(()).unwrap();
+                    respond.send_response(gone, true).unwrap();
+                }
+            });
+        }
+    });
+
+    let server = Server { address, bytes: Arc::default() };
+    let output = server.ask(&program, &roots);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(requests.load(Ordering::SeqCst), 1, "{output:?}");
+}
+
 /// Who vouches for servers.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,

@@ -197,6 +197,12 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
         ("no number that fits", 200, r#"{"expires_in":1e999,"refresh_token":"kept-token"}"#),
         ("half a letter", 200, r#"{"scope":"\ud800","refresh_token":"kept-token"}"#),
         ("a log before it", 200, r#"{"error":"slow"}{"refresh_token":"kept-token","scope":"#),
+        ("a comma too many", 200, r#"{"refresh_token":"kept-token","x":{"access_token":"b"},}"#),
+        (
+            "a number that is none",
+            200,
+            r#"{"refresh_token":"kept-token","x":NaN,"y":{"error":"x"}}"#,
+        ),
     ] {
         let response = FakeResponse::body(status, "application/json", body);
         let error = ask(response.with_header("retry-after", "5")).await.unwrap_err();
@@ -272,6 +278,11 @@ async fn a_token_is_read_from_an_odd_response() {
                 .into(),
         ),
         (
+            "the token before it",
+            200,
+            format!(r#"{{"access_token":"old","refresh_token":"the-secret"}}{good}"#).into(),
+        ),
+        (
             "one that breaks off before it",
             200,
             format!(r#"{{"access_token":"c","refresh_token":"d", oops {good}"#).into(),
@@ -289,10 +300,56 @@ async fn a_token_is_read_from_an_odd_response() {
 #[tokio::test]
 async fn a_token_within_another_object_is_none() {
     let inner = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
-    for body in [format!(r#"{{"request":{inner}}}"#), format!(r#"{{"request":{inner},"error""#)] {
+    for body in [
+        format!(r#"{{"request":{inner}}}"#),
+        format!(r#"{{"request":{inner},"error""#),
+        format!(r#"{{"took":NaN,"example":{inner}}}"#),
+        format!(r#"{{"example":{inner},}}"#),
+        format!(r#"{{"text":"a \"quoted\" }} brace", took: 5, "list":[{inner}]}}"#),
+    ] {
         let error = ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
         assert!(matches!(error, OAuthError::NoToken { .. }), "{error:?}");
         assert!(error.token().is_none());
+    }
+}
+
+/// What a page shows that tells of an error is an example, or somebody else's: taken for a rotated
+/// refresh token, it would end the login.
+#[tokio::test]
+async fn a_token_in_the_page_of_an_error_is_none() {
+    let example = r#"{"access_token":"a","token_type":"bearer","refresh_token":"example-token"}"#;
+    for status in [301, 400, 401, 404, 429, 500, 502] {
+        for body in [
+            format!("<html>Bad gateway <script>let x = {example}</script>"),
+            format!(r#"{{"error":"server_error"}} see {example}"#),
+            format!(r#"{{"error":"server_error","example":{example},}}"#),
+            format!(r#"{{"level":"warn"}}{example}"#),
+            format!("[{example}]"),
+        ] {
+            let error =
+                ask(FakeResponse::body(status, "text/html", body.as_str())).await.unwrap_err();
+            assert!(error.token().is_none(), "{status} {body}: {error:?}");
+            assert_eq!(
+                error.code().is_some(),
+                body.contains("error\""),
+                "{status} {body}: {error:?}"
+            );
+        }
+    }
+}
+
+/// Which object of a response is taken decides nothing about what is secret in it.
+#[tokio::test]
+async fn a_token_that_is_passed_over_does_not_show_either() {
+    let refusal = r#"{"error":"invalid_request","error_description":"no use for hidden-token"}"#;
+    for (status, body) in [
+        (400, format!(r#"{refusal}{{"refresh_token":"hidden-token"}}"#)),
+        (400, format!(r#"{refusal}<p>{{"access_token":"hidden-token"}}"#)),
+        (200, format!(r#"{{"access_token":"hidden-token",}}{refusal}"#)),
+    ] {
+        let error = ask(FakeResponse::body(status, "text/html", body.as_str())).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{body}: {error:?}");
+        assert!(error.code().is_some(), "{body}: {error:?}");
     }
 }
 
@@ -584,9 +641,7 @@ async fn a_server_that_never_responds_is_a_time_out() {
     while fake.token_requests() == 0 {
         tokio::task::yield_now().await;
     }
-    time.advance(Duration::from_secs(13)).await;
-
-    let error = asked.await.unwrap().unwrap_err();
+    let error = time.run_by(Duration::from_secs(1), asked).await.unwrap_err();
 
     assert_eq!(error.to_string(), "no response to the token request within 12s");
     assert!(matches!(error, OAuthError::TimedOut { limit } if limit.as_secs() == 12));

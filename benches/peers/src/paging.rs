@@ -9,16 +9,11 @@ use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
 use crate::{server, spotify_json};
 
-const TOTAL: u32 = 10_000;
-const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
+pub const TOTAL: u32 = 10_000;
+pub const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
 
 /// `.all()` at least 8 times as fast as rspotify's stream.
 pub fn measure() {
-    let pages = |origin: &str| {
-        let offsets = (0..TOTAL).step_by(50);
-        let page = |offset| spotify_json::page(origin, offset, TOTAL).to_string().into_bytes();
-        offsets.map(|offset| (format!("/{offset}"), page(offset))).collect()
-    };
     let base = server::start(pages, Duration::from_millis(50)) + "/v1/";
     // As `#[tokio::main]` makes it.
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -31,7 +26,14 @@ pub fn measure() {
     println!("  rspotify's stream     {:5.2} s", theirs.as_secs_f64());
 }
 
-async fn ours(base: &str) -> Duration {
+/// The pages of the playlist by their names.
+pub fn pages(origin: &str) -> server::Responses {
+    let offsets = (0..TOTAL).step_by(50);
+    let page = |offset| spotify_json::page(origin, offset, TOTAL).to_string().into_bytes();
+    offsets.map(|offset| (format!("/{offset}"), page(offset))).collect()
+}
+
+pub async fn ours(base: &str) -> Duration {
     let config = SpotifyClientConfig::default().with_base_url(base).with_token("token");
     let spotify = SpotifyClient::new(config).unwrap();
     let began = Instant::now();
@@ -40,7 +42,7 @@ async fn ours(base: &str) -> Duration {
     began.elapsed()
 }
 
-async fn theirs(spotify: AuthCodeSpotify) -> Duration {
+pub async fn theirs(spotify: AuthCodeSpotify) -> Duration {
     let began = Instant::now();
     let playlist = rspotify::model::PlaylistId::from_id(PLAYLIST).unwrap();
     let entries: Vec<_> = spotify.playlist_items(playlist, None, None).try_collect().await.unwrap();

@@ -39,7 +39,7 @@ async fn serve(mut stream: TcpStream, responses: Arc<Responses>, latency: Durati
         if !head.ends_with(b"\r\n\r\n") {
             continue;
         }
-        let response = &responses[&name(&String::from_utf8_lossy(&head))];
+        let response = &responses[&name_of(&String::from_utf8_lossy(&head))];
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
@@ -59,10 +59,14 @@ fn with_head(body: Vec<u8>) -> Vec<u8> {
     [head.into_bytes(), body].concat()
 }
 
-/// The path, or for entries of a playlist the offset.
-fn name(head: &str) -> String {
+fn name_of(head: &str) -> String {
     let target = head.split(' ').nth(1).unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    name(path, query)
+}
+
+/// The path, or for entries of a playlist the offset.
+pub fn name(path: &str, query: &str) -> String {
     let offset = query.split('&').find_map(|pair| pair.strip_prefix("offset=")).unwrap_or("0");
     if path.ends_with("/items") { format!("/{offset}") } else { path.to_owned() }
 }

@@ -71,36 +71,52 @@ fn entry(number: u32) -> Value {
 pub fn track(number: u32) -> Value {
     let markets: Vec<String> =
         (0..184).map(|it| format!("{}{}", letter(it / 26), letter(it % 26))).collect();
+    let (track, album, artist) = (id(number, 1), id(number / 3, 2), id(number / 5, 3));
     let artist = json!({
-        "external_urls": { "spotify": "https://open.spotify.com/artist/6sFIWsNpZYqfjUpaCgueju" },
-        "href": "https://api.spotify.com/v1/artists/6sFIWsNpZYqfjUpaCgueju",
-        "id": "6sFIWsNpZYqfjUpaCgueju", "name": "Carly Rae Jepsen", "type": "artist",
-        "uri": "spotify:artist:6sFIWsNpZYqfjUpaCgueju",
+        "external_urls": { "spotify": format!("https://open.spotify.com/artist/{artist}") },
+        "href": format!("https://api.spotify.com/v1/artists/{artist}"),
+        "id": artist, "name": format!("Artist {}", number / 5), "type": "artist",
+        "uri": format!("spotify:artist:{artist}"),
     });
+    let image = |size: u32, prefix: &str| {
+        let url = format!(
+            "https://i.scdn.co/image/ab67616d0000{prefix}{}",
+            id(number / 3, 4).to_lowercase()
+        );
+        json!({ "height": size, "url": url, "width": size })
+    };
     json!({
         "album": {
             "album_type": "single", "artists": [artist], "available_markets": markets,
-            "external_urls": { "spotify": "https://open.spotify.com/album/0tGPJ0bkWOUmH7MEOR77qc" },
-            "href": "https://api.spotify.com/v1/albums/0tGPJ0bkWOUmH7MEOR77qc",
-            "id": "0tGPJ0bkWOUmH7MEOR77qc",
-            "images": [
-                { "height": 640, "url": "https://i.scdn.co/image/ab67616d0000b273", "width": 640 },
-                { "height": 300, "url": "https://i.scdn.co/image/ab67616d00001e02", "width": 300 },
-                { "height": 64, "url": "https://i.scdn.co/image/ab67616d00004851", "width": 64 },
-            ],
-            "name": "Cut To The Feeling", "release_date": "2017-05-26",
+            "external_urls": { "spotify": format!("https://open.spotify.com/album/{album}") },
+            "href": format!("https://api.spotify.com/v1/albums/{album}"),
+            "id": album,
+            "images": [image(640, "b273"), image(300, "1e02"), image(64, "4851")],
+            "name": format!("Album {}", id(number / 3, 5)), "release_date": "2017-05-26",
             "release_date_precision": "day", "total_tracks": 1, "type": "album",
-            "uri": "spotify:album:0tGPJ0bkWOUmH7MEOR77qc",
+            "uri": format!("spotify:album:{album}"),
         },
         "artists": [artist], "available_markets": markets, "disc_number": 1,
-        "duration_ms": 207_959, "explicit": false,
-        "external_ids": { "isrc": "USUM71703861" },
-        "external_urls": { "spotify": "https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl" },
-        "href": "https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl",
-        "id": "11dFghVXANMlKmJXsNCbNl", "is_local": false,
-        "name": format!("Cut To The Feeling {number}"), "popularity": 63, "preview_url": null,
-        "track_number": number, "type": "track", "uri": "spotify:track:11dFghVXANMlKmJXsNCbNl",
+        "duration_ms": 107_959 + number % 200_000, "explicit": false,
+        "external_ids": { "isrc": format!("USUM7{:07}", number * 7919 % 10_000_000) },
+        "external_urls": { "spotify": format!("https://open.spotify.com/track/{track}") },
+        "href": format!("https://api.spotify.com/v1/tracks/{track}"),
+        "id": track, "is_local": false,
+        "name": format!("Cut To The Feeling {}", id(number, 6)), "popularity": number % 100, "preview_url": null,
+        "track_number": number % 20, "type": "track", "uri": format!("spotify:track:{track}"),
     })
+}
+
+/// An id that no other thing has, so that pages compress as badly as real ones.
+fn id(number: u32, kind: u64) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let mut state = u64::from(number) << 8 | kind;
+    let mut digit = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(DIGITS[(state >> 33) as usize % DIGITS.len()])
+    };
+    (0..22).map(|_| digit()).collect()
 }
 
 fn letter(number: u32) -> char {

@@ -214,6 +214,31 @@ impl<T, P: Parameters> Request<T, P> {
         Self { deadline: Some(deadline), ..self }
     }
 
+    /// Sets how long the call may wait for permits of the rate limiter and for `Retry-After`, all its attempts
+    /// together, in place of the client's
+    /// [`with_max_wait`](crate::SpotifyClientConfig::with_max_wait): zero is for never. One that is known to need
+    /// longer fails at once, with [`Error::RateLimited`].
+    ///
+    /// ```
+    /// # use spotify_web::testing::{FakeResponse, FakeSpotify};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// # fake.next_api(FakeResponse::status(429).with_header("retry-after", "7"));
+    /// use std::time::Duration;
+    /// use spotify_web::Error;
+    ///
+    /// let track = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").max_wait(Duration::ZERO).await;
+    ///
+    /// assert!(matches!(track, Err(Error::RateLimited { .. })), "a user waits for it, and looks at the clock");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.class.max_wait = Some(max_wait);
+        self
+    }
+
     pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(content) => self.with_body("application/json", content),

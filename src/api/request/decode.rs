@@ -157,7 +157,7 @@ where
     {
         return Ok(value);
     }
-    Err(decode_error(response, &text, &path, source))
+    Err(decode_error(response, body, &path, source))
 }
 
 fn read_all<'de, S: DeserializeSeed<'de>>(

@@ -10,15 +10,17 @@ use serde_path_to_error::{Path, Segment};
 use super::response::RawResponse;
 use crate::error::{Error, RawBody};
 use crate::oauth::Scrubber;
-use crate::transport::{ServerError, clipped};
+use crate::transport::{ServerError, clipped, noise};
 
 /// Why a body cannot be read, with no more of it than an error may show.
 pub(super) fn decode_error(
     response: &RawResponse,
-    body: &str,
+    body: &[u8],
     path: &Path,
     source: serde_json::Error,
 ) -> Error {
+    let noise = noise(&response.headers, body);
+    let body = &*String::from_utf8_lossy(body);
     let credentials = shown(response.credentials.as_ref());
     let scrubber = scrubber(credentials);
     let start = clipped(body);
@@ -33,6 +35,8 @@ pub(super) fn decode_error(
         false => (open_path, (!body.is_empty()).then_some(start), short(source)),
     };
     let request = response.line.clone();
+    // What a body is that cannot be read tells nothing of it.
+    let start = noise.or(start);
     Error::Decode { request, path, start, body: RawBody::default(), source }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct PageQueue<X> {
     way: Option<Way>,
     read: Read<X>,
     width: usize,
+    /// The width from the first page on that came over a connection which carries many.
+    width_of_shared: Option<usize>,
     /// How many of them may be guesses from `extent`: fewer where guesses were wrong.
     guesses: usize,
     slots: VecDeque<Slot>,
@@ -141,6 +143,7 @@ impl<X> PageQueue<X> {
             way,
             read,
             width: 1,
+            width_of_shared: None,
             guesses: usize::MAX,
             slots,
             extent: None,
@@ -154,6 +157,11 @@ impl<X> PageQueue<X> {
     /// Sets how many pages are asked for side by side, from 1 to [`MOST_SIDE_BY_SIDE`].
     pub(crate) fn set_width(&mut self, width: usize) {
         self.width = width.clamp(1, MOST_SIDE_BY_SIDE);
+    }
+
+    /// Sets how many it is where one connection carries them all.
+    pub(crate) fn set_width_of_shared(&mut self, width: usize) {
+        self.width_of_shared = Some(width);
     }
 
     /// Has the deadline of the request count for all pages together, from now on.
@@ -193,7 +201,12 @@ impl<X> PageQueue<X> {
         let Some(fetched) = front.take_fetched() else { return Poll::Pending };
         let url = front.url.clone();
         let result = match (fetched, &url) {
-            (Ok(response), Some(url)) => (self.read)(response, url),
+            (Ok(response), Some(url)) => {
+                if let Some(width) = self.width_of_shared.filter(|_| response.shares_connection) {
+                    self.set_width(width);
+                }
+                (self.read)(response, url)
+            }
             (Ok(_), None) => return Poll::Ready(None),
             (Err(error), _) => Err(error),
         };
@@ -432,7 +445,7 @@ impl Way {
     /// How long a call may wait.
     fn longest_wait(&self) -> Duration {
         let deadline = self.template.deadline.map_or(Duration::MAX, Deadline::left);
-        self.connection.max_wait().min(deadline)
+        self.template.class.max_wait.unwrap_or_else(|| self.connection.max_wait()).min(deadline)
     }
 
     /// The pause after this number of failures in a row, and what the server wants to be waited for.

@@ -197,6 +197,10 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 
     /// All items from here to the end of the list, in order, asking for eight pages side by side.
     ///
+    /// Over HTTP/2 it is sixteen, from the first page on, since one connection carries them. The rate
+    /// limiter has each wait for its permit, as any other request. [`stream`](Self::stream) with
+    /// [`concurrency`](ItemStream::concurrency) sets another number.
+    ///
     /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of
     /// the request or of the client, is for all of it.
     ///

@@ -1,15 +1,15 @@
 //! A response, read to its end.
 
 use bytes::Bytes;
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{StatusCode, Version};
 
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::middleware::{LimitedResponse, RateLimited};
 use crate::oauth::Scope;
-use crate::transport::{BodyError, ServerError, read_body, retry_after};
+use crate::transport::{BodyError, ServerError, TlsUnavailable, read_body, retry_after};
 
 /// A decoded response with its status and headers.
 #[derive(Debug, Clone)]
@@ -51,14 +51,16 @@ pub(crate) struct RawResponse {
     pub(crate) needs_user: bool,
     /// What the request left with, which the response may repeat.
     pub(crate) credentials: Option<HeaderValue>,
+    /// Whether its connection carries others side by side.
+    pub(crate) shares_connection: bool,
 }
 
 impl RawResponse {
     /// A response to a write of which no more than the status came.
     pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
-        let headers = HeaderMap::new();
-        let body = Err(Box::new(error));
-        Self { line, status, headers, body, needs_user: true, credentials: None }
+        let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
+        let (needs_user, credentials, shares_connection) = (true, None, false);
+        Self { line, status, headers, body, needs_user, credentials, shares_connection }
     }
 
     /// Reads a response to its end; one that is not successful is an error.
@@ -69,6 +71,7 @@ impl RawResponse {
         credentials: Option<HeaderValue>,
     ) -> Result<Self, Error> {
         let status = response.status();
+        let shares_connection = response.version() == Version::HTTP_2;
         // What the limiter knows is more: the queue, and what other requests were told.
         let limited = response.extensions().get::<LimitedResponse>();
         let limit = limited.map(|limited| limited.limit);
@@ -85,7 +88,18 @@ impl RawResponse {
             let needs_user = !scopes.is_empty();
             return match body {
                 Err(error) if !request.is_write() => Err(*error),
-                body => Ok(Self { line: request, status, headers, body, needs_user, credentials }),
+                body => {
+                    let line = request;
+                    Ok(Self {
+                        line,
+                        status,
+                        headers,
+                        body,
+                        needs_user,
+                        credentials,
+                        shares_connection,
+                    })
+                }
             };
         }
         // The status says enough, whatever becomes of the words.
@@ -128,11 +142,15 @@ pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error
         Ok(source) => return Error::Auth { request, source },
         Err(error) => error,
     };
-    match error.downcast::<RateLimited>() {
+    let error = match error.downcast::<RateLimited>() {
         Ok(RateLimited { retry_after, reason, limit, status }) => {
             let (retry_after, limit) = (Some(retry_after), Some(limit));
-            Error::RateLimited { request, retry_after, reason, limit, status }
+            return Error::RateLimited { request, retry_after, reason, limit, status };
         }
+        Err(error) => error,
+    };
+    match error.downcast::<TlsUnavailable>() {
+        Ok(unavailable) => Error::config("TLS", unavailable),
         Err(error) => Error::Transport { request, source: Middleware(error) },
     }
 }

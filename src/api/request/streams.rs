@@ -22,7 +22,8 @@ pub struct All<T> {
 
 impl<T: Send + 'static> All<T> {
     pub(crate) fn new(entries: EntryStream<T>) -> Self {
-        let stream = ItemStream::new(entries.concurrency(PAGES_OF_ALL));
+        let mut stream = ItemStream::new(entries.concurrency(PAGES_OF_ALL));
+        stream.entries.queue.set_width_of_shared(PAGES_OF_ALL_SHARED);
         Self { stream, progress: Box::new(|_| {}) }
     }
 
@@ -339,3 +340,8 @@ impl<G> fmt::Debug for PageStream<G> {
 /// How many pages `all` asks for side by side: 10,000 items of a playlist in 25 rounds, and not
 /// more than a browser opens of its own accord.
 const PAGES_OF_ALL: usize = 8;
+
+/// The same over HTTP/2, which needs no more connections for it. Measured on links of 20 to 150 ms: half the
+/// time of eight. 24 would save a quarter of what is left, and have as many more under way when the app's limit
+/// is reached.
+const PAGES_OF_ALL_SHARED: usize = 16;

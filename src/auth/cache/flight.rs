@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::auth::{AuthError, RefreshLock};
+use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
 /// What came of a fetch; the token itself is in the cache by then.
@@ -90,7 +90,7 @@ impl Flight {
 
     /// When its step is overdue: the runtime that it runs on is idle, blocked or gone.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.hold.due.lock().map(|due| due.end())
+        self.hold.due.lock().map(|limit| limit.due())
     }
 
     pub(super) fn runs_in(&self, task: AbortHandle) {

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
 use crate::auth::TokenEvent;
+use crate::sync::Mutex;
 
 /// Calls the listener in a thread of its own, one event after the other, so that a slow one delays
 /// no token.
@@ -81,8 +81,8 @@ impl Listener {
         let inner = Arc::clone(&self.0);
         // By the time of the listener's thread, which tokio's clock says nothing of.
         let waits = move || {
-            let mut queue = inner.queue.lock();
-            inner.is_idle.wait_while_for(&mut queue, |queue| queue.is_running, limit);
+            let queue = inner.queue.lock();
+            drop(inner.is_idle.wait_timeout_while(queue, limit, |queue| queue.is_running));
         };
         let _ = tokio::task::spawn_blocking(waits).await;
     }

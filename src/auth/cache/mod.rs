@@ -65,7 +65,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
 
 use self::fetch::Fetch;
@@ -79,6 +78,7 @@ use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSourc
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
 use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
+use crate::sync::Mutex;
 use crate::transport::{TimeLimit, can_wait};
 
 pub use clock::{Clock, Now, SystemClock};
@@ -486,7 +486,7 @@ impl<S: TokenSource> TokenCache<S> {
     ) -> Result<Option<Outcome>, AuthError> {
         runtime_with_time()?;
         loop {
-            let end = deadline.end();
+            let end = deadline.due();
             let until = flight.due().map_or(end, |due| due.min(end));
             if let Ok(outcome) = tokio::time::timeout_at(until, flight.outcome()).await {
                 return Ok(outcome);

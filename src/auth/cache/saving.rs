@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Shared;
@@ -13,6 +12,7 @@ use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
 use crate::auth::{AuthError, RefreshLock, StoreError, TokenSource};
+use crate::sync::Mutex;
 
 /// What became of saving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod view;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use reqwest::header::HeaderValue;
 
 use super::credentials::{Credentials, Replacement, Seen};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 use super::credentials::Unsaved;
 use super::fetch;
 use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
 #[derive(Debug, Clone)]

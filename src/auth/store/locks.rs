@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
+
+use crate::sync::Mutex;
 
 /// Locks within one process, by key. Clones share them.
 #[derive(Debug)]

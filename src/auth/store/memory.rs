@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 
 use super::locks::KeyLocks;
 use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore, check_replaces};
+use crate::sync::Mutex;
 
 /// Keeps tokens as long as it lives: for several caches in one process, and for tests.
 ///

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::clock::duration;
@@ -25,6 +24,7 @@ use super::queue::{Place, Waiter};
 use super::shared::{Granted, SharedLimitError, Told};
 use super::state::{Outcome, Ticket};
 use super::{RateLimitOptions, RateLimited, Seconds};
+use crate::sync::Mutex;
 
 #[derive(Debug)]
 pub(super) struct App {

@@ -412,7 +412,8 @@ const LONGEST_RUN: Seconds = 120.0;
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
 const REQUESTS_HELD: f64 = 240.0;
-/// What was measured over a few seconds is half closings, and so is not held for longer than it was measured.
+/// What was measured over a few seconds is half closings, and so is not held for longer than it was measured. With
+/// less, 200 calls at once before 5 a second take 1.16 times the ideal in place of 1.14.
 const SHORTEST_HOLD: Seconds = 5.0;
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.

@@ -45,13 +45,29 @@ pub(super) fn since(from: SystemTime, to: SystemTime) -> Seconds {
     }
 }
 
-/// No time is too long for it: what others tell goes into sums of seconds.
+/// No number is too great for it: what others tell goes into sums of seconds, each with a bound of its own.
 pub(super) fn duration(seconds: Seconds) -> Duration {
     let longest = Duration::from_secs_f64(LONGEST_CLOSING);
     // `max` turns what is no number into nothing.
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(longest).min(longest)
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(longest)
 }
 
 const NOISE: Seconds = 1.0;
 /// Nothing is closed for longer than a year.
 pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_seconds_is_a_duration() {
+        assert_eq!(duration(1.5), Duration::from_millis(1500));
+        for nothing in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(duration(nothing), Duration::ZERO, "{nothing}");
+        }
+        for endless in [1e30, f64::MAX, f64::INFINITY] {
+            assert_eq!(duration(endless), Duration::from_secs(366 * 86_400), "{endless}");
+        }
+    }
+}

@@ -8,9 +8,11 @@ use super::announced;
 use super::app::App;
 use super::bucket::Bucket;
 use super::clock::{LONGEST_CLOSING, duration, since};
+use super::endpoint::EndpointName;
 use super::lock::Core;
 use super::membership::Membership;
 use super::pair::Pair;
+use super::state::Endpoint;
 use super::stats::{BucketStats, Closing, RateLimitStats};
 
 impl App {
@@ -35,6 +37,27 @@ impl App {
             core.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }
+    }
+
+    pub(super) fn close_endpoint_for(self: &Arc<Self>, name: &EndpointName, duration: Duration) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
+        let Some(endpoint) = core.endpoint(name, now) else { return };
+        if until > endpoint.bucket.closed_until.max(now) {
+            endpoint.bucket.close(until);
+            endpoint.by_hand_until = until;
+            self.closed_or_narrowed(core, now);
+        }
+    }
+
+    pub(super) fn reopen_endpoint(self: &Arc<Self>, name: &EndpointName) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        // Where too many are in use, it is one of those that share a limit.
+        let key = core.state.endpoint(name.key, now, || name.name.clone());
+        core.state.reopen_endpoint(key);
+        self.changed(core, now);
     }
 
     pub(super) fn reopen(self: &Arc<Self>) {
@@ -109,21 +132,22 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let wall = self.options.clock.now().wall;
-        let closing = |endpoint: Option<&str>, until: Seconds, reason: Option<&str>| {
+        let closing = |endpoint: Option<&Endpoint>, until: Seconds, is_by_hand| {
             let left =
                 Duration::try_from_secs_f64(until - now).ok().filter(|left| !left.is_zero())?;
-            let until = wall.checked_add(left)?;
-            let endpoint = endpoint.map(str::to_owned);
-            let reason = reason.map(str::to_owned);
-            let client_id = self.client_id.clone();
-            Some(Closing { client_id, endpoint, until, reason, is_by_hand: false })
+            let reason = endpoint.and_then(|endpoint| endpoint.reason_of(until, now));
+            Some(Closing {
+                client_id: self.client_id.clone(),
+                endpoint: endpoint.map(|endpoint| endpoint.name.clone()),
+                until: wall.checked_add(left)?,
+                reason: reason.map(str::to_owned),
+                is_by_hand,
+                is_of_all_apps: false,
+            })
         };
-        let is_by_hand = core.is_by_hand(now);
-        let app = closing(None, core.state.app.closed_until, None);
-        let app = app.map(|app| Closing { is_by_hand, ..app });
+        let app = closing(None, core.state.app.closed_until, core.is_by_hand(now));
         let endpoints = core.state.endpoints.values().filter_map(|endpoint| {
-            let until = endpoint.bucket.closed_until;
-            closing(Some(&endpoint.name), until, endpoint.reason_of(until, now))
+            closing(Some(endpoint), endpoint.bucket.closed_until, endpoint.is_by_hand(now))
         });
         app.into_iter().chain(endpoints).collect()
     }
@@ -133,8 +157,8 @@ impl App {
         let now = core.now(&self.options);
         let left = since(self.options.clock.now().wall, closing.until);
         let longest = match closing.endpoint {
-            Some(_) => self.options.longest_retry_after.as_secs_f64(),
-            None => LONGEST_CLOSING,
+            Some(_) if !closing.is_by_hand => self.options.longest_retry_after.as_secs_f64(),
+            _ => LONGEST_CLOSING,
         };
         let until = now + left.min(longest);
         if until > now {

@@ -2,6 +2,8 @@
 
 use reqwest::Request;
 
+use super::state::{NAME_OF_THE_REST, THE_REST};
+
 /// The same for all requests to one endpoint, and its name for people.
 ///
 /// Ids are found by Spotify's paths, in which they follow the noun of a collection, and else by their
@@ -27,7 +29,7 @@ pub(super) fn key_of_name(name: &str) -> u64 {
 
 /// The name of the endpoint that somebody wrote down, such as `get /v1/albums/{id}/tracks`; `None` for what is
 /// no method and path.
-pub(super) fn canonical(name: &str) -> Option<String> {
+fn canonical(name: &str) -> Option<String> {
     let (method, path) = name.trim().split_once(' ')?;
     let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());
     let path = path.trim_start().strip_prefix('/').filter(|_| is_method)?;
@@ -35,6 +37,23 @@ pub(super) fn canonical(name: &str) -> Option<String> {
     let mut name = String::new();
     spell_out(&method.to_ascii_uppercase(), path, |part| name.push_str(part));
     Some(name)
+}
+
+/// An endpoint that somebody has named.
+#[derive(Debug, Clone)]
+pub(super) struct EndpointName {
+    pub(super) key: u64,
+    pub(super) name: String,
+}
+
+impl EndpointName {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        if name == NAME_OF_THE_REST {
+            return Some(Self { key: THE_REST, name: name.to_owned() });
+        }
+        let name = canonical(name)?;
+        Some(Self { key: key_of_name(&name), name })
+    }
 }
 
 fn spell(request: &Request, add: impl FnMut(&str)) {

@@ -9,7 +9,8 @@ use reqwest::StatusCode;
 #[error("no permit within the time that the request may wait: {limit}{}; retry in {} s", word(reason.as_deref()), seconds(*retry_after))]
 #[non_exhaustive]
 pub struct RateLimited {
-    /// After how long a request would go, those that wait before it included. Never zero.
+    /// After how long a request would go at the earliest, those that still wait before it included. Never zero.
+    /// Requests that fail at the same moment are told the same.
     pub retry_after: Duration,
     /// What it would have waited for.
     pub limit: LimitKind,
@@ -18,6 +19,15 @@ pub struct RateLimited {
     /// What the attempt before it was responded to with, where there was one, by a
     /// [`SpotifyClient`](crate::SpotifyClient).
     pub status: Option<StatusCode>,
+}
+
+/// What was to be closed or opened by hand is no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` names no endpoint; a method and a path do, such as `GET /v1/tracks/{{id}}`")]
+#[non_exhaustive]
+pub struct InvalidEndpoint {
+    /// What was given as its name.
+    pub name: String,
 }
 
 /// What a request waits for.
@@ -32,6 +42,9 @@ pub enum LimitKind {
     Outage,
     /// The app was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
     ByHand,
+    /// Its endpoint was closed by [`close_endpoint_for`](super::RateLimiter::close_endpoint_for), and not by
+    /// the server.
+    EndpointByHand,
     /// A start that the store of a [shared limit](super::SharedLimit) is to grant.
     Shared,
 }
@@ -43,6 +56,7 @@ impl std::fmt::Display for LimitKind {
             Self::Endpoint => "the endpoint's rate limit",
             Self::Outage => "the server fails",
             Self::ByHand => "the app was closed by hand",
+            Self::EndpointByHand => "the endpoint was closed by hand",
             Self::Shared => "the shared limit has granted no start",
         })
     }

@@ -1,6 +1,10 @@
 //! Exchanges with the store through which processes share a limit: one after the other, each in a task.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -32,8 +36,25 @@ async fn exchange(
     told: &Told,
 ) -> Result<Granted, SharedLimitError> {
     let patience = Duration::from_secs_f64(PATIENCE);
-    let exchanged = tokio::time::timeout(patience, shared.exchange(app, told)).await;
+    let exchanged = guarded(async { shared.exchange(app, told).await });
+    let exchanged = tokio::time::timeout(patience, exchanged).await;
     exchanged.unwrap_or_else(|_| {
         Err(SharedLimitError::new(format!("no response within {} ms", patience.as_millis())))
     })
+}
+
+/// A store is user code: that it panics is its failure, and is told as one.
+async fn guarded(
+    exchange: impl Future<Output = Result<Granted, SharedLimitError>>,
+) -> Result<Granted, SharedLimitError> {
+    let mut exchange = pin!(exchange);
+    poll_fn(|context| {
+        let polled = AssertUnwindSafe(|| exchange.as_mut().poll(context));
+        catch_unwind(polled).unwrap_or_else(|panic| {
+            // What a panic carries may panic when it is dropped.
+            std::mem::forget(panic);
+            Poll::Ready(Err(SharedLimitError::new("the exchange panicked")))
+        })
+    })
+    .await
 }

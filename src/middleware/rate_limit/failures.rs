@@ -151,6 +151,11 @@ impl Failures {
         *self = Self { users: self.users, ..Self::default() };
     }
 
+    pub(super) fn forget_endpoint(&mut self, endpoint: u64) {
+        self.endpoints.remove(&endpoint);
+        self.count -= self.pairs.remove(&endpoint).map_or(0, |users| users.len());
+    }
+
     fn outage(&self, now: Seconds) -> Option<&Outage> {
         self.all.as_ref().filter(|outage| outage.is_down(now, self.only_user(now)))
     }

@@ -4,12 +4,12 @@ use tokio::sync::oneshot;
 
 use super::announced::{Announced, New};
 use super::clock::{Timeline, duration};
-use super::endpoint::{canonical, key_of_name};
+use super::endpoint::EndpointName;
 use super::granted::{self, Unclaimed};
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Sharing, Told};
-use super::state::{Endpoint, NAME_OF_THE_REST, Obstacle, Outcome, State, THE_REST};
+use super::state::{Endpoint, Obstacle, Outcome, State};
 use super::stats::Closing;
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 
@@ -78,23 +78,27 @@ impl Core {
     pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
         let Some(name) = &closing.endpoint else {
             if closing.is_by_hand {
-                self.by_hand_until = until;
+                self.by_hand_until = self.by_hand_until.max(until);
             }
             return self.state.app.close(until);
         };
-        let (key, name) = match canonical(name) {
-            _ if name == NAME_OF_THE_REST => (THE_REST, name.clone()),
-            Some(name) => (key_of_name(&name), name),
-            None => {
-                tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
-                return;
-            }
+        let Some(name) = EndpointName::of(name) else {
+            tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
+            return;
         };
-        let key = self.state.endpoint(key, now, || name);
-        if let Some(endpoint) = self.state.endpoints.get_mut(&key) {
+        if let Some(endpoint) = self.endpoint(&name, now) {
             endpoint.bucket.close(until);
             endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
+            if closing.is_by_hand {
+                endpoint.by_hand_until = endpoint.by_hand_until.max(until);
+            }
         }
+    }
+
+    /// An endpoint that somebody has named, which is made if it is new.
+    pub(super) fn endpoint(&mut self, name: &EndpointName, now: Seconds) -> Option<&mut Endpoint> {
+        let key = self.state.endpoint(name.key, now, || name.name.clone());
+        self.state.endpoints.get_mut(&key)
     }
 
     /// The same time by the monotonic clock alone, by which patience is measured: nobody has waited while the
@@ -150,7 +154,7 @@ impl Core {
         let wait = self.queue.wait(&self.state, pair, place, now);
         let limit = self.limit(pair, now);
         let closed_until = match limit {
-            LimitKind::Endpoint => self.closed_until(pair),
+            LimitKind::Endpoint | LimitKind::EndpointByHand => self.closed_until(pair),
             _ => self.state.app.closed_until,
         };
         let endpoint = self.state.endpoints.get(&pair.endpoint);
@@ -164,13 +168,20 @@ impl Core {
     fn limit(&self, pair: Pair, now: Seconds) -> LimitKind {
         match self.state.check(pair, now) {
             Err(Obstacle::Failing(_)) => LimitKind::Outage,
-            Err(Obstacle::Endpoint(_)) => LimitKind::Endpoint,
+            Err(Obstacle::Endpoint(_)) => self.limit_of_endpoint(pair, now),
             _ if self.closed_until(pair) > self.state.app.closed_until.max(now) => {
-                LimitKind::Endpoint
+                self.limit_of_endpoint(pair, now)
             }
             _ if self.is_by_hand(now) => LimitKind::ByHand,
             Err(Obstacle::App(_)) if self.is_for_the_store_to_say(now) => LimitKind::Shared,
             _ => LimitKind::App,
+        }
+    }
+
+    fn limit_of_endpoint(&self, pair: Pair, now: Seconds) -> LimitKind {
+        match self.state.endpoints.get(&pair.endpoint) {
+            Some(endpoint) if endpoint.is_by_hand(now) => LimitKind::EndpointByHand,
+            _ => LimitKind::Endpoint,
         }
     }
 

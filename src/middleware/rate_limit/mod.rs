@@ -2,12 +2,14 @@
 //!
 //! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a place in;
 //! `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it is told; `failures`;
-//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `controls` is
-//! what people see and set, `membership` and `exchange` a limit that processes share.
+//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `by_hand` is
+//! what people see and set, of all apps or of one, and `controls` of which; `membership` and `exchange` are a
+//! limit that processes share.
 
 mod announced;
 mod app;
 mod bucket;
+mod by_hand;
 mod clock;
 mod controls;
 mod endpoint;
@@ -63,7 +65,7 @@ use super::trace::{Attempts, CallWaits, LimitedResponse, NotedWait};
 use crate::auth::Authenticator;
 use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
 
-pub use error::{LimitKind, RateLimited};
+pub use error::{InvalidEndpoint, LimitKind, RateLimited};
 pub use options::RateLimitOptions;
 #[cfg(feature = "testing")]
 pub(crate) use pool::Pool;
@@ -139,11 +141,6 @@ impl RateLimiter {
         Self { registry, app, user, max_wait: self.max_wait, signer: None }
     }
 
-    /// Whether what is done to it by hand is done to all apps.
-    fn is_of_all(&self) -> bool {
-        self.user == BY_HAND
-    }
-
     pub(crate) fn max_wait(&self) -> Duration {
         self.max_wait
     }
@@ -156,67 +153,6 @@ impl RateLimiter {
     /// Has requests to an origin signed anew that waited for a permit.
     pub(crate) fn signing_by(self, authenticator: Arc<dyn Authenticator>, origin: Origin) -> Self {
         Self { signer: Some(Signer { authenticator, origin }), ..self }
-    }
-
-    /// What it knows of its app; of a limiter that was made by hand, of all apps together: the lowest rate, the
-    /// longest closing, and the sum of what is counted.
-    pub fn stats(&self) -> RateLimitStats {
-        match self.is_of_all() {
-            true => RateLimitStats::together(self.registry.known().iter().map(|app| app.stats())),
-            false => self.app.stats(),
-        }
-    }
-
-    /// Lets no request of its app start for so long, at most 366 days; of a limiter that was made by hand, no
-    /// request of any app, those whose clients are made later included. Those that cannot wait for so long
-    /// fail at once. Where it is closed for longer already, nothing changes: [`reopen`](Self::reopen) opens.
-    pub fn close_for(&self, duration: Duration) {
-        match self.is_of_all() {
-            true => self.registry.for_all(|app| app.close_for(duration)),
-            false => self.app.close_for(duration),
-        }
-        match self.is_of_all() {
-            true => self.registry.known().iter().for_each(|app| app.announce(None)),
-            false => self.app.announce(None),
-        }
-    }
-
-    /// Forgets what is closed, what fails, and all rates of its app, or of all apps: as after a start. Where
-    /// an app's limit is [shared](SharedLimit), it asks the others anew, and what they know holds.
-    pub fn reopen(&self) {
-        match self.is_of_all() {
-            true => self.registry.for_all(App::reopen),
-            false => self.app.reopen(),
-        }
-    }
-
-    /// What is closed, of all apps: to be stored for the next start of the program.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use spotify_web::middleware::{Closings, RateLimiter};
-    ///
-    /// let limiter = RateLimiter::default();
-    /// limiter.close_for(Duration::from_secs(3600));
-    /// let stored = serde_json::to_string(&limiter.closings())?;
-    ///
-    /// let closings: Closings = serde_json::from_str(&stored)?;
-    /// let restarted = RateLimiter::default();
-    /// restarted.restore(&closings);
-    /// assert!(restarted.stats().closed_for() > Duration::from_secs(3590));
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
-    pub fn closings(&self) -> Closings {
-        Closings { closings: self.registry.known().iter().flat_map(|app| app.closings()).collect() }
-    }
-
-    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is: an app for
-    /// 366 days at most, as [`close_for`](Self::close_for), and an endpoint for the longest `Retry-After` that
-    /// is [believed](RateLimitOptions::with_longest_retry_after). Call it before requests are sent.
-    pub fn restore(&self, closings: &Closings) {
-        for closing in &closings.closings {
-            self.registry.app(closing.client_id.as_deref()).restore(closing);
-        }
     }
 
     /// Waits for a permit, and has the request signed anew, since its token may have expired meanwhile.
@@ -274,7 +210,8 @@ impl RateLimiter {
             deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
         });
         let waited = waits.map_or(Duration::ZERO, |waits| waits.waited);
-        let patience = self.max_wait.saturating_sub(waited).min(to_deadline);
+        let max_wait = class.and_then(|class| class.max_wait).unwrap_or(self.max_wait);
+        let patience = max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let number = waits.and_then(|waits| waits.number(self.app.id));
         Wanted { pair, is_urgent, number, patience }
@@ -388,7 +325,9 @@ mod tests {
         let cost = |count: usize| {
             let closing = |number: usize| {
                 let client_id = Some(number.to_string());
-                Closing { client_id, endpoint: None, until, reason: None, is_by_hand: false }
+                let (is_by_hand, is_of_all_apps) = (false, false);
+                let (endpoint, reason) = (None, None);
+                Closing { client_id, endpoint, until, reason, is_by_hand, is_of_all_apps }
             };
             let closings = Closings { closings: (0..count).map(closing).collect() };
             let limiter = RateLimiter::default();

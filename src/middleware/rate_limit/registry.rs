@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use super::RateLimitOptions;
 use super::app::App;
+use super::stats::Closing;
 
 /// What all apps share.
 pub(super) struct Registry {
@@ -49,7 +50,7 @@ impl Registry {
         }
         let new = || {
             let app = Arc::new(App::new(client_id.clone(), self.options.clone()));
-            app.close_for(self.all.stats().closed_for());
+            self.all.closings().iter().for_each(|closing| app.restore(closing));
             app
         };
         Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
@@ -57,6 +58,12 @@ impl Registry {
 
     pub(super) fn known(&self) -> Vec<Arc<App>> {
         self.apps.lock().known.values().cloned().collect()
+    }
+
+    /// What was closed by hand for all apps.
+    pub(super) fn closings_of_all(&self) -> Vec<Closing> {
+        let closings = self.all.closings().into_iter();
+        closings.map(|closing| Closing { is_of_all_apps: true, ..closing }).collect()
     }
 
     /// Does something to all apps, and to those that come later.

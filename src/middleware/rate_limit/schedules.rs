@@ -260,6 +260,7 @@ impl World {
             until,
             reason: None,
             is_by_hand: false,
+            is_of_all_apps: false,
         });
     }
 

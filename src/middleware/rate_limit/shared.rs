@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 /// A limiter has at most one exchange for each app under way, and at most one batch of starts. While no
 /// limit is known it makes one exchange a second, as long as there are requests; under a known rate it makes
 /// one for each batch; a 429 is told at once. A limiter without requests tells nothing. When there is no
-/// response within 200 ms, or an error, it goes on alone, at its share of the last rate, and asks again every
-/// 0.5 to 1.5 s. Endpoints that are refused for themselves are each process's own.
+/// response within 200 ms, an error, or a panic, it goes on alone, at its share of the last rate, and asks again every
+/// 0.5 to 1.5 s. Endpoints that are refused for themselves are each process's own. With the feature `testing`,
+/// `testing::check_shared_limit` runs all that is promised here against a store.
 ///
 /// ```
 /// use std::time::Duration;

@@ -82,6 +82,8 @@ pub(super) struct Endpoint {
     pub(super) bucket: Bucket,
     /// The word that the last refusal came with, and until when that closes.
     pub(super) reason: Option<(String, Seconds)>,
+    /// Until when it was closed by hand.
+    pub(super) by_hand_until: Seconds,
     pub(super) standing: Standing,
 }
 
@@ -125,8 +127,7 @@ impl State {
             false => (THE_REST, NAME_OF_THE_REST.to_owned()),
         };
         let bucket = Bucket::new(self.window);
-        let new = || Endpoint { name, bucket, reason: None, standing: Standing::Well };
-        self.endpoints.entry(key).or_insert_with(new);
+        self.endpoints.entry(key).or_insert_with(|| Endpoint::new(name, bucket));
         key
     }
 
@@ -349,17 +350,40 @@ impl State {
     /// Forgets closings, rates and failures.
     pub(super) fn reopen(&mut self) {
         self.app.reopen();
-        for endpoint in self.endpoints.values_mut() {
-            endpoint.bucket.reopen();
-            endpoint.reason = None;
-            endpoint.standing = Standing::Well;
-        }
+        self.endpoints.values_mut().for_each(Endpoint::reopen);
         self.suspects = 0;
         if let Some(membership) = &mut self.membership {
             membership.reopen();
         }
         self.failures.forget();
         self.last_of_app = None;
+    }
+
+    /// The same of one endpoint alone.
+    pub(super) fn reopen_endpoint(&mut self, key: u64) {
+        let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
+        self.suspects -= usize::from(matches!(endpoint.standing, Standing::Suspect(_)));
+        endpoint.reopen();
+        self.failures.forget_endpoint(key);
+    }
+}
+
+impl Endpoint {
+    fn new(name: String, bucket: Bucket) -> Self {
+        let by_hand_until = f64::NEG_INFINITY;
+        Self { name, bucket, reason: None, by_hand_until, standing: Standing::Well }
+    }
+
+    fn reopen(&mut self) {
+        self.bucket.reopen();
+        self.reason = None;
+        self.by_hand_until = f64::NEG_INFINITY;
+        self.standing = Standing::Well;
+    }
+
+    /// Whether it is closed by hand, and for no longer by the server.
+    pub(super) fn is_by_hand(&self, now: Seconds) -> bool {
+        self.by_hand_until > now && self.by_hand_until >= self.bucket.closed_until
     }
 }
 

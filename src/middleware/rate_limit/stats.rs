@@ -98,7 +98,7 @@ impl BucketStats {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Closings {
-    /// One entry for each app and endpoint that is closed.
+    /// One entry for each app and endpoint that is closed, and for what was closed by hand for all apps.
     pub closings: Vec<Closing>,
 }
 
@@ -114,7 +114,12 @@ pub struct Closing {
     pub until: SystemTime,
     /// The reason that the server gave.
     pub reason: Option<String>,
-    /// Whether it was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
+    /// Whether it was closed by [`close_for`](super::RateLimiter::close_for) or
+    /// [`close_endpoint_for`](super::RateLimiter::close_endpoint_for), and not by the server.
     #[serde(default)]
     pub is_by_hand: bool,
+    /// Whether it was closed by hand for all apps, those included whose clients are made later; `client_id`
+    /// is `None` then.
+    #[serde(default)]
+    pub is_of_all_apps: bool,
 }

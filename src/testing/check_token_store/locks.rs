@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{CALL_LIMIT, Check, Checked, StorePromise};
 use crate::auth::{RefreshLock, StoreError, TokenKey};
+use crate::sync::Mutex;
 
 pub(super) async fn check(check: &Check) -> Checked {
     let key = check.key("locks");

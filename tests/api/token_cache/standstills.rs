@@ -9,11 +9,17 @@ use crate::common::{
     FailingStore, ManualClock, Outcome, cache, cache_with, settle, spawn_header, token,
 };
 
-/// P57: the time limits passed while the process was stopped. What came meanwhile is taken over, and
-/// nothing is sent a second time.
+/// P57: the time limits passed while the process was stopped, whether just so or long ago. What came
+/// meanwhile is taken over, and nothing is sent a second time.
 #[tokio::test(start_paused = true)]
 async fn a_refresh_outlives_a_process_that_was_stopped() {
-    for stopped in [33, 61, 130, 4000] {
+    let around_a_limit = |end: u64| (end - 4000..end + 6000).step_by(100);
+    let any = [5_000, 45_000, 90_000, 4_000_000];
+    for stopped in around_a_limit(30_000)
+        .chain(around_a_limit(60_000))
+        .chain(around_a_limit(120_000))
+        .chain(any)
+    {
         for is_stored in [false, true] {
             let clock = ManualClock::new();
             let (mut cache, source) = cache(&clock);
@@ -31,12 +37,12 @@ async fn a_refresh_outlives_a_process_that_was_stopped() {
             settle().await;
             assert_eq!(source.in_flight(), 1);
 
-            tokio::time::advance(Duration::from_secs(stopped)).await;
+            tokio::time::advance(Duration::from_millis(stopped)).await;
             // The response is read a moment after the process goes on.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(900)).await;
             source.release();
 
-            let what = format!("{stopped} s, stored: {is_stored}");
+            let what = format!("{stopped} ms, stored: {is_stored}");
             assert_eq!(token(waiting.await.unwrap()), "new", "{what}");
             assert_eq!(source.previous(), [Some("r0".to_owned())], "{what}");
             assert_eq!(cache.stats().failures, 0, "{what}");

@@ -11,7 +11,7 @@ fn a_client_for_https_says_that_it_needs_tls() {
     let error = SpotifyClient::new(SpotifyClientConfig::default().with_token("token")).unwrap_err();
 
     assert!(matches!(error, Error::Config { option: "base URL", .. }), "{error:?}");
-    assert!(error.to_string().contains("enable the feature `rustls` or `native-tls`"), "{error}");
+    assert!(error.to_string().contains("enable the feature `rustls-aws-lc-rs`"), "{error}");
     assert!(!error.is_transient());
 }
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::super::text::Entry;
 use crate::auth::{StoreError, StoredToken};
+use crate::sync::Mutex;
 
 /// A token file where its path leads to.
 pub(super) struct Disk {

@@ -116,3 +116,17 @@ fn an_endpoint_that_partly_fails_for_many_users_slows_nobody_down() {
         state.settle(ticket, outcome, false, now);
     }
 }
+
+#[test]
+fn an_endpoint_that_is_reopened_has_not_failed() {
+    let mut state = state();
+    for user in 0..3 {
+        (0..20).for_each(|number| fails(&mut state, 1, user, f64::from(number) * 0.1));
+    }
+    state.start(pair(1), false, 2.0);
+    assert!(!state.is_open(1, 2.1));
+    state.reopen_endpoint(1);
+    assert!(state.is_open(1, 2.1));
+    fails(&mut state, 1, 0, 2.1);
+    assert!(state.is_open(1, 2.2), "it counts anew");
+}

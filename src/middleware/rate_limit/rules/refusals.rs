@@ -54,6 +54,37 @@ fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     assert!(state.is_open(1, 11.2), "and another after a second, though it hangs");
 }
 
+/// Each of the burst asks for a little more: the closing grows with it, and the limit is as after one refusal.
+#[test]
+fn refusals_of_one_burst_that_ask_for_more_and_more_are_one() {
+    let after = |pauses: &[Seconds]| {
+        let mut state = state();
+        (0..50).for_each(|_| state.call(1, Outcome::Succeeded, 0.0));
+        let burst: Vec<_> = pauses.iter().map(|_| state.sends(1, 1.0)).collect();
+        for (ticket, pause) in burst.into_iter().zip(pauses) {
+            state.settle(ticket, refused(*pause), false, 1.1);
+        }
+        let opens = wait_for(&state, 1, 1.1);
+        state.call(1, refused(3.0), opens);
+        let opens_again = wait_for(&state, 1, opens);
+        (opens, opens_again, state.endpoints[&1].bucket.rate(opens_again))
+    };
+    let one = after(&[9.0]);
+    assert_eq!(after(&[3.0, 4.0, 4.0, 5.0, 9.0]), one);
+    assert_eq!(after(&[9.0, 1.0, 8.0]), one);
+}
+
+/// The starts that a store has granted for the time after a closing are those of its epoch.
+#[test]
+fn a_late_refusal_that_closes_for_no_longer_begins_no_epoch() {
+    let mut state = state();
+    let (one, other) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    state.settle(one, refused(9.0), false, 0.1);
+    let epoch = state.endpoints[&1].bucket.epoch;
+    state.settle(other, refused(1.0), false, 0.2);
+    assert_eq!(state.endpoints[&1].bucket.epoch, epoch);
+}
+
 #[test]
 fn a_longer_pause_that_comes_late_ends_with_one_request_as_well() {
     let mut state = state();
@@ -139,6 +170,26 @@ fn strays_that_nobody_waits_at_leave_no_rate_whatever_the_window() {
         }
         (0..20).for_each(|_| state.call(1, Outcome::Succeeded, 3600.0));
     }
+}
+
+/// What was measured over two seconds, most of them closed, is tried for five.
+#[test]
+fn a_rate_that_was_measured_in_a_moment_is_held_for_five_seconds() {
+    let mut state = state();
+    (0..20).for_each(|_| state.call(1, Outcome::Succeeded, 0.0));
+    let mut opens = 0.1;
+    for _ in 0..2 {
+        state.call(1, refused(1.0), opens);
+        opens = wait_for(&state, 1, opens);
+    }
+    state.call(1, Outcome::Succeeded, opens);
+    let last = wait_for(&state, 1, opens);
+    state.call(1, refused(1.0), last);
+    let opening = last + 1.0;
+    let rate = |since: Seconds| state.endpoints[&1].bucket.rate(opening + since);
+    assert!(rate(0.0).is_some());
+    assert_eq!(rate(4.9), rate(0.0), "after {last} s");
+    assert!(rate(14.0) > rate(4.9).map(|rate| 1.9 * rate), "then it grows");
 }
 
 #[test]

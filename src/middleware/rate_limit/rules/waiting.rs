@@ -2,6 +2,7 @@
 
 use super::super::line::steps;
 use super::super::queue::{Place, Queue, Waiter};
+use super::super::shared::Granted;
 use super::*;
 
 /// So many waiters of an endpoint and a user, from a number on.
@@ -58,6 +59,20 @@ fn who_waits_for_what_fails_is_before_nobody_elses_request() {
     state.endpoints.get_mut(&5).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
     let wait = queue.wait(&state, pair(5), Place::new(false, 1_000_000), 2.0);
     assert!(wait < 1.5, "nor under the endpoint's rate: {wait}");
+}
+
+/// Its processes take turns, so that each has a part of the rate.
+#[test]
+fn who_waits_before_a_request_goes_at_its_processs_share_of_a_shared_rate() {
+    for (active, expected) in [(1, 2.0), (5, 10.0), (10, 20.0)] {
+        let mut state = State::new(30.0, 604_800.0).shared_as(7);
+        state.endpoint(5, 0.0, String::new);
+        state.heard(Some(Granted::default().with_rate(10.0, active)), 0.5, 0.0);
+        let mut queue = Queue::new();
+        line_up(&mut queue, pair(5), 20);
+        let wait = wait_behind(&state, &queue, 1.0);
+        assert!((wait - expected).abs() < 0.1, "{active} processes: {wait}");
+    }
 }
 
 const MANY: u64 = 16_000;

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::Id;
 
@@ -14,6 +13,7 @@ use crate::auth::{
     TokenStore,
 };
 use crate::oauth::Token;
+use crate::sync::Mutex;
 
 /// What all processes share.
 #[derive(Debug)]

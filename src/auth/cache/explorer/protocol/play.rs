@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use reqwest::header::HeaderValue;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -16,6 +15,7 @@ use super::model::{HOUR, Model, User, user_of};
 use super::operations::{Call, Fate, Operation, Return, View, World, describe, entry};
 use super::scenarios::Scenario;
 use crate::auth::{AuthError, Rejection, RejectionReason, TokenCache, TokenCacheOptions, TokenKey};
+use crate::sync::Mutex;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choice {

@@ -30,8 +30,8 @@ pub(super) fn rows() -> Vec<Row> {
     rows.push(row(rolling(300, 30.0), Told::Missing, 0.05, asked()));
     rows.push(row(rolling(100, 10.0), always(1), 0.05, asked().share(82.0)));
     rows.push(poller());
-    rows.push(all_at_once(0.001, 1.25));
-    rows.push(all_at_once(0.05, 1.32));
+    rows.push(all_at_once(0.001, 1.15));
+    rows.push(all_at_once(0.05, 1.17));
     rows.push(urgent());
     rows
 }

@@ -1,0 +1,135 @@
+//! Whose request it is, for layers that keep something.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next, Result};
+
+/// Whose request it is: an extension of every request that reaches a layer of the user's own.
+///
+/// The layers of [`with_middleware`](crate::SpotifyClientConfig::with_middleware) stand outside
+/// authentication and see no credentials, so that `GET me` looks the same for everybody. A layer that keeps
+/// responses, or anything else of one user, makes the partition a part of its key.
+///
+/// Requests with the same partition are signed by the same authenticator; it stays when the token is
+/// refreshed. It says nothing about the user, and may be logged and stored. By default each
+/// authenticator that is plugged in has one of its own, which ends with the process; one that is
+/// [named](Self::named) is the same in every process.
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// use std::collections::HashMap;
+/// use std::sync::Mutex;
+///
+/// use reqwest::{Request, Response};
+/// use reqwest_middleware::{Middleware, Next, Result};
+/// use spotify_web::SpotifyClient;
+/// use spotify_web::middleware::Partition;
+///
+/// /// Keeps every successful response for ever.
+/// #[derive(Default)]
+/// struct Cache(Mutex<HashMap<(Partition, String), bytes::Bytes>>);
+///
+/// #[async_trait::async_trait]
+/// impl Middleware for Cache {
+///     async fn handle(
+///         &self,
+///         request: Request,
+///         extensions: &mut http::Extensions,
+///         next: Next<'_>,
+///     ) -> Result<Response> {
+///         let partition = extensions.get::<Partition>().copied();
+///         let (true, Some(partition)) = (request.method() == "GET", partition) else {
+///             return next.run(request, extensions).await;
+///         };
+///         let key = (partition, request.url().to_string());
+///         let kept = self.0.lock().unwrap().get(&key).cloned();
+///         if let Some(body) = kept {
+///             return Ok(http::Response::new(body).into());
+///         }
+///         let response = next.run(request, extensions).await?;
+///         if !response.status().is_success() {
+///             return Ok(response);
+///         }
+///         let body = response.bytes().await?;
+///         self.0.lock().unwrap().insert(key, body.clone());
+///         Ok(http::Response::new(body).into())
+///     }
+/// }
+///
+/// let config = fake.config().with_middleware(Cache::default());
+/// let alice = SpotifyClient::new(config.with_token(fake.user_token()))?;
+/// let bob = alice.for_user(spotify_web::auth::TokenAuthenticator::new(fake.user_token()))?;
+/// for user in [&alice, &bob, &alice, &bob] {
+///     user.users().me().await?;
+/// }
+/// assert_eq!(fake.api_requests(), 2, "one for each of them");
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Partition([u8; 16]);
+
+impl Partition {
+    /// The partition of a name that the program gives a user, such as the key of a database. The name
+    /// cannot be read from it.
+    ///
+    /// ```
+    /// use spotify_web::middleware::Partition;
+    ///
+    /// assert_eq!(Partition::named("user 7"), Partition::named("user 7"));
+    /// assert_ne!(Partition::named("user 7"), Partition::named("user 8"));
+    /// ```
+    pub fn named(name: &str) -> Self {
+        let hash = hmac_sha256::HMAC::mac(name.as_bytes(), b"spotify-web partition");
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
+        Self(bytes)
+    }
+
+    /// One that no other authenticator has.
+    pub(crate) fn unique() -> Self {
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let process = PROCESS.get_or_init(|| fastrand::u64(..));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self((u128::from(*process) << 64 | u128::from(number)).to_be_bytes())
+    }
+}
+
+/// In hexadecimal digits, 32 of them.
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Partition({self})")
+    }
+}
+
+/// Tells the layers below it whose requests these are.
+#[derive(Debug)]
+pub(crate) struct TellPartition(pub(crate) Partition);
+
+#[async_trait]
+impl Middleware for TellPartition {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        extensions.insert(self.0);
+        next.run(request, extensions).await
+    }
+}

@@ -1,0 +1,35 @@
+//! Bodies that are not text, for errors that are read by people.
+
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+
+/// What to say in place of a body that is compressed, or no text at all; `None` for text.
+pub(crate) fn noise(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    // One that was decompressed has lost the header.
+    if let Some(encoding) = headers.get(CONTENT_ENCODING) {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes()).trim().to_ascii_lowercase();
+        if !matches!(encoding.as_str(), "" | "identity") {
+            let encoding: String =
+                encoding.chars().filter(char::is_ascii_graphic).take(20).collect();
+            return Some(format!("a body compressed with {encoding}, which was not asked for"));
+        }
+    }
+    let known = SIGNATURES.iter().find(|(signature, _)| body.starts_with(signature));
+    if let Some((_, encoding)) = known {
+        return Some(format!("a body compressed with {encoding}, which was not announced"));
+    }
+    is_binary(body).then(|| "a body that is not text".to_owned())
+}
+
+/// Whether more than one in twenty characters of the beginning cannot be shown.
+fn is_binary(body: &[u8]) -> bool {
+    let beginning = String::from_utf8_lossy(body.get(..BEGINNING).unwrap_or(body));
+    let strange = |character: &char| {
+        *character == char::REPLACEMENT_CHARACTER
+            || character.is_control() && !character.is_ascii_whitespace()
+    };
+    let (strange, all) = (beginning.chars().filter(strange).count(), beginning.chars().count());
+    strange * 20 > all
+}
+
+const SIGNATURES: [(&[u8], &str); 2] = [(b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")];
+const BEGINNING: usize = 400;

@@ -1,0 +1,137 @@
+//! TLS by rustls: which provider, whose certificates, and nothing of it before the first `https` request.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+
+use super::undone::TlsUnavailable;
+
+/// A config whose certificates are read at the first handshake.
+///
+/// A program that talks to a fake on `http://127.0.0.1` runs in an image without certificates, and
+/// does not wait for them to be read.
+pub(super) fn config() -> Result<ClientConfig, String> {
+    let provider = provider().ok_or(NO_PROVIDER)?;
+    let verifier = Arc::new(LazyVerifier::new(Arc::clone(&provider)));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let mut config =
+        config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    // The HTTP client sends what a preconfigured config says, and that is nothing unless it is set.
+    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    Ok(config)
+}
+
+/// The one that the program installed for its process; else the one that a feature names. It is never
+/// installed for the process, which is for the program to decide.
+fn provider() -> Option<Arc<CryptoProvider>> {
+    CryptoProvider::get_default().cloned().or_else(named_provider)
+}
+
+#[cfg(feature = "rustls-aws-lc-rs")]
+fn named_provider() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+}
+
+#[cfg(all(feature = "rustls-ring", not(feature = "rustls-aws-lc-rs")))]
+fn named_provider() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(not(any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))]
+fn named_provider() -> Option<Arc<CryptoProvider>> {
+    None
+}
+
+/// Checks certificates against those that are trusted, which are read when the first one is checked.
+#[derive(Debug)]
+struct LazyVerifier {
+    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
+    verifier: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
+}
+
+impl LazyVerifier {
+    fn new(provider: Arc<CryptoProvider>) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self { provider, algorithms, verifier: OnceLock::new() }
+    }
+
+    fn get(&self) -> Result<&dyn ServerCertVerifier, Error> {
+        let verifier = self.verifier.get_or_init(|| verifier(&self.provider));
+        verifier.as_deref().map_err(|reason| {
+            Error::Other(OtherError(Arc::new(TlsUnavailable::new(reason.clone()))))
+        })
+    }
+}
+
+impl ServerCertVerifier for LazyVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.get()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    // Signatures are checked by the provider alone, in the platform's verifier too.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(feature = "webpki-roots")]
+fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let builder =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    Ok(builder.build().map_err(|error| error.to_string())?)
+}
+
+#[cfg(not(feature = "webpki-roots"))]
+fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    match rustls_platform_verifier::Verifier::new(Arc::clone(provider)) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(error) => Err(format!(
+            "no certificate of the operating system can be read ({error}); install the package \
+             `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web"
+        )),
+    }
+}
+
+#[cfg(feature = "http2")]
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+#[cfg(not(feature = "http2"))]
+const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+
+const NO_PROVIDER: &str = "there is no rustls provider; install one for the process with \
+    `CryptoProvider::install_default`, or turn on the feature `rustls-aws-lc-rs` or `rustls-ring` of \
+    spotify-web";
