@@ -55,7 +55,8 @@ fn write(directory: &Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Resu
         let added_at = item.item().and_then(|entry| entry.added_at);
         let added_at = added_at.map(|moment| moment.to_rfc3339()).unwrap_or_default();
         let playable = item.item().and_then(|entry| entry.item.as_ref());
-        let uri = playable.and_then(PlayableItem::uri).unwrap_or_default();
+        // That of a local file is made of what its tags say, commas included.
+        let uri = quoted(playable.and_then(PlayableItem::uri).unwrap_or_default());
         let name = quoted(playable.and_then(PlayableItem::name).unwrap_or_default());
         writeln!(csv, "{position},{added_at},{uri},{name},{}", quoted(&reason(item)))?;
     }
@@ -69,8 +70,11 @@ fn write(directory: &Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Resu
 /// Why there is no track.
 fn reason(item: &PageItem<PlaylistItem>) -> String {
     match item {
-        PageItem::Item(entry) if entry.item.is_some() => String::new(),
-        PageItem::Item(_) => "Spotify does not have it any more".to_owned(),
+        PageItem::Item(entry) => match &entry.item {
+            Some(item) if item.uri().is_some() => String::new(),
+            Some(_) => "Spotify sent something without a URI".to_owned(),
+            None => "Spotify does not have it any more".to_owned(),
+        },
         PageItem::Unreadable(unreadable) => unreadable.to_string(),
         _ => "Spotify sent nothing".to_owned(),
     }

@@ -109,8 +109,8 @@ impl SpotifyClient {
     }
 
     /// A client for another user: other credentials, but the same connections, configuration and
-    /// rate limiter. The user is one of the app whose client id the authenticator knows, and of this
-    /// client's app where it knows none, as a bare token's does.
+    /// rate limiter. The user is one of the app whose client id the authenticator knows, and of
+    /// this client's app where it knows none, as a bare token's does.
     ///
     /// Takes about as much memory as the authenticator; made for servers with many users.
     ///
@@ -292,8 +292,8 @@ impl SpotifyClient {
     ///
     /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
     /// any other comes out as [`Error::ForeignOrigin`]. One that is empty, holds `.` or `..` as a
-    /// segment, encoded or not, or a `#` or a line break would reach another endpoint than it seems to,
-    /// and is [`Error::Parameter`].
+    /// segment, encoded or not, or a `#` or a line break would reach another endpoint than it seems
+    /// to, and is [`Error::Parameter`].
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

@@ -296,9 +296,9 @@ impl SpotifyClientConfig {
     /// other TLS settings, to share connections.
     ///
     /// Give it a redirect policy that stays on the server, as the built-in one does: `reqwest`
-    /// strips `Authorization` from redirects elsewhere, but not the form of a token request. Have it
-    /// follow none for writes: `reqwest` makes a `GET` of a `POST` that gets a 301, 302 or 303, and the
-    /// call then succeeds though nothing was written.
+    /// strips `Authorization` from redirects elsewhere, but not the form of a token request. Have
+    /// it follow none for writes: `reqwest` makes a `GET` of a `POST` that gets a 301, 302 or 303,
+    /// and the call then succeeds though nothing was written.
     #[must_use]
     pub fn with_http_client(self, client: reqwest::Client) -> Self {
         Self { http: SharedHttpClient::Given(client), ..self }
@@ -313,7 +313,8 @@ impl SpotifyClientConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it cannot be built, as with a user agent that is not a valid header value.
+    /// [`Error::Config`] when it cannot be built, as with a user agent that is not a valid header
+    /// value.
     pub fn http_client(&self) -> Result<reqwest::Client, Error> {
         self.wire().map(|wire| wire.client())
     }

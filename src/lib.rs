@@ -64,9 +64,9 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides: [how a program gets a token](guide::flows), [limits](guide::limits), [what could leak, break or be
-//! misused](guide::threats), [TLS, proxies and connections](guide::links), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from
-//! [rspotify](guide::from_rspotify).
+//! Guides: [how a program gets a token](guide::flows), [limits](guide::limits), [what could leak,
+//! break or be misused](guide::threats), [TLS, proxies and connections](guide::links), coming from
+//! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
 //!
 //! # Promises
 //!

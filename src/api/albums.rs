@@ -107,8 +107,8 @@ impl Albums {
         self.0.delete(path("me/albums")).scopes(LIBRARY_MODIFY).ids("ids", ids, 20)
     }
 
-    /// Whether the user has saved each of up to 20 albums, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved each of up to 20 albums, in their order; `None` where Spotify
+    /// does not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

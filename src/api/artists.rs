@@ -80,7 +80,8 @@ impl Artists {
 
     /// Artists whose listeners overlap with those of this one.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-artists-related-artists>
     #[cfg_attr(

@@ -113,8 +113,8 @@ impl Audiobooks {
         self.0.delete(path("me/audiobooks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 audiobooks, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved each of up to 50 audiobooks, in their order; `None` where Spotify
+    /// does not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

@@ -47,9 +47,9 @@ impl StartPlayback {
         Self::default()
     }
 
-    /// Plays an album, an artist, a playlist, a podcast, or whatever else Spotify gives as the URI of a
-    /// context. An artist is played from the beginning: an offset is an error when the request is sent,
-    /// and so is a track or an episode in place of a context.
+    /// Plays an album, an artist, a playlist, a podcast, or whatever else Spotify gives as the URI
+    /// of a context. An artist is played from the beginning: an offset is an error when the request
+    /// is sent, and so is a track or an episode in place of a context.
     pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
         let mut playback = Self::default();
         playback.context_uri = playback.keep(uri.into_id().and_then(context));
@@ -95,8 +95,8 @@ impl StartPlayback {
         Self { offset: Some(Offset::Position(position)), ..self }
     }
 
-    /// Begins with this item. One that is none of the [`uris`](Self::uris) is an error when the request
-    /// is sent, and so is any with [`resume`](Self::resume).
+    /// Begins with this item. One that is none of the [`uris`](Self::uris) is an error when the
+    /// request is sent, and so is any with [`resume`](Self::resume).
     #[must_use]
     pub fn offset_uri(mut self, uri: impl IntoId<SpotifyUri>) -> Self {
         let uri = self.keep(playable([uri]).checked()).and_then(|mut uris| uris.pop());
@@ -259,11 +259,11 @@ impl PlaylistRemoval {
     /// Removes an item at these places only, from 0; they are those of the version of
     /// [`snapshot_id`](Self::snapshot_id). No places at all are an error when the request is sent.
     ///
-    /// The current reference of
-    /// [removing items](https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist)
-    /// names no places, though it says that the items are looked for "in the specified positions". A
-    /// server that passes over them removes the item everywhere: look at the playlist afterwards where
-    /// that would matter.
+    /// The current reference of [removing items] names no places, though it says that the items are
+    /// looked for "in the specified positions". A server that passes over them removes the item
+    /// everywhere: look at the playlist afterwards where that would matter.
+    ///
+    /// [removing items]: https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist
     #[must_use]
     pub fn at(
         self,

@@ -14,7 +14,8 @@ pub struct Browse(pub(crate) Connection);
 impl Browse {
     /// Playlists that Spotify features, and what it says about them.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-featured-playlists>
     #[cfg_attr(
@@ -53,7 +54,8 @@ impl Browse {
 
     /// Playlists of a category.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-categories-playlists>
     #[cfg_attr(
@@ -71,7 +73,8 @@ impl Browse {
 
     /// Genres that recommendations can go by.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendation-genres>
     #[cfg_attr(

@@ -110,8 +110,8 @@ impl Episodes {
         self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 episodes, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved each of up to 50 episodes, in their order; `None` where Spotify
+    /// does not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

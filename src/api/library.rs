@@ -31,8 +31,8 @@ impl Library {
         self.0.delete(path("me/library")).scopes(ANY_MODIFY).ids("uris", savable(uris), 40)
     }
 
-    /// Whether the user has saved or follows each of up to 40 things, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved or follows each of up to 40 things, in their order; `None` where
+    /// Spotify does not say.
     ///
     /// Scopes: `user-library-read`, `user-follow-read`, `playlist-read-private`.
     ///

@@ -148,7 +148,8 @@ impl Playlists {
         )
     }
 
-    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is
+    /// said.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
@@ -302,7 +303,8 @@ impl Playlists {
             .with_checked(reorder.body())
     }
 
-    /// Removes up to 100 items, those of a version of the playlist and at places where that is said.
+    /// Removes up to 100 items, those of a version of the playlist and at places where that is
+    /// said.
     ///
     /// By its name before February 2026.
     ///

@@ -119,8 +119,8 @@ impl Shows {
         self.0.delete(path("me/shows")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 shows, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved each of up to 50 shows, in their order; `None` where Spotify does
+    /// not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

@@ -127,8 +127,8 @@ impl Tracks {
         self.0.delete(path("me/tracks")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
     }
 
-    /// Whether the user has saved each of up to 50 tracks, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user has saved each of up to 50 tracks, in their order; `None` where Spotify
+    /// does not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -151,7 +151,8 @@ impl Tracks {
 
     /// The audio features of a track.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-features>
     #[cfg_attr(
@@ -166,7 +167,8 @@ impl Tracks {
     ///
     /// In the order of the ids; `None` for an id that Spotify does not know.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-several-audio-features>
     #[cfg_attr(
@@ -182,7 +184,8 @@ impl Tracks {
 
     /// The audio analysis of a track.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audio-analysis>
     #[cfg_attr(
@@ -195,7 +198,8 @@ impl Tracks {
 
     /// Recommended tracks for up to five seeds.
     ///
-    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November 2024.
+    /// Only for apps with [extended quota](crate::Quota) that were registered before 27 November
+    /// 2024.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendations>
     #[cfg_attr(

@@ -110,8 +110,8 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Whether the user follows each of up to 50 artists, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user follows each of up to 50 artists, in their order; `None` where Spotify does
+    /// not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
@@ -175,8 +175,8 @@ impl Users {
             .ids("ids", ids, 50)
     }
 
-    /// Whether the user follows each of up to 50 users, in their order; `None` where Spotify does not
-    /// say.
+    /// Whether the user follows each of up to 50 users, in their order; `None` where Spotify does
+    /// not say.
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///

@@ -1,7 +1,8 @@
 //! Albums, singles and compilations.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
+use super::by_fields::{as_its_fields, by_fields};
 use super::open_enum::open_enum;
 use super::thing::thing;
 use super::{
@@ -40,57 +41,56 @@ open_enum! {
 /// Defines a form of an album: its own fields, and those that all forms share.
 macro_rules! album {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        $(#[$doc])*
-        #[non_exhaustive]
-        pub struct $name {
-            $($own)*
-            /// What kind of release it is; absent for the albums of local files.
-            #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub album_type: Option<AlbumType>,
-            /// Number of tracks.
-            #[serde(default, deserialize_with = "lenient::optional_count")]
-            pub total_tracks: Option<u32>,
-            /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "market_list::deserialize")]
-            pub available_markets: Vec<Market>,
-            /// URLs on the web.
-            #[serde(default, deserialize_with = "lenient::object_or_default")]
-            pub external_urls: ExternalUrls,
-            /// URL of this object in the Web API; absent for local files.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub href: Option<String>,
-            /// Whether it can be played in the market that was asked for; absent when none was.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub is_playable: Option<bool>,
-            /// Cover pictures, widest first.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub images: Vec<Image>,
-            /// The title.
-            #[serde(default, deserialize_with = "lenient::text")]
-            pub name: String,
-            /// When it was released first; absent when that is not known.
-            #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub release_date: Option<ReleaseDate>,
-            /// How exactly the release date is known.
-            #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub release_date_precision: Option<DatePrecision>,
-            /// Why it cannot be played; absent when it can.
-            #[serde(default, deserialize_with = "lenient::object")]
-            pub restrictions: Option<Restrictions>,
-            /// The URI; absent for local files.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub uri: Option<String>,
-            /// Whose it is.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub artists: Vec<SimplifiedArtist>,
+        by_fields! {
+            $(#[$doc])*
+            pub struct $name {
+                $($own)*
+                /// What kind of release it is; absent for the albums of local files.
+                #[serde(default, deserialize_with = "lenient::optional_parsed")]
+                pub album_type: Option<AlbumType>,
+                /// Number of tracks.
+                #[serde(default, deserialize_with = "lenient::optional_count")]
+                pub total_tracks: Option<u32>,
+                /// Where it can be played; empty when a market was asked for, and in development mode.
+                #[serde(default, deserialize_with = "market_list::deserialize")]
+                pub available_markets: Vec<Market>,
+                /// URLs on the web.
+                #[serde(default, deserialize_with = "lenient::object_or_default")]
+                pub external_urls: ExternalUrls,
+                /// URL of this object in the Web API; absent for local files.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub href: Option<String>,
+                /// Whether it can be played in the market that was asked for; absent when none was.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub is_playable: Option<bool>,
+                /// Cover pictures, widest first.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub images: Vec<Image>,
+                /// The title.
+                #[serde(default, deserialize_with = "lenient::text")]
+                pub name: String,
+                /// When it was released first; absent when that is not known.
+                #[serde(default, deserialize_with = "lenient::optional_parsed")]
+                pub release_date: Option<ReleaseDate>,
+                /// How exactly the release date is known.
+                #[serde(default, deserialize_with = "lenient::optional_parsed")]
+                pub release_date_precision: Option<DatePrecision>,
+                /// Why it cannot be played; absent when it can.
+                #[serde(default, deserialize_with = "lenient::object")]
+                pub restrictions: Option<Restrictions>,
+                /// The URI; absent for local files.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub uri: Option<String>,
+                /// Whose it is.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub artists: Vec<SimplifiedArtist>,
+            }
         }
     };
 }
 
 album! {
     /// An album as tracks, searches and lists name it.
-    #[serde(remote = "Self")]
     pub struct SimplifiedAlbum {
         /// The id; absent for the albums of local files.
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
@@ -126,7 +126,7 @@ where
     D: Deserializer<'de>,
 {
     #[derive(Deserialize)]
-    struct Any(#[serde(deserialize_with = "SimplifiedAlbum::deserialize")] SimplifiedAlbum);
+    struct Any(#[serde(deserialize_with = "SimplifiedAlbum::from_fields")] SimplifiedAlbum);
 
     let album: Option<Any> = lenient::object(deserializer)?;
     Ok(album.map(|Any(album)| album).filter(|album| !album.is_nothing()))
@@ -142,6 +142,8 @@ album! {
         pub album_group: Option<AlbumGroup>,
     }
 }
+
+as_its_fields!(ArtistAlbum);
 
 album! {
     /// An album with its first tracks.
@@ -168,3 +170,5 @@ album! {
         pub popularity: Option<u32>,
     }
 }
+
+as_its_fields!(Album);

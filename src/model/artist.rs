@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::by_fields::by_fields;
 use super::thing::thing;
 use super::{ArtistId, ExternalUrls, Followers, Image, lenient};
 
@@ -37,26 +38,25 @@ pub struct Artist {
     pub uri: Option<String>,
 }
 
-/// An artist as albums and tracks name it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct SimplifiedArtist {
-    /// URLs on the web.
-    #[serde(default, deserialize_with = "lenient::object_or_default")]
-    pub external_urls: ExternalUrls,
-    /// URL of this object in the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub href: Option<String>,
-    /// The id; absent for the artists of local files.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub id: Option<ArtistId>,
-    /// The name.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub name: String,
-    /// The URI; absent for the artists of local files.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub uri: Option<String>,
+by_fields! {
+    /// An artist as albums and tracks name it.
+    pub struct SimplifiedArtist {
+        /// URLs on the web.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        pub external_urls: ExternalUrls,
+        /// URL of this object in the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub href: Option<String>,
+        /// The id; absent for the artists of local files.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub id: Option<ArtistId>,
+        /// The name.
+        #[serde(default, deserialize_with = "lenient::text")]
+        pub name: String,
+        /// The URI; absent for the artists of local files.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub uri: Option<String>,
+    }
 }
 
 impl SimplifiedArtist {

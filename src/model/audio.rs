@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_fields::by_fields;
 use super::thing::thing;
 use super::{TrackId, lenient};
 
@@ -65,32 +66,31 @@ pub struct AudioFeatures {
     pub valence: Option<f64>,
 }
 
-/// The whole analysis of a track.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct AudioAnalysis {
-    /// How it was made.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub meta: Option<AnalysisMeta>,
-    /// The track as a whole.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub track: Option<AnalysisTrack>,
-    /// Bars.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub bars: Vec<TimeInterval>,
-    /// Beats.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub beats: Vec<TimeInterval>,
-    /// Parts such as a chorus or a verse.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub sections: Vec<Section>,
-    /// Stretches of about the same sound.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub segments: Vec<Segment>,
-    /// The smallest regular pulses.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub tatums: Vec<TimeInterval>,
+by_fields! {
+    /// The whole analysis of a track.
+    pub struct AudioAnalysis {
+        /// How it was made.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub meta: Option<AnalysisMeta>,
+        /// The track as a whole.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub track: Option<AnalysisTrack>,
+        /// Bars.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub bars: Vec<TimeInterval>,
+        /// Beats.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub beats: Vec<TimeInterval>,
+        /// Parts such as a chorus or a verse.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub sections: Vec<Section>,
+        /// Stretches of about the same sound.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub segments: Vec<Segment>,
+        /// The smallest regular pulses.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub tatums: Vec<TimeInterval>,
+    }
 }
 
 impl AudioAnalysis {

@@ -11,10 +11,18 @@ use super::{
     SimplifiedShow, SpotifyUri, Track, TrackId, album, lenient, market_list,
 };
 
+macro_rules! only_read {
+    ($(#[$doc:meta])* $reach:vis struct $name:ident { $($fields:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Deserialize)]
+        $reach struct $name { $($fields)* }
+    };
+}
+
 track! {
-    /// The fields of both. Spotify may say only at the end, with `type`, which of them it has sent: who keeps the fields
-    /// of both need not look there first.
-    #[derive(Deserialize)]
+    only_read!
+    /// The fields of both. Spotify may say only at the end, with `type`, which of them it has sent: who
+    /// keeps the fields of both need not look there first.
     pub(super) struct Either {
         // Of tracks, and of episodes in their shape.
         #[serde(default, deserialize_with = "album::optional")]
@@ -88,8 +96,8 @@ impl Either {
         }
     }
 
-    /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album, the publisher the
-    /// artist. What an episode has of its own comes before that.
+    /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album, the
+    /// publisher the artist. What an episode has of its own comes before that.
     fn into_episode(self) -> Option<Episode> {
         let id = self.id?.as_str().parse().ok()?;
         let album = self.album.as_ref();

@@ -10,6 +10,7 @@ mod album;
 mod artist;
 mod audio;
 mod audiobook;
+mod by_fields;
 mod category;
 mod chapter;
 mod common;

@@ -5,39 +5,40 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::by_fields::by_fields;
 use super::open_enum::open_enum;
 use super::thing::thing;
 use super::{ExternalUrls, IdKind, PageItem, PlayableItem, Track, lenient};
 
-/// A device that can play.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct Device {
-    /// The id; absent for devices that cannot be commanded. It may change.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub id: Option<String>,
-    /// Whether it is the one that plays.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub is_active: Option<bool>,
-    /// Whether it is in a private session.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub is_private_session: Option<bool>,
-    /// Whether it takes no commands from the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub is_restricted: Option<bool>,
-    /// The name that its owner gave it.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub name: String,
-    /// What kind of device it is.
-    #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
-    pub kind: Option<DeviceKind>,
-    /// The volume, 0 to 100; absent where it cannot be set.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub volume_percent: Option<u32>,
-    /// Whether the volume can be set.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub supports_volume: Option<bool>,
+by_fields! {
+    /// A device that can play.
+    #[derive(Eq)]
+    pub struct Device {
+        /// The id; absent for devices that cannot be commanded. It may change.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub id: Option<String>,
+        /// Whether it is the one that plays.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub is_active: Option<bool>,
+        /// Whether it is in a private session.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub is_private_session: Option<bool>,
+        /// Whether it takes no commands from the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub is_restricted: Option<bool>,
+        /// The name that its owner gave it.
+        #[serde(default, deserialize_with = "lenient::text")]
+        pub name: String,
+        /// What kind of device it is.
+        #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
+        pub kind: Option<DeviceKind>,
+        /// The volume, 0 to 100; absent where it cannot be set.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub volume_percent: Option<u32>,
+        /// Whether the volume can be set.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub supports_volume: Option<bool>,
+    }
 }
 
 impl Device {
@@ -102,23 +103,23 @@ open_enum! {
     }
 }
 
-/// What a track is played out of: an album, a playlist, an artist, a podcast.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct Context {
-    /// What kind of thing it is.
-    #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
-    pub kind: Option<IdKind>,
-    /// URL of it in the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub href: Option<String>,
-    /// URLs on the web.
-    #[serde(default, deserialize_with = "lenient::object_or_default")]
-    pub external_urls: ExternalUrls,
-    /// The URI.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub uri: Option<String>,
+by_fields! {
+    /// What a track is played out of: an album, a playlist, an artist, a podcast.
+    #[derive(Eq)]
+    pub struct Context {
+        /// What kind of thing it is.
+        #[serde(rename = "type", default, deserialize_with = "lenient::optional_parsed")]
+        pub kind: Option<IdKind>,
+        /// URL of it in the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub href: Option<String>,
+        /// URLs on the web.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        pub external_urls: ExternalUrls,
+        /// The URI.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub uri: Option<String>,
+    }
 }
 
 impl Context {
@@ -169,33 +170,32 @@ pub struct Disallows {
 /// Defines a form of what is playing: its own fields, and those that all forms share.
 macro_rules! playing {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(remote = "Self")]
-        #[non_exhaustive]
-        pub struct $name {
-            $($own)*
-            /// What it is played out of; absent when it is played by itself.
-            #[serde(default, deserialize_with = "lenient::object")]
-            pub context: Option<Context>,
-            /// When the state last changed.
-            #[serde(default, with = "lenient::moment")]
-            pub timestamp: Option<DateTime<Utc>>,
-            /// How far it has come, to the millisecond.
-            #[serde(rename = "progress_ms", default, with = "lenient::milliseconds")]
-            pub progress: Option<Duration>,
-            /// Whether it is playing; `false` when it is paused.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub is_playing: Option<bool>,
-            /// What it is; absent for advertisements and between two items.
-            #[serde(default, deserialize_with = "lenient::object")]
-            pub item: Option<PlayableItem>,
-            /// What kind of thing it is.
-            #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub currently_playing_type: Option<PlayingType>,
-            /// What cannot be done at the moment.
-            #[serde(default, deserialize_with = "actions")]
-            pub actions: Disallows,
+        by_fields! {
+            $(#[$doc])*
+            pub struct $name {
+                $($own)*
+                /// What it is played out of; absent when it is played by itself.
+                #[serde(default, deserialize_with = "lenient::object")]
+                pub context: Option<Context>,
+                /// When the state last changed.
+                #[serde(default, with = "lenient::moment")]
+                pub timestamp: Option<DateTime<Utc>>,
+                /// How far it has come, to the millisecond.
+                #[serde(rename = "progress_ms", default, with = "lenient::milliseconds")]
+                pub progress: Option<Duration>,
+                /// Whether it is playing; `false` when it is paused.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub is_playing: Option<bool>,
+                /// What it is; absent for advertisements and between two items.
+                #[serde(default, deserialize_with = "lenient::object")]
+                pub item: Option<PlayableItem>,
+                /// What kind of thing it is.
+                #[serde(default, deserialize_with = "lenient::optional_parsed")]
+                pub currently_playing_type: Option<PlayingType>,
+                /// What cannot be done at the moment.
+                #[serde(default, deserialize_with = "actions")]
+                pub actions: Disallows,
+            }
         }
 
         impl $name {

@@ -5,9 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::by_fields::by_fields;
 use super::page_item::is_in_one_go;
 use super::thing::has_any;
 use super::{
@@ -20,8 +21,7 @@ macro_rules! prefer_new_name {
     ($model:ident, $new:ident, $old:ident) => {
         impl<'de> Deserialize<'de> for $model {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // The inherent function that `remote = "Self"` derives.
-                $model::deserialize(deserializer).map($model::with_new_name)
+                $model::from_fields(deserializer).map($model::with_new_name)
             }
         }
 
@@ -33,11 +33,11 @@ macro_rules! prefer_new_name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let nothing = || D::Error::custom("holds nothing of what was asked for");
                 if is_in_one_go() {
-                    let model = $model::deserialize(deserializer).map($model::with_new_name)?;
+                    let model = $model::from_fields(deserializer).map($model::with_new_name)?;
                     return Some(model).filter($model::is_something).ok_or_else(nothing);
                 }
                 let raw = Box::<RawValue>::deserialize(deserializer)?;
-                let model = $model::deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+                let model = $model::from_fields(&mut serde_json::Deserializer::from_str(raw.get()))
                     .map($model::with_new_name)
                     .map_err(D::Error::custom)?;
                 match model.is_something() || has_any(raw.get(), $names) {
@@ -58,12 +58,6 @@ macro_rules! prefer_new_name {
                     self.$new = self.$new.filter(is_better).or(Some(old));
                 }
                 self
-            }
-        }
-
-        impl Serialize for $model {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $model::serialize(self, serializer)
             }
         }
     };
@@ -95,50 +89,49 @@ impl Fuller for PlayableItem {
 /// Defines a form of a playlist: its own fields, and those that all forms share.
 macro_rules! playlist {
     ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty, $($own:tt)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(remote = "Self")]
-        #[non_exhaustive]
-        pub struct $name {
-            /// Whether others than the owner may change it; absent where that is not known.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub collaborative: Option<bool>,
-            /// The description; absent when none is set.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub description: Option<String>,
-            /// URLs on the web.
-            #[serde(default, deserialize_with = "lenient::object_or_default")]
-            pub external_urls: ExternalUrls,
-            /// URL of this object in the Web API.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub href: Option<String>,
-            /// Cover pictures, widest first; they expire within a day.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub images: Vec<Image>,
-            /// The name.
-            #[serde(default, deserialize_with = "lenient::text")]
-            pub name: String,
-            /// Whose it is.
-            #[serde(default, deserialize_with = "lenient::part")]
-            pub owner: Option<PlaylistOwner>,
-            /// The main colour of the cover, where Spotify tells.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub primary_color: Option<String>,
-            /// Whether it shows on the owner's profile; absent where that is not relevant.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub public: Option<bool>,
-            /// The version; changes with every change of the playlist.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub snapshot_id: Option<String>,
-            /// The entries; absent where the app may not see them.
-            #[serde(default, deserialize_with = "lenient::object")]
-            pub items: Option<$items>,
-            #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
-            tracks: Option<$items>,
-            /// The URI.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub uri: Option<String>,
-            $($own)*
+        by_fields! {
+            $(#[$doc])*
+            pub struct $name {
+                /// Whether others than the owner may change it; absent where that is not known.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub collaborative: Option<bool>,
+                /// The description; absent when none is set.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub description: Option<String>,
+                /// URLs on the web.
+                #[serde(default, deserialize_with = "lenient::object_or_default")]
+                pub external_urls: ExternalUrls,
+                /// URL of this object in the Web API.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub href: Option<String>,
+                /// Cover pictures, widest first; they expire within a day.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub images: Vec<Image>,
+                /// The name.
+                #[serde(default, deserialize_with = "lenient::text")]
+                pub name: String,
+                /// Whose it is.
+                #[serde(default, deserialize_with = "lenient::part")]
+                pub owner: Option<PlaylistOwner>,
+                /// The main colour of the cover, where Spotify tells.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub primary_color: Option<String>,
+                /// Whether it shows on the owner's profile; absent where that is not relevant.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub public: Option<bool>,
+                /// The version; changes with every change of the playlist.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub snapshot_id: Option<String>,
+                /// The entries; absent where the app may not see them.
+                #[serde(default, deserialize_with = "lenient::object")]
+                pub items: Option<$items>,
+                #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
+                tracks: Option<$items>,
+                /// The URI.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub uri: Option<String>,
+                $($own)*
+            }
         }
     };
 }
@@ -220,26 +213,25 @@ pub struct PlaylistItemsRef {
     pub total: Option<u32>,
 }
 
-/// An entry of a playlist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct PlaylistItem {
-    /// When it was added; absent in very old playlists.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub added_at: Option<DateTime<Utc>>,
-    /// Who added it; absent in very old playlists.
-    #[serde(default, deserialize_with = "lenient::part")]
-    pub added_by: Option<PlaylistUser>,
-    /// Whether it is a file of the user's own; absent where that is not known.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub is_local: Option<bool>,
-    /// What it is; absent when Spotify does not have it any more. What cannot be read is
-    /// [`PlayableItem::Unknown`].
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub item: Option<PlayableItem>,
-    #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
-    track: Option<PlayableItem>,
+by_fields! {
+    /// An entry of a playlist.
+    pub struct PlaylistItem {
+        /// When it was added; absent in very old playlists.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub added_at: Option<DateTime<Utc>>,
+        /// Who added it; absent in very old playlists.
+        #[serde(default, deserialize_with = "lenient::part")]
+        pub added_by: Option<PlaylistUser>,
+        /// Whether it is a file of the user's own; absent where that is not known.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub is_local: Option<bool>,
+        /// What it is; absent when Spotify does not have it any more. What cannot be read is
+        /// [`PlayableItem::Unknown`].
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub item: Option<PlayableItem>,
+        #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
+        track: Option<PlayableItem>,
+    }
 }
 
 prefer_new_name!(PlaylistItem, item, track, OF_AN_ENTRY);

@@ -2,48 +2,41 @@
 
 use chrono::{DateTime, Utc};
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::by_fields::by_fields;
 use super::page_item::is_in_one_go;
 use super::thing::field;
 use super::{Album, Audiobook, Episode, PageItem, SimplifiedShow, Track, lenient};
 
 macro_rules! saved {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $model:ty }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(remote = "Self")]
-        #[non_exhaustive]
-        pub struct $name {
-            /// When it was saved; absent for what was saved long ago.
-            #[serde(default, deserialize_with = "lenient::optional_parsed")]
-            pub added_at: Option<DateTime<Utc>>,
-            $(#[$field_doc])*
-            #[serde(deserialize_with = "Deserialize::deserialize")]
-            pub $field: PageItem<$model>,
+        by_fields! {
+            $(#[$doc])*
+            pub struct $name {
+                /// When it was saved; absent for what was saved long ago.
+                #[serde(default, deserialize_with = "lenient::optional_parsed")]
+                pub added_at: Option<DateTime<Utc>>,
+                $(#[$field_doc])*
+                #[serde(deserialize_with = "Deserialize::deserialize")]
+                pub $field: PageItem<$model>,
+            }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // The inherent function that `remote = "Self"` derives.
                 if is_in_one_go() {
-                    return $name::deserialize(deserializer);
+                    return $name::from_fields(deserializer);
                 }
                 let raw = Box::<RawValue>::deserialize(deserializer)?;
                 let json = &mut serde_json::Deserializer::from_str(raw.get());
                 match is_bare(raw.get(), stringify!($field)) {
                     true => bare(raw.get())
                         .map(|(added_at, thing)| Self { added_at, $field: PageItem::Item(thing) }),
-                    false => $name::deserialize(json),
+                    false => $name::from_fields(json),
                 }
                 .map_err(D::Error::custom)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $name::serialize(self, serializer)
             }
         }
     };

@@ -1,7 +1,6 @@
 //! Search results.
 
-use serde::{Deserialize, Serialize};
-
+use super::by_fields::by_fields;
 use super::open_enum::open_enum;
 use super::thing::thing;
 use super::{
@@ -29,32 +28,32 @@ open_enum! {
     }
 }
 
-/// What a search found: a page for each type that was asked for.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(remote = "Self")]
-#[non_exhaustive]
-pub struct SearchResults {
-    /// Tracks.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub tracks: Option<Page<Track>>,
-    /// Artists.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub artists: Option<Page<Artist>>,
-    /// Albums.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub albums: Option<Page<SimplifiedAlbum>>,
-    /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or gone.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub playlists: Option<Page<SimplifiedPlaylist>>,
-    /// Podcasts.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub shows: Option<Page<SimplifiedShow>>,
-    /// Podcast episodes.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub episodes: Option<Page<SimplifiedEpisode>>,
-    /// Audiobooks.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub audiobooks: Option<Page<SimplifiedAudiobook>>,
+by_fields! {
+    /// What a search found: a page for each type that was asked for.
+    #[derive(Default)]
+    pub struct SearchResults {
+        /// Tracks.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub tracks: Option<Page<Track>>,
+        /// Artists.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub artists: Option<Page<Artist>>,
+        /// Albums.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub albums: Option<Page<SimplifiedAlbum>>,
+        /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or gone.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub playlists: Option<Page<SimplifiedPlaylist>>,
+        /// Podcasts.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub shows: Option<Page<SimplifiedShow>>,
+        /// Podcast episodes.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub episodes: Option<Page<SimplifiedEpisode>>,
+        /// Audiobooks.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub audiobooks: Option<Page<SimplifiedAudiobook>>,
+    }
 }
 
 impl SearchResults {

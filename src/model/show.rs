@@ -1,7 +1,6 @@
 //! Podcasts.
 
-use serde::{Deserialize, Serialize};
-
+use super::by_fields::{as_its_fields, by_fields};
 use super::thing::thing;
 use super::{
     Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedAlbum, SimplifiedEpisode,
@@ -11,63 +10,62 @@ use super::{
 /// Defines a form of a podcast: its own fields, and those that all forms share.
 macro_rules! show {
     ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        $(#[$doc])*
-        #[non_exhaustive]
-        pub struct $name {
-            /// Where it can be played; empty when a market was asked for, and in development mode.
-            #[serde(default, deserialize_with = "market_list::deserialize")]
-            pub available_markets: Vec<Market>,
-            /// Copyright statements.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub copyrights: Vec<Copyright>,
-            /// The description without HTML tags.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub description: Option<String>,
-            /// The description, which may contain HTML tags.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub html_description: Option<String>,
-            /// Whether it has explicit content; absent where that is not known.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub explicit: Option<bool>,
-            /// URLs on the web.
-            #[serde(default, deserialize_with = "lenient::object_or_default")]
-            pub external_urls: ExternalUrls,
-            /// URL of this object in the Web API.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub href: Option<String>,
-            /// Cover pictures, widest first.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub images: Vec<Image>,
-            /// Whether all episodes are hosted outside Spotify; absent where that is not known.
-            #[serde(default, deserialize_with = "lenient::optional_flag")]
-            pub is_externally_hosted: Option<bool>,
-            /// Languages by ISO 639.
-            #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-            pub languages: Vec<String>,
-            /// `audio`, `video` or `mixed`.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub media_type: Option<String>,
-            /// The name.
-            #[serde(default, deserialize_with = "lenient::text")]
-            pub name: String,
-            /// The publisher; absent for apps in development mode.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub publisher: Option<String>,
-            /// The URI.
-            #[serde(default, deserialize_with = "lenient::optional_text")]
-            pub uri: Option<String>,
-            /// Number of episodes.
-            #[serde(default, deserialize_with = "lenient::optional_count")]
-            pub total_episodes: Option<u32>,
-            $($own)*
+        by_fields! {
+            $(#[$doc])*
+            pub struct $name {
+                /// Where it can be played; empty when a market was asked for, and in development mode.
+                #[serde(default, deserialize_with = "market_list::deserialize")]
+                pub available_markets: Vec<Market>,
+                /// Copyright statements.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub copyrights: Vec<Copyright>,
+                /// The description without HTML tags.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub description: Option<String>,
+                /// The description, which may contain HTML tags.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub html_description: Option<String>,
+                /// Whether it has explicit content; absent where that is not known.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub explicit: Option<bool>,
+                /// URLs on the web.
+                #[serde(default, deserialize_with = "lenient::object_or_default")]
+                pub external_urls: ExternalUrls,
+                /// URL of this object in the Web API.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub href: Option<String>,
+                /// Cover pictures, widest first.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub images: Vec<Image>,
+                /// Whether all episodes are hosted outside Spotify; absent where that is not known.
+                #[serde(default, deserialize_with = "lenient::optional_flag")]
+                pub is_externally_hosted: Option<bool>,
+                /// Languages by ISO 639.
+                #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+                pub languages: Vec<String>,
+                /// `audio`, `video` or `mixed`.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub media_type: Option<String>,
+                /// The name.
+                #[serde(default, deserialize_with = "lenient::text")]
+                pub name: String,
+                /// The publisher; absent for apps in development mode.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub publisher: Option<String>,
+                /// The URI.
+                #[serde(default, deserialize_with = "lenient::optional_text")]
+                pub uri: Option<String>,
+                /// Number of episodes.
+                #[serde(default, deserialize_with = "lenient::optional_count")]
+                pub total_episodes: Option<u32>,
+                $($own)*
+            }
         }
     };
 }
 
 show! {
     /// A podcast as episodes, searches and lists name it.
-    #[serde(remote = "Self")]
     pub struct SimplifiedShow {
         /// The id; absent where an episode comes in the shape of a track.
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
@@ -85,6 +83,8 @@ show! {
         pub id: ShowId,
     }
 }
+
+as_its_fields!(Show);
 
 thing!(SimplifiedShow);
 

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// Gives a model with `remote = "Self"` and a method `is_nothing` its traits: one that holds nothing
-/// that would tell it from any other is an error.
+/// Has a model that is defined by `by_fields` and has a method `is_nothing` be read: one that holds
+/// nothing that would tell it from any other is an error.
 macro_rules! thing {
     ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // The inherent function that `remote = "Self"` derives.
-                let model = $name::deserialize(deserializer)?;
+                let model = $name::from_fields(deserializer)?;
                 match model.is_nothing() {
                     true => Err(serde::de::Error::custom(concat!(
                         "holds nothing of a ",
@@ -20,12 +19,6 @@ macro_rules! thing {
                     ))),
                     false => Ok(model),
                 }
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $name::serialize(self, serializer)
             }
         }
     };

@@ -180,7 +180,9 @@ async fn urls_that_cannot_be_used_are_refused() {
 #[test]
 fn options_of_the_config_are_checked_when_the_client_is_built() {
     let config = SpotifyClientConfig::default().with_user_agent("two\nlines");
-    assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Config { .. }));
+    let error = SpotifyClient::new(config).unwrap_err();
+    assert!(matches!(error, Error::Config { .. }), "{error:?}");
+    assert!(error.to_string().contains("header value"), "the cause is told: {error}");
 
     let config = SpotifyClientConfig::default().with_market("Germany");
     assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Market(_)));

@@ -11,7 +11,7 @@ use spotify_web::model::{AlbumId, PlayableItem, SpotifyUri, TrackId};
 use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, plain, settle};
+use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, by_tokio_clock, plain, settle};
 
 #[tokio::test]
 async fn a_call_without_an_authenticator_says_so_and_sends_nothing() {
@@ -195,7 +195,8 @@ async fn a_deadline_that_is_shorter_than_the_pause_fails_at_once() {
 async fn a_deadline_that_passes_carries_the_last_error() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+    let config = by_tokio_clock(fake.config_with_credentials());
+    let spotify = SpotifyClient::new(config).unwrap();
     fake.next(502);
     fake.next_api(FakeResponse::never());
 

@@ -1,15 +1,50 @@
 //! Calls through the client: raw requests, errors, options.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use reqwest::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
 use crate::common::{ALBUM, ARTIST, PLAYLIST, PausedTime, TRACK, plain};
+
+/// Notes how long each request says that its body is.
+#[derive(Clone, Default)]
+struct Lengths(Arc<Mutex<Vec<Option<String>>>>);
+
+#[async_trait::async_trait]
+impl reqwest_middleware::Middleware for Lengths {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: reqwest_middleware::Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let length = request.headers().get(CONTENT_LENGTH);
+        self.0.lock().unwrap().push(length.map(|length| length.to_str().unwrap().to_owned()));
+        next.run(request, extensions).await
+    }
+}
+
+/// Spotify responds with 411 to a write that names no length.
+#[tokio::test]
+async fn a_write_without_a_body_says_so_and_a_read_says_nothing() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let lengths = Lengths::default();
+    let config = plain(&fake).with_middleware(lengths.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    spotify.tracks().get(TRACK).await.unwrap();
+    spotify.player().pause().await.ok();
+    spotify.player().next().await.ok();
+
+    let zero = Some("0".to_owned());
+    assert_eq!(*lengths.0.lock().unwrap(), [None, zero.clone(), zero]);
+}
 
 #[tokio::test]
 async fn every_endpoint_asks_for_its_path() {

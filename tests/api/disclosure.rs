@@ -146,6 +146,21 @@ async fn an_error_names_the_place_and_what_is_wrong_there_though_it_shows_nothin
     );
 }
 
+/// Fields have their names; the keys of a map may be anything.
+#[tokio::test]
+async fn a_key_that_may_be_about_a_user_is_no_part_of_the_place() {
+    for key in ["Jane", "jane.doe", "jane7", "jane doe", "Ängel", "jane@example.test"] {
+        let (fake, spotify) = client().await;
+        fake.next_api(FakeResponse::json(200, &json!({ "followed_by": { key: "x" } })));
+
+        let read = spotify.get::<HashMap<String, HashMap<String, u8>>>("me").await;
+
+        let error = read.unwrap_err();
+        assert!(error.to_string().ends_with("cannot be read at `followed_by.?`"), "{error}");
+        assert!(!shown(&error).contains(key), "{}", shown(&error));
+    }
+}
+
 #[tokio::test]
 async fn an_error_is_short_however_long_the_response_is() {
     let long = "A".repeat(1 << 20);

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use spotify_web::auth::{TokenKey, TokenStore};
-use spotify_web::testing::{FakeSpotify, check_token_store};
+use spotify_web::testing::{FakeResponse, FakeSpotify, check_token_store};
 
 use self::sqlite_store::SqliteTokenStore;
-use crate::common::{Directory, Run};
+use crate::common::{Directory, PLAYLIST, Run};
 
 #[path = "../../examples/sqlite_store/store.rs"]
 mod sqlite_store;
@@ -36,6 +37,76 @@ async fn the_quick_ones_run_to_their_end() {
         assert!(output.status.success(), "{name}: {output:?}");
         assert!(!output.stdout.is_empty());
     }
+}
+
+/// Every place is a line with what stands there, or why there is nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_playlist_of_ten_thousand_is_exported_to_its_last_place() {
+    let Some(program) = program("playlist_export") else { return };
+    let fake = FakeSpotify::builder().with_client("id", "right").with_playlist_length(10_000);
+    let fake = fake.start().await.unwrap();
+    fake.next_api(FakeResponse::json(200, &first_page()));
+    let directory = Directory::new();
+
+    let mut command = Command::new(program);
+    command.envs(variables(&fake, "right")).arg(directory.path());
+    let output = command.output().unwrap();
+
+    assert!(output.status.success(), "{output:?}");
+    let csv = std::fs::read_to_string(directory.path().join("playlist.csv")).unwrap();
+    let lines = records(&csv);
+    assert_eq!(lines.len(), 1 + 10_000);
+    for (position, line) in lines[1..].iter().enumerate() {
+        let [at, _, uri, _, reason] = line.as_slice() else { panic!("{line:?}") };
+        assert_eq!(*at, position.to_string());
+        assert_ne!(uri.starts_with("spotify:"), !reason.is_empty(), "{line:?}");
+    }
+    let reason = |position: usize| lines[1 + position][4].as_str();
+    assert_eq!(reason(0), "Spotify sent nothing");
+    assert_eq!(reason(1), "Spotify does not have it any more");
+    assert_eq!(reason(2), "Spotify sent something without a URI");
+    assert!(reason(3).starts_with("cannot be read"), "{}", reason(3));
+    assert_eq!(lines[5][2..4], ["spotify:local:A,B:C:D:1", "one, \"two\"\nthree"]);
+    assert!((4..10_000).all(|position| reason(position).is_empty()));
+
+    let json = std::fs::read(directory.path().join("playlist.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Vec<Value>>(&json).unwrap().len(), 10_000);
+}
+
+/// A page of 50 that begins with what is no track.
+fn first_page() -> Value {
+    let mut items = vec![json!({ "item": { "type": "track", "uri": "spotify:track:x" } }); 50];
+    items[0] = json!(null);
+    items[1] = json!({ "added_at": "2024-02-29T23:59:59Z", "item": null });
+    items[2] = json!({ "item": { "name": "without a place" } });
+    items[3] = json!(7);
+    items[4] = json!({
+        "item": {
+            "type": "track", "uri": "spotify:local:A,B:C:D:1", "name": "one, \"two\"\nthree"
+        }
+    });
+    let next = format!("https://api.spotify.com/v1/playlists/{PLAYLIST}/items?offset=50&limit=50");
+    json!({ "items": items, "next": next, "total": 10_000, "limit": 50, "offset": 0 })
+}
+
+/// The records of CSV by RFC 4180.
+fn records(csv: &str) -> Vec<Vec<String>> {
+    let mut records = vec![vec![String::new()]];
+    let mut is_quoted = false;
+    let mut letters = csv.trim_end().chars().peekable();
+    while let Some(letter) = letters.next() {
+        let record = records.last_mut().unwrap();
+        match letter {
+            '"' if is_quoted && letters.next_if_eq(&'"').is_some() => {
+                record.last_mut().unwrap().push('"');
+            }
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => record.push(String::new()),
+            '\n' if !is_quoted => records.push(vec![String::new()]),
+            letter => record.last_mut().unwrap().push(letter),
+        }
+    }
+    records
 }
 
 /// Where a link is hidden in a chat; each leads to the same track.

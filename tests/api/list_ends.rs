@@ -8,7 +8,7 @@ use spotify_web::model::{Artist, CursorPage, Page, SearchType, Track};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{PausedTime, plain_client};
+use crate::common::{PausedTime, by_tokio_clock, plain_client};
 
 type List = Page<u64>;
 
@@ -89,6 +89,8 @@ async fn what_next_says_is_not_overruled_and_lists_of_values_stay() {
         ("x?page=1", "page=2", "page=2"),
         ("x?market=DE", "market=US&offset=2", "market=US&offset=2"),
         ("x?q=a", "query=a&offset=2", "query=a&offset=2"),
+        ("x?q=a", "q=b&offset=2", "q=b&offset=2"),
+        ("x?q=a", "offset=2", "offset=2&q=a"),
         ("x?cursor=a&market=DE", "cursor=b", "cursor=b&market=DE"),
         ("x", "offset=2", "offset=2"),
     ] {
@@ -200,6 +202,13 @@ async fn a_search_ends_at_a_thousand_from_wherever_it_begins() {
         spotify.search().tracks("x").offset(offset).stream().next().await.unwrap().unwrap();
         assert!(last_query(&fake).contains("limit="), "{}", last_query(&fake));
     }
+    // With room enough, the size of pages is left to the server.
+    respond(&fake, &page(980, 10));
+    spotify.search().tracks("x").offset(980).stream().next().await.unwrap().unwrap();
+    let requests = fake.requests();
+    let first = requests.iter().find(|request| request.parameter("offset") == Some("980"));
+    assert_eq!(first.unwrap().parameter("limit"), None);
+
     let before = fake.api_requests();
     assert!(spotify.search().tracks("x").offset(1000).all().await.unwrap().is_empty());
     assert_eq!(fake.api_requests(), before, "nothing is sent");
@@ -446,7 +455,7 @@ async fn the_pause_of_a_list_is_no_longer_than_its_calls_may_wait() {
     {
         for status in [429, 503] {
             let fake = FakeSpotify::start().await.unwrap();
-            let config = fake.config().with_token(fake.user_token());
+            let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
             let config = config.with_max_wait(Duration::from_secs(max_wait));
             let config = if has_limiter { config } else { config.without_rate_limiter() };
             let spotify = SpotifyClient::new(config.without_retries()).unwrap();
@@ -482,7 +491,8 @@ async fn the_pause_of_a_list_is_no_longer_than_its_calls_may_wait() {
 async fn a_list_goes_on_when_its_limiter_is_open_again() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
-    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
+    let spotify = SpotifyClient::new(config).unwrap();
     respond(&fake, &json!({ "items": [1], "next": null }));
     spotify.rate_limiter().unwrap().close_for(Duration::from_secs(70));
     let mut stream = spotify.get::<List>("x").stream();

@@ -10,7 +10,7 @@ use spotify_web::model::{CursorPage, Page, PageItem, PlayHistory, PlayableItem, 
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, plain};
+use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, by_tokio_clock, plain};
 
 /// A page of an album's tracks.
 fn page(items: Value, next: Option<&str>) -> FakeResponse {
@@ -121,7 +121,8 @@ async fn a_deadline_is_for_all_of_a_list() {
     for (seconds, is_enough) in [(10, false), (60, true)] {
         let time = PausedTime::pause();
         let fake = FakeSpotify::start().await.unwrap();
-        let spotify = SpotifyClient::new(fake.config_with_credentials()).unwrap();
+        let config = by_tokio_clock(fake.config_with_credentials());
+        let spotify = SpotifyClient::new(config).unwrap();
         let next = format!("{}albums/x/tracks?offset=8&limit=2", fake.base_url());
         fake.next_api(FakeResponse::status(429).with_header("retry-after", "6"));
         fake.next_api(page(tracks(&["a", "b"]), Some(&next)));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use spotify_web::model::{
     Album, AlbumId, AlbumType, Artist, ArtistAlbum, AudioAnalysis, AudioFeatures, Audiobook,
@@ -100,6 +100,28 @@ fn a_track_is_read_to_its_last_field() {
     assert_eq!(album.release_date.unwrap().to_string(), "2017-05");
     assert_eq!(track.artists[0].name, "Carly Rae Jepsen");
     assert_eq!(track.explicit, Some(true));
+}
+
+/// Functions of the models' own with the names of the trait's would be called in their place.
+#[test]
+fn the_functions_of_serde_are_those_of_its_traits() {
+    let old_name = json!({ "track": { "type": "track", "name": "old" }, "added_at": DATE });
+    let entry = PlaylistItem::deserialize(&old_name).unwrap();
+    assert_eq!(entry.item.as_ref().unwrap().name(), Some("old"));
+    let list = json!({ "id": "3cEYpjA9oz9GiPac4AsH4n", "tracks": { "total": 3 } });
+    assert_eq!(SimplifiedPlaylist::deserialize(&list).unwrap().items.unwrap().total, Some(3));
+
+    let nothing = json!({});
+    assert!(Track::deserialize(&nothing).is_err());
+    assert!(SimplifiedTrack::deserialize(&nothing).is_err());
+    assert!(SimplifiedArtist::deserialize(&nothing).is_err());
+    assert!(SimplifiedAlbum::deserialize(&nothing).is_err());
+    assert!(SimplifiedShow::deserialize(&nothing).is_err());
+    assert!(Device::deserialize(&nothing).is_err());
+    assert!(Context::deserialize(&nothing).is_err());
+    assert!(CurrentlyPlaying::deserialize(&nothing).is_err());
+    assert!(SearchResults::deserialize(&nothing).is_err());
+    assert!(AudioAnalysis::deserialize(&nothing).is_err());
 }
 
 #[test]

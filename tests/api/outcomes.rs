@@ -11,7 +11,7 @@ use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::time::Instant;
 
-use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK};
+use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, by_tokio_clock};
 
 type Reports = Arc<Mutex<Vec<CallReport>>>;
 
@@ -21,7 +21,7 @@ async fn observed(
     let fake = FakeSpotify::start().await.unwrap();
     let reports = Reports::default();
     let log = Arc::clone(&reports);
-    let config = fake.config().with_token(fake.user_token());
+    let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
     let config = config.with_observer(move |report| log.lock().unwrap().push(report.clone()));
     (fake, SpotifyClient::new(change(config)).unwrap(), reports)
 }

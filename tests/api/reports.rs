@@ -8,7 +8,7 @@ use spotify_web::model::Page;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{PausedTime, TRACK};
+use crate::common::{PausedTime, TRACK, by_tokio_clock};
 
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<CallReport>>>);
@@ -35,7 +35,7 @@ async fn a_call_that_is_given_up_while_it_waits_tells_of_its_wait_and_its_status
         for status in [429, 503] {
             let fake = FakeSpotify::start().await.unwrap();
             let reports = Reports::default();
-            let config = fake.config().with_token(fake.user_token());
+            let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
             let config = if has_limiter { config } else { config.without_rate_limiter() };
             let spotify = reports.of(config);
             fake.next_api(FakeResponse::status(status).with_header("retry-after", "20"));
@@ -62,7 +62,7 @@ async fn a_call_that_waits_for_a_permit_and_is_given_up_has_waited() {
     let time = PausedTime::pause();
     let fake = FakeSpotify::start().await.unwrap();
     let reports = Reports::default();
-    let spotify = reports.of(fake.config().with_token(fake.user_token()));
+    let spotify = reports.of(by_tokio_clock(fake.config().with_token(fake.user_token())));
     spotify.rate_limiter().unwrap().close_for(Duration::from_secs(30));
     let call = spotify.tracks().get(TRACK).send();
     let given_up = tokio::time::timeout(Duration::from_secs(5), call);

@@ -8,14 +8,14 @@ use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use serde_json::{Value, json};
 use spotify_web::api::{PlaylistReorder, StartPlayback};
 use spotify_web::auth::{Backoff, CredentialsAuthenticator, TokenAuthenticator};
-use spotify_web::middleware::{RateLimiter, RequestClass, RetryOptions};
+use spotify_web::middleware::{RateLimitOptions, RateLimiter, RequestClass, RetryOptions};
 use spotify_web::model::TrackId;
 use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, TRACK};
+use crate::common::{ALBUM, Log, PLAYLIST, PausedTime, TRACK, TokioClock, by_tokio_clock};
 
 /// Pauses of a millisecond, so that tests of what is retried need no clock.
 fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
@@ -26,7 +26,7 @@ fn quick(config: SpotifyClientConfig) -> SpotifyClientConfig {
 
 async fn fake_and_client() -> (Arc<FakeSpotify>, SpotifyClient) {
     let fake = Arc::new(FakeSpotify::start().await.unwrap());
-    let config = quick(fake.config().with_token(fake.user_token()));
+    let config = quick(by_tokio_clock(fake.config().with_token(fake.user_token())));
     let spotify = SpotifyClient::new(config).unwrap();
     (fake, spotify)
 }
@@ -34,6 +34,13 @@ async fn fake_and_client() -> (Arc<FakeSpotify>, SpotifyClient) {
 fn get_track(spotify: &SpotifyClient) -> JoinHandle<Result<(), Error>> {
     let request = spotify.tracks().get(TRACK);
     tokio::spawn(async move { request.await.map(drop) })
+}
+
+/// Waits for what has to happen, however long a busy machine takes; no time passes meanwhile.
+async fn until(has_happened: impl Fn() -> bool) {
+    while !has_happened() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -142,12 +149,9 @@ async fn after_a_429_no_client_or_user_sends_before_it_is_over() {
     fake.next_api(FakeResponse::status(429).with_header("retry-after", "5"));
 
     let first = get_track(&spotify);
-    while fake.api_requests() == 0 {
-        tokio::task::yield_now().await;
-    }
-    time.settle().await;
+    until(|| spotify.stats().rate_limit.refusals() == 1).await;
     let others = [get_track(&spotify.clone()), get_track(&other_user)];
-    time.settle().await;
+    until(|| spotify.stats().rate_limit.waiting() == 3).await;
     time.advance(Duration::from_millis(4_900)).await;
     time.settle().await;
     assert_eq!(fake.api_requests(), 1);
@@ -211,10 +215,7 @@ async fn however_retry_after_is_written_the_limiter_opens() {
             None => refusal,
         });
         let call = get_track(&spotify);
-        while fake.api_requests() == 0 {
-            tokio::task::yield_now().await;
-        }
-        time.settle().await;
+        until(|| spotify.stats().rate_limit.refusals() == 1).await;
         let closed = spotify.stats().rate_limit.closed_for().as_secs_f64();
         assert!(
             (seconds - 1.5..=seconds + 1.5).contains(&closed) && closed > 0.5,
@@ -230,7 +231,9 @@ async fn however_retry_after_is_written_the_limiter_opens() {
 #[tokio::test]
 async fn requests_wait_in_order_and_the_urgent_go_first() {
     let time = PausedTime::pause();
-    let (limiter, arrivals) = (RateLimiter::default(), Arrivals::default());
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let limiter = RateLimiter::new(options);
+    let arrivals = Arrivals::default();
     let http = SpotifyClientConfig::default().http_client().unwrap();
     let client = ClientBuilder::new(http).with(limiter.clone()).with(arrivals.clone()).build();
     limiter.close_for(Duration::from_secs(10));
@@ -339,6 +342,8 @@ async fn spans_tell_of_calls_and_attempts() {
     assert!(closed.iter().all(|line| line.contains(call)), "{log}");
     assert!(closed[2].contains("status=200") && closed[2].contains("attempts=2"), "{log}");
     assert!(!closed.iter().any(|line| line.contains(ALBUM)), "{log}");
+    let retried = log.lines().find(|line| line.contains("a request is to be retried"));
+    assert!(retried.is_some_and(|line| line.contains("status=503 ")), "{log}");
 }
 
 #[tokio::test]
@@ -442,7 +447,8 @@ async fn no_task_outlives_the_last_clone() {
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let fake = FakeSpotify::start().await.unwrap();
     let before = tasks();
-    let spotify = SpotifyClient::new(quick(fake.config_with_credentials())).unwrap();
+    let config = quick(by_tokio_clock(fake.config_with_credentials()));
+    let spotify = SpotifyClient::new(config).unwrap();
     let mut stream = spotify.playlists().items(PLAYLIST).limit(10).stream().concurrency(4);
     stream.next().await.unwrap().unwrap();
     fake.next_api(FakeResponse::status(429).with_header("retry-after", "30"));

@@ -15,14 +15,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::connection::{Connection, Deadline, PreparedRequest, Responding};
+use super::connection::Connection;
 use super::decode::Decoder;
 use super::future::RequestFuture;
 use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
+use super::prepared::{Deadline, PreparedRequest};
 use super::quota::MaxLimit;
 use super::response::Response;
+use super::sending::Responding;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
 use crate::model::SpotifyUri;
@@ -208,8 +210,8 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
     ///
-    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for longer
-    /// for the rate limiter fails at once, with [`Error::RateLimited`].
+    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for
+    /// longer for the rate limiter fails at once, with [`Error::RateLimited`].
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
@@ -465,9 +467,9 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<Vec<Option<T>>, P> {
         Self { decoder: Some(Decoder::several(field, self.ids)), ..self }
     }
 
-    /// The list is the whole body. One value for each id that was asked for, which is the one in the
-    /// path where there is no list of them, and else an error: the others would be taken for those
-    /// of their neighbours.
+    /// The list is the whole body. One value for each id that was asked for, which is the one in
+    /// the path where there is no list of them, and else an error: the others would be taken for
+    /// those of their neighbours.
     pub(crate) fn one_for_each(self) -> Self {
         Self { decoder: Some(Decoder::one_for_each(self.ids.unwrap_or(1))), ..self }
     }

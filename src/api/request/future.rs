@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::connection::Responding;
 use super::decode::Decoder;
+use super::sending::Responding;
 use crate::error::Error;
 
 /// The future of a [`Request`](crate::api::Request). Nothing is sent before it is polled; when it

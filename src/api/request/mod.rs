@@ -1,11 +1,12 @@
 //! How a call is made: from an endpoint's line to the wire and back.
 //!
 //! Top down, as a call goes: a [`Request`] is built (`builder`, `setters`, `path`, `params`),
-//! prepared and sent (`connection`), read (`response`) and decoded (`decode`). `paging` and
+//! `prepared` and sent (`sending`), read (`response`) and decoded (`decode`). `paging` and
 //! `page_queue` do that for page after page, `batches` for a list that is too long for one request.
 
 mod batches;
 mod builder;
+mod call;
 mod choices;
 mod connection;
 mod decode;
@@ -17,16 +18,22 @@ mod known_lists;
 mod left_out;
 mod next_page;
 mod observing;
+mod page_fetch;
 mod page_field;
 mod page_queue;
 mod page_url;
 mod paging;
 pub mod params;
 mod path;
+mod pauses;
+mod prepared;
 mod quota;
 mod response;
+mod seen;
+mod sending;
 mod setters;
 mod streams;
+mod urls;
 mod verbs;
 
 pub(crate) use batches::{in_batches, write_in_batches};

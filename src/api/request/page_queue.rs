@@ -1,28 +1,26 @@
-//! Pages that are being fetched, in order.
+//! Which pages are asked for, and in which order they are handed out.
 //!
 //! The queue keeps the first request and asks for every further page with the same one, at another
 //! URL: what was set for the first holds for all. Only `next` decides how the list goes on; `total`
 //! is a hint for what to ask for ahead.
 
-use std::collections::{HashSet, VecDeque};
-use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
 
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use url::Url;
 
-use super::connection::{Connection, Deadline, PreparedRequest, Responding};
-use super::next_page::{BACK, PagePlace};
+use super::connection::Connection;
+use super::next_page::PagePlace;
+use super::page_fetch::{Slot, State, Way};
 use super::page_url::{Extent, after, offset, within_reach};
+use super::pauses::Pauses;
+use super::prepared::{Deadline, PreparedRequest};
 use super::response::RawResponse;
+use super::seen::Seen;
+use super::sending::Responding;
 use crate::error::Error;
 use crate::model::NextLink;
-use crate::transport::can_send;
 
 /// What a page is turned into, and where the list goes on.
 pub(crate) struct ParsedPage<X> {
@@ -58,58 +56,8 @@ pub(crate) struct PageQueue<X> {
     slots: VecDeque<Slot>,
     /// As the last page had it.
     extent: Option<Extent>,
-    /// Failures of the page in front, in a row.
-    failures: u32,
-    /// When pages are asked for again, after such a failure.
-    paused_until: Option<Instant>,
-    /// What the server wants to be waited for, where that is longer than a call may wait.
-    refusal: Option<Refusal>,
+    pauses: Pauses,
     seen: Seen,
-}
-
-/// How pages are asked for.
-struct Way {
-    connection: Connection,
-    template: PreparedRequest,
-}
-
-/// A page by its URL; without one, the error that ends the list.
-struct Slot {
-    url: Option<Url>,
-    state: State,
-}
-
-enum State {
-    Idle,
-    /// To be asked for again after a pause.
-    Pausing(Pause),
-    Fetching(Responding),
-    Fetched(Box<Result<RawResponse, Error>>),
-}
-
-/// Until then, pages are refused with the error of the server that asked for it.
-struct Refusal {
-    until: Instant,
-    error: Error,
-}
-
-/// Until when a page is not asked for.
-struct Pause {
-    end: Instant,
-    /// Made anew whenever it is polled: a list may go to another runtime, or be polled outside of
-    /// any.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-/// What there was already, so that no list goes on for ever.
-#[derive(Default)]
-struct Seen {
-    /// Hashes of URLs: a list that leads back would have to be found in few pages, and a chance
-    /// hit in 2^64 ends a list with an error and no more.
-    urls: HashSet<u64>,
-    hasher: RandomState,
-    /// Pages in a row that were empty.
-    empty: u32,
 }
 
 impl<X> PageQueue<X> {
@@ -147,9 +95,7 @@ impl<X> PageQueue<X> {
             guesses: usize::MAX,
             slots,
             extent: None,
-            failures: 0,
-            paused_until: None,
-            refusal: None,
+            pauses: Pauses::default(),
             seen: Seen::default(),
         }
     }
@@ -213,7 +159,7 @@ impl<X> PageQueue<X> {
         match (result, url) {
             (Ok(page), Some(url)) => {
                 self.slots.pop_front();
-                self.failures = 0;
+                self.pauses.end();
                 let content = self.go_on(&url, page);
                 // What follows is asked for now, not when a caller waits for it.
                 self.drive(context);
@@ -230,27 +176,13 @@ impl<X> PageQueue<X> {
         }
     }
 
-    /// Has the page in front be asked for again after the pause that a retry would take. Nobody
-    /// waits longer than a call may: where the server wants more, the page is refused unsent.
+    /// Has the page in front be asked for again after a pause.
     fn pause_after(&mut self, error: &Error) {
-        let Some(way) = &self.way else { return };
-        self.failures = self.failures.saturating_add(1);
-        let now = Instant::now();
-        let longest = way.longest_wait();
-        let (pause, wanted) = way.pause(error, self.failures);
-        let again = wanted.filter(|wanted| *wanted > longest).and_then(|wanted| {
-            Some(Refusal { until: now + wanted.min(LONGEST_PAUSE), error: error.repeated(wanted)? })
-        });
-        let pause = match again {
-            Some(_) => pause,
-            None => pause.max(wanted.unwrap_or_default()),
-        };
-        if again.is_some() {
+        let Some(Way { connection, template }) = &self.way else { return };
+        let end = self.pauses.begin(connection, template, error);
+        if self.pauses.refuses() {
             self.slots.truncate(1);
         }
-        self.refusal = again;
-        let end = now + pause.min(longest).min(LONGEST_PAUSE);
-        self.paused_until = Some(end);
         if let Some(front) = self.slots.front_mut() {
             front.state = State::pausing(end);
         }
@@ -264,9 +196,8 @@ impl<X> PageQueue<X> {
         };
         let mut under_way = 0;
         let now = Instant::now();
-        let paused_until = self.paused_until.filter(|end| now < *end);
-        if let Some(error) = self.refusal.as_ref().and_then(|refusal| refusal.at(now))
-            && paused_until.is_none()
+        let paused_until = self.pauses.until(now);
+        if let Some(error) = self.pauses.refusal(now)
             && let Some(front) = self.slots.front_mut()
         {
             front.state = State::Fetched(Box::new(Err(error)));
@@ -350,165 +281,6 @@ impl<X> PageQueue<X> {
     }
 }
 
-impl Seen {
-    fn note(&mut self, url: &Url) {
-        self.urls.insert(self.hasher.hash_one(url.as_str()));
-    }
-
-    /// What is wrong with a page at `url`, of `count` places, that leads to `next`.
-    fn wanders(&mut self, url: &Url, next: &Url, count: usize) -> Option<&'static str> {
-        self.note(url);
-        self.empty = if count == 0 { self.empty + 1 } else { 0 };
-        match self.urls.contains(&self.hasher.hash_one(next.as_str())) {
-            true => Some(BACK),
-            false => (self.empty >= MOST_EMPTY_PAGES).then_some("is empty, as were many before it"),
-        }
-    }
-}
-
-impl Refusal {
-    /// The error at this moment; `None` when it is over.
-    fn at(&self, now: Instant) -> Option<Error> {
-        let left = self.until.checked_duration_since(now).filter(|left| !left.is_zero())?;
-        self.error.repeated(left)
-    }
-}
-
-impl State {
-    fn pausing(end: Instant) -> Self {
-        Self::Pausing(Pause { end, timer: None })
-    }
-}
-
-impl Pause {
-    /// Outside of a runtime nothing can be waited for: the request then says what is missing.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.timer = None;
-        if Instant::now() >= self.end || !can_send() {
-            return Poll::Ready(());
-        }
-        self.timer.insert(Box::pin(tokio::time::sleep_until(self.end))).as_mut().poll(context)
-    }
-}
-
-impl Slot {
-    /// Whether it is worth asking again.
-    fn has_failed_for_now(&self) -> bool {
-        let State::Fetched(fetched) = &self.state else { return false };
-        fetched.as_ref().as_ref().is_err_and(Error::is_transient)
-    }
-
-    fn error(error: Error) -> Self {
-        Self { url: None, state: State::Fetched(Box::new(Err(error))) }
-    }
-
-    /// What has come; the page is then to be asked for again.
-    fn take_fetched(&mut self) -> Option<Result<RawResponse, Error>> {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Fetched(fetched) => Some(*fetched),
-            other => {
-                self.state = other;
-                None
-            }
-        }
-    }
-
-    /// Asks, or takes in what has come; whether it is under way afterwards.
-    fn poll(&mut self, way: &Way, context: &mut Context<'_>) -> bool {
-        if let State::Pausing(pause) = &mut self.state {
-            if pause.poll(context).is_pending() {
-                return true;
-            }
-            self.state = State::Idle;
-        }
-        if let (State::Idle, Some(url)) = (&self.state, &self.url) {
-            self.state = State::Fetching(way.fetch(url.clone()));
-        }
-        self.take_in(context);
-        matches!(self.state, State::Fetching(_))
-    }
-
-    /// Takes in what has come. After a panic the page is asked for again: it is no longer under way
-    /// while it is looked at.
-    fn take_in(&mut self, context: &mut Context<'_>) {
-        self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Fetching(mut fetching) => match fetching.as_mut().poll(context) {
-                Poll::Ready(fetched) => State::Fetched(Box::new(fetched)),
-                Poll::Pending => State::Fetching(fetching),
-            },
-            other => other,
-        };
-    }
-}
-
-impl Way {
-    /// How long a call may wait.
-    fn longest_wait(&self) -> Duration {
-        let deadline = self.template.deadline.map_or(Duration::MAX, Deadline::left);
-        self.template.class.max_wait.unwrap_or_else(|| self.connection.max_wait()).min(deadline)
-    }
-
-    /// The pause after this number of failures in a row, and what the server wants to be waited for.
-    fn pause(&self, error: &Error, failures: u32) -> (Duration, Option<Duration>) {
-        match error {
-            // Its task is gone, and nothing is wrong with the server.
-            Error::Interrupted => (Duration::ZERO, None),
-            // The limiter knows when it is over, also when it is opened before, and until then lets
-            // nothing pass.
-            Error::RateLimited { .. } if self.connection.has_limiter() => {
-                (self.connection.pause(1), None)
-            }
-            error => (self.connection.pause(failures), error.retry_after()),
-        }
-    }
-
-    fn fetch(&self, url: Url) -> Responding {
-        match self.template.at(url) {
-            Some(prepared) => in_task(self.connection.clone().send(prepared)),
-            // Only a body that is a stream cannot be sent again, and no request here has one.
-            None => Box::pin(std::future::ready(Err(Error::Interrupted))),
-        }
-    }
-}
-
-/// In a task of its own, so that it comes along while its taker does other things; dropped, it
-/// stops.
-fn in_task(fetching: Responding) -> Responding {
-    match Handle::try_current() {
-        Ok(runtime) => Box::pin(Task(runtime.spawn(fetching))),
-        Err(_) => fetching,
-    }
-}
-
-struct Task(JoinHandle<Result<RawResponse, Error>>);
-
-impl Future for Task {
-    type Output = Result<RawResponse, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(context)) {
-            Ok(fetched) => fetched,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::Interrupted),
-            },
-        })
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// A list that was filtered may have empty pages in the middle. A hundred in a row are 5,000 items
-/// that are all gone, or a server that never comes to an end.
-const MOST_EMPTY_PAGES: u32 = 100;
-
-/// A server says how long a list is: what it says may not become as many tasks. More at a time would
-/// run into the rate limits at once.
+/// A server says how long a list is: what it says may not become as many tasks. More at a time
+/// would run into the rate limits at once.
 const MOST_SIDE_BY_SIDE: usize = 256;
-
-/// Far beyond any wait that makes sense, and near enough to be added to a moment.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

@@ -5,9 +5,9 @@
 /// Every app begins in development mode, which lost endpoints and large pages in February 2026;
 /// Spotify grants [extended quota] on request, and such an app keeps both.
 ///
-/// The config is told at run time, and limits follow it. The endpoints that development mode lost are
-/// `#[deprecated]` unless the feature `extended-quota` is on: whether a method may be called is known
-/// when a program is compiled, and a compiler reads no config.
+/// The config is told at run time, and limits follow it. The endpoints that development mode lost
+/// are `#[deprecated]` unless the feature `extended-quota` is on: whether a method may be called is
+/// known when a program is compiled, and a compiler reads no config.
 ///
 /// | | development | extended |
 /// |---|---|---|

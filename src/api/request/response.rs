@@ -1,13 +1,14 @@
 //! A response, read to its end.
 
 use bytes::Bytes;
+use http::Extensions;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Version};
 
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
-use crate::middleware::{LimitedResponse, RateLimited};
+use crate::middleware::{Attempts, LimitedResponse, RateLimited};
 use crate::oauth::Scope;
 use crate::transport::{BodyError, ServerError, TlsUnavailable, read_body, retry_after};
 
@@ -119,6 +120,24 @@ impl RawResponse {
             },
         })
     }
+}
+
+/// A request, with what is known of its attempts.
+pub(super) fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine {
+    let attempts = extensions.get::<Attempts>();
+    let may_be_done = attempts.is_some_and(|attempts| attempts.may_be_done);
+    RequestLine { may_be_done, ..line.clone() }
+}
+
+/// Reads a response, with what is known of the attempts before it.
+pub(super) async fn read(
+    line: &RequestLine,
+    response: &mut reqwest::Response,
+    scopes: &'static [Scope],
+    extensions: &Extensions,
+) -> Result<RawResponse, Error> {
+    let credentials = Attempts::last_credentials(extensions);
+    RawResponse::read(noted(line, extensions), response, scopes, credentials).await
 }
 
 fn unread(request: RequestLine, error: BodyError) -> Error {

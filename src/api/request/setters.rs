@@ -34,8 +34,8 @@ impl<T, P: AcceptsMarket> Request<T, P> {
 }
 
 impl<T, P: AcceptsLimit> Request<T, P> {
-    /// The greatest number of items in a response, from 1 to what the endpoint allows an app of this
-    /// [quota](crate::Quota).
+    /// The greatest number of items in a response, from 1 to what the endpoint allows an app of
+    /// this [quota](crate::Quota).
     pub fn limit(self, limit: u32) -> Self {
         self.within("limit", limit, P::MAX_LIMIT)
     }
@@ -49,8 +49,8 @@ impl<T, P: AcceptsPaging> Request<T, P> {
 }
 
 impl<P: AcceptsFields> Request<Playlist, P> {
-    /// Only these fields of the response, in [Spotify's notation]: `name,items(total)`. What was not
-    /// asked for is absent from the [`PartialPlaylist`].
+    /// Only these fields of the response, in [Spotify's notation]: `name,items(total)`. What was
+    /// not asked for is absent from the [`PartialPlaylist`].
     ///
     /// Where entries are among them, as in `name,items(items(item(name)))`, what leads to the next
     /// page of them is asked for as well.
@@ -71,8 +71,9 @@ impl<P: AcceptsFields> Request<PartialPlaylist, P> {
 impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
     /// Only these fields of the response, in [Spotify's notation]: `items(added_at,item(name))`.
     ///
-    /// Where items are among them, `next`, `limit`, `offset` and `total` are asked for as well, without
-    /// which the list would end after its first page. Without items, as with `total`, the page is empty.
+    /// Where items are among them, `next`, `limit`, `offset` and `total` are asked for as well,
+    /// without which the list would end after its first page. Without items, as with `total`, the
+    /// page is empty.
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlists-items
     pub fn fields(self, fields: impl Into<String>) -> Self {

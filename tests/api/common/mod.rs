@@ -23,6 +23,7 @@ use spotify_web::auth::{
     AuthError, Rejection, RejectionReason, Replay, StoredToken, TokenCache, TokenCacheOptions,
     TokenKey, TokenSource, TokenStore,
 };
+use spotify_web::middleware::RateLimitOptions;
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
@@ -36,6 +37,12 @@ pub(crate) const PLAYLIST: &str = "3cEYpjA9oz9GiPac4AsH4n";
 /// A config with which each call is sent once, whatever comes of it.
 pub(crate) fn plain(fake: &FakeSpotify) -> SpotifyClientConfig {
     fake.config_with_credentials().without_retries().without_rate_limiter()
+}
+
+/// A config whose rate limiter has no clock but tokio's. By the system's, real time that passes
+/// while tokio's is paused looks like a laptop that slept, and closings end too early.
+pub(crate) fn by_tokio_clock(config: SpotifyClientConfig) -> SpotifyClientConfig {
+    config.with_rate_limit(RateLimitOptions::default().with_clock(TokioClock::new()))
 }
 
 /// A fake, and a client of a user whose calls are sent once.

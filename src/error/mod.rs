@@ -1,5 +1,8 @@
 //! What can go wrong with a call.
 
+mod classification;
+mod message;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,13 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
+use self::message::{advice, begins, detail, last_failure, limited, wait, with_quota};
 use crate::auth::AuthError;
 use crate::middleware::LimitKind;
 use crate::model::{IdError, MarketError, Snapshot, Unreadable};
 use crate::oauth::{OAuthError, Scope};
-use crate::transport::{
-    Origin, OriginError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
-};
+use crate::transport::{Origin, OriginError};
 
 /// Why a call failed.
 ///
@@ -48,7 +50,8 @@ pub enum Error {
         value: u32,
         /// What is allowed.
         range: RangeInclusive<u32>,
-        /// How far the range goes for apps with [extended quota](crate::Quota), where that would help.
+        /// How far the range goes for apps with [extended quota](crate::Quota), where that would
+        /// help.
         extended: Option<u32>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
@@ -142,8 +145,8 @@ pub enum Error {
         reason: Option<String>,
         /// What it would have waited for; `None` without a rate limiter.
         limit: Option<LimitKind>,
-        /// The status of the last response to this call: 429 where the server has refused it, `None`
-        /// where nothing was sent.
+        /// The status of the last response to this call: 429 where the server has refused it,
+        /// `None` where nothing was sent.
         status: Option<StatusCode>,
     },
     /// The response is not what this version of the crate understands.
@@ -175,9 +178,9 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
-    /// The first batches of a long list were carried out, and then one failed. Do not send the whole
-    /// list again: go on after what was carried out, when you know what became of the batch that
-    /// failed, whose error is the source.
+    /// The first batches of a long list were carried out, and then one failed. Do not send the
+    /// whole list again: go on after what was carried out, when you know what became of the batch
+    /// that failed, whose error is the source.
     #[error(
         "the first {carried_out} elements of the list were carried out, and then a batch failed"
     )]
@@ -269,92 +272,16 @@ impl fmt::Debug for RawBody {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without any change.
-    ///
-    /// Before a write is sent again, [`may_have_been_carried_out`](Self::may_have_been_carried_out)
-    /// counts as well.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Auth { source, .. } | Self::Unsettled(source) => source.is_transient(),
-            Self::OAuth(error) => error.is_transient(),
-            Self::Transport { source, .. } => is_transient_failure(source),
-            Self::Api { status, .. } => is_transient_status(*status),
-            Self::RateLimited { .. } | Self::DeadlineExceeded { .. } | Self::Interrupted => true,
-            Self::PartlyCarriedOut { source, .. } => source.is_transient(),
-            _ => false,
-        }
+    pub(crate) fn config(option: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Config { option, reason: reason.to_string() }
     }
 
-    /// Whether the request may have changed something although it failed, so that sending it again
-    /// might do it twice. `false` for requests that only read, and wherever it is known that the
-    /// server did not act, on any of the attempts.
-    ///
-    /// ```
-    /// # use spotify_web::testing::FakeSpotify;
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let fake = FakeSpotify::start().await?;
-    /// # let spotify =
-    /// spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
-    /// # fake.next(502);
-    /// if let Err(error) = spotify.player().next().await {
-    ///     let retry = error.is_transient() && !error.may_have_been_carried_out();
-    ///     assert!(!retry, "it may have skipped already");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
-    /// ```
-    pub fn may_have_been_carried_out(&self) -> bool {
-        let may_be_done = match self {
-            Self::CarriedOut { .. } | Self::PartlyCarriedOut { .. } => return true,
-            Self::Transport { source, .. } => may_have_arrived(source),
-            Self::Api { status, .. } => may_be_done(*status),
-            _ => false,
-        };
-        self.request()
-            .is_some_and(|request| request.is_write() && (may_be_done || request.may_be_done))
+    pub(crate) fn malformed_link(link: &'static str, reason: impl fmt::Display) -> Self {
+        Self::MalformedLink { link, reason: reason.to_string() }
     }
 
-    /// The request that it is about, where there is one.
-    fn request(&self) -> Option<&RequestLine> {
-        match self {
-            Self::NoRuntime { request }
-            | Self::NoAuthenticator { request }
-            | Self::Auth { request, .. }
-            | Self::Transport { request, .. }
-            | Self::Api { request, .. }
-            | Self::RateLimited { request, .. }
-            | Self::Decode { request, .. }
-            | Self::CarriedOut { request, .. }
-            | Self::Paging { request, .. }
-            | Self::DeadlineExceeded { request, .. }
-            | Self::TooLong { request, .. } => Some(request),
-            _ => None,
-        }
-    }
-
-    /// The body of a response that cannot be read, as it came.
-    ///
-    /// ```
-    /// # use spotify_web::testing::{FakeResponse, FakeSpotify};
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let fake = FakeSpotify::start().await?;
-    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
-    /// # fake.next_api(FakeResponse::json(200, &serde_json::json!({ "new": true })));
-    /// let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
-    /// assert_eq!(error.raw_body(), Some(&br#"{"new":true}"#[..]));
-    /// # Ok(())
-    /// # }
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
-    /// ```
-    pub fn raw_body(&self) -> Option<&[u8]> {
-        match self {
-            Self::Decode { body, .. } => Some(body.as_bytes()),
-            Self::CarriedOut { source, .. } | Self::PartlyCarriedOut { source, .. } => {
-                source.raw_body()
-            }
-            _ => None,
-        }
+    pub(crate) fn base_url(reason: OriginError) -> Self {
+        Self::config("base URL", reason)
     }
 
     pub(crate) fn with_body(mut self, bytes: Bytes) -> Self {
@@ -362,31 +289,6 @@ impl Error {
             *body = RawBody(Box::new(bytes));
         }
         self
-    }
-
-    /// Whether only a login of the user helps: nobody has logged in, the login has ended, or it lacks
-    /// scopes that the program needs.
-    pub fn needs_login(&self) -> bool {
-        match self {
-            Self::Auth { source, .. } | Self::Authenticator(source) | Self::Unsettled(source) => {
-                source.needs_login()
-            }
-            Self::PartlyCarriedOut { source, .. } => source.needs_login(),
-            _ => false,
-        }
-    }
-
-    /// How long to wait before the call is made again, where the other side or the rate limiter
-    /// says so.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Auth { source, .. } => source.retry_after(),
-            Self::OAuth(error) => error.retry_after(),
-            Self::RateLimited { retry_after, .. } | Self::Api { retry_after, .. } => *retry_after,
-            Self::DeadlineExceeded { last, .. } => last.as_ref()?.retry_after(),
-            Self::PartlyCarriedOut { source, .. } => source.retry_after(),
-            _ => None,
-        }
     }
 
     /// The same of a server that is not asked again yet, and wants to be waited for so long.
@@ -411,65 +313,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// The status of the response, where there was one: none of a call that the rate limiter did
-    /// not send.
-    ///
-    /// Of a call that ran out of time, it is the status of the last attempt.
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Api { status, .. } | Self::CarriedOut { status, .. } => Some(*status),
-            Self::RateLimited { status, .. } => *status,
-            Self::OAuth(error) => error.status(),
-            Self::Auth { source: AuthError::Request(error), .. } => error.status(),
-            Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
-            Self::PartlyCarriedOut { source, .. } => source.status(),
-            _ => None,
-        }
-    }
-
-    /// A word of the server that names the reason, such as `NO_ACTIVE_DEVICE`.
-    pub(crate) fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Api { reason, .. } | Self::RateLimited { reason, .. } => reason.as_deref(),
-            Self::DeadlineExceeded { last, .. } => last.as_ref()?.reason(),
-            Self::PartlyCarriedOut { source, .. } => source.reason(),
-            _ => None,
-        }
-    }
-
-    /// The error and all its causes in one line, for people.
-    ///
-    /// ```
-    /// use spotify_web::SpotifyClient;
-    /// use spotify_web::SpotifyClientConfig;
-    /// use spotify_web::auth::CredentialsAuthenticator;
-    ///
-    /// let config = SpotifyClientConfig::default()
-    ///     .with_authenticator(CredentialsAuthenticator::new("", "SECRET"));
-    /// let error = SpotifyClient::new(config).unwrap_err();
-    /// assert_eq!(
-    ///     error.to_line(),
-    ///     "the authenticator cannot be used: no access token could be obtained: \
-    ///      client id is empty; set it to the app's"
-    /// );
-    /// ```
-    pub fn to_line(&self) -> String {
-        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
-        causes.fold(self.to_string(), |line, cause| format!("{line}: {cause}"))
-    }
-
-    pub(crate) fn config(option: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Config { option, reason: reason.to_string() }
-    }
-
-    pub(crate) fn malformed_link(link: &'static str, reason: impl fmt::Display) -> Self {
-        Self::MalformedLink { link, reason: reason.to_string() }
-    }
-
-    pub(crate) fn base_url(reason: OriginError) -> Self {
-        Self::config("base URL", reason)
-    }
 }
 
 impl RequestLine {
@@ -488,77 +331,4 @@ impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
-}
-
-fn with_quota(extended: Option<u32>) -> String {
-    extended.map_or_else(String::new, |most| {
-        format!(
-            "; up to {most} with `with_quota(Quota::Extended)`, for apps that have extended quota"
-        )
-    })
-}
-
-fn detail(message: Option<&str>, reason: Option<&str>) -> String {
-    match (message, reason) {
-        (Some(message), Some(reason)) => format!(": {message} ({reason})"),
-        (Some(text), None) | (None, Some(text)) => format!(": {text}"),
-        (None, None) => String::new(),
-    }
-}
-
-fn advice(status: StatusCode, scopes: &[Scope]) -> String {
-    match status {
-        StatusCode::UNAUTHORIZED => {
-            "; the token was rejected, or the endpoint needs a user's".into()
-        }
-        StatusCode::FORBIDDEN if !scopes.is_empty() => {
-            let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
-            format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
-        }
-        StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
-        _ if status.is_redirection() => {
-            "; redirects of writes and redirects to another origin are not followed, \
-             and those of reads five times at the most"
-                .into()
-        }
-        _ => String::new(),
-    }
-}
-
-fn begins(start: Option<&str>) -> String {
-    start.map(|start| format!("; it begins with `{start}`")).unwrap_or_default()
-}
-
-fn wait(retry_after: Option<Duration>) -> String {
-    let seconds = |wait: Duration| wait.as_secs_f64().ceil();
-    retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
-}
-
-/// What became of a request that is limited, and why.
-fn limited(status: Option<StatusCode>, limit: Option<LimitKind>, reason: Option<&str>) -> String {
-    let word = match reason {
-        Some("QUOTA_EXCEEDED") => {
-            " (QUOTA_EXCEEDED, the quota of the developer's account)".to_owned()
-        }
-        Some(reason) => format!(" ({reason})"),
-        None => String::new(),
-    };
-    match limit {
-        Some(limit @ (LimitKind::Outage | LimitKind::ByHand | LimitKind::EndpointByHand)) => {
-            not_sent(status, limit)
-        }
-        Some(limit) if status != Some(StatusCode::TOO_MANY_REQUESTS) => {
-            format!("{}{word}", not_sent(status, limit))
-        }
-        _ => format!("failed with HTTP 429, too many requests{word}"),
-    }
-}
-
-fn not_sent(status: Option<StatusCode>, limit: LimitKind) -> String {
-    let again = status.map(|status| format!(" again after HTTP {}", status.as_u16()));
-    format!("was not sent{}: {limit}", again.unwrap_or_default())
-}
-
-fn last_failure(last: Option<&Error>) -> String {
-    last.map(|last| format!("; the last attempt: {last}")).unwrap_or_default()
 }

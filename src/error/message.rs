@@ -1,0 +1,109 @@
+//! How an error is told to people.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::Error;
+use crate::middleware::LimitKind;
+use crate::oauth::Scope;
+
+impl Error {
+    /// The error and all its causes in one line, for people.
+    ///
+    /// ```
+    /// use spotify_web::SpotifyClient;
+    /// use spotify_web::SpotifyClientConfig;
+    /// use spotify_web::auth::CredentialsAuthenticator;
+    ///
+    /// let config = SpotifyClientConfig::default()
+    ///     .with_authenticator(CredentialsAuthenticator::new("", "SECRET"));
+    /// let error = SpotifyClient::new(config).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_line(),
+    ///     "the authenticator cannot be used: no access token could be obtained: \
+    ///      client id is empty; set it to the app's"
+    /// );
+    /// ```
+    pub fn to_line(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.fold(self.to_string(), |line, cause| format!("{line}: {cause}"))
+    }
+}
+
+pub(super) fn with_quota(extended: Option<u32>) -> String {
+    extended.map_or_else(String::new, |most| {
+        format!(
+            "; up to {most} with `with_quota(Quota::Extended)`, for apps that have extended quota"
+        )
+    })
+}
+
+pub(super) fn detail(message: Option<&str>, reason: Option<&str>) -> String {
+    match (message, reason) {
+        (Some(message), Some(reason)) => format!(": {message} ({reason})"),
+        (Some(text), None) | (None, Some(text)) => format!(": {text}"),
+        (None, None) => String::new(),
+    }
+}
+
+pub(super) fn advice(status: StatusCode, scopes: &[Scope]) -> String {
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            "; the token was rejected, or the endpoint needs a user's".into()
+        }
+        StatusCode::FORBIDDEN if !scopes.is_empty() => {
+            let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+            format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
+        }
+        StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
+        _ if status.is_redirection() => {
+            "; redirects of writes and redirects to another origin are not followed, \
+             and those of reads five times at the most"
+                .into()
+        }
+        _ => String::new(),
+    }
+}
+
+pub(super) fn begins(start: Option<&str>) -> String {
+    start.map(|start| format!("; it begins with `{start}`")).unwrap_or_default()
+}
+
+pub(super) fn wait(retry_after: Option<Duration>) -> String {
+    let seconds = |wait: Duration| wait.as_secs_f64().ceil();
+    retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
+}
+
+/// What became of a request that is limited, and why.
+pub(super) fn limited(
+    status: Option<StatusCode>,
+    limit: Option<LimitKind>,
+    reason: Option<&str>,
+) -> String {
+    let word = match reason {
+        Some("QUOTA_EXCEEDED") => {
+            " (QUOTA_EXCEEDED, the quota of the developer's account)".to_owned()
+        }
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
+    match limit {
+        Some(limit @ (LimitKind::Outage | LimitKind::ByHand | LimitKind::EndpointByHand)) => {
+            not_sent(status, limit)
+        }
+        Some(limit) if status != Some(StatusCode::TOO_MANY_REQUESTS) => {
+            format!("{}{word}", not_sent(status, limit))
+        }
+        _ => format!("failed with HTTP 429, too many requests{word}"),
+    }
+}
+
+fn not_sent(status: Option<StatusCode>, limit: LimitKind) -> String {
+    let again = status.map(|status| format!(" again after HTTP {}", status.as_u16()));
+    format!("was not sent{}: {limit}", again.unwrap_or_default())
+}
+
+pub(super) fn last_failure(last: Option<&Error>) -> String {
+    last.map(|last| format!("; the last attempt: {last}")).unwrap_or_default()
+}
