@@ -7,12 +7,12 @@
 macro_rules! by_fields {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident { $($(#[$attribute:meta])* $vis:vis $field:ident: $type:ty),* $(,)? }
+        $reach:vis struct $name:ident { $($(#[$attribute:meta])* $vis:vis $field:ident: $type:ty),* $(,)? }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[non_exhaustive]
-        pub struct $name {
+        $reach struct $name {
             $($(#[$attribute])* $vis $field: $type,)*
         }
 

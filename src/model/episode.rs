@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DatePrecision, EpisodeId, ExternalUrls, Image, ReleaseDate, Restrictions, SimplifiedShow,
-    Track, lenient,
+    lenient,
 };
 
 /// Defines a form of an episode: its own fields, and those that all forms share.
@@ -88,40 +88,6 @@ episode! {
         /// The podcast that it belongs to; absent in some playlists.
         #[serde(default, deserialize_with = "lenient::object")]
         pub show: Option<SimplifiedShow>,
-    }
-}
-
-impl Episode {
-    /// Of an episode in the shape of a track: the podcast is its album, the publisher its artist.
-    pub(super) fn of_track(track: Track) -> Option<Self> {
-        let id = track.id?.as_str().parse().ok()?;
-        let album = track.album;
-        let images = album.as_ref().map(|album| album.images.clone()).unwrap_or_default();
-        let release_date = album.as_ref().and_then(|album| album.release_date);
-        let precision = album.as_ref().and_then(|album| album.release_date_precision.clone());
-        let publisher = track.artists.into_iter().next().map(|artist| artist.name);
-        Some(Self {
-            audio_preview_url: track.preview_url,
-            description: None,
-            html_description: None,
-            duration: track.duration,
-            explicit: track.explicit,
-            external_urls: track.external_urls,
-            href: track.href,
-            id,
-            images,
-            is_externally_hosted: None,
-            is_playable: track.is_playable,
-            language: None,
-            languages: Vec::new(),
-            name: track.name,
-            release_date,
-            release_date_precision: precision,
-            resume_point: None,
-            uri: track.uri,
-            restrictions: track.restrictions,
-            show: album.map(|album| SimplifiedShow::of_album(album, publisher)),
-        })
     }
 }
 

@@ -27,6 +27,15 @@ where
     }))
 }
 
+/// An object that says something by being there: one that holds nothing, such as `{}`, is absent.
+pub(super) fn part<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default + PartialEq,
+{
+    Ok(object(deserializer)?.filter(|part| *part != T::default()))
+}
+
 /// An object; `null` and what cannot be read mean the default: no links, no page.
 pub(super) fn object_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

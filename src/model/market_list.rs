@@ -1,70 +1,41 @@
 //! Lists of markets: 184 of them, twice in each track, which is half of what a playlist is made of.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memmem;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::Market;
 use super::lenient::absent;
+use super::page_item::is_in_one_go;
 
 /// A list of markets without what is none; `null` is an empty list.
-///
-/// Also a string of nothing but letters, as [`shortened`] makes of a list.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Market>, D::Error> {
-    deserializer.deserialize_any(ListVisitor)
+    if !is_in_one_go() {
+        return deserializer.deserialize_any(ListVisitor);
+    }
+    let json = <&RawValue>::deserialize(deserializer)?.get();
+    written_as_ever(json).map_or_else(|| element_by_element(json), Ok).map_err(D::Error::custom)
 }
 
-/// Makes `"ADAE"` of each list of markets such as `["AD","AE"]`, which is then one text to serde and
-/// not 184. A list that is written in another way stays as it is.
-pub(super) fn shortened(json: &str) -> Cow<'_, str> {
-    let mut short = String::new();
-    let mut rest = json;
-    // A quote within a string is escaped, so that this is a field and never a part of a string.
-    while let Some(at) = memmem::find(rest.as_bytes(), FIELD.as_bytes()) {
-        let (before, list) = rest.split_at(at + FIELD.len());
-        if short.is_empty() {
-            short.reserve(json.len());
-        }
-        short.push_str(before);
-        rest = push_letters(&mut short, list).unwrap_or(list);
+/// The markets of a list such as `["AD","AE"]`, as Spotify writes it. A list that is one text to serde, and not 184,
+/// costs half as much.
+fn written_as_ever(json: &str) -> Option<Vec<Market>> {
+    let (elements, rest) = json.strip_prefix('[')?.as_bytes().as_chunks::<5>();
+    let mut list = Vec::with_capacity(elements.len());
+    for element in elements {
+        let [b'"', first, second, b'"', b',' | b']'] = *element else { return None };
+        list.push(Market::from_letters([first, second])?);
     }
-    if short.is_empty() {
-        return Cow::Borrowed(json);
-    }
-    short.push_str(rest);
-    Cow::Owned(short)
+    // A `]` within the list would have ended it, and a `,` at its end is no JSON.
+    rest.is_empty().then_some(list)
 }
 
-const FIELD: &str = "\"available_markets\":";
-
-/// The letters of the list that `json` begins with, and what comes after it.
-fn push_letters<'json>(short: &mut String, json: &'json str) -> Option<&'json str> {
-    let (elements, _) = json.strip_prefix('[')?.as_bytes().as_chunks::<5>();
-    let begin = short.len();
-    short.push('"');
-    for (index, element) in elements.iter().enumerate() {
-        let [b'"', first, second, b'"', end] = *element else { break };
-        if !(first.is_ascii_uppercase() && second.is_ascii_uppercase()) {
-            break;
-        }
-        short.push(first.into());
-        short.push(second.into());
-        match end {
-            b',' => {}
-            b']' => {
-                short.push('"');
-                return json.get(1 + (index + 1) * 5..);
-            }
-            _ => break,
-        }
-    }
-    short.truncate(begin);
-    None
+fn element_by_element(json: &str) -> serde_json::Result<Vec<Market>> {
+    serde_json::Deserializer::from_str(json).deserialize_any(ListVisitor)
 }
 
 struct ListVisitor;
@@ -76,14 +47,7 @@ impl<'de> Visitor<'de> for ListVisitor {
         f.write_str("a list of texts or null")
     }
 
-    absent!('de visit_bool(bool) visit_u64(u64) visit_i64(i64) visit_f64(f64));
-
-    fn visit_str<E>(self, letters: &str) -> Result<Vec<Market>, E> {
-        let (markets, _) = letters.as_bytes().as_chunks::<2>();
-        let mut list = Vec::with_capacity(markets.len());
-        list.extend(markets.iter().filter_map(|letters| Market::from_letters(*letters)));
-        Ok(list)
-    }
+    absent!('de visit_bool(bool) visit_str(&str) visit_u64(u64) visit_i64(i64) visit_f64(f64));
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Market>, A::Error> {
         let mut list = Vec::new();
@@ -123,6 +87,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
+    use super::super::in_one_go;
     use super::*;
 
     #[derive(Deserialize)]
@@ -131,14 +96,14 @@ mod tests {
         available_markets: Vec<Market>,
     }
 
-    /// Reads a list as it is and shortened, which must be the same.
+    /// Reads a list with care and in one go, which must be the same.
     fn read(list: &str) -> Result<Vec<Market>, serde_json::Error> {
         let json = format!("{{\"available_markets\":{list}}}");
         let direct = serde_json::from_str::<Model>(&json).map(|model| model.available_markets);
-        let short = serde_json::from_str::<Model>(&shortened(&json));
+        let in_one_go = in_one_go(|| serde_json::from_str::<Model>(&json));
         assert_eq!(
             direct.as_ref().ok(),
-            short.ok().map(|model| model.available_markets).as_ref(),
+            in_one_go.ok().map(|model| model.available_markets).as_ref(),
             "{list}"
         );
         direct
@@ -164,29 +129,11 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_empty_and_what_is_truncated_an_error() {
-        for json in [r#"{"AD":1}"#, "7", "[7]", "true", "[[]]"] {
+        for json in [r#"{"AD":1}"#, "7", "[7]", "true", "[[]]", r#""ADAE""#] {
             assert_eq!(read(json).unwrap(), [], "{json}");
         }
-        for json in [r#"["AD""#, r#"["AD","#, "["] {
+        for json in [r#"["AD""#, r#"["AD","#, "[", r#"["AD",]"#, r#"["AD"]"AE"]"#, r#"["AD"]]"#] {
             assert!(read(json).is_err(), "{json}");
-        }
-    }
-
-    #[test]
-    fn only_lists_of_markets_are_shortened() {
-        for (json, expected) in [
-            (
-                r#"{"a":{"available_markets":["AD"]},"available_markets":["AE","DE"],"b":1}"#,
-                r#"{"a":{"available_markets":"AD"},"available_markets":"AEDE","b":1}"#,
-            ),
-            (
-                r#"{"name":"\"available_markets\":[\"AD\"]"}"#,
-                r#"{"name":"\"available_markets\":[\"AD\"]"}"#,
-            ),
-            (r#"{"markets":["AD"]}"#, r#"{"markets":["AD"]}"#),
-            (r#"{"available_markets":["AD" ]}"#, r#"{"available_markets":["AD" ]}"#),
-        ] {
-            assert_eq!(shortened(json), expected);
         }
     }
 }

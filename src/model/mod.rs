@@ -15,6 +15,7 @@ mod category;
 mod chapter;
 mod common;
 mod cursor_page;
+mod either;
 mod episode;
 mod id;
 mod id_kind;

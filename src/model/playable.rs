@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::page_item::is_in_one_go;
-use super::{Episode, IdKind, SpotifyUri, Track, market_list};
+use super::either::Either;
+use super::page_item::{is_in_one_go, read_with_care};
+use super::{Episode, Track};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,41 +43,20 @@ impl PlayableItem {
     }
 }
 
-/// Spotify sends `type` last. So an item is taken for a track, which most are, and looked at again
-/// only when it says at its end that it is none, which spares reading each into a `Value`.
-///
-/// Where nobody asks for episodes, they come in the shape of a track, and are put back into theirs.
-/// What is neither stays as it came, so that nothing of it is lost.
+/// What is neither a track nor an episode stays as it came, so that nothing of it is lost.
 impl<'de> Deserialize<'de> for PlayableItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if is_in_one_go() {
+            let item = Either::deserialize(deserializer)?.into_item();
+            // Read again with care, which still has what it came as.
+            return item.ok_or_else(|| de::Error::custom("neither a track nor an episode"));
+        }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let short = market_list::shortened(raw.get());
-        // Which also takes a track that holds nothing.
-        let item = match Track::from_fields(&mut serde_json::Deserializer::from_str(&short)) {
-            Ok(track) => of_track(track, &raw),
-            // Something in it may be bad, which costs no more than itself where it is read with care.
-            Err(error) if is_in_one_go() => Err(error),
-            Err(_) => unknown(&raw),
-        };
-        item.map_err(de::Error::custom)
-    }
-}
-
-/// An item that was read as a track, by what it says it is.
-fn of_track(mut track: Track, raw: &RawValue) -> serde_json::Result<PlayableItem> {
-    track.kind = track.kind.or_else(|| kind_in(track.uri.as_deref()?));
-    match track.kind {
-        Some(IdKind::Track) if !track.is_nothing() => Ok(PlayableItem::Track(Box::new(track))),
-        Some(IdKind::Episode) if track.album.is_some() => match Episode::of_track(track) {
-            Some(episode) => Ok(PlayableItem::Episode(Box::new(episode))),
-            None => unknown(raw),
-        },
-        Some(IdKind::Episode) => match serde_json::from_str(raw.get()) {
-            Ok(episode) => Ok(PlayableItem::Episode(episode)),
-            Err(error) if is_in_one_go() => Err(error),
-            Err(_) => unknown(raw),
-        },
-        _ => unknown(raw),
+        let either = read_with_care::<Either>(raw.get()).ok();
+        either
+            .and_then(Either::into_item)
+            .map_or_else(|| unknown(&raw), Ok)
+            .map_err(de::Error::custom)
     }
 }
 
@@ -90,11 +70,6 @@ fn unknown(raw: &RawValue) -> serde_json::Result<PlayableItem> {
         true => Err(de::Error::custom("holds nothing of an item")),
         false => Ok(PlayableItem::Unknown(value)),
     }
-}
-
-/// What a URI says, where nothing else does.
-fn kind_in(uri: &str) -> Option<IdKind> {
-    uri.parse::<SpotifyUri>().ok().map(|uri| uri.kind().clone())
 }
 
 impl Serialize for PlayableItem {

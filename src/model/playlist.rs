@@ -111,7 +111,7 @@ macro_rules! playlist {
                 #[serde(default, deserialize_with = "lenient::text")]
                 pub name: String,
                 /// Whose it is.
-                #[serde(default, deserialize_with = "lenient::object")]
+                #[serde(default, deserialize_with = "lenient::part")]
                 pub owner: Option<PlaylistOwner>,
                 /// The main colour of the cover, where Spotify tells.
                 #[serde(default, deserialize_with = "lenient::optional_text")]
@@ -220,7 +220,7 @@ by_fields! {
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
         pub added_at: Option<DateTime<Utc>>,
         /// Who added it; absent in very old playlists.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "lenient::part")]
         pub added_by: Option<PlaylistUser>,
         /// Whether it is a file of the user's own; absent where that is not known.
         #[serde(default, deserialize_with = "lenient::optional_flag")]

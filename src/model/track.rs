@@ -11,12 +11,12 @@ use super::{
     TrackId, album, lenient, market_list,
 };
 
-/// Defines a form of a track: its own fields, and those that all forms share.
+/// Defines a form of a track by another macro: its own fields, and those that all forms share.
 macro_rules! track {
-    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        by_fields! {
+    ($define:ident! $(#[$doc:meta])* $reach:vis struct $name:ident { $($own:tt)* }) => {
+        $define! {
             $(#[$doc])*
-            pub struct $name {
+            $reach struct $name {
                 /// Who performs it.
                 #[serde(default, deserialize_with = "lenient::list_without_nulls")]
                 pub artists: Vec<SimplifiedArtist>,
@@ -45,7 +45,7 @@ macro_rules! track {
                 #[serde(default, deserialize_with = "lenient::optional_flag")]
                 pub is_playable: Option<bool>,
                 /// The track that was asked for, where this one stands in for it in the market.
-                #[serde(default, deserialize_with = "lenient::object")]
+                #[serde(default, deserialize_with = "lenient::part")]
                 pub linked_from: Option<LinkedTrack>,
                 /// Why it cannot be played; absent when it can.
                 #[serde(default, deserialize_with = "lenient::object")]
@@ -71,7 +71,14 @@ macro_rules! track {
                 $($own)*
             }
         }
+    };
+}
 
+pub(super) use track;
+
+/// Gives a form of a track a method that says whether it holds nothing.
+macro_rules! is_nothing {
+    ($name:ident) => {
         impl $name {
             /// One that was taken down keeps none of these; one that was asked for by `fields`, some.
             pub(super) fn is_nothing(&self) -> bool {
@@ -99,11 +106,13 @@ macro_rules! track {
 }
 
 track! {
+    by_fields!
     /// A track as its album lists it.
     pub struct SimplifiedTrack {}
 }
 
 track! {
+    by_fields!
     /// A track with its album.
     pub struct Track {
         /// The album that it is on; absent for some local files.
@@ -117,6 +126,9 @@ track! {
         pub popularity: Option<u32>,
     }
 }
+
+is_nothing!(SimplifiedTrack);
+is_nothing!(Track);
 
 impl SimplifiedTrack {
     fn has_nothing_more(&self) -> bool {
@@ -135,7 +147,7 @@ impl Track {
 /// The track that was asked for, where Spotify sent another recording of it.
 ///
 /// <https://developer.spotify.com/documentation/web-api/concepts/track-relinking>
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkedTrack {
     /// URLs on the web.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ExternalUrls, Followers, Image, UserId, lenient};
 
 /// A user as a playlist entry names them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistUser {
     /// URLs on the web.
@@ -23,7 +23,7 @@ pub struct PlaylistUser {
 }
 
 /// The owner of a playlist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaylistOwner {
     /// URLs on the web.

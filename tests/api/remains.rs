@@ -280,6 +280,31 @@ fn what_cannot_be_is_absent() {
     assert_eq!((track.track_number, track.popularity), (Some(640), Some(0)));
 }
 
+/// Whoever asks whether a track stands in for another one must not be told so by `{}`. A restriction that does not
+/// say why is still one.
+#[test]
+fn a_part_that_holds_nothing_is_absent() {
+    for nothing in
+        [json!({}), json!({ "id": null, "uri": null }), json!({ "x": 7 }), json!({ "id": 7 })]
+    {
+        let track: Track =
+            read(&json!({ "id": ID, "linked_from": nothing, "restrictions": nothing }));
+        assert_eq!(track.linked_from, None, "{nothing}");
+        assert!(track.restrictions.is_some(), "{nothing}");
+        let item: PlayableItem =
+            read(&json!({ "id": ID, "type": "track", "linked_from": nothing }));
+        let PlayableItem::Track(track) = item else { panic!("{item:?}") };
+        assert_eq!(track.linked_from, None, "{nothing}");
+        let list: Playlist = read(&json!({ "id": PLAYLIST, "owner": nothing }));
+        assert_eq!(list.owner, None, "{nothing}");
+        let entry: PlaylistItem = read(&json!({ "added_at": DATE, "added_by": nothing }));
+        assert_eq!(entry.added_by, None, "{nothing}");
+    }
+    let track: Track = read(&json!({ "id": ID, "linked_from": { "id": ID } }));
+    let list: Playlist = read(&json!({ "id": PLAYLIST, "owner": { "display_name": "u" } }));
+    assert!(track.linked_from.is_some() && list.owner.is_some());
+}
+
 #[test]
 fn any_field_of_a_page_is_a_page() {
     for body in [

@@ -11,7 +11,7 @@ use spotify_web::model::{
     CurrentlyPlayingContext, CursorPage, DatePrecision, Device, DeviceKind, Episode, IdKind, Page,
     PlayHistory, PlayableItem, PlayingType, Playlist, PlaylistItem, PrivateUser, Queue,
     Recommendations, RepeatState, SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack,
-    SearchResults, SearchType, Show, SimplifiedPlaylist, Snapshot, Track,
+    SearchResults, SearchType, Show, SimplifiedPlaylist, Snapshot, Track, from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
@@ -98,6 +98,48 @@ fn an_episode_in_the_shape_of_a_track_keeps_its_podcast() {
     }
     let own: PlayableItem = read(&json!({ "id": ID, "type": "episode", "name": "own shape" }));
     assert_eq!(own.name(), Some("own shape"));
+}
+
+/// Two shapes in one object: what is an episode's own counts, and what it lacks comes from the other.
+#[test]
+fn an_episode_in_both_shapes_keeps_what_is_its_own() {
+    let both = json!({
+        "album": { "type": "show", "name": "ALBUM", "images": [{ "url": "album" }], "release_date": "2001" },
+        "artists": [{ "name": "PUB" }], "preview_url": "track's",
+        "description": "D", "html_description": "<D>", "languages": ["de"], "language": "de",
+        "resume_point": { "fully_played": true }, "is_externally_hosted": false,
+        "release_date": "2024-01-02", "release_date_precision": "day",
+        "type": "episode", "id": ID, "name": "E",
+    });
+    let mut own = both.clone();
+    own["show"] = json!({ "name": "SHOW", "id": ID });
+    own["images"] = json!([{ "url": "own" }]);
+    own["audio_preview_url"] = "own".into();
+
+    for (shaped, show, image, preview) in
+        [(both, "ALBUM", "album", "track's"), (own, "SHOW", "own", "own")]
+    {
+        let PlayableItem::Episode(episode) = read::<PlayableItem>(&shaped) else { panic!() };
+        let body = json!({ "items": [{ "track": shaped }] }).to_string();
+        let page: Page<PlaylistItem> = from_json(body.as_bytes()).unwrap();
+        assert_eq!(
+            page.into_items().next().unwrap().item,
+            Some(PlayableItem::Episode(episode.clone()))
+        );
+
+        assert_eq!(episode.show.unwrap().name, show);
+        assert_eq!(episode.images[0].url, image);
+        assert_eq!(episode.audio_preview_url.as_deref(), Some(preview));
+        assert_eq!(episode.description.as_deref(), Some("D"));
+        assert_eq!(episode.html_description.as_deref(), Some("<D>"));
+        assert_eq!(
+            (episode.language.as_deref(), episode.languages),
+            (Some("de"), vec!["de".into()])
+        );
+        assert_eq!(episode.release_date.unwrap().to_string(), "2024-01-02");
+        assert_eq!(episode.release_date_precision, Some(DatePrecision::Day));
+        assert!(episode.resume_point.is_some() && episode.is_externally_hosted == Some(false));
+    }
 }
 
 #[test]
