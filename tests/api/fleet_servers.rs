@@ -145,7 +145,7 @@ async fn sentinels_lead_to_the_new_master() {
     drop(master);
 
     let second = login();
-    // What could not be saved at once is saved by the store as soon as it can be.
+    // A save whose response was lost is in the store all the same.
     until("saved", async || {
         let saved = store.save(&user(1), &second, Some(first.revision())).await;
         let there = store.load(&user(1)).await.ok().flatten();

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Directory;
@@ -103,8 +105,14 @@ fn is_there(program: &str) -> bool {
     run.is_ok_and(|status| status.success())
 }
 
+/// One that nobody takes meanwhile: below those that the system gives to connections and to port 0, and
+/// each another.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| fastrand::u16(..).into());
+    let next = || 10_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 20_000;
+    std::iter::repeat_with(next)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
