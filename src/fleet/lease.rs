@@ -107,30 +107,17 @@ impl Lease {
     }
 }
 
-/// Released without waiting, once its token is saved; on a runtime that ends it ends by itself.
+/// Released without waiting; on a runtime that ends it ends by itself.
 impl Drop for Lease {
     fn drop(&mut self) {
-        let renewing = Renewing(self.renewing.take());
+        if let Some(task) = &self.renewing {
+            task.abort();
+        }
         let (server, key) = (Arc::clone(&self.server), std::mem::take(&mut self.key));
         let owner = std::mem::take(&mut self.owner);
         self.runtime.spawn(async move {
-            while server.is_unsaved(&key) {
-                sleep(FIRST_PAUSE).await;
-            }
-            drop(renewing);
             let _ = server.run(&RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;
         });
-    }
-}
-
-/// Ends with its owner.
-struct Renewing(Option<AbortHandle>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
     }
 }
 

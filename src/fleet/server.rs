@@ -4,7 +4,6 @@
 //! so this is a slot of ours. Every call has a limit, connecting included. Connecting goes on when the
 //! call that began it has given up, so that the next one finds it done.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,14 +31,6 @@ pub(super) struct Server {
     health: Health,
     /// The number of the connection.
     reconnections: watch::Sender<u64>,
-    /// Leases of tokens that are still to be saved.
-    unsaved: Mutex<HashMap<String, usize>>,
-}
-
-/// Keeps a lease from being released, as long as it lives.
-pub(super) struct Unsaved {
-    server: Arc<Server>,
-    lease: String,
 }
 
 #[derive(Default)]
@@ -87,17 +78,7 @@ impl Server {
     }
 
     fn counted_by(health: Health, url: ServerUrl) -> Self {
-        let (slot, unsaved) = (Mutex::default(), Mutex::default());
-        Self { url, slot, health, reconnections: watch::Sender::new(0), unsaved }
-    }
-
-    pub(super) fn unsaved(self: &Arc<Self>, lease: String) -> Unsaved {
-        *self.unsaved.lock().entry(lease.clone()).or_default() += 1;
-        Unsaved { server: Arc::clone(self), lease }
-    }
-
-    pub(super) fn is_unsaved(&self, lease: &str) -> bool {
-        self.unsaved.lock().contains_key(lease)
+        Self { url, slot: Mutex::default(), health, reconnections: watch::Sender::new(0) }
     }
 
     /// Changes with each connection that takes the place of another.
@@ -271,18 +252,6 @@ impl Live {
             Self::Cluster(connection) => connection.req_packed_command(command).await,
         }
         .and_then(Value::extract_error)
-    }
-}
-
-impl Drop for Unsaved {
-    fn drop(&mut self) {
-        let mut unsaved = self.server.unsaved.lock();
-        if let Some(count) = unsaved.get_mut(&self.lease) {
-            *count -= 1;
-            if *count == 0 {
-                unsaved.remove(&self.lease);
-            }
-        }
     }
 }
 

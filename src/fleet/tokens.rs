@@ -156,27 +156,6 @@ impl Parts {
         self.save_over(key, token, replaces).await
     }
 
-    /// Until the server has a user's token, nobody else may refresh what it replaces: the lease stays.
-    fn save_later(self: &Arc<Self>, key: &TokenKey, token: &StoredToken, replaces: String) {
-        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        if key.user().is_none() {
-            return;
-        }
-        let unsaved = server.unsaved(self.names.place(key).lease);
-        let (parts, key, token) = (Arc::downgrade(self), key.clone(), token.clone());
-        runtime.spawn(async move {
-            let _unsaved = unsaved;
-            for _ in 0..MOST_SAVES {
-                tokio::time::sleep(BETWEEN_SAVES).await;
-                let Some(parts) = parts.upgrade() else { return };
-                match parts.save_or_put_back(&key, &token, &replaces).await {
-                    Err(error) if error.is_transient() => {}
-                    _ => return,
-                }
-            }
-        });
-    }
-
     /// `step` is 0 for what has been there before.
     async fn write(
         &self,
@@ -271,14 +250,7 @@ impl TokenStore for RedisTokenStore {
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
-        let is_saved = match self.0.save_or_put_back(key, token, &replaces).await {
-            Err(error) if error.is_transient() => {
-                self.0.save_later(key, token, replaces);
-                return Err(error.into());
-            }
-            result => result?,
-        };
-        if !is_saved {
+        if !self.0.save_or_put_back(key, token, &replaces).await? {
             return Err(StoreError::Stale);
         }
         if key.user().is_some() {
@@ -337,10 +309,6 @@ pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetErr
 
 /// How often somebody else may be faster.
 const MOST_CONFLICTS: u32 = 8;
-
-/// A minute in all, in which a lease is held.
-const MOST_SAVES: u32 = 240;
-const BETWEEN_SAVES: Duration = Duration::from_millis(250);
 
 /// As long as a process that sends requests takes to notice that the server is back.
 const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
