@@ -6,32 +6,19 @@ use redis::cluster::ClusterClientBuilder;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError,
 };
 
-use super::FleetError;
-#[cfg(feature = "__rustls")]
-use super::roots::system_roots;
 use super::server::Live;
 use super::server_url::{ServerKind, ServerUrl};
+use super::tls::Tls;
 
-/// The driver takes the process's provider for TLS, and panics where that is not clear.
-pub(super) fn prepare_tls(url: &ServerUrl) -> Result<(), FleetError> {
-    #[cfg(feature = "__rustls")]
-    if url.has_tls {
-        let provided = crate::transport::provide_for_process();
-        return provided.map_err(|reason| FleetError::Config { reason });
-    }
-    let _ = url;
-    Ok(())
-}
-
-pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
+pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
     match &url.kind {
         ServerKind::Standalone { database } => {
             let infos = infos(url, *database)?;
-            let client = infos.into_iter().next().map(client).transpose()?;
+            let client = infos.into_iter().next().map(|info| tls.client(info)).transpose()?;
             let client = client.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
             let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
             Ok(Live::One(connection))
@@ -48,7 +35,7 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
                 builder = builder.password(password.as_str());
             }
             if url.has_tls {
-                builder = with_cluster_tls(builder);
+                builder = tls.cluster(builder);
             }
             Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
         }
@@ -64,35 +51,12 @@ pub(super) async fn connect(url: &ServerUrl) -> Result<Live, RedisError> {
                 builder = builder.set_client_to_redis_password(password.as_str());
             }
             if url.has_tls {
-                builder = with_sentinel_tls(builder);
+                builder = tls.sentinel(builder);
             }
             let mut client = builder.build()?;
             Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
         }
     }
-}
-
-fn client(info: ConnectionInfo) -> Result<Client, RedisError> {
-    #[cfg(feature = "__rustls")]
-    if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-        return Client::build_with_tls(info, system_roots());
-    }
-    Client::open(info)
-}
-
-fn with_cluster_tls(builder: ClusterClientBuilder) -> ClusterClientBuilder {
-    #[cfg(any(feature = "__rustls", feature = "native-tls"))]
-    let builder = builder.tls(redis::TlsMode::Secure);
-    #[cfg(feature = "__rustls")]
-    let builder = builder.certs(system_roots());
-    builder
-}
-
-fn with_sentinel_tls(builder: SentinelClientBuilder) -> SentinelClientBuilder {
-    let builder = builder.set_client_to_redis_tls_mode(redis::TlsMode::Secure);
-    #[cfg(feature = "__rustls")]
-    let builder = builder.set_client_to_redis_certificates(system_roots());
-    builder
 }
 
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {

@@ -22,6 +22,7 @@
 //! |---|---|
 //! | `server_url.rs` | what URLs there are |
 //! | `connecting.rs`, `server.rs` | the connection, and what becomes of it when it fails |
+//! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
 //! | `scripts.rs` | what runs in the server, in one step each |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
@@ -44,6 +45,7 @@ mod scripts;
 mod sealing;
 mod server;
 mod server_url;
+mod tls;
 mod tokens;
 
 #[cfg(test)]
@@ -96,7 +98,9 @@ impl RedisFleet {
     /// | `redis+cluster://HOST,HOST,…` | a cluster, of which any servers |
     /// | `redis+sentinel://HOST[:26379],…/MASTER[/DATABASE]` | the master that Sentinels know by its name |
     ///
-    /// `rediss` is TLS, `valkey` and `valkeys` mean the same. A user name or a password with characters
+    /// `valkey` and `valkeys` mean the same. `rediss` is TLS: the server shows a certificate for its host
+    /// by an authority that the system trusts, or one of `SSL_CERT_FILE`; where rustls finds none of
+    /// these, feature `webpki-roots` has Mozilla's trusted. A user name or a password with characters
     /// such as `@` is percent-encoded. No error and no log shows it.
     pub fn new(url: impl AsRef<str>) -> Self {
         Self {

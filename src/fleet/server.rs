@@ -16,10 +16,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::connecting::{connect, prepare_tls};
+use super::connecting::connect;
 use super::health::{FleetStats, Health};
 use super::scripts::Script;
 use super::server_url::ServerUrl;
+use super::tls::Tls;
 use super::{FleetError, FleetEvent};
 use crate::auth::Listener;
 use crate::transport::clipped;
@@ -198,16 +199,16 @@ impl Server {
             return Ok(attempt.clone());
         }
         let runtime = Handle::try_current().map_err(|_| no_runtime())?;
-        prepare_tls(&self.url)?;
         let (sender, receiver) = watch::channel(None);
         slot.attempt = Some(receiver.clone());
         let (server, url) = (Arc::downgrade(self), self.url.clone());
         runtime.spawn(async move {
             let limit = FleetError::TimedOut { limit: USUAL.connecting };
-            let live = match timeout(USUAL.connecting, connect(&url)).await {
-                Ok(connected) => connected.map_err(|error| Failure::of(&error).into_error()),
-                Err(_) => Err(limit),
+            let connecting = async {
+                let connected = connect(&url, Tls::of(&url)?).await;
+                connected.map_err(|error| Failure::of(&error).into_error())
             };
+            let live = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
             if let Some(server) = server.upgrade() {
                 sender.send_replace(Some(server.connected(live)));
             }

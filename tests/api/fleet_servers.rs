@@ -156,8 +156,8 @@ async fn sentinels_lead_to_the_new_master() {
     assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()));
 }
 
-/// A program of its own, which trusts what `SSL_CERT_FILE` says. Does nothing unless it is started by the
-/// other.
+/// A program of its own, which trusts what `SSL_CERT_FILE` says and has two providers for TLS to choose
+/// from. Does nothing unless it is started by the others.
 #[tokio::test]
 async fn a_program_that_checks_its_fleet() {
     let Ok(url) = std::env::var("FLEET_TLS_URL") else { return };
@@ -165,36 +165,108 @@ async fn a_program_that_checks_its_fleet() {
     println!("checked: {}", checked.map_or_else(|error| error.to_string(), |()| "well".into()));
 }
 
-#[tokio::test]
-async fn a_server_with_tls_is_used_if_its_certificate_is_good() {
-    let directory = Directory::new();
-    let authority_key = KeyPair::generate().unwrap();
-    let mut authority = CertificateParams::new([]).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let roots = authority.self_signed(&authority_key).unwrap().pem();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap().pem();
-    let file = |name: &str, text: &str| {
-        let path = directory.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let (roots, certificate) = (file("roots.pem", &roots), file("certificate.pem", &certificate));
-    let (key, port) = (file("key.pem", &key.serialize_pem()), free_port().to_string());
-    let arguments = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let arguments = [&arguments[..], &["--tls-auth-clients", "no"]].concat();
-    let Some(_server) = RedisServer::start(&arguments) else { return };
-    let check = |host: &str, roots: &str| {
-        let mut program: Command = this_test("fleet_servers::a_program_that_checks_its_fleet");
-        program.env("FLEET_TLS_URL", format!("rediss://{host}:{port}/"));
-        let output = program.env("SSL_CERT_FILE", roots).output().unwrap();
-        let output = String::from_utf8(output.stdout).unwrap();
-        output.lines().find_map(|it| it.split("checked: ").nth(1).map(str::to_owned)).unwrap()
-    };
+/// What such a program says.
+fn checked(url: &str, trusted: &str) -> String {
+    let mut program: Command = this_test("fleet_servers::a_program_that_checks_its_fleet");
+    program.env("FLEET_TLS_URL", url).env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+    let output = program.output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    output.lines().find_map(|it| it.split("checked: ").nth(1).map(str::to_owned)).unwrap()
+}
 
-    assert_eq!(check("localhost", &roots), "well");
-    assert_ne!(check("127.0.0.1", &roots), "well", "of another name");
-    assert_ne!(check("localhost", &certificate), "well", "not trusted");
+/// An authority, and the certificate of `localhost` that it signed.
+struct Certificates {
+    directory: Directory,
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = Directory::new();
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let own = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+        let file = |name: &str, text: &str| file_in(&directory, name, text);
+        let (authority, certificate) =
+            (file("authority.pem", &own), file("certificate.pem", &certificate));
+        let key = file("key.pem", &key.serialize_pem());
+        Self { directory, authority, certificate, key }
+    }
+
+    /// What has a server show them on `port`.
+    fn on<'a>(&'a self, port: &'a str) -> [&'a str; 8] {
+        let (clients, shown) = ("--tls-auth-clients", "--tls-cert-file");
+        let (certificate, key) = (&self.certificate, &self.key);
+        ["--tls-port", port, shown, certificate, "--tls-key-file", key, clients, "no"]
+    }
+}
+
+fn file_in(directory: &Directory, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_server_with_tls_is_used_if_its_certificate_is_good() {
+    let (certificates, port) = (Certificates::new(), free_port().to_string());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let url = |host: &str| format!("rediss://{host}:{port}/");
+
+    assert_eq!(checked(&url("localhost"), &certificates.authority), "well");
+    assert_ne!(checked(&url("127.0.0.1"), &certificates.authority), "well", "of another name");
+    assert_ne!(checked(&url("localhost"), &certificates.certificate), "well", "not trusted");
+}
+
+#[test]
+fn a_sentinel_with_tls_is_used_if_its_certificate_is_good() {
+    let (certificates, port, own) = (Certificates::new(), free_port(), free_port().to_string());
+    let Some(_master) = RedisServer::start(&certificates.on(&port.to_string())) else { return };
+    let options = certificates.on(&own);
+    let options = options.chunks(2).map(|option| option.join(" ").replace("--", ""));
+    let authority = &certificates.authority;
+    let text = options.collect::<Vec<_>>().join("\n")
+        + &format!(
+            "\ntls-ca-cert-file {authority}\ntls-replication yes\nsentinel resolve-hostnames yes\n\
+             sentinel announce-hostnames yes\nsentinel monitor mymaster localhost {port} 1\n"
+        );
+    let file = file_in(&certificates.directory, "sentinel.conf", &text);
+    let _sentinel = RedisServer::start_sentinel(file.as_ref());
+    let url = format!("rediss+sentinel://localhost:{own}/mymaster");
+
+    assert_eq!(checked(&url, authority), "well");
+    assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_the_trouble_of_no_other() {
+    let (certificates, port) = (Certificates::new(), free_port().to_string());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let good = std::fs::read_to_string(&certificates.authority).unwrap();
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+    for both in [format!("{bad}{good}"), format!("{good}{bad}")] {
+        let both = file_in(&certificates.directory, "both.pem", &both);
+        assert_eq!(checked(&format!("rediss://localhost:{port}/"), &both), "well");
+    }
+}
+
+/// Nothing listens there: what is missing is said before anything is sent.
+#[test]
+fn a_system_without_certificates_is_told_what_to_do() {
+    let (directory, port) = (Directory::new(), free_port());
+    let none = file_in(&directory, "none.pem", "");
+
+    for scheme in ["rediss", "rediss+cluster", "valkeys"] {
+        let said = checked(&format!("{scheme}://localhost:{port}"), &none);
+        let has_others = cfg!(feature = "webpki-roots");
+        assert_eq!(said.contains("install the package `ca-certificates`"), !has_others, "{said}");
+    }
 }
