@@ -16,47 +16,57 @@ use super::tls::Tls;
 
 pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
     match &url.kind {
-        ServerKind::Standalone { database } => {
-            let infos = infos(url, *database)?;
-            let client = infos.into_iter().next().map(|info| tls.client(info)).transpose()?;
-            let client = client.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
-            let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
-            Ok(Live::One(connection))
-        }
-        ServerKind::Cluster => {
-            let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
-                .connection_timeout(STEP_LIMIT)
-                .response_timeout(STEP_LIMIT)
-                .tcp_settings(tcp());
-            if let Some(user) = &url.user {
-                builder = builder.username(user);
-            }
-            if let Some(password) = &url.password {
-                builder = builder.password(password.as_str());
-            }
-            if url.has_tls {
-                builder = tls.cluster(builder);
-            }
-            Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
-        }
-        ServerKind::Sentinel { master, database } => {
-            let mut builder =
-                SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
-                    .set_client_to_redis_db(*database)
-                    .set_client_to_redis_tcp_settings(tcp());
-            if let Some(user) = &url.user {
-                builder = builder.set_client_to_redis_username(user);
-            }
-            if let Some(password) = &url.password {
-                builder = builder.set_client_to_redis_password(password.as_str());
-            }
-            if url.has_tls {
-                builder = tls.sentinel(builder);
-            }
-            let mut client = builder.build()?;
-            Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
-        }
+        ServerKind::Standalone { database } => standalone(url, tls, *database).await,
+        ServerKind::Cluster => cluster(url, tls).await,
+        ServerKind::Sentinel { master, database } => sentinel(url, tls, master, *database).await,
     }
+}
+
+async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<Live, RedisError> {
+    let info = infos(url, database)?.into_iter().next();
+    let info = info.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
+    let client = tls.client(info)?;
+    Ok(Live::One(client.get_multiplexed_async_connection_with_config(&config()).await?))
+}
+
+async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
+    let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
+        .connection_timeout(STEP_LIMIT)
+        .response_timeout(STEP_LIMIT)
+        .tcp_settings(tcp());
+    if let Some(user) = &url.user {
+        builder = builder.username(user);
+    }
+    if let Some(password) = &url.password {
+        builder = builder.password(password.as_str());
+    }
+    if url.has_tls {
+        builder = tls.cluster(builder);
+    }
+    Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
+}
+
+async fn sentinel(
+    url: &ServerUrl,
+    tls: Tls,
+    master: &str,
+    database: i64,
+) -> Result<Live, RedisError> {
+    let mut builder =
+        SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
+            .set_client_to_redis_db(database)
+            .set_client_to_redis_tcp_settings(tcp());
+    if let Some(user) = &url.user {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = &url.password {
+        builder = builder.set_client_to_redis_password(password.as_str());
+    }
+    if url.has_tls {
+        builder = tls.sentinel(builder);
+    }
+    let mut client = builder.build()?;
+    Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
 }
 
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {

@@ -21,22 +21,26 @@
 //! | file | what it is |
 //! |---|---|
 //! | `server_url.rs` | what URLs there are |
-//! | `connecting.rs`, `server.rs` | the connection, and what becomes of it when it fails |
+//! | `connecting.rs`, `server.rs`, `failure.rs` | the connection, and what becomes of it when it fails |
 //! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
 //! | `scripts.rs` | what runs in the server, in one step each |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
-//! | `tokens.rs`, `remembered.rs` | the store of tokens, and what it puts back when the server forgets |
+//! | `tokens.rs` | the store of tokens |
+//! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
 //! | `lease.rs` | who refreshes a token |
-//! | `logins.rs` | what concerns many logins at once |
+//! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
 //! | `rate.rs`, `rate.lua` | the rate that processes share |
 
 mod connecting;
 mod error;
+mod failure;
 mod health;
 mod lease;
+mod listing;
 mod logins;
 mod names;
+mod putting_back;
 mod rate;
 mod remembered;
 #[cfg(feature = "__rustls")]

@@ -11,19 +11,19 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::connecting::connect;
+use super::failure::Failure;
 use super::health::{FleetStats, Health};
 use super::scripts::Script;
 use super::server_url::ServerUrl;
 use super::tls::Tls;
 use super::{FleetError, FleetEvent};
 use crate::auth::Listener;
-use crate::transport::clipped;
 
 /// The server of a fleet.
 pub(super) struct Server {
@@ -263,61 +263,6 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Why a call failed, by what follows from it.
-enum Failure {
-    /// The script is to be sent along.
-    NoScript,
-    /// The connection is of no use any more.
-    Closed(FleetError),
-    /// The server is no master any more.
-    Demoted(FleetError),
-    Error(FleetError),
-}
-
-impl Failure {
-    fn of(error: &RedisError) -> Self {
-        let reason = clipped(&error.to_string());
-        match (error.kind(), error.code()) {
-            (ErrorKind::Server(ServerErrorKind::NoScript), _) => Self::NoScript,
-            (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => {
-                Self::Demoted(FleetError::Server { reason })
-            }
-            (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-                Self::Error(FleetError::NoPermission { reason })
-            }
-            (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
-                Self::Error(FleetError::WrongPassword)
-            }
-            _ if reason.contains("can't run this command") => {
-                Self::Error(FleetError::NoPermission { reason })
-            }
-            (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
-            _ if error.is_timeout() => {
-                Self::Error(FleetError::TimedOut { limit: USUAL.connecting })
-            }
-            _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
-            _ if error.is_io_error() || error.is_unrecoverable_error() => {
-                Self::Closed(FleetError::Unreachable { reason })
-            }
-            _ => Self::Error(FleetError::Server { reason }),
-        }
-    }
-
-    fn error(&self) -> Option<&FleetError> {
-        match self {
-            Self::NoScript => None,
-            Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
-        }
-    }
-
-    fn into_error(self) -> FleetError {
-        match self {
-            Self::NoScript => FleetError::Server { reason: "it forgets scripts at once".into() },
-            Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => error,
-        }
-    }
-}
-
 fn no_runtime() -> FleetError {
     FleetError::Config {
         reason: "there is no tokio runtime, or it has ended; call this within one",
@@ -326,8 +271,9 @@ fn no_runtime() -> FleetError {
 
 /// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All of it
 /// fits into what a token cache gives its store.
-const USUAL: Limit =
-    Limit { connecting: Duration::from_millis(1500), call: Duration::from_millis(500) };
+const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
+
+pub(super) const CONNECTING: Duration = Duration::from_millis(1500);
 
 /// A server that is only slow is not helped by new connections.
 const MOST_TIMEOUTS: u32 = 3;

@@ -1,13 +1,12 @@
 //! The store of a fleet's tokens.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use redis::Value;
-use tokio::runtime::Handle;
 
 use super::lease;
 use super::names::{Names, Place};
@@ -34,9 +33,9 @@ pub(super) struct Parts {
     pub(super) server: Result<Arc<Server>, FleetError>,
     pub(super) sealer: Result<Sealer, FleetError>,
     pub(super) names: Names,
-    remembered: Remembered,
+    pub(super) remembered: Remembered,
     /// Whether a task waits for reconnections.
-    puts_back: AtomicBool,
+    pub(super) puts_back: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,7 +75,7 @@ impl Parts {
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it waits
     /// then, until those who know a later one have put that back: an old refresh token may end a login.
-    async fn load(
+    pub(super) async fn load(
         &self,
         key: &TokenKey,
         will_use: bool,
@@ -199,41 +198,6 @@ impl Parts {
         self.remembered.keep(key, Entry { number: read(removed)?, token: None });
         Ok(())
     }
-
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, one after
-    /// the other, as long as there is a handle.
-    fn put_back_after_reconnecting(self: &Arc<Self>) {
-        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        if self.puts_back.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (mut reconnections, parts) = (server.reconnections(), Arc::downgrade(self));
-        runtime.spawn(async move {
-            let _guard = ClearedAtTheEnd(Weak::clone(&parts));
-            while reconnections.changed().await.is_ok() {
-                let Some(parts) = parts.upgrade() else { return };
-                for key in parts.remembered.keys() {
-                    let put_back = parts.load(&key, false).await;
-                    if put_back.is_err_and(|error| error.is_transient()) {
-                        break;
-                    }
-                }
-            }
-        });
-    }
-
-    /// A failover may lose what was acknowledged: looks again, and puts it back.
-    fn look_again_later(self: &Arc<Self>, key: &TokenKey) {
-        let (parts, key) = (Arc::downgrade(self), key.clone());
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            tokio::time::sleep(SECOND_LOOK).await;
-            let Some(parts) = parts.upgrade() else { return };
-            if let Err(error) = parts.load(&key, false).await {
-                tracing::debug!(%error, "a login that was saved could not be looked at again");
-            }
-        });
-    }
 }
 
 #[async_trait]
@@ -289,17 +253,6 @@ impl fmt::Debug for RedisTokenStore {
     }
 }
 
-/// However its task ends, another may begin.
-struct ClearedAtTheEnd(Weak<Parts>);
-
-impl Drop for ClearedAtTheEnd {
-    fn drop(&mut self) {
-        if let Some(parts) = self.0.upgrade() {
-            parts.puts_back.store(false, Ordering::Release);
-        }
-    }
-}
-
 /// What a script returned.
 pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
     redis::from_redis_value(value).map_err(|_| FleetError::Server {
@@ -312,9 +265,6 @@ const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
 const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
-
-/// Longer than a failover takes.
-const SECOND_LOOK: Duration = Duration::from_secs(10);
 
 /// The server's numbers are floats in scripts; a year is far below what they hold.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
