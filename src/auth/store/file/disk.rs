@@ -264,7 +264,9 @@ fn written(layout: &Layout<'_>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 fn open_regular(path: &Path, options: &OpenOptions) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(there) if !there.is_file() => Err(io::Error::other("it is no regular file")),
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+        }
         Ok(_) => options.open(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => options.open(path),
         Err(error) => Err(error),
