@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::super::text::Entry;
 use crate::auth::{StoreError, StoredToken};
 use crate::sync::Mutex;
+use crate::transport::json_fault;
 
 /// A token file where its path leads to.
 pub(super) struct Disk {
@@ -244,14 +245,8 @@ impl Content {
         }
     }
 
-    /// Says the category and place of an error only: serde's own text would quote the file.
     fn parsed<'a, T: Deserialize<'a>>(&self, bytes: &'a [u8]) -> Result<T, StoreError> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            let kind = error.classify();
-            let line = error.line();
-            let column = error.column();
-            corrupt(&self.path, format!("{kind:?} at line {line} column {column}"))
-        })
+        serde_json::from_slice(bytes).map_err(|error| corrupt(&self.path, json_fault(&error)))
     }
 }
 
