@@ -3,6 +3,7 @@
 mod begun;
 mod body;
 mod http_client;
+mod json_fault;
 mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
@@ -25,6 +26,7 @@ use reqwest::{Request, Response};
 pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
+pub(crate) use json_fault::json_fault;
 pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;

@@ -433,6 +433,7 @@ async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
     let nowhere = RedisFleet::new(format!("redis://127.0.0.1:{}/", crate::common::free_port()));
     let error = nowhere.check().await.unwrap_err();
     assert!(matches!(error, FleetError::Unreachable { .. }) && error.is_transient(), "{error}");
+    assert!(StoreError::from(error).is_transient());
 
     let fleet = || RedisFleet::new("redis://127.0.0.1/");
     for (fleet, expected) in [
@@ -443,6 +444,7 @@ async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
     ] {
         let error = fleet.check().await.unwrap_err();
         assert!(error.to_string().contains(expected) && !error.is_transient(), "{error}");
+        assert!(!StoreError::from(error).is_transient());
         let error = fleet.tokens().load(&key()).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

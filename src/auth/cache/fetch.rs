@@ -48,6 +48,8 @@ pub(super) struct Fetch<S: TokenSource> {
 struct StoreTrust {
     /// Why it could not be locked or read.
     error: Option<StoreError>,
+    /// Why what came could not be saved.
+    unsaved: Option<StoreError>,
     lock: LockState,
 }
 
@@ -134,10 +136,11 @@ impl<S: TokenSource> Fetch<S> {
             saving::wait_for_logins(&self.shared).await;
         }
         let shared = Arc::clone(&self.shared);
-        let _guard = self.guard.take();
+        let guard = self.guard.take();
+        let error = self.store.unsaved.take();
         // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
-        saving::save_again(saver, shared).await;
+        saving::save_again(saver, shared, error, guard).await;
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
@@ -315,6 +318,7 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn save(&mut self) -> SaveOutcome {
         let (outcome, error) = saving::save(&self.shared, self.ticket).await;
+        self.store.unsaved.clone_from(&error);
         self.events.extend(error.map(|error| TokenEventKind::StoreFailed { error }));
         outcome
     }
