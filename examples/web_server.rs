@@ -147,7 +147,7 @@ async fn come_back(
 
 async fn log_out(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
     if let Some(Session::LoggedIn { login, .. }) = server.end_session(&headers) {
-        // With a store, this ends the login in all processes that share it.
+        // With a store, other processes that share it notice at their next refresh.
         if let Err(error) = login.log_out().await {
             return failure(&error.to_string());
         }
@@ -168,13 +168,8 @@ impl Server {
 
     /// Before the program ends: refresh tokens that were replaced must be in the store by then.
     async fn settle(&self) {
-        let sessions: Vec<_> = self.sessions.lock().drain().collect();
-        for (_, session) in sessions {
-            if let Session::LoggedIn { user, login, .. } = session
-                && let Err(error) = login.settle().await
-            {
-                eprintln!("the login of {user} may be lost: {error}");
-            }
+        if let Err(error) = self.spotify.settle().await {
+            eprintln!("logins may be lost: {}", error.to_line());
         }
     }
 

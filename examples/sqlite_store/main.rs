@@ -74,23 +74,26 @@ impl Server {
     /// Asks whose the new token is, and keeps it under their name.
     async fn log_in(&self, token: Token) -> Result<String> {
         let user = self.spotify.for_token(&token)?.users().me().await?.id;
-        self.authenticator(user.as_str()).log_in(token).await?;
+        let authenticator = self.authenticator(user.as_str());
+        authenticator.log_in(token).await?;
+        // It goes at the end of this function: the login must be in the store by then.
+        authenticator.settle().await?;
         Ok(user.to_string())
     }
 
     async fn greeting(&self, user: &str) -> Result<String> {
         let authenticator = self.authenticator(user);
         let spotify = self.spotify.for_user(authenticator.clone())?;
-        let greeting = match spotify.users().me().await {
-            Ok(me) => format!("hello {}", me.id),
-            Err(Error::Auth { source, .. }) if source.needs_login() => {
-                format!("{user} has to log in")
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let me = spotify.users().me().await;
         // It goes at the end of this function: what it has refreshed must be in the store by then.
         authenticator.settle().await?;
-        Ok(greeting)
+        match me {
+            Ok(me) => Ok(format!("hello {}", me.id)),
+            Err(Error::Auth { source, .. }) if source.needs_login() => {
+                Ok(format!("{user} has to log in"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -70,8 +70,8 @@ impl TokenSource for CredentialsSource {
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
-        self.oauth.get_or_init(|| oauth.clone());
-        Ok(self.request.form().map(drop)?)
+        self.request.form().map(drop)?;
+        Ok(self.oauth.get_or_init(|| oauth.clone()).check_url()?)
     }
 
     fn client_id(&self) -> Option<&str> {

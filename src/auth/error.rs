@@ -40,7 +40,7 @@ pub enum AuthError {
     },
     /// The token store failed, so that it is not known whose token is the newest. Nothing is lost,
     /// and it is tried again.
-    #[error("the token store failed; nothing is sent until it works again")]
+    #[error("the token store failed; no refresh token is sent until it works again")]
     Store(#[source] StoreError),
     /// What has changed here is not in the token store yet. It holds in this process, and saving is
     /// tried again; other processes that share the store do not know of it.

@@ -1,5 +1,6 @@
 //! Tokens that act for a user: from one login on, refreshed for as long as it lasts.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use async_trait::async_trait;
 use super::cached::signs_by_its_cache;
 use super::{AuthError, CachedAuthenticator, TokenSource};
 use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, RefreshRequest, Token};
+use crate::transport::shown_url;
 
 /// Defines an authenticator that refreshes; they differ in how an app proves who it is.
 macro_rules! refreshing {
@@ -213,7 +215,6 @@ impl TokenSwapAuthenticator {
 }
 
 /// Exchanges the refresh token of the token before.
-#[derive(Debug)]
 struct RefreshSource {
     app: OAuthApp,
     /// Where, if not where the client requests its tokens.
@@ -231,6 +232,16 @@ impl RefreshSource {
     }
 }
 
+impl fmt::Debug for RefreshSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshSource")
+            .field("app", &self.app)
+            .field("refresh_url", &self.refresh_url.as_deref().map(shown_url))
+            .field("oauth", &self.oauth.get())
+            .finish()
+    }
+}
+
 #[async_trait]
 impl TokenSource for RefreshSource {
     async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
@@ -242,8 +253,8 @@ impl TokenSource for RefreshSource {
     }
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
-        self.oauth.get_or_init(|| self.at_its_url(oauth));
-        Ok(self.app.check()?)
+        self.app.check()?;
+        Ok(self.oauth.get_or_init(|| self.at_its_url(oauth)).check_url()?)
     }
 
     fn client_id(&self) -> Option<&str> {

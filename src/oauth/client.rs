@@ -17,7 +17,7 @@ use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
     HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
-    retry_after,
+    retry_after, shown_url,
 };
 
 /// Where tokens are requested, with which HTTP client and within what time.
@@ -122,7 +122,7 @@ impl Default for OAuthConfig {
 impl fmt::Debug for OAuthConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OAuthConfig")
-            .field("token_url", &self.token_url.as_ref().map(Url::as_str))
+            .field("token_url", &self.token_url.as_ref().map(|url| shown_url(url.as_str())))
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -202,6 +202,11 @@ impl OAuthClient {
             return Err(OAuthError::NoRuntime);
         }
         self.config.http_client()?;
+        self.token_url().map(drop)
+    }
+
+    /// Whether there is a URL to send them to.
+    pub(crate) fn check_url(&self) -> Result<(), OAuthError> {
         self.token_url().map(drop)
     }
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::app::OAuthApp;
 use super::{ClientSecret, OAuthError, PkceVerifier, TokenForm, TokenRequest};
+use crate::transport::shown_url;
 
 /// What comes back from a login: good for one token, once, and for about ten minutes.
 ///
@@ -19,7 +20,7 @@ pub struct AuthorizationCode {
 impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationCode")
-            .field("redirect_uri", &self.redirect_uri)
+            .field("redirect_uri", &shown_url(&self.redirect_uri))
             .field("with_pkce", &self.verifier.is_some())
             .finish_non_exhaustive()
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::app::blank_fault;
 use super::pkce::random_text;
 use super::{AuthorizationCode, LoginError, PkceVerifier, Scopes};
-use crate::transport::clipped;
+use crate::transport::{clipped, shown_url};
 
 /// An app that users log in to: what the URL of a login is made of ([RFC 6749, section 4.1.1]).
 ///
@@ -27,7 +27,7 @@ use crate::transport::clipped;
 /// ```
 ///
 /// [RFC 6749, section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Login {
     client_id: String,
     redirect_uri: String,
@@ -248,10 +248,23 @@ impl PendingLogin {
     }
 }
 
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("client_id", &self.client_id)
+            .field("redirect_uri", &shown_url(&self.redirect_uri))
+            .field("authorize_url", &shown_url(&self.authorize_url))
+            .field("scopes", &self.scopes)
+            .field("shows_dialog", &self.shows_dialog)
+            .field("with_pkce", &self.with_pkce)
+            .finish()
+    }
+}
+
 impl fmt::Debug for PendingLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingLogin")
-            .field("redirect_uri", &self.redirect_uri)
+            .field("redirect_uri", &shown_url(&self.redirect_uri))
             .field("with_pkce", &self.verifier.is_some())
             .finish_non_exhaustive()
     }

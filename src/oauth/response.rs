@@ -146,6 +146,9 @@ impl Fields {
         let mut passed_over = Vec::new();
         while let Some(object) = first_object(rest).filter(|_| budget.read > 0) {
             let mut fields = Self::read(object);
+            if fields.syntax.is_some() && fields.refresh_token.is_none() {
+                fields.refresh_token = budget.text_in(object, "\"refresh_token\"");
+            }
             passed_over.extend(fields.tokens().cloned());
             if is_success || object.len() == text.len() {
                 fields.forget_refresh_token_in(sent);
@@ -304,6 +307,24 @@ impl Budget {
         }
     }
 
+    /// What an object says behind a name, in quotes, of its own: what is wrong with the values before
+    /// it, such as a `NaN`, costs a token nothing.
+    fn text_in(&mut self, object: &str, name: &str) -> Option<Zeroizing<String>> {
+        let mut found = None;
+        for (at, _) in object.match_indices(name) {
+            let before = object.get(..at)?;
+            if self.scanned < at || depth_of(before) != Some(1) {
+                continue;
+            }
+            self.scanned -= at;
+            let value = object.get(at + name.len()..)?.trim_start().strip_prefix(':')?;
+            let text = JsonDeserializer::from_str(value).into_iter::<String>().next();
+            let text = text.and_then(Result::ok).filter(|text| !text.trim().is_empty());
+            found = text.map(Zeroizing::new).or(found);
+        }
+        found
+    }
+
     /// Behind the brace that ends an object, whatever else is wrong with it.
     fn end_of(&mut self, object: &str) -> Option<usize> {
         let mut depth = 0_usize;
@@ -324,6 +345,24 @@ impl Budget {
         }
         None
     }
+}
+
+/// How deep in objects and lists the end of `text` is; `None` within a string.
+fn depth_of(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut is_text = false;
+    let mut is_escaped = false;
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => depth += 1,
+            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    (!is_text).then_some(depth)
 }
 
 fn scopes_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -1,9 +1,13 @@
 //! What the token caches of one client and its users have under way.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::sync::Mutex;
 
@@ -21,6 +25,8 @@ struct Load {
     stuck: usize,
     /// What keeps the last of these.
     obstacle: Option<Obstacle>,
+    /// How many wait for all of them.
+    waiters: usize,
 }
 
 impl UnderWay {
@@ -32,12 +38,37 @@ impl UnderWay {
         self.count() == 0
     }
 
-    /// Waits until no task is under way that can end, and says what keeps the others from it.
+    /// Waits until no task is under way that can end, and says what keeps the others from it. Those
+    /// are given a moment: who waits has them try again.
     pub(crate) async fn idle(&self) -> Option<Obstacle> {
+        let _waiter = Waiter::of(self);
         let mut loads = self.0.subscribe();
-        // Its sender lives as long as `self`.
-        let load = loads.wait_for(|load| load.tasks == load.stuck).await.ok()?;
-        load.obstacle.clone().filter(|_| load.stuck > 0)
+        loop {
+            // Its sender lives as long as `self`.
+            let load = loads.wait_for(|load| load.tasks == load.stuck).await.ok()?.clone();
+            if load.tasks == 0 {
+                return None;
+            }
+            let more = loads.wait_for(|load| load.tasks != load.stuck || load.tasks == 0);
+            if timeout(LAST_TRY, more).await.is_err() {
+                return load.obstacle;
+            }
+        }
+    }
+}
+
+struct Waiter<'a>(&'a UnderWay);
+
+impl<'a> Waiter<'a> {
+    fn of(under_way: &'a UnderWay) -> Self {
+        under_way.0.send_modify(|load| load.waiters += 1);
+        Self(under_way)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|load| load.waiters -= 1);
     }
 }
 
@@ -110,6 +141,22 @@ impl TaskGuard {
         });
     }
 
+    /// Waits until somebody waits for all tasks of a client.
+    pub(crate) async fn until_somebody_waits(&self) {
+        let clients: Vec<_> =
+            self.tasks.0.lock().clients.iter().filter_map(Weak::upgrade).collect();
+        let mut waits: Vec<_> =
+            clients.iter().map(|client| Box::pin(has_waiter(client.subscribe()))).collect();
+        drop(clients);
+        poll_fn(|context| {
+            match waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
     /// It may end by itself.
     pub(crate) fn goes_on(&mut self) {
         if std::mem::take(&mut self.is_stuck) {
@@ -129,13 +176,23 @@ impl Drop for TaskGuard {
     }
 }
 
+async fn has_waiter(mut loads: watch::Receiver<Load>) {
+    if loads.wait_for(|load| load.waiters > 0).await.is_err() {
+        // The client is gone.
+        std::future::pending().await
+    }
+}
+
+/// Longer than a task takes to try once more.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_stuck_is_not_waited_for() {
         let tasks = Tasks::default();
         let before = UnderWay::default();

@@ -2,22 +2,27 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use reqwest::{Body, Response};
 
+use super::TimeLimit;
 use super::body::with_body;
 
-/// Reads what a body begins with, up to its end or until there is more than `limit` bytes, and gives the
-/// response back whole: what was read, then what comes, or the error with which it breaks off.
+/// Reads what a body begins with, up to its end, until there is more than `limit` bytes or until
+/// nothing has come for a second, and gives the response back whole: what was read, then what comes, or
+/// the error with which it breaks off.
 pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response, Bytes) {
     let mut begin = Vec::new();
+    let time = TimeLimit::after(LONGEST_PEEK);
     let rest = loop {
-        match response.chunk().await {
-            Ok(Some(piece)) => begin.extend_from_slice(&piece),
-            Ok(None) => break Rest::Nothing,
-            Err(error) => break Rest::Broken(Some(error)),
+        match time.run(response.chunk()).await {
+            Some(Ok(Some(piece))) => begin.extend_from_slice(&piece),
+            Some(Ok(None)) => break Rest::Nothing,
+            Some(Err(error)) => break Rest::Broken(Some(error)),
+            None => break Rest::Comes,
         }
         if begin.len() > limit {
             break Rest::Comes;
@@ -32,6 +37,9 @@ pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response
     });
     (whole, begin)
 }
+
+/// What says why a request failed comes with its status; who waits for more waits for nothing.
+const LONGEST_PEEK: Duration = Duration::from_secs(1);
 
 enum Rest {
     Nothing,

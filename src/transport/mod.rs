@@ -11,6 +11,7 @@ mod origin;
 mod proxies;
 mod runtime;
 mod server_error;
+mod shown_url;
 mod time_limit;
 #[cfg(feature = "__rustls")]
 mod tls;
@@ -34,6 +35,7 @@ pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
+pub(crate) use shown_url::shown_url;
 pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;

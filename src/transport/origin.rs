@@ -79,7 +79,7 @@ impl fmt::Debug for Origin {
 #[non_exhaustive]
 pub enum OriginError {
     /// Not an absolute URL.
-    #[error("is not an absolute URL; expected one such as `https://api.spotify.com/v1/`")]
+    #[error("is not an absolute URL; expected one such as `https://example.test/path`")]
     NoUrl,
     /// Neither HTTP nor HTTPS.
     #[error("has a scheme that is not HTTP; use `https:`")]

@@ -338,3 +338,36 @@ async fn an_authenticator_in_an_arc_is_asked_everything() {
     let all = ["connect", "apply", "accepted", "unfinished", "rejected", "settle", "client_id"];
     assert_eq!(*asked, all);
 }
+
+/// P45: a 401 says with its status that the token was rejected; a body that does not come delays nothing.
+#[tokio::test]
+async fn a_rejection_whose_body_does_not_come_is_one() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut streams = Vec::new();
+        let head = ["401 Unauthorized\r\ncontent-length: 100", "200 OK\r\ncontent-length: 2"];
+        for (head, body) in head.into_iter().zip(["{", "{}"]) {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let response = format!("HTTP/1.1 {head}\r\n\r\n{body}");
+            stream.write_all(response.as_bytes()).await.unwrap();
+            streams.push(stream);
+        }
+        streams
+    });
+    let time = PausedTime::pause();
+    let authenticator = CachedAuthenticator::new(ScriptedSource::default());
+    let config = SpotifyClientConfig::default().with_base_url(url);
+    let spotify = SpotifyClient::new(config.with_authenticator(authenticator.clone())).unwrap();
+    let begun = tokio::time::Instant::now();
+
+    let call = tokio::spawn(async move { spotify.get::<serde_json::Value>("me").await });
+    time.run(call).await.unwrap();
+
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(authenticator.stats().requests, 2);
+    drop(server.await.unwrap());
+}

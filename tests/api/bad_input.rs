@@ -217,3 +217,32 @@ fn a_back_off_says_what_is_wrong_with_it() {
     assert_eq!(error(second, 101.0, second), BackoffError::Factor);
     assert_eq!(error(second, 2.0, second / 2), BackoffError::Cap);
 }
+
+/// What no token request can reach is told when the client is built, and not an hour later when the first
+/// token has expired.
+#[tokio::test]
+async fn a_token_url_that_cannot_be_used_is_told_by_the_client() {
+    use spotify_web::auth::{
+        AuthorizationCodeAuthenticator, CredentialsAuthenticator, PkceAuthenticator,
+        TokenSwapAuthenticator,
+    };
+    for (url, reason) in [
+        ("http://accounts.example.test/token", "plain HTTP"),
+        ("notaurl", "is not an absolute URL"),
+        ("https://user:password@id.test/token", "user name or password"),
+        ("ftp://id.test/token", "HTTP"),
+    ] {
+        let config = SpotifyClientConfig::default().with_token_url(url);
+        let swap = SpotifyClientConfig::default();
+        for config in [
+            config.clone().with_authenticator(CredentialsAuthenticator::new("id", "secret")),
+            config.clone().with_authenticator(PkceAuthenticator::new("id")),
+            config.with_authenticator(AuthorizationCodeAuthenticator::new("id", "secret")),
+            swap.with_authenticator(TokenSwapAuthenticator::new(url)),
+        ] {
+            let error = SpotifyClient::new(config).unwrap_err().to_line();
+            assert!(error.contains("token URL") && error.contains(reason), "{url}: {error}");
+            assert!(!error.contains("password@"), "{error}");
+        }
+    }
+}

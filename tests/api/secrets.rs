@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use spotify_web::auth::{
     Authenticator, CachedAuthenticator, CredentialsAuthenticator, MemoryTokenStore, StoredToken,
-    TokenAuthenticator, TokenCacheOptions, TokenKey, TokenStore,
+    TokenAuthenticator, TokenCacheOptions, TokenKey, TokenStore, TokenSwapAuthenticator,
 };
 use spotify_web::middleware::AuthMiddleware;
 use spotify_web::oauth::{
@@ -146,4 +146,31 @@ async fn no_secret_shows_in_a_log() {
 
 fn secret_token() -> Token {
     Token::new(SECRET, Token::DEFAULT_LIFETIME).with_refresh_token(SECRET)
+}
+
+/// A server may take a key in its URL.
+#[test]
+fn no_secret_of_a_url_shows() {
+    for url in [
+        "https://anna:the-secret@id.test/token",
+        "https://the-secret@id.test/token",
+        "https://id.test/token?key=the-secret",
+        "https://id.test/token#the-secret",
+        "https://id.test:the-secret/",
+    ] {
+        let config = spotify_web::SpotifyClientConfig::default().with_token_url(url);
+        let login = spotify_web::oauth::Login::pkce("id", url).with_authorize_url(url);
+        let shown = [
+            format!("{:?}", TokenSwapAuthenticator::new(url)),
+            format!("{:?}", spotify_web::oauth::OAuthConfig::for_server(url)),
+            format!("{:?}", OAuthClient::new(&config).at(url)),
+            format!("{login:?}"),
+            format!("{:?}", login.begin()),
+            format!("{config:?}"),
+            format!("{:?}", spotify_web::SpotifyClient::new(config)),
+        ];
+        for shown in shown {
+            assert!(!shown.contains("the-secret"), "{shown}");
+        }
+    }
 }

@@ -216,6 +216,40 @@ async fn a_refresh_token_survives_whatever_is_around_it() {
     }
 }
 
+/// P25: nor does a value before it that is no JSON cost it.
+#[tokio::test]
+async fn a_refresh_token_survives_whatever_stands_before_it() {
+    for value in [
+        "NaN",
+        "-Infinity",
+        "03600",
+        "+3600",
+        "3600.",
+        ".5e4",
+        "0x0E10",
+        "3600L",
+        "None",
+        "'3600'",
+        "",
+        "2026-11-26",
+        "\"a\ttab\"",
+        "\"\\x\"",
+        "[1,]",
+        "{\"a\":NaN,\"refresh_token\":\"other\"}",
+    ] {
+        for status in [200, 500] {
+            let body = format!(
+                r#"{{"expires_in":{value},"refresh_token":"kept-token","access_token":"a","x":[{{"refresh_token":"other"}}]}}"#
+            );
+            let error =
+                ask(FakeResponse::body(status, "application/json", body)).await.unwrap_err();
+
+            let kept = error.token().and_then(|token| token.refresh_token.as_ref());
+            assert_eq!(kept.map(RefreshToken::expose), Some("kept-token"), "{value}: {error:?}");
+        }
+    }
+}
+
 /// P25: what is odd about it is nothing that the token needs.
 #[tokio::test]
 async fn a_token_is_read_from_an_odd_response() {

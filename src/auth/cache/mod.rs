@@ -66,6 +66,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use reqwest::header::HeaderValue;
+use tokio::time::Instant;
 
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
@@ -347,7 +348,7 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Waits until no refresh is under way and nothing is unsaved or untold, for a clean end of the
     /// program: a refresh token that the server has rotated exists only in its response until it is
-    /// saved.
+    /// saved. While the store fails in a way that may pass, saving is tried again for two minutes.
     ///
     /// A request is not waited for where its token could not be lost: there is no store to save it in,
     /// and it was not requested with a refresh token.
@@ -364,9 +365,10 @@ impl<S: TokenSource> TokenCache<S> {
             if fetch::is_within(&self.shared) {
                 return Err(AuthError::WithinFetch);
             }
-            let settled = tokio::time::timeout(SETTLE_LIMIT, self.shared.idle()).await;
+            let deadline = Instant::now() + SETTLE_LIMIT;
+            let settled = tokio::time::timeout_at(deadline, self.shared.idle()).await;
             settled.map_err(|_| AuthError::NotSettled { count: 1, limit: SETTLE_LIMIT })?;
-            self.shared.save_now().await?;
+            self.shared.save_by(deadline).await?;
         }
         if let Some(listener) = &self.shared.options.listener {
             listener.idle_within(LISTENER_LIMIT).await;

@@ -1,9 +1,13 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::Shared;
@@ -129,33 +133,36 @@ pub(super) async fn wait_for_login<S>(shared: &Shared<S>, mut login: Flight) {
     }
 }
 
-/// Those who save later what could not be saved.
+/// What is not saved yet: who tries again, and what keeps others from refreshing meanwhile.
+/// In a box, since hardly any cache ever has it.
 #[derive(Debug, Default)]
-pub(super) struct Savers {
-    /// Tasks that have begun; the last of them goes on.
-    begun: AtomicU32,
-    /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
-    /// In a box, since hardly any cache ever has one.
-    kept: Mutex<Option<Box<Kept>>>,
-}
+pub(super) struct Savers(Mutex<Option<Box<Unfinished>>>);
 
-#[derive(Debug)]
-struct Kept {
+#[derive(Debug, Default)]
+struct Unfinished {
+    /// Tasks by their numbers. The last that began tries; the others go on when it is gone.
+    tasks: Vec<u32>,
+    begun: u32,
+    /// Of the refresh whose token is not in the store: nobody else may send what it replaces.
     /// `None` while the next refresh has it, or after its end.
     lock: Option<RefreshLock>,
     /// Counted from the first refresh that was not saved: a store that goes on failing keeps others
     /// away once.
-    ends: Instant,
+    lock_ends: Option<Instant>,
+    last_try: Option<Instant>,
+    /// Notified when something was saved, and when a task is gone.
+    changed: Arc<Notify>,
 }
 
 impl Savers {
     /// Nothing of what is given up or replaced is dropped under the mutex: a guard is user code.
     fn keep(&self, lock: RefreshLock) {
         let now = Instant::now();
-        let mut slot = self.kept.lock();
-        let ends = slot.as_ref().map_or(now + LOCK_KEPT, |kept| kept.ends);
+        let mut slot = self.0.lock();
+        let unfinished = slot.get_or_insert_default();
+        let ends = *unfinished.lock_ends.get_or_insert(now + LOCK_KEPT);
         let (kept, given_up) = if now < ends { (Some(lock), None) } else { (None, Some(lock)) };
-        let before = slot.replace(Box::new(Kept { lock: kept, ends }));
+        let before = std::mem::replace(&mut unfinished.lock, kept);
         drop(slot);
         drop((before, given_up));
     }
@@ -186,59 +193,93 @@ impl Savers {
     }
 
     fn take_kept(&self) -> Option<RefreshLock> {
-        self.kept.lock().as_mut().and_then(|kept| kept.lock.take())
+        self.0.lock().as_mut().and_then(|unfinished| unfinished.lock.take())
     }
 
     /// There is nothing left that is not saved.
     pub(super) fn release(&self) {
-        let kept = self.kept.lock().take();
-        drop(kept);
+        let mut slot = self.0.lock();
+        let Some(unfinished) = &mut *slot else { return };
+        unfinished.lock_ends = None;
+        unfinished.changed.notify_waiters();
+        let lock = unfinished.lock.take();
+        let done = slot.take_if(|unfinished| unfinished.tasks.is_empty());
+        drop(slot);
+        drop((lock, done));
     }
 
     fn has_lock(&self) -> bool {
-        self.kept.lock().as_ref().is_some_and(|kept| kept.lock.is_some())
+        self.0.lock().as_ref().is_some_and(|unfinished| unfinished.lock.is_some())
     }
 
     /// Gives the lock up if that is due.
     fn end_lock(&self) {
         let now = Instant::now();
-        let ended =
-            self.kept.lock().as_mut().filter(|kept| kept.ends <= now).map(|kept| kept.lock.take());
+        let is_over = |unfinished: &&mut Box<Unfinished>| {
+            unfinished.lock_ends.is_some_and(|ends| ends <= now)
+        };
+        let ended = self.0.lock().as_mut().filter(is_over).map(|unfinished| unfinished.lock.take());
         drop(ended);
     }
 }
 
-/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind.
+/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind, and another
+/// goes on.
 pub(super) struct Saver<S> {
     shared: Weak<Shared<S>>,
     number: u32,
+    changed: Arc<Notify>,
 }
 
 impl<S> Saver<S> {
     /// Those before leave it to this one.
     pub(super) fn begin(shared: &Arc<Shared<S>>) -> Self {
-        let number = shared.savers.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        Self { shared: Arc::downgrade(shared), number }
+        let mut slot = shared.savers.0.lock();
+        let unfinished = slot.get_or_insert_default();
+        unfinished.begun = unfinished.begun.wrapping_add(1);
+        unfinished.tasks.push(unfinished.begun);
+        let (number, changed) = (unfinished.begun, Arc::clone(&unfinished.changed));
+        Self { shared: Arc::downgrade(shared), number, changed }
     }
 
     fn is_last(&self, shared: &Shared<S>) -> bool {
-        shared.savers.begun.load(Ordering::Relaxed) == self.number
+        let slot = shared.savers.0.lock();
+        slot.as_ref().is_some_and(|unfinished| unfinished.tasks.last() == Some(&self.number))
+    }
+
+    /// Whether it is this task's turn: it is the last that began, or none of the others tries.
+    fn may_try(&self, shared: &Shared<S>) -> bool {
+        let now = Instant::now();
+        let mut slot = shared.savers.0.lock();
+        let Some(unfinished) = &mut *slot else { return false };
+        let is_idle = |last: Instant| now.duration_since(last) >= LONGEST_TURN;
+        let may_try = unfinished.tasks.last() == Some(&self.number)
+            || unfinished.last_try.is_none_or(is_idle);
+        if may_try {
+            unfinished.last_try = Some(now);
+        }
+        may_try
     }
 }
 
 impl<S> Drop for Saver<S> {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade()
-            && self.is_last(&shared)
-        {
-            shared.savers.release();
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut slot = shared.savers.0.lock();
+        if let Some(unfinished) = &mut *slot {
+            unfinished.tasks.retain(|task| *task != self.number);
         }
+        let done = slot.take_if(|unfinished| unfinished.tasks.is_empty());
+        drop(slot);
+        drop(done);
+        self.changed.notify_waiters();
     }
 }
 
 /// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
 /// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
-/// is given up after half a minute. The last who begins takes it over from those before.
+/// is given up after half a minute. The last who begins takes it over from those before, who go on when
+/// its runtime has ended or does not run it.
 ///
 /// `error` is why it was not saved. Who waits for the task of `guard` is told of one that does not pass.
 pub(super) async fn save_again<S: TokenSource>(
@@ -250,23 +291,58 @@ pub(super) async fn save_again<S: TokenSource>(
     let mut kept = Some(shared);
     for attempt in 1.. {
         let Some(shared) = kept.take().or_else(|| saver.shared.upgrade()) else { return };
+        let changed = saver.changed.notified();
         let is_precious = shared.state.lock().credentials.is_precious();
         let is_given_up = attempt > MOST_SAVES && !is_precious;
-        if is_given_up || !saver.is_last(&shared) || !shared.lacks_a_save() {
+        if is_given_up || !shared.lacks_a_save() {
             return;
         }
         tell(guard.as_mut(), error.take());
         shared.savers.end_lock();
-        let pause = shared.options.backoff.pause(attempt, 0.0);
-        let pause = if shared.savers.has_lock() { pause.min(PAUSE_WITH_LOCK) } else { pause };
+        let is_last = saver.is_last(&shared);
+        let pause = match is_last {
+            false => LONGEST_TURN,
+            true if shared.savers.has_lock() => {
+                shared.options.backoff.pause(attempt, 0.0).min(PAUSE_WITH_LOCK)
+            }
+            true => shared.options.backoff.pause(attempt, 0.0),
+        };
         kept = is_precious.then(|| Arc::clone(&shared));
         drop(shared);
-        tokio::time::sleep(pause).await;
-        if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade()) {
+        let is_due = wait(pause, changed, guard.as_ref().filter(|_| is_last)).await;
+        if !is_due {
+            continue;
+        }
+        if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade())
+            && saver.may_try(&shared)
+        {
             let ticket = shared.state.lock().ticket();
             error = save(&shared, ticket).await.1;
         }
     }
+}
+
+/// Waits for as long, or for less where somebody wants to end. `false` when something has changed.
+async fn wait(pause: Duration, changed: Notified<'_>, guard: Option<&TaskGuard>) -> bool {
+    let mut changed = pin!(changed);
+    let least = pause.min(PAUSE_AT_END);
+    let mut due = pin!(async {
+        tokio::time::sleep(least).await;
+        let rest = tokio::time::sleep(pause - least);
+        match guard {
+            Some(guard) => {
+                drop(tokio::time::timeout(pause - least, guard.until_somebody_waits()).await)
+            }
+            None => rest.await,
+        }
+    });
+    poll_fn(|context| {
+        if changed.as_mut().poll(context).is_ready() {
+            return Poll::Ready(false);
+        }
+        due.as_mut().poll(context).map(|()| true)
+    })
+    .await
 }
 
 fn tell(guard: Option<&mut TaskGuard>, error: Option<StoreError>) {
@@ -295,15 +371,23 @@ impl<S: TokenSource> Shared<S> {
         self.storage.is_some() && self.state.lock().credentials.is_unsaved()
     }
 
-    /// Saves now what could not be saved before.
-    pub(super) async fn save_now(&self) -> Result<(), AuthError> {
-        let ticket = self.state.lock().ticket();
-        match save(self, ticket).await {
-            (SaveOutcome::Failed, Some(error)) => Err(AuthError::NotSaved(error)),
-            _ => Ok(()),
+    /// Saves what could not be saved before; what may pass is tried again until `deadline`.
+    pub(super) async fn save_by(&self, deadline: Instant) -> Result<(), AuthError> {
+        for attempt in 1.. {
+            let ticket = self.state.lock().ticket();
+            let (SaveOutcome::Failed, Some(error)) = save(self, ticket).await else { break };
+            let pause = self.options.backoff.pause(attempt, 0.0).min(PAUSE_AT_END);
+            if !error.is_transient() || Instant::now() + pause > deadline {
+                return Err(AuthError::NotSaved(error));
+            }
+            tokio::time::sleep(pause).await;
         }
+        Ok(())
     }
 }
+
+/// A store that works again is noticed soon by a program that is about to end.
+const PAUSE_AT_END: Duration = Duration::from_secs(2);
 
 /// When to look again for the due time of a login that has just begun.
 const UNKNOWN_DUE: Duration = Duration::from_secs(1);
@@ -316,6 +400,9 @@ const MOST_SAVES: u32 = 5;
 /// How long a store that fails keeps others from refreshing. They wait for longer than that; after it, a
 /// login that one of them ends is better than one that none can use.
 const LOCK_KEPT: Duration = Duration::from_secs(30);
+
+/// When a task goes on though a later one has not ended: the runtime of that one may be idle.
+const LONGEST_TURN: Duration = Duration::from_secs(120);
 
 /// A store that works again is noticed while others are still kept away.
 const PAUSE_WITH_LOCK: Duration = Duration::from_secs(2);

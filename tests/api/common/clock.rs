@@ -79,7 +79,7 @@ impl PausedTime {
     pub(crate) async fn advance(&self, span: Duration) {
         let mut left = span;
         while !left.is_zero() {
-            let step = left.min(Duration::from_millis(100));
+            let step = left.min(Duration::from_millis(40));
             tokio::time::advance(step).await;
             left -= step;
         }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use spotify_web::auth::{AuthError, Rejection, RejectionReason, TokenCache, TokenCacheOptions};
+use spotify_web::auth::{
+    AuthError, CachedAuthenticator, Rejection, RejectionReason, TokenCache, TokenCacheOptions,
+};
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
 
@@ -64,6 +67,36 @@ fn a_store_lock_that_an_idle_runtime_keeps_is_released_by_who_waits() {
         let (other, _) = stored(&store);
         assert_eq!(token(other.header().await), "token-2", "of the store, whose lock is free");
     });
+}
+
+/// P33, P49: a task that saves later ends with its runtime, or stands still with it; one on another runtime
+/// goes on.
+#[test]
+fn what_a_runtime_leaves_unsaved_another_saves() {
+    for (ends, settles) in [(true, false), (true, true), (false, false)] {
+        let (store, long, short) = (FailingStore::default(), paused_runtime(), paused_runtime());
+        let user_of = CachedAuthenticator::new(ScriptedSource::default());
+        let user_of = user_of.with_store(store.clone(), key());
+        let client = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+        client.for_user(user_of.clone()).unwrap();
+        let cache = user_of.cache();
+        store.fail_saves(usize::MAX);
+        long.block_on(cache.log_in(user("kept"))).unwrap();
+        short.block_on(cache.log_in(user("newer"))).unwrap();
+        let idle = (!ends).then_some(short);
+        long.block_on(async { tokio::time::sleep(HOUR).await });
+        store.fail_saves(0);
+
+        long.block_on(async {
+            match settles {
+                true => client.settle().await.unwrap(),
+                false => tokio::time::sleep(Duration::from_secs(200)).await,
+            }
+        });
+
+        assert_eq!(long.block_on(kept_in(&store)), "newer", "ends: {ends}, settles: {settles}");
+        drop(idle);
+    }
 }
 
 /// P14: every call is an error that says what is missing, and leaves nothing behind.

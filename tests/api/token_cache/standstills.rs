@@ -50,6 +50,38 @@ async fn a_refresh_outlives_a_process_that_was_stopped() {
     }
 }
 
+/// P57: also when the process was stopped only in the last moment of a limit.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_outlives_a_stop_at_the_end_of_a_limit() {
+    for limit in [30_000, 60_000] {
+        for before in (100..2500).step_by(300) {
+            for after in (250..3000).step_by(150) {
+                let clock = ManualClock::new();
+                let (cache, source) = cache(&clock);
+                let login = Token::new("old", Duration::from_secs(3600)).with_refresh_token("r0");
+                cache.log_in(login).await.unwrap();
+                clock.advance(3600.0);
+                let next = Token::new("new", Duration::from_secs(36_000)).with_refresh_token("r1");
+                source.next(Outcome::Token(next));
+                source.block();
+                // Its caller waits for no longer than ten seconds; the request goes on.
+                let waiting = spawn_header(&cache);
+                tokio::time::sleep(Duration::from_millis(limit - before)).await;
+
+                tokio::time::advance(Duration::from_millis(before + after)).await;
+                tokio::time::sleep(Duration::from_millis(40)).await;
+                source.release();
+                settle().await;
+
+                let what = format!("{before} ms before {limit} to {after} ms after");
+                assert_eq!(token(cache.header().await), "new", "{what}");
+                assert_eq!(source.previous(), [Some("r0".to_owned())], "{what}");
+                drop(waiting);
+            }
+        }
+    }
+}
+
 /// P14: what one caller's runtime lacks is no error of those who waited for its fetch.
 #[tokio::test]
 async fn who_waits_for_a_fetch_on_a_runtime_that_lacks_something_gets_a_fetch_of_their_own() {
