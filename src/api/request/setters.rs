@@ -96,7 +96,7 @@ fn with_paging(fields: &str) -> String {
 fn with_paging_of_entries(fields: &str) -> String {
     let parts = top_level(fields).map(|part| {
         let name = name_of(part);
-        let rest = part.trim().strip_prefix(name).unwrap_or_default();
+        let rest = part.trim().strip_prefix(name).unwrap_or_default().trim_start();
         let inner = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         match inner
             .or_else(|| rest.strip_prefix('.'))
