@@ -56,9 +56,13 @@ as_its_fields!(Cursors);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for CursorPage<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(CursorPageVisitor { is_wrapped: false, page: PhantomData })
+        let visitor = CursorPageVisitor { is_wrapped: false, page: PhantomData };
+        deserializer.deserialize_struct("CursorPage", FIELDS, visitor)
     }
 }
+
+/// Where a page is flattened into a type of a program's own, the other fields are left to that.
+const FIELDS: &[&str] = &["href", "items", "limit", "next", "cursors", "total", "artists"];
 
 /// A page that stands in a field of a response, in which no further one does.
 struct Inner<T>(CursorPage<T>);
@@ -66,7 +70,7 @@ struct Inner<T>(CursorPage<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = CursorPageVisitor { is_wrapped: true, page: PhantomData };
-        deserializer.deserialize_map(visitor).map(Self)
+        deserializer.deserialize_struct("CursorPage", FIELDS, visitor).map(Self)
     }
 }
 

@@ -45,9 +45,29 @@ impl<T> Page<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Page<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PageVisitor { is_wrapped: false, page: PhantomData })
+        let visitor = PageVisitor { is_wrapped: false, page: PhantomData };
+        deserializer.deserialize_struct("Page", FIELDS, visitor)
     }
 }
+
+/// Where a page is flattened into a type of a program's own, the other fields are left to that.
+const FIELDS: &[&str] = &[
+    "href",
+    "items",
+    "limit",
+    "next",
+    "offset",
+    "previous",
+    "total",
+    "tracks",
+    "artists",
+    "albums",
+    "playlists",
+    "shows",
+    "episodes",
+    "audiobooks",
+    "categories",
+];
 
 /// A page that stands in a field of a response, in which no further one does.
 struct Inner<T>(Page<T>);
@@ -55,7 +75,7 @@ struct Inner<T>(Page<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = PageVisitor { is_wrapped: true, page: PhantomData };
-        deserializer.deserialize_map(visitor).map(Self)
+        deserializer.deserialize_struct("Page", FIELDS, visitor).map(Self)
     }
 }
 

@@ -247,18 +247,23 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for BoundedVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Bounded<T>, A::Error> {
         let mut places = Vec::new();
         while let Some(place) = list.next_element()? {
-            let before = places.capacity();
-            if before == places.len() {
-                places.reserve(1);
-            }
-            let further = (places.capacity() - before) * size_of::<PageItem<T>>();
-            if places.len() == MOST_PLACES || !takes_room(further) {
+            if places.len() == MOST_PLACES || !has_room(&mut places) {
                 return Err(A::Error::invalid_length(places.len() + 1, &self));
             }
             places.push(place);
         }
         Ok(Bounded(places))
     }
+}
+
+/// Whether a body may have a further place; counted as the list grows.
+fn has_room<T>(places: &mut Vec<PageItem<T>>) -> bool {
+    let before = places.capacity();
+    if places.len() < before {
+        return true;
+    }
+    places.reserve(1);
+    takes_room((places.capacity() - before) * size_of::<PageItem<T>>())
 }
 
 /// Spotify's longest page has 100. With as many, the items of the largest kind and what is wrong

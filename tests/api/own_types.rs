@@ -21,11 +21,13 @@ fn track() -> Value {
 }
 
 /// By each way in, which agree; a program may read as it likes.
-fn ways<T: DeserializeOwned>(json: &Value) -> [T; 3] {
+fn ways<T: DeserializeOwned>(json: &Value) -> [T; 4] {
     let text = json.to_string();
     [
         from_json(text.as_bytes()).unwrap_or_else(|error| panic!("from_json {json}: {error}")),
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("from_str {json}: {error}")),
+        serde_json::from_reader(text.as_bytes())
+            .unwrap_or_else(|error| panic!("from_reader {json}: {error}")),
         serde_json::from_value(json.clone())
             .unwrap_or_else(|error| panic!("from_value {json}: {error}")),
     ]
@@ -139,6 +141,19 @@ fn what_a_model_does_not_know_is_left_to_the_fields_beside_it() {
         #[serde(flatten)]
         rest: HashMap<String, Value>,
     }
+    #[derive(Deserialize)]
+    struct PageWithRest {
+        #[serde(flatten)]
+        page: Page<u8>,
+        #[serde(flatten)]
+        rest: HashMap<String, Value>,
+    }
+    for PageWithRest { page, rest } in
+        ways::<PageWithRest>(&json!({ "items": [1, "x"], "next": null, "new": 1 }))
+    {
+        assert_eq!((page.items.len(), rest.len()), (2, 1), "{:?}", rest.keys());
+    }
+
     let mut body = track();
     body["new"] = 1.into();
     for WithRest { track, rest } in ways::<WithRest>(&body) {

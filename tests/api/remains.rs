@@ -369,6 +369,7 @@ async fn what_leads_on_is_asked_for_with_the_entries_of_a_playlist() {
         ("tracks(items,next), id", "tracks(items,next,limit,offset,total), id".to_owned()),
         ("tracks.items(track(name)),name", format!("tracks(items(track(name)),{KEYS}),name")),
         ("items.items", format!("items(items,{KEYS})")),
+        ("items (items (name))", format!("items(items (name),{KEYS})")),
         ("id,name,tracks.total", "id,name,tracks.total".to_owned()),
         ("owner(items)", "owner(items)".to_owned()),
         ("items(total)", "items(total)".to_owned()),
