@@ -24,6 +24,7 @@ mod rate_limit {
     mod line;
     mod membership;
     mod pair;
+    mod pool;
     mod queue;
     mod rate;
     mod shared;

@@ -21,7 +21,7 @@ use crate::middleware::{
     TellPartition,
 };
 use crate::oauth::{OAuthClient, Token};
-use crate::transport::{NO_TLS, Origin};
+use crate::transport::{NO_TLS, Origin, Wire};
 
 /// The Spotify Web API.
 ///
@@ -73,6 +73,7 @@ struct Layers {
     counter: Arc<AttemptCounter>,
     base: Arc<Url>,
     origin: Origin,
+    wire: Arc<Wire>,
 }
 
 /// What a client and all its clones and users have done so far.
@@ -96,12 +97,16 @@ impl SpotifyClient {
         let oauth = OAuthClient::new(&config);
         let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
         let base = config.checked_base_url()?;
+        if base.scheme() == "https" && !config.can_do_tls() {
+            return Err(Error::config("base URL", NO_TLS));
+        }
         let layers = Layers {
             origin: Origin::of(&base).map_err(Error::base_url)?,
             base: Arc::new(base),
             counter: Arc::new(AttemptCounter),
             retries: Arc::new(retries),
             limiter: config.limiter(),
+            wire: Arc::new(config.wire()?),
         };
         let layers = layers.for_user(&config);
         let connection = connect(&config, &oauth, &layers)?;
@@ -381,12 +386,8 @@ fn connect(
 ) -> Result<Connection, Error> {
     let base = Arc::clone(&layers.base);
     let origin = layers.origin.clone();
-    if base.scheme() == "https" && !config.can_do_tls() {
-        return Err(Error::config("base URL", NO_TLS));
-    }
-    let wire = config.wire()?;
     let retries = Arc::clone(&layers.retries);
-    let mut http = ClientBuilder::new(wire.client()).with_arc(retries);
+    let mut http = ClientBuilder::new(layers.wire.client()).with_arc(retries);
     if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
         http = http.with(TellPartition(config.partition));
     }
@@ -407,7 +408,7 @@ fn connect(
         });
     }
     let counter = Arc::clone(&layers.counter);
-    let http = http.with_arc(counter).with(wire);
+    let http = http.with_arc(counter).with_arc(layers.wire.clone());
     let defaults = Defaults {
         market: config.checked_market()?,
         quota: config.quota,

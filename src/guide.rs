@@ -15,5 +15,8 @@ pub mod links {}
 #[doc = include_str!("../docs/threats.md")]
 pub mod threats {}
 
+#[doc = include_str!("../docs/fleet.md")]
+pub mod fleet {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}

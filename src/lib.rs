@@ -95,12 +95,13 @@
 //! | `rustls-ring` | no | TLS by rustls and ring |
 //! | `rustls-no-provider` | no | TLS by rustls with the provider that the process has installed |
 //! | `native-tls` | no | TLS by the operating system's library; used when rustls is off |
-//! | `webpki-roots` | no | Mozilla's certificates in place of the system's, for rustls |
+//! | `webpki-roots` | no | Mozilla's certificates in place of the system's, for rustls; to Redis, where it has none |
 //! | `gzip` | yes | compressed responses |
 //! | `http2` | yes | HTTP/2 where the server offers it |
 //! | `socks` | no | SOCKS proxies |
 //! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
+//! | `redis` | no | `fleet::RedisFleet`: processes that share logins and a rate through Redis or Valkey |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
 //! [Spotify Web API]: https://developer.spotify.com/documentation/web-api
@@ -115,6 +116,9 @@ mod backoff;
 mod client;
 mod config;
 mod error;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "redis")))]
+pub mod fleet;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(feature = "login", feature = "testing"))]

@@ -40,6 +40,18 @@ mod entries;
 mod examples;
 #[path = "api/faults.rs"]
 mod faults;
+#[path = "api/fleet.rs"]
+mod fleet;
+#[path = "api/fleet_faults.rs"]
+mod fleet_faults;
+#[path = "api/fleet_kills.rs"]
+mod fleet_kills;
+#[path = "api/fleet_processes.rs"]
+mod fleet_processes;
+#[path = "api/fleet_rate.rs"]
+mod fleet_rate;
+#[path = "api/fleet_servers.rs"]
+mod fleet_servers;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]

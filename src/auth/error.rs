@@ -144,12 +144,10 @@ impl AuthError {
         match self {
             Self::Request(error) => error.is_transient(),
             Self::Custom { transient, .. } => *transient,
-            Self::Store(StoreError::NoIo) => false,
+            Self::Store(error) | Self::NotSaved(error) => error.is_transient(),
             Self::TimedOut { .. }
             | Self::NotSettled { .. }
             | Self::ExpiredOnArrival
-            | Self::Store(_)
-            | Self::NotSaved(_)
             | Self::RejectedBefore
             | Self::SourcePanicked
             | Self::Interrupted => true,

@@ -27,6 +27,8 @@ pub use crate::backoff::Backoff;
 pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
 pub(crate) use cache::settle_tasks;
 pub use cache::{CacheStats, Clock, Now, SystemClock, TokenCache, TokenCacheOptions};
+#[cfg(feature = "redis")]
+pub(crate) use cache::{Event, Listener};
 pub use cached::CachedAuthenticator;
 pub use credentials::CredentialsAuthenticator;
 pub use error::AuthError;

@@ -57,10 +57,19 @@ impl OAuthApp {
     }
 }
 
-/// An empty value is most often a variable of the environment that is not set.
 pub(super) fn not_blank(name: &'static str, value: &str) -> Result<(), OAuthError> {
-    if value.trim().is_empty() {
-        return Err(OAuthError::Input { name, reason: "is empty; set it to the app's".to_owned() });
+    let fault = |reason: &str| OAuthError::Input { name, reason: reason.to_owned() };
+    blank_fault(value).map_or(Ok(()), |reason| Err(fault(reason)))
+}
+
+/// An empty value is most often a variable of the environment that is not set, and white space around it
+/// the end of the line that it was read with.
+pub(super) fn blank_fault(value: &str) -> Option<&'static str> {
+    match value.trim() {
+        "" => Some("is empty; set it to the app's"),
+        trimmed if trimmed.len() < value.len() => {
+            Some("begins or ends with white space; trim it, as after reading it from a file")
+        }
+        _ => None,
     }
-    Ok(())
 }

@@ -189,6 +189,10 @@ pub(super) fn colon(description: Option<&str>) -> String {
 fn advice(code: &OAuthErrorCode) -> &'static str {
     match code {
         OAuthErrorCode::InvalidClient => "; check client id and secret",
+        OAuthErrorCode::InvalidGrant => {
+            "; what was sent has expired, was used already, was revoked, or belongs to another app or \
+             redirect URI"
+        }
         OAuthErrorCode::UnauthorizedClient => "; the app may not use this grant",
         _ => "",
     }

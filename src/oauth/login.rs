@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use super::app::blank_fault;
 use super::pkce::random_text;
 use super::{AuthorizationCode, LoginError, PkceVerifier, Scopes};
 use crate::transport::clipped;
@@ -145,8 +146,8 @@ impl Login {
 
     /// The authorize URL, where nothing keeps the login from beginning.
     pub(crate) fn check(&self) -> Result<Url, LoginError> {
-        if self.client_id.trim().is_empty() {
-            return Err(input("client id", "is empty; set it to the app's"));
+        if let Some(fault) = blank_fault(&self.client_id) {
+            return Err(input("client id", fault));
         }
         check_redirect(&self.redirect_uri)?;
         Url::parse(&self.authorize_url)

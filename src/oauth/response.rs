@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::scrub::Scrubber;
 use super::{OAuthError, RefreshToken, Token, TokenForm};
+use crate::transport::json_fault;
 
 /// What was received, which may be less than was sent.
 pub(super) struct TokenResponse {
@@ -172,9 +173,7 @@ impl Fields {
     fn read(object: &str) -> Self {
         let mut fields = Self::default();
         let read = JsonDeserializer::from_str(object).deserialize_map(&mut fields);
-        fields.syntax = read.err().map(|error| {
-            format!("{:?} at line {} column {}", error.classify(), error.line(), error.column())
-        });
+        fields.syntax = read.err().map(|error| json_fault(&error));
         fields
     }
 

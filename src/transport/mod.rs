@@ -3,6 +3,7 @@
 mod begun;
 mod body;
 mod http_client;
+mod json_fault;
 mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
@@ -25,6 +26,7 @@ use reqwest::{Request, Response};
 pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
+pub(crate) use json_fault::json_fault;
 pub(crate) use noise::noise;
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
@@ -33,6 +35,8 @@ pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, may_be_done, may_have_arrived,
 };
 pub(crate) use time_limit::TimeLimit;
+#[cfg(all(feature = "__rustls", feature = "redis"))]
+pub(crate) use tls::provide_for_process;
 pub(crate) use undone::TlsUnavailable;
 pub(crate) use wire::Wire;
 

@@ -27,9 +27,21 @@ pub(super) fn config() -> Result<ClientConfig, String> {
 }
 
 /// The one that the program installed for its process; else the one that a feature names. It is never
-/// installed for the process, which is for the program to decide.
+/// installed for the process, which is for the program to decide, unless it must be.
 fn provider() -> Option<Arc<CryptoProvider>> {
     CryptoProvider::get_default().cloned().or_else(named_provider)
+}
+
+/// For a TLS client that takes the process's provider and no other: where the program has installed none,
+/// the one that a feature names becomes it.
+#[cfg(feature = "redis")]
+pub(crate) fn provide_for_process() -> Result<(), &'static str> {
+    if CryptoProvider::get_default().is_none() {
+        let provider = named_provider().ok_or(NO_PROVIDER)?;
+        // Fails where another thread was faster, which is as good.
+        let _ = CryptoProvider::clone(&provider).install_default();
+    }
+    Ok(())
 }
 
 #[cfg(feature = "rustls-aws-lc-rs")]

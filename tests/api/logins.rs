@@ -147,6 +147,8 @@ fn a_login_that_spotify_would_refuse_is_an_error_at_once() {
     }
     let error = Login::pkce(" ", REDIRECT).begin().unwrap_err();
     assert_eq!(error.to_string(), "client id is empty; set it to the app's");
+    let error = Login::pkce("id\n", REDIRECT).begin().unwrap_err();
+    assert!(error.to_string().starts_with("client id begins or ends with white space"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! `tests/promises.tsv` says which test holds which promise of the token cache and the rate
-//! limiter, and `docs/threats.md`
+//! `tests/promises.tsv` says which test holds which promise of the token cache, the rate
+//! limiter and the fleet, and `docs/threats.md`
 //! which one holds off which threat; this holds the tables.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,10 @@ fn every_promise_and_every_report_has_a_test_that_exists() {
     let promises = (1..=64).map(|number| format!("P{number}"));
     let reports = (1..=43).map(|number| format!("B{number}"));
     let limits = (1..=34).map(|number| format!("R{number}"));
-    assert_eq!(listed, promises.chain(reports).chain(limits).collect());
+    let fleet = (1..=46).map(|number| format!("F{number}"));
+    let of_fleets = (1..=30).map(|number| format!("FB{number}"));
+    let all = promises.chain(reports).chain(limits).chain(fleet).chain(of_fleets);
+    assert_eq!(listed, all.collect());
 }
 
 #[test]
@@ -40,14 +43,17 @@ fn every_threat_has_a_test_that_exists() {
 
 /// With the parameters that `proptest` gives it, or none.
 fn is_there(test: &str, sources: &str) -> bool {
-    ["()", "(data", "(steps"].iter().any(|begin| sources.contains(&format!("fn {test}{begin}")))
+    ["()", "(data", "(steps", "(\n"]
+        .iter()
+        .any(|begin| sources.contains(&format!("fn {test}{begin}")))
 }
 
 /// Of all tests.
 fn sources() -> String {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places = ["tests/api", "tests/api/token_cache", "src/auth/cache", "src/auth/store"];
+    let places =
+        ["tests/api", "tests/api/token_cache", "src/auth/cache", "src/auth/store", "src/fleet"];
     let (rules, simulation) = (format!("{RATE_LIMIT}/rules"), format!("{RATE_LIMIT}/simulation"));
     for directory in places.into_iter().chain([RATE_LIMIT, &rules, &simulation]) {
         for file in std::fs::read_dir(root.join(directory)).unwrap() {

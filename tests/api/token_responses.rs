@@ -34,8 +34,8 @@ async fn html_with_503_is_transient() {
 async fn bodies_without_a_token_say_what_is_wrong() {
     for (body, reason) in [
         ("", "it has no JSON object"),
-        ("{\"access_token\":\"secret", "Eof at line 1"),
-        ("{\"access_token\":\"secret\"", "Eof at line 1"),
+        ("{\"access_token\":\"secret", "it breaks off at line 1"),
+        ("{\"access_token\":\"secret\"", "it breaks off at line 1"),
         ("<html>", "it has no JSON object"),
         ("<style>a { color: red }</style>", "it has no JSON object"),
         ("[]", "it has no JSON object"),
@@ -684,6 +684,23 @@ async fn odd_credentials_arrive_as_they_are() {
     let request = ClientCredentialsRequest::new(id, secret);
 
     assert!(OAuthClient::new(&fake.config()).request_token(request).await.is_ok());
+}
+
+/// As read from a file, with the end of its line.
+#[tokio::test]
+async fn white_space_around_credentials_is_told_before_anything_is_sent() {
+    let client = OAuthClient::new(&SpotifyClientConfig::default());
+    for (name, id, secret) in [
+        ("client id", "id\n", "secret"),
+        ("client id", " id", "secret"),
+        ("client secret", "id", "s\r\n"),
+    ] {
+        let request = ClientCredentialsRequest::new(id, secret);
+        let error = client.request_token(request).await.unwrap_err();
+
+        let text = error.to_string();
+        assert!(text.starts_with(name) && text.contains("white space; trim it"), "{text}");
+    }
 }
 
 fn with_lifetime(expires_in: &Value) -> FakeResponse {

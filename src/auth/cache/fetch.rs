@@ -25,7 +25,9 @@ use super::state::{Arrival, Permission, Start, Ticket};
 use super::storage::{OPERATION_LIMIT, Storage};
 use super::token::leeway;
 use super::{Now, Shared};
-use crate::auth::{AuthError, LoginId, Revision, StoreError, TokenEventKind, TokenSource};
+use crate::auth::{
+    AuthError, LoginId, RefreshLock, Revision, StoreError, TokenEventKind, TokenSource,
+};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
 use crate::transport::TimeLimit;
 
@@ -46,6 +48,8 @@ pub(super) struct Fetch<S: TokenSource> {
 struct StoreTrust {
     /// Why it could not be locked or read.
     error: Option<StoreError>,
+    /// Why what came could not be saved.
+    unsaved: Option<StoreError>,
     lock: LockState,
 }
 
@@ -132,15 +136,15 @@ impl<S: TokenSource> Fetch<S> {
             saving::wait_for_logins(&self.shared).await;
         }
         let shared = Arc::clone(&self.shared);
-        let _guard = self.guard.take();
+        let guard = self.guard.take();
+        let error = self.store.unsaved.take();
         // Who waits until nothing is under way need not wait for a store that fails.
         drop(self);
-        saving::save_again(saver, shared).await;
+        saving::save_again(saver, shared, error, guard).await;
     }
 
     async fn fetch(&mut self) -> Result<Arrival, Halt> {
-        self.lock_store().await;
-        match self.look_into_store().await? {
+        match self.look_with_lock().await? {
             Look::Good(arrival) => return Ok(arrival),
             Look::Newer | Look::NothingNew => self.save_before_request().await,
         }
@@ -314,6 +318,7 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn save(&mut self) -> SaveOutcome {
         let (outcome, error) = saving::save(&self.shared, self.ticket).await;
+        self.store.unsaved.clone_from(&error);
         self.events.extend(error.map(|error| TokenEventKind::StoreFailed { error }));
         outcome
     }
@@ -340,10 +345,27 @@ impl<S: TokenSource> Fetch<S> {
         }
     }
 
-    async fn lock_store(&mut self) {
-        let Some(storage) = self.storage() else { return };
+    /// What the store has, once nobody else refreshes; without the lock, where another has refreshed.
+    async fn look_with_lock(&mut self) -> Result<Look, Halt> {
+        let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(LOCK_LIMIT);
-        match self.shared.savers.lock(&storage, LOCK_LIMIT).await {
+        let known = self.shared.state.lock().credentials.revision;
+        let turn = self.shared.savers.turn(&storage, known, LOCK_LIMIT).await;
+        let is_passed = turn.as_ref().is_ok_and(RefreshLock::is_passed);
+        self.take_lock(turn);
+        let look = self.look_into_store().await?;
+        if !is_passed || matches!(look, Look::Good(_)) {
+            return Ok(look);
+        }
+        // What another saved is of no use here.
+        self.signal.begin_step(LOCK_LIMIT);
+        let lock = self.shared.savers.lock(&storage, LOCK_LIMIT).await;
+        self.take_lock(lock);
+        self.look_into_store().await
+    }
+
+    fn take_lock(&mut self, lock: Result<RefreshLock, StoreError>) {
+        match lock {
             Ok(lock) => {
                 if lock.is_exclusive() {
                     self.store.lock = LockState::Held;

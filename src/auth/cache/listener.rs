@@ -9,44 +9,62 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::auth::TokenEvent;
+use crate::auth::{TokenEvent, TokenKey};
 use crate::sync::Mutex;
 
 /// Calls the listener in a thread of its own, one event after the other, so that a slow one delays
 /// no token.
-#[derive(Clone)]
-pub(super) struct Listener(Arc<Inner>);
+pub(crate) struct Listener<E>(Arc<Inner<E>>);
 
-struct Inner {
-    call: Box<dyn Fn(&TokenEvent) + Send + Sync>,
-    queue: Mutex<Queue>,
+/// What a listener is told.
+pub(crate) trait Event: Send + 'static {
+    /// Whose it is, for the log.
+    fn key(&self) -> Option<&TokenKey>;
+}
+
+impl Event for TokenEvent {
+    fn key(&self) -> Option<&TokenKey> {
+        self.key.as_deref()
+    }
+}
+
+/// Clones are the same listener.
+impl<E> Clone for Listener<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<E> {
+    call: Box<dyn Fn(&E) + Send + Sync>,
+    queue: Mutex<Queue<E>>,
     is_idle: Condvar,
 }
 
-#[derive(Default)]
-struct Queue {
-    events: VecDeque<TokenEvent>,
+struct Queue<E> {
+    events: VecDeque<E>,
     is_running: bool,
 }
 
-impl Listener {
-    pub(super) fn new(call: impl Fn(&TokenEvent) + Send + Sync + 'static) -> Self {
-        let queue = Mutex::default();
+impl<E: Event> Listener<E> {
+    pub(crate) fn new(call: impl Fn(&E) + Send + Sync + 'static) -> Self {
+        let queue = Mutex::new(Queue { events: VecDeque::new(), is_running: false });
         let is_idle = Condvar::new();
         Self(Arc::new(Inner { call: Box::new(call), queue, is_idle }))
     }
 
-    pub(super) fn tell(&self, event: TokenEvent) {
+    pub(crate) fn tell(&self, event: E) {
         let is_running = {
             let mut queue = self.0.queue.lock();
             if queue.events.len() >= MOST_EVENTS {
-                let key = queue.events.pop_front().and_then(|event| event.key);
-                let client_id = key.as_ref().map(|key| key.client_id());
-                let user = key.as_ref().and_then(|key| key.user());
+                let event = queue.events.pop_front();
+                let key = event.as_ref().and_then(Event::key);
+                let client_id = key.map(TokenKey::client_id);
+                let user = key.and_then(TokenKey::user);
                 tracing::warn!(
                     client_id,
                     user,
-                    "the listener for token events is too slow; an event is left out"
+                    "the listener for events is too slow; an event is left out"
                 );
             }
             queue.events.push_back(event);
@@ -66,8 +84,8 @@ impl Listener {
             RUNS.set(Arc::as_ptr(&run.inner).addr());
             run.all();
         };
-        if std::thread::Builder::new().name("token-events".into()).spawn(thread).is_err() {
-            tracing::error!("no thread could be started for the listener for token events");
+        if std::thread::Builder::new().name("spotify-events".into()).spawn(thread).is_err() {
+            tracing::error!("no thread could be started for the listener for events");
         }
     }
 
@@ -89,22 +107,22 @@ impl Listener {
 }
 
 /// Runs until nothing is left; dropped before that, it lets another run.
-struct Run {
-    inner: Arc<Inner>,
+struct Run<E> {
+    inner: Arc<Inner<E>>,
     is_over: bool,
 }
 
-impl Run {
+impl<E> Run<E> {
     fn all(&mut self) {
         while let Some(event) = self.next() {
             let told = std::panic::catch_unwind(AssertUnwindSafe(|| (self.inner.call)(&event)));
             if told.is_err() {
-                tracing::error!("the listener for token events panicked");
+                tracing::error!("the listener for events panicked");
             }
         }
     }
 
-    fn next(&mut self) -> Option<TokenEvent> {
+    fn next(&mut self) -> Option<E> {
         let mut queue = self.inner.queue.lock();
         let event = queue.events.pop_front();
         // In the same step, so that who adds one knows that nobody runs.
@@ -114,7 +132,7 @@ impl Run {
     }
 }
 
-impl Drop for Run {
+impl<E> Drop for Run<E> {
     fn drop(&mut self) {
         if !self.is_over {
             self.inner.queue.lock().is_running = false;
@@ -123,7 +141,7 @@ impl Drop for Run {
     }
 }
 
-impl fmt::Debug for Listener {
+impl<E> fmt::Debug for Listener<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Listener")
     }

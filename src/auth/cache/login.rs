@@ -74,10 +74,7 @@ impl<S: TokenSource> LoginTask<S> {
             self.shared.tell(TokenEventKind::StoreFailed { error: error.clone() });
             let shared = Arc::clone(&self.shared);
             let saver = Saver::begin(&shared);
-            tokio::spawn(async move {
-                let _guard = guard;
-                saving::save_again(saver, shared).await;
-            });
+            tokio::spawn(saving::save_again(saver, shared, Some(error.clone()), guard));
         }
         (outcome, error)
     }

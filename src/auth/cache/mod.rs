@@ -74,7 +74,9 @@ use self::saving::Savers;
 use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
 use self::token::CachedToken;
-use super::{AuthError, Rejection, Replay, TokenEvent, TokenEventKind, TokenSource, Unfinished};
+use super::{
+    AuthError, Rejection, Replay, StoreError, TokenEvent, TokenEventKind, TokenSource, Unfinished,
+};
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
 use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
@@ -82,6 +84,8 @@ use crate::sync::Mutex;
 use crate::transport::{TimeLimit, can_wait};
 
 pub use clock::{Clock, Now, SystemClock};
+#[cfg(feature = "redis")]
+pub(crate) use listener::{Event, Listener};
 pub use options::TokenCacheOptions;
 pub(super) use token::bearer;
 
@@ -518,8 +522,12 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
         return Ok(());
     }
     runtime_with_time()?;
-    let idle = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
-    idle.map_err(|_| AuthError::NotSettled { count: under_way.count(), limit: SETTLE_LIMIT })
+    let settled = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
+    let not_settled = |_| AuthError::NotSettled { count: under_way.count(), limit: SETTLE_LIMIT };
+    match settled.map_err(not_settled)? {
+        Some(obstacle) => Err(AuthError::NotSaved(StoreError::of_obstacle(&*obstacle))),
+        None => Ok(()),
+    }
 }
 
 /// tokio would panic where there is no timer.

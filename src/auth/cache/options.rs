@@ -32,7 +32,7 @@ pub struct TokenCacheOptions {
     pub(super) max_retry_after: Duration,
     pub(super) jitter: bool,
     clock: Option<Arc<dyn Clock>>,
-    pub(super) listener: Option<Listener>,
+    pub(super) listener: Option<Listener<TokenEvent>>,
     invalid: Option<AuthError>,
 }
 

@@ -11,7 +11,8 @@ use super::credentials::{Seen, Unsaved};
 use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
-use crate::auth::{AuthError, RefreshLock, StoreError, TokenSource};
+use crate::auth::{AuthError, RefreshLock, Revision, StoreError, TokenSource};
+use crate::oauth::{Obstacle, TaskGuard};
 use crate::sync::Mutex;
 
 /// What became of saving.
@@ -165,11 +166,27 @@ impl Savers {
         storage: &Storage,
         limit: Duration,
     ) -> Result<RefreshLock, StoreError> {
-        let kept = self.kept.lock().as_mut().and_then(|kept| kept.lock.take());
-        match kept {
+        match self.take_kept() {
             Some(lock) => Ok(lock),
             None => storage.lock(limit).await,
         }
+    }
+
+    /// The same, or none where another has saved a good token.
+    pub(super) async fn turn(
+        &self,
+        storage: &Storage,
+        known: Option<Revision>,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        match self.take_kept() {
+            Some(lock) => Ok(lock),
+            None => storage.turn(known, limit).await,
+        }
+    }
+
+    fn take_kept(&self) -> Option<RefreshLock> {
+        self.kept.lock().as_mut().and_then(|kept| kept.lock.take())
     }
 
     /// There is nothing left that is not saved.
@@ -222,7 +239,14 @@ impl<S> Drop for Saver<S> {
 /// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
 /// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
 /// is given up after half a minute. The last who begins takes it over from those before.
-pub(super) async fn save_again<S: TokenSource>(saver: Saver<S>, shared: Arc<Shared<S>>) {
+///
+/// `error` is why it was not saved. Who waits for the task of `guard` is told of one that does not pass.
+pub(super) async fn save_again<S: TokenSource>(
+    saver: Saver<S>,
+    shared: Arc<Shared<S>>,
+    mut error: Option<StoreError>,
+    mut guard: Option<TaskGuard>,
+) {
     let mut kept = Some(shared);
     for attempt in 1.. {
         let Some(shared) = kept.take().or_else(|| saver.shared.upgrade()) else { return };
@@ -231,6 +255,7 @@ pub(super) async fn save_again<S: TokenSource>(saver: Saver<S>, shared: Arc<Shar
         if is_given_up || !saver.is_last(&shared) || !shared.lacks_a_save() {
             return;
         }
+        tell(guard.as_mut(), error.take());
         shared.savers.end_lock();
         let pause = shared.options.backoff.pause(attempt, 0.0);
         let pause = if shared.savers.has_lock() { pause.min(PAUSE_WITH_LOCK) } else { pause };
@@ -239,8 +264,16 @@ pub(super) async fn save_again<S: TokenSource>(saver: Saver<S>, shared: Arc<Shar
         tokio::time::sleep(pause).await;
         if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade()) {
             let ticket = shared.state.lock().ticket();
-            save(&shared, ticket).await;
+            error = save(&shared, ticket).await.1;
         }
+    }
+}
+
+fn tell(guard: Option<&mut TaskGuard>, error: Option<StoreError>) {
+    let Some(guard) = guard else { return };
+    match error {
+        Some(error) if !error.is_transient() => guard.is_stuck(&(Arc::new(error) as Obstacle)),
+        _ => guard.goes_on(),
     }
 }
 

@@ -62,6 +62,16 @@ impl Storage {
         self.call(OPERATION_LIMIT, operation).await
     }
 
+    /// The lock, or nothing where another has saved a good token.
+    pub(super) async fn turn(
+        &self,
+        known: Option<Revision>,
+        limit: Duration,
+    ) -> Result<RefreshLock, StoreError> {
+        let parts = Arc::clone(&self.0);
+        self.call(limit, async move { parts.store.turn(&parts.key, known).await }).await
+    }
+
     pub(super) async fn lock(&self, limit: Duration) -> Result<RefreshLock, StoreError> {
         let parts = Arc::clone(&self.0);
         self.call(limit, async move { parts.store.lock(&parts.key).await }).await

@@ -56,6 +56,10 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The server that a fleet shares failed, or does not fit.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Fleet(#[from] crate::fleet::FleetError),
     /// The store panicked on a tokio runtime without IO, on which nothing can be connected.
     #[error("the token store needs a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
     NoIo,
@@ -73,6 +77,27 @@ impl StoreError {
         Self::Custom { message: message.into() }
     }
 
+    /// Whether it may pass by itself. One that does not needs somebody: a file that is damaged, another
+    /// thing in its place, a right that is lacking. A directory that is missing may be a mount that comes
+    /// back.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => !needs_somebody(source.kind()),
+            Self::Corrupt { .. } | Self::Unreadable { .. } | Self::NoLocks { .. } | Self::NoIo => {
+                false
+            }
+            Self::Stale | Self::TimedOut { .. } | Self::Custom { .. } => true,
+            #[cfg(feature = "redis")]
+            Self::Fleet(error) => error.is_transient(),
+        }
+    }
+
+    /// What kept a task from saving.
+    pub(in crate::auth) fn of_obstacle(obstacle: &(dyn std::error::Error + 'static)) -> Self {
+        let own = obstacle.downcast_ref::<Self>().cloned();
+        own.unwrap_or_else(|| Self::custom(obstacle.to_string()))
+    }
+
     /// What a panic of the store comes to.
     pub(in crate::auth) fn of_panic() -> Self {
         if lacks_io() { Self::NoIo } else { Self::custom("the token store panicked") }
@@ -81,6 +106,18 @@ impl StoreError {
     pub(super) fn unreadable(reason: impl Into<String>) -> Self {
         Self::Unreadable { reason: reason.into() }
     }
+}
+
+fn needs_somebody(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 fn hint(kind: io::ErrorKind) -> &'static str {

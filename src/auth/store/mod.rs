@@ -97,6 +97,22 @@ pub trait TokenStore: Debug + Send + Sync {
         let _ = key;
         Ok(RefreshLock::none())
     }
+
+    /// The same as [`lock`](Self::lock), but where the store can tell, the wait ends early, with
+    /// [`RefreshLock::passed`], when the entry is another than `known` and its token is good: of many that
+    /// wait, all have the token then, and not one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`lock`](Self::lock).
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        let _ = known;
+        self.lock(key).await
+    }
 }
 
 /// One store for many authenticators.
@@ -122,6 +138,14 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
         (**self).lock(key).await
     }
+
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        (**self).turn(key, known).await
+    }
 }
 
 /// Keeps others from refreshing the same token, until it is dropped.
@@ -130,23 +154,31 @@ pub struct RefreshLock {
     guard: Option<Box<dyn Any + Send>>,
     /// Why other processes are not kept away.
     lacks: Option<StoreError>,
+    /// Whether there was no need to wait for it.
+    is_passed: bool,
 }
 
 impl RefreshLock {
     /// Holds `guard` for as long as the refresh takes.
     pub fn new(guard: impl Any + Send) -> Self {
-        Self { guard: Some(Box::new(guard)), lacks: None }
+        Self { guard: Some(Box::new(guard)), lacks: None, is_passed: false }
     }
 
     /// Keeps nobody from anything: the store is not shared.
     pub fn none() -> Self {
-        Self { guard: None, lacks: None }
+        Self { guard: None, lacks: None, is_passed: false }
+    }
+
+    /// Keeps nobody from anything: another caller has saved a good token meanwhile. For
+    /// [`TokenStore::turn`].
+    pub fn passed() -> Self {
+        Self { guard: None, lacks: None, is_passed: true }
     }
 
     /// The same as [`new`](Self::new), for a place where other processes cannot be kept away. The
     /// listener is told `error`, such as [`StoreError::NoLocks`], once.
     pub fn within_process(guard: impl Any + Send, error: StoreError) -> Self {
-        Self { guard: Some(Box::new(guard)), lacks: Some(error) }
+        Self { guard: Some(Box::new(guard)), lacks: Some(error), is_passed: false }
     }
 
     /// Whether it keeps everybody away.
@@ -157,6 +189,11 @@ impl RefreshLock {
     /// Why it does not keep other processes away, where it should.
     pub(crate) fn lacks(&self) -> Option<&StoreError> {
         self.lacks.as_ref()
+    }
+
+    /// Whether there was no need to wait for it.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.is_passed
     }
 }
 

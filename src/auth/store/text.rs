@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::stored::Content;
 use super::{StoreError, StoredToken};
 use crate::oauth::Token;
+use crate::transport::json_fault;
 
 /// A [`StoredToken`] as one text of printable characters. A secret: `Debug` shows nothing of it,
 /// and its memory is wiped.
@@ -68,10 +69,8 @@ impl StoredToken {
     ///
     /// [`StoreError::Unreadable`] when it is no such text; the error shows nothing of it.
     pub fn from_text(text: &str) -> Result<Self, StoreError> {
-        let entry: Entry = serde_json::from_str(text).map_err(|error| {
-            // The category and place only: serde's own text would quote the secret.
-            StoreError::unreadable(format!("{:?} at column {}", error.classify(), error.column()))
-        })?;
+        let entry: Entry = serde_json::from_str(text)
+            .map_err(|error| StoreError::unreadable(json_fault(&error)))?;
         entry.into_stored()
     }
 }

@@ -352,12 +352,55 @@ impl Bucket {
     }
 
     /// Keeps to a rate that others have measured, from now on.
+    #[cfg(test)]
     pub(super) fn pace(&mut self, rate: f64, now: Seconds) {
-        self.rate = Some(Rate::new(rate, now + self.window, now));
+        self.pace_from(now, rate, now);
+    }
+
+    /// Keeps to a rate that others have measured. The next request starts at `next` at the earliest.
+    pub(super) fn pace_from(&mut self, next: Seconds, rate: f64, now: Seconds) {
+        self.rate = Some(Rate::new(rate, now + self.window, next));
+    }
+
+    /// A request of this epoch has succeeded, of which nothing else is known.
+    #[cfg(feature = "testing")]
+    pub(super) fn opened(&mut self) {
+        (self.row, self.is_first_rate) = (0, false);
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn count(&mut self, successes: u32, now: Seconds) {
+        (0..successes).for_each(|_| self.history.count(now));
+    }
+
+    /// Successes from before a closing, of which nothing was known when it began: the first rate that it
+    /// taught is measured again.
+    #[cfg(feature = "testing")]
+    pub(super) fn count_late(&mut self, successes: u32) {
+        self.before_row += f64::from(successes);
+        if self.is_first_rate || self.rate.is_none() {
+            self.first_rate(self.measured());
+        }
+    }
+
+    /// Frees the starts that were reserved for later.
+    #[cfg(feature = "testing")]
+    pub(super) fn take_back(&mut self, now: Seconds) {
+        if let Some(rate) = &mut self.rate {
+            rate.next = rate.next.min(now);
+        }
     }
 
     pub(super) fn forget_rate(&mut self) {
         self.rate = None;
+    }
+
+    /// No start before the opening, and none later than its time.
+    #[cfg(feature = "testing")]
+    pub(super) fn resume_at_opening(&mut self) {
+        if let Some(rate) = &mut self.rate {
+            rate.next = rate.next.max(self.closed_until);
+        }
     }
 
     /// When the next request may start under the rate, from a time on.

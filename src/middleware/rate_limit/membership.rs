@@ -23,6 +23,8 @@ pub(super) struct Membership {
     rate: Option<f64>,
     active: u32,
     batch: Batch,
+    /// A start that was granted to an urgent request, before those of the batch.
+    has_urgent_start: bool,
     come_back_at: Seconds,
     heard: Seconds,
     /// Since when an exchange is under way, and how many starts it asks for.
@@ -58,6 +60,7 @@ impl Membership {
             rate: None,
             active: 1,
             batch: Batch::default(),
+            has_urgent_start: false,
             come_back_at: f64::NEG_INFINITY,
             heard: f64::NEG_INFINITY,
             asks_since: None,
@@ -74,18 +77,19 @@ impl Membership {
         bucket.check_closed(now)?;
         if self.rate.is_none() {
             bucket.check_width(now)?;
-            return self.check_heard(now);
+            return self.check_heard(LONGEST_SILENCE, now);
         }
         match self.batch.left {
+            _ if self.has_urgent_start => self.check_heard(LONGEST_TRUST, now),
             0 => Err(Blocked::Until(self.next_exchange_ends(now))),
             _ if now < self.batch.next => Err(Blocked::Until(self.batch.next)),
-            _ => self.check_heard(now),
+            _ => self.check_heard(LONGEST_TRUST, now),
         }
     }
 
-    /// What was heard a second ago is no longer relied on.
-    fn check_heard(&self, now: Seconds) -> Result<(), Blocked> {
-        match now - self.heard <= LONGEST_SILENCE {
+    /// What was heard longer ago is no longer relied on.
+    fn check_heard(&self, longest: Seconds, now: Seconds) -> Result<(), Blocked> {
+        match now - self.heard <= longest {
             true => Ok(()),
             false => Err(Blocked::Until(self.next_exchange_ends(now))),
         }
@@ -98,6 +102,9 @@ impl Membership {
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
     pub(super) fn start(&mut self) -> u64 {
+        if std::mem::take(&mut self.has_urgent_start) {
+            return self.epoch;
+        }
         if self.batch.left > 0 {
             self.batch.left -= 1;
             self.batch.next += self.batch.step;
@@ -143,7 +150,11 @@ impl Membership {
         bucket: &Bucket,
         now: Seconds,
     ) -> Option<Told> {
-        if self.asks_since.is_some() || !self.is_due(wanted, bucket, now) {
+        // Whoever has starts already may still have something urgent.
+        let is_urgent = is_urgent && !self.has_urgent_start && now >= self.come_back_at;
+        let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
+        let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));
+        if self.asks_since.is_some() || !is_due {
             return None;
         }
         self.asks_since = Some(now);
@@ -154,7 +165,7 @@ impl Membership {
             false => std::mem::take(&mut self.news),
         };
         let starts = if self.batch.left == 0 { wanted } else { 0 };
-        self.asks_for = starts;
+        self.asks_for = starts.max(u32::from(is_urgent));
         Some(Told {
             member: self.member,
             epoch: self.epoch,
@@ -167,6 +178,10 @@ impl Membership {
             starts,
             is_urgent,
         })
+    }
+
+    fn is_open(&self, bucket: &Bucket, now: Seconds) -> bool {
+        self.alone_until.is_none() && bucket.check_closed(now).is_ok()
     }
 
     fn is_due(&mut self, wanted: u32, bucket: &Bucket, now: Seconds) -> bool {
@@ -188,7 +203,7 @@ impl Membership {
         }
         match self.batch.left {
             0 => wanted > 0 && now >= self.come_back_at,
-            _ => now >= self.batch.next && now - self.heard > LONGEST_SILENCE,
+            _ => now >= self.batch.next && now - self.heard > LONGEST_TRUST,
         }
     }
 
@@ -201,6 +216,7 @@ impl Membership {
         }
         if granted.epoch != self.epoch || was_alone {
             (self.epoch, self.batch) = (granted.epoch, Batch::default());
+            self.has_urgent_start = false;
         }
         let closed = granted.closed_for.as_secs_f64().min(self.window);
         // A moment is what the way back took.
@@ -216,8 +232,10 @@ impl Membership {
             false => granted.come_back_in.as_secs_f64().clamp(SHORTEST_AWAY, LONGEST_AWAY),
         };
         self.come_back_at = now + away;
-        if let Some(batch) = batch {
-            self.batch = batch;
+        match batch {
+            Some(_) if self.batch.left > 0 => self.has_urgent_start = true,
+            Some(batch) => self.batch = batch,
+            None => {}
         }
         (self.heard, self.asks_since) = (now, None);
     }
@@ -228,8 +246,11 @@ impl Membership {
         let is_new = self.alone_until.replace(now + EARLIEST_RETURN + jitter).is_none();
         if is_new {
             (self.news, self.batch) = (News::default(), Batch::default());
+            self.has_urgent_start = false;
             if let Some(rate) = self.rate {
-                bucket.pace(rate / f64::from(self.active), now);
+                // All notice at about the same time, and must not all send then.
+                let rate = rate / f64::from(self.active);
+                bucket.pace_from(now + jitter / rate, rate, now);
             }
         }
         is_new
@@ -295,10 +316,15 @@ pub(super) const PATIENCE: Seconds = 0.2;
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.
 const LONGEST_SILENCE: Seconds = 1.0;
+/// A start is confirmed if it was granted longer ago: others may have been refused since. Of what is sent
+/// late into a closing, most is sent in this time.
+const LONGEST_TRUST: Seconds = 0.3;
 /// A little sooner, so that a process that sends all the time waits for no exchange.
 const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;
 const SHORTEST_LOOK: Seconds = 0.01;
+/// An urgent request that has a start within this time asks for no other.
+const WORTH_ASKING: Seconds = 0.05;
 /// The store may be wrong about when it has something to grant, and when that may start.
 const LONGEST_AWAY: Seconds = 10.0;
 const SHORTEST_AWAY: Seconds = 0.02;

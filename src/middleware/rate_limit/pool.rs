@@ -14,22 +14,38 @@ pub(crate) struct Pool {
     window: Seconds,
     /// Until when each member counts as active.
     members: HashMap<u64, Seconds>,
+    /// No member stops being active before this.
+    all_active_until: Seconds,
+    /// When the next urgent request may start out of order.
+    next_urgent: Seconds,
+    /// Starts that were granted and are not counted yet, since their time has not come.
+    ahead: f64,
 }
 
 impl Pool {
     pub(crate) fn new(window: Duration) -> Self {
         let window = window.as_secs_f64();
-        Self { bucket: Bucket::new(window), window, members: HashMap::new() }
+        Self {
+            bucket: Bucket::new(window),
+            window,
+            members: HashMap::new(),
+            all_active_until: f64::NEG_INFINITY,
+            next_urgent: f64::NEG_INFINITY,
+            ahead: 0.0,
+        }
     }
 
     pub(crate) fn exchange(&mut self, told: &Told, now: Seconds) -> Granted {
         let active = self.active(told.member, now);
         self.count(told, now);
+        if self.bucket.rate(now).is_none() {
+            self.bucket.forget_rate();
+        }
         if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
-            self.bucket.pace(rate, now);
+            self.bucket.pace_from(now + REJOINING, rate, now);
         }
         if let Some(pause) = told.refused_for {
-            self.refused(told, pause.as_secs_f64(), now);
+            self.refused(told, pause.as_secs_f64(), active, now);
         }
         let closed_for = seconds(self.bucket.closed_until - now);
         let epoch = self.bucket.epoch;
@@ -39,47 +55,102 @@ impl Pool {
     }
 
     fn grant(&mut self, granted: Granted, rate: f64, told: &Told, now: Seconds) -> Granted {
+        let opens = self.bucket.closed_until.max(now);
+        if told.is_urgent && opens == now && self.takes_urgent(rate, now) {
+            self.bucket.reserve(1, now);
+            self.ahead += 1.0;
+            return granted.with_starts(1, Duration::ZERO, seconds(1.0 / rate));
+        }
         if told.starts == 0 {
-            return granted;
+            let wait = if told.is_urgent { self.next_urgent.max(opens) - now } else { 0.0 };
+            return granted.with_come_back_in(seconds(wait));
         }
         let batch = (rate * BATCH / f64::from(granted.active)).clamp(1.0, told.starts.into());
-        let opens = self.bucket.closed_until.max(now);
         if self.bucket.next(opens) - opens > HORIZON {
             return granted.with_come_back_in(seconds(self.bucket.next(opens) - HORIZON - now));
         }
         // `as` saturates.
         let starts = batch as u32;
         let first = self.bucket.reserve(starts, now);
+        self.ahead += f64::from(starts);
         let end = first + f64::from(starts) / rate;
-        self.members.insert(told.member, end.max(now) + ACTIVE_FOR);
+        // As long as its starts last, and no shorter than before.
+        if let Some(until) = self.members.get_mut(&told.member) {
+            *until = until.max(end + ACTIVE_FOR);
+        }
         granted.with_starts(starts, seconds(first - now), seconds(1.0 / rate))
     }
 
+    /// Whether an urgent request may start now, before all others: up to a fifth of the rate, and four at
+    /// once.
+    fn takes_urgent(&mut self, rate: f64, now: Seconds) -> bool {
+        let step = URGENT_SHARE / rate;
+        self.next_urgent = self.next_urgent.max(now - (URGENT_AT_ONCE - 1.0) * step);
+        let takes = self.next_urgent <= now;
+        if takes {
+            self.next_urgent += step;
+        }
+        takes
+    }
+
     fn active(&mut self, member: u64, now: Seconds) -> u32 {
-        self.members.retain(|_, until| *until > now);
+        if now >= self.all_active_until {
+            self.members.retain(|_, until| *until > now);
+            let first = self.members.values().copied().fold(f64::INFINITY, f64::min);
+            self.all_active_until = first.min(now + ACTIVE_FOR);
+        }
         let until = self.members.entry(member).or_insert(now);
         *until = until.max(now + ACTIVE_FOR);
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
 
+    /// Of many processes each tells of its successes late, when it asks for its next start. So under a
+    /// rate what counts are the starts that were granted, as their time comes.
     fn count(&mut self, told: &Told, now: Seconds) {
-        let is_open = told.is_open && told.epoch == self.bucket.epoch;
-        for number in 0..told.succeeded.min(MOST_TOLD) {
-            // One of them may open; the others only count.
-            let epoch = match number == 0 && is_open {
-                true => self.bucket.epoch,
-                false => u64::MAX,
-            };
-            self.bucket.succeeded(epoch, now, now);
+        if told.succeeded > 0 && told.is_open && self.is_news(told.epoch) {
+            self.bucket.opened();
         }
+        let succeeded = told.succeeded.min(MOST_TOLD);
+        if told.epoch < self.bucket.epoch && now < self.bucket.closed_until {
+            self.bucket.count_late(succeeded);
+        }
+        let Some(rate) = self.bucket.rate(now) else {
+            self.ahead = 0.0;
+            return self.bucket.count(succeeded, now);
+        };
+        let unsent = ((self.bucket.next(now) - now) * rate).ceil();
+        let sent = (self.ahead - unsent).max(0.0);
+        self.ahead -= sent;
+        // `as` saturates.
+        self.bucket.count(sent as u32, now);
     }
 
-    fn refused(&mut self, told: &Told, pause: Seconds, now: Seconds) {
-        let is_news = told.refused_in == self.bucket.epoch;
-        let epoch = if is_news { self.bucket.epoch } else { u64::MAX };
-        let waited = told.others_wait;
-        let longest = self.window;
-        self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
+    /// Whether something is not older than the last refusal, nor of a state that the store has lost.
+    fn is_news(&self, epoch: u64) -> bool {
+        self.bucket.is_news(epoch) && epoch <= self.bucket.epoch
+    }
+
+    fn refused(&mut self, told: &Told, pause: Seconds, active: u32, now: Seconds) {
+        let (waited, longest) = (told.others_wait, self.window);
+        let (rate, until) = (self.bucket.rate(now), now + pause.min(longest));
+        let is_news = self.is_news(told.refused_in);
+        if is_news || until > self.bucket.closed_until + MOMENT {
+            // Starts of an earlier epoch are void.
+            self.ahead = 0.0;
+            self.bucket.take_back(now);
+        }
+        if is_news {
+            let epoch = told.refused_in;
+            self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
+        } else if until > self.bucket.closed_until + MOMENT {
+            self.bucket.refused_again(until, now);
+        }
+        // What could not start during the pause may not start all at once.
+        self.bucket.resume_at_opening();
+        // One process that gives up pacing is one; of many, all would send at once.
+        if let (Some(rate), None, true) = (rate, self.bucket.rate(now), active > 1) {
+            self.bucket.pace_from(self.bucket.closed_until, rate * LOWERED, now);
+        }
     }
 }
 
@@ -92,5 +163,14 @@ const BATCH: Seconds = 0.1;
 /// Nobody is granted a start that is later than this after the opening.
 const HORIZON: Seconds = 10.0;
 const ACTIVE_FOR: Seconds = 2.0;
+/// Of so many requests one may be urgent.
+const URGENT_SHARE: f64 = 5.0;
+const URGENT_AT_ONCE: f64 = 4.0;
+/// What is left of a rate that is refused again and again though it is kept to.
+const LOWERED: f64 = 0.9;
+/// While the first are back that were alone, the others still send by themselves.
+const REJOINING: Seconds = 1.0;
+/// Refusals of one burst are told one after the other, and are one closing.
+const MOMENT: Seconds = 0.1;
 /// No process has more successes between two exchanges.
 const MOST_TOLD: u32 = 100_000;

@@ -76,9 +76,10 @@ pub struct Told {
     pub refused_in: u64,
     /// The rate that was known last, in requests a second: for a store that has lost its own.
     pub last_rate: Option<f64>,
-    /// How many starts are wanted: the requests that wait.
+    /// How many starts are wanted: the requests that wait, or 0 while the limiter has starts left.
     pub starts: u32,
-    /// Whether an [urgent](crate::middleware::RequestClass::is_urgent) request is among them.
+    /// Whether an [urgent](crate::middleware::RequestClass::is_urgent) request waits. It may be granted one
+    /// start at once, also where `starts` is 0.
     pub is_urgent: bool,
 }
 
@@ -95,7 +96,7 @@ pub struct Granted {
     pub rate: Option<f64>,
     /// Processes that take part at present, this one included.
     pub active: u32,
-    /// How many may start under the rate: at most as many as were wanted. Those that are more than ten
+    /// How many may start under the rate: at most as many as were wanted, or one that is urgent. Those that are more than ten
     /// seconds away, after a closing, are not waited for: the limiter asks again.
     pub starts: u32,
     /// When the first of them may.

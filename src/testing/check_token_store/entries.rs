@@ -1,6 +1,6 @@
 //! One entry: what is loaded, what may replace it, and its end.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Check, Checked, SECRET, StorePromise, entry, in_an_hour};
 use crate::auth::{Revision, StoreError, StoredToken, TokenKey};
@@ -181,11 +181,27 @@ fn differing_field(saved: &StoredToken, loaded: &StoredToken) -> Option<&'static
         ("refresh token", refresh(saved) == refresh(loaded)),
         ("list of scopes", scopes(saved) == scopes(loaded)),
         ("lifetime", lifetime(saved) == lifetime(loaded)),
-        ("expiry", saved.expires_at() == loaded.expires_at()),
+        ("expiry", is_same_end(saved.expires_at(), loaded.expires_at())),
         ("mark of an end", saved.has_ended() == loaded.has_ended()),
         ("mark of a log-out", saved.is_logged_out() == loaded.is_logged_out()),
     ];
     fields.into_iter().find(|(_, is_same)| !is_same).map(|(name, _)| name)
 }
+
+/// A store that measures time by its server's clock is off by what two calls take; and what has
+/// expired has.
+fn is_same_end(saved: Option<SystemTime>, loaded: Option<SystemTime>) -> bool {
+    let now = SystemTime::now();
+    match (saved, loaded) {
+        (Some(saved), Some(loaded)) if saved <= now && loaded <= now => true,
+        (Some(saved), Some(loaded)) => {
+            let apart = saved.duration_since(loaded).or_else(|_| loaded.duration_since(saved));
+            apart.is_ok_and(|apart| apart <= LATENCY)
+        }
+        (saved, loaded) => saved == loaded,
+    }
+}
+
+const LATENCY: Duration = Duration::from_secs(2);
 
 const BIG: usize = 16 * 1024;

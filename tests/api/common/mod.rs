@@ -4,19 +4,25 @@ mod clock;
 mod directory;
 mod log;
 mod oauth_server;
+mod redis;
 mod run;
 mod source;
+mod steps;
 mod store;
 mod token_server;
+mod wire;
 
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
 pub(crate) use oauth_server::OAuthServer;
+pub(crate) use redis::{RedisServer, free_port};
 pub(crate) use run::{Run, this_test};
 pub(crate) use source::{Outcome, ScriptedSource};
+pub(crate) use steps::{Steps, Stop};
 pub(crate) use store::{FailingStore, Locks};
 pub(crate) use token_server::TokenServer;
+pub(crate) use wire::Wire;
 
 use reqwest::header::HeaderValue;
 use spotify_web::auth::{

@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use spotify_web::auth::{
-    AuthError, FileTokenStore, StoreError, StoredToken, TokenCache, TokenKey, TokenSource,
-    TokenStore,
+    AuthError, FileTokenStore, PkceAuthenticator, StoreError, StoredToken, TokenCache,
+    TokenCacheOptions, TokenKey, TokenSource, TokenStore,
 };
 use spotify_web::oauth::Token;
+use spotify_web::{Backoff, SpotifyClient, SpotifyClientConfig};
 use tokio::sync::Barrier;
 
 use crate::common::Directory;
@@ -45,6 +46,11 @@ fn whatever_lies_at_the_path_is_an_error_at_once() {
         for error in [load.unwrap_err(), save.unwrap_err()] {
             let text = full(&error);
             assert!(text.contains(expected), "{text} instead of {expected}");
+            let is_within_a_file = expected == "cannot be";
+            assert!(
+                is_within_a_file || !error.is_transient(),
+                "{text}: it does not pass by itself"
+            );
         }
         let after = fs::symlink_metadata(directory.file()).unwrap().file_type();
         assert_eq!(before, after, "it was replaced");
@@ -199,4 +205,43 @@ fn full(error: &StoreError) -> String {
 
 fn key(user: &str) -> TokenKey {
     TokenKey::new("app").with_user(user)
+}
+
+/// P61: what cannot be saved until somebody does something about it is told at once, and saved once that is
+/// done.
+#[tokio::test]
+async fn a_place_that_needs_somebody_is_not_waited_for() {
+    let puts: [Put; 3] = [
+        fifo,
+        |path| fs::create_dir(path).unwrap(),
+        |path| fs::write(path, "no token file").unwrap(),
+    ];
+    for (number, put) in puts.into_iter().enumerate() {
+        let directory = Directory::new();
+        let file = directory.file();
+        put(&file);
+        let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+        let soon = Backoff::new(Duration::from_millis(10), 1.0, Duration::from_millis(10)).unwrap();
+        let user = PkceAuthenticator::new("app")
+            .with_options(TokenCacheOptions::default().with_backoff(soon))
+            .with_store(FileTokenStore::new(&file), TokenKey::new("app").with_user("anna"));
+        let client = base.for_user(user.clone()).unwrap();
+        user.log_in(Token::new("a", Duration::from_secs(3600)).with_refresh_token("r"))
+            .await
+            .unwrap();
+        drop((user, client));
+
+        let error = base.settle().await.unwrap_err();
+
+        let why = std::error::Error::source(&error).unwrap().downcast_ref::<AuthError>();
+        assert!(matches!(why, Some(AuthError::NotSaved(_))), "{number}: {why:?}");
+        assert!(!error.is_transient(), "{number}: {error}");
+        let _ = fs::remove_dir(&file);
+        let _ = fs::remove_file(&file);
+        while base.settle().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        let key = TokenKey::new("app").with_user("anna");
+        assert!(FileTokenStore::new(&file).load(&key).await.unwrap().is_some(), "{number}");
+    }
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use spotify_web::auth::CredentialsAuthenticator;
+use spotify_web::fleet::RedisFleet;
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient, OAuthConfig, OAuthError};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
@@ -41,6 +42,15 @@ async fn a_call_whose_token_needs_tls_says_so() {
 
     assert!(error.to_line().contains("needs TLS"), "{}", error.to_line());
     assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn a_fleet_behind_tls_says_that_it_needs_tls() {
+    for scheme in ["rediss", "valkeys", "rediss+cluster", "rediss+sentinel"] {
+        let error = RedisFleet::new(format!("{scheme}://localhost/0")).check().await.unwrap_err();
+        assert!(error.to_string().contains("needs TLS; enable the feature"), "{error}");
+        assert!(!error.is_transient());
+    }
 }
 
 /// An HTTP client of the user's own is taken as it is.

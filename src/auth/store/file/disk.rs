@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::super::text::Entry;
 use crate::auth::{StoreError, StoredToken};
 use crate::sync::Mutex;
+use crate::transport::json_fault;
 
 /// A token file where its path leads to.
 pub(super) struct Disk {
@@ -244,14 +245,8 @@ impl Content {
         }
     }
 
-    /// Says the category and place of an error only: serde's own text would quote the file.
     fn parsed<'a, T: Deserialize<'a>>(&self, bytes: &'a [u8]) -> Result<T, StoreError> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            let kind = error.classify();
-            let line = error.line();
-            let column = error.column();
-            corrupt(&self.path, format!("{kind:?} at line {line} column {column}"))
-        })
+        serde_json::from_slice(bytes).map_err(|error| corrupt(&self.path, json_fault(&error)))
     }
 }
 
@@ -264,7 +259,9 @@ fn written(layout: &Layout<'_>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 fn open_regular(path: &Path, options: &OpenOptions) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(there) if !there.is_file() => Err(io::Error::other("it is no regular file")),
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+        }
         Ok(_) => options.open(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => options.open(path),
         Err(error) => Err(error),

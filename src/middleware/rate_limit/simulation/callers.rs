@@ -45,6 +45,12 @@ pub(crate) struct Setting {
     /// The limiter's option.
     pub(crate) window: Seconds,
     pub(crate) seed: u64,
+    /// Whether the clients share the limit through a store.
+    pub(crate) is_shared: bool,
+    /// From when until when the store is away; it comes back empty.
+    pub(crate) store_is_away: (Seconds, Seconds),
+    /// From when on only so many clients are alive.
+    pub(crate) deaths: Option<(Seconds, usize)>,
 }
 
 /// What came of a run.
@@ -58,6 +64,8 @@ pub(crate) struct Outcomes {
     pub(crate) failed: Vec<(Seconds, usize)>,
     /// The longest time from the beginning of a call to its end.
     pub(crate) longest: Seconds,
+    /// With the store through which clients share a limit.
+    pub(crate) exchanges: usize,
 }
 
 /// A call that succeeded.
@@ -103,7 +111,21 @@ impl Callers {
 
 impl Setting {
     pub(crate) fn new(server: Server, callers: Vec<Callers>, seed: u64) -> Self {
-        Self { server, callers, latency: 0.05, lasts: 600.0, window: 30.0, seed }
+        Self {
+            server,
+            callers,
+            latency: 0.05,
+            lasts: 600.0,
+            window: 30.0,
+            seed,
+            is_shared: false,
+            store_is_away: (f64::INFINITY, f64::INFINITY),
+            deaths: None,
+        }
+    }
+
+    pub(crate) fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
     }
 
     pub(crate) fn lasts(self, lasts: Seconds) -> Self {
@@ -148,6 +170,17 @@ impl Outcomes {
     pub(crate) fn refused_percent_from(&self, from: Seconds) -> f64 {
         let refused = self.refused.iter().filter(|refused| refused.sent >= from).count();
         percent(refused, self.sent.iter().filter(|sent| **sent >= from).count())
+    }
+
+    /// How unequal the shares of groups are: their standard deviation over their mean.
+    pub(crate) fn inequality(&self, groups: usize, from: Seconds) -> f64 {
+        let mut counts = vec![0.0; groups];
+        for good in self.good.iter().filter(|good| good.at >= from) {
+            counts[good.group] += 1.0;
+        }
+        let mean = counts.iter().sum::<f64>() / groups as f64;
+        let variance = counts.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>();
+        (variance / groups as f64).sqrt() / mean
     }
 
     pub(crate) fn mean_wait(&self) -> Seconds {

@@ -23,7 +23,9 @@ use self::server::{Arrival, Reply};
 pub(crate) use self::table::Row;
 use super::Seconds;
 use super::pair::Pair;
+use super::pool::Pool;
 use super::queue::{Place, Queue, Waiter};
+use super::shared::{Granted, Told};
 use super::state::{State, Ticket};
 
 /// Runs it to its end.
@@ -41,6 +43,8 @@ struct World {
     /// The calls that each group has begun.
     begun: Vec<usize>,
     arrived: usize,
+    /// What the clients share.
+    pool: Pool,
     events: BTreeMap<(Moment, u64), Event>,
     next_event: u64,
     random: Rng,
@@ -76,6 +80,8 @@ enum Event {
     Ends(usize, u32, Reply),
     Expires(usize, u32),
     Wakes(usize),
+    Tells(usize, Told),
+    Hears(usize, Option<Granted>),
 }
 
 /// The bits of a time that is not negative are in its order.
@@ -83,12 +89,13 @@ type Moment = u64;
 
 impl World {
     fn new(setting: Setting) -> Self {
-        let clients = (0..setting.processes()).map(|_| Client::new(&setting)).collect();
+        let clients = (0..setting.processes()).map(|it| Client::new(&setting, it)).collect();
         Self {
             clients,
             calls: Vec::new(),
             begun: vec![0; setting.callers.len()],
             arrived: 0,
+            pool: new_pool(),
             events: BTreeMap::new(),
             next_event: 0,
             random: Rng::with_seed(setting.seed),
@@ -141,8 +148,45 @@ impl World {
             Event::Wakes(process) => {
                 self.clients[process].wakes_at = f64::INFINITY;
                 self.grant(process);
+                self.exchange_if_due(process);
             }
+            Event::Tells(process, told) => self.tell(process, &told),
+            Event::Hears(process, granted) => self.hear(process, granted),
         }
+    }
+
+    fn exchange_if_due(&mut self, process: usize) {
+        if self.is_dead(process) {
+            return;
+        }
+        let Client { state, queue, .. } = &mut self.clients[process];
+        if let Some(told) = state.due(queue.len(), queue.has_urgent(), self.now) {
+            self.at(self.now + HALF_WAY_TO_STORE, Event::Tells(process, told));
+        }
+    }
+
+    fn tell(&mut self, process: usize, told: &Told) {
+        let (from, to) = self.setting.store_is_away;
+        if (from..to).contains(&self.now) {
+            self.pool = new_pool();
+            return self.at(self.now + STORE_LIMIT, Event::Hears(process, None));
+        }
+        let granted = self.pool.exchange(told, self.now);
+        self.outcomes.exchanges += 1;
+        self.at(self.now + HALF_WAY_TO_STORE, Event::Hears(process, Some(granted)));
+    }
+
+    fn hear(&mut self, process: usize, granted: Option<Granted>) {
+        let jitter = self.random.f64();
+        self.clients[process].state.heard(granted, jitter, self.now);
+        self.dismiss_hopeless(process);
+        self.grant(process);
+        self.exchange_if_due(process);
+    }
+
+    /// Whether its process has died.
+    fn is_dead(&self, process: usize) -> bool {
+        self.setting.deaths.is_some_and(|(from, alive)| self.now >= from && process >= alive)
     }
 
     fn callers(&self, call: usize) -> Callers {
@@ -151,7 +195,7 @@ impl World {
 
     fn begin(&mut self, group: usize) {
         let callers = self.setting.callers[group];
-        if self.begun[group] >= callers.most {
+        if self.begun[group] >= callers.most || self.is_dead(callers.process) {
             return;
         }
         if let Load::Each(seconds) = callers.load {
@@ -188,7 +232,8 @@ impl World {
         let Call { pair, number, waited, sendings, .. } = self.calls[call];
         if client.queue.len() == 0 && client.state.check(pair, now).is_ok() {
             let ticket = client.state.start(pair, false, now);
-            return self.send(call, ticket);
+            self.send(call, ticket);
+            return self.exchange_if_due(callers.process);
         }
         let place = Place::new(callers.is_urgent, number);
         let limit = now + callers.max_wait - waited;
@@ -199,11 +244,15 @@ impl World {
         self.calls[call].waits = Some((place, now));
         self.at(limit, Event::Expires(call, sendings));
         self.grant(callers.process);
+        self.exchange_if_due(callers.process);
     }
 
     /// Lets all go that may, and sees when the next one may.
     fn grant(&mut self, process: usize) {
         let now = self.now;
+        if self.is_dead(process) {
+            return;
+        }
         loop {
             let client = &mut self.clients[process];
             if client.queue.len() == 0 {
@@ -280,6 +329,7 @@ impl World {
             Reply::Failed | Reply::Hangs => self.fail(call),
         }
         self.grant(process);
+        self.exchange_if_due(process);
     }
 
     fn dismiss_hopeless(&mut self, process: usize) {
@@ -323,11 +373,23 @@ impl World {
 }
 
 impl Client {
-    fn new(setting: &Setting) -> Self {
+    fn new(setting: &Setting, process: usize) -> Self {
         let mut state = State::new(setting.window, 7.0 * 86_400.0);
+        if setting.is_shared {
+            state = state.shared_as(process as u64);
+        }
         for endpoint in 1..=setting.endpoints() {
             state.endpoint(endpoint, 0.0, String::new);
         }
         Self { state, queue: Queue::new(), next_number: 0, wakes_at: f64::INFINITY }
     }
 }
+
+fn new_pool() -> Pool {
+    Pool::new(std::time::Duration::from_secs(30))
+}
+
+/// To a store in the same network.
+const HALF_WAY_TO_STORE: Seconds = 0.000_125;
+/// After which a store is given up.
+const STORE_LIMIT: Seconds = 0.05;

@@ -52,9 +52,15 @@ fn failures_are_nobody_elses_trouble() {
     light("Failures");
 }
 
+/// F31, F32, F33, F36, F39, F40
+#[test]
+fn processes_that_share_a_limit_use_it_evenly() {
+    light("Processes that share a limit");
+}
+
 #[test]
 fn processes_that_share_nothing_share_a_limit() {
-    light("Processes");
+    light("Processes that share nothing");
 }
 
 #[test]

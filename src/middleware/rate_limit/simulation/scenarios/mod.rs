@@ -4,6 +4,7 @@ mod changes;
 mod failures;
 mod limits;
 mod processes;
+mod shared;
 mod strays;
 mod whose;
 
@@ -21,6 +22,7 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
         ("Whose limit it is", whose::rows()),
         ("Failures", failures::rows()),
         ("Processes that share nothing", processes::rows()),
+        ("Processes that share a limit through a store", shared::rows()),
     ]
 }
 

@@ -1,0 +1,108 @@
+//! How a connection is made, by the kind of the server.
+
+use std::time::Duration;
+
+use redis::cluster::ClusterClientBuilder;
+use redis::io::tcp::TcpSettings;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError,
+};
+
+use super::server::Live;
+use super::server_url::{ServerKind, ServerUrl};
+use super::tls::Tls;
+
+pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
+    match &url.kind {
+        ServerKind::Standalone { database } => standalone(url, tls, *database).await,
+        ServerKind::Cluster => cluster(url, tls).await,
+        ServerKind::Sentinel { master, database } => sentinel(url, tls, master, *database).await,
+    }
+}
+
+async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<Live, RedisError> {
+    let info = infos(url, database)?.into_iter().next();
+    let info = info.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
+    let client = tls.client(info)?;
+    Ok(Live::One(client.get_multiplexed_async_connection_with_config(&config()).await?))
+}
+
+async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
+    let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
+        .connection_timeout(STEP_LIMIT)
+        .response_timeout(STEP_LIMIT)
+        .tcp_settings(tcp());
+    if let Some(user) = &url.user {
+        builder = builder.username(user);
+    }
+    if let Some(password) = &url.password {
+        builder = builder.password(password.as_str());
+    }
+    if url.has_tls {
+        builder = tls.cluster(builder);
+    }
+    Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
+}
+
+async fn sentinel(
+    url: &ServerUrl,
+    tls: Tls,
+    master: &str,
+    database: i64,
+) -> Result<Live, RedisError> {
+    let mut builder =
+        SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
+            .set_client_to_redis_db(database)
+            .set_client_to_redis_tcp_settings(tcp());
+    if let Some(user) = &url.user {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = &url.password {
+        builder = builder.set_client_to_redis_password(password.as_str());
+    }
+    if url.has_tls {
+        builder = tls.sentinel(builder);
+    }
+    let mut client = builder.build()?;
+    Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
+}
+
+fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {
+    url.hosts.iter().map(|(host, port)| match url.has_tls {
+        true => {
+            let (host, port) = (host.clone(), *port);
+            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        }
+        false => ConnectionAddr::Tcp(host.clone(), *port),
+    })
+}
+
+fn infos(url: &ServerUrl, database: i64) -> Result<Vec<ConnectionInfo>, RedisError> {
+    let mut settings = RedisConnectionInfo::default().set_db(database);
+    if let Some(user) = &url.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &url.password {
+        settings = settings.set_password(password.as_str());
+    }
+    let info = |address: ConnectionAddr| {
+        let info = address.into_connection_info()?;
+        Ok(info.set_redis_settings(settings.clone()).set_tcp_settings(tcp()))
+    };
+    addresses(url).map(info).collect()
+}
+
+fn config() -> AsyncConnectionConfig {
+    // The limit of each call is the caller's.
+    AsyncConnectionConfig::new().set_connection_timeout(Some(STEP_LIMIT)).set_response_timeout(None)
+}
+
+/// Small requests, one after the other: none waits for the next.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+/// One of several servers may be gone: the next is tried then.
+const STEP_LIMIT: Duration = Duration::from_millis(500);

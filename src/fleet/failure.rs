@@ -1,0 +1,59 @@
+//! Why a call to the server failed, by what follows from it.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::FleetError;
+use super::server::CONNECTING;
+use crate::transport::clipped;
+
+pub(super) enum Failure {
+    /// The script is to be sent along.
+    NoScript,
+    /// The connection is of no use any more.
+    Closed(FleetError),
+    /// The server is no master any more.
+    Demoted(FleetError),
+    Error(FleetError),
+}
+
+impl Failure {
+    pub(super) fn of(error: &RedisError) -> Self {
+        let reason = clipped(&error.to_string());
+        match (error.kind(), error.code()) {
+            (ErrorKind::Server(ServerErrorKind::NoScript), _) => Self::NoScript,
+            (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => {
+                Self::Demoted(FleetError::Server { reason })
+            }
+            (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
+                Self::Error(FleetError::NoPermission { reason })
+            }
+            (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
+                Self::Error(FleetError::WrongPassword)
+            }
+            _ if reason.contains("can't run this command") => {
+                Self::Error(FleetError::NoPermission { reason })
+            }
+            (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
+            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECTING }),
+            _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
+            _ if error.is_io_error() || error.is_unrecoverable_error() => {
+                Self::Closed(FleetError::Unreachable { reason })
+            }
+            _ => Self::Error(FleetError::Server { reason }),
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<&FleetError> {
+        match self {
+            Self::NoScript => None,
+            Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
+        }
+    }
+
+    pub(super) fn into_error(self) -> FleetError {
+        match self {
+            Self::NoScript => FleetError::Server { reason: "it forgets scripts at once".into() },
+            Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => error,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Whether the server responds, as a program is told of it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
+
+use super::FleetError;
+use crate::auth::{Event, Listener, TokenKey};
+
+/// How a fleet's connection fares: [`RedisFleet::stats`](super::RedisFleet::stats).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FleetStats {
+    /// Whether the last call failed; `None` before the first.
+    pub is_alone: Option<bool>,
+    /// Since when, as the time that has passed.
+    pub since: Duration,
+    /// Why the last call failed, while it is alone.
+    pub error: Option<FleetError>,
+    /// Calls of this process.
+    pub calls: u64,
+    /// Those of them that did not end in time.
+    pub timeouts: u64,
+    /// Connections that were made; of a cluster, all at once count as one.
+    pub connections: u64,
+}
+
+/// What a listener is told: [`RedisFleet::with_listener`](super::RedisFleet::with_listener).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetEvent {
+    /// The server responded for the first time.
+    Joined,
+    /// The server does not respond, or not as it should: this process goes on alone.
+    Alone {
+        /// Why.
+        error: FleetError,
+    },
+    /// The server responds again.
+    Rejoined {
+        /// How long it did not.
+        alone_for: Duration,
+    },
+}
+
+/// Of all users.
+impl Event for FleetEvent {
+    fn key(&self) -> Option<&TokenKey> {
+        None
+    }
+}
+
+/// What is counted of a server, and who is told.
+#[derive(Default)]
+pub(super) struct Health {
+    counts: Mutex<Counts>,
+    listener: Option<Listener<FleetEvent>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    state: Option<State>,
+    calls: u64,
+    timeouts: u64,
+    connections: u64,
+}
+
+struct State {
+    error: Option<FleetError>,
+    since: Instant,
+}
+
+impl Health {
+    pub(super) fn told_to(listener: Listener<FleetEvent>) -> Self {
+        Self { counts: Mutex::default(), listener: Some(listener) }
+    }
+
+    pub(super) fn connected(&self) {
+        self.counts.lock().connections += 1;
+    }
+
+    /// A call ended, well or not.
+    pub(super) fn called(&self, error: Option<&FleetError>) {
+        let event = {
+            let counts = &mut *self.counts.lock();
+            counts.calls += 1;
+            counts.timeouts += u64::from(matches!(error, Some(FleetError::TimedOut { .. })));
+            counts.moves_to(error)
+        };
+        let Some(event) = event else { return };
+        match &event {
+            FleetEvent::Joined => tracing::debug!("the fleet's server responds"),
+            FleetEvent::Alone { error } => {
+                tracing::warn!(%error, "this process goes on without its fleet");
+            }
+            FleetEvent::Rejoined { .. } => tracing::info!("this process is back in its fleet"),
+        }
+        self.listener.iter().for_each(|listener| listener.tell(event.clone()));
+    }
+
+    pub(super) fn stats(&self) -> FleetStats {
+        let counts = self.counts.lock();
+        let state = counts.state.as_ref();
+        FleetStats {
+            is_alone: state.map(|state| state.error.is_some()),
+            since: state.map_or(Duration::ZERO, |state| state.since.elapsed()),
+            error: state.and_then(|state| state.error.clone()),
+            calls: counts.calls,
+            timeouts: counts.timeouts,
+            connections: counts.connections,
+        }
+    }
+}
+
+impl Counts {
+    fn moves_to(&mut self, error: Option<&FleetError>) -> Option<FleetEvent> {
+        let event = match (&mut self.state, error) {
+            (Some(State { error: None, .. }), None) => return None,
+            (Some(State { error: Some(last), .. }), Some(error)) => {
+                last.clone_from(error);
+                return None;
+            }
+            (_, Some(error)) => FleetEvent::Alone { error: error.clone() },
+            (None, None) => FleetEvent::Joined,
+            (Some(state), None) => FleetEvent::Rejoined { alone_for: state.since.elapsed() },
+        };
+        self.state = Some(State { error: error.cloned(), since: Instant::now() });
+        Some(event)
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Health")
+    }
+}

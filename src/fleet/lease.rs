@@ -1,0 +1,134 @@
+//! Who refreshes a token: a key of the server with its owner's random value and an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::FleetError;
+use super::names::Place;
+use super::scripts::{RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE, TAKE_TURN};
+use super::server::Server;
+use super::tokens::read;
+
+/// Keeps other processes from refreshing the same token, until it is dropped or its process dies.
+pub(super) struct Lease {
+    server: Arc<Server>,
+    key: String,
+    owner: String,
+    runtime: Handle,
+    renewing: Option<AbortHandle>,
+}
+
+/// Waits for the lease of a place.
+///
+/// Asks with the same value each time: a call whose response was lost may have taken it, and the next
+/// one finds that it is its own.
+pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, FleetError> {
+    let lease = Lease::asked_for(server, place)?;
+    let mut pauses = Pauses(FIRST_PAUSE);
+    while !lease.is_taken().await? {
+        pauses.wait().await;
+    }
+    Ok(lease.renewed())
+}
+
+/// The same, but `None` as soon as the token that stands there is good and another than the known one.
+pub(super) async fn take_turn(
+    server: &Arc<Server>,
+    place: &Place,
+    known: &str,
+) -> Result<Option<Lease>, FleetError> {
+    let lease = Lease::asked_for(server, place)?;
+    let mut pauses = Pauses(FIRST_PAUSE);
+    loop {
+        match lease.turn(place, known).await? {
+            0 => pauses.wait().await,
+            1 => return Ok(Some(lease.renewed())),
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Between two questions, longer each time.
+struct Pauses(Duration);
+
+impl Pauses {
+    async fn wait(&mut self) {
+        sleep(self.0.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Lease {
+    /// From here on it is given back, however this ends.
+    fn asked_for(server: &Arc<Server>, place: &Place) -> Result<Self, FleetError> {
+        let reason = "there is no tokio runtime; call this from within one";
+        let runtime = Handle::try_current().map_err(|_| FleetError::Config { reason })?;
+        let (server, key) = (Arc::clone(server), place.lease.clone());
+        let owner = format!("{:032x}", fastrand::u128(..));
+        Ok(Self { server, key, owner, runtime, renewing: None })
+    }
+
+    async fn turn(&self, place: &Place, known: &str) -> Result<u32, FleetError> {
+        let arguments = [
+            place.scopes.as_bytes(),
+            known.as_bytes(),
+            self.owner.as_bytes(),
+            LENGTH_MS.as_bytes(),
+        ];
+        read(self.server.run(&TAKE_TURN, &[&place.logins, &self.key], &arguments).await?)
+    }
+
+    async fn is_taken(&self) -> Result<bool, FleetError> {
+        let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
+        let taken = self.server.run(&TAKE_LEASE, &[&self.key], &arguments).await?;
+        Ok(read::<(u32, i64)>(taken)?.0 == 1)
+    }
+
+    /// Renews it in a task of its own, as long as a refresh can take.
+    fn renewed(mut self) -> Self {
+        let (server, key, owner) = (Arc::clone(&self.server), self.key.clone(), self.owner.clone());
+        let renewing = async move {
+            for _ in 0..MOST_RENEWALS {
+                sleep(RENEWAL).await;
+                let arguments = [owner.as_bytes(), LENGTH_MS.as_bytes()];
+                let renewed = server.run(&RENEW_LEASE, &[&key], &arguments).await;
+                // When it is another's, only the revision at the save decides.
+                if matches!(renewed.and_then(read::<u32>), Ok(0)) {
+                    return;
+                }
+            }
+        };
+        self.renewing = Some(self.runtime.spawn(renewing).abort_handle());
+        self
+    }
+}
+
+/// Released without waiting; on a runtime that ends it ends by itself.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(task) = &self.renewing {
+            task.abort();
+        }
+        let (server, key) = (Arc::clone(&self.server), std::mem::take(&mut self.key));
+        let owner = std::mem::take(&mut self.owner);
+        self.runtime.spawn(async move {
+            let _ = server.run(&RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;
+        });
+    }
+}
+
+/// 10 s: a process that was killed keeps others up for less than callers wait.
+const LENGTH_MS: &str = "10000";
+
+/// Two renewals may fail.
+const RENEWAL: Duration = Duration::from_secs(3);
+
+/// 150 s in all: longer than a refresh takes, so that a task that hangs cannot hold it for ever.
+const MOST_RENEWALS: u32 = 50;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,270 @@
+//! A fleet: processes behind one app that share its users' logins and its rate through Redis or Valkey.
+//!
+//! Feature `redis`. A [`RedisFleet`] is made of the server's URL. [`RedisFleet::tokens`] is a
+//! [`TokenStore`](crate::auth::TokenStore) for any number of authenticators, and
+//! [`RedisFleet::shared_limit`] a [`SharedLimit`](crate::middleware::SharedLimit) for the rate limiter:
+//!
+//! ```
+//! use spotify_web::SpotifyClientConfig;
+//! use spotify_web::auth::{CredentialsAuthenticator, TokenKey};
+//! use spotify_web::fleet::RedisFleet;
+//! use spotify_web::middleware::RateLimitOptions;
+//!
+//! let fleet = RedisFleet::new("redis://127.0.0.1/").with_prefix("my-bots");
+//! let authenticator = CredentialsAuthenticator::new("CLIENT_ID", "CLIENT_SECRET")
+//!     .with_store(fleet.tokens(), TokenKey::new("CLIENT_ID"));
+//! let config = SpotifyClientConfig::default()
+//!     .with_authenticator(authenticator)
+//!     .with_rate_limit(RateLimitOptions::default().with_shared(fleet.shared_limit()));
+//! ```
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `server_url.rs` | what URLs there are |
+//! | `connecting.rs`, `server.rs`, `failure.rs` | the connection, and what becomes of it when it fails |
+//! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
+//! | `health.rs` | whether the server responds, as it is told |
+//! | `scripts.rs` | what runs in the server, in one step each |
+//! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
+//! | `tokens.rs` | the store of tokens |
+//! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
+//! | `lease.rs` | who refreshes a token |
+//! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
+//! | `rate.rs`, `rate.lua` | the rate that processes share |
+
+mod connecting;
+mod error;
+mod failure;
+mod health;
+mod lease;
+mod listing;
+mod logins;
+mod names;
+mod putting_back;
+mod rate;
+mod remembered;
+#[cfg(feature = "__rustls")]
+mod roots;
+mod scripts;
+mod sealing;
+mod server;
+mod server_url;
+mod tls;
+mod tokens;
+
+#[cfg(test)]
+#[path = "../../tests/api/common/directory.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "what tests of the crate's outside use")]
+mod directory;
+#[cfg(test)]
+#[path = "../../tests/api/common/redis.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "what tests of the crate's outside use")]
+mod redis_server;
+
+use std::fmt;
+use std::sync::Arc;
+
+use redis::Value;
+
+#[cfg(test)]
+use self::directory::Directory;
+use self::names::Names;
+use self::sealing::Sealer;
+use self::server::Server;
+use crate::auth::{Clock, Listener, SystemClock};
+
+pub use error::FleetError;
+pub use health::{FleetEvent, FleetStats};
+pub use logins::Logins;
+pub use rate::RedisSharedLimit;
+pub use sealing::SealingKey;
+pub use tokens::RedisTokenStore;
+
+/// Processes behind one app that share logins and a rate through Redis or Valkey.
+///
+/// It connects when it is first used. A setting that cannot be used comes out of the first use, and of
+/// [`check`](Self::check). Clones, and the stores that it gives, share one connection.
+#[derive(Clone)]
+pub struct RedisFleet {
+    server: Result<Arc<Server>, FleetError>,
+    prefix: String,
+    name_key: Option<[u8; 32]>,
+    sealer: Result<Sealer, FleetError>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisFleet {
+    /// The fleet whose server has this URL:
+    ///
+    /// | URL | server |
+    /// |---|---|
+    /// | `redis://[USER:PASSWORD@]HOST[:6379][/DATABASE]` | a single one |
+    /// | `redis+cluster://HOST,HOST,…` | a cluster, of which any servers |
+    /// | `redis+sentinel://HOST[:26379],…/MASTER[/DATABASE]` | the master that Sentinels know by its name |
+    ///
+    /// `valkey` and `valkeys` mean the same. `rediss` is TLS: the server shows a certificate for its host
+    /// by an authority that the system trusts, or one of `SSL_CERT_FILE`; where rustls finds none of
+    /// these, feature `webpki-roots` has Mozilla's trusted. A user name or a password with characters
+    /// such as `@` is percent-encoded. No error and no log shows it.
+    pub fn new(url: impl AsRef<str>) -> Self {
+        Self {
+            server: url.as_ref().parse().map(|url| Arc::new(Server::new(url))),
+            prefix: "spotify-web".to_owned(),
+            name_key: None,
+            sealer: Ok(Sealer::default()),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets what all keys in the server begin with: `spotify-web` by default. Fleets with other
+    /// prefixes share nothing.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+
+    /// Seals what is kept in the server, so that who can read it there learns no token, no client id
+    /// and no user. Without keys, tokens stand there readable.
+    ///
+    /// The first key seals, all of them open. To replace one, put the new key in front, let every
+    /// process run with both, and call [`RedisTokenStore::reseal`] before the old one goes. `name_key`
+    /// makes the names of the keys in the server, and never changes: with another nobody has logged in.
+    ///
+    /// ```
+    /// use spotify_web::fleet::{RedisFleet, SealingKey};
+    ///
+    /// # let (name_key, new, old) = ([1; 32], [2; 32], [3; 32]);
+    /// let keys = [SealingKey::new("2026-11", new), SealingKey::new("2026-05", old)];
+    /// let fleet = RedisFleet::new("rediss://redis.internal/").with_sealing_keys(name_key, keys);
+    /// ```
+    #[must_use]
+    pub fn with_sealing_keys(
+        self,
+        name_key: [u8; 32],
+        keys: impl IntoIterator<Item = SealingKey>,
+    ) -> Self {
+        Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
+    }
+
+    /// Sets where the time is read, for tests. Processes whose clocks differ share logins all the
+    /// same: what reaches another process is measured by the server's clock.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Has a listener told when this process joins its fleet, goes on alone, and is back. It is called in
+    /// a thread of its own, and may be slow. Set it before the fleet is used.
+    ///
+    /// ```
+    /// use spotify_web::fleet::{FleetEvent, RedisFleet};
+    ///
+    /// let fleet = RedisFleet::new("redis://127.0.0.1/").with_listener(|event| {
+    ///     if let FleetEvent::Alone { error } = event {
+    ///         eprintln!("without the fleet: {error}");
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_listener(self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) -> Self {
+        let listener = Listener::new(listener);
+        let server = self.server.map(|server| Arc::new(server.told_to(listener)));
+        Self { server, ..self }
+    }
+
+    /// How the connection of this process fares. A fleet whose URL cannot be used has called nobody.
+    pub fn stats(&self) -> FleetStats {
+        match &self.server {
+            Ok(server) => server.stats(),
+            Err(_) => health::Health::default().stats(),
+        }
+    }
+
+    /// The rate of the fleet's app, for the rate limiter of this process.
+    ///
+    /// ```
+    /// use spotify_web::fleet::RedisFleet;
+    /// use spotify_web::middleware::RateLimitOptions;
+    ///
+    /// let fleet = RedisFleet::new("redis://127.0.0.1/");
+    /// let options = RateLimitOptions::default().with_shared(fleet.shared_limit());
+    /// ```
+    pub fn shared_limit(&self) -> RedisSharedLimit {
+        RedisSharedLimit::new(self)
+    }
+
+    /// The fleet's logins, for the authenticators of this process.
+    pub fn tokens(&self) -> RedisTokenStore {
+        RedisTokenStore::new(self)
+    }
+
+    /// Asks the server whether it will do, so that a program can say so when it starts.
+    ///
+    /// # Errors
+    ///
+    /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
+    /// cannot be reached, does not accept the password, is too old, lacks a right, or may evict
+    /// logins. A server that does not tell its configuration passes.
+    pub async fn check(&self) -> Result<(), FleetError> {
+        self.sealer.clone()?;
+        let server = self.server()?;
+        let info = server.command(redis::cmd("INFO").arg("server")).await;
+        if let Some(version) = info.ok().as_ref().and_then(text_of).and_then(version_in) {
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_some_and(|major| major < OLDEST) {
+                return Err(FleetError::TooOld { version: version.to_owned() });
+            }
+        }
+        self.tokens().check().await?;
+        self.shared_limit().check().await?;
+        let mut asks = redis::cmd("CONFIG");
+        let policy = server.command(asks.arg("GET").arg("maxmemory-policy")).await;
+        let policy: Vec<String> =
+            policy.ok().and_then(|it| redis::from_redis_value(it).ok()).unwrap_or_default();
+        match policy.get(1) {
+            Some(policy) if policy.starts_with("allkeys") => {
+                Err(FleetError::Evicts { policy: policy.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A prefix with a brace would decide where keys are in a cluster.
+    fn server(&self) -> Result<Arc<Server>, FleetError> {
+        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
+            return Err(FleetError::Config { reason: "the prefix is empty, or has a brace in it" });
+        }
+        self.server.clone()
+    }
+
+    fn names(&self) -> Names {
+        Names::new(self.prefix.clone(), self.name_key.as_ref())
+    }
+}
+
+/// Without its keys.
+impl fmt::Debug for RedisFleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisFleet")
+            .field("server", &self.server)
+            .field("prefix", &self.prefix)
+            .field("sealer", &self.sealer)
+            .finish_non_exhaustive()
+    }
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok(),
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Valkey says under the same name which Redis it is compatible with.
+fn version_in(info: &str) -> Option<&str> {
+    info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(str::trim)
+}
+
+/// The first whose scripts may read the clock before they write.
+const OLDEST: u32 = 5;

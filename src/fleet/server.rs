@@ -1,0 +1,279 @@
+//! The connection to a fleet's server: one for the process, replaced when it fails.
+//!
+//! The driver's own reconnecting connection stays on one that has gone silent, and knows no Sentinel;
+//! so this is a slot of ours. Every call has a limit, connecting included. Connecting goes on when the
+//! call that began it has given up, so that the next one finds it done.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sync::Mutex;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster_async::ClusterConnection;
+use redis::{Cmd, RedisError, Value};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::connecting::connect;
+use super::failure::Failure;
+use super::health::{FleetStats, Health};
+use super::scripts::Script;
+use super::server_url::ServerUrl;
+use super::tls::Tls;
+use super::{FleetError, FleetEvent};
+use crate::auth::Listener;
+
+/// The server of a fleet.
+pub(super) struct Server {
+    url: ServerUrl,
+    slot: Mutex<Slot>,
+    health: Health,
+    /// The number of the connection.
+    reconnections: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Slot {
+    live: Option<Live>,
+    /// Counts connections.
+    number: u64,
+    /// In a row, on this connection.
+    timeouts: u32,
+    /// The connection that is being made, for all who wait.
+    attempt: Option<watch::Receiver<Option<Connected>>>,
+}
+
+pub(super) type Connected = Result<(u64, Live), FleetError>;
+
+/// A connection, or one for each master of a cluster.
+#[derive(Clone)]
+pub(super) enum Live {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    connecting: Duration,
+    call: Duration,
+}
+
+impl Limit {
+    /// Connecting included, as far as anybody waits for it.
+    pub(super) const fn within(limit: Duration) -> Self {
+        Self { connecting: limit, call: limit }
+    }
+}
+
+impl Server {
+    pub(super) fn new(url: ServerUrl) -> Self {
+        Self::counted_by(Health::default(), url)
+    }
+
+    /// The same server, with nothing done yet.
+    pub(super) fn told_to(&self, listener: Listener<FleetEvent>) -> Self {
+        Self::counted_by(Health::told_to(listener), self.url.clone())
+    }
+
+    fn counted_by(health: Health, url: ServerUrl) -> Self {
+        Self { url, slot: Mutex::default(), health, reconnections: watch::Sender::new(0) }
+    }
+
+    /// Changes with each connection that takes the place of another.
+    pub(super) fn reconnections(&self) -> watch::Receiver<u64> {
+        self.reconnections.subscribe()
+    }
+
+    pub(super) fn stats(&self) -> FleetStats {
+        self.health.stats()
+    }
+
+    /// Runs a script, which the server may have forgotten, and which may run twice.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&[u8]],
+    ) -> Result<Value, FleetError> {
+        match self.call(&script.known(keys, arguments)).await {
+            Err(Failure::NoScript) => self.call(&script.whole(keys, arguments)).await,
+            result => result,
+        }
+        .map_err(Failure::into_error)
+    }
+
+    /// Runs a script that must not run twice.
+    pub(super) async fn run_once(
+        self: &Arc<Self>,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&[u8]],
+        limit: Limit,
+    ) -> Result<Value, FleetError> {
+        match self.call_once(&script.known(keys, arguments), limit).await {
+            Err(Failure::NoScript) => self.call_once(&script.whole(keys, arguments), limit).await,
+            result => result,
+        }
+        .map_err(Failure::into_error)
+    }
+
+    /// Runs a command that may run twice.
+    pub(super) async fn command(self: &Arc<Self>, command: &Cmd) -> Result<Value, FleetError> {
+        self.call(command).await.map_err(Failure::into_error)
+    }
+
+    /// A connection and its number, for what needs one of its own kind.
+    pub(super) async fn live(self: &Arc<Self>) -> Connected {
+        self.connection(USUAL).await
+    }
+
+    /// A call on a connection of [`live`](Self::live) had no response in time.
+    pub(super) fn timed_out(&self, number: u64, limit: Duration) {
+        self.note(number, Some(&Failure::Error(FleetError::TimedOut { limit })));
+    }
+
+    /// Once more on a new connection when the old one turns out to be closed: all that is called here
+    /// may run twice.
+    async fn call(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failure> {
+        match self.call_once(command, USUAL).await {
+            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.call_once(command, USUAL).await,
+            result => result,
+        }
+    }
+
+    async fn call_once(self: &Arc<Self>, command: &Cmd, limit: Limit) -> Result<Value, Failure> {
+        let result = match self.connection(limit).await {
+            Ok((number, live)) => self.call_on(number, live, command, limit).await,
+            Err(error) => Err(Failure::Error(error)),
+        };
+        match &result {
+            Err(Failure::NoScript) => {}
+            Err(failure) => self.health.called(failure.error()),
+            Ok(_) => self.health.called(None),
+        }
+        result
+    }
+
+    async fn call_on(
+        &self,
+        number: u64,
+        mut live: Live,
+        command: &Cmd,
+        limit: Limit,
+    ) -> Result<Value, Failure> {
+        let result = match timeout(limit.call, live.call(command)).await {
+            Ok(result) => result.map_err(|error| Failure::of(&error)),
+            Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
+        };
+        self.note(number, result.as_ref().err());
+        result
+    }
+
+    async fn connection(self: &Arc<Self>, limit: Limit) -> Connected {
+        let mut attempt = {
+            let slot = &mut *self.slot.lock();
+            if let Some(live) = &slot.live {
+                return Ok((slot.number, live.clone()));
+            }
+            self.attempt(slot)?
+        };
+        let connected = timeout(limit.connecting, attempt.wait_for(Option::is_some)).await;
+        match connected {
+            Err(_) => Err(FleetError::TimedOut { limit: limit.connecting }),
+            Ok(Ok(connected)) => connected.clone().unwrap_or_else(|| Err(no_runtime())),
+            Ok(Err(_)) => Err(no_runtime()),
+        }
+    }
+
+    /// The connection that is being made, which is begun if there is none.
+    fn attempt(
+        self: &Arc<Self>,
+        slot: &mut Slot,
+    ) -> Result<watch::Receiver<Option<Connected>>, FleetError> {
+        // One whose runtime has ended comes to nothing.
+        let under_way = slot.attempt.as_ref().filter(|attempt| attempt.has_changed().is_ok());
+        if let Some(attempt) = under_way {
+            return Ok(attempt.clone());
+        }
+        let runtime = Handle::try_current().map_err(|_| no_runtime())?;
+        let (sender, receiver) = watch::channel(None);
+        slot.attempt = Some(receiver.clone());
+        let (server, url) = (Arc::downgrade(self), self.url.clone());
+        runtime.spawn(async move {
+            let limit = FleetError::TimedOut { limit: USUAL.connecting };
+            let connecting = async {
+                let connected = connect(&url, Tls::of(&url)?).await;
+                connected.map_err(|error| Failure::of(&error).into_error())
+            };
+            let live = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
+            if let Some(server) = server.upgrade() {
+                sender.send_replace(Some(server.connected(live)));
+            }
+        });
+        Ok(receiver)
+    }
+
+    fn connected(&self, live: Result<Live, FleetError>) -> Connected {
+        let mut slot = self.slot.lock();
+        slot.attempt = None;
+        let live = live?;
+        self.health.connected();
+        let number = slot.number + 1;
+        *slot = Slot { live: Some(live.clone()), number, ..Slot::default() };
+        if number > 1 {
+            self.reconnections.send_replace(number);
+        }
+        Ok((number, live))
+    }
+
+    /// A connection that has failed is used no more, and neither is one that has gone silent.
+    fn note(&self, number: u64, failure: Option<&Failure>) {
+        let mut slot = self.slot.lock();
+        if slot.number != number {
+            return;
+        }
+        slot.timeouts = match failure {
+            Some(Failure::Error(FleetError::TimedOut { .. })) => slot.timeouts + 1,
+            _ => 0,
+        };
+        let is_closed = matches!(failure, Some(Failure::Closed(_) | Failure::Demoted(_)));
+        if is_closed || slot.timeouts >= MOST_TIMEOUTS {
+            slot.live = None;
+        }
+    }
+}
+
+impl Live {
+    pub(super) async fn call(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        match self {
+            Self::One(connection) => connection.req_packed_command(command).await,
+            Self::Cluster(connection) => connection.req_packed_command(command).await,
+        }
+        .and_then(Value::extract_error)
+    }
+}
+
+/// Without the driver's connection, which says nothing.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.url).finish()
+    }
+}
+
+fn no_runtime() -> FleetError {
+    FleetError::Config {
+        reason: "there is no tokio runtime, or it has ended; call this within one",
+    }
+}
+
+/// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All of it
+/// fits into what a token cache gives its store.
+const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
+
+pub(super) const CONNECTING: Duration = Duration::from_millis(1500);
+
+/// A server that is only slow is not helped by new connections.
+const MOST_TIMEOUTS: u32 = 3;

@@ -1,0 +1,75 @@
+//! TLS to the server: by which provider, and which certificates are trusted.
+
+use redis::cluster::ClusterClientBuilder;
+use redis::sentinel::SentinelClientBuilder;
+use redis::{Client, ConnectionInfo, RedisError, TlsMode};
+
+use super::FleetError;
+use super::server_url::ServerUrl;
+
+/// What the connections to a server with TLS are made with.
+///
+/// With rustls, the certificates of the system. Where it has none the driver trusts Mozilla's list, which is
+/// compiled in; so it gets that far with feature `webpki-roots` alone.
+#[derive(Default)]
+pub(super) struct Tls {
+    #[cfg(feature = "__rustls")]
+    trusted: Option<redis::TlsCertificates>,
+}
+
+impl Tls {
+    /// Read anew for each connection: certificates are renewed while a program runs.
+    #[cfg(feature = "__rustls")]
+    pub(super) fn of(url: &ServerUrl) -> Result<Self, FleetError> {
+        if !url.has_tls {
+            return Ok(Self::default());
+        }
+        // The driver takes the process's, and panics where it is not clear which that is.
+        crate::transport::provide_for_process().map_err(|reason| FleetError::Config { reason })?;
+        let root_cert = super::roots::of_the_system();
+        if root_cert.is_none() && cfg!(not(feature = "webpki-roots")) {
+            return Err(FleetError::Config { reason: NO_CERTIFICATES });
+        }
+        let trusted =
+            root_cert.map(|it| redis::TlsCertificates { client_tls: None, root_cert: Some(it) });
+        Ok(Self { trusted })
+    }
+
+    #[cfg(not(feature = "__rustls"))]
+    pub(super) fn of(_url: &ServerUrl) -> Result<Self, FleetError> {
+        Ok(Self::default())
+    }
+
+    pub(super) fn client(self, info: ConnectionInfo) -> Result<Client, RedisError> {
+        #[cfg(feature = "__rustls")]
+        if let Some(trusted) = self.trusted {
+            return Client::build_with_tls(info, trusted);
+        }
+        Client::open(info)
+    }
+
+    pub(super) fn cluster(self, builder: ClusterClientBuilder) -> ClusterClientBuilder {
+        #[cfg(any(feature = "__rustls", feature = "native-tls"))]
+        let builder = builder.tls(TlsMode::Secure);
+        #[cfg(feature = "__rustls")]
+        if let Some(trusted) = self.trusted {
+            return builder.certs(trusted);
+        }
+        builder
+    }
+
+    pub(super) fn sentinel(self, builder: SentinelClientBuilder) -> SentinelClientBuilder {
+        let builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        #[cfg(feature = "__rustls")]
+        if let Some(trusted) = self.trusted {
+            return builder
+                .set_client_to_redis_certificates(trusted.clone())
+                .set_client_to_sentinel_certificates(trusted);
+        }
+        builder
+    }
+}
+
+#[cfg(feature = "__rustls")]
+const NO_CERTIFICATES: &str = "no certificate of the operating system can be read; install the package \
+    `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web";

@@ -1,0 +1,273 @@
+//! The store of a fleet's tokens.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use redis::Value;
+
+use super::lease;
+use super::names::{Names, Place};
+use super::remembered::{Entry, Remembered};
+use super::scripts::{LOAD, REMOVE, SAVE};
+use super::sealing::{Opened, Sealer};
+use super::server::Server;
+use super::{FleetError, RedisFleet};
+use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+
+/// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
+///
+/// A process that needs a new token takes a lease, so that one refresh token is sent by one process;
+/// the others wait and find what it saved. A lease ends after 10 s unless its holder renews it, so that
+/// a process that was killed keeps nobody up for longer. When the server cannot be reached, tokens that
+/// are good are handed out as ever; an app's token is requested by each process for itself; a user's is
+/// not refreshed, and callers get a transient error once it has expired.
+///
+/// A login that nobody used for 200 days is removed by the server.
+#[derive(Clone)]
+pub struct RedisTokenStore(Arc<Parts>);
+
+pub(super) struct Parts {
+    pub(super) server: Result<Arc<Server>, FleetError>,
+    pub(super) sealer: Result<Sealer, FleetError>,
+    pub(super) names: Names,
+    pub(super) remembered: Remembered,
+    /// Whether a task waits for reconnections.
+    pub(super) puts_back: AtomicBool,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisTokenStore {
+    pub(super) fn new(fleet: &RedisFleet) -> Self {
+        let (server, sealer) = (fleet.server(), fleet.sealer.clone());
+        let (names, clock) = (fleet.names(), Arc::clone(&fleet.clock));
+        let (remembered, puts_back) = (Remembered::default(), AtomicBool::new(false));
+        Self(Arc::new(Parts { server, sealer, names, remembered, puts_back, clock }))
+    }
+
+    pub(super) fn parts(&self) -> &Arc<Parts> {
+        &self.0
+    }
+
+    /// Writes, reads and removes an entry of nobody's, as a login would be.
+    pub(super) async fn check(&self) -> Result<(), FleetError> {
+        let key = TokenKey::new("check").with_user(format!("{:016x}", fastrand::u64(..)));
+        let token = crate::oauth::Token::new("check", Duration::from_secs(60));
+        let stored = StoredToken::new(token, self.0.clock.now().wall);
+        let place = self.0.names.place(&key);
+        drop(lease::take(self.0.server()?, &place).await?);
+        self.0.save_over(&key, &stored, "").await?;
+        self.0.load(&key, false).await?;
+        self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await.map(drop)
+    }
+}
+
+impl Parts {
+    pub(super) fn server(&self) -> Result<&Arc<Server>, FleetError> {
+        self.server.as_ref().map_err(FleetError::clone)
+    }
+
+    pub(super) fn sealer(&self) -> Result<&Sealer, FleetError> {
+        self.sealer.as_ref().map_err(FleetError::clone)
+    }
+
+    /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it waits
+    /// then, until those who know a later one have put that back: an old refresh token may end a login.
+    pub(super) async fn load(
+        &self,
+        key: &TokenKey,
+        will_use: bool,
+    ) -> Result<Option<StoredToken>, FleetError> {
+        let waits = will_use && key.user().is_some();
+        for _ in 0..MOST_CONFLICTS {
+            let place = self.names.place(key);
+            let (found, revision, put_back_for) = self.look(key, &place).await?;
+            let lost = self.remembered.get(key).filter(|known| known.number > found.number);
+            let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+            match lost {
+                None if waits && let Some(left) = early => tokio::time::sleep(left).await,
+                None => {
+                    self.remembered.keep(key, found.clone());
+                    return Ok(found.token);
+                }
+                Some(Entry { token: Some(token), .. }) => {
+                    let is_back = self.write(key, &token, &revision, "0").await?;
+                    if is_back && !waits {
+                        return Ok(Some(token));
+                    }
+                }
+                Some(Entry { token: None, .. }) => {
+                    self.remove(key).await?;
+                    return Ok(None);
+                }
+            }
+        }
+        Err(FleetError::Server { reason: "an entry changes faster than it can be read".into() })
+    }
+
+    /// What stands in the server, with its revision, which is empty where nothing does; and for how long it
+    /// does, if it was put back.
+    async fn look(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+    ) -> Result<(Entry, String, Option<Duration>), FleetError> {
+        let sealer = self.sealer()?;
+        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
+        let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
+            read(found)?;
+        let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
+        if revision.is_empty() {
+            return Ok((Entry { number, token: None }, revision, put_back_for));
+        }
+        let Opened { key: of, token, .. } = sealer.open(place, &revision, &record)?;
+        if of != *key {
+            return Err(FleetError::Sealed { reason: "it is of another login" });
+        }
+        let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
+        let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
+        Ok((Entry { number, token: Some(token) }, revision, put_back_for))
+    }
+
+    /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
+    pub(super) async fn save_over(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: &str,
+    ) -> Result<bool, FleetError> {
+        self.write(key, token, replaces, "1").await
+    }
+
+    /// The same; a server that has forgotten what this replaces gets it back first.
+    async fn save_or_put_back(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: &str,
+    ) -> Result<bool, FleetError> {
+        if self.save_over(key, token, replaces).await? {
+            return Ok(true);
+        }
+        self.load(key, false).await?;
+        self.save_over(key, token, replaces).await
+    }
+
+    /// `step` is 0 for what has been there before.
+    async fn write(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: &str,
+        step: &str,
+    ) -> Result<bool, FleetError> {
+        let place = self.names.place(key);
+        let record = self.sealer()?.seal(key, &place, token)?;
+        let (revision, number) =
+            (token.revision().to_string(), self.remembered.number(key).to_string());
+        let left =
+            token.expires_at().and_then(|end| end.duration_since(self.clock.now().wall).ok());
+        let left = left.unwrap_or_default().min(LONGEST_LIFE).as_millis().to_string();
+        // By which a call that is sent again finds that it took place.
+        let mark = format!("{:016x}", fastrand::u64(..));
+        let arguments = [
+            place.scopes.as_bytes(),
+            replaces.as_bytes(),
+            revision.as_bytes(),
+            mark.as_bytes(),
+            number.as_bytes(),
+            step.as_bytes(),
+            left.as_bytes(),
+            &record,
+            KEPT_FOR_MS.as_bytes(),
+        ];
+        let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
+        let (is_saved, number): (u32, u64) = read(saved)?;
+        if is_saved == 1 {
+            self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
+        }
+        Ok(is_saved == 1)
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), FleetError> {
+        let (place, number) = (self.names.place(key), self.remembered.number(key).to_string());
+        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
+        self.remembered.keep(key, Entry { number: read(removed)?, token: None });
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TokenStore for RedisTokenStore {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.0.put_back_after_reconnecting();
+        Ok(self.0.load(key, true).await?)
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
+        if !self.0.save_or_put_back(key, token, &replaces).await? {
+            return Err(StoreError::Stale);
+        }
+        if key.user().is_some() {
+            self.0.look_again_later(key);
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        Ok(self.0.remove(key).await?)
+    }
+
+    async fn turn(
+        &self,
+        key: &TokenKey,
+        known: Option<Revision>,
+    ) -> Result<RefreshLock, StoreError> {
+        let known = known.map(|revision| revision.to_string()).unwrap_or_default();
+        let place = self.0.names.place(key);
+        Ok(match lease::take_turn(self.0.server()?, &place, &known).await? {
+            Some(lease) => RefreshLock::new(lease),
+            None => RefreshLock::passed(),
+        })
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        let lease = lease::take(self.0.server()?, &self.0.names.place(key)).await?;
+        Ok(RefreshLock::new(lease))
+    }
+}
+
+/// Without keys.
+impl fmt::Debug for RedisTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RedisTokenStore").field(&self.0.server).finish()
+    }
+}
+
+/// What a script returned.
+pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
+    redis::from_redis_value(value).map_err(|_| FleetError::Server {
+        reason: "what stands in a key is not of this layout".into(),
+    })
+}
+
+/// How often somebody else may be faster.
+const MOST_CONFLICTS: u32 = 8;
+
+/// As long as a process that sends requests takes to notice that the server is back.
+const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
+
+/// The server's numbers are floats in scripts; a year is far below what they hold.
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// 200 days: Spotify's refresh tokens end after six months.
+pub(super) const KEPT_FOR_MS: &str = "17280000000";

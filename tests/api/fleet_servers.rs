@@ -1,0 +1,272 @@
+//! A cluster of three masters and three replicas, a master behind three Sentinels, and TLS.
+
+use std::process::Command;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
+use spotify_web::fleet::RedisFleet;
+use spotify_web::middleware::{SharedLimit, Told};
+use spotify_web::oauth::Token;
+use spotify_web::testing::check_token_store;
+
+use crate::common::{Directory, RedisServer, free_port, this_test};
+
+fn login() -> StoredToken {
+    let token = Token::new("access", Duration::from_secs(3600)).with_refresh_token("refresh");
+    StoredToken::new(token, std::time::SystemTime::now() + Duration::from_secs(3600))
+}
+
+fn user(number: u32) -> TokenKey {
+    TokenKey::new("client-id-1").with_user(format!("user-{number}"))
+}
+
+/// Waits until `is_so`, however slow the machine is.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..1200 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not {what} within a minute");
+}
+
+async fn cluster() -> Option<Vec<RedisServer>> {
+    let mut servers = Vec::new();
+    for _ in 0..6 {
+        let bus = free_port().to_string();
+        let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+        servers.push(RedisServer::start(&[&arguments[..], &["--cluster-port", &bus]].concat())?);
+        let bus_of = |server: &RedisServer| {
+            let nodes: String = server.ask(&["CLUSTER", "NODES"]);
+            nodes.split(['@', ' ', ',']).nth(2).unwrap().to_owned()
+        };
+        let (first, last) = (&servers[0], servers.last().unwrap());
+        if servers.len() > 1 {
+            let (port, bus) = (last.port.to_string(), bus_of(last));
+            let () = first.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+        }
+    }
+    let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+    for (server, (from, to)) in servers.iter().zip(ranges) {
+        let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+    }
+    let knows_all = |server: &RedisServer| {
+        server.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_known_nodes:6")
+    };
+    until("acquainted", async || servers.iter().all(knows_all)).await;
+    for (replica, master) in servers[3..].iter().zip(&servers[..3]) {
+        let id: String = master.ask(&["CLUSTER", "MYID"]);
+        until("a replica", async || {
+            let client = redis::Client::open(replica.url()).unwrap();
+            let mut connection = client.get_connection().unwrap();
+            redis::cmd("CLUSTER").arg("REPLICATE").arg(&id).exec(&mut connection).is_ok()
+        })
+        .await;
+    }
+    let is_well = |server: &RedisServer| {
+        let is_linked = server.ask::<String>(&["INFO", "replication"]).contains("link_status:up");
+        is_linked && server.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+    };
+    until("well", async || servers[3..].iter().all(is_well)).await;
+    Some(servers)
+}
+
+/// F26, F44, B11, B25: all that a store does, listing on every master, and a master that is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_every_promise_and_outlives_a_master() {
+    let Some(mut servers) = cluster().await else { return };
+    let hosts: Vec<_> = servers.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    let fleet = RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")));
+    fleet.check().await.unwrap();
+    check_token_store(fleet.tokens()).await.unwrap();
+    let store = fleet.tokens();
+    let other = RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")))
+        .with_prefix("listed")
+        .tokens();
+    for number in 0..50 {
+        other.save(&user(number), &login(), None).await.unwrap();
+    }
+    let listed: Vec<_> = other.logins().map(Result::unwrap).collect().await;
+    assert_eq!(listed.len(), 50);
+    other.remove_user("client-id-1", "user-7").await.unwrap();
+    assert!(other.load(&user(7)).await.unwrap().is_none());
+    fleet.shared_limit().exchange(Some("app"), &Told::default()).await.ok();
+
+    drop(servers.remove(0));
+
+    for number in 0..50 {
+        until("saved", async || {
+            let there = store.load(&user(number)).await;
+            let Ok(there) = there.map(|it| it.map(|it| it.revision())) else { return false };
+            store.save(&user(number), &login(), there).await.is_ok()
+        })
+        .await;
+    }
+}
+
+/// F5, F10, B11, B13: the master is killed, a replica takes over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_lead_to_the_new_master() {
+    let Some(master) = RedisServer::start(&[]) else { return };
+    let port = master.port.to_string();
+    let of_master = ["--replicaof", "127.0.0.1", &port];
+    let replica = RedisServer::start(&of_master).unwrap();
+    let directory = Directory::new();
+    let sentinels: Vec<_> = (0..3)
+        .map(|number| {
+            let file = directory.path().join(format!("sentinel-{number}.conf"));
+            let text = format!(
+                "sentinel monitor mymaster 127.0.0.1 {port} 2\n\
+                 sentinel down-after-milliseconds mymaster 1000\n\
+                 sentinel failover-timeout mymaster 5000\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            RedisServer::start_sentinel(&file)
+        })
+        .collect();
+    let knows_all = |sentinel: &RedisServer| {
+        let master: Vec<String> = sentinel.ask(&["SENTINEL", "MASTER", "mymaster"]);
+        let of =
+            |name: &str| master.iter().position(|it| it == name).map(|it| master[it + 1].clone());
+        of("num-other-sentinels") == Some("2".into()) && of("num-slaves") == Some("1".into())
+    };
+    until("acquainted", async || sentinels.iter().all(knows_all)).await;
+    let hosts: Vec<_> = sentinels.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    let fleet = RedisFleet::new(format!("redis+sentinel://{}/mymaster", hosts.join(",")));
+    let store = fleet.tokens();
+    fleet.check().await.unwrap();
+    let first = login();
+    store.save(&user(1), &first, None).await.unwrap();
+    until("replicated", async || replica.ask::<i64>(&["DBSIZE"]) > 0).await;
+
+    drop(master);
+
+    let second = login();
+    // A save whose response was lost is in the store all the same.
+    until("saved", async || {
+        let saved = store.save(&user(1), &second, Some(first.revision())).await;
+        let there = store.load(&user(1)).await.ok().flatten();
+        saved.is_ok() || there.is_some_and(|there| there.revision() == second.revision())
+    })
+    .await;
+    let role: Vec<redis::Value> = replica.ask(&["ROLE"]);
+    assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()));
+}
+
+/// A program of its own, which trusts what `SSL_CERT_FILE` says and has two providers for TLS to choose
+/// from. Does nothing unless it is started by the others.
+#[tokio::test]
+async fn a_program_that_checks_its_fleet() {
+    let Ok(url) = std::env::var("FLEET_TLS_URL") else { return };
+    let checked = RedisFleet::new(url).check().await;
+    println!("checked: {}", checked.map_or_else(|error| error.to_string(), |()| "well".into()));
+}
+
+/// What such a program says.
+fn checked(url: &str, trusted: &str) -> String {
+    let mut program: Command = this_test("fleet_servers::a_program_that_checks_its_fleet");
+    program.env("FLEET_TLS_URL", url).env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+    let output = program.output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    output.lines().find_map(|it| it.split("checked: ").nth(1).map(str::to_owned)).unwrap()
+}
+
+/// An authority, and the certificate of `localhost` that it signed.
+struct Certificates {
+    directory: Directory,
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = Directory::new();
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let own = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+        let file = |name: &str, text: &str| file_in(&directory, name, text);
+        let (authority, certificate) =
+            (file("authority.pem", &own), file("certificate.pem", &certificate));
+        let key = file("key.pem", &key.serialize_pem());
+        Self { directory, authority, certificate, key }
+    }
+
+    /// What has a server show them on `port`.
+    fn on<'a>(&'a self, port: &'a str) -> [&'a str; 8] {
+        let (clients, shown) = ("--tls-auth-clients", "--tls-cert-file");
+        let (certificate, key) = (&self.certificate, &self.key);
+        ["--tls-port", port, shown, certificate, "--tls-key-file", key, clients, "no"]
+    }
+}
+
+fn file_in(directory: &Directory, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_server_with_tls_is_used_if_its_certificate_is_good() {
+    let (certificates, port) = (Certificates::new(), free_port().to_string());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let url = |host: &str| format!("rediss://{host}:{port}/");
+
+    assert_eq!(checked(&url("localhost"), &certificates.authority), "well");
+    assert_ne!(checked(&url("127.0.0.1"), &certificates.authority), "well", "of another name");
+    assert_ne!(checked(&url("localhost"), &certificates.certificate), "well", "not trusted");
+}
+
+#[test]
+fn a_sentinel_with_tls_is_used_if_its_certificate_is_good() {
+    let (certificates, port, own) = (Certificates::new(), free_port(), free_port().to_string());
+    let Some(_master) = RedisServer::start(&certificates.on(&port.to_string())) else { return };
+    let options = certificates.on(&own);
+    let options = options.chunks(2).map(|option| option.join(" ").replace("--", ""));
+    let authority = &certificates.authority;
+    let text = options.collect::<Vec<_>>().join("\n")
+        + &format!(
+            "\ntls-ca-cert-file {authority}\ntls-replication yes\nsentinel resolve-hostnames yes\n\
+             sentinel announce-hostnames yes\nsentinel monitor mymaster localhost {port} 1\n"
+        );
+    let file = file_in(&certificates.directory, "sentinel.conf", &text);
+    let _sentinel = RedisServer::start_sentinel(file.as_ref());
+    let url = format!("rediss+sentinel://localhost:{own}/mymaster");
+
+    assert_eq!(checked(&url, authority), "well");
+    assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_the_trouble_of_no_other() {
+    let (certificates, port) = (Certificates::new(), free_port().to_string());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let good = std::fs::read_to_string(&certificates.authority).unwrap();
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+    for both in [format!("{bad}{good}"), format!("{good}{bad}")] {
+        let both = file_in(&certificates.directory, "both.pem", &both);
+        assert_eq!(checked(&format!("rediss://localhost:{port}/"), &both), "well");
+    }
+}
+
+/// Nothing listens there: what is missing is said before anything is sent.
+#[test]
+fn a_system_without_certificates_is_told_what_to_do() {
+    let (directory, port) = (Directory::new(), free_port());
+    let none = file_in(&directory, "none.pem", "");
+
+    for scheme in ["rediss", "rediss+cluster", "valkeys"] {
+        let said = checked(&format!("{scheme}://localhost:{port}"), &none);
+        let has_others = cfg!(feature = "webpki-roots");
+        assert_eq!(said.contains("install the package `ca-certificates`"), !has_others, "{said}");
+    }
+}
