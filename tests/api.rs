@@ -34,6 +34,8 @@ mod client;
 mod corpus;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/entries.rs"]
+mod entries;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
@@ -74,6 +76,10 @@ mod options;
 mod origins;
 #[path = "api/outcomes.rs"]
 mod outcomes;
+#[path = "api/own_types.rs"]
+mod own_types;
+#[path = "api/page_forms.rs"]
+mod page_forms;
 #[path = "api/pagination.rs"]
 mod pagination;
 #[path = "api/parsing.rs"]

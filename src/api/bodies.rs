@@ -123,7 +123,7 @@ impl StartPlayback {
     }
 
     fn is_of_an_artist(&self) -> bool {
-        self.context_uri.as_ref().is_some_and(|uri| *uri.kind() == IdKind::Artist)
+        self.context_uri.as_ref().is_some_and(|uri| *uri.kind_of_thing() == IdKind::Artist)
     }
 
     /// Whether there is something to play at the place to begin with.

@@ -76,7 +76,7 @@ macro_rules! album {
                 #[serde(default, deserialize_with = "lenient::optional_parsed")]
                 pub release_date_precision: Option<DatePrecision>,
                 /// Why it cannot be played; absent when it can.
-                #[serde(default, deserialize_with = "lenient::object")]
+                #[serde(default, deserialize_with = "super::common::restrictions")]
                 pub restrictions: Option<Restrictions>,
                 /// The URI; absent for local files.
                 #[serde(default, deserialize_with = "lenient::optional_text")]

@@ -1,42 +1,42 @@
 //! Artists.
 
-use serde::{Deserialize, Serialize};
-
-use super::by_fields::by_fields;
+use super::by_fields::{as_its_fields, by_fields};
 use super::thing::thing;
 use super::{ArtistId, ExternalUrls, Followers, Image, lenient};
 
-/// An artist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Artist {
-    /// URLs on the web.
-    #[serde(default, deserialize_with = "lenient::object_or_default")]
-    pub external_urls: ExternalUrls,
-    /// Followers; absent for apps in development mode.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub followers: Option<Followers>,
-    /// Genres, often none; empty for apps in development mode.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub genres: Vec<String>,
-    /// URL of this object in the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub href: Option<String>,
-    /// The id.
-    pub id: ArtistId,
-    /// Pictures, widest first.
-    #[serde(default, deserialize_with = "lenient::list_without_nulls")]
-    pub images: Vec<Image>,
-    /// The name.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub name: String,
-    /// 0 to 100, the most popular; absent for apps in development mode.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub popularity: Option<u32>,
-    /// The URI.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub uri: Option<String>,
+by_fields! {
+    /// An artist.
+    pub struct Artist {
+        /// URLs on the web.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        pub external_urls: ExternalUrls,
+        /// Followers; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub followers: Option<Followers>,
+        /// Genres, often none; empty for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub genres: Vec<String>,
+        /// URL of this object in the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub href: Option<String>,
+        /// The id.
+        pub id: ArtistId,
+        /// Pictures, widest first.
+        #[serde(default, deserialize_with = "lenient::list_without_nulls")]
+        pub images: Vec<Image>,
+        /// The name.
+        #[serde(default, deserialize_with = "lenient::text")]
+        pub name: String,
+        /// 0 to 100, the most popular; absent for apps in development mode.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub popularity: Option<u32>,
+        /// The URI.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub uri: Option<String>,
+    }
 }
+
+as_its_fields!(Artist);
 
 by_fields! {
     /// An artist as albums and tracks name it.

@@ -26,6 +26,7 @@ macro_rules! by_fields {
                     $($(#[$attribute])* $field: $type,)*
                 }
 
+                let deserializer = $crate::model::object_only::ObjectOnly(deserializer);
                 let $name { $($field),* } = serde::Deserialize::deserialize(deserializer)?;
                 Ok(Self { $($field),* })
             }

@@ -1,73 +1,105 @@
 //! Small parts that many of Spotify's objects carry.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserializer;
+use serde_json::{Map, Value};
 
+use super::by_fields::{as_its_fields, by_fields};
 use super::lenient;
 
-/// Identifiers of a recording or release outside Spotify; each absent when it is not known.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ExternalIds {
-    /// International Standard Recording Code.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub isrc: Option<String>,
-    /// International Article Number.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub ean: Option<String>,
-    /// Universal Product Code.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub upc: Option<String>,
+by_fields! {
+    /// Identifiers of a recording or release outside Spotify; each absent when it is not known.
+    #[derive(Eq, Default)]
+    pub struct ExternalIds {
+        /// International Standard Recording Code.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub isrc: Option<String>,
+        /// International Article Number.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub ean: Option<String>,
+        /// Universal Product Code.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub upc: Option<String>,
+    }
 }
 
-/// URLs of a thing on the web.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ExternalUrls {
-    /// Its page at Spotify; absent for local files.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub spotify: Option<String>,
+as_its_fields!(ExternalIds);
+
+by_fields! {
+    /// URLs of a thing on the web.
+    #[derive(Eq, Default)]
+    pub struct ExternalUrls {
+        /// Its page at Spotify; absent for local files.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub spotify: Option<String>,
+    }
 }
 
-/// How many follow an artist, a playlist or a user.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Followers {
-    /// Number of followers.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub total: Option<u32>,
+as_its_fields!(ExternalUrls);
+
+by_fields! {
+    /// How many follow an artist, a playlist or a user.
+    #[derive(Eq, Default)]
+    pub struct Followers {
+        /// Number of followers.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub total: Option<u32>,
+    }
 }
 
-/// A picture in one size.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Image {
-    /// Where it is.
-    pub url: String,
-    /// Height in pixels; absent when it is not known.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub height: Option<u32>,
-    /// Width in pixels; absent when it is not known.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub width: Option<u32>,
+as_its_fields!(Followers);
+
+by_fields! {
+    /// A picture in one size.
+    #[derive(Eq)]
+    pub struct Image {
+        /// Where it is.
+        pub url: String,
+        /// Height in pixels; absent when it is not known.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub height: Option<u32>,
+        /// Width in pixels; absent when it is not known.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub width: Option<u32>,
+    }
 }
 
-/// Why a thing cannot be played.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Restrictions {
-    /// `market`, `product`, `explicit`, or a reason that was added later.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub reason: Option<String>,
+as_its_fields!(Image);
+
+by_fields! {
+    /// Why a thing cannot be played.
+    #[derive(Eq, Default)]
+    pub struct Restrictions {
+        /// `market`, `product`, `explicit`, or a reason that was added later.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub reason: Option<String>,
+    }
 }
 
-/// One copyright statement.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Copyright {
-    /// The statement.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub text: String,
-    /// `C` for the copyright, `P` for the performance copyright.
-    #[serde(rename = "type", default, deserialize_with = "lenient::text")]
-    pub kind: String,
+as_its_fields!(Restrictions);
+
+/// What holds nothing is no restriction; what does not say why is one.
+pub(super) fn restrictions<'de, D>(deserializer: D) -> Result<Option<Restrictions>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let fields: Option<Map<String, Value>> = lenient::object(deserializer)?;
+    Ok(fields.filter(|fields| !fields.is_empty()).map(|fields| {
+        let reason = fields.get("reason").and_then(Value::as_str).map(str::to_owned);
+        Restrictions { reason }
+    }))
 }
+
+by_fields! {
+    /// One copyright statement.
+    #[derive(Eq, Default)]
+    pub struct Copyright {
+        /// The statement.
+        #[serde(default, deserialize_with = "lenient::text")]
+        pub text: String,
+        /// `C` for the copyright, `P` for the performance copyright.
+        #[serde(rename = "type", default, deserialize_with = "lenient::text")]
+        pub kind: String,
+    }
+}
+
+as_its_fields!(Copyright);

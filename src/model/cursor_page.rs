@@ -3,10 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::page::{Count, Link, Wrapped};
+use super::by_fields::{as_its_fields, by_fields};
+use super::page::{Count, Link};
+use super::page_fields::{Seen, Wrapped};
 use super::{List, NextLink, PageItem, lenient};
 
 /// One page of a list that grows at its front while it is read, such as what was played lately.
@@ -37,25 +39,45 @@ impl<T> CursorPage<T> {
     }
 }
 
-/// Where the pages beside a [`CursorPage`] begin.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Cursors {
-    /// What the next page is asked for with.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub after: Option<String>,
-    /// What the page before is asked for with.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub before: Option<String>,
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for CursorPage<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(CursorPageVisitor(PhantomData))
+by_fields! {
+    /// Where the pages beside a [`CursorPage`] begin.
+    #[derive(Eq, Default)]
+    pub struct Cursors {
+        /// What the next page is asked for with.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub after: Option<String>,
+        /// What the page before is asked for with.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub before: Option<String>,
     }
 }
 
-struct CursorPageVisitor<T>(PhantomData<T>);
+as_its_fields!(Cursors);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for CursorPage<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = CursorPageVisitor { is_wrapped: false, page: PhantomData };
+        deserializer.deserialize_struct("CursorPage", FIELDS, visitor)
+    }
+}
+
+/// Where a page is flattened into a type of a program's own, the other fields are left to that.
+const FIELDS: &[&str] = &["href", "items", "limit", "next", "cursors", "total", "artists"];
+
+/// A page that stands in a field of a response, in which no further one does.
+struct Inner<T>(CursorPage<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = CursorPageVisitor { is_wrapped: true, page: PhantomData };
+        deserializer.deserialize_struct("CursorPage", FIELDS, visitor).map(Self)
+    }
+}
+
+struct CursorPageVisitor<T> {
+    is_wrapped: bool,
+    page: PhantomData<T>,
+}
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
     type Value = CursorPage<T>;
@@ -74,10 +96,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
             total: None,
         };
         let mut items = None;
-        let mut wrapped = Wrapped::None;
-        let mut is_described = false;
-        while let Some(field) = map.next_key()? {
-            is_described |= !matches!(field, Field::Artists | Field::Other);
+        let mut wrapped = Wrapped::<Inner<T>>::default();
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key::<Field>()? {
+            seen.once(field.name())?;
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
@@ -85,20 +107,35 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for CursorPageVisitor<T> {
                 Field::Next => page.next = map.next_value()?,
                 Field::Cursors => page.cursors = map.next_value::<Places>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Artists => wrapped.add(map.next_value()?),
-                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                Field::Artists if !self.is_wrapped => wrapped.take(&mut map)?,
+                Field::Artists | Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        match (items, wrapped) {
-            (Some(list), _) => {
+        match items {
+            Some(list) => {
                 let items = list.map(|List(items)| items).unwrap_or_default();
                 Ok(CursorPage { items, ..page })
             }
-            (None, Wrapped::One(wrapped)) => Ok(wrapped),
-            (None, Wrapped::Several) => Err(de::Error::custom("several pages, where one belongs")),
-            // What is left of a page when other fields were asked for.
-            (None, Wrapped::None) if is_described => Ok(page),
-            (None, Wrapped::None) => Err(de::Error::missing_field("items")),
+            // Without items, a page is what is left of it when other fields were asked for.
+            None => {
+                let wrapped = wrapped.page(seen.is_something())?;
+                Ok(wrapped.map_or(page, |Inner(page)| page))
+            }
+        }
+    }
+}
+
+impl Field {
+    /// What may be there once; nothing for what may be there more often.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Href => Some("href"),
+            Self::Items => Some("items"),
+            Self::Limit => Some("limit"),
+            Self::Next => Some("next"),
+            Self::Cursors => Some("cursors"),
+            Self::Total => Some("total"),
+            Self::Artists | Self::Other => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::track::track;
 use super::{
-    DatePrecision, Episode, ExternalIds, ExternalUrls, IdKind, Image, LinkedTrack, Market,
+    DatePrecision, Episode, ExternalIds, ExternalUrls, IdError, IdKind, Image, LinkedTrack, Market,
     PlayableItem, ReleaseDate, Restrictions, ResumePoint, SimplifiedAlbum, SimplifiedArtist,
     SimplifiedShow, SpotifyUri, Track, TrackId, album, lenient, market_list,
 };
@@ -99,7 +99,8 @@ impl Either {
     /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album, the
     /// publisher the artist. What an episode has of its own comes before that.
     fn into_episode(self) -> Option<Episode> {
-        let id = self.id?.as_str().parse().ok()?;
+        let of_uri = || self.uri.as_deref().and_then(|uri| uri.parse().ok());
+        let id = self.id.and_then(|id| id.as_str().parse().ok()).or_else(of_uri)?;
         let album = self.album.as_ref();
         let of_album = || album.map(|album| album.images.clone()).unwrap_or_default();
         let images = if self.images.is_empty() { of_album() } else { self.images };
@@ -107,7 +108,8 @@ impl Either {
         let release_date_precision = self.release_date_precision.or_else(precision);
         let date = || album.and_then(|album| album.release_date);
         let release_date = self.release_date.or_else(date);
-        let publisher = self.artists.into_iter().next().map(|artist| artist.name);
+        let publisher =
+            self.artists.into_iter().map(|artist| artist.name).find(|name| !name.is_empty());
         let show = || self.album.map(|album| SimplifiedShow::of_album(album, publisher));
         Some(Episode {
             audio_preview_url: self.audio_preview_url.or(self.preview_url),
@@ -136,5 +138,9 @@ impl Either {
 
 /// What a URI says, where nothing else does.
 fn kind_in(uri: &str) -> Option<IdKind> {
-    uri.parse::<SpotifyUri>().ok().map(|uri| uri.kind().clone())
+    match uri.parse::<SpotifyUri>() {
+        Ok(uri) => Some(uri.kind().clone()),
+        Err(IdError::LocalFile { .. }) => Some(IdKind::Track),
+        Err(_) => None,
+    }
 }

@@ -271,7 +271,8 @@ base62_id!(
     /// | encoded link | `spotify%3Atrack%3A…`, `spotify:track%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
     /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>`, `_https://…_`, `&lt;https://…&gt;` |
     ///
-    /// Two links in one string are none.
+    /// Two links in one string are none. What follows a `?`, `#`, `&`, `|`, `<`, `>` or `"` is a query, a fragment or a
+    /// title, and is not looked at.
     /// A short link such as `https://spotify.link/…` must be opened first:
     /// [`IdError::ShortLink`]. A local file is [`IdError::LocalFile`].
     ///

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
-use super::page_item::{is_in_one_go, read_with_care};
-use super::{List, PageItem, Unreadable};
+use super::reading::{is_in_one_go, note_left_out, noted, read_with_care, within_body};
+use super::unvalued::without_values;
+use super::{List, PageItem, Unreadable, captured};
 
 /// An object that may be absent; one that cannot be read is absent too, and costs nothing beside it.
 pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -18,12 +18,14 @@ where
     T: DeserializeOwned,
 {
     if is_in_one_go() {
-        return Option::deserialize(deserializer);
+        return noted(Option::deserialize(deserializer));
     }
-    let raw = Box::<RawValue>::deserialize(deserializer)?;
-    Ok(read_with_care::<Option<T>>(raw.get()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "left out a part that cannot be read");
-        None
+    let json = captured::json(deserializer)?;
+    Ok(within_body(|| {
+        read_with_care(&json).unwrap_or_else(|error| {
+            note_left_out(1, || without_values(&error).to_string().into());
+            None
+        })
     }))
 }
 
@@ -110,6 +112,17 @@ where
     Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
+/// A list whose places mean something: what is at one of them stays there, and what cannot be read is `None`.
+pub(super) fn places<'de, D, T>(deserializer: D) -> Result<Vec<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let list: Option<List<T>> = object(deserializer)?;
+    let places = list.map(|List(list)| list.into_iter().map(PageItem::into_item));
+    Ok(places.map(Iterator::collect).unwrap_or_default())
+}
+
 /// A list that a response is asked for: as [`list_without_nulls`], and an error where it holds
 /// nothing but what cannot be read, which must not look like a list of nothing.
 pub(super) fn things<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -119,11 +132,17 @@ where
 {
     let list = Option::<List<T>>::deserialize(deserializer)?;
     let list = list.map(|List(list)| list).unwrap_or_default();
+    is_something_readable(&list)?;
+    Ok(readable(list))
+}
+
+/// A list of nothing but what cannot be read is an error.
+pub(crate) fn is_something_readable<T, E: de::Error>(list: &[PageItem<T>]) -> Result<(), E> {
     match list.iter().find_map(PageItem::unreadable) {
         Some(bad) if !list.iter().any(PageItem::is_item) => {
-            Err(de::Error::custom(format_args!("nothing in the list can be read; the first {bad}")))
+            Err(E::custom(format_args!("nothing in the list can be read; the first {bad}")))
         }
-        _ => Ok(readable(list)),
+        _ => Ok(()),
     }
 }
 
@@ -132,9 +151,13 @@ where
 #[serde(bound = "T: DeserializeOwned")]
 pub(crate) struct Things<T>(#[serde(deserialize_with = "things")] pub(crate) Vec<T>);
 
-/// The items of a list. Those that cannot be read are reported, once for the list.
+/// The items of a list. Those that cannot be read are reported, once for the body.
 fn readable<T>(list: Vec<PageItem<T>>) -> Vec<T> {
-    report_unreadable(&list);
+    let mut unreadable = list.iter().filter_map(PageItem::unreadable);
+    if let Some(first) = unreadable.next() {
+        let left_out = 1 + unreadable.count();
+        within_body(|| note_left_out(left_out, || first.to_string().into()));
+    }
     list.into_iter().filter_map(PageItem::into_item).collect()
 }
 

@@ -122,7 +122,8 @@ fn uri(rest: &str) -> Link<'_> {
     if first.eq_ignore_ascii_case("local") {
         return Link::LocalFile;
     }
-    if holds_another(rest) {
+    let is_scheme = ["spotify", "https", "http"].iter().any(|it| first.eq_ignore_ascii_case(it));
+    if is_scheme || holds_another(rest) {
         return Link::Nothing;
     }
     segments.skip_parts_for_readers();

@@ -4,11 +4,10 @@ use std::fmt;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
-use super::Market;
 use super::lenient::absent;
-use super::page_item::is_in_one_go;
+use super::reading::is_in_one_go;
+use super::{Market, captured};
 
 /// A list of markets without what is none; `null` is an empty list.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
@@ -17,8 +16,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     if !is_in_one_go() {
         return deserializer.deserialize_any(ListVisitor);
     }
-    let json = <&RawValue>::deserialize(deserializer)?.get();
-    written_as_ever(json).map_or_else(|| element_by_element(json), Ok).map_err(D::Error::custom)
+    let json = captured::json(deserializer)?;
+    written_as_ever(&json).map_or_else(|| element_by_element(&json), Ok).map_err(D::Error::custom)
 }
 
 /// The markets of a list such as `["AD","AE"]`, as Spotify writes it. A list that is one text to serde, and not 184,
@@ -103,7 +102,7 @@ mod tests {
         let in_one_go = in_one_go(|| serde_json::from_str::<Model>(&json));
         assert_eq!(
             direct.as_ref().ok(),
-            in_one_go.ok().map(|model| model.available_markets).as_ref(),
+            in_one_go.map(|model| model.available_markets).as_ref(),
             "{list}"
         );
         direct

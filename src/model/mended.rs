@@ -2,6 +2,7 @@
 //!
 //! Only looked at where something could not be read as it came.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// JSON without a byte order mark, with U+FFFD for half of a surrogate pair, `null` for a number
@@ -27,6 +28,18 @@ pub(crate) fn mended(json: &str) -> Option<String> {
 
 const MARK: char = '\u{feff}';
 
+/// What the name of a field ends with that its object has already.
+pub(super) const AGAIN: &str = " (again)";
+
+/// One name may be written in several ways.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    let as_written = || Cow::Borrowed(name.trim_matches('"'));
+    match name.contains('\\') {
+        true => serde_json::from_str(name).map_or_else(|_| as_written(), Cow::Owned),
+        false => as_written(),
+    }
+}
+
 #[derive(Default)]
 struct Mender<'json> {
     json: &'json str,
@@ -36,7 +49,7 @@ struct Mender<'json> {
     copied: usize,
     out: String,
     /// The names in each object that `at` is in.
-    names: Vec<BTreeSet<&'json str>>,
+    names: Vec<BTreeSet<Cow<'json, str>>>,
 }
 
 impl<'json> Mender<'json> {
@@ -117,9 +130,10 @@ impl<'json> Mender<'json> {
     }
 
     fn name(&mut self, from: usize) {
-        let name = self.text(from, self.at);
+        let name = unescaped(self.text(from, self.at));
         if self.names.last_mut().is_some_and(|names| !names.insert(name)) {
-            self.replace(self.at - 1, self.at, " (again)\"");
+            self.replace(self.at - 1, self.at, AGAIN);
+            self.out.push('"');
         }
     }
 
@@ -156,6 +170,8 @@ mod tests {
             (r#"["\ud83d\u0041"]"#, r#"["\ufffd\u0041"]"#),
             ("[1e999,-1e999, 1E+400]", "[null,null, null]"),
             (r#"{"a":1,"a" : 2,"b":{"a":3}}"#, r#"{"a":1,"a (again)" : 2,"b":{"a":3}}"#),
+            (r#"{"a":1,"\u0061":2}"#, r#"{"a":1,"\u0061 (again)":2}"#),
+            (r#"{"\u0061":1,"a":2}"#, r#"{"\u0061":1,"a (again)":2}"#),
         ] {
             assert_eq!(mended(json).as_deref(), Some(expected), "{json}");
         }

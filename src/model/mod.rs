@@ -11,6 +11,7 @@ mod artist;
 mod audio;
 mod audiobook;
 mod by_fields;
+mod captured;
 mod category;
 mod chapter;
 mod common;
@@ -24,14 +25,17 @@ mod link;
 mod market;
 mod market_list;
 mod mended;
+mod object_only;
 pub(crate) mod open_enum;
 mod page;
+mod page_fields;
 mod page_item;
 mod page_link;
 mod pasted;
 mod playable;
 mod player;
 mod playlist;
+mod reading;
 mod recommendations;
 mod release_date;
 mod saved;
@@ -39,6 +43,7 @@ mod search;
 mod show;
 mod thing;
 mod track;
+pub(crate) mod unvalued;
 mod uri;
 mod user;
 
@@ -62,8 +67,8 @@ pub use id_kind::IdKind;
 pub use market::{Market, MarketError};
 pub(crate) use mended::mended;
 pub use page::Page;
-pub(crate) use page_item::{List, in_one_go};
-pub use page_item::{PageItem, Unreadable, from_json};
+pub(crate) use page_item::List;
+pub use page_item::{PageItem, Unreadable};
 pub use page_link::NextLink;
 pub use playable::PlayableItem;
 pub use player::{
@@ -74,6 +79,8 @@ pub use playlist::{
     FeaturedPlaylists, PartialPlaylist, Playlist, PlaylistItem, PlaylistItemsRef,
     SimplifiedPlaylist, Snapshot,
 };
+pub use reading::from_json;
+pub(crate) use reading::{as_one_body, in_one_go};
 pub use recommendations::{RecommendationSeed, Recommendations};
 pub use release_date::{DatePrecision, ReleaseDate, ReleaseDateError};
 pub use saved::{SavedAlbum, SavedAudiobook, SavedEpisode, SavedShow, SavedTrack};

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::page_fields::{Seen, Wrapped};
 use super::{List, NextLink, PageItem, lenient};
 
 /// One page of a longer list.
@@ -44,11 +45,44 @@ impl<T> Page<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Page<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PageVisitor(PhantomData))
+        let visitor = PageVisitor { is_wrapped: false, page: PhantomData };
+        deserializer.deserialize_struct("Page", FIELDS, visitor)
     }
 }
 
-struct PageVisitor<T>(PhantomData<T>);
+/// Where a page is flattened into a type of a program's own, the other fields are left to that.
+const FIELDS: &[&str] = &[
+    "href",
+    "items",
+    "limit",
+    "next",
+    "offset",
+    "previous",
+    "total",
+    "tracks",
+    "artists",
+    "albums",
+    "playlists",
+    "shows",
+    "episodes",
+    "audiobooks",
+    "categories",
+];
+
+/// A page that stands in a field of a response, in which no further one does.
+struct Inner<T>(Page<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = PageVisitor { is_wrapped: true, page: PhantomData };
+        deserializer.deserialize_struct("Page", FIELDS, visitor).map(Self)
+    }
+}
+
+struct PageVisitor<T> {
+    is_wrapped: bool,
+    page: PhantomData<T>,
+}
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     type Value = Page<T>;
@@ -60,10 +94,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
         let mut page = Page::default();
         let mut items = None;
-        let mut wrapped = Wrapped::None;
-        let mut is_described = false;
-        while let Some(field) = map.next_key()? {
-            is_described |= !matches!(field, Field::Wrapper | Field::Other);
+        let mut wrapped = Wrapped::<Inner<T>>::default();
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key::<Field>()? {
+            seen.once(field.name())?;
             match field {
                 Field::Href => page.href = map.next_value::<Link>()?.0,
                 Field::Items => items = Some(map.next_value::<Option<List<T>>>()?),
@@ -72,38 +106,21 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for PageVisitor<T> {
                 Field::Offset => page.offset = map.next_value::<Count>()?.0,
                 Field::Previous => page.previous = map.next_value::<Link>()?.0,
                 Field::Total => page.total = map.next_value::<Count>()?.0,
-                Field::Wrapper => wrapped.add(map.next_value()?),
-                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                Field::Wrapper if !self.is_wrapped => wrapped.take(&mut map)?,
+                Field::Wrapper | Field::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        match (items, wrapped) {
-            (Some(list), _) => {
+        match items {
+            Some(list) => {
                 let items = list.map(|List(items)| items).unwrap_or_default();
                 Ok(Page { items, ..page })
             }
-            (None, Wrapped::One(wrapped)) => Ok(wrapped),
-            (None, Wrapped::Several) => Err(de::Error::custom("several pages, where one belongs")),
-            // What is left of a page when other fields were asked for.
-            (None, Wrapped::None) if is_described => Ok(page),
-            (None, Wrapped::None) => Err(de::Error::missing_field("items")),
+            // Without items, a page is what is left of it when other fields were asked for.
+            None => {
+                let wrapped = wrapped.page(seen.is_something())?;
+                Ok(wrapped.map_or(page, |Inner(page)| page))
+            }
         }
-    }
-}
-
-/// The pages that are wrapped in the fields of an object. Which of several is meant would be a guess.
-pub(super) enum Wrapped<P> {
-    None,
-    One(P),
-    Several,
-}
-
-impl<P> Wrapped<P> {
-    pub(super) fn add(&mut self, page: Option<P>) {
-        let Some(page) = page else { return };
-        *self = match self {
-            Self::None => Self::One(page),
-            Self::One(_) | Self::Several => Self::Several,
-        };
     }
 }
 
@@ -118,6 +135,22 @@ impl<T> Default for Page<T> {
             offset: None,
             previous: None,
             total: None,
+        }
+    }
+}
+
+impl Field {
+    /// What may be there once; nothing for what may be there more often.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Href => Some("href"),
+            Self::Items => Some("items"),
+            Self::Limit => Some("limit"),
+            Self::Next => Some("next"),
+            Self::Offset => Some("offset"),
+            Self::Previous => Some("previous"),
+            Self::Total => Some("total"),
+            Self::Wrapper | Self::Other => None,
         }
     }
 }

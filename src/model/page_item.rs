@@ -5,16 +5,21 @@
 //! is spared that by [`in_one_go`]: read so, a bad element fails the whole list, which is then read
 //! again, each element in one go once more and the bad one with care. Each byte is looked at a few times for each list that it is in, and no more.
 
-use std::cell::Cell;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::captured;
 use super::mended;
+use super::reading::{attempt, in_one_go, is_in_one_go, noted, takes_room, within_body};
+use super::unvalued::{path_of_fields, without_values};
 
 /// What stands at a place of a [`Page`](super::Page).
 ///
@@ -84,47 +89,70 @@ impl<T> From<Option<T>> for PageItem<T> {
 
 /// An element of a list that could not be read: why, and what it was.
 ///
-/// Both the raw JSON and the error may repeat what Spotify sent about a user: keep them out of
-/// logs.
+/// The raw JSON and [`error`](Self::error) may repeat what Spotify sent about a user: keep them out of logs. What
+/// is displayed, and the source of this error, names the place and the types, and no value.
 #[derive(Clone)]
 pub struct Unreadable {
     path: Box<str>,
-    source: Arc<serde_json::Error>,
-    raw: Arc<RawValue>,
+    why: Arc<Why>,
+    raw: Arc<str>,
+}
+
+struct Why {
+    error: serde_json::Error,
+    /// The same without values.
+    shown: serde_json::Error,
 }
 
 impl Unreadable {
-    /// The place within the element, such as `album.images[2].url`; `.` for the element itself.
+    fn new(error: serde_path_to_error::Error<serde_json::Error>, raw: &str) -> Self {
+        let path = path_of_fields(error.path(), |_| false).into();
+        let error = error.into_inner();
+        let shown = without_values(&error);
+        Self { path, why: Arc::new(Why { error, shown }), raw: raw.into() }
+    }
+
+    /// The place within the element, such as `album.images[2].url`; `.` for the element itself, and `?` for a name
+    /// that no field of Spotify has.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What was wrong there.
+    /// What was wrong there, with the value that was.
     pub fn error(&self) -> &serde_json::Error {
-        &self.source
+        &self.why.error
+    }
+
+    /// As it came, or mended where nothing else could read it.
+    fn writable_json(&self) -> Cow<'_, str> {
+        let mend = || mended(&self.raw).map(Cow::Owned);
+        let is_readable = serde_json::from_str::<Value>(&self.raw).is_ok();
+        let mended = if is_readable { None } else { mend() };
+        mended.unwrap_or(Cow::Borrowed(&self.raw))
     }
 
     /// The element as Spotify sent it.
     pub fn raw_json(&self) -> &str {
-        self.raw.get()
+        &self.raw
     }
 }
 
 impl PartialEq for Unreadable {
     fn eq(&self, other: &Self) -> bool {
-        self.raw_json() == other.raw_json() && self.path == other.path
+        self.path == other.path
+            && (self.raw == other.raw || self.writable_json() == other.writable_json())
     }
 }
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot be read at `{}`: {}", self.path, self.source)
+        write!(f, "cannot be read at `{}`: {}", self.path, self.why.shown)
     }
 }
 
 impl std::error::Error for Unreadable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.source)
+        Some(&self.why.shown)
     }
 }
 
@@ -134,48 +162,45 @@ impl fmt::Debug for Unreadable {
     }
 }
 
-/// What stands there as it came, so that a page is written as it was read.
+/// What stands there as it came, so that a page is written as it was read; mended, where nothing else could read it.
 impl<T: Serialize> Serialize for PageItem<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Item(item) => item.serialize(serializer),
-            Self::Null => serializer.serialize_none(),
-            Self::Unreadable(unreadable) => unreadable.raw.serialize(serializer),
-        }
+        let raw = match self {
+            Self::Item(item) => return item.serialize(serializer),
+            Self::Null => return serializer.serialize_none(),
+            Self::Unreadable(unreadable) => unreadable.writable_json(),
+        };
+        let raw: &RawValue = serde_json::from_str(&raw).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for PageItem<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match IN_ONE_GO.get() {
-            true => Option::deserialize(deserializer).map(Self::from),
-            false => Box::<RawValue>::deserialize(deserializer).map(Self::read),
+        match is_in_one_go() {
+            true => noted(Option::deserialize(deserializer)).map(Self::from),
+            false => captured::json(deserializer).map(|json| within_body(|| Self::read(&json))),
         }
     }
 }
 
 impl<T: DeserializeOwned> PageItem<T> {
-    fn read(raw: Box<RawValue>) -> Self {
-        if raw.get() == "null" {
+    fn read(json: &str) -> Self {
+        if json == "null" {
             return Self::Null;
         }
         // Most elements beside a bad one are good.
-        if let Ok(item) = in_one_go(|| serde_json::from_str(raw.get())) {
+        if let Some(item) = in_one_go(|| serde_json::from_str(json)) {
             return Self::Item(item);
         }
-        let mut json = serde_json::Deserializer::from_str(raw.get());
-        match serde_path_to_error::deserialize(&mut json) {
-            Ok(item) => Self::Item(item),
-            Err(error) => {
-                let mended = mended(raw.get()).and_then(|json| serde_json::from_str(&json).ok());
-                if let Some(item) = mended {
-                    return Self::Item(item);
-                }
-                let path = error.path().to_string().into();
-                let source = Arc::new(error.into_inner());
-                Self::Unreadable(Unreadable { path, source, raw: raw.into() })
-            }
-        }
+        let mut element = serde_json::Deserializer::from_str(json);
+        attempt(|| serde_path_to_error::deserialize(&mut element))
+            .or_else(|error| {
+                let mended = mended(json);
+                let read = mended.and_then(|json| attempt(|| serde_json::from_str(&json)).ok());
+                read.ok_or(error)
+            })
+            .map_or_else(|error| Self::Unreadable(Unreadable::new(error, json)), Self::Item)
     }
 }
 
@@ -187,14 +212,16 @@ pub(crate) struct List<T>(pub(crate) Vec<PageItem<T>>);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if IN_ONE_GO.get() {
-            return Bounded::deserialize(deserializer).map(|Bounded(list)| Self(list));
+        if is_in_one_go() {
+            return noted(Bounded::deserialize(deserializer)).map(|Bounded(list)| Self(list));
         }
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        in_one_go(|| serde_json::from_str(raw.get()))
-            .or_else(|_| serde_json::from_str(raw.get()))
-            .map(|Bounded(list)| Self(list))
-            .map_err(D::Error::custom)
+        let json = captured::json(deserializer)?;
+        within_body(|| {
+            in_one_go(|| serde_json::from_str(&json))
+                .map_or_else(|| attempt(|| serde_json::from_str(&json)), Ok)
+        })
+        .map(|Bounded(list)| Self(list))
+        .map_err(D::Error::custom)
     }
 }
 
@@ -214,14 +241,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for BoundedVisitor<T> {
     type Value = Bounded<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of at most {MOST_PLACES} places")
+        write!(f, "a list of at most {MOST_PLACES} places, and a body with less in all lists")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Bounded<T>, A::Error> {
         let mut places = Vec::new();
         while let Some(place) = list.next_element()? {
-            if places.len() == MOST_PLACES {
-                return Err(A::Error::invalid_length(MOST_PLACES + 1, &self));
+            if places.len() == MOST_PLACES || !has_room(&mut places) {
+                return Err(A::Error::invalid_length(places.len() + 1, &self));
             }
             places.push(place);
         }
@@ -229,65 +256,16 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for BoundedVisitor<T> {
     }
 }
 
+/// Whether a body may have a further place; counted as the list grows.
+fn has_room<T>(places: &mut Vec<PageItem<T>>) -> bool {
+    let before = places.capacity();
+    if places.len() < before {
+        return true;
+    }
+    places.reserve(1);
+    takes_room((places.capacity() - before) * size_of::<PageItem<T>>())
+}
+
 /// Spotify's longest page has 100. With as many, the items of the largest kind and what is wrong
 /// with them take about 50 MB.
 const MOST_PLACES: usize = 50_000;
-
-/// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
-/// element by element where something in a list cannot be read.
-///
-/// `serde_json::from_slice` reads the same and takes longer: serde cannot go back, so that each list is
-/// looked at before it is read.
-///
-/// What JSON allows and `serde_json` does not take, such as half of a surrogate pair, a number that
-/// no float holds, or a byte order mark in front, costs no more than its place.
-///
-/// # Errors
-///
-/// What is wrong where no list can be blamed for it.
-///
-/// ```
-/// use spotify_web::model::{Page, from_json};
-///
-/// let page: Page<u8> = from_json(br#"{ "items": [7, "seven"] }"#)?;
-/// assert_eq!(page.items.len(), 2);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-pub fn from_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    // Looked at once here, no string of it has to be looked at again.
-    match std::str::from_utf8(json) {
-        Ok(json) => in_one_go(|| serde_json::from_str(json)).or_else(|_| read_with_care(json)),
-        Err(_) => read_with_care(&String::from_utf8_lossy(json)),
-    }
-}
-
-/// As it came, or mended where that fails.
-pub(super) fn read_with_care<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
-    serde_json::from_str(json).or_else(|error| match mended(json) {
-        Some(json) => serde_json::from_str(&json),
-        None => Err(error),
-    })
-}
-
-/// Reads with each element in one go: faster, but one that cannot be read fails the whole.
-pub(crate) fn in_one_go<T>(read: impl FnOnce() -> T) -> T {
-    let _before = Restore(IN_ONE_GO.replace(true));
-    read()
-}
-
-pub(super) fn is_in_one_go() -> bool {
-    IN_ONE_GO.get()
-}
-
-thread_local! {
-    /// Of the thread, since serde hands nothing down to the elements.
-    static IN_ONE_GO: Cell<bool> = const { Cell::new(false) };
-}
-
-struct Restore(bool);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        IN_ONE_GO.set(self.0);
-    }
-}

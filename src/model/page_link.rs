@@ -1,7 +1,11 @@
 //! How a list goes on after a page.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::reading::{is_in_one_go, noted};
+use super::{captured, mended};
 
 /// How a list goes on after a page.
 ///
@@ -24,7 +28,7 @@ pub enum NextLink {
     /// only where its total says so.
     #[default]
     Absent,
-    /// Something that is no string. Following it is an error.
+    /// Something that is no string. Following it is an error. Empty, where it is nested more than a hundred deep.
     Malformed(Value),
 }
 
@@ -55,7 +59,23 @@ impl From<Value> for NextLink {
 
 impl<'de> Deserialize<'de> for NextLink {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
+        if is_in_one_go() {
+            return noted(Value::deserialize(deserializer)).map(Self::from);
+        }
+        let json = captured::json(deserializer)?;
+        let value = serde_json::from_str(&json).or_else(|_| too_much(&json));
+        value.map(Self::from).map_err(D::Error::custom)
+    }
+}
+
+/// What `serde_json` does not read: half of a surrogate pair in a URL, more levels than it goes down, or a number that
+/// no float holds. Of the last two no more than their kind is left, which says that they lead nowhere.
+fn too_much(json: &str) -> serde_json::Result<Value> {
+    match json.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(&mended(json).unwrap_or_default()),
+        Some(b'[') => Ok(Value::Array(Vec::new())),
+        Some(b'{') => Ok(Value::Object(Map::new())),
+        _ => Ok(f64::MAX.into()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What stands around a link where people paste it from: chats, mails, web pages.
 
+use percent_encoding::percent_decode_str;
+
 /// Without the brackets, quotes and marks around a link, and the punctuation behind it.
 pub(super) fn unwrapped(input: &str) -> &str {
     let input = input.trim();
@@ -23,7 +25,8 @@ fn without_opening(mut link: &str) -> &str {
 
 fn without_closing<'input>(mut link: &'input str, opening: &str) -> &'input str {
     // They may end a name as well, but not where they stand on both sides.
-    let is_pair = |letter: char| matches!(letter, '_' | '~') && opening.contains(letter);
+    let (lines, waves) = (opening.contains('_'), opening.contains('~'));
+    let is_pair = |letter: char| letter == '_' && lines || letter == '~' && waves;
     loop {
         let shorter = link.trim_end_matches(|letter| is_punctuation(letter) || is_pair(letter));
         let mut tails = ENTITIES.iter().chain(SPACES);
@@ -59,15 +62,58 @@ pub(super) fn before_query(text: &str) -> &str {
 pub(super) fn holds_another(path: &str) -> bool {
     let mut pieces = path.split(':');
     pieces.next_back();
-    pieces.any(ends_with_scheme) || path.to_ascii_lowercase().contains(".spotify.com/")
+    pieces.any(ends_with_scheme) || holds_another_behind_an_id(path)
+}
+
+/// Also where it is percent-encoded, or without its scheme.
+fn holds_another_behind_an_id(path: &str) -> bool {
+    let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let mut before = "";
+    let mut pieces = path.split(':').filter(|piece| !piece.is_empty()).peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_some() && is_scheme_behind_an_id(before, piece) {
+            return true;
+        }
+        before = piece;
+    }
+    HOSTS.iter().any(|host| path.contains(host))
+}
+
+/// What a further link begins with, where its scheme is left out.
+const HOSTS: [&str; 5] =
+    [".spotify.com/", "spotify.link/", "spotify.app.link/", "link.tospotify.com/", "spoti.fi/"];
+
+const SCHEMES: [&str; 3] = ["spotify", "https", "http"];
+
+/// Whether a piece between two colons ends with a scheme, and what is before it with an id: no name goes on so.
+fn is_scheme_behind_an_id(before: &str, piece: &str) -> bool {
+    let scheme = SCHEMES.iter().find_map(|scheme| piece.strip_suffix(scheme));
+    scheme.is_some_and(|rest| match without_separators(rest) {
+        "" => ends_with_id(before),
+        shorter => shorter.len() < rest.len() && ends_with_id(shorter),
+    })
+}
+
+fn without_separators(mut text: &str) -> &str {
+    loop {
+        let shorter = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+        match SPACES.iter().find_map(|space| shorter.strip_suffix(space)) {
+            Some(rest) => text = rest,
+            None => return shorter,
+        }
+    }
+}
+
+fn ends_with_id(text: &str) -> bool {
+    let before = text.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric());
+    text.len() - before.len() == 22
 }
 
 /// A scheme behind something that no word goes on with. In `user:spotify:playlist` it is a name.
 fn ends_with_scheme(text: &str) -> bool {
     let before = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let word = text.strip_prefix(before).unwrap_or_default();
-    let is_scheme =
-        ["spotify", "https", "http"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+    let is_scheme = SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
     let goes_on = |letter: char| letter.is_alphanumeric() || "-_.~/".contains(letter);
     is_scheme && !before.is_empty() && !before.ends_with(goes_on)
 }

@@ -1,13 +1,17 @@
 //! What a playlist can hold.
 
+use std::collections::BTreeMap;
+
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::either::Either;
-use super::page_item::{is_in_one_go, read_with_care};
-use super::{Episode, Track};
+use super::mended::{AGAIN, mended};
+use super::object_only::ObjectOnly;
+use super::reading::{is_in_one_go, noted, read_with_care};
+use super::{Episode, Track, captured};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +22,8 @@ pub enum PlayableItem {
     /// A podcast episode.
     Episode(Box<Episode>),
     /// Something that this version of the crate does not know, or that cannot be read as a track or
-    /// an episode, such as what `fields` left of one without its type; as Spotify sent it.
+    /// an episode, such as what `fields` left of one without its type; as Spotify sent it, but that
+    /// `null` is in place of a field that is nested more than a hundred deep.
     Unknown(Value),
 }
 
@@ -47,29 +52,47 @@ impl PlayableItem {
 impl<'de> Deserialize<'de> for PlayableItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if is_in_one_go() {
-            let item = Either::deserialize(deserializer)?.into_item();
-            // Read again with care, which still has what it came as.
-            return item.ok_or_else(|| de::Error::custom("neither a track nor an episode"));
+            let item = Either::deserialize(ObjectOnly(deserializer)).and_then(|either| {
+                // Read again with care, which still has what it came as.
+                either.into_item().ok_or_else(|| de::Error::custom("holds nothing of an item"))
+            });
+            return noted(item);
         }
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let either = read_with_care::<Either>(raw.get()).ok();
+        let json = captured::json(deserializer)?;
+        let is_object = json.starts_with('{');
+        let either = is_object.then(|| read_with_care::<Either>(&json).ok()).flatten();
         either
             .and_then(Either::into_item)
-            .map_or_else(|| unknown(&raw), Ok)
+            .map_or_else(|| unknown(&json), Ok)
             .map_err(de::Error::custom)
     }
 }
 
 /// Whatever it is, unless it says nothing or is an error.
-fn unknown(raw: &RawValue) -> serde_json::Result<PlayableItem> {
-    let value: Value = serde_json::from_str(raw.get())?;
-    let says_nothing = |fields: &serde_json::Map<String, Value>| {
-        fields.contains_key("error") || fields.values().all(Value::is_null)
+fn unknown(json: &str) -> serde_json::Result<PlayableItem> {
+    let mended = mended(json);
+    let mut value = as_deep_as_can_be(mended.as_deref().unwrap_or(json))?;
+    let Some(fields) = value.as_object_mut() else { return Ok(PlayableItem::Unknown(value)) };
+    fields.retain(|name, _| !name.ends_with(AGAIN));
+    let is_error = fields.contains_key("error");
+    let says_nothing = |(name, value): (&String, &Value)| {
+        value.is_null() || (is_error && OF_AN_ERROR.contains(&&**name))
     };
-    match value.as_object().is_some_and(says_nothing) {
+    match fields.iter().all(says_nothing) {
         true => Err(de::Error::custom("holds nothing of an item")),
         false => Ok(PlayableItem::Unknown(value)),
     }
+}
+
+const OF_AN_ERROR: &[&str] = &["error", "error_description", "message", "status"];
+
+/// With `null` in place of a field that is deeper than `serde_json` goes.
+fn as_deep_as_can_be(json: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(json).or_else(|error| {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| error)?;
+        let read = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
+        Ok(fields.into_iter().map(|(name, raw)| (name, read(raw))).collect())
+    })
 }
 
 impl Serialize for PlayableItem {

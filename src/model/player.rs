@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::by_fields::by_fields;
+use super::by_fields::{as_its_fields, by_fields};
 use super::open_enum::open_enum;
+use super::saved::entry;
 use super::thing::thing;
 use super::{ExternalUrls, IdKind, PageItem, PlayableItem, Track, lenient};
 
@@ -130,42 +131,44 @@ impl Context {
 
 thing!(Context);
 
-/// What cannot be done at the moment; what is absent can.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Disallows {
-    /// Interrupting playback.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub interrupting_playback: Option<bool>,
-    /// Pausing.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub pausing: Option<bool>,
-    /// Resuming.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub resuming: Option<bool>,
-    /// Seeking.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub seeking: Option<bool>,
-    /// Skipping to the next.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub skipping_next: Option<bool>,
-    /// Skipping to the one before.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub skipping_prev: Option<bool>,
-    /// Repeating the context or not.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub toggling_repeat_context: Option<bool>,
-    /// Shuffling or not.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub toggling_shuffle: Option<bool>,
-    /// Repeating the track or not.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub toggling_repeat_track: Option<bool>,
-    /// Moving to another device.
-    #[serde(default, deserialize_with = "lenient::optional_flag")]
-    pub transferring_playback: Option<bool>,
+by_fields! {
+    /// What cannot be done at the moment; what is absent can.
+    #[derive(Eq, Default)]
+    pub struct Disallows {
+        /// Interrupting playback.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub interrupting_playback: Option<bool>,
+        /// Pausing.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub pausing: Option<bool>,
+        /// Resuming.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub resuming: Option<bool>,
+        /// Seeking.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub seeking: Option<bool>,
+        /// Skipping to the next.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub skipping_next: Option<bool>,
+        /// Skipping to the one before.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub skipping_prev: Option<bool>,
+        /// Repeating the context or not.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub toggling_repeat_context: Option<bool>,
+        /// Shuffling or not.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub toggling_shuffle: Option<bool>,
+        /// Repeating the track or not.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub toggling_repeat_track: Option<bool>,
+        /// Moving to another device.
+        #[serde(default, deserialize_with = "lenient::optional_flag")]
+        pub transferring_playback: Option<bool>,
+    }
 }
+
+as_its_fields!(Disallows);
 
 /// Defines a form of what is playing: its own fields, and those that all forms share.
 macro_rules! playing {
@@ -237,32 +240,36 @@ playing! {
     }
 }
 
-/// What plays next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Queue {
-    /// What is playing; absent when nothing is.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub currently_playing: Option<PlayableItem>,
-    /// What follows, in order.
-    #[serde(deserialize_with = "lenient::things")]
-    pub queue: Vec<PlayableItem>,
+by_fields! {
+    /// What plays next.
+    pub struct Queue {
+        /// What is playing; absent when nothing is.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub currently_playing: Option<PlayableItem>,
+        /// What follows, in order.
+        #[serde(deserialize_with = "lenient::things")]
+        pub queue: Vec<PlayableItem>,
+    }
 }
 
-/// A track that was played.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PlayHistory {
-    /// The track; an entry without one keeps its date.
-    #[serde(deserialize_with = "Deserialize::deserialize")]
-    pub track: PageItem<Track>,
-    /// When it was played.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub played_at: Option<DateTime<Utc>>,
-    /// What it was played out of.
-    #[serde(default, deserialize_with = "lenient::object")]
-    pub context: Option<Context>,
+as_its_fields!(Queue);
+
+by_fields! {
+    /// A track that was played.
+    pub struct PlayHistory {
+        /// The track; an entry without one keeps its date.
+        #[serde(deserialize_with = "Deserialize::deserialize")]
+        pub track: PageItem<Track>,
+        /// When it was played.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub played_at: Option<DateTime<Utc>>,
+        /// What it was played out of.
+        #[serde(default, deserialize_with = "lenient::object")]
+        pub context: Option<Context>,
+    }
 }
+
+entry!(PlayHistory: track, played_at, context);
 
 /// Spotify wraps them in `disallows`, other servers of this API do not.
 fn actions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Disallows, D::Error> {

@@ -4,16 +4,16 @@
 //! carry the old name, the new one or both; here they have the new name.
 
 use chrono::{DateTime, Utc};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
-use super::by_fields::by_fields;
-use super::page_item::is_in_one_go;
+use super::by_fields::{as_its_fields, by_fields};
+use super::reading::{is_in_one_go, noted};
+use super::saved::{Form, form};
 use super::thing::has_any;
 use super::{
     ExternalUrls, Followers, Image, Page, PlayableItem, PlaylistId, PlaylistOwner, PlaylistUser,
-    lenient,
+    captured, lenient,
 };
 
 /// Lets a model with fields of the old and the new name be read, and keeps the new one.
@@ -33,14 +33,16 @@ macro_rules! prefer_new_name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let nothing = || D::Error::custom("holds nothing of what was asked for");
                 if is_in_one_go() {
-                    let model = $model::from_fields(deserializer).map($model::with_new_name)?;
-                    return Some(model).filter($model::is_something).ok_or_else(nothing);
+                    let model = $model::from_fields(deserializer).map($model::with_new_name);
+                    return noted(model.and_then(|model| {
+                        Some(model).filter($model::is_something).ok_or_else(nothing)
+                    }));
                 }
-                let raw = Box::<RawValue>::deserialize(deserializer)?;
-                let model = $model::from_fields(&mut serde_json::Deserializer::from_str(raw.get()))
+                let json = captured::json(deserializer)?;
+                let mut model = $model::from_fields(&mut serde_json::Deserializer::from_str(&json))
                     .map($model::with_new_name)
                     .map_err(D::Error::custom)?;
-                match model.is_something() || has_any(raw.get(), $names) {
+                match model.completed_with(&json) || has_any(&json, $names) {
                     true => Ok(model),
                     false => Err(nothing()),
                 }
@@ -195,23 +197,30 @@ const OF_A_PLAYLIST: &[&str] = &[
 ];
 
 impl PartialPlaylist {
+    fn completed_with(&mut self, _json: &str) -> bool {
+        self.is_something()
+    }
+
     /// Whether it is seen without a look at what was named and empty.
     fn is_something(&self) -> bool {
         self.id.is_some() || !self.name.is_empty() || self.items.is_some()
     }
 }
 
-/// Where the entries of a playlist are, and how many.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PlaylistItemsRef {
-    /// URL of the entries in the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub href: Option<String>,
-    /// Number of entries.
-    #[serde(default, deserialize_with = "lenient::optional_count")]
-    pub total: Option<u32>,
+by_fields! {
+    /// Where the entries of a playlist are, and how many.
+    #[derive(Eq)]
+    pub struct PlaylistItemsRef {
+        /// URL of the entries in the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub href: Option<String>,
+        /// Number of entries.
+        #[serde(default, deserialize_with = "lenient::optional_count")]
+        pub total: Option<u32>,
+    }
 }
+
+as_its_fields!(PlaylistItemsRef);
 
 by_fields! {
     /// An entry of a playlist.
@@ -231,6 +240,11 @@ by_fields! {
         pub item: Option<PlayableItem>,
         #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
         track: Option<PlayableItem>,
+        // No fields of an entry: what has them is an item without the entry around it.
+        #[serde(default, skip_serializing)]
+        id: Trace,
+        #[serde(default, skip_serializing)]
+        uri: Trace,
     }
 }
 
@@ -243,25 +257,60 @@ const OF_AN_ENTRY: &[&str] =
 impl PlaylistItem {
     /// Whether it is seen without a look at what was named and empty.
     fn is_something(&self) -> bool {
-        self.item.is_some() || self.added_at.is_some() || self.added_by.is_some()
+        match &self.item {
+            Some(_) => true,
+            None if self.is_bare() => false,
+            None => self.added_at.is_some() || self.added_by.is_some(),
+        }
+    }
+
+    fn is_bare(&self) -> bool {
+        self.id.is_there || self.uri.is_there
+    }
+
+    /// The item, where it comes without the entry around it. Returns whether there is something.
+    fn completed_with(&mut self, json: &str) -> bool {
+        let is_without = |name| form(json, name) == Form::Bare;
+        if self.is_bare() && is_without("item") && is_without("track") {
+            self.item = serde_json::from_str(json).ok();
+        }
+        (self.id, self.uri) = (Trace::default(), Trace::default());
+        self.is_something()
     }
 }
 
-/// Playlists that Spotify features, and the heading that it shows above them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FeaturedPlaylists {
-    /// The heading, such as `Editor's picks`; in the language that was asked for.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub message: Option<String>,
-    /// The playlists.
-    pub playlists: Page<SimplifiedPlaylist>,
+/// Whether a field is there, whatever it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Trace {
+    is_there: bool,
 }
 
-/// The version of a playlist after a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// The version, which later changes can be based on.
-    pub snapshot_id: String,
+impl<'de> Deserialize<'de> for Trace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self { is_there: true })
+    }
 }
+
+by_fields! {
+    /// Playlists that Spotify features, and the heading that it shows above them.
+    pub struct FeaturedPlaylists {
+        /// The heading, such as `Editor's picks`; in the language that was asked for.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub message: Option<String>,
+        /// The playlists.
+        pub playlists: Page<SimplifiedPlaylist>,
+    }
+}
+
+as_its_fields!(FeaturedPlaylists);
+
+by_fields! {
+    /// The version of a playlist after a change.
+    #[derive(Eq)]
+    pub struct Snapshot {
+        /// The version, which later changes can be based on.
+        pub snapshot_id: String,
+    }
+}
+
+as_its_fields!(Snapshot);

@@ -22,7 +22,8 @@ open_enum! {
     }
 }
 
-/// A release date as far as it is known: `1981`, `1981-12` or `1981-12-15`; `0000` is unknown.
+/// A release date as far as it is known: `1981`, `1981-12` or `1981-12-15`; `0000` is unknown, and so is a month or
+/// a day of `00`.
 ///
 /// Dates are ordered, those that are known less exactly before those within them.
 ///
@@ -52,7 +53,7 @@ impl ReleaseDate {
         self.month
     }
 
-    /// The day of the month, from 1.
+    /// The day of the month, 1 to 31.
     pub fn day(&self) -> Option<u8> {
         self.day
     }
@@ -89,9 +90,17 @@ fn parse(input: &str) -> Option<ReleaseDate> {
     let year = digits(parts.next()?, 4)?;
     let month = parts.next().map(|part| digits(part, 2).ok_or(())).transpose().ok()?;
     let day = parts.next().map(|part| digits(part, 2).ok_or(())).transpose().ok()?;
-    let month = month.and_then(|month| u8::try_from(month).ok());
-    let day = day.and_then(|day| u8::try_from(day).ok());
-    parts.next().is_none().then_some(ReleaseDate { year, month, day })
+    let month = known(month, 12)?;
+    let day = known(day, 31)?;
+    // A day of no month is none.
+    let is_date = parts.next().is_none() && (month.is_some() || day.is_none());
+    is_date.then_some(ReleaseDate { year, month, day })
+}
+
+/// A month or a day, where it is known: `00` is none.
+fn known(part: Option<u16>, last: u8) -> Option<Option<u8>> {
+    let number = u8::try_from(part.unwrap_or_default()).ok()?;
+    (number <= last).then_some(Some(number).filter(|number| *number > 0))
 }
 
 fn digits(part: &str, length: usize) -> Option<u16> {

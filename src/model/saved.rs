@@ -1,14 +1,37 @@
 //! What a user has saved, and when.
 
 use chrono::{DateTime, Utc};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use super::by_fields::by_fields;
-use super::page_item::is_in_one_go;
-use super::thing::field;
+use super::thing::{field, has_any};
 use super::{Album, Audiobook, Episode, PageItem, SimplifiedShow, Track, lenient};
+
+/// Has an entry be read that is defined by `by_fields`: a thing, a date, and what else may be absent.
+macro_rules! entry {
+    ($name:ident: $thing:ident, $date:ident $(, $other:ident)*) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                use $crate::model::{PageItem, captured, reading, saved};
+
+                if reading::is_in_one_go() {
+                    return reading::noted($name::from_fields(deserializer));
+                }
+                let json = captured::json(deserializer)?;
+                let $date = saved::date(&json, stringify!($date));
+                let of = |$thing| Self { $date, $thing $(, $other: None)* };
+                match saved::form(&json, stringify!($thing)) {
+                    saved::Form::Bare => serde_json::from_str(&json).map(PageItem::Item).map(of),
+                    saved::Form::NoThing if $date.is_some() => Ok(of(PageItem::Null)),
+                    _ => $name::from_fields(&mut serde_json::Deserializer::from_str(&json)),
+                }
+                .map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(super) use entry;
 
 macro_rules! saved {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $model:ty }) => {
@@ -24,39 +47,33 @@ macro_rules! saved {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                if is_in_one_go() {
-                    return $name::from_fields(deserializer);
-                }
-                let raw = Box::<RawValue>::deserialize(deserializer)?;
-                let json = &mut serde_json::Deserializer::from_str(raw.get());
-                match is_bare(raw.get(), stringify!($field)) {
-                    true => bare(raw.get())
-                        .map(|(added_at, thing)| Self { added_at, $field: PageItem::Item(thing) }),
-                    false => $name::from_fields(json),
-                }
-                .map_err(D::Error::custom)
-            }
-        }
+        entry!($name: $field, added_at);
     };
 }
 
-/// Whether a thing comes without the entry around it, as audiobooks do; what one does, others may.
-/// `"track": true` of an episode is no entry's field.
-fn is_bare(json: &str, name: &str) -> bool {
-    field(json, name).is_none_or(|value| matches!(value, "true" | "false"))
+/// In which form an entry comes.
+#[derive(PartialEq)]
+pub(super) enum Form {
+    /// As a thing without the entry around it, as audiobooks do; what one does, others may.
+    Bare,
+    /// Without a thing.
+    NoThing,
+    /// As an entry.
+    Entry,
 }
 
-fn bare<T: DeserializeOwned>(json: &str) -> serde_json::Result<(Option<DateTime<Utc>>, T)> {
-    #[derive(Deserialize)]
-    struct Added {
-        #[serde(default, deserialize_with = "lenient::optional_parsed")]
-        added_at: Option<DateTime<Utc>>,
+/// `"track": true` of an episode is no entry's field.
+pub(super) fn form(json: &str, name: &str) -> Form {
+    let thing = field(json, name);
+    match thing.is_none_or(|value| matches!(value, "true" | "false")) {
+        true if has_any(json, &["id", "uri"]) => Form::Bare,
+        _ if thing.is_none() => Form::NoThing,
+        _ => Form::Entry,
     }
+}
 
-    let thing = serde_json::from_str(json)?;
-    Ok((serde_json::from_str::<Added>(json)?.added_at, thing))
+pub(super) fn date(json: &str, name: &str) -> Option<DateTime<Utc>> {
+    field(json, name).and_then(|value| serde_json::from_str(value).ok())
 }
 
 saved! {

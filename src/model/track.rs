@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::by_fields::by_fields;
+use super::by_fields::{as_its_fields, by_fields};
 use super::thing::thing;
 use super::{
     ExternalIds, ExternalUrls, IdKind, Market, Restrictions, SimplifiedAlbum, SimplifiedArtist,
@@ -48,7 +46,7 @@ macro_rules! track {
                 #[serde(default, deserialize_with = "lenient::part")]
                 pub linked_from: Option<LinkedTrack>,
                 /// Why it cannot be played; absent when it can.
-                #[serde(default, deserialize_with = "lenient::object")]
+                #[serde(default, deserialize_with = "super::common::restrictions")]
                 pub restrictions: Option<Restrictions>,
                 /// The title.
                 #[serde(default, deserialize_with = "lenient::text")]
@@ -144,22 +142,25 @@ impl Track {
     }
 }
 
-/// The track that was asked for, where Spotify sent another recording of it.
-///
-/// <https://developer.spotify.com/documentation/web-api/concepts/track-relinking>
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct LinkedTrack {
-    /// URLs on the web.
-    #[serde(default, deserialize_with = "lenient::object_or_default")]
-    pub external_urls: ExternalUrls,
-    /// URL of this object in the Web API.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub href: Option<String>,
-    /// The id.
-    #[serde(default, deserialize_with = "lenient::optional_parsed")]
-    pub id: Option<TrackId>,
-    /// The URI.
-    #[serde(default, deserialize_with = "lenient::optional_text")]
-    pub uri: Option<String>,
+by_fields! {
+    /// The track that was asked for, where Spotify sent another recording of it.
+    ///
+    /// <https://developer.spotify.com/documentation/web-api/concepts/track-relinking>
+    #[derive(Default)]
+    pub struct LinkedTrack {
+        /// URLs on the web.
+        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        pub external_urls: ExternalUrls,
+        /// URL of this object in the Web API.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub href: Option<String>,
+        /// The id.
+        #[serde(default, deserialize_with = "lenient::optional_parsed")]
+        pub id: Option<TrackId>,
+        /// The URI.
+        #[serde(default, deserialize_with = "lenient::optional_text")]
+        pub uri: Option<String>,
+    }
 }
+
+as_its_fields!(LinkedTrack);

@@ -33,6 +33,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SpotifyUri {
     kind: IdKind,
+    /// Of what it names a part, where it says more than a thing and its id.
+    part_of: Option<IdKind>,
     text: Box<str>,
 }
 
@@ -40,6 +42,27 @@ impl SpotifyUri {
     /// What kind of thing it names. To a player, audiobooks are shows and chapters are episodes.
     pub fn kind(&self) -> &IdKind {
         &self.kind
+    }
+
+    /// The kind of the thing that it names, or of that which it names a part of.
+    pub(crate) fn kind_of_thing(&self) -> &IdKind {
+        self.part_of.as_ref().unwrap_or(&self.kind)
+    }
+
+    /// One that is the same when it is written and read.
+    fn settled(mut kind: IdKind, mut text: String) -> Option<Self> {
+        for _ in 0..MOST_ROUNDS {
+            let (again, written, part_of) = match link::parse(&text) {
+                Link::Other(kind, uri) => (kind, uri, None),
+                Link::Part { of: (of, _), kind, uri } => (kind, uri, Some(of)),
+                _ => return None,
+            };
+            if written == text && again == kind {
+                return Some(Self { kind, part_of, text: text.into() });
+            }
+            (kind, text) = (again, written);
+        }
+        None
     }
 
     /// The URI as a string.
@@ -54,17 +77,20 @@ impl fmt::Display for SpotifyUri {
     }
 }
 
+/// What was pasted behind a URI is in several layers where somebody tries.
+const MOST_ROUNDS: usize = 8;
+
 macro_rules! uri_of {
     ($($id:ident)+) => {
         $(impl From<$id> for SpotifyUri {
             fn from(id: $id) -> Self {
-                Self { kind: $id::URI_KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, part_of: None, text: id.uri().into() }
             }
         }
 
         impl From<&$id> for SpotifyUri {
             fn from(id: &$id) -> Self {
-                Self { kind: $id::URI_KIND, text: id.uri().into() }
+                Self { kind: $id::URI_KIND, part_of: None, text: id.uri().into() }
             }
         })+
 
@@ -94,9 +120,12 @@ macro_rules! uri_of {
                 match link::parse(input) {
                     $(Link::Thing($id::KIND, _) => input.parse::<$id>().map(Self::from),)+
                     $(Link::Part { of: ($id::KIND, _), kind, uri } => {
-                        input.parse::<$id>().map(|_| Self { kind, text: uri.into() })
+                        input.parse::<$id>()?;
+                        Self::settled(kind, uri).ok_or_else(|| IdError::no_uri(input))
                     })+
-                    Link::Other(kind, uri) => Ok(Self { kind, text: uri.into() }),
+                    Link::Other(kind, uri) => {
+                        Self::settled(kind, uri).ok_or_else(|| IdError::no_uri(input))
+                    }
                     Link::Short => Err(IdError::ShortLink { input: clipped(input) }),
                     Link::LocalFile => Err(IdError::LocalFile { input: clipped(input) }),
                     _ => Err(IdError::no_uri(input)),

@@ -369,6 +369,7 @@ fn may_cost(place: &str, wrapper: Option<&String>) -> Vec<String> {
 const ESSENTIAL: &[&str] = &[
     "id",
     "url",
+    "reason",
     "items",
     "tracks",
     "queue",

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use spotify_web::model::{Page, Track, from_json};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{ARTIST, PLAYLIST, TRACK};
+use crate::common::{ARTIST, Log, PLAYLIST, TRACK};
 
 const TOKEN: &str = "BQDxVnTm-zq7r_of.a~user+0123456789/abc";
 
@@ -174,4 +175,90 @@ async fn an_error_is_short_however_long_the_response_is() {
             assert!(shown(&error).len() < 4000, "{}", shown(&error).len());
         }
     }
+}
+
+/// Bodies with a value where another type belongs: parts, elements, keys, what stands in a list.
+fn bad_parts(value: &str) -> Vec<Value> {
+    let deep = (0..140).fold(json!(1), |inner, _| json!([inner]));
+    vec![
+        json!({ "items": [{ "added_by": value, "item": { "type": "track", "id": TRACK } }] }),
+        json!({ "items": [{ "added_by": { "id": [value] }, "track": value }] }),
+        json!({ "items": [value, { value: value }, { "track": { "id": value, "album": value } }] }),
+        json!({ "items": [{ "track": { value: deep, "artists": [{ value: deep }] } }] }),
+        json!({ "items": [{ "id": TRACK, "name": "n", "external_urls": value, "artists": [value] }] }),
+        json!({ "items": value }),
+        json!({ "id": "me", "explicit_content": value, "followers": value, "images": [value, { "url": [value] }] }),
+        json!({ "devices": [value, { "id": "d" }] }),
+        json!({ "devices": [value] }),
+    ]
+}
+
+/// `tracing` keeps the subscriber for the thread, which is the one of all that is awaited here.
+#[tokio::test]
+async fn what_a_part_that_is_left_out_holds_shows_in_no_log_and_no_error() {
+    for value in [
+        format!("Bearer {TOKEN}"),
+        format!("x, expected {TOKEN}"),
+        "jane.doe@example.test".to_owned(),
+    ] {
+        let log = Log::default();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let mut errors = Vec::new();
+        for body in bad_parts(&value) {
+            let (fake, spotify) = client().await;
+            let next = || fake.next_api(FakeResponse::json(200, &body));
+            next();
+            errors
+                .extend(spotify.playlists().items(PLAYLIST).all().fail_on_unreadable().await.err());
+            next();
+            errors.extend(spotify.playlists().items(PLAYLIST).all().await.err());
+            next();
+            errors.extend(spotify.tracks().saved().all().fail_on_unreadable().await.err());
+            next();
+            errors.extend(spotify.users().me().await.err());
+            next();
+            errors.extend(spotify.player().devices().await.err());
+            let page = from_json::<Page<Track>>(body.to_string().as_bytes());
+            for item in page.iter().flat_map(|page| &page.items) {
+                let Some(bad) = item.unreadable() else { continue };
+                let source = std::error::Error::source(bad).unwrap();
+                let shown = format!("{bad} {bad:?} {source} {source:?} {}", bad.path());
+                assert!(!has_a_part_of_the_token(&shown) && !shown.contains("jane.doe"), "{shown}");
+            }
+        }
+        assert!(errors.len() > 9);
+        for error in &errors {
+            let shown = shown(error);
+            assert!(!has_a_part_of_the_token(&shown) && !shown.contains("jane.doe"), "{shown}");
+        }
+        let log = log.text();
+        assert!(log.contains("left out"), "{log}");
+        assert!(!has_a_part_of_the_token(&log) && !log.contains("jane.doe"), "{log}");
+    }
+}
+
+#[test]
+fn a_list_with_a_hundred_bad_parts_is_one_line_of_the_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let bad = json!({ "id": TRACK, "name": "n", "album": 7, "external_urls": "x", "artists": [7] });
+
+    let page: Page<Track> =
+        from_json(json!({ "items": vec![bad; 100] }).to_string().as_bytes()).unwrap();
+
+    assert_eq!(page.into_items().count(), 100);
+    let lines = log.text().lines().count();
+    assert!((1..=3).contains(&lines), "{lines}: {}", log.text());
+}
+
+#[test]
+fn the_whole_error_of_an_element_is_there_for_who_asks() {
+    let page: Page<Track> = from_json(br#"{"items":["jane"]}"#).unwrap();
+    let bad = page.items[0].unreadable().unwrap();
+    assert!(bad.error().to_string().contains("jane"));
+    assert_eq!(bad.raw_json(), "\"jane\"");
+    assert!(bad.to_string().contains("invalid type: string"), "{bad}");
 }

@@ -1,6 +1,7 @@
 //! What stands around a link, within another link, and behind an id; and URIs that stay as they are.
 
 use spotify_web::SpotifyClient;
+use spotify_web::api::StartPlayback;
 use spotify_web::model::{
     AlbumId, ArtistId, IdError, IdKind, PlaylistId, SpotifyUri, TrackId, UserId,
 };
@@ -300,4 +301,130 @@ async fn references_and_pointers_are_taken_wherever_an_id_is() {
     fake.next(200);
     spotify.library().save(references.iter().filter(|_| true)).await.unwrap();
     assert_eq!(fake.api_requests(), 11);
+}
+
+/// Whatever stands between them: only what begins a query, a fragment or a title ends the first.
+#[test]
+fn two_links_in_one_string_are_none_whatever_is_between_them() {
+    let uri = |id| format!("spotify:track:{id}");
+    let url = |id| format!("https://open.spotify.com/track/{id}");
+    let separators = [
+        " ", ",", ";", "\n", "/", "//", "-", ".", ":", "::", "_", "~", "--", "%20", "%0A",
+        "%0d%0a", "%09", "/-", "+", "=", "*", "(", "，",
+    ];
+    for separator in separators {
+        for first in [uri(ID), url(ID), format!("spotify://track/{ID}")] {
+            for second in [
+                uri(OTHER),
+                url(OTHER),
+                format!("SPOTIFY:track:{OTHER}"),
+                "https://spotify.link/x".to_owned(),
+                "spotify.link/x".to_owned(),
+                "https://spotify.app.link/x".to_owned(),
+                format!("open.spotify.com/track/{OTHER}"),
+            ] {
+                let text = format!("{first}{separator}{second}");
+                let id = text.parse::<TrackId>();
+                assert!(id.is_err(), "{text:?}: {id:?}");
+                let uri = text.parse::<SpotifyUri>();
+                assert!(uri.is_err(), "{text:?}: {uri:?}");
+            }
+        }
+    }
+    let after_album = format!("spotify:album:{ALBUM}/https://spotify.link/x");
+    assert!(after_album.parse::<SpotifyUri>().is_err());
+    for end in ["?", "#", "&", "<", ">", "|", "\""] {
+        leads_to_the_track(&format!("{}{end}{}", url(ID), uri(OTHER)));
+    }
+    // A name is no scheme.
+    let name: UserId = "spotify:user:spotify".parse().unwrap();
+    assert_eq!(name.as_str(), "spotify");
+    let list: PlaylistId = format!("spotify:user:spotify:playlist:{ID}").parse().unwrap();
+    assert_eq!(list.as_str(), ID);
+    let list: PlaylistId =
+        format!("https://open.spotify.com/user/a.spotify/playlist/{ID}").parse().unwrap();
+    assert_eq!(list.as_str(), ID);
+}
+
+#[tokio::test]
+async fn a_part_of_what_cannot_be_played_from_is_no_context() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_token(fake.user_token())).unwrap();
+    for context in [
+        format!("spotify:track:{ID}:foo"),
+        format!("spotify:episode:{ID}:x"),
+        format!("spotify:chapter:{ID}:x"),
+        format!("spotify:user:x:y:{ID}:z"),
+        format!("spotify:track:{ID}:spotify:track:{OTHER}"),
+    ] {
+        let sent = spotify.player().play(&StartPlayback::context(&*context)).await;
+        if context.contains(":user:") {
+            continue;
+        }
+        assert!(sent.is_err(), "{context}");
+        assert_eq!(fake.requests().len(), 0, "{context}");
+    }
+    for context in [format!("spotify:artist:{ID}:top:tracks"), format!("spotify:artist:{ID}:x")] {
+        let from = StartPlayback::context(&*context).offset(1);
+        assert!(spotify.player().play(&from).await.is_err(), "{context}");
+        assert_eq!(fake.requests().len(), 0, "{context}");
+    }
+    for context in [format!("spotify:artist:{ID}:top:tracks"), format!("spotify:album:{ID}:x")] {
+        fake.next_api(spotify_web::testing::FakeResponse::status(204));
+        spotify.player().play(&StartPlayback::context(&*context)).await.unwrap();
+    }
+}
+
+#[test]
+fn a_uri_is_the_same_when_it_is_written_and_read() {
+    let texts = [
+        "spotify:collection/track)/",
+        "spotify:collection:track)",
+        "spotify:user:x:collection).",
+        "spotify:-/%20#x",
+        "spotify:station/%20/x%20/",
+        "spotify:a:b&gt",
+        "spotify:a/b&quot/",
+        "spotify:x:y:%20:",
+        "spotify:a:b_c/",
+        "spotify:A:B",
+        "spotify:user::collection",
+        "spotify:user/x/collection/)",
+        "spotify:dailymix:1).../",
+        "spotify:a:(",
+        "spotify:station:user:x!/%0A",
+    ];
+    for text in texts {
+        let Ok(uri) = text.parse::<SpotifyUri>() else { continue };
+        let again = uri.as_str().parse::<SpotifyUri>();
+        assert_eq!(again.as_ref(), Ok(&uri), "{text}: {uri}");
+    }
+    let uri: SpotifyUri = "spotify:collection/track)/".parse().unwrap();
+    assert_eq!(uri.as_str(), "spotify:collection:track");
+    for text in [
+        "spotify:https://x/y",
+        "spotify:https:x:y",
+        "spotify:http:x",
+        "spotify:HTTPS:x:y",
+        "spotify:-/%20#x",
+        "spotify:spotify:x:y",
+    ] {
+        assert!(text.parse::<SpotifyUri>().is_err(), "{text}");
+    }
+}
+
+/// If each letter cost a look at all others, this would not end.
+#[test]
+fn a_long_string_takes_no_longer_than_it_is_long() {
+    let length = 400_000;
+    for text in [
+        format!("{}_x{}", "*".repeat(length), "_".repeat(length)),
+        format!("{}~x{}", "(".repeat(length), "~_".repeat(length / 2)),
+        format!("spotify:track:{}", "spotify:".repeat(length / 8)),
+        format!("https://open.spotify.com/track/{}", "-spotify:".repeat(length / 8)),
+        format!("spotify:x:{}", "%20/".repeat(length / 4)),
+    ] {
+        assert!(text.parse::<TrackId>().is_err());
+        let _either = text.parse::<SpotifyUri>();
+    }
 }

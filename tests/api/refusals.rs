@@ -104,11 +104,13 @@ async fn what_spotify_gives_as_a_context_is_sent_whatever_it_is() {
     for context in contexts {
         let _ = spotify.player().play(&StartPlayback::context(context).offset(1)).await;
     }
+    // Of an artist there is no place to begin with.
+    let contexts = &contexts[..3];
 
     let sent: Vec<Value> =
         fake.requests()[1..].iter().map(|it| serde_json::from_str(&it.body).unwrap()).collect();
-    let expected = contexts.map(|uri| json!({ "context_uri": uri, "offset": { "position": 1 } }));
-    assert_eq!(sent, expected);
+    let place = |uri: &&str| json!({ "context_uri": uri, "offset": { "position": 1 } });
+    assert_eq!(sent, contexts.iter().map(place).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -19,8 +19,8 @@ use super::disclosure::decode_error;
 use super::page_field::InField;
 use super::response::RawResponse;
 use crate::error::Error;
-use crate::model::lenient::{Things, report_unreadable};
-use crate::model::{List, PageItem, in_one_go, mended};
+use crate::model::lenient::{Things, is_something_readable, report_unreadable};
+use crate::model::{List, PageItem, as_one_body, in_one_go, mended};
 
 /// How a response becomes a value.
 pub(crate) struct Decoder<T> {
@@ -52,7 +52,7 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
     /// there are some.
     pub(crate) fn several(wrapper: &'static str, count: Option<usize>) -> Self {
         let read = |response, Shape { wrapper, count }| {
-            let seed = Counted { seed: Wrapped::<List<T>>::new(wrapper), count };
+            let seed = Counted { seed: Wrapped::<List<T>>::new(wrapper), count, of_things: true };
             decode(response, seed).map(places)
         };
         Self { read, shape: Shape { wrapper, count } }
@@ -61,7 +61,7 @@ impl<T: DeserializeOwned + 'static> Decoder<Vec<Option<T>>> {
     /// As [`several`](Self::several), in no field.
     pub(crate) fn one_for_each(count: usize) -> Self {
         let read = |response, Shape { count, .. }| {
-            let seed = Counted { seed: PhantomData::<List<T>>, count };
+            let seed = Counted { seed: PhantomData::<List<T>>, count, of_things: false };
             decode(response, seed).map(places)
         };
         Self { read, shape: Shape { wrapper: "", count: Some(count) } }
@@ -136,10 +136,17 @@ fn read<T, S>(body: &[u8], seed: S, response: &RawResponse) -> Result<T, Error>
 where
     S: Copy + for<'de> DeserializeSeed<'de, Value = T>,
 {
-    // The path costs a tenth of the time, and care for each element more: only where it is needed.
-    if let Ok(value) = in_one_go(|| read_all(&mut Json::from_slice(body), seed)) {
-        return Ok(value);
-    }
+    as_one_body(|| {
+        // The path costs a tenth of the time, and care for each element more: only where it is needed.
+        let value = in_one_go(|| read_all(&mut Json::from_slice(body), seed));
+        value.map_or_else(|| read_with_care(body, seed, response), Ok)
+    })
+}
+
+fn read_with_care<T, S>(body: &[u8], seed: S, response: &RawResponse) -> Result<T, Error>
+where
+    S: Copy + for<'de> DeserializeSeed<'de, Value = T>,
+{
     // What is not UTF-8 is a bad place as others are.
     let text = String::from_utf8_lossy(body);
     let mut json = Json::from_str(&text);
@@ -192,9 +199,11 @@ struct Counted<S> {
     seed: S,
     /// `None` where it may have any length.
     count: Option<usize>,
+    /// Whether one of which nothing can be read is an error: of flags, it is a list of unknown ones.
+    of_things: bool,
 }
 
-impl<'de, S: DeserializeSeed<'de, Value: HasLength>> DeserializeSeed<'de> for Counted<S> {
+impl<'de, S: DeserializeSeed<'de, Value: Places>> DeserializeSeed<'de> for Counted<S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
@@ -204,18 +213,26 @@ impl<'de, S: DeserializeSeed<'de, Value: HasLength>> DeserializeSeed<'de> for Co
                 length,
                 &&*format!("one value for each of {count} ids"),
             )),
+            _ if self.of_things => list.is_something_readable().map(|()| list),
             _ => Ok(list),
         }
     }
 }
 
-trait HasLength {
+trait Places {
     fn length(&self) -> usize;
+
+    /// Whether it is more than a list of what cannot be read, which must not look like one of nothing.
+    fn is_something_readable<E: de::Error>(&self) -> Result<(), E>;
 }
 
-impl<T> HasLength for List<T> {
+impl<T> Places for List<T> {
     fn length(&self) -> usize {
         self.0.len()
+    }
+
+    fn is_something_readable<E: de::Error>(&self) -> Result<(), E> {
+        is_something_readable(&self.0)
     }
 }
 
@@ -258,6 +275,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Wrapped<T> {
         let mut value = None;
         while let Some(field) = map.next_key::<String>()? {
             if field == self.field {
+                if value.is_some() {
+                    return Err(de::Error::duplicate_field(self.field));
+                }
                 value = Some(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -39,7 +39,7 @@ impl<L: IntoIds<SpotifyUri>> sealed::IntoIds<SpotifyUri> for OfKinds<L> {
 
 /// A URI of something that holds what is played. Spotify gives many that this crate does not know.
 pub(crate) fn context(uri: SpotifyUri) -> Result<SpotifyUri, IdError> {
-    match uri.kind() {
+    match uri.kind_of_thing() {
         IdKind::Unknown(_) => Ok(uri),
         kind if CONTEXTS.contains(kind) => Ok(uri),
         _ => Err(IdError::kind_not_taken(&uri, CONTEXTS)),

@@ -21,7 +21,7 @@ pub(super) struct LeftOut {
     nulls: usize,
     unreadable: usize,
     /// The first that could not be read: its place in the list, and the place in it.
-    first: Option<(u32, Box<str>)>,
+    first: Option<(u32, Unreadable)>,
 }
 
 impl LeftOut {
@@ -63,8 +63,16 @@ impl LeftOut {
             return Err(Error::UnreadableItem { position, source: unreadable.clone() });
         }
         self.unreadable += 1;
-        self.first.get_or_insert_with(|| (position, unreadable.path().into()));
+        self.first.get_or_insert_with(|| (position, unreadable.clone()));
         Ok(())
+    }
+
+    /// An error for a list of which nothing can be read, which must not look like one of nothing.
+    pub(super) fn nothing_readable(&self) -> Result<(), Error> {
+        match self.first.clone() {
+            Some((position, source)) => Err(Error::UnreadableItem { position, source }),
+            None => Ok(()),
+        }
     }
 
     /// Nothing is left out where it is handed out.
@@ -79,6 +87,7 @@ impl Drop for LeftOut {
             return;
         }
         let Self { endpoint, nulls, unreadable, first, .. } = self;
+        let first = first.as_ref().map(|(position, unreadable)| (position, unreadable.path()));
         tracing::warn!(endpoint, nulls, unreadable, ?first, "left out places of a list");
     }
 }

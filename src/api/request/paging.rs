@@ -207,7 +207,8 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which
-    /// [`stream`](Self::stream) avoids.
+    /// [`stream`](Self::stream) avoids. [`Error::UnreadableItem`] where the list holds nothing that can be read, which
+    /// must not look like one of nothing.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

@@ -37,7 +37,7 @@ impl<T> Response<T> {
     ///
     /// Where it is none, such as the empty body of most commands.
     pub fn json(&self) -> serde_json::Result<serde_json::Value> {
-        serde_json::from_slice(&self.raw)
+        serde_json::from_slice(self.raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.raw))
     }
 }
 

@@ -53,7 +53,7 @@ impl<P: AcceptsFields> Request<Playlist, P> {
     /// not asked for is absent from the [`PartialPlaylist`].
     ///
     /// Where entries are among them, as in `name,items(items(item(name)))`, what leads to the next
-    /// page of them is asked for as well.
+    /// page of them is asked for as well. A picture is none without its `url`: of `images(height)`, nothing is left.
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
     pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {
@@ -96,7 +96,7 @@ fn with_paging(fields: &str) -> String {
 fn with_paging_of_entries(fields: &str) -> String {
     let parts = top_level(fields).map(|part| {
         let name = name_of(part);
-        let rest = part.trim().strip_prefix(name).unwrap_or_default();
+        let rest = part.trim().strip_prefix(name).unwrap_or_default().trim_start();
         let inner = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         match inner
             .or_else(|| rest.strip_prefix('.'))

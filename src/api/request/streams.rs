@@ -61,6 +61,9 @@ impl<T: Send + 'static> All<T> {
             Ok(())
         })
         .await?;
+        if all.is_empty() {
+            self.stream.left_out.nothing_readable()?;
+        }
         Ok(all)
     }
 
