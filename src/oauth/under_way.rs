@@ -179,7 +179,7 @@ impl Drop for TaskGuard {
 async fn has_waiter(mut loads: watch::Receiver<Load>) {
     if loads.wait_for(|load| load.waiters > 0).await.is_err() {
         // The client is gone.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

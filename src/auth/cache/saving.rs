@@ -331,7 +331,7 @@ async fn wait(pause: Duration, changed: Notified<'_>, guard: Option<&TaskGuard>)
         let rest = tokio::time::sleep(pause - least);
         match guard {
             Some(guard) => {
-                drop(tokio::time::timeout(pause - least, guard.until_somebody_waits()).await)
+                drop(tokio::time::timeout(pause - least, guard.until_somebody_waits()).await);
             }
             None => rest.await,
         }
