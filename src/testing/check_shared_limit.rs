@@ -14,7 +14,7 @@ pub use error::{SharedLimitCheckError, SharedLimitPromise};
 /// Runs every promise of [`SharedLimit`] against a store: for the tests of one that you write.
 ///
 /// It stands for two processes of apps of its own, whose names begin with `check-`, so that a store that is
-/// in use otherwise may be checked too. It needs a tokio runtime, and takes about five seconds of its time.
+/// in use otherwise may be checked too. It needs a tokio runtime, and takes about seven seconds of its time.
 ///
 /// # Errors
 ///
@@ -101,6 +101,8 @@ impl Check {
         let rate = self.exchange("paced", first).await?.rate;
         let seen = "there is no rate after a process has told the last one";
         SharedLimitPromise::TakesOverTheRate.holds(rate.is_some(), seen)?;
+        // A store may keep back those who bring it its rate again.
+        tokio::time::sleep(WATCHED).await;
         let check = self.clone();
         let other = tokio::spawn(async move { check.starts(OTHER).await });
         let one = self.starts(ONE).await?;
