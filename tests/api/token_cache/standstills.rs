@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use spotify_web::auth::{AuthError, TokenCacheOptions};
+use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
 use spotify_web::oauth::Token;
 
 use crate::common::{
-    FailingStore, ManualClock, Outcome, cache, cache_with, settle, spawn_header, token,
+    Caller, FailingStore, ManualClock, Outcome, ScriptedSource, cache, cache_with, settle,
+    spawn_header, token,
 };
 
 /// P57: the time limits passed while the process was stopped, whether just so or long ago. What came
@@ -27,13 +28,7 @@ async fn a_refresh_outlives_a_process_that_was_stopped() {
                 let key = spotify_web::auth::TokenKey::new("app");
                 cache = cache.with_store(FailingStore::default(), key);
             }
-            let login = Token::new("old", Duration::from_secs(3600)).with_refresh_token("r0");
-            cache.log_in(login).await.unwrap();
-            clock.advance(3600.0);
-            let next = Token::new("new", Duration::from_secs(36_000)).with_refresh_token("r1");
-            source.next(Outcome::Token(next));
-            source.block();
-            let waiting = spawn_header(&cache);
+            let waiting = begin_refresh(&cache, &source, &clock).await;
             settle().await;
             assert_eq!(source.in_flight(), 1);
 
@@ -58,14 +53,8 @@ async fn a_refresh_outlives_a_stop_at_the_end_of_a_limit() {
             for after in (250..3000).step_by(150) {
                 let clock = ManualClock::new();
                 let (cache, source) = cache(&clock);
-                let login = Token::new("old", Duration::from_secs(3600)).with_refresh_token("r0");
-                cache.log_in(login).await.unwrap();
-                clock.advance(3600.0);
-                let next = Token::new("new", Duration::from_secs(36_000)).with_refresh_token("r1");
-                source.next(Outcome::Token(next));
-                source.block();
                 // Its caller waits for no longer than ten seconds; the request goes on.
-                let waiting = spawn_header(&cache);
+                let waiting = begin_refresh(&cache, &source, &clock).await;
                 tokio::time::sleep(Duration::from_millis(limit - before)).await;
 
                 tokio::time::advance(Duration::from_millis(before + after)).await;
@@ -105,4 +94,19 @@ async fn who_waits_for_a_fetch_on_a_runtime_that_lacks_something_gets_a_fetch_of
         }
         assert_eq!(source.requests(), 2);
     }
+}
+
+/// A call whose refresh is under way until the source is released.
+async fn begin_refresh(
+    cache: &TokenCache<ScriptedSource>,
+    source: &ScriptedSource,
+    clock: &ManualClock,
+) -> Caller {
+    let login = Token::new("old", Duration::from_secs(3600)).with_refresh_token("r0");
+    cache.log_in(login).await.unwrap();
+    clock.advance(3600.0);
+    let next = Token::new("new", Duration::from_secs(36_000)).with_refresh_token("r1");
+    source.next(Outcome::Token(next));
+    source.block();
+    spawn_header(cache)
 }
