@@ -101,6 +101,7 @@ impl Check {
         let rate = self.exchange("paced", first).await?.rate;
         let seen = "there is no rate after a process has told the last one";
         SharedLimitPromise::TakesOverTheRate.holds(rate.is_some(), seen)?;
+        self.exchange("paced", Told { last_rate: Some(RATE), ..told(OTHER) }).await?;
         // A store may keep back those who bring it its rate again.
         tokio::time::sleep(WATCHED).await;
         let check = self.clone();
