@@ -31,14 +31,13 @@ async fn a_token_request_for_https_says_that_it_needs_tls() {
     }
 }
 
-/// The API on loopback, the accounts service by HTTPS: the call says it.
-#[tokio::test]
-async fn a_call_whose_token_needs_tls_says_so() {
+/// The API on loopback, the accounts service by HTTPS: the client says it.
+#[test]
+fn a_client_whose_token_needs_tls_says_so() {
     let config = SpotifyClientConfig::default().with_base_url("http://127.0.0.1:1/");
     let config = config.with_authenticator(CredentialsAuthenticator::new("id", "secret"));
-    let spotify = SpotifyClient::new(config).unwrap();
 
-    let error = spotify.get::<()>("x").await.unwrap_err();
+    let error = SpotifyClient::new(config).unwrap_err();
 
     assert!(error.to_line().contains("needs TLS"), "{}", error.to_line());
     assert!(!error.is_transient());
