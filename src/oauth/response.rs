@@ -310,59 +310,64 @@ impl Budget {
     /// What an object says behind a name, in quotes, of its own: what is wrong with the values before
     /// it, such as a `NaN`, costs a token nothing.
     fn text_in(&mut self, object: &str, name: &str) -> Option<Zeroizing<String>> {
+        let mut depth = 0_usize;
         let mut found = None;
-        for (at, _) in object.match_indices(name) {
-            let before = object.get(..at)?;
-            if self.scanned < at || depth_of(before) != Some(1) {
-                continue;
+        let scanned = self.scannable(object);
+        for (at, byte) in outside_of_strings(scanned) {
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                b'"' if depth == 1 => found = text_behind(object.get(at..), name).or(found),
+                _ => {}
             }
-            self.scanned -= at;
-            let value = object.get(at + name.len()..)?.trim_start().strip_prefix(':')?;
-            let text = JsonDeserializer::from_str(value).into_iter::<String>().next();
-            let text = text.and_then(Result::ok).filter(|text| !text.trim().is_empty());
-            found = text.map(Zeroizing::new).or(found);
         }
+        self.scanned -= scanned.len();
         found
     }
 
     /// Behind the brace that ends an object, whatever else is wrong with it.
     fn end_of(&mut self, object: &str) -> Option<usize> {
         let mut depth = 0_usize;
-        let mut is_text = false;
-        let mut is_escaped = false;
-        let most = self.scanned;
-        for (at, byte) in object.bytes().enumerate().take(most) {
-            self.scanned -= 1;
+        let scanned = self.scannable(object);
+        let end = outside_of_strings(scanned).find_map(|(at, byte)| {
             match byte {
-                _ if is_escaped => is_escaped = false,
-                b'\\' if is_text => is_escaped = true,
-                b'"' => is_text = !is_text,
-                b'{' if !is_text => depth += 1,
-                b'}' if !is_text && depth == 1 => return Some(at + 1),
-                b'}' if !is_text => depth -= 1,
+                b'{' => depth += 1,
+                b'}' if depth == 1 => return Some(at + 1),
+                b'}' => depth = depth.saturating_sub(1),
                 _ => {}
             }
-        }
-        None
+            None
+        });
+        self.scanned -= end.unwrap_or(scanned.len());
+        end
+    }
+
+    fn scannable<'a>(&self, object: &'a str) -> &'a [u8] {
+        object.as_bytes().get(..self.scanned).unwrap_or(object.as_bytes())
     }
 }
 
-/// How deep in objects and lists the end of `text` is; `None` within a string.
-fn depth_of(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
+/// The bytes outside of strings, and the quotes with which strings begin.
+fn outside_of_strings(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let mut is_text = false;
     let mut is_escaped = false;
-    for byte in text.bytes() {
+    bytes.iter().copied().enumerate().filter(move |(_, byte)| {
+        let was_text = is_text;
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' if is_text => is_escaped = true,
             b'"' => is_text = !is_text,
-            b'{' | b'[' if !is_text => depth += 1,
-            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
             _ => {}
         }
-    }
-    (!is_text).then_some(depth)
+        !was_text
+    })
+}
+
+/// The string of a field with this name, in quotes, with which `text` begins.
+fn text_behind(text: Option<&str>, name: &str) -> Option<Zeroizing<String>> {
+    let value = text?.strip_prefix(name)?.trim_start().strip_prefix(':')?;
+    let text = JsonDeserializer::from_str(value).into_iter::<String>().next()?.ok()?;
+    Some(Zeroizing::new(text)).filter(|text| !text.trim().is_empty())
 }
 
 fn scopes_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

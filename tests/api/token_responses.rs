@@ -397,6 +397,7 @@ async fn hostile_bodies_are_read_in_a_bounded_time() {
         // Each is read to the end before it turns out to be none.
         format!("{}x", "{\"a\":".repeat(12_000)),
         format!("{}\n}}", "{\"\n".repeat(20_000)),
+        format!("{}NaN}}", "{\"a\":{\"refresh_token\":1".repeat(2_000)),
         "{}".repeat(30_000),
     ] {
         ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();
