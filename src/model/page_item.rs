@@ -3,7 +3,7 @@
 //! serde cannot resume in the middle of an element that has failed. So a list with something bad in
 //! it is read element by element out of the raw JSON, which costs a second look at each. A good one
 //! is spared that by [`in_one_go`]: read so, a bad element fails the whole list, which is then read
-//! again, each element in one go once more and the bad one with care. Each byte is looked at a few times for each list that it is in, and no more.
+//! again, each element in one go and the bad one with care. Each byte is looked at a few times for each list that it is in, and no more.
 
 use std::borrow::Cow;
 use std::fmt;

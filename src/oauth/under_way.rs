@@ -183,7 +183,7 @@ async fn has_waiter(mut loads: watch::Receiver<Load>) {
     }
 }
 
-/// Longer than a task takes to try once more.
+/// Longer than a task takes for a retry.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use super::undone::TlsUnavailable;
 ///
 /// A pool of connections knows of a dead one only what the runtime has heard. Two things are unheard: a
 /// network that swallows everything, which shows as a time-out, and whatever happened while the process
-/// was frozen. After a time-out, the connections from before are used no more, unless others are
-/// answered on them; the retry goes on a connection of its own in any case. After a pause, the runtime is
-/// made to listen before anything is sent.
+/// was frozen. After a time-out, the connections from before are used no more, unless others get
+/// their responses on them; the retry goes on a connection of its own in any case. After a pause, the
+/// runtime is made to listen before anything is sent.
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Inner>);
 
@@ -192,7 +192,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Replaces the connections, unless others were answered on them meanwhile: then it is the request
+    /// Replaces the connections, unless others got their responses on them meanwhile: then it is the request
     /// that is slow, and nobody else's concern.
     fn suspect(&self) {
         if self.pool.responses.load(Ordering::Relaxed) == self.responses {

@@ -1,6 +1,6 @@
 //! Getting what is in memory into the store, over what is known to be there.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -328,13 +328,13 @@ async fn wait(pause: Duration, changed: Notified<'_>, guard: Option<&TaskGuard>)
     let least = pause.min(PAUSE_AT_END);
     let mut due = pin!(async {
         tokio::time::sleep(least).await;
-        let rest = tokio::time::sleep(pause - least);
-        match guard {
-            Some(guard) => {
-                drop(tokio::time::timeout(pause - least, guard.until_somebody_waits()).await);
+        let somebody = async {
+            match guard {
+                Some(guard) => guard.until_somebody_waits().await,
+                None => pending().await,
             }
-            None => rest.await,
-        }
+        };
+        drop(tokio::time::timeout(pause - least, somebody).await);
     });
     poll_fn(|context| {
         if changed.as_mut().poll(context).is_ready() {

@@ -62,7 +62,7 @@ impl RateLimiter {
         self.act(App::reopen);
     }
 
-    /// Does the same to one endpoint, whoever has closed it. Where the whole app is closed, it stays so.
+    /// Does the same to one endpoint, whether it was closed by hand or by the server. Where the whole app is closed, it stays so.
     ///
     /// # Errors
     ///

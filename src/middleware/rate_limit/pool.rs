@@ -163,7 +163,7 @@ const BATCH: Seconds = 0.1;
 /// Nobody is granted a start that is later than this after the opening.
 const HORIZON: Seconds = 10.0;
 const ACTIVE_FOR: Seconds = 2.0;
-/// Of so many requests one may be urgent.
+/// One of this number of requests may be urgent.
 const URGENT_SHARE: f64 = 5.0;
 const URGENT_AT_ONCE: f64 = 4.0;
 /// What is left of a rate that is refused again and again though it is kept to.

@@ -54,7 +54,7 @@ impl Wire {
         self.silence();
     }
 
-    /// The server gets what is sent next; so many of its responses are lost.
+    /// The server gets what is sent next; this number of its responses are lost.
     pub(crate) fn lose_responses(&self, count: usize) {
         self.shared.lost_responses.store(count, Ordering::SeqCst);
     }
