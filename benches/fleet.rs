@@ -149,7 +149,8 @@ async fn tokens(fleet: &RedisFleet, rounds: usize) -> (Duration, Duration) {
     (turn, middle(saves))
 }
 
-/// As many caches as processes, whose app's token has expired: who asks, and how long the last one waits.
+/// As many caches as processes, whose app's token has expired: who asks, and how long the last one
+/// waits.
 async fn herd(server: &RedisServer, processes: usize) -> [Figure; 2] {
     let fake = FakeSpotify::start().await.unwrap();
     let caches: Vec<_> = (0..processes)

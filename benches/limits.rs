@@ -1,8 +1,8 @@
 //! The rate limiter before simulated servers, in virtual time: all scenarios, ten seeds each.
 //!
-//! `cargo bench --bench limits` prints the table of `benches/README.md` in about half a minute: of each
-//! figure the worst seed and the mean. A figure below what it reached before ends it with exit code 1.
-//! Words after `--` choose the rows whose names hold one of them.
+//! `cargo bench --bench limits` prints the table of `benches/README.md` in about half a minute: of
+//! each figure the worst seed and the mean. A figure below what it reached before ends it with exit
+//! code 1. Words after `--` choose the rows whose names hold one of them.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,8 +1,8 @@
 //! Under load: a rate limit, an outage, and no limit at all.
 //!
 //! `cargo bench --bench load` prints the table of `benches/README.md` after about two minutes. How
-//! the limiter does before all kinds of limits is in `limits.rs`. A figure that misses its limit ends
-//! it with exit code 1.
+//! the limiter does before all kinds of limits is in `limits.rs`. A figure that misses its limit
+//! ends it with exit code 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -130,9 +130,9 @@ async fn outage(lasts: Duration) -> Outage {
     }
 }
 
-/// 256 calls at once by clients that have sent nothing before, with the limiter and without: the fastest
-/// round of each. In the others, with a limiter or without, the machine is late to accept some of the
-/// connections, and their calls wait for those of others.
+/// 256 calls at once by clients that have sent nothing before, with the limiter and without: the
+/// fastest round of each. In the others, with a limiter or without, the machine is late to accept
+/// some of the connections, and their calls wait for those of others.
 async fn cold(rounds: usize) -> f64 {
     let (mut limited, mut ungated) = (Vec::new(), Vec::new());
     for _ in 0..rounds {

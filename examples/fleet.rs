@@ -1,9 +1,9 @@
-//! A fleet: worker processes behind one app, which share its token and its rate through Redis or Valkey.
-//! A table shows what they do, before a fake Spotify that allows 300 requests in any 30 s.
+//! A fleet: worker processes behind one app, which share its token and its rate through Redis or
+//! Valkey. A table shows what they do, before a fake Spotify that allows 300 requests in any 30 s.
 //!
-//! `cargo run --features redis --example fleet -- --workers 8`, and `--redis URL` for a server of yours;
-//! without one, `redis-server` or `valkey-server` is started on loopback. Keys: `k` kills a worker, `s`
-//! stops Redis for 10 s, `l` halves the limit. Ctrl-C ends it.
+//! `cargo run --features redis --example fleet -- --workers 8`, and `--redis URL` for a server of
+//! yours; without one, `redis-server` or `valkey-server` is started on loopback. Keys: `k` kills a
+//! worker, `s` stops Redis for 10 s, `l` halves the limit. Ctrl-C ends it.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! Finds every Spotify link and URI in the lines of a chat, and prints title, kind and cover of what it leads to:
+//! Finds every Spotify link and URI in the lines of a chat, and prints title, kind and cover of
+//! what it leads to:
 //! `echo 'hear this: <https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl>!' | cargo run --example resolve_links`.
 //!
 //! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake.
@@ -35,8 +36,8 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands in a line from where a link or a URI begins to where it cannot go on, or the next one begins. What is
-/// left around it, such as a full stop, the parser takes off.
+/// What stands in a line from where a link or a URI begins to where it cannot go on, or the next
+/// one begins. What is left around it, such as a full stop, the parser takes off.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     let is_between =
         |letter: char| letter.is_whitespace() || "<>()[]{}|\"「」（）《》".contains(letter);

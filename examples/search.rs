@@ -1,4 +1,5 @@
-//! Searches the catalogue for what is on the command line: `cargo run --example search -- cut to the`.
+//! Searches the catalogue for what is on the command line:
+//! `cargo run --example search -- cut to the`.
 //!
 //! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake.
 

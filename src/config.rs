@@ -106,16 +106,16 @@ impl SpotifyClientConfig {
     /// HTTP cache, or another layer for [`reqwest_middleware`]. The first one added is the
     /// outermost.
     ///
-    /// All users of a client share the layer, and it sees no credentials: what it keeps of a user must be
-    /// kept by the extension [`Partition`], as the cache in its documentation does.
+    /// All users of a client share the layer, and it sees no credentials: what it keeps of a user
+    /// must be kept by the extension [`Partition`], as the cache in its documentation does.
     #[must_use]
     pub fn with_middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
         self
     }
 
-    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its credentials,
-    /// which it must neither keep nor log. The first one added is the outermost.
+    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its
+    /// credentials, which it must neither keep nor log. The first one added is the outermost.
     #[must_use]
     pub fn with_inner_middleware(mut self, middleware: impl Middleware) -> Self {
         self.inner_middleware.push(Arc::new(middleware));
@@ -123,7 +123,8 @@ impl SpotifyClientConfig {
     }
 
     /// Whose requests these are, for layers that keep something; one of the authenticator's own by
-    /// default. To be set after the authenticator: [`Partition::named`] is the same in every process.
+    /// default. To be set after the authenticator: [`Partition::named`] is the same in every
+    /// process.
     #[must_use]
     pub fn with_partition(self, partition: Partition) -> Self {
         Self { partition, ..self }
@@ -182,12 +183,12 @@ impl SpotifyClientConfig {
 
     /// Sends everything through a proxy, whatever the environment says:
     /// `http://proxy.example.test:3128`, `https:`, or, with feature `socks`, `socks4:`, `socks4a:`,
-    /// `socks5:` and `socks5h:`. A user name and password may be in the URL. Has no effect on an HTTP
-    /// client of your own.
+    /// `socks5:` and `socks5h:`. A user name and password may be in the URL. Has no effect on an
+    /// HTTP client of your own.
     ///
-    /// Without it, the proxies of the environment are used: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
-    /// and `NO_PROXY`. Requests to loopback go through no proxy. A URL that cannot be used comes out
-    /// as [`Error::Config`].
+    /// Without it, the proxies of the environment are used: `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY`. Requests to loopback go through no proxy. A URL that cannot be
+    /// used comes out as [`Error::Config`].
     ///
     /// ```
     /// use spotify_web::{SpotifyClient, SpotifyClientConfig};

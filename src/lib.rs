@@ -71,20 +71,22 @@
 //! # Promises
 //!
 //! - However many tasks ask, at most one token request is in flight.
-//! - A token in a [`TokenStore`](auth::TokenStore) is saved before it is handed out, and a store that
-//!   fails costs no token.
+//! - A token in a [`TokenStore`](auth::TokenStore) is saved before it is handed out, and a store
+//!   that fails costs no token.
 //! - No expired token is handed out, and none that the server has rejected.
 //! - Credentials go to the origin of the API and of the accounts service only, and over plain HTTP
 //!   to loopback only.
-//! - A token that the server rejects is replaced once, and the request is replayed with the new one.
+//! - A token that the server rejects is replaced once, and the request is replayed with the new
+//!   one.
 //! - A write that does something twice when it is carried out twice is sent again only when it was
 //!   provably not carried out.
-//! - After a 429, no clone or user of the client sends to that endpoint before `Retry-After` is over, other
-//!   endpoints go on, and no call waits for permits for longer than the config allows.
+//! - After a 429, no clone or user of the client sends to that endpoint before `Retry-After` is
+//!   over, other endpoints go on, and no call waits for permits for longer than the config allows.
 //! - No secret shows in `Debug`, in an error or in a log. Memory that held one is wiped when the
 //!   last clone goes; the buffers of the HTTP and TLS layers below are beyond that.
-//! - A bad place in a response costs itself: not the item that it is in where that can do without it, not the page, and
-//!   not the call. What is not known is absent, and a response that holds nothing of a thing is an error.
+//! - A bad place in a response costs itself: not the item that it is in where that can do without
+//!   it, not the page, and not the call. What is not known is absent, and a response that holds
+//!   nothing of a thing is an error.
 //! - A wrong argument is a typed error before anything is sent.
 //!
 //! # Features

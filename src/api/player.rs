@@ -118,8 +118,8 @@ impl Player {
         self.put("seek").with("position_ms", position.as_millis().to_string())
     }
 
-    /// A control for the position whose last value wins, as [`seek`](Self::seek) with values that change
-    /// faster than requests can follow.
+    /// A control for the position whose last value wins, as [`seek`](Self::seek) with values that
+    /// change faster than requests can follow.
     pub fn seek_slider(&self) -> Slider<Duration> {
         Slider::of_position(self)
     }
@@ -142,8 +142,8 @@ impl Player {
         self.put("volume").in_range("volume_percent", percent, 0, 100)
     }
 
-    /// A control for the [`volume`](Self::volume) whose last value wins, for values that change faster
-    /// than requests can follow.
+    /// A control for the [`volume`](Self::volume) whose last value wins, for values that change
+    /// faster than requests can follow.
     pub fn volume_slider(&self) -> Slider<u32> {
         Slider::of_volume(self)
     }

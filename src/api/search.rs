@@ -54,7 +54,8 @@ impl Search {
         self.of(&SearchType::Album, query)
     }
 
-    /// Playlists; those that are [`PageItem::Null`](crate::model::PageItem::Null) are private or gone.
+    /// Playlists; those that are [`PageItem::Null`](crate::model::PageItem::Null) are private or
+    /// gone.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn playlists(

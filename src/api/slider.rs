@@ -13,17 +13,17 @@ use super::request::Request;
 use super::request::params::OnDevice;
 use crate::error::Error;
 
-/// A control of the player whose last value wins: of a hundred values in two seconds a few are sent,
-/// the last one for certain.
+/// A control of the player whose last value wins: of a hundred values in two seconds a few are
+/// sent, the last one for certain.
 ///
-/// From [`Player::volume_slider`] and [`Player::seek_slider`]. [`set`](Self::set) returns at once; the
-/// first value is sent at once, and after that the newest one, at most one every
-/// [`PAUSE`](Self::PAUSE) and never two at a time, so that they cannot overtake each other. Clones are
-/// the same control.
+/// From [`Player::volume_slider`] and [`Player::seek_slider`]. [`set`](Self::set) returns at once;
+/// the first value is sent at once, and after that the newest one, at most one every
+/// [`PAUSE`](Self::PAUSE) and never two at a time, so that they cannot overtake each other. Clones
+/// are the same control.
 ///
-/// Values are sent by a task of the runtime, which ends when nothing is left to send. It does not depend
-/// on who set the value: dropping the slider, or the future of [`settled`](Self::settled), cancels
-/// nothing. Wait for `settled` before the runtime ends.
+/// Values are sent by a task of the runtime, which ends when nothing is left to send. It does not
+/// depend on who set the value: dropping the slider, or the future of [`settled`](Self::settled),
+/// cancels nothing. Wait for `settled` before the runtime ends.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;
@@ -112,8 +112,8 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
 
     /// Sets the value that is to be sent next, in place of one that was not sent yet.
     ///
-    /// Called outside of a tokio runtime, it only keeps the value for [`settled`](Self::settled). What
-    /// is wrong with a value, and what the server says, is returned by `settled`.
+    /// Called outside of a tokio runtime, it only keeps the value for [`settled`](Self::settled).
+    /// What is wrong with a value, and what the server says, is returned by `settled`.
     pub fn set(&self, value: V) {
         self.shared.state.send_if_modified(|state| {
             state.wanted = Some(value);
@@ -126,8 +126,9 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     ///
     /// # Errors
     ///
-    /// Why the last value that was sent was not accepted. It is not sent again unless it is set again;
-    /// the requests themselves are retried as those of [`Player::volume`] and [`Player::seek`] are.
+    /// Why the last value that was sent was not accepted. It is not sent again unless it is set
+    /// again; the requests themselves are retried as those of [`Player::volume`] and
+    /// [`Player::seek`] are.
     pub async fn settled(&self) -> Result<(), Arc<Error>> {
         let mut state = self.shared.state.subscribe();
         loop {

@@ -47,19 +47,19 @@ pub trait Authenticator: Debug + Send + Sync {
     /// waited for a rate limiter's permit is signed again before it leaves: what is added must
     /// replace what was there.
     ///
-    /// Its only time limit is the deadline of the call: an implementation that may hang sets its own. A
-    /// panic reaches the caller.
+    /// Its only time limit is the deadline of the call: an implementation that may hang sets its
+    /// own. A panic reaches the caller.
     ///
     /// # Errors
     ///
     /// An [`AuthError`] keeps the request from being sent.
     async fn apply(&self, request: &mut reqwest::Request) -> Result<(), AuthError>;
 
-    /// Called when a request with the credentials that [`apply`](Self::apply) added got a 401. Returns
-    /// whether another attempt would carry different ones, and may wait for them.
+    /// Called when a request with the credentials that [`apply`](Self::apply) added got a 401.
+    /// Returns whether another attempt would carry different ones, and may wait for them.
     ///
-    /// Called only where `apply` set `Authorization`. There is at most one more attempt; if that gets a
-    /// 401 as well, the caller gets it, and this is not called again.
+    /// Called only where `apply` set `Authorization`. There is at most one more attempt; if that
+    /// gets a 401 as well, the caller gets it, and this is not called again.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(Replay::No)
     }
 
-    /// Called when the server has accepted these credentials, an `Authorization` header: a later 401 may
-    /// then be the fault of the request that gets it.
+    /// Called when the server has accepted these credentials, an `Authorization` header: a later
+    /// 401 may then be the fault of the request that gets it.
     fn accepted(&self, credentials: &HeaderValue) {
         let _ = credentials;
     }
@@ -106,8 +106,9 @@ pub trait Authenticator: Debug + Send + Sync {
         Ok(())
     }
 
-    /// The client id of the app whose tokens it signs with, where it is known. The API limits each app
-    /// separately, and the [rate limiter](crate::middleware::RateLimiter) tells them apart by it.
+    /// The client id of the app whose tokens it signs with, where it is known. The API limits each
+    /// app separately, and the [rate limiter](crate::middleware::RateLimiter) tells them apart by
+    /// it.
     fn client_id(&self) -> Option<&str> {
         None
     }

@@ -28,15 +28,15 @@ impl<S: TokenSource> CachedAuthenticator<S> {
 
     /// The same with options of your own. Many authenticators may share them in one `Arc`.
     ///
-    /// Like every `with_` method, it returns an authenticator that no longer shares its token with clones
-    /// that were made before.
+    /// Like every `with_` method, it returns an authenticator that no longer shares its token with
+    /// clones that were made before.
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         Self { cache: self.cache.with_options(options) }
     }
 
-    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token it
-    /// is: see [`TokenCache::with_store`].
+    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token
+    /// it is: see [`TokenCache::with_store`].
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         Self { cache: self.cache.with_store(store, key) }
@@ -108,16 +108,16 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
     }
 }
 
-/// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its source can
-/// stay private.
+/// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its
+/// source can stay private.
 macro_rules! signs_by_its_cache {
     ($name:ident) => {
         impl $name {
             /// The same with options for the token cache. Many authenticators may share them in one
             /// `Arc`.
             ///
-            /// Like every `with_` method, it returns an authenticator that no longer shares its token
-            /// with clones that were made before.
+            /// Like every `with_` method, it returns an authenticator that no longer shares its
+            /// token with clones that were made before.
             #[must_use]
             pub fn with_options(
                 self,
@@ -126,8 +126,8 @@ macro_rules! signs_by_its_cache {
                 Self { inner: self.inner.with_options(options) }
             }
 
-            /// Keeps the token in `store`, where it outlives the program, under a key that says whose
-            /// token it is. The key names the app of this authenticator: see
+            /// Keeps the token in `store`, where it outlives the program, under a key that says
+            /// whose token it is. The key names the app of this authenticator: see
             /// [`TokenCache::with_store`](crate::auth::TokenCache::with_store).
             #[must_use]
             pub fn with_store(
@@ -138,8 +138,8 @@ macro_rules! signs_by_its_cache {
                 Self { inner: self.inner.with_store(store, key) }
             }
 
-            /// Forgets failures and their back-off, and that a login has ended: the next caller asks
-            /// at once.
+            /// Forgets failures and their back-off, and that a login has ended: the next caller
+            /// asks at once.
             pub fn reset(&self) {
                 self.inner.cache().reset();
             }

@@ -13,8 +13,8 @@ use crate::transport::lacks_io;
 /// Cheap to clone: everyone who waited for one attempt gets the same error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-// A tag as wide as what is beside it: a header in a `Result` is then moved by whole words, which takes a
-// seventh off a hit.
+// A tag as wide as what is beside it: a header in a `Result` is then moved by whole words, which
+// takes a seventh off a hit.
 #[repr(u64)]
 pub enum AuthError {
     /// The token request failed.
@@ -184,8 +184,8 @@ impl AuthError {
         if lacks_io() { Self::NoIo } else { Self::SourcePanicked }
     }
 
-    /// Whether it is the caller who has to do something, and the next one may have done it: there is
-    /// nothing to wait for.
+    /// Whether it is the caller who has to do something, and the next one may have done it: there
+    /// is nothing to wait for.
     pub(super) fn is_the_callers(&self) -> bool {
         match self {
             Self::NotConnected | Self::NoRuntime | Self::NoIo | Self::Store(StoreError::NoIo) => {

@@ -2,15 +2,15 @@
 //!
 //! An [`Authenticator`] is the plug: [`TokenAuthenticator`] holds one token,
 //! [`CredentialsAuthenticator`] requests tokens on demand; [`AuthorizationCodeAuthenticator`],
-//! [`PkceAuthenticator`] and [`TokenSwapAuthenticator`] act for a user who has logged in. Those that
-//! refresh differ only in how a token is requested, which is a [`TokenSource`]; each has a
+//! [`PkceAuthenticator`] and [`TokenSwapAuthenticator`] act for a user who has logged in. Those
+//! that refresh differ only in how a token is requested, which is a [`TokenSource`]; each has a
 //! [`TokenCache`], and may have a [`TokenStore`] in which its token outlives the program.
 //!
 //! To write one of your own, implement [`TokenSource`] and get the cache for free through
 //! [`CachedAuthenticator`], or implement [`Authenticator`] from scratch.
 //!
-//! What concerns one user stays with that user: each authenticator has a token, a back-off and a key of
-//! its own, whatever options, stores and clients it shares with others.
+//! What concerns one user stays with that user: each authenticator has a token, a back-off and a
+//! key of its own, whatever options, stores and clients it shares with others.
 
 mod authenticator;
 mod cache;

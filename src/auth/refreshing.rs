@@ -27,8 +27,8 @@ macro_rules! refreshing {
             /// Takes over the token of a login, in place of one before, and saves it where there is
             /// a store.
             ///
-            /// Another process that shares the store, and in which nobody was logged in or the login
-            /// had ended, notices at its first call after up to 60 s, or after
+            /// Another process that shares the store, and in which nobody was logged in or the
+            /// login had ended, notices at its first call after up to 60 s, or after
             /// [`reset`](Self::reset).
             ///
             /// # Errors
@@ -50,8 +50,8 @@ macro_rules! refreshing {
             /// Scopes that the program needs. A stored login that lacks one needs a login, and
             /// [`AuthError::MissingScopes`] says which.
             ///
-            /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
-            /// login, or give it a store.
+            /// Like every `with_` method, this makes an authenticator that has no token yet: call
+            /// it before a login, or give it a store.
             #[must_use]
             pub fn with_required_scopes<T: Into<String>>(
                 self,
@@ -62,14 +62,16 @@ macro_rules! refreshing {
 
             /// The scopes that the user has granted, as the accounts service said them.
             ///
-            /// `None` while no login is here, and where the accounts service did not say. A login in
-            /// the store is here after the first call or after [`needs_login`](Self::needs_login).
+            /// `None` while no login is here, and where the accounts service did not say. A login
+            /// in the store is here after the first call or after
+            /// [`needs_login`](Self::needs_login).
             pub fn granted_scopes(&self) -> Option<Vec<String>> {
                 self.inner.cache().granted_scopes()
             }
 
-            /// Ends the login here, in the store and, at their next refresh, in other processes that
-            /// share it: until then, up to an hour, they go on with the access token that they have.
+            /// Ends the login here, in the store and, at their next refresh, in other processes
+            /// that share it: until then, up to an hour, they go on with the access token that they
+            /// have.
             ///
             /// # Errors
             ///

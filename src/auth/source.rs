@@ -14,8 +14,8 @@ use crate::oauth::{OAuthClient, Token};
 /// its own whatever becomes of the callers, and may fail or panic: callers get a typed error, and
 /// the next attempt waits for the back-off.
 ///
-/// A refresh token belongs into the [`Token`] that is returned, which the cache keeps, saves and gives
-/// back as `previous`. One that a source keeps to itself is the source's to save:
+/// A refresh token belongs into the [`Token`] that is returned, which the cache keeps, saves and
+/// gives back as `previous`. One that a source keeps to itself is the source's to save:
 /// [`settle`](super::TokenCache::settle) does not know of it.
 ///
 /// ```
@@ -60,8 +60,8 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
     }
 
     /// The client id of the app whose tokens it requests, where it is known; see
-    /// [`Authenticator::client_id`](super::Authenticator::client_id). The key of a store must name the
-    /// same app.
+    /// [`Authenticator::client_id`](super::Authenticator::client_id). The key of a store must name
+    /// the same app.
     fn client_id(&self) -> Option<&str> {
         None
     }

@@ -24,8 +24,8 @@ pub(super) struct Lease {
 
 /// Waits for the lease of a place.
 ///
-/// Asks with the same value each time: a call whose response was lost may have taken it, and the next
-/// one finds that it is its own.
+/// Asks with the same value each time: a call whose response was lost may have taken it, and the
+/// next one finds that it is its own.
 pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, FleetError> {
     let lease = Lease::asked_for(server, place)?;
     let mut pauses = Pauses(FIRST_PAUSE);
@@ -35,7 +35,8 @@ pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, F
     Ok(lease.renewed())
 }
 
-/// The same, but `None` as soon as the token that stands there is good and another than the known one.
+/// The same, but `None` as soon as the token that stands there is good and another than the known
+/// one.
 pub(super) async fn take_turn(
     server: &Arc<Server>,
     place: &Place,

@@ -20,10 +20,11 @@ pub struct Logins {
 }
 
 impl RedisTokenStore {
-    /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among them.
+    /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among
+    /// them.
     ///
-    /// It reads on as they are taken, at most 500 entries in a step, so that the server serves others
-    /// in between. After an error it ends, except for a record that cannot be opened.
+    /// It reads on as they are taken, at most 500 entries in a step, so that the server serves
+    /// others in between. After an error it ends, except for a record that cannot be opened.
     pub fn logins(&self) -> Logins {
         let (sender, keys) = mpsc::channel(AHEAD);
         let parts = Arc::clone(self.parts());
@@ -68,8 +69,8 @@ impl RedisTokenStore {
         parts.server()?.run(&REMOVE_ALL, &[&key], &[KEPT_FOR_MS.as_bytes()]).await.map(drop)
     }
 
-    /// Seals with the first key what was sealed with another or not at all. Returns how many logins it
-    /// sealed anew. A login that is refreshed meanwhile is sealed with the first key anyway.
+    /// Seals with the first key what was sealed with another or not at all. Returns how many logins
+    /// it sealed anew. A login that is refreshed meanwhile is sealed with the first key anyway.
     ///
     /// # Errors
     ///

@@ -1,8 +1,10 @@
-//! A fleet: processes behind one app that share its users' logins and its rate through Redis or Valkey.
+//! A fleet: processes behind one app that share its users' logins and its rate through Redis or
+//! Valkey.
 //!
 //! Feature `redis`. A [`RedisFleet`] is made of the server's URL. [`RedisFleet::tokens`] is a
 //! [`TokenStore`](crate::auth::TokenStore) for any number of authenticators, and
-//! [`RedisFleet::shared_limit`] a [`SharedLimit`](crate::middleware::SharedLimit) for the rate limiter:
+//! [`RedisFleet::shared_limit`] a [`SharedLimit`](crate::middleware::SharedLimit) for the rate
+//! limiter:
 //!
 //! ```
 //! use spotify_web::SpotifyClientConfig;
@@ -82,8 +84,8 @@ pub use tokens::RedisTokenStore;
 
 /// Processes behind one app that share logins and a rate through Redis or Valkey.
 ///
-/// It connects when it is first used. A setting that cannot be used comes out of the first use, and of
-/// [`check`](Self::check). Clones, and the stores that it gives, share one connection.
+/// It connects when it is first used. A setting that cannot be used comes out of the first use, and
+/// of [`check`](Self::check). Clones, and the stores that it gives, share one connection.
 #[derive(Clone)]
 pub struct RedisFleet {
     server: Result<Arc<Server>, FleetError>,
@@ -102,10 +104,10 @@ impl RedisFleet {
     /// | `redis+cluster://HOST,HOST,…` | a cluster, of which any servers |
     /// | `redis+sentinel://HOST[:26379],…/MASTER[/DATABASE]` | the master that Sentinels know by its name |
     ///
-    /// `valkey` and `valkeys` mean the same. `rediss` is TLS: the server shows a certificate for its host
-    /// by an authority that the system trusts, or one of `SSL_CERT_FILE`; where rustls finds none of
-    /// these, feature `webpki-roots` has Mozilla's trusted. A user name or a password with characters
-    /// such as `@` is percent-encoded. No error and no log shows it.
+    /// `valkey` and `valkeys` mean the same. `rediss` is TLS: the server shows a certificate for
+    /// its host by an authority that the system trusts, or one of `SSL_CERT_FILE`; where rustls
+    /// finds none of these, feature `webpki-roots` has Mozilla's trusted. A user name or a password
+    /// with characters such as `@` is percent-encoded. No error and no log shows it.
     pub fn new(url: impl AsRef<str>) -> Self {
         Self {
             server: url.as_ref().parse().map(|url| Arc::new(Server::new(url))),
@@ -123,12 +125,13 @@ impl RedisFleet {
         Self { prefix: prefix.into(), ..self }
     }
 
-    /// Seals what is kept in the server, so that who can read it there learns no token, no client id
-    /// and no user. Without keys, tokens stand there readable.
+    /// Seals what is kept in the server, so that who can read it there learns no token, no client
+    /// id and no user. Without keys, tokens stand there readable.
     ///
     /// The first key seals, all of them open. To replace one, put the new key in front, let every
-    /// process run with both, and call [`RedisTokenStore::reseal`] before the old one goes. `name_key`
-    /// makes the names of the keys in the server, and never changes: with another nobody has logged in.
+    /// process run with both, and call [`RedisTokenStore::reseal`] before the old one goes.
+    /// `name_key` makes the names of the keys in the server, and never changes: with another nobody
+    /// has logged in.
     ///
     /// ```
     /// use spotify_web::fleet::{RedisFleet, SealingKey};
@@ -153,8 +156,8 @@ impl RedisFleet {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// Has a listener told when this process joins its fleet, goes on alone, and is back. It is called in
-    /// a thread of its own, and may be slow. Set it before the fleet is used.
+    /// Has a listener told when this process joins its fleet, goes on alone, and is back. It is
+    /// called in a thread of its own, and may be slow. Set it before the fleet is used.
     ///
     /// ```
     /// use spotify_web::fleet::{FleetEvent, RedisFleet};
@@ -172,7 +175,8 @@ impl RedisFleet {
         Self { server, ..self }
     }
 
-    /// How the connection of this process fares. A fleet whose URL cannot be used has called nobody.
+    /// How the connection of this process fares. A fleet whose URL cannot be used has called
+    /// nobody.
     pub fn stats(&self) -> FleetStats {
         match &self.server {
             Ok(server) => server.stats(),

@@ -1,5 +1,5 @@
-//! The names of keys. They show neither client ids nor users, and the keys of one user share a slot of
-//! a cluster.
+//! The names of keys. They show neither client ids nor users, and the keys of one user share a slot
+//! of a cluster.
 
 use hmac_sha256::HMAC;
 use zeroize::Zeroizing;

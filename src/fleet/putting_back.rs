@@ -10,8 +10,8 @@ use super::tokens::Parts;
 use crate::auth::TokenKey;
 
 impl Parts {
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, one after
-    /// the other, as long as there is a handle.
+    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks,
+    /// one after the other, as long as there is a handle.
     pub(super) fn put_back_after_reconnecting(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
         if self.puts_back.swap(true, Ordering::AcqRel) {

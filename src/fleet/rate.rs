@@ -15,15 +15,15 @@ use crate::middleware::{Granted, SharedLimit, SharedLimitError, Told};
 
 /// A limit that the processes of a fleet share: [`RedisFleet::shared_limit`].
 ///
-/// The server keeps the state that a limiter keeps of an app, and moves it on by the same rules: a 429
-/// of one process closes all of them, and the rate that it teaches holds for all. Starts are spread over
-/// the processes that have something to send, in equal shares; urgent requests may go first, up to a
-/// fifth of the rate.
+/// The server keeps the state that a limiter keeps of an app, and moves it on by the same rules: a
+/// 429 of one process closes all of them, and the rate that it teaches holds for all. Starts are
+/// spread over the processes that have something to send, in equal shares; urgent requests may go
+/// first, up to a fifth of the rate.
 ///
-/// An exchange takes at most 50 ms, connecting included. After that the limiter goes on alone, at its
-/// share of the last rate, and asks again every 0.5 to 1.5 s. The first that is back brings the rate
-/// along where the server has lost it. The state is 600 bytes for each app and 100 for each process; it
-/// is gone half an hour after the last exchange.
+/// An exchange takes at most 50 ms, connecting included. After that the limiter goes on alone, at
+/// its share of the last rate, and asks again every 0.5 to 1.5 s. The first that is back brings the
+/// rate along where the server has lost it. The state is 600 bytes for each app and 100 for each
+/// process; it is gone half an hour after the last exchange.
 ///
 /// The rules are those for a server that counts over 30 s, as Spotify does.
 #[derive(Clone)]

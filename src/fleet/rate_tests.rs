@@ -56,7 +56,8 @@ fn assert_alike(one: &Granted, other: &Granted, context: &str) {
     assert!(is_alike, "{context}\n{one:?}\n{other:?}");
 }
 
-/// Members who tell at random what may come: busy and idle times, strays, limits, lost states, late news.
+/// Members who tell at random what may come: busy and idle times, strays, limits, lost states, late
+/// news.
 fn random_told(random: &mut Rng, epoch: u64) -> Told {
     let is_refused = random.f64() < 0.08;
     let late = random.u64(0..2) * random.u64(0..2);

@@ -1,8 +1,8 @@
 //! What this process knows to have been in the server, in case the server forgets it.
 //!
-//! A server that restarts empty, evicts a key or fails over to a copy that lags behind says nothing of
-//! it. So each entry has a number that the server counts up, and a process that knows a later one than
-//! it finds puts it back.
+//! A server that restarts empty, evicts a key or fails over to a copy that lags behind says nothing
+//! of it. So each entry has a number that the server counts up, and a process that knows a later
+//! one than it finds puts it back.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What runs in the server, in one step each. Every script on logins may run twice with the same effect;
-//! that on rates is sent once.
+//! What runs in the server, in one step each. Every script on logins may run twice with the same
+//! effect; that on rates is sent once.
 
 use std::sync::OnceLock;
 
@@ -42,8 +42,8 @@ impl Script {
     }
 }
 
-/// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record, and for
-/// how many ms it stands there since it was put back, or -1.
+/// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
+/// and for how many ms it stands there since it was put back, or -1.
 ///
 /// A place that was emptied keeps its number, with an empty revision.
 pub(super) static LOAD: Script = Script::new(
@@ -56,8 +56,9 @@ local back = r[5] and math.max(0, now - r[5]) or -1
 return {r[1] or '', tonumber(r[2]) or 0, left, r[4] or '', back}",
 );
 
-/// `KEYS logins`, `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to
-/// count up or 0 to put back, ms left, record, ms to keep it` → whether it stands there now, and the number.
+/// `KEYS logins`,
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to count up or 0 to put back, ms left, record, ms to keep it`
+/// → whether it stands there now, and the number.
 pub(super) static SAVE: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
@@ -86,7 +87,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
 );
 
-/// `KEYS logins`, `ARGV scopes, revision, record` → whether the record of that revision was replaced.
+/// `KEYS logins`, `ARGV scopes, revision, record` → whether the record of that revision was
+/// replaced.
 pub(super) static RESEAL: Script = Script::new(
     "if redis.call('HGET', KEYS[1], ARGV[1] .. 'v') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
@@ -111,8 +113,8 @@ return emptied",
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
 ///
-/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was replaced, 1 when
-/// the lease is the owner's, else 0.
+/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was
+/// replaced, 1 when the lease is the owner's, else 0.
 pub(super) static TAKE_TURN: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')

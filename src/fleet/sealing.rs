@@ -1,9 +1,10 @@
 //! Sealed records: what stands in the server shows no token, no client id and no user.
 //!
-//! A record is `P1` and JSON where there is no key, else `S1`, the key's name, 16 random bytes, and what
-//! ChaCha20-Poly1305 ([RFC 8439]) makes of the same JSON. Each record has a key of its own, made of the
-//! sealing key and the random bytes: random nonces of 96 bits under one key would be used up after
-//! 2^32 records. The place of the record is authenticated with it, so that none can be moved.
+//! A record is `P1` and JSON where there is no key, else `S1`, the key's name, 16 random bytes, and
+//! what ChaCha20-Poly1305 ([RFC 8439]) makes of the same JSON. Each record has a key of its own,
+//! made of the sealing key and the random bytes: random nonces of 96 bits under one key would be
+//! used up after 2^32 records. The place of the record is authenticated with it, so that none can
+//! be moved.
 //!
 //! [RFC 8439]: https://www.rfc-editor.org/rfc/rfc8439
 

@@ -1,8 +1,8 @@
 //! The connection to a fleet's server: one for the process, replaced when it fails.
 //!
-//! The driver's own reconnecting connection stays on one that has gone silent, and knows no Sentinel;
-//! so this is a slot of ours. Every call has a limit, connecting included. Connecting goes on when the
-//! call that began it has given up, so that the next one finds it done.
+//! The driver's own reconnecting connection stays on one that has gone silent, and knows no
+//! Sentinel; so this is a slot of ours. Every call has a limit, connecting included. Connecting
+//! goes on when the call that began it has given up, so that the next one finds it done.
 
 use std::fmt;
 use std::sync::Arc;
@@ -135,8 +135,8 @@ impl Server {
         self.note(number, Some(&Failure::Error(FleetError::TimedOut { limit })));
     }
 
-    /// Once more on a new connection when the old one turns out to be closed: all that is called here
-    /// may run twice.
+    /// Once more on a new connection when the old one turns out to be closed: all that is called
+    /// here may run twice.
     async fn call(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failure> {
         match self.call_once(command, USUAL).await {
             Err(Failure::Closed(_) | Failure::Demoted(_)) => self.call_once(command, USUAL).await,
@@ -269,8 +269,8 @@ fn no_runtime() -> FleetError {
     }
 }
 
-/// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All of it
-/// fits into what a token cache gives its store.
+/// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All
+/// of it fits into what a token cache gives its store.
 const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
 
 pub(super) const CONNECTING: Duration = Duration::from_millis(1500);

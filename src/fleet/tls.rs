@@ -9,8 +9,8 @@ use super::server_url::ServerUrl;
 
 /// What the connections to a server with TLS are made with.
 ///
-/// With rustls, the certificates of the system. Where it has none the driver trusts Mozilla's list, which is
-/// compiled in; so it gets that far with feature `webpki-roots` alone.
+/// With rustls, the certificates of the system. Where it has none the driver trusts Mozilla's list,
+/// which is compiled in; so it gets that far with feature `webpki-roots` alone.
 #[derive(Default)]
 pub(super) struct Tls {
     #[cfg(feature = "__rustls")]

@@ -19,11 +19,12 @@ use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKe
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
-/// A process that needs a new token takes a lease, so that one refresh token is sent by one process;
-/// the others wait and find what it saved. A lease ends after 10 s unless its holder renews it, so that
-/// a process that was killed keeps nobody up for longer. When the server cannot be reached, tokens that
-/// are good are handed out as ever; an app's token is requested by each process for itself; a user's is
-/// not refreshed, and callers get a transient error once it has expired.
+/// A process that needs a new token takes a lease, so that one refresh token is sent by one
+/// process; the others wait and find what it saved. A lease ends after 10 s unless its holder
+/// renews it, so that a process that was killed keeps nobody up for longer. When the server cannot
+/// be reached, tokens that are good are handed out as ever; an app's token is requested by each
+/// process for itself; a user's is not refreshed, and callers get a transient error once it has
+/// expired.
 ///
 /// A login that nobody used for 200 days is removed by the server.
 #[derive(Clone)]
@@ -73,8 +74,9 @@ impl Parts {
         self.sealer.as_ref().map_err(FleetError::clone)
     }
 
-    /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it waits
-    /// then, until those who know a later one have put that back: an old refresh token may end a login.
+    /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
+    /// waits then, until those who know a later one have put that back: an old refresh token may
+    /// end a login.
     pub(super) async fn load(
         &self,
         key: &TokenKey,
@@ -107,8 +109,8 @@ impl Parts {
         Err(FleetError::Server { reason: "an entry changes faster than it can be read".into() })
     }
 
-    /// What stands in the server, with its revision, which is empty where nothing does; and for how long it
-    /// does, if it was put back.
+    /// What stands in the server, with its revision, which is empty where nothing does; and for how
+    /// long it does, if it was put back.
     async fn look(
         &self,
         key: &TokenKey,

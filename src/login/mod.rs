@@ -1,8 +1,8 @@
 //! Signing in on a desktop: one call that opens the browser and waits for the user to come back.
 //!
-//! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Where no browser opens, as
-//! on a server over SSH, or where one opens but cannot come back, as in a container or from WSL,
-//! the user opens the URL anywhere and pastes the one that they were sent to.
+//! [`sign_in`] does it as most programs want it; [`SignIn`] has the options. Where no browser
+//! opens, as on a server over SSH, or where one opens but cannot come back, as in a container or
+//! from WSL, the user opens the URL anywhere and pastes the one that they were sent to.
 //!
 //! What comes to the loopback port is not trusted: only a `GET` of the redirect URI's path, to its
 //! very host, with this login's `state` counts. Anything else is refused and counted, and delays

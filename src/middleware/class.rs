@@ -43,8 +43,8 @@ pub struct RequestClass {
     pub is_urgent: bool,
     /// How often it may be retried; `None` is as often as the layer has it.
     pub retries: Option<u32>,
-    /// How long it may wait for permits and for `Retry-After`, all its attempts together; `None` is as long as
-    /// the layers have it.
+    /// How long it may wait for permits and for `Retry-After`, all its attempts together; `None` is
+    /// as long as the layers have it.
     pub max_wait: Option<Duration>,
     /// When the call has to be over; a wait that would end later is not begun. `None` for no limit.
     pub deadline: Option<Instant>,

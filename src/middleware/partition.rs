@@ -12,11 +12,11 @@ use reqwest_middleware::{Middleware, Next, Result};
 /// Whose request it is: an extension of every request that reaches a layer of the user's own.
 ///
 /// The layers of [`with_middleware`](crate::SpotifyClientConfig::with_middleware) stand outside
-/// authentication and see no credentials, so that `GET me` looks the same for everybody. A layer that keeps
-/// responses, or anything else of one user, makes the partition a part of its key.
+/// authentication and see no credentials, so that `GET me` looks the same for everybody. A layer
+/// that keeps responses, or anything else of one user, makes the partition a part of its key.
 ///
-/// Requests with the same partition are signed by the same authenticator; it stays when the token is
-/// refreshed. It says nothing about the user, and may be logged and stored. By default each
+/// Requests with the same partition are signed by the same authenticator; it stays when the token
+/// is refreshed. It says nothing about the user, and may be logged and stored. By default each
 /// authenticator that is plugged in has one of its own, which ends with the process; one that is
 /// [named](Self::named) is the same in every process.
 ///
@@ -78,8 +78,8 @@ use reqwest_middleware::{Middleware, Next, Result};
 pub struct Partition([u8; 16]);
 
 impl Partition {
-    /// The partition of a name that the program gives a user, such as the key of a database. The name
-    /// cannot be read from it.
+    /// The partition of a name that the program gives a user, such as the key of a database. The
+    /// name cannot be read from it.
     ///
     /// ```
     /// use spotify_web::middleware::Partition;

@@ -37,7 +37,8 @@ pub struct RetryOptions {
 }
 
 impl RetryOptions {
-    /// Sets how often one request is retried at most after a failure: 3 times by default, 0 for never.
+    /// Sets how often one request is retried at most after a failure: 3 times by default, 0 for
+    /// never.
     ///
     /// A 429 is no failure where a [`RateLimiter`](super::RateLimiter) is below: the limiter knows
     /// when to send again, so that it is retried as often as [`max_wait`](Self::with_max_wait)

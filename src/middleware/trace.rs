@@ -15,7 +15,8 @@ use crate::sync::Mutex;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
-    /// How often it left; one that got no connection did not. Counted by the client's innermost layer.
+    /// How often it left; one that got no connection did not. Counted by the client's innermost
+    /// layer.
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
@@ -81,8 +82,8 @@ impl Drop for NotedWait<'_> {
     }
 }
 
-/// What a request was signed with, marked sensitive here and there: that an authenticator of the user's
-/// forgets it shows no secret in a log.
+/// What a request was signed with, marked sensitive here and there: that an authenticator of the
+/// user's forgets it shows no secret in a log.
 pub(crate) fn credentials_of(request: &mut Request) -> Option<HeaderValue> {
     let credentials = request.headers_mut().get_mut(AUTHORIZATION)?;
     credentials.set_sensitive(true);

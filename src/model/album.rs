@@ -51,7 +51,8 @@ macro_rules! album {
                 /// Number of tracks.
                 #[serde(default, deserialize_with = "lenient::optional_count")]
                 pub total_tracks: Option<u32>,
-                /// Where it can be played; empty when a market was asked for, and in development mode.
+                /// Where it can be played; empty when a market was asked for, and in development
+                /// mode.
                 #[serde(default, deserialize_with = "market_list::deserialize")]
                 pub available_markets: Vec<Market>,
                 /// URLs on the web.

@@ -302,7 +302,8 @@ by_fields! {
         /// Loudness at its end, in decibels.
         #[serde(default, deserialize_with = "lenient::optional_float")]
         pub loudness_end: Option<f64>,
-        /// How strong each of the twelve pitch classes is, 0 to 1, from C; `None` where that cannot be read.
+        /// How strong each of the twelve pitch classes is, 0 to 1, from C; `None` where that cannot
+        /// be read.
         #[serde(default, deserialize_with = "lenient::places")]
         pub pitches: Vec<Option<f64>>,
         /// Twelve figures of its timbre; `None` in place of one that cannot be read.

@@ -15,7 +15,8 @@ macro_rules! audiobook {
                 /// Who wrote it.
                 #[serde(default, deserialize_with = "lenient::list_without_nulls")]
                 pub authors: Vec<Author>,
-                /// Where it can be played; empty when a market was asked for, and in development mode.
+                /// Where it can be played; empty when a market was asked for, and in development
+                /// mode.
                 #[serde(default, deserialize_with = "market_list::deserialize")]
                 pub available_markets: Vec<Market>,
                 /// Copyright statements.

@@ -1,8 +1,8 @@
 //! The JSON at a place, as it came.
 //!
-//! `serde_json` has a type for that, `RawValue`, which its own deserializers alone can give. What serde has put into a
-//! buffer, since a model is flattened into a type of a program's own or is one of several that are tried, is written
-//! down again.
+//! `serde_json` has a type for that, `RawValue`, which its own deserializers alone can give. What
+//! serde has put into a buffer, since a model is flattened into a type of a program's own or is one
+//! of several that are tried, is written down again.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +24,8 @@ impl<'de> Deserialize<'de> for Json<'de> {
     }
 }
 
-/// The name by which `serde_json` knows its `RawValue`. Were it another, all would be written down again.
+/// The name by which `serde_json` knows its `RawValue`. Were it another, all would be written down
+/// again.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 struct JsonVisitor;

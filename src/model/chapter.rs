@@ -17,7 +17,8 @@ macro_rules! chapter {
                 /// URL of a preview; mostly absent since November 2024.
                 #[serde(default, deserialize_with = "lenient::optional_text")]
                 pub audio_preview_url: Option<String>,
-                /// Where it can be played; empty when a market was asked for, and in development mode.
+                /// Where it can be played; empty when a market was asked for, and in development
+                /// mode.
                 #[serde(default, deserialize_with = "market_list::deserialize")]
                 pub available_markets: Vec<Market>,
                 /// Number in the audiobook, from 0.

@@ -21,8 +21,8 @@ macro_rules! only_read {
 
 track! {
     only_read!
-    /// The fields of both. Spotify may say only at the end, with `type`, which of them it has sent: who
-    /// keeps the fields of both need not look there first.
+    /// The fields of both. Spotify may say only at the end, with `type`, which of them it has sent:
+    /// who keeps the fields of both need not look there first.
     pub(super) struct Either {
         // Of tracks, and of episodes in their shape.
         #[serde(default, deserialize_with = "album::optional")]
@@ -96,8 +96,8 @@ impl Either {
         }
     }
 
-    /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album, the
-    /// publisher the artist. What an episode has of its own comes before that.
+    /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album,
+    /// the publisher the artist. What an episode has of its own comes before that.
     fn into_episode(self) -> Option<Episode> {
         let of_uri = || self.uri.as_deref().and_then(|uri| uri.parse().ok());
         let id = self.id.and_then(|id| id.as_str().parse().ok()).or_else(of_uri)?;

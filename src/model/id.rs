@@ -223,15 +223,15 @@ base62_id!(
 base62_id!(
     /// The id of an audiobook.
     ///
-    /// To a player an audiobook is a podcast: its URI is `spotify:show:…` and its link `/show/…`. Both
-    /// are given, and taken as well as those that say `audiobook`.
+    /// To a player an audiobook is a podcast: its URI is `spotify:show:…` and its link `/show/…`.
+    /// Both are given, and taken as well as those that say `audiobook`.
     AudiobookId, Audiobook, Show
 );
 base62_id!(
     /// The id of a chapter of an audiobook.
     ///
-    /// To a player a chapter is an episode: its URI is `spotify:episode:…` and its link `/episode/…`.
-    /// Both are given, and taken as well as those that say `chapter`.
+    /// To a player a chapter is an episode: its URI is `spotify:episode:…` and its link
+    /// `/episode/…`. Both are given, and taken as well as those that say `chapter`.
     ChapterId, Chapter, Episode
 );
 base62_id!(
@@ -251,9 +251,9 @@ base62_id!(
     ///
     /// # Forms
     ///
-    /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what stands
-    /// around it: spaces, brackets, quotes, the marks of chats, the full stop behind a link. In a URI
-    /// or a link, an id ends where anything but a letter or a digit follows.
+    /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what
+    /// stands around it: spaces, brackets, quotes, the marks of chats, the full stop behind a link.
+    /// In a URI or a link, an id ends where anything but a letter or a digit follows.
     ///
     /// | form | such as |
     /// |---|---|
@@ -271,10 +271,10 @@ base62_id!(
     /// | encoded link | `spotify%3Atrack%3A…`, `spotify:track%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
     /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>`, `_https://…_`, `&lt;https://…&gt;` |
     ///
-    /// Two links in one string are none. What follows a `?`, `#`, `&`, `|`, `<`, `>` or `"` is a query, a fragment or a
-    /// title, and is not looked at.
-    /// A short link such as `https://spotify.link/…` must be opened first:
-    /// [`IdError::ShortLink`]. A local file is [`IdError::LocalFile`].
+    /// Two links in one string are none. What follows a `?`, `#`, `&`, `|`, `<`, `>` or `"` is a
+    /// query, a fragment or a title, and is not looked at. A short link such as
+    /// `https://spotify.link/…` must be opened first: [`IdError::ShortLink`]. A local file is
+    /// [`IdError::LocalFile`].
     ///
     /// ```
     /// use spotify_web::model::TrackId;
@@ -287,7 +287,8 @@ base62_id!(
     TrackId, Track
 );
 
-/// The id of a user: any string, such as `wizzler` or an e-mail address; encoded where it enters a path.
+/// The id of a user: any string, such as `wizzler` or an e-mail address; encoded where it enters a
+/// path.
 ///
 /// `.` and `..` are refused, since a path cannot hold them.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -391,7 +392,8 @@ impl fmt::Display for Encoded<'_> {
     }
 }
 
-/// What is not unreserved ([RFC 3986, section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
+/// What is not unreserved ([RFC 3986, section
+/// 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
 pub(crate) const RESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

@@ -11,7 +11,8 @@ use super::reading::{is_in_one_go, note_left_out, noted, read_with_care, within_
 use super::unvalued::without_values;
 use super::{List, PageItem, Unreadable, captured};
 
-/// An object that may be absent; one that cannot be read is absent too, and costs nothing beside it.
+/// An object that may be absent; one that cannot be read is absent too, and costs nothing beside
+/// it.
 pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -112,7 +113,8 @@ where
     Ok(list.map(|List(list)| readable(list)).unwrap_or_default())
 }
 
-/// A list whose places mean something: what is at one of them stays there, and what cannot be read is `None`.
+/// A list whose places mean something: what is at one of them stays there, and what cannot be read
+/// is `None`.
 pub(super) fn places<'de, D, T>(deserializer: D) -> Result<Vec<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,

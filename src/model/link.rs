@@ -1,7 +1,8 @@
 //! URIs and links: the one parser behind every id.
 //!
-//! What people paste comes from chats, address bars, other programs and old posts. All of it goes through
-//! [`decoded`] and [`parse`], so that whatever is tolerated in a URL is tolerated in a URI as well.
+//! What people paste comes from chats, address bars, other programs and old posts. All of it goes
+//! through [`decoded`] and [`parse`], so that whatever is tolerated in a URL is tolerated in a URI
+//! as well.
 
 use std::borrow::Cow;
 
@@ -65,8 +66,8 @@ fn inner(text: &str) -> Option<String> {
     is_needed.then(|| decode(text))
 }
 
-/// The URI in `https://open.spotify.com/embed?uri=spotify:track:ID` and the like, where the path names
-/// nothing of its own.
+/// The URI in `https://open.spotify.com/embed?uri=spotify:track:ID` and the like, where the path
+/// names nothing of its own.
 fn parameter(text: &str) -> Option<&str> {
     let link = unwrapped(text);
     let (host, path) = host_and_path(without_scheme(link).unwrap_or(link))?;

@@ -11,9 +11,9 @@ use super::lenient;
 
 /// A market: the two letters of a country by ISO 3166-1 alpha-2, as in `DE`, or `XK` for Kosovo.
 ///
-/// Two bytes, since an album lists about 185 of them. What a program gives is held against the list of
-/// countries, so that `UK` for `GB` is an error before anything is sent; what Spotify sends is any two
-/// letters.
+/// Two bytes, since an album lists about 185 of them. What a program gives is held against the list
+/// of countries, so that `UK` for `GB` is an error before anything is sent; what Spotify sends is
+/// any two letters.
 ///
 /// ```
 /// use spotify_web::model::Market;

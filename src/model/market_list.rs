@@ -20,8 +20,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     written_as_ever(&json).map_or_else(|| element_by_element(&json), Ok).map_err(D::Error::custom)
 }
 
-/// The markets of a list such as `["AD","AE"]`, as Spotify writes it. A list that is one text to serde, and not 184,
-/// costs half as much.
+/// The markets of a list such as `["AD","AE"]`, as Spotify writes it. A list that is one text to
+/// serde, and not 184, costs half as much.
 fn written_as_ever(json: &str) -> Option<Vec<Market>> {
     let (elements, rest) = json.strip_prefix('[')?.as_bytes().as_chunks::<5>();
     let mut list = Vec::with_capacity(elements.len());

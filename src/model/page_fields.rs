@@ -27,7 +27,8 @@ impl Seen {
     }
 }
 
-/// What stands in the fields that may wrap a page. Beside the items of a page it is of no use, whatever it is.
+/// What stands in the fields that may wrap a page. Beside the items of a page it is of no use,
+/// whatever it is.
 pub(super) struct Wrapped<'de, P> {
     page: Option<P>,
     several: bool,

@@ -3,7 +3,8 @@
 //! serde cannot resume in the middle of an element that has failed. So a list with something bad in
 //! it is read element by element out of the raw JSON, which costs a second look at each. A good one
 //! is spared that by [`in_one_go`]: read so, a bad element fails the whole list, which is then read
-//! again, each element in one go and the bad one with care. Each byte is looked at a few times for each list that it is in, and no more.
+//! again, each element in one go and the bad one with care. Each byte is looked at a few times for
+//! each list that it is in, and no more.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -89,8 +90,9 @@ impl<T> From<Option<T>> for PageItem<T> {
 
 /// An element of a list that could not be read: why, and what it was.
 ///
-/// The raw JSON and [`error`](Self::error) may repeat what Spotify sent about a user: keep them out of logs. What
-/// is displayed, and the source of this error, names the place and the types, and no value.
+/// The raw JSON and [`error`](Self::error) may repeat what Spotify sent about a user: keep them out
+/// of logs. What is displayed, and the source of this error, names the place and the types, and no
+/// value.
 #[derive(Clone)]
 pub struct Unreadable {
     path: Box<str>,
@@ -112,8 +114,8 @@ impl Unreadable {
         Self { path, why: Arc::new(Why { error, shown }), raw: raw.into() }
     }
 
-    /// The place within the element, such as `album.images[2].url`; `.` for the element itself, and `?` for a name
-    /// that no field of Spotify has.
+    /// The place within the element, such as `album.images[2].url`; `.` for the element itself, and
+    /// `?` for a name that no field of Spotify has.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -162,7 +164,8 @@ impl fmt::Debug for Unreadable {
     }
 }
 
-/// What stands there as it came, so that a page is written as it was read; mended, where nothing else could read it.
+/// What stands there as it came, so that a page is written as it was read; mended, where nothing
+/// else could read it.
 impl<T: Serialize> Serialize for PageItem<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw = match self {

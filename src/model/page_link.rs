@@ -28,7 +28,8 @@ pub enum NextLink {
     /// only where its total says so.
     #[default]
     Absent,
-    /// Something that is no string. Following it is an error. Empty, where it is nested more than a hundred deep.
+    /// Something that is no string. Following it is an error. Empty, where it is nested more than a
+    /// hundred deep.
     Malformed(Value),
 }
 
@@ -68,8 +69,9 @@ impl<'de> Deserialize<'de> for NextLink {
     }
 }
 
-/// What `serde_json` does not read: half of a surrogate pair in a URL, more levels than it goes down, or a number that
-/// no float holds. Of the last two no more than their kind is left, which says that they lead nowhere.
+/// What `serde_json` does not read: half of a surrogate pair in a URL, more levels than it goes
+/// down, or a number that no float holds. Of the last two no more than their kind is left, which
+/// says that they lead nowhere.
 fn too_much(json: &str) -> serde_json::Result<Value> {
     match json.as_bytes().first() {
         Some(b'"') => serde_json::from_str(&mended(json).unwrap_or_default()),

@@ -85,7 +85,8 @@ const HOSTS: [&str; 5] =
 
 const SCHEMES: [&str; 3] = ["spotify", "https", "http"];
 
-/// Whether a piece between two colons ends with a scheme, and what is before it with an id: no name goes on so.
+/// Whether a piece between two colons ends with a scheme, and what is before it with an id: no name
+/// goes on so.
 fn is_scheme_behind_an_id(before: &str, piece: &str) -> bool {
     let scheme = SCHEMES.iter().find_map(|scheme| piece.strip_suffix(scheme));
     scheme.is_some_and(|rest| match without_separators(rest) {

@@ -12,15 +12,15 @@ use super::mended;
 /// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
 /// element by element where something in a list cannot be read.
 ///
-/// `serde_json::from_slice` reads the same and takes longer: serde cannot go back, so that each list is
-/// looked at before it is read.
+/// `serde_json::from_slice` reads the same and takes longer: serde cannot go back, so that each
+/// list is looked at before it is read.
 ///
 /// What JSON allows and `serde_json` does not take, such as half of a surrogate pair, a number that
 /// no float holds, or a byte order mark in front, costs no more than its place.
 ///
-/// A model may be a part of a type of your own, also flattened into it, told from others by a tag, or one of several
-/// that are tried. serde buffers it then: that takes longer, and what is left of an element that cannot be read is
-/// the same JSON in other words.
+/// A model may be a part of a type of your own, also flattened into it, told from others by a tag,
+/// or one of several that are tried. serde buffers it then: that takes longer, and what is left of
+/// an element that cannot be read is the same JSON in other words.
 ///
 /// # Errors
 ///
@@ -53,7 +53,8 @@ pub(super) fn read_with_care<T: DeserializeOwned>(json: &str) -> serde_json::Res
 
 /// Reads with each element in one go: faster, but one that cannot be read fails the whole.
 ///
-/// It does so too where serde takes an error for the end of an attempt, and goes on with another form.
+/// It does so too where serde takes an error for the end of an attempt, and goes on with another
+/// form.
 pub(crate) fn in_one_go<T, E>(read: impl FnOnce() -> Result<T, E>) -> Option<T> {
     let before = STATE.get();
     let restore = Restore(before);
@@ -88,7 +89,8 @@ pub(super) fn attempt<T, E>(read: impl FnOnce() -> Result<T, E>) -> Result<T, E>
     read
 }
 
-/// Reads a body: what all of its lists take is counted together, and what is left out of it is logged in one line.
+/// Reads a body: what all of its lists take is counted together, and what is left out of it is
+/// logged in one line.
 pub(crate) fn as_one_body<T>(read: impl FnOnce() -> T) -> T {
     let _restore = Restore(STATE.replace(State { is_in_body: true, ..State::default() }));
     let read = read();
@@ -109,11 +111,13 @@ pub(super) fn takes_room(bytes: usize) -> bool {
     room <= MOST_ROOM
 }
 
-/// A `7` and a comma take two bytes, and as a place of a list of tracks five hundred: what a body of a megabyte is read
-/// into may not take whatever its sender likes. The analysis of a recording of two hours takes 40 MB.
+/// A `7` and a comma take two bytes, and as a place of a list of tracks five hundred: what a body
+/// of a megabyte is read into may not take whatever its sender likes. The analysis of a recording
+/// of two hours takes 40 MB.
 const MOST_ROOM: usize = 64 << 20;
 
-/// Notes that parts of a body were left out, and what is wrong with the first: nothing that it holds.
+/// Notes that parts of a body were left out, and what is wrong with the first: nothing that it
+/// holds.
 pub(super) fn note_left_out<'why>(number: usize, why: impl FnOnce() -> Cow<'why, str>) {
     let state = STATE.get();
     if state.left_out == 0 {

@@ -22,8 +22,8 @@ open_enum! {
     }
 }
 
-/// A release date as far as it is known: `1981`, `1981-12` or `1981-12-15`; `0000` is unknown, and so is a month or
-/// a day of `00`.
+/// A release date as far as it is known: `1981`, `1981-12` or `1981-12-15`; `0000` is unknown, and
+/// so is a month or a day of `00`.
 ///
 /// Dates are ordered, those that are known less exactly before those within them.
 ///

@@ -7,7 +7,8 @@ use super::by_fields::by_fields;
 use super::thing::{field, has_any};
 use super::{Album, Audiobook, Episode, PageItem, SimplifiedShow, Track, lenient};
 
-/// Has an entry be read that is defined by `by_fields`: a thing, a date, and what else may be absent.
+/// Has an entry be read that is defined by `by_fields`: a thing, a date, and what else may be
+/// absent.
 macro_rules! entry {
     ($name:ident: $thing:ident, $date:ident $(, $other:ident)*) => {
         impl<'de> serde::Deserialize<'de> for $name {

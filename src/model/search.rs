@@ -41,7 +41,8 @@ by_fields! {
         /// Albums.
         #[serde(default, deserialize_with = "lenient::object")]
         pub albums: Option<Page<SimplifiedAlbum>>,
-        /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or gone.
+        /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or
+        /// gone.
         #[serde(default, deserialize_with = "lenient::object")]
         pub playlists: Option<Page<SimplifiedPlaylist>>,
         /// Podcasts.

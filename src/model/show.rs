@@ -13,7 +13,8 @@ macro_rules! show {
         by_fields! {
             $(#[$doc])*
             pub struct $name {
-                /// Where it can be played; empty when a market was asked for, and in development mode.
+                /// Where it can be played; empty when a market was asked for, and in development
+                /// mode.
                 #[serde(default, deserialize_with = "market_list::deserialize")]
                 pub available_markets: Vec<Market>,
                 /// Copyright statements.

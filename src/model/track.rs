@@ -18,7 +18,8 @@ macro_rules! track {
                 /// Who performs it.
                 #[serde(default, deserialize_with = "lenient::list_without_nulls")]
                 pub artists: Vec<SimplifiedArtist>,
-                /// Where it can be played; empty when a market was asked for, and in development mode.
+                /// Where it can be played; empty when a market was asked for, and in development
+                /// mode.
                 #[serde(default, deserialize_with = "market_list::deserialize")]
                 pub available_markets: Vec<Market>,
                 /// Number of the disc, from 1.
@@ -78,7 +79,8 @@ pub(super) use track;
 macro_rules! is_nothing {
     ($name:ident) => {
         impl $name {
-            /// One that was taken down keeps none of these; one that was asked for by `fields`, some.
+            /// One that was taken down keeps none of these; one that was asked for by `fields`,
+            /// some.
             pub(super) fn is_nothing(&self) -> bool {
                 self.id.is_none()
                     && self.uri.is_none()

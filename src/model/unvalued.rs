@@ -1,4 +1,5 @@
-//! Where JSON is wrong and how, without the values that stand in it: those may be a user's own, or a secret.
+//! Where JSON is wrong and how, without the values that stand in it: those may be a user's own, or
+//! a secret.
 
 use serde::de::Error as _;
 use serde_json::error::Category;

@@ -88,7 +88,8 @@ by_fields! {
         /// The name that the user chose to show; absent when none is set.
         #[serde(default, deserialize_with = "lenient::optional_text")]
         pub display_name: Option<String>,
-        /// The e-mail address, which nobody has verified; needs `user-read-email`, absent in development mode.
+        /// The e-mail address, which nobody has verified; needs `user-read-email`, absent in
+        /// development mode.
         #[serde(default, deserialize_with = "lenient::optional_text")]
         pub email: Option<String>,
         /// What the user wants to hear; needs `user-read-private`, absent in development mode.

@@ -62,8 +62,8 @@ pub(super) fn not_blank(name: &'static str, value: &str) -> Result<(), OAuthErro
     blank_fault(value).map_or(Ok(()), |reason| Err(fault(reason)))
 }
 
-/// An empty value is most often a variable of the environment that is not set, and white space around it
-/// the end of the line that it was read with.
+/// An empty value is most often a variable of the environment that is not set, and white space
+/// around it the end of the line that it was read with.
 pub(super) fn blank_fault(value: &str) -> Option<&'static str> {
     match value.trim() {
         "" => Some("is empty; set it to the app's"),

@@ -253,7 +253,8 @@ impl OAuthClient {
         let mut request = wire
             .client()
             .post(self.token_url()?.clone())
-            // The HTTP client's own limit is for API calls, and knows of no process that stood still.
+            // The HTTP client's own limit is for API calls, and knows of no process that stood
+            // still.
             .timeout(NO_LIMIT)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")

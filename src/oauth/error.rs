@@ -90,8 +90,8 @@ impl OAuthError {
     ///
     /// A request that the accounts service rejects with a code of its own is not. All else is
     /// transient: missing or truncated responses, time-outs, and every status without such a code,
-    /// also 403 or 404, which load balancers, captive portals and pages of maintenance send. 408, 429 and 5xx
-    /// are transient whatever they say, other than 501 and 505.
+    /// also 403 or 404, which load balancers, captive portals and pages of maintenance send. 408,
+    /// 429 and 5xx are transient whatever they say, other than 501 and 505.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Input { .. } | Self::NoRuntime => false,

@@ -7,8 +7,8 @@
 //! | PKCE: an app without | [`Login::pkce`] | [`AuthorizationCodeRequest::public`] | [`PkceAuthenticator`] |
 //! | token swap: a server of yours has it | [`Login::authorization_code`] | [`AuthorizationCodeRequest::swap`] | [`TokenSwapAuthenticator`] |
 //!
-//! [`OAuthClient`] sends one token request and returns the token or a typed error. It keeps nothing: caching and
-//! refreshing are the business of [`auth`](crate::auth).
+//! [`OAuthClient`] sends one token request and returns the token or a typed error. It keeps
+//! nothing: caching and refreshing are the business of [`auth`](crate::auth).
 //!
 //! The implicit grant is not here: Spotify ended it in November 2025, since it puts tokens into
 //! URLs.

@@ -131,8 +131,8 @@ struct Worth {
 
 impl Fields {
     /// Reads the object in `body` that says the most, and of several the first, whatever is around
-    /// it: a byte order mark, what an interpreter warns of, a line of HTML or of a log. Where none is
-    /// whole, what one that breaks off says until then.
+    /// it: a byte order mark, what an interpreter warns of, a line of HTML or of a log. Where none
+    /// is whole, what one that breaks off says until then.
     ///
     /// A token in a page that tells of an error is an example or somebody else's: without a success
     /// status, only an object with which the body begins can have one.
@@ -287,7 +287,8 @@ struct Budget {
 }
 
 impl Budget {
-    /// How far an object reaches that is to be passed over; `None` where all that follows is within it.
+    /// How far an object reaches that is to be passed over; `None` where all that follows is within
+    /// it.
     ///
     /// What is within an object speaks of something else. One that is none, and that no brace ends,
     /// may only be a brace before the object itself.
@@ -307,8 +308,8 @@ impl Budget {
         }
     }
 
-    /// What an object says behind a name, in quotes, of its own: what is wrong with the values before
-    /// it, such as a `NaN`, costs a token nothing.
+    /// What an object says behind a name, in quotes, of its own: what is wrong with the values
+    /// before it, such as a `NaN`, costs a token nothing.
     fn text_in(&mut self, object: &str, name: &str) -> Option<Zeroizing<String>> {
         let mut depth = 0_usize;
         let mut found = None;

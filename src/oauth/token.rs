@@ -22,9 +22,9 @@ pub struct Token {
     /// refresh, and as requested at a login.
     ///
     /// A response to a login whose `scope` is empty says that nothing was granted; it does not say
-    /// "as requested", for which the field is left out
-    /// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). On a refresh an
-    /// empty `scope` is `None`: it cannot take all scopes away.
+    /// "as requested", for which the field is left out ([RFC 6749, section
+    /// 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). On a refresh an empty `scope` is
+    /// `None`: it cannot take all scopes away.
     pub scopes: Option<Vec<String>>,
 }
 

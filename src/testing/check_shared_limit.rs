@@ -13,8 +13,9 @@ pub use error::{SharedLimitCheckError, SharedLimitPromise};
 
 /// Runs every promise of [`SharedLimit`] against a store: for the tests of one that you write.
 ///
-/// It stands for two processes of apps of its own, whose names begin with `check-`, so that a store that is
-/// in use otherwise may be checked too. It needs a tokio runtime, and takes about seven seconds of its time.
+/// It stands for two processes of apps of its own, whose names begin with `check-`, so that a store
+/// that is in use otherwise may be checked too. It needs a tokio runtime, and takes about seven
+/// seconds of its time.
 ///
 /// # Errors
 ///
@@ -60,7 +61,8 @@ struct Sum {
 }
 
 impl Check {
-    /// A 429 of one process closes the app for the other, and no other app. Returns the epoch of the closing.
+    /// A 429 of one process closes the app for the other, and no other app. Returns the epoch of
+    /// the closing.
     async fn check_closing(&self) -> Checked<u64> {
         let before = self.exchange("closed", told(ONE)).await?.epoch;
         self.exchange("closed", told(OTHER)).await?;
@@ -95,7 +97,8 @@ impl Check {
         SharedLimitPromise::OpensAgain.holds(closed_for.is_zero(), seen)
     }
 
-    /// A store that has no rate takes over the one that a process tells, and both keep to it together.
+    /// A store that has no rate takes over the one that a process tells, and both keep to it
+    /// together.
     async fn check_pace(&self) -> Checked {
         let first = Told { last_rate: Some(RATE), ..told(ONE) };
         let rate = self.exchange("paced", first).await?.rate;

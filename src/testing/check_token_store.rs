@@ -19,9 +19,10 @@ pub use error::{StoreCheckError, StorePromise};
 /// Runs every promise of [`TokenStore`] against a store: for the tests of one that you write.
 ///
 /// It saves under keys of its own, whose client ids begin with `check-`, and removes them at its
-/// end, also after a failure: a database that is in use otherwise may be checked too. The locks are checked if the store
-/// has some. It needs a tokio runtime with time that is not paused; on a multi-threaded one it also
-/// finds writers that are in each other's way on two threads, and a call that blocks its thread.
+/// end, also after a failure: a database that is in use otherwise may be checked too. The locks are
+/// checked if the store has some. It needs a tokio runtime with time that is not paused; on a
+/// multi-threaded one it also finds writers that are in each other's way on two threads, and a call
+/// that blocks its thread.
 ///
 /// # Errors
 ///

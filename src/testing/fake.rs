@@ -27,9 +27,9 @@ use crate::sync::Mutex;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///
-/// Users command its player, and remove items of its playlist: everywhere or at places, of any version
-/// that it has had, and all that a request names or nothing. Other writes are not known: 404, unless a
-/// response is [put there](Self::next_api).
+/// Users command its player, and remove items of its playlist: everywhere or at places, of any
+/// version that it has had, and all that a request names or nothing. Other writes are not known:
+/// 404, unless a response is [put there](Self::next_api).
 ///
 /// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
 ///

@@ -1,7 +1,7 @@
 //! The playlist of the fake: what it holds, in each of its versions.
 //!
-//! That is whatever Spotify's really hold: local files, episodes, things that are gone, and kinds that
-//! nobody has heard of.
+//! That is whatever Spotify's really hold: local files, episodes, things that are gone, and kinds
+//! that nobody has heard of.
 
 use std::collections::BTreeMap;
 
@@ -85,8 +85,8 @@ impl Playlist {
 
     /// Removes what a body says, all of it or nothing, and returns the id of the newest version.
     ///
-    /// Positions are those of the version that the body names, and of the newest where it names none.
-    /// What has been removed since then stays so, and is no mistake.
+    /// Positions are those of the version that the body names, and of the newest where it names
+    /// none. What has been removed since then stays so, and is no mistake.
     pub(super) fn remove(&mut self, body: &str) -> Result<String, Refusal> {
         let removal: Removal = serde_json::from_str(body).map_err(|_| "Invalid request body")?;
         if !(1..=100).contains(&removal.items.len()) {

@@ -109,8 +109,8 @@ impl FaultProxy {
         self.shared.state.lock().tokens.set(fault, share);
     }
 
-    /// Limits API requests of all endpoints together, in place of an earlier limit. What is over it meets
-    /// [`Fault::RateLimited`]; what does not reach the server for another fault counts too.
+    /// Limits API requests of all endpoints together, in place of an earlier limit. What is over it
+    /// meets [`Fault::RateLimited`]; what does not reach the server for another fault counts too.
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -135,7 +135,8 @@ impl FaultProxy {
         self.shared.state.lock().limits.set(Some(path), limit);
     }
 
-    /// Refuses requests to the endpoints whose path, such as `search`, begins so, for this long from now.
+    /// Refuses requests to the endpoints whose path, such as `search`, begins so, for this long
+    /// from now.
     pub fn ban(&self, path: &str, duration: Duration) {
         self.shared.state.lock().limits.ban(path, duration);
     }

@@ -12,8 +12,8 @@ use super::TimeLimit;
 use super::body::with_body;
 
 /// Reads what a body begins with, up to its end, until there is more than `limit` bytes or until
-/// nothing has come for a second, and gives the response back whole: what was read, then what comes, or
-/// the error with which it breaks off.
+/// nothing has come for a second, and gives the response back whole: what was read, then what
+/// comes, or the error with which it breaks off.
 pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response, Bytes) {
     let mut begin = Vec::new();
     let time = TimeLimit::after(LONGEST_PEEK);

@@ -22,8 +22,9 @@ impl Default for HttpOptions {
         Self {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
-            // Load balancers close idle connections after 60 s (AWS) or 75 s (nginx), and the first NAT on
-            // the way forgets them silently after little more. Who closes first loses no request.
+            // Load balancers close idle connections after 60 s (AWS) or 75 s (nginx), and the first
+            // NAT on the way forgets them silently after little more. Who closes first loses no
+            // request.
             idle_timeout: Duration::from_secs(30),
             user_agent: concat!("spotify-web/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: ProxyChoice::default(),
@@ -97,8 +98,8 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     Wire::made_by(make).map_err(|error| with_causes(&error))
 }
 
-/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether something
-/// is under way or not.
+/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether
+/// something is under way or not.
 #[cfg(feature = "http2")]
 fn with_http2(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     builder

@@ -1,8 +1,8 @@
 //! One connection to an HTTP/2 server, however many requests come before there is any.
 //!
-//! A pool learns that a server has HTTP/2 when the first connection is made; until then it opens one for each
-//! request. 64 handshakes are 64 chains of certificates on the link and 64 signatures, of which 63 are thrown
-//! away. So the first connects alone, and the others wait for what it finds.
+//! A pool learns that a server has HTTP/2 when the first connection is made; until then it opens
+//! one for each request. 64 handshakes are 64 chains of certificates on the link and 64 signatures,
+//! of which 63 are thrown away. So the first connects alone, and the others wait for what it finds.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -167,7 +167,8 @@ where
     }
 }
 
-/// A connection is shared as soon as it has been told of; this is for a busy machine. Then it must be broken.
+/// A connection is shared as soon as it has been told of; this is for a busy machine. Then it must
+/// be broken.
 const UNTIL_SHARED: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

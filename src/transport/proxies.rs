@@ -92,8 +92,8 @@ fn proxy(
     kind(url).map_err(|_| format!("{name} is not the URL of a proxy"))
 }
 
-/// What is reached without a proxy: what the user says, and this machine, since what is sent there may be
-/// in the clear.
+/// What is reached without a proxy: what the user says, and this machine, since what is sent there
+/// may be in the clear.
 fn except(spared: &str) -> Option<NoProxy> {
     NoProxy::from_string(&format!("{spared},{LOOPBACK}"))
 }

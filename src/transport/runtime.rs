@@ -33,8 +33,8 @@ fn is_usable(last: &'static LocalId, probe: impl Fn() -> bool) -> bool {
     last.get() == id
 }
 
-// Tokio tells what a runtime lacks by a panic alone: every way to its drivers ends in an `expect`. So
-// where something is missing, the panic hook runs, which prints what to enable, and nothing else
+// Tokio tells what a runtime lacks by a panic alone: every way to its drivers ends in an `expect`.
+// So where something is missing, the panic hook runs, which prints what to enable, and nothing else
 // happens. Where there is no runtime at all, nobody gets so far.
 
 fn has_time() -> bool {
@@ -54,8 +54,8 @@ fn has_io() -> bool {
 
 type LocalId = std::thread::LocalKey<Cell<Option<Id>>>;
 
-// The runtime that this thread found usable last, so that only the first call on it probes. One that
-// was not is probed again: another may get its id.
+// The runtime that this thread found usable last, so that only the first call on it probes. One
+// that was not is probed again: another may get its id.
 thread_local! {
     static CAN_SEND: Cell<Option<Id>> = const { Cell::new(None) };
     static CAN_WAIT: Cell<Option<Id>> = const { Cell::new(None) };

@@ -39,7 +39,8 @@ fn text<'a>(error: &'a Value, name: &str) -> Option<&'a str> {
     error.get(name).and_then(Value::as_str)
 }
 
-/// Whether it is a word for programs, as all of Spotify's are, and not something that was sent back.
+/// Whether it is a word for programs, as all of Spotify's are, and not something that was sent
+/// back.
 fn is_word(reason: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     (1..=LONGEST_REASON).contains(&reason.len()) && reason.bytes().all(is_part)

@@ -7,10 +7,10 @@ use tokio::time::{Instant, timeout_at};
 
 /// A limit for a step, a request or a wait; the one place that decides that it has passed.
 ///
-/// A process that is stopped, or whose machine is moved, finds its limits over when it goes on, while what
-/// it waited for lies in the buffer of a socket. From the end of a limit alone that cannot be told from a
-/// limit that has passed while the process ran. So the last of it is counted from the moment at which the
-/// process is seen to run.
+/// A process that is stopped, or whose machine is moved, finds its limits over when it goes on,
+/// while what it waited for lies in the buffer of a socket. From the end of a limit alone that
+/// cannot be told from a limit that has passed while the process ran. So the last of it is counted
+/// from the moment at which the process is seen to run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeLimit {
     end: Instant,

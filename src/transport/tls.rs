@@ -1,4 +1,5 @@
-//! TLS by rustls: which provider, whose certificates, and nothing of it before the first `https` request.
+//! TLS by rustls: which provider, whose certificates, and nothing of it before the first `https`
+//! request.
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,14 +27,14 @@ pub(super) fn config() -> Result<ClientConfig, String> {
     Ok(config)
 }
 
-/// The one that the program installed for its process; else the one that a feature names. It is never
-/// installed for the process, which is for the program to decide, unless it must be.
+/// The one that the program installed for its process; else the one that a feature names. It is
+/// never installed for the process, which is for the program to decide, unless it must be.
 fn provider() -> Option<Arc<CryptoProvider>> {
     CryptoProvider::get_default().cloned().or_else(named_provider)
 }
 
-/// For a TLS client that takes the process's provider and no other: where the program has installed none,
-/// the one that a feature names becomes it.
+/// For a TLS client that takes the process's provider and no other: where the program has installed
+/// none, the one that a feature names becomes it.
 #[cfg(feature = "redis")]
 pub(crate) fn provide_for_process() -> Result<(), &'static str> {
     if CryptoProvider::get_default().is_none() {
@@ -59,7 +60,8 @@ fn named_provider() -> Option<Arc<CryptoProvider>> {
     None
 }
 
-/// Checks certificates against those that are trusted, which are read when the first one is checked.
+/// Checks certificates against those that are trusted, which are read when the first one is
+/// checked.
 #[derive(Debug)]
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,

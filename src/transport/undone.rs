@@ -36,9 +36,10 @@ impl TlsUnavailable {
 
 /// Whether it is certain that no server carried the request out.
 ///
-/// So it is when no connection was made, when the connection was closed before anything of the request was
-/// written, and when an HTTP/2 server says so: by `REFUSED_STREAM` ([RFC 9113, section 8.7]) or by a
-/// `GOAWAY` without an error that leaves the request out (section 6.8).
+/// So it is when no connection was made, when the connection was closed before anything of the
+/// request was written, and when an HTTP/2 server says so: by `REFUSED_STREAM`
+/// ([RFC 9113, section 8.7]) or by a `GOAWAY` without an error that leaves the request out (section
+/// 6.8).
 ///
 /// [RFC 9113, section 8.7]: https://www.rfc-editor.org/rfc/rfc9113#section-8.7
 pub(super) fn provably_not_carried_out(error: &reqwest::Error) -> bool {

@@ -18,11 +18,11 @@ use super::undone::TlsUnavailable;
 
 /// Sends requests, and replaces connections that must be taken for dead.
 ///
-/// A pool of connections knows of a dead one only what the runtime has heard. Two things are unheard: a
-/// network that swallows everything, which shows as a time-out, and whatever happened while the process
-/// was frozen. After a time-out, the connections from before are used no more, unless others get
-/// their responses on them; the retry goes on a connection of its own in any case. After a pause, the
-/// runtime is made to listen before anything is sent.
+/// A pool of connections knows of a dead one only what the runtime has heard. Two things are
+/// unheard: a network that swallows everything, which shows as a time-out, and whatever happened
+/// while the process was frozen. After a time-out, the connections from before are used no more,
+/// unless others get their responses on them; the retry goes on a connection of its own in any
+/// case. After a pause, the runtime is made to listen before anything is sent.
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Inner>);
 
@@ -52,7 +52,8 @@ struct Heard {
     wall: AtomicU64,
 }
 
-/// An extension of a request: its last attempt timed out, so that the next needs a connection of its own.
+/// An extension of a request: its last attempt timed out, so that the next needs a connection of
+/// its own.
 #[derive(Clone)]
 struct TimedOut;
 
@@ -116,8 +117,8 @@ impl Wire {
             self.0.replace(&self.0.pool.load_full());
         }
         if pause.silent > SHORT_SILENCE {
-            // The runtime looks for news when nothing else is to do; then the tasks of the connections
-            // get their turn, and then the pool hears of it.
+            // The runtime looks for news when nothing else is to do; then the tasks of the
+            // connections get their turn, and then the pool hears of it.
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -168,7 +169,8 @@ impl Pool {
     }
 }
 
-/// A request under way. One that is dropped after a while without a response timed out for its caller.
+/// A request under way. One that is dropped after a while without a response timed out for its
+/// caller.
 struct Attempt<'a> {
     inner: &'a Inner,
     pool: Arc<Pool>,
@@ -192,8 +194,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Replaces the connections, unless others got their responses on them meanwhile: then it is the request
-    /// that is slow, and nobody else's concern.
+    /// Replaces the connections, unless others got their responses on them meanwhile: then it is
+    /// the request that is slow, and nobody else's concern.
     fn suspect(&self) {
         if self.pool.responses.load(Ordering::Relaxed) == self.responses {
             self.inner.replace(&self.pool);
@@ -225,8 +227,8 @@ impl Heard {
         }
     }
 
-    /// The pause that ends now. What many tasks send within a millisecond is one, so that they do not
-    /// meet at what is written here.
+    /// The pause that ends now. What many tasks send within a millisecond is one, so that they do
+    /// not meet at what is written here.
     fn now(&self) -> Pause {
         let monotonic = milliseconds(self.start.elapsed());
         let silent = monotonic.saturating_sub(self.monotonic.load(Ordering::Relaxed));
@@ -270,8 +272,8 @@ impl fmt::Debug for Wire {
 
 /// From when on the runtime is made to listen. In a busy program it does so by itself.
 const SHORT_SILENCE: Duration = Duration::from_millis(50);
-/// How much longer a pause may be by the wall clock before the machine must have slept; clocks are set
-/// by less than that all the time.
+/// How much longer a pause may be by the wall clock before the machine must have slept; clocks are
+/// set by less than that all the time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// Once for the runtime, once for the connection, once for the pool, and one to spare.
 const TURNS: usize = 4;

@@ -339,7 +339,8 @@ async fn an_authenticator_in_an_arc_is_asked_everything() {
     assert_eq!(*asked, all);
 }
 
-/// P45: a 401 says with its status that the token was rejected; a body that does not come delays nothing.
+/// P45: a 401 says with its status that the token was rejected; a body that does not come delays
+/// nothing.
 #[tokio::test]
 async fn a_rejection_whose_body_does_not_come_is_one() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -218,8 +218,8 @@ fn a_back_off_says_what_is_wrong_with_it() {
     assert_eq!(error(second, 2.0, second / 2), BackoffError::Cap);
 }
 
-/// What no token request can reach is told when the client is built, and not an hour later when the first
-/// token has expired.
+/// What no token request can reach is told when the client is built, and not an hour later when the
+/// first token has expired.
 #[tokio::test]
 async fn a_token_url_that_cannot_be_used_is_told_by_the_client() {
     use spotify_web::auth::{

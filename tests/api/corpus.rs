@@ -1,6 +1,6 @@
-//! For each operation that returns something, a body in the shape that Spotify really sends (names, nulls, lengths;
-//! contents made up): read through the client, written back, and compared. No key is lost that is not named here
-//! with its reason. The same bodies are then changed in every place.
+//! For each operation that returns something, a body in the shape that Spotify really sends (names,
+//! nulls, lengths; contents made up): read through the client, written back, and compared. No key
+//! is lost that is not named here with its reason. The same bodies are then changed in every place.
 
 #![cfg_attr(not(feature = "extended-quota"), allow(deprecated, reason = "all are read"))]
 
@@ -199,7 +199,8 @@ fn unwrapped<'body>(body: &'body Value, written: &Value) -> &'body Value {
     }
 }
 
-/// Where values were lost or changed, but for what [`LOST`] names and what is below the places that `spared` names.
+/// Where values were lost or changed, but for what [`LOST`] names and what is below the places that
+/// `spared` names.
 fn lost(before: &Value, after: &Value, spared: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     compare(before, after, "", spared, &mut found);
@@ -348,8 +349,8 @@ fn places(body: &Value) -> Vec<String> {
     places_found
 }
 
-/// What a change in this place may cost: the place itself and, where something cannot be without it, the thing that
-/// it belongs to.
+/// What a change in this place may cost: the place itself and, where something cannot be without
+/// it, the thing that it belongs to.
 fn may_cost(place: &str, wrapper: Option<&String>) -> Vec<String> {
     let is_wrapper =
         |place: &str| wrapper.is_some_and(|name| place.strip_prefix('/') == Some(name));
@@ -383,7 +384,8 @@ const ESSENTIAL: &[&str] = &[
     "text",
 ];
 
-/// Lists of flags are left out, each of which is an id's, and lists in a wrapper, whose elements are in other bodies.
+/// Lists of flags are left out, each of which is an id's, and lists in a wrapper, whose elements
+/// are in other bodies.
 fn is_changed<T: DeserializeOwned>(body: &Value) -> bool {
     let is_list = std::any::type_name::<T>().starts_with("alloc::vec::Vec");
     !is_list && from_json::<T>(body.to_string().as_bytes()).is_ok()

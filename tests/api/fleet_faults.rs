@@ -1,5 +1,5 @@
-//! Logins in Redis, and what goes wrong on the way: leases that are lost, responses that are lost, servers
-//! that forget.
+//! Logins in Redis, and what goes wrong on the way: leases that are lost, responses that are lost,
+//! servers that forget.
 
 use std::time::{Duration, SystemTime};
 

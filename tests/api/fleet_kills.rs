@@ -1,5 +1,5 @@
-//! A process that is killed, given up or stopped at each of the calls by which a login and a rate are shared:
-//! before the server has the call, and after it has carried it out.
+//! A process that is killed, given up or stopped at each of the calls by which a login and a rate
+//! are shared: before the server has the call, and after it has carried it out.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +13,8 @@ use tokio::runtime::Runtime;
 use crate::common::{RedisServer, Steps, Stop};
 use crate::fleet_processes::{Member, at, log_in, rejected};
 
-/// A server with a login whose access token has expired, and with a rate; and accounts that take each
-/// refresh token once.
+/// A server with a login whose access token has expired, and with a rate; and accounts that take
+/// each refresh token once.
 struct Scene {
     fake: FakeSpotify,
     fleet: RedisFleet,
@@ -128,7 +128,8 @@ impl Victim {
     }
 }
 
-/// Each call from the first on, before and after, until the last of those that share something was reached.
+/// Each call from the first on, before and after, until the last of those that share something was
+/// reached.
 async fn at_each_call(mut stops_at: impl AsyncFnMut(usize, Stop) -> &'static str) {
     let mut seen = Vec::new();
     for (number, stop) in (1..).flat_map(|number| [(number, Stop::Before), (number, Stop::After)]) {

@@ -1,5 +1,5 @@
-//! Members of a fleet as real processes that share one login, which are killed and stopped, before servers
-//! that are killed and forget. A refresh token that comes twice would be rejected.
+//! Members of a fleet as real processes that share one login, which are killed and stopped, before
+//! servers that are killed and forget. A refresh token that comes twice would be rejected.
 //!
 //! Each process is this test binary itself, started again for [`a_member_that_calls`] alone.
 
@@ -164,7 +164,8 @@ async fn members_that_are_stopped_and_come_and_go_send_no_refresh_token_twice() 
     assert_no_reuse(&fake);
 }
 
-/// F6, F14: killed anywhere; the login is lost only where a response with a rotated token is lost with it.
+/// F6, F14: killed anywhere; the login is lost only where a response with a rotated token is lost
+/// with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_is_killed_keeps_the_others_up_for_no_longer_than_a_lease() {
     let Some(server) = RedisServer::start(&[]) else { return };
@@ -217,11 +218,11 @@ const FAULTS: [&str; 6] = [
     "scripts are forgotten",
 ];
 
-/// F4 to F8, F31, F36, F40, for minutes: 20 members with one login, whose tokens live for two seconds, under
-/// 900 requests in 30 s. Prints figures for `benches/README.md`.
+/// F4 to F8, F31, F36, F40, for minutes: 20 members with one login, whose tokens live for two
+/// seconds, under 900 requests in 30 s. Prints figures for `benches/README.md`.
 ///
-/// A member that was stopped between the response and the save has the only token; until it goes on the
-/// others are told that the login has ended. It is lost if nobody has one for 40 s.
+/// A member that was stopped between the response and the save has the only token; until it goes on
+/// the others are told that the login has ended. It is lost if nobody has one for 40 s.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes five minutes, or as many seconds as FLEET_SOAK_SECONDS says"]
 async fn twenty_members_live_with_a_fault_every_five_seconds() {

@@ -156,8 +156,8 @@ async fn sentinels_lead_to_the_new_master() {
     assert_eq!(role[0], redis::Value::BulkString(b"master".to_vec()));
 }
 
-/// A program of its own, which trusts what `SSL_CERT_FILE` says and has two providers for TLS to choose
-/// from. Does nothing unless it is started by the others.
+/// A program of its own, which trusts what `SSL_CERT_FILE` says and has two providers for TLS to
+/// choose from. Does nothing unless it is started by the others.
 #[tokio::test]
 async fn a_program_that_checks_its_fleet() {
     let Ok(url) = std::env::var("FLEET_TLS_URL") else { return };

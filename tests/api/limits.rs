@@ -1,4 +1,5 @@
-//! What is done by hand to a rate limiter, and what it tells: in errors, in reports, in the log, to a listener.
+//! What is done by hand to a rate limiter, and what it tells: in errors, in reports, in the log, to
+//! a listener.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What stands around a link, within another link, and behind an id; and URIs that stay as they are.
+//! What stands around a link, within another link, and behind an id; and URIs that stay as they
+//! are.
 
 use spotify_web::SpotifyClient;
 use spotify_web::api::StartPlayback;

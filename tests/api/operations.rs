@@ -1,6 +1,6 @@
-//! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it is
-//! deprecated, the scopes that it needs, and the names that its query and its body may have, all as in
-//! the specification.
+//! Every operation of the Web API, against `tests/operations.tsv`: method, path, name, whether it
+//! is deprecated, the scopes that it needs, and the names that its query and its body may have, all
+//! as in the specification.
 
 #![cfg_attr(not(feature = "extended-quota"), allow(deprecated, reason = "all are called"))]
 

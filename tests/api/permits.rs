@@ -49,7 +49,8 @@ async fn call(client: ClientWithMiddleware) -> Response {
     client.get("http://api.example.test/v1/me").send().await.unwrap()
 }
 
-/// A limiter that has just opened: one request may be under way, and another from the next second on.
+/// A limiter that has just opened: one request may be under way, and another from the next second
+/// on.
 async fn just_opened() -> RateLimiter {
     let limiter = RateLimiter::default();
     limiter.close_for(Duration::from_millis(10));
@@ -324,8 +325,8 @@ async fn two_requests_of_one_call_wait_beside_each_other() {
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }
 
-/// Such as one of a fleet, and the client's own. The inner one has counted further: its numbers would be the
-/// last ones in the queue of the outer one.
+/// Such as one of a fleet, and the client's own. The inner one has counted further: its numbers
+/// would be the last ones in the queue of the outer one.
 #[tokio::test(start_paused = true)]
 async fn two_limiters_in_one_stack_each_keep_a_calls_place() {
     const USED: usize = 100;
@@ -398,7 +399,8 @@ async fn error(client: &ClientWithMiddleware) -> String {
     client.get("http://api.example.test/v1/me").send().await.unwrap_err().to_string()
 }
 
-/// What is waited for later is no closing, so that no closing is there to be longer than the reason's.
+/// What is waited for later is no closing, so that no closing is there to be longer than the
+/// reason's.
 #[tokio::test(start_paused = true)]
 async fn a_reason_is_not_told_of_an_outage_that_comes_after_it() {
     let options = RateLimitOptions::default().with_clock(TokioClock::new());

@@ -611,7 +611,8 @@ impl Authenticator for Numbered {
     }
 }
 
-/// What is signed anew after a wait for a permit is told of by what it left with, not by the first one.
+/// What is signed anew after a wait for a permit is told of by what it left with, not by the first
+/// one.
 #[tokio::test]
 async fn the_authenticator_is_told_what_a_request_left_with() {
     let time = PausedTime::pause();

@@ -16,8 +16,8 @@ use spotify_web::oauth::AuthorizationCodeRequest;
 
 use crate::common::{Directory, OAuthServer, this_test};
 
-/// Calls until its standard input ends, and says what happens to its token. Does nothing unless it is
-/// started by the others.
+/// Calls until its standard input ends, and says what happens to its token. Does nothing unless it
+/// is started by the others.
 #[tokio::test]
 async fn a_process_that_calls() {
     let Ok(base_url) = std::env::var("TEST_BASE_URL") else { return };

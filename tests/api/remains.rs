@@ -280,8 +280,8 @@ fn what_cannot_be_is_absent() {
     assert_eq!((track.track_number, track.popularity), (Some(640), Some(0)));
 }
 
-/// Whoever asks whether a track stands in for another one must not be told so by `{}`. A restriction that does not
-/// say why is still one.
+/// Whoever asks whether a track stands in for another one must not be told so by `{}`. A
+/// restriction that does not say why is still one.
 #[test]
 fn a_part_that_holds_nothing_is_absent() {
     for nothing in

@@ -160,7 +160,8 @@ fn without_a_runtime_nothing_panics_not_even_inside() {
     assert!(panics.count() > 0, "otherwise this test counts nothing");
 }
 
-/// A source that sends by itself, and not by this crate's client; also a store that is always empty.
+/// A source that sends by itself, and not by this crate's client; also a store that is always
+/// empty.
 #[derive(Debug)]
 struct Connecting(SocketAddr);
 

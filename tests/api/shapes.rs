@@ -100,7 +100,8 @@ fn an_episode_in_the_shape_of_a_track_keeps_its_podcast() {
     assert_eq!(own.name(), Some("own shape"));
 }
 
-/// Two shapes in one object: what is an episode's own counts, and what it lacks comes from the other.
+/// Two shapes in one object: what is an episode's own counts, and what it lacks comes from the
+/// other.
 #[test]
 fn an_episode_in_both_shapes_keeps_what_is_its_own() {
     let both = json!({

@@ -82,8 +82,8 @@ async fn statuses_that_pass_by_are_transient() {
     }
 }
 
-/// What stands in front of the accounts service, or a page of a captive portal, is no refusal, whatever
-/// its status.
+/// What stands in front of the accounts service, or a page of a captive portal, is no refusal,
+/// whatever its status.
 #[tokio::test]
 async fn what_is_not_an_oauth_error_is_transient() {
     let bodies =
@@ -573,8 +573,9 @@ async fn a_lifetime_that_makes_no_sense_is_an_error_that_keeps_the_token() {
     }
 }
 
-/// RFC 6749, section 6: a refresh takes no scopes away, and one that names none leaves them as they were. At a
-/// login, where only the absence of the field means "as requested", an empty one says that there are none.
+/// RFC 6749, section 6: a refresh takes no scopes away, and one that names none leaves them as they
+/// were. At a login, where only the absence of the field means "as requested", an empty one says
+/// that there are none.
 #[tokio::test]
 async fn an_empty_scope_is_none_granted_at_a_login_and_nothing_said_on_a_refresh() {
     let fake = FakeSpotify::start().await.unwrap();

@@ -88,7 +88,8 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> bool {
 
 const DEAD: usize = 5;
 
-/// The runtime has heard nothing of what happened meanwhile: it learns of it before a write goes out.
+/// The runtime has heard nothing of what happened meanwhile: it learns of it before a write goes
+/// out.
 #[test]
 fn a_write_after_a_frozen_process_takes_no_connection_that_was_closed() {
     let server = Server::start(true);

@@ -1,4 +1,5 @@
-//! From the start of a process to its first track, beside bare reqwest that sends the same two requests.
+//! From the start of a process to its first track, beside bare reqwest that sends the same two
+//! requests.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use crate::trust::Identity;
 const ROUNDS: usize = 11;
 const TRACK: &str = "11dFghVXANMlKmJXsNCbNl";
 
-/// At most 1.1 times bare reqwest. The accounts service and the API are different hosts, as they are Spotify's.
+/// At most 1.1 times bare reqwest. The accounts service and the API are different hosts, as they
+/// are Spotify's.
 pub fn measure(identity: &Identity) {
     println!("from the start of a process to its first track");
     for milliseconds in [1, 40, 150] {

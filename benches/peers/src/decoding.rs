@@ -45,8 +45,8 @@ fn compare(order: &str, body: &str) {
     }
 }
 
-/// Median and best of many rounds, in megabytes a second. Each round takes all in turn, so that what else the machine
-/// does slows all of them down.
+/// Median and best of many rounds, in megabytes a second. Each round takes all in turn, so that
+/// what else the machine does slows all of them down.
 fn throughput<const N: usize>(body: &str, decoders: [&dyn Fn(&str); N]) -> [(f64, f64); N] {
     let mut times = [const { Vec::new() }; N];
     for _ in 0..500 {

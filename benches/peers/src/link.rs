@@ -1,5 +1,5 @@
-//! A link: a proxy on loopback with a delay each way, a round trip for a connection, and a bandwidth that
-//! all connections share.
+//! A link: a proxy on loopback with a delay each way, a round trip for a connection, and a
+//! bandwidth that all connections share.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,8 @@ pub async fn carry(listener: TcpListener, server: SocketAddr, link: Link, traffi
         let (client, _) = listener.accept().await.unwrap();
         traffic.connections.fetch_add(1, Ordering::SeqCst);
         let (up, down) = (Arc::clone(&up), Arc::clone(&down));
-        // The client took it for open at once; on a link, nothing goes before its round trip is over.
+        // The client took it for open at once; on a link, nothing goes before its round trip is
+        // over.
         let open = Instant::now() + link.round_trip;
         tokio::spawn(async move {
             let server = TcpStream::connect(server).await.unwrap();

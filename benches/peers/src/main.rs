@@ -1,5 +1,6 @@
-//! Measures beside rspotify and beside bare reqwest, each pair in the same run on the same bytes; with the argument
-//! `decoding`, `loopback` or `links`, that only. After `links`, numbers are widths to try.
+//! Measures beside rspotify and beside bare reqwest, each pair in the same run on the same bytes;
+//! with the argument `decoding`, `loopback` or `links`, that only. After `links`, numbers are
+//! widths to try.
 
 mod cold_start;
 mod decoding;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// A page of 50 playlist entries as recordings have them: `type` before what it says the kind of, and what is long
-/// in front.
+/// A page of 50 playlist entries as recordings have them: `type` before what it says the kind of,
+/// and what is long in front.
 pub fn page_as_recorded(origin: &str) -> String {
     let items: Vec<_> = (0..50).map(|number| entry_as_recorded(&entry(number))).collect();
     let url = format!("{origin}/v1/playlists/x/items?offset=0&limit=50");

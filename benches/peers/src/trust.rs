@@ -1,4 +1,5 @@
-//! A certificate that all clients trust: by `SSL_CERT_FILE`, which has to be set before a process starts.
+//! A certificate that all clients trust: by `SSL_CERT_FILE`, which has to be set before a process
+//! starts.
 
 use std::process::Command;
 
@@ -20,14 +21,15 @@ pub fn in_process_of_its_own(arguments: &[&str]) {
     assert!(status.success());
 }
 
-/// The key of the server, and what it shows: as much as Spotify's, with RSA and an authority between.
+/// The key of the server, and what it shows: as much as Spotify's, with RSA and an authority
+/// between.
 pub struct Identity {
     pub key: KeyPair,
     pub chain: Vec<CertificateDer<'static>>,
 }
 
-/// Makes the identity of such a process, and has it trusted beside all that the system trusts, since they have
-/// to be read as well.
+/// Makes the identity of such a process, and has it trusted beside all that the system trusts,
+/// since they have to be read as well.
 pub fn identity() -> Option<Identity> {
     std::env::var_os(INSIDE)?;
     let root = Authority::new("root", None);

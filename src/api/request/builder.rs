@@ -216,10 +216,10 @@ impl<T, P: Parameters> Request<T, P> {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// Sets how long the call may wait for permits of the rate limiter and for `Retry-After`, all its attempts
-    /// together, in place of the client's
-    /// [`with_max_wait`](crate::SpotifyClientConfig::with_max_wait): zero is for never. One that is known to need
-    /// longer fails at once, with [`Error::RateLimited`].
+    /// Sets how long the call may wait for permits of the rate limiter and for `Retry-After`, all
+    /// its attempts together, in place of the client's
+    /// [`with_max_wait`](crate::SpotifyClientConfig::with_max_wait): zero is for never. One that is
+    /// known to need longer fails at once, with [`Error::RateLimited`].
     ///
     /// ```
     /// # use spotify_web::testing::{FakeResponse, FakeSpotify};

@@ -137,7 +137,8 @@ where
     S: Copy + for<'de> DeserializeSeed<'de, Value = T>,
 {
     as_one_body(|| {
-        // The path costs a tenth of the time, and care for each element more: only where it is needed.
+        // The path costs a tenth of the time, and care for each element more: only where it is
+        // needed.
         let value = in_one_go(|| read_all(&mut Json::from_slice(body), seed));
         value.map_or_else(|| read_with_care(body, seed, response), Ok)
     })
@@ -199,7 +200,8 @@ struct Counted<S> {
     seed: S,
     /// `None` where it may have any length.
     count: Option<usize>,
-    /// Whether one of which nothing can be read is an error: of flags, it is a list of unknown ones.
+    /// Whether one of which nothing can be read is an error: of flags, it is a list of unknown
+    /// ones.
     of_things: bool,
 }
 
@@ -222,7 +224,8 @@ impl<'de, S: DeserializeSeed<'de, Value: Places>> DeserializeSeed<'de> for Count
 trait Places {
     fn length(&self) -> usize;
 
-    /// Whether it is more than a list of what cannot be read, which must not look like one of nothing.
+    /// Whether it is more than a list of what cannot be read, which must not look like one of
+    /// nothing.
     fn is_something_readable<E: de::Error>(&self) -> Result<(), E>;
 }
 

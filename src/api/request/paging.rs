@@ -197,18 +197,18 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
 
     /// All items from here to the end of the list, in order, asking for eight pages side by side.
     ///
-    /// Over HTTP/2 it is sixteen, from the first page on, since one connection carries them. The rate
-    /// limiter has each wait for its permit, as any other request. [`stream`](Self::stream) with
-    /// [`concurrency`](ItemStream::concurrency) sets another number.
+    /// Over HTTP/2 it is sixteen, from the first page on, since one connection carries them. The
+    /// rate limiter has each wait for its permit, as any other request. [`stream`](Self::stream)
+    /// with [`concurrency`](ItemStream::concurrency) sets another number.
     ///
     /// Without a [`limit`](Self::limit), pages are as large as the endpoint allows. A deadline, of
     /// the request or of the client, is for all of it.
     ///
     /// # Errors
     ///
-    /// The first [`Error`]; the items before it are lost, which
-    /// [`stream`](Self::stream) avoids. [`Error::UnreadableItem`] where the list holds nothing that can be read, which
-    /// must not look like one of nothing.
+    /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
+    /// [`Error::UnreadableItem`] where the list holds nothing that can be read, which must not look
+    /// like one of nothing.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

@@ -53,7 +53,8 @@ impl<P: AcceptsFields> Request<Playlist, P> {
     /// not asked for is absent from the [`PartialPlaylist`].
     ///
     /// Where entries are among them, as in `name,items(items(item(name)))`, what leads to the next
-    /// page of them is asked for as well. A picture is none without its `url`: of `images(height)`, nothing is left.
+    /// page of them is asked for as well. A picture is none without its `url`: of `images(height)`,
+    /// nothing is left.
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
     pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {

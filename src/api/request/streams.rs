@@ -344,7 +344,7 @@ impl<G> fmt::Debug for PageStream<G> {
 /// more than a browser opens of its own accord.
 const PAGES_OF_ALL: usize = 8;
 
-/// The same over HTTP/2, which needs no more connections for it. Measured on links of 20 to 150 ms: half the
-/// time of eight. 24 would save a quarter of what is left, and have as many more under way when the app's limit
-/// is reached.
+/// The same over HTTP/2, which needs no more connections for it. Measured on links of 20 to 150 ms:
+/// half the time of eight. 24 would save a quarter of what is left, and have as many more under way
+/// when the app's limit is reached.
 const PAGES_OF_ALL_SHARED: usize = 16;

@@ -12,8 +12,8 @@
 //! | another entry | a login that was never saved, and is not earlier | what is here is saved over it |
 //! | another entry | anything else | the entry is adopted |
 //!
-//! Which of two logins is earlier is decided by the time that has passed since the one that was made here,
-//! and not by the time that the wall clock said then ([`Made::is_before`]).
+//! Which of two logins is earlier is decided by the time that has passed since the one that was
+//! made here, and not by the time that the wall clock said then ([`Made::is_before`]).
 //!
 //! So a revision is only ever compared for equality, and never wins by a number.
 
@@ -103,13 +103,13 @@ struct Made {
 }
 
 impl Made {
-    /// Whether `found` is of a later moment. The wall clock may have been set meanwhile, so that only how
-    /// long ago this was made says when that was, as the clock tells it now. One that is in the
-    /// future is of a clock that is wrong, and says nothing.
+    /// Whether `found` is of a later moment. The wall clock may have been set meanwhile, so that
+    /// only how long ago this was made says when that was, as the clock tells it now. One that is
+    /// in the future is of a clock that is wrong, and says nothing.
     ///
     /// A machine that sleeps does not count that time: what somebody else saved meanwhile counts as
-    /// earlier. That loses to a login made here, where the other way round a clock that is set would
-    /// bring back the user before.
+    /// earlier. That loses to a login made here, where the other way round a clock that is set
+    /// would bring back the user before.
     fn is_before(&self, found: LoginId, now: Now) -> bool {
         let age = now.monotonic.saturating_duration_since(self.at);
         let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);

@@ -233,8 +233,8 @@ impl<S: TokenSource> Fetch<S> {
         Some(TimeLimit::after(left).run(request).await.unwrap_or(Err(error)))
     }
 
-    /// Asked again when it is the request's turn: a login may have begun while it was queued, or another
-    /// process may have refreshed.
+    /// Asked again when it is the request's turn: a login may have begun while it was queued, or
+    /// another process may have refreshed.
     fn may_send(
         &self,
         sent: &Sent,
@@ -345,7 +345,8 @@ impl<S: TokenSource> Fetch<S> {
         }
     }
 
-    /// What the store has, once nobody else refreshes; without the lock, where another has refreshed.
+    /// What the store has, once nobody else refreshes; without the lock, where another has
+    /// refreshed.
     async fn look_with_lock(&mut self) -> Result<Look, Halt> {
         let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
         self.signal.begin_step(LOCK_LIMIT);
@@ -429,8 +430,8 @@ impl<S: TokenSource> Fetch<S> {
         Ok(Look::Good(Arrival::restored(token, left, now)))
     }
 
-    /// Another process may have rotated the refresh token. One that does not lock may not have saved
-    /// it yet.
+    /// Another process may have rotated the refresh token. One that does not lock may not have
+    /// saved it yet.
     async fn look_after_end(&mut self) -> Result<Look, Halt> {
         let is_alone = self.store.lock == LockState::Held || self.storage().is_none();
         let pauses = if is_alone { &[][..] } else { &PAUSES };
@@ -514,8 +515,8 @@ struct Turn<S> {
 }
 
 impl<S> Turn<S> {
-    /// With the lock that it needs, and nothing new in the store. Does not wait for long, since others
-    /// wait for the turn: who holds the lock is refreshing the same token.
+    /// With the lock that it needs, and nothing new in the store. Does not wait for long, since
+    /// others wait for the turn: who holds the lock is refreshing the same token.
     async fn has_lock(&self) -> bool {
         let (Some(keeper), Some(storage)) = (&self.keeper, &self.shared.storage) else {
             return true;

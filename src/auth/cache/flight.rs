@@ -32,8 +32,8 @@ pub(super) struct Signal {
 /// What others can take from a fetch whose runtime does not run it.
 #[derive(Debug, Default)]
 struct Hold {
-    /// Until when it must have come to its next step. By tokio's clock, since it measures the runtime
-    /// and not the token.
+    /// Until when it must have come to its next step. By tokio's clock, since it measures the
+    /// runtime and not the token.
     due: Mutex<Option<TimeLimit>>,
     lock: Mutex<Option<RefreshLock>>,
     task: Mutex<Option<AbortHandle>>,

@@ -89,8 +89,8 @@ impl<E: Event> Listener<E> {
         }
     }
 
-    /// Waits until everything has been told, but no longer than `limit`: a slow listener may be busy
-    /// with the events of others.
+    /// Waits until everything has been told, but no longer than `limit`: a slow listener may be
+    /// busy with the events of others.
     pub(super) async fn idle_within(&self, limit: Duration) {
         // Waiting for oneself would never end.
         if RUNS.get() == Arc::as_ptr(&self.0).addr() {

@@ -93,9 +93,9 @@ pub(super) use token::bearer;
 /// Hands out the token of a [`TokenSource`] and keeps it fresh.
 ///
 /// Clones share one token. However many tasks ask, at most one token request is under way. Shortly
-/// before a token expires, the next one is fetched in the background, while callers go on with the one
-/// that is still good. When the source fails, callers notice nothing as long as the token is good.
-/// After that they get its error, and it is not asked again before the back-off is over.
+/// before a token expires, the next one is fetched in the background, while callers go on with the
+/// one that is still good. When the source fails, callers notice nothing as long as the token is
+/// good. After that they get its error, and it is not asked again before the back-off is over.
 ///
 /// Usable with any OAuth 2.0 server; [`CachedAuthenticator`](super::CachedAuthenticator) makes an
 /// [`Authenticator`](super::Authenticator) of it.
@@ -145,8 +145,8 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// The same source with options of your own; many caches may share them in one `Arc`.
     ///
-    /// Like every `with_` method of a cache, it returns one that is empty and no longer shares its token
-    /// with clones that were made before.
+    /// Like every `with_` method of a cache, it returns one that is empty and no longer shares its
+    /// token with clones that were made before.
     #[must_use]
     pub fn with_options(self, options: impl Into<Arc<TokenCacheOptions>>) -> Self {
         let Shared { source, storage, required_scopes, .. } = &*self.shared;
@@ -155,8 +155,8 @@ impl<S: TokenSource> TokenCache<S> {
         Self::of(source, options.into(), storage.clone(), scopes)
     }
 
-    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token it
-    /// is.
+    /// Keeps the token in `store`, where it outlives the program, under a key that says whose token
+    /// it is.
     ///
     /// The store is read before every refresh, so that a token that another process has fetched is
     /// used instead of one more request; a new token is saved before it is handed out. Each
@@ -164,7 +164,8 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// The key's client id must be that of the source, where the source
     /// [knows its own](TokenSource::client_id). Otherwise nothing is read, written or sent, and
-    /// [`AuthError::KeyOfAnotherApp`] is returned when the client is built and by each call that would.
+    /// [`AuthError::KeyOfAnotherApp`] is returned when the client is built and by each call that
+    /// would.
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
@@ -178,8 +179,8 @@ impl<S: TokenSource> TokenCache<S> {
     /// callers get [`AuthError::MissingScopes`], which says which, until the user logs in again.
     /// A token that does not say its scopes is taken to have them.
     ///
-    /// Like every `with_` method, this makes an authenticator that has no token yet: call it before a
-    /// login, or give it a store.
+    /// Like every `with_` method, this makes an authenticator that has no token yet: call it before
+    /// a login, or give it a store.
     #[must_use]
     pub fn with_required_scopes<T: Into<String>>(
         self,
@@ -227,11 +228,12 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// To be called when a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement of
-    /// its token, if there will be one, and returns whether another attempt would carry a different one.
+    /// To be called when a request got a 401 ([RFC 6750, section 3.1]). Waits for the replacement
+    /// of its token, if there will be one, and returns whether another attempt would carry a
+    /// different one.
     ///
-    /// A 401 is a suspicion: a token that the server has [`accepted`](Self::accepted) before goes on
-    /// being handed out to others meanwhile. However many requests are rejected, one token is
+    /// A 401 is a suspicion: a token that the server has [`accepted`](Self::accepted) before goes
+    /// on being handed out to others meanwhile. However many requests are rejected, one token is
     /// requested for each step of a back-off; in between, rejections of its replacement change
     /// nothing, since then the requests are at fault.
     ///
@@ -268,7 +270,8 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// To be called when the server has accepted the token in `credentials`, an `Authorization` header.
+    /// To be called when the server has accepted the token in `credentials`, an `Authorization`
+    /// header.
     #[inline]
     pub fn accepted(&self, credentials: &HeaderValue) {
         let current = self.shared.published.load();
@@ -279,8 +282,8 @@ impl<S: TokenSource> TokenCache<S> {
     }
 
     /// Whether the user must log in, because nobody has yet or because the login has ended: also
-    /// while the last access token is still good, since there will be no other. Refreshes if that is
-    /// due, and reads the store if nothing is known yet.
+    /// while the last access token is still good, since there will be no other. Refreshes if that
+    /// is due, and reads the store if nothing is known yet.
     ///
     /// # Errors
     ///
@@ -293,23 +296,23 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Forgets failures and their back-off, and that a refresh token has ended: the next caller asks
-    /// at once. A token that is good stays.
+    /// Forgets failures and their back-off, and that a refresh token has ended: the next caller
+    /// asks at once. A token that is good stays.
     pub fn reset(&self) {
         self.shared.change(State::reset);
     }
 
     /// Takes over the token of a new login, in place of everything that came of the one before.
     ///
-    /// Where there is a store, the token is saved first, and callers without a good token wait for that.
-    /// If it cannot be saved, the listener is told, and saving is tried again. From its first poll on, a
-    /// login runs to its end even when the future is dropped; logins that overlap are taken over in the
-    /// order in which they began.
+    /// Where there is a store, the token is saved first, and callers without a good token wait for
+    /// that. If it cannot be saved, the listener is told, and saving is tried again. From its first
+    /// poll on, a login runs to its end even when the future is dropped; logins that overlap are
+    /// taken over in the order in which they began.
     ///
     /// Another process that shares the store, and in which nobody was logged in or the login had
     /// ended, notices at its first call after up to 60 s; [`reset`](Self::reset) has it look at the
-    /// next call. One that has a good access token of an earlier login goes on with it until its next
-    /// refresh.
+    /// next call. One that has a good access token of an earlier login goes on with it until its
+    /// next refresh.
     ///
     /// # Errors
     ///
@@ -324,19 +327,21 @@ impl<S: TokenSource> TokenCache<S> {
         login::log_in(&self.shared, Some(token)).await.0
     }
 
-    /// Ends the login here, in the store and, at their next refresh, in other processes that share it.
+    /// Ends the login here, in the store and, at their next refresh, in other processes that share
+    /// it.
     ///
     /// The store keeps a mark that the user has logged out, so that no refresh under way anywhere
     /// puts the token back. Callers get [`AuthError::NotLoggedIn`] until the next login.
     ///
-    /// Another process, or another authenticator with the same key, goes on with the access token that
-    /// it has until its next refresh, up to an hour with Spotify. The accounts service is not told,
-    /// since Spotify has no way to: an access token that somebody has kept stays good until it expires.
+    /// Another process, or another authenticator with the same key, goes on with the access token
+    /// that it has until its next refresh, up to an hour with Spotify. The accounts service is not
+    /// told, since Spotify has no way to: an access token that somebody has kept stays good until
+    /// it expires.
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any more, and
-    /// saving is tried again, but another process may still be logged in.
+    /// [`AuthError::NotSaved`] when the mark could not be saved: nothing is sent from here any
+    /// more, and saving is tried again, but another process may still be logged in.
     /// [`AuthError::KeyOfAnotherApp`] when the key is another app's; nobody is logged out then.
     pub async fn log_out(&self) -> Result<(), AuthError> {
         self.shared.check_key()?;
@@ -350,14 +355,14 @@ impl<S: TokenSource> TokenCache<S> {
     /// program: a refresh token that the server has rotated exists only in its response until it is
     /// saved. While the store fails in a way that may pass, saving is tried again for two minutes.
     ///
-    /// A request is not waited for where its token could not be lost: there is no store to save it in,
-    /// and it was not requested with a refresh token.
+    /// A request is not waited for where its token could not be lost: there is no store to save it
+    /// in, and it was not requested with a refresh token.
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::NotSettled`] when a refresh
-    /// does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is missing,
-    /// [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
+    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::NotSettled`] when a
+    /// refresh does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is
+    /// missing, [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
         if self.shared.has_something_to_lose() {
@@ -376,8 +381,8 @@ impl<S: TokenSource> TokenCache<S> {
         Ok(())
     }
 
-    /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may not
-    /// run any longer then. Ready after a second at the latest.
+    /// A refresh that has just begun, to be waited for at the end of a call on a runtime that may
+    /// not run any longer then. Ready after a second at the latest.
     pub fn unfinished(&self) -> Option<Unfinished<'static>> {
         let flight =
             self.shared.state.lock().under_way().filter(|flight| flight.is_young()).cloned();
@@ -399,8 +404,8 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.storage.as_ref().map(|storage| &**storage.key())
     }
 
-    /// The scopes of the token that is here, by a login or from the store; refreshing leaves them as
-    /// they are unless the server says otherwise.
+    /// The scopes of the token that is here, by a login or from the store; refreshing leaves them
+    /// as they are unless the server says otherwise.
     ///
     /// `None` where there is no token, and where the server did not say its scopes. A token in the
     /// store is here once it has been asked for, as [`needs_login`](Self::needs_login) does.
@@ -420,7 +425,8 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.check_key()
     }
 
-    /// Boxed and out of line, so that the future of a hit is small: moving it costs more than the hit.
+    /// Boxed and out of line, so that the future of a hit is small: moving it costs more than the
+    /// hit.
     #[cold]
     fn obtain_boxed(
         &self,

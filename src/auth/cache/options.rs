@@ -10,8 +10,8 @@ use crate::auth::{AuthError, TokenEvent};
 
 /// Options of a [`TokenCache`](super::TokenCache). The defaults are right for Spotify.
 ///
-/// They say how tokens are refreshed, and nothing of whose they are: many authenticators may share them
-/// in one `Arc`. Whose token it is, and where it is kept, belongs to each authenticator.
+/// They say how tokens are refreshed, and nothing of whose they are: many authenticators may share
+/// them in one `Arc`. Whose token it is, and where it is kept, belongs to each authenticator.
 ///
 /// A value out of range is kept, and comes out as [`AuthError::Option`] when the client is built or
 /// a token is asked for.
@@ -69,16 +69,16 @@ impl TokenCacheOptions {
         Self { backoff, ..self }
     }
 
-    /// How long one token request may take once it is its turn, from 1 ms to 60 s; 30 s by default. For the
-    /// authenticators of this crate, the limit of the client that they are plugged into holds as
-    /// well.
+    /// How long one token request may take once it is its turn, from 1 ms to 60 s; 30 s by default.
+    /// For the authenticators of this crate, the limit of the client that they are plugged into
+    /// holds as well.
     ///
     /// A request that carried a refresh token is not given up then, since its response may carry
     /// the next one: until 60 s are over it is taken over when it comes, and no other is sent.
     ///
-    /// After an outage callers are served within 10 s of its end. Where the server has taken a request in
-    /// it and never responds, they are served within 10 s of the end of that request: this limit, or the
-    /// 60 s with a refresh token.
+    /// After an outage callers are served within 10 s of its end. Where the server has taken a
+    /// request in it and never responds, they are served within 10 s of the end of that request:
+    /// this limit, or the 60 s with a refresh token.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         if timeout > Duration::from_secs(60) {
@@ -123,8 +123,9 @@ impl TokenCacheOptions {
         Self { clock: Some(Arc::new(clock)), ..self }
     }
 
-    /// Calls `listener` with what happens to tokens. It is called in a thread of its own, one event after
-    /// the other, outside of every lock: it may block, panic and use the client, and delays no token.
+    /// Calls `listener` with what happens to tokens. It is called in a thread of its own, one event
+    /// after the other, outside of every lock: it may block, panic and use the client, and delays
+    /// no token.
     ///
     /// ```
     /// use spotify_web::auth::{TokenCacheOptions, TokenEventKind};

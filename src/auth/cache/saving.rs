@@ -223,8 +223,8 @@ impl Savers {
     }
 }
 
-/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind, and another
-/// goes on.
+/// A task that saves later. However it ends, as with its runtime, it leaves no lock behind, and
+/// another goes on.
 pub(super) struct Saver<S> {
     shared: Weak<Shared<S>>,
     number: u32,
@@ -276,12 +276,13 @@ impl<S> Drop for Saver<S> {
     }
 }
 
-/// Tries until the store has it, also when nobody is left: a refresh token may be the only one that still
-/// works, and a log-out is to end the login everywhere. What can be requested again keeps nothing alive, and
-/// is given up after half a minute. The last who begins takes it over from those before, who go on when
-/// its runtime has ended or does not run it.
+/// Tries until the store has it, also when nobody is left: a refresh token may be the only one that
+/// still works, and a log-out is to end the login everywhere. What can be requested again keeps
+/// nothing alive, and is given up after half a minute. The last who begins takes it over from those
+/// before, who go on when its runtime has ended or does not run it.
 ///
-/// `error` is why it was not saved. Who waits for the task of `guard` is told of one that does not pass.
+/// `error` is why it was not saved. Who waits for the task of `guard` is told of one that does not
+/// pass.
 pub(super) async fn save_again<S: TokenSource>(
     saver: Saver<S>,
     shared: Arc<Shared<S>>,
@@ -354,7 +355,8 @@ fn tell(guard: Option<&mut TaskGuard>, error: Option<StoreError>) {
 }
 
 impl<S: TokenSource> Shared<S> {
-    /// Lets others refresh; while a rotated token is not saved, who saves it goes on holding the lock.
+    /// Lets others refresh; while a rotated token is not saved, who saves it goes on holding the
+    /// lock.
     pub(super) fn give_up_lock(&self, signal: &Signal) {
         let Some(lock) = signal.take_lock() else { return };
         if self.lacks_a_precious_save() {
@@ -397,8 +399,8 @@ pub(super) const MOST_CONFLICTS: u32 = 8;
 
 const MOST_SAVES: u32 = 5;
 
-/// How long a store that fails keeps others from refreshing. They wait for longer than that; after it, a
-/// login that one of them ends is better than one that none can use.
+/// How long a store that fails keeps others from refreshing. They wait for longer than that; after
+/// it, a login that one of them ends is better than one that none can use.
 const LOCK_KEPT: Duration = Duration::from_secs(30);
 
 /// When a task goes on though a later one has not ended: the runtime of that one may be idle.

@@ -265,8 +265,8 @@ impl State {
         (Ok(()), None)
     }
 
-    /// The store was read; `None` when a login has begun to replace what is known. A token of another
-    /// login is not handed out any more.
+    /// The store was read; `None` when a login has begun to replace what is known. A token of
+    /// another login is not handed out any more.
     pub(super) fn look(
         &mut self,
         ticket: Ticket,
@@ -456,7 +456,8 @@ impl State {
         let doubted = now.monotonic.saturating_duration_since(row_began);
         let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
         if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
-            // No replacement can come. Calls that are still accepted go on as long as the token is good.
+            // No replacement can come. Calls that are still accepted go on as long as the token is
+            // good.
             self.withdraw(current);
             let is_said = reason == RejectionReason::Token && current.is_rejected_by_all();
             if is_dead || is_said {
@@ -614,8 +615,8 @@ impl State {
     }
 }
 
-/// When there is no replacement, the 401 stands, unless the error says more: the login has ended, or
-/// it is the token's fault for certain.
+/// When there is no replacement, the 401 stands, unless the error says more: the login has ended,
+/// or it is the token's fault for certain.
 pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
     if error.needs_login() || reason == RejectionReason::Token {
         Verdict::Fail(error)
@@ -625,9 +626,9 @@ pub(super) fn verdict_of(error: AuthError, reason: RejectionReason) -> Verdict {
 }
 
 impl Arrival {
-    /// A token of the store that is good for `left`. It counts from when it was new, so that its window
-    /// and its leeway are those of its whole life; from now where the monotonic clock does not go back
-    /// that far.
+    /// A token of the store that is good for `left`. It counts from when it was new, so that its
+    /// window and its leeway are those of its whole life; from now where the monotonic clock does
+    /// not go back that far.
     pub(super) fn restored(token: &Token, left: Duration, now: Now) -> Self {
         let age = token.expires_in.saturating_sub(left);
         let began = now.monotonic.checked_sub(age).zip(now.wall.checked_sub(age));

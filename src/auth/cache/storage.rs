@@ -77,8 +77,8 @@ impl Storage {
         self.call(limit, async move { parts.store.lock(&parts.key).await }).await
     }
 
-    /// Where there are other threads, in a task of its own: a store that blocks its thread then has a
-    /// limit all the same, and takes one thread, however often it is called.
+    /// Where there are other threads, in a task of its own: a store that blocks its thread then has
+    /// a limit all the same, and takes one thread, however often it is called.
     async fn call<T: Send + 'static>(
         &self,
         limit: Duration,

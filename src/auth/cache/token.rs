@@ -92,8 +92,8 @@ impl CachedToken {
         self.in_a_row.load(Ordering::Relaxed) == 1
     }
 
-    /// Whether the server has accepted it and has stopped to: a request that is at fault is rejected
-    /// while others go on being accepted.
+    /// Whether the server has accepted it and has stopped to: a request that is at fault is
+    /// rejected while others go on being accepted.
     pub(super) fn is_rejected_by_all(&self) -> bool {
         self.is_accepted() && self.in_a_row.load(Ordering::Relaxed) >= ENDED_IN_A_ROW
     }

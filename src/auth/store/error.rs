@@ -77,9 +77,9 @@ impl StoreError {
         Self::Custom { message: message.into() }
     }
 
-    /// Whether it may pass by itself. One that does not needs somebody: a file that is damaged, another
-    /// thing in its place, a right that is lacking. A directory that is missing may be a mount that comes
-    /// back.
+    /// Whether it may pass by itself. One that does not needs somebody: a file that is damaged,
+    /// another thing in its place, a right that is lacking. A directory that is missing may be a
+    /// mount that comes back.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io { source, .. } => !needs_somebody(source.kind()),

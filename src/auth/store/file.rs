@@ -16,13 +16,13 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// Keeps tokens in a JSON file that only this user can read.
 ///
 /// The file is replaced as a whole: what is new is written beside it, synced, and renamed over it,
-/// so that a crash leaves the old tokens or the new ones. Several processes may share it; a
-/// lock file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`)
-/// their refreshes. The system frees them when a process dies; the files stay, one without content
-/// for each key that was ever refreshed, since a lock on a file that somebody removes keeps nobody
-/// away. A file that cannot be understood is never overwritten, and one that was emptied after tokens
-/// were kept in it is such a file; an entry that cannot be understood is left as it is, and leaves all
-/// others in place. Remove the file, and all of its users log in again.
+/// so that a crash leaves the old tokens or the new ones. Several processes may share it; a lock
+/// file beside it (`.lock`) keeps their writes apart, and one for each key (in `.locks/`) their
+/// refreshes. The system frees them when a process dies; the files stay, one without content for
+/// each key that was ever refreshed, since a lock on a file that somebody removes keeps nobody
+/// away. A file that cannot be understood is never overwritten, and one that was emptied after
+/// tokens were kept in it is such a file; an entry that cannot be understood is left as it is, and
+/// leaves all others in place. Remove the file, and all of its users log in again.
 ///
 /// One file may hold the tokens of several users; each write replaces all of it, so it is meant for
 /// a few: at most 16 MiB are read. Its directory must exist. Symbolic links are followed, and stay
@@ -38,8 +38,8 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 /// Where the file system has no locks, [`StoreError::NoLocks`] is told to the listener, tokens are
 /// saved all the same, and only one process may use the file; all stores of that process keep their
 /// writes and refreshes apart in memory. In a place that cannot be written to, tokens are read and
-/// refreshed as ever, and what cannot be saved is told; a refresh is refused only where the lock of its
-/// key is there and may not be opened, since another user's process may hold it.
+/// refreshed as ever, and what cannot be saved is told; a refresh is refused only where the lock of
+/// its key is there and may not be opened, since another user's process may hold it.
 ///
 /// ```no_run
 /// // Writes into the current directory.

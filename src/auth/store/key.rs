@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 /// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
 ///
 /// It names all three, so that nobody gets the token of another app or user, nor one that allows
-/// something else. The client id must be the authenticator's own; the user and the scopes are names that
-/// the program chooses.
+/// something else. The client id must be the authenticator's own; the user and the scopes are names
+/// that the program chooses.
 ///
 /// ```
 /// use spotify_web::auth::TokenKey;
@@ -22,8 +22,8 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The token of an app itself, or of the only user of a program. A program that has both names the
-    /// user: two authenticators with one key share one token.
+    /// The token of an app itself, or of the only user of a program. A program that has both names
+    /// the user: two authenticators with one key share one token.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), user: None, scopes: Vec::new() }
     }

@@ -35,10 +35,10 @@ pub use text::TokenText;
 /// removes nothing by itself. It gives each operation 5 s. A store that fails costs no token that
 /// is at hand; what could not be saved is saved later.
 ///
-/// No method may block its thread: work that does goes to `tokio::task::spawn_blocking` or a thread of
-/// the store's own, as in [`FileTokenStore`]. On a runtime of several threads a call that blocks is given
-/// up like one that hangs, but its thread is gone from the runtime until it returns; so that there is one
-/// of them and not one for each call, other calls for its key fail meanwhile with
+/// No method may block its thread: work that does goes to `tokio::task::spawn_blocking` or a thread
+/// of the store's own, as in [`FileTokenStore`]. On a runtime of several threads a call that blocks
+/// is given up like one that hangs, but its thread is gone from the runtime until it returns; so
+/// that there is one of them and not one for each call, other calls for its key fail meanwhile with
 /// [`StoreError::TimedOut`], a transient failure, and other keys go on. On a runtime of one thread
 /// everything stands still until it returns.
 ///
@@ -60,8 +60,8 @@ pub trait TokenStore: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Stale`] when another entry is there, or none where one was named. What is there
-    /// must stay.
+    /// [`StoreError::Stale`] when another entry is there, or none where one was named. What is
+    /// there must stay.
     async fn save(
         &self,
         key: &TokenKey,
@@ -79,28 +79,28 @@ pub trait TokenStore: Debug + Send + Sync {
     /// A [`StoreError`] when it may still be there.
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError>;
 
-    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long as
-    /// the [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared need not
-    /// do anything.
+    /// Waits until no other caller refreshes the token of `key`, and keeps others from it as long
+    /// as the [`RefreshLock`] lives. Each key has a lock of its own. A store that is not shared
+    /// need not do anything.
     ///
     /// Without it, two processes with one rotating refresh token can end each other's login. The
     /// cache waits for up to 180 s, which is longer than it ever holds one: while a token request
-    /// waits for its turn behind others, it holds none, unless a rotated token is not saved yet, and
-    /// that for half a minute.
+    /// waits for its turn behind others, it holds none, unless a rotated token is not saved yet,
+    /// and that for half a minute.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoLocks`] where locks are impossible: the refresh then goes on without, and the
-    /// listener is told. After any other error a user's token is not refreshed: that is a transient
-    /// failure.
+    /// [`StoreError::NoLocks`] where locks are impossible: the refresh then goes on without, and
+    /// the listener is told. After any other error a user's token is not refreshed: that is a
+    /// transient failure.
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
         let _ = key;
         Ok(RefreshLock::none())
     }
 
     /// The same as [`lock`](Self::lock), but where the store can tell, the wait ends early, with
-    /// [`RefreshLock::passed`], when the entry is another than `known` and its token is good: of many that
-    /// wait, all have the token then, and not one after the other.
+    /// [`RefreshLock::passed`], when the entry is another than `known` and its token is good: of
+    /// many that wait, all have the token then, and not one after the other.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::stats::Closing;
 use super::{RateLimitOptions, Seconds};
 
-/// The closings that were told, by the keys of their endpoints; the app's has none. Pure, with the time as an
-/// argument.
+/// The closings that were told, by the keys of their endpoints; the app's has none. Pure, with the
+/// time as an argument.
 #[derive(Debug, Default)]
 pub(super) struct Announced(HashMap<Option<u64>, Seconds>);
 
@@ -26,8 +26,8 @@ impl New {
 }
 
 impl Announced {
-    /// Whether what is closed until then is to be told: a closing is, and where it grows, each time that it
-    /// is twice as long, so that a burst of refusals is told a few times.
+    /// Whether what is closed until then is to be told: a closing is, and where it grows, each time
+    /// that it is twice as long, so that a burst of refusals is told a few times.
     pub(super) fn closes(&mut self, key: Option<u64>, until: Seconds, now: Seconds) -> bool {
         let told = self.0.get(&key).copied().unwrap_or(now).max(now);
         let is_news = until > now && until - now > 2.0 * (told - now);

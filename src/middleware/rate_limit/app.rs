@@ -1,7 +1,7 @@
 //! How a caller waits for a permit of its app, and who is woken when.
 //!
-//! Each change grants permits to all that may go, in order. Time passes by itself, so one
-//! waiter, the *keeper*, sleeps until somebody may go; when it leaves, another takes its place. All others
+//! Each change grants permits to all that may go, in order. Time passes by itself, so one waiter,
+//! the *keeper*, sleeps until somebody may go; when it leaves, another takes its place. All others
 //! look once a second whether a keeper overslept, since its caller may have stopped polling it, and
 //! whether the wall clock has jumped.
 
@@ -177,7 +177,8 @@ impl App {
         self.changed(core, now);
     }
 
-    /// Tells the other processes, in a task of its own, if there is something to tell or to ask for.
+    /// Tells the other processes, in a task of its own, if there is something to tell or to ask
+    /// for.
     #[inline]
     fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
         if let Some(shared) = &self.options.shared
@@ -266,7 +267,8 @@ impl Drop for Waiting<'_> {
 
 /// How long a waiter sleeps without looking up.
 const LONGEST_SLEEP: Seconds = 1.0;
-/// What a timer can tell apart: less would be no sleep at all, and a waiter would spin until the time has come.
+/// What a timer can tell apart: less would be no sleep at all, and a waiter would spin until the
+/// time has come.
 const SHORTEST_SLEEP: Seconds = 0.001;
 static APPS: AtomicU64 = AtomicU64::new(0);
 

@@ -169,8 +169,8 @@ impl Bucket {
         }
     }
 
-    /// Whether a refusal tells something that was not known: it was sent since the last one. Openings
-    /// that no refusal began, such as the end of an outage, make nothing old.
+    /// Whether a refusal tells something that was not known: it was sent since the last one.
+    /// Openings that no refusal began, such as the end of an outage, make nothing old.
     pub(super) fn is_news(&self, epoch: u64) -> bool {
         epoch >= self.refused_epoch
     }
@@ -198,7 +198,8 @@ impl Bucket {
         self.judge(refusal, pause, now);
     }
 
-    /// A pause that turned out to be too short is doubled with each refusal of the row, up to a window.
+    /// A pause that turned out to be too short is doubled with each refusal of the row, up to a
+    /// window.
     fn doubled(&self, pause: Seconds) -> Seconds {
         let doubled = pause * f64::from(self.row.clamp(1, 40) - 1).exp2();
         pause.max(doubled.min(self.window))
@@ -244,7 +245,8 @@ impl Bucket {
         self.hold(refusal.pause.min(self.window), now);
     }
 
-    /// A rate that is clear of strays: two in a row, after enough successes for a limit to be plausible.
+    /// A rate that is clear of strays: two in a row, after enough successes for a limit to be
+    /// plausible.
     fn first_rate(&mut self, measured: f64) {
         let enough = self.before_row >= FEWEST_FOR_A_LIMIT;
         if self.run < 2 || (!enough && self.run < 4) {
@@ -255,8 +257,8 @@ impl Bucket {
         self.rate = Some(Rate::new(measured * CLEAR_OF_DEMAND, opening + self.window, opening));
     }
 
-    /// Refused though the rate was kept to: slowing down would not help. When that comes again and again
-    /// after a few requests, the rate is just above the limit.
+    /// Refused though the rate was kept to: slowing down would not help. When that comes again and
+    /// again after a few requests, the rate is just above the limit.
     fn kept(&mut self, pause: Seconds, now: Seconds) {
         let since = now - self.kept.1;
         self.kept = match since <= self.window {
@@ -290,8 +292,8 @@ impl Bucket {
         };
     }
 
-    /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience yields
-    /// loses nothing, whatever the server's window is.
+    /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience
+    /// yields loses nothing, whatever the server's window is.
     fn measured(&self) -> f64 {
         let first = self.history.first().unwrap_or(self.closed_until);
         self.before_row / (self.closed_until - first).clamp(0.1, self.window)
@@ -305,7 +307,8 @@ impl Bucket {
         count + 1.0 >= KEPT_TO * rate * since.min(self.window)
     }
 
-    /// Closes it without a refusal that is news. What closes it for no longer than it is closes nothing.
+    /// Closes it without a refusal that is news. What closes it for no longer than it is closes
+    /// nothing.
     pub(super) fn close(&mut self, until: Seconds) {
         if until > self.closed_until {
             self.close_until(until);
@@ -357,7 +360,8 @@ impl Bucket {
         self.pace_from(now, rate, now);
     }
 
-    /// Keeps to a rate that others have measured. The next request starts at `next` at the earliest.
+    /// Keeps to a rate that others have measured. The next request starts at `next` at the
+    /// earliest.
     pub(super) fn pace_from(&mut self, next: Seconds, rate: f64, now: Seconds) {
         self.rate = Some(Rate::new(rate, now + self.window, next));
     }
@@ -373,8 +377,8 @@ impl Bucket {
         (0..successes).for_each(|_| self.history.count(now));
     }
 
-    /// Successes from before a closing, of which nothing was known when it began: the first rate that it
-    /// taught is measured again.
+    /// Successes from before a closing, of which nothing was known when it began: the first rate
+    /// that it taught is measured again.
     #[cfg(feature = "testing")]
     pub(super) fn count_late(&mut self, successes: u32) {
         self.before_row += f64::from(successes);
@@ -431,7 +435,8 @@ impl Bucket {
         is_open && is_unused && now - self.last_refused.unwrap_or(f64::NEG_INFINITY) > self.window
     }
 
-    /// The seconds since the opening, rounded down: each lets one more go, for a request that hangs.
+    /// The seconds since the opening, rounded down: each lets one more go, for a request that
+    /// hangs.
     fn open_for(&self, now: Seconds) -> f64 {
         (now - self.opening).max(0.0).floor()
     }
@@ -455,8 +460,9 @@ const LONGEST_RUN: Seconds = 120.0;
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
 const REQUESTS_HELD: f64 = 240.0;
-/// What was measured over a few seconds is half closings, and so is not held for longer than it was measured. With
-/// less, 200 calls at once before 5 a second take 1.16 times the ideal in place of 1.14.
+/// What was measured over a few seconds is half closings, and so is not held for longer than it was
+/// measured. With less, 200 calls at once before 5 a second take 1.16 times the ideal in place of
+/// 1.14.
 const SHORTEST_HOLD: Seconds = 5.0;
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.

@@ -9,25 +9,26 @@ use super::registry::BY_HAND;
 use super::{Closings, InvalidEndpoint, RateLimitStats, RateLimiter};
 
 impl RateLimiter {
-    /// What it knows of its app; of a limiter that was made by hand, of all apps together: the lowest rate, the
-    /// longest closing, and the sum of what is counted.
+    /// What it knows of its app; of a limiter that was made by hand, of all apps together: the
+    /// lowest rate, the longest closing, and the sum of what is counted.
     pub fn stats(&self) -> RateLimitStats {
         RateLimitStats::together(self.apps().iter().map(|app| app.stats()))
     }
 
-    /// Lets no request of its app start for so long, at most 366 days; of a limiter that was made by hand, no
-    /// request of any app, those whose clients are made later included. Those that cannot wait for so long
-    /// fail at once. Where it is closed for longer already, nothing changes: [`reopen`](Self::reopen) opens.
+    /// Lets no request of its app start for so long, at most 366 days; of a limiter that was made
+    /// by hand, no request of any app, those whose clients are made later included. Those that
+    /// cannot wait for so long fail at once. Where it is closed for longer already, nothing
+    /// changes: [`reopen`](Self::reopen) opens.
     pub fn close_for(&self, duration: Duration) {
         self.act(|app| app.close_for(duration));
         self.apps().iter().for_each(|app| app.announce(None));
     }
 
-    /// Does the same to one endpoint of its app, or of all apps: to `GET /v1/tracks/{id}`, for example. Ids in
-    /// the path are all the same. All others go on.
+    /// Does the same to one endpoint of its app, or of all apps: to `GET /v1/tracks/{id}`, for
+    /// example. Ids in the path are all the same. All others go on.
     ///
-    /// A limiter tells 256 endpoints apart. One that comes when all of them are in use is closed and opened with
-    /// the others that come then.
+    /// A limiter tells 256 endpoints apart. One that comes when all of them are in use is closed
+    /// and opened with the others that come then.
     ///
     /// # Errors
     ///
@@ -56,13 +57,15 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Forgets what is closed, what fails, and all rates of its app, or of all apps: as after a start. Where
-    /// an app's limit is [shared](super::SharedLimit), it asks the others anew, and what they know holds.
+    /// Forgets what is closed, what fails, and all rates of its app, or of all apps: as after a
+    /// start. Where an app's limit is [shared](super::SharedLimit), it asks the others anew, and
+    /// what they know holds.
     pub fn reopen(&self) {
         self.act(App::reopen);
     }
 
-    /// Does the same to one endpoint, whether it was closed by hand or by the server. Where the whole app is closed, it stays so.
+    /// Does the same to one endpoint, whether it was closed by hand or by the server. Where the
+    /// whole app is closed, it stays so.
     ///
     /// # Errors
     ///
@@ -73,8 +76,8 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// What is closed, of all apps: to be stored for the next start of the program. What was closed by hand for
-    /// all apps is so after it, also for an app that no client was made of yet.
+    /// What is closed, of all apps: to be stored for the next start of the program. What was closed
+    /// by hand for all apps is so after it, also for an app that no client was made of yet.
     ///
     /// ```
     /// use std::time::Duration;
@@ -96,10 +99,11 @@ impl RateLimiter {
         Closings { closings }
     }
 
-    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is: by hand for
-    /// 366 days at most, as [`close_for`](Self::close_for), and an endpoint that the server closed for the
-    /// longest `Retry-After` that is [believed](super::RateLimitOptions::with_longest_retry_after). Call it
-    /// before requests are sent.
+    /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is:
+    /// by hand for 366 days at most, as [`close_for`](Self::close_for), and an endpoint that the
+    /// server closed for the longest `Retry-After` that is
+    /// [believed](super::RateLimitOptions::with_longest_retry_after). Call it before requests are
+    /// sent.
     pub fn restore(&self, closings: &Closings) {
         for closing in &closings.closings {
             match closing.is_of_all_apps {

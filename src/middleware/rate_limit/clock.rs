@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::Seconds;
 use crate::auth::Now;
 
-/// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that was.
-/// The wall clock may also be set: forward, a closing ends early; back, nothing happens.
+/// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that
+/// was. The wall clock may also be set: forward, a closing ends early; back, nothing happens.
 #[derive(Debug)]
 pub(super) struct Timeline {
     begin: Now,
@@ -45,7 +45,8 @@ pub(super) fn since(from: SystemTime, to: SystemTime) -> Seconds {
     }
 }
 
-/// No number is too great for it: what others tell goes into sums of seconds, each with a bound of its own.
+/// No number is too great for it: what others tell goes into sums of seconds, each with a bound of
+/// its own.
 pub(super) fn duration(seconds: Seconds) -> Duration {
     let longest = Duration::from_secs_f64(LONGEST_CLOSING);
     // `max` turns what is no number into nothing.

@@ -68,7 +68,8 @@ impl App {
         self.changed(core, now);
     }
 
-    /// After a closing, which ends the hopes of some, and begins another epoch, in which others may go.
+    /// After a closing, which ends the hopes of some, and begins another epoch, in which others may
+    /// go.
     fn closed_or_narrowed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
         core.dismiss_hopeless(now);
         self.changed(core, now);
@@ -100,8 +101,8 @@ impl App {
         RateLimitStats { app, endpoints, sharing }
     }
 
-    /// Tells the log and the listener what was closed since they were told last, of the app and of an
-    /// endpoint. They are called when nothing is locked: they may ask this limiter.
+    /// Tells the log and the listener what was closed since they were told last, of the app and of
+    /// an endpoint. They are called when nothing is locked: they may ask this limiter.
     pub(super) fn announce(&self, endpoint: Option<u64>) {
         let news = {
             let core = &mut *self.core.lock();

@@ -6,8 +6,8 @@ use super::state::{NAME_OF_THE_REST, THE_REST};
 
 /// The same for all requests to one endpoint, and its name for people.
 ///
-/// Ids are found by Spotify's paths, in which they follow the noun of a collection, and else by their
-/// look, so that other APIs are served as well.
+/// Ids are found by Spotify's paths, in which they follow the noun of a collection, and else by
+/// their look, so that other APIs are served as well.
 pub(super) fn key(request: &Request) -> u64 {
     let mut key = Fnv::default();
     spell(request, |part| key.add(part));
@@ -27,8 +27,8 @@ pub(super) fn key_of_name(name: &str) -> u64 {
     key.0
 }
 
-/// The name of the endpoint that somebody wrote down, such as `get /v1/albums/{id}/tracks`; `None` for what is
-/// no method and path.
+/// The name of the endpoint that somebody wrote down, such as `get /v1/albums/{id}/tracks`; `None`
+/// for what is no method and path.
 fn canonical(name: &str) -> Option<String> {
     let (method, path) = name.trim().split_once(' ')?;
     let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());

@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 #[error("no permit within the time that the request may wait: {limit}{}; retry in {} s", word(reason.as_deref()), seconds(*retry_after))]
 #[non_exhaustive]
 pub struct RateLimited {
-    /// After how long a request would go at the earliest, those that still wait before it included. Never zero.
-    /// Requests that fail at the same moment are told the same.
+    /// After how long a request would go at the earliest, those that still wait before it included.
+    /// Never zero. Requests that fail at the same moment are told the same.
     pub retry_after: Duration,
     /// What it would have waited for.
     pub limit: LimitKind,
@@ -42,8 +42,8 @@ pub enum LimitKind {
     Outage,
     /// The app was closed by [`close_for`](super::RateLimiter::close_for), and not by the server.
     ByHand,
-    /// Its endpoint was closed by [`close_endpoint_for`](super::RateLimiter::close_endpoint_for), and not by
-    /// the server.
+    /// Its endpoint was closed by [`close_endpoint_for`](super::RateLimiter::close_endpoint_for),
+    /// and not by the server.
     EndpointByHand,
     /// A start that the store of a [shared limit](super::SharedLimit) is to grant.
     Shared,

@@ -1,4 +1,5 @@
-//! Exchanges with the store through which processes share a limit: one after the other, each in a task.
+//! Exchanges with the store through which processes share a limit: one after the other, each in a
+//! task.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +13,9 @@ use tokio::runtime::Handle;
 use super::membership::PATIENCE;
 use super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 
-/// Tells and asks until there is nothing more to tell: `hear` takes what came of it, and says what is next.
-/// Without a runtime nothing is told, and the limiter goes on as when there is no response.
+/// Tells and asks until there is nothing more to tell: `hear` takes what came of it, and says what
+/// is next. Without a runtime nothing is told, and the limiter goes on as when there is no
+/// response.
 pub(super) fn spawn(
     shared: Arc<dyn SharedLimit>,
     client_id: Option<String>,

@@ -1,5 +1,5 @@
-//! Endpoints that fail for a user or for several, and an API that fails for all. Pure, with the time as
-//! an argument.
+//! Endpoints that fail for a user or for several, and an API that fails for all. Pure, with the
+//! time as an argument.
 //!
 //! | what fails | which failures | looked at |
 //! |---|---|---|
@@ -12,7 +12,8 @@ use std::collections::HashMap;
 use super::Seconds;
 use super::pair::Pair;
 
-/// Entries only for what fails. Any success ends those of its pair and its endpoint, and the outage of all.
+/// Entries only for what fails. Any success ends those of its pair and its endpoint, and the outage
+/// of all.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     /// By endpoint and user, and how many there are.
@@ -77,7 +78,8 @@ impl Failures {
         (next > now).then_some(next)
     }
 
-    /// The users for whom alone an endpoint fails; nothing where it fails for all, or for too many to count.
+    /// The users for whom alone an endpoint fails; nothing where it fails for all, or for too many
+    /// to count.
     pub(super) fn users_down(&self, endpoint: u64, now: Seconds) -> Option<Vec<u64>> {
         if self.outage(now).or_else(|| self.outage_of(endpoint, now)).is_some() {
             return None;

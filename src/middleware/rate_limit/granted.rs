@@ -1,7 +1,9 @@
-//! Permits that were granted to waiters who have not picked them up yet. Pure, with the time as an argument.
+//! Permits that were granted to waiters who have not picked them up yet. Pure, with the time as an
+//! argument.
 //!
-//! A future may be polled long after it was woken, as in a `buffered` stream whose consumer is busy. Its
-//! permit would be used when the limit has changed, and holds a place that another could use.
+//! A future may be polled long after it was woken, as in a `buffered` stream whose consumer is
+//! busy. Its permit would be used when the limit has changed, and holds a place that another could
+//! use.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,7 +14,8 @@ use super::state::Ticket;
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed {
     tickets: HashMap<Place, Ticket>,
-    /// The places in the order of their permits; those that were picked up stay until they come first.
+    /// The places in the order of their permits; those that were picked up stay until they come
+    /// first.
     order: VecDeque<(Place, Seconds)>,
 }
 

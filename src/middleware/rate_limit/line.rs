@@ -105,7 +105,8 @@ impl<W> Line<W> {
             .sum()
     }
 
-    /// The places of those who may not wait until a time. They are looked for only where there may be any.
+    /// The places of those who may not wait until a time. They are looked for only where there may
+    /// be any.
     pub(super) fn hopeless(&mut self, opens: Seconds) -> Vec<Place> {
         if opens <= self.earliest_limit {
             return Vec::new();

@@ -34,7 +34,8 @@ pub(super) struct Keeper {
     pub(super) wakes_at: Seconds,
 }
 
-/// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is none.
+/// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is
+/// none.
 pub(super) type Verdict = Result<Seconds, RateLimited>;
 
 /// Who waits, and how it is told.
@@ -101,8 +102,8 @@ impl Core {
         self.state.endpoints.get_mut(&key)
     }
 
-    /// The same time by the monotonic clock alone, by which patience is measured: nobody has waited while the
-    /// laptop slept, nor because a clock was set.
+    /// The same time by the monotonic clock alone, by which patience is measured: nobody has waited
+    /// while the laptop slept, nor because a clock was set.
     pub(super) fn awake(&self, now: Seconds) -> Seconds {
         now - self.timeline.slept()
     }

@@ -1,8 +1,9 @@
-//! One limiter's part in a limit that it shares with other processes. Pure, with the time as an argument.
+//! One limiter's part in a limit that it shares with other processes. Pure, with the time as an
+//! argument.
 //!
-//! *Free*: no limit is known, and requests go for a second after each exchange. *Paced*: they go at the
-//! starts of the last batch. *Closed*: the bucket is, as without the others. *Alone*: the store did not
-//! respond, and the bucket decides, with this limiter's share of the last rate.
+//! *Free*: no limit is known, and requests go for a second after each exchange. *Paced*: they go at
+//! the starts of the last batch. *Closed*: the bucket is, as without the others. *Alone*: the store
+//! did not respond, and the bucket decides, with this limiter's share of the last rate.
 
 use std::time::Duration;
 
@@ -116,7 +117,8 @@ impl Membership {
         self.epoch
     }
 
-    /// A request that had started was not sent. A start that was missed long ago is another's by now.
+    /// A request that had started was not sent. A start that was missed long ago is another's by
+    /// now.
     pub(super) fn given_back(&mut self, epoch: u64, started: Seconds, now: Seconds) {
         let is_fresh = epoch == self.epoch && now - started <= LONGEST_SILENCE;
         if is_fresh && self.rate.is_some() && self.alone_until.is_none() {
@@ -142,7 +144,8 @@ impl Membership {
         self.asks_since.is_some_and(|since| now - since >= LOST)
     }
 
-    /// What is to be told now, if an exchange is due: because requests wait for one, or are to start soon.
+    /// What is to be told now, if an exchange is due: because requests wait for one, or are to
+    /// start soon.
     pub(super) fn due(
         &mut self,
         wanted: u32,
@@ -294,8 +297,8 @@ impl Membership {
 }
 
 impl Batch {
-    /// The starts of those that were asked for that are soon enough to be relied on: the store may be wrong,
-    /// and until they are used up it is not asked again.
+    /// The starts of those that were asked for that are soon enough to be relied on: the store may
+    /// be wrong, and until they are used up it is not asked again.
     fn of(granted: Granted, asked: u32, closed: Seconds, now: Seconds) -> Option<Self> {
         let first = granted.first_in.as_secs_f64();
         let step = granted.step.as_secs_f64();
@@ -316,8 +319,8 @@ pub(super) const PATIENCE: Seconds = 0.2;
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.
 const LONGEST_SILENCE: Seconds = 1.0;
-/// A start is confirmed if it was granted longer ago: others may have been refused since. Of what is sent
-/// late into a closing, most is sent in this time.
+/// A start is confirmed if it was granted longer ago: others may have been refused since. Of what
+/// is sent late into a closing, most is sent in this time.
 const LONGEST_TRUST: Seconds = 0.3;
 /// A little sooner, so that a process that sends all the time waits for no exchange.
 const BETWEEN_EXCHANGES: Seconds = 0.75;

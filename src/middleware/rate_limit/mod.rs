@@ -1,10 +1,10 @@
 //! The rate limiter: one for all clones and users of a client, with a limit for each app.
 //!
-//! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a place in;
-//! `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it is told; `failures`;
-//! and `queue`, who goes next. Around it, `app` is how a caller waits, over what is under `lock`; `by_hand` is
-//! what people see and set, of all apps or of one, and `controls` of which; `membership` and `exchange` are a
-//! limit that processes share.
+//! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a
+//! place in; `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it
+//! is told; `failures`; and `queue`, who goes next. Around it, `app` is how a caller waits, over
+//! what is under `lock`; `by_hand` is what people see and set, of all apps or of one, and
+//! `controls` of which; `membership` and `exchange` are a limit that processes share.
 
 mod announced;
 mod app;
@@ -77,21 +77,21 @@ type Seconds = f64;
 
 /// Holds requests back while the server asks for it.
 ///
-/// Without a 429 nothing waits. After one, no request to that endpoint starts before `Retry-After` is
-/// over; when several follow each other, requests start spread out, at the rate that the server was seen to
-/// allow, which is tried and raised from time to time. The whole app is held back only when several
-/// endpoints are refused. While an endpoint or the server fails (8 failures without a success over a
-/// second or more, or 64 at once), a request each half second looks whether it is back.
-/// Requests wait in order; [urgent](RequestClass::is_urgent) ones go first.
+/// Without a 429 nothing waits. After one, no request to that endpoint starts before `Retry-After`
+/// is over; when several follow each other, requests start spread out, at the rate that the server
+/// was seen to allow, which is tried and raised from time to time. The whole app is held back only
+/// when several endpoints are refused. While an endpoint or the server fails (8 failures without a
+/// success over a second or more, or 64 at once), a request each half second looks whether it is
+/// back. Requests wait in order; [urgent](RequestClass::is_urgent) ones go first.
 ///
-/// A `Retry-After` that is missing, zero or unreadable counts as a second. Where refusals go on, waits grow to the
-/// server's window: a full window is not emptied by asking each second. The guide is
-/// [`limits`](crate::guide::limits).
+/// A `Retry-After` that is missing, zero or unreadable counts as a second. Where refusals go on,
+/// waits grow to the server's window: a full window is not emptied by asking each second. The guide
+/// is [`limits`](crate::guide::limits).
 ///
 /// Clones share the limits. Each app, known by its client id, has its own; see
-/// [`for_app`](Self::for_app). A limiter that was made by hand is that of all apps whose clients it is plugged
-/// into: [`close_for`](Self::close_for) and [`reopen`](Self::reopen) act on all of them, and
-/// [`stats`](Self::stats) tells of all together. One that [`for_app`](Self::for_app) or a
+/// [`for_app`](Self::for_app). A limiter that was made by hand is that of all apps whose clients it
+/// is plugged into: [`close_for`](Self::close_for) and [`reopen`](Self::reopen) act on all of them,
+/// and [`stats`](Self::stats) tells of all together. One that [`for_app`](Self::for_app) or a
 /// [client](crate::SpotifyClient::rate_limiter) returned is that of one app.
 ///
 /// ```
@@ -114,8 +114,8 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter with options of your own, for all apps whose clients it is plugged into. Requests that pass
-    /// it without a client are those of an app that has no name.
+    /// A limiter with options of your own, for all apps whose clients it is plugged into. Requests
+    /// that pass it without a client are those of an app that has no name.
     pub fn new(options: RateLimitOptions) -> Self {
         let max_wait = options.max_wait;
         let registry = Arc::new(Registry::new(options));
@@ -123,8 +123,8 @@ impl RateLimiter {
         Self { registry, app, user: BY_HAND, max_wait, signer: None }
     }
 
-    /// The limiter for another user, of the app with this client id. Users of one app share its limits;
-    /// requests that fail for one user alone slow down no other.
+    /// The limiter for another user, of the app with this client id. Users of one app share its
+    /// limits; requests that fail for one user alone slow down no other.
     #[must_use]
     pub fn for_app(&self, client_id: Option<&str>) -> Self {
         self.for_user_of(self.registry.app(client_id))
@@ -155,7 +155,8 @@ impl RateLimiter {
         Self { signer: Some(Signer { authenticator, origin }), ..self }
     }
 
-    /// Waits for a permit, and has the request signed anew, since its token may have expired meanwhile.
+    /// Waits for a permit, and has the request signed anew, since its token may have expired
+    /// meanwhile.
     async fn permit_and_sign(
         &self,
         pair: Pair,
@@ -291,7 +292,8 @@ fn outcome(result: &Result<Response>) -> Outcome {
     }
 }
 
-/// Whether the server is not well. A 501 is its word on the request, and a 408 may be the caller's fault.
+/// Whether the server is not well. A 501 is its word on the request, and a 408 may be the caller's
+/// fault.
 fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() && is_transient_status(status)
 }
@@ -305,8 +307,8 @@ async fn with_reason(response: Response) -> (Response, Option<String>) {
 /// Spotify's word for the quota of a developer's account, since July 2026.
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 const LONGEST_REASON: usize = 64 * 1024;
-/// For so long a token may wait for a permit. No token is used in the last hundredth of its lifetime, of
-/// ten seconds or more.
+/// For so long a token may wait for a permit. No token is used in the last hundredth of its
+/// lifetime, of ten seconds or more.
 const FRESH: Duration = Duration::from_millis(100);
 /// Timers are exact to a millisecond: a call hears of the limit before its deadline ends it.
 const TIMER_STEP: Duration = Duration::from_millis(2);

@@ -52,18 +52,18 @@ impl RateLimitOptions {
     /// How long a call may wait for permits, unless it is set: a minute.
     pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
 
-    /// Sets how long a call may wait for permits, all its attempts together: a minute by default. A call
-    /// that is known to need longer fails at once with [`RateLimited`](super::RateLimited), as does every
-    /// call that would have to wait where this is zero.
+    /// Sets how long a call may wait for permits, all its attempts together: a minute by default. A
+    /// call that is known to need longer fails at once with [`RateLimited`](super::RateLimited), as
+    /// does every call that would have to wait where this is zero.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait, ..self }
     }
 
-    /// Sets the window over which the server counts: 30 s by default, as [Spotify documents][rate], and
-    /// from 5 s to an hour. Set to the server's, it makes nine tenths of a limit over a minute out of
-    /// half of it, and of one over 5 to 10 s out of four fifths. A shorter one counts as 5 s: fewer requests
-    /// than that do not tell a limit from a stray.
+    /// Sets the window over which the server counts: 30 s by default, as [Spotify documents][rate],
+    /// and from 5 s to an hour. Set to the server's, it makes nine tenths of a limit over a minute
+    /// out of half of it, and of one over 5 to 10 s out of four fifths. A shorter one counts as 5
+    /// s: fewer requests than that do not tell a limit from a stray.
     ///
     /// [rate]: https://developer.spotify.com/documentation/web-api/concepts/rate-limits
     #[must_use]
@@ -72,31 +72,31 @@ impl RateLimitOptions {
         Self { window, ..self }
     }
 
-    /// Sets the longest `Retry-After` that is believed: seven days by default, and at least a second.
-    /// A longer one counts as this.
+    /// Sets the longest `Retry-After` that is believed: seven days by default, and at least a
+    /// second. A longer one counts as this.
     #[must_use]
     pub fn with_longest_retry_after(self, longest: Duration) -> Self {
         Self { longest_retry_after: longest.clamp(Duration::from_secs(1), LONGEST), ..self }
     }
 
-    /// Sets where the time is read: the system's clocks by default. A closing ends when either of the
-    /// two clocks says so, so that a laptop that slept does not go on waiting.
+    /// Sets where the time is read: the system's clocks by default. A closing ends when either of
+    /// the two clocks says so, so that a laptop that slept does not go on waiting.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// Sets a store through which this process shares each app's limit with others: none by default. See
-    /// [`SharedLimit`].
+    /// Sets a store through which this process shares each app's limit with others: none by
+    /// default. See [`SharedLimit`].
     #[must_use]
     pub fn with_shared(self, limit: impl SharedLimit + 'static) -> Self {
         Self { shared: Some(Arc::new(limit)), ..self }
     }
 
-    /// Sets a callback that is told of each closing when it begins, and when it grows to twice as long: of an
-    /// app or an endpoint, by a 429, by hand, or by another process. For metrics, and to store
-    /// [`closings`](super::RateLimiter::closings). It is called in the task whose request was refused, and may
-    /// ask the limiter.
+    /// Sets a callback that is told of each closing when it begins, and when it grows to twice as
+    /// long: of an app or an endpoint, by a 429, by hand, or by another process. For metrics, and
+    /// to store [`closings`](super::RateLimiter::closings). It is called in the task whose request
+    /// was refused, and may ask the limiter.
     #[must_use]
     pub fn with_listener(self, listener: impl Fn(&Closing) + Send + Sync + 'static) -> Self {
         Self { listener: Some(Listener(Arc::new(listener))), ..self }

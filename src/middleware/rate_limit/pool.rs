@@ -81,8 +81,8 @@ impl Pool {
         granted.with_starts(starts, seconds(first - now), seconds(1.0 / rate))
     }
 
-    /// Whether an urgent request may start now, before all others: up to a fifth of the rate, and four at
-    /// once.
+    /// Whether an urgent request may start now, before all others: up to a fifth of the rate, and
+    /// four at once.
     fn takes_urgent(&mut self, rate: f64, now: Seconds) -> bool {
         let step = URGENT_SHARE / rate;
         self.next_urgent = self.next_urgent.max(now - (URGENT_AT_ONCE - 1.0) * step);
@@ -104,8 +104,8 @@ impl Pool {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
 
-    /// Of many processes each tells of its successes late, when it asks for its next start. So under a
-    /// rate what counts are the starts that were granted, as their time comes.
+    /// Of many processes each tells of its successes late, when it asks for its next start. So
+    /// under a rate what counts are the starts that were granted, as their time comes.
     fn count(&mut self, told: &Told, now: Seconds) {
         if told.succeeded > 0 && told.is_open && self.is_news(told.epoch) {
             self.bucket.opened();
@@ -125,7 +125,8 @@ impl Pool {
         self.bucket.count(sent as u32, now);
     }
 
-    /// Whether something is not older than the last refusal, nor of a state that the store has lost.
+    /// Whether something is not older than the last refusal, nor of a state that the store has
+    /// lost.
     fn is_news(&self, epoch: u64) -> bool {
         self.bucket.is_news(epoch) && epoch <= self.bucket.epoch
     }

@@ -81,8 +81,8 @@ impl<W> Queue<W> {
         self.lines.get(&endpoint)?.limit_of(place)
     }
 
-    /// How long a request waits at least, with those before its place. Who cannot go before it, because its
-    /// own endpoint is closed, paced or fails, is not before it.
+    /// How long a request waits at least, with those before its place. Who cannot go before it,
+    /// because its own endpoint is closed, paced or fails, is not before it.
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
         let own = self.own(state, pair, place, now);
         let mut wait = state.wait(pair, (own, 0), now);
@@ -103,8 +103,8 @@ impl<W> Queue<W> {
         wait
     }
 
-    /// The waiters before a place at its endpoint, where that has a rate: those of its user, and those of
-    /// others who can go.
+    /// The waiters before a place at its endpoint, where that has a rate: those of its user, and
+    /// those of others who can go.
     fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {
         let Some(line) = self.lines.get(&pair.endpoint) else { return 0 };
         if !state.is_endpoint_paced(pair, now) {
@@ -189,8 +189,8 @@ impl Heads {
     }
 }
 
-/// An estimate from below, each time with those who can go within the one before: too short a one lets a
-/// request wait that could have failed at once.
+/// An estimate from below, each time with those who can go within the one before: too short a one
+/// lets a request wait that could have failed at once.
 const MOST_ROUNDS: u32 = 16;
 /// Of five that go, one is another's, if one waits.
 const MOST_URGENT_IN_A_ROW: u32 = 4;

@@ -1,14 +1,15 @@
 //! Real threads: nobody sleeps on when the only request that may be under way ends.
 //!
-//! All that is shared is under one lock, and wake-ups are sent under it, so that threads can differ only in the
-//! order in which they take it: `schedules` tries those orders, and this that the lock is where it must be.
-//! loom would need the channels and timers of tokio built for it.
+//! All that is shared is under one lock, and wake-ups are sent under it, so that threads can differ
+//! only in the order in which they take it: `schedules` tries those orders, and this that the lock
+//! is where it must be. loom would need the channels and timers of tokio built for it.
 
 #![expect(clippy::expect_used, reason = "a test that fails is a test that panics")]
 
 use super::*;
 
-/// A permit, though the machine may be so busy that the first ones are void when they are picked up.
+/// A permit, though the machine may be so busy that the first ones are void when they are picked
+/// up.
 pub(super) async fn permit(app: &Arc<App>, wanted: Wanted) -> Result<Permit, RateLimited> {
     let mut wanted = wanted;
     loop {
@@ -43,7 +44,8 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
     Ok(())
 }
 
-/// After a closing one request may be under way. Each round begins with that, while others come and leave.
+/// After a closing one request may be under way. Each round begins with that, while others come and
+/// leave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_end_of_the_only_probe_wakes_whoever_waits() {
     let app = Arc::new(App::new(None, RateLimitOptions::default()));

@@ -22,8 +22,8 @@ impl Rate {
         Self { tried: rate, base: rate, hold_until, next, lateness: LATENESS }
     }
 
-    /// Requests a second at a time: what is tried, doubled every nine seconds once the hold is over, so
-    /// that a rate that nobody needs is forgotten by itself.
+    /// Requests a second at a time: what is tried, doubled every nine seconds once the hold is
+    /// over, so that a rate that nobody needs is forgotten by itself.
     pub(super) fn at(&self, now: Seconds) -> f64 {
         let grown = ((now - self.hold_until).max(0.0) / DOUBLING).min(64.0);
         self.tried * grown.exp2()
@@ -61,7 +61,8 @@ impl Rate {
         self.next -= 1.0 / self.at(now);
     }
 
-    /// The rate held, though it was refused: what could not start during the pause may start after it.
+    /// The rate held, though it was refused: what could not start during the pause may start after
+    /// it.
     pub(super) fn keep(&mut self, pause: Seconds) {
         self.lateness = LATENESS + pause;
     }

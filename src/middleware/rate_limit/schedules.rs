@@ -1,5 +1,5 @@
-//! Random schedules over an app's limiter, on a runtime whose time stands still until nobody has anything to
-//! do. Tasks run only when they are woken, so that a wake-up that is lost is seen.
+//! Random schedules over an app's limiter, on a runtime whose time stands still until nobody has
+//! anything to do. Tasks run only when they are woken, so that a wake-up that is lost is seen.
 
 #![expect(
     clippy::expect_used,
@@ -452,8 +452,8 @@ fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..Default::default() })]
 
-    /// No permit is lost, nobody waits for longer than it may, order is kept, nothing goes while closed, and who
-    /// leaves leaves nothing behind.
+    /// No permit is lost, nobody waits for longer than it may, order is kept, nothing goes while
+    /// closed, and who leaves leaves nothing behind.
     #[test]
     fn whatever_happens_permits_are_kept(steps in vec(steps(), 1..80)) {
         run_schedule(steps)?;

@@ -1,4 +1,5 @@
-//! What bots have met in practice, in virtual time: calls that come as they come, before a scripted server.
+//! What bots have met in practice, in virtual time: calls that come as they come, before a scripted
+//! server.
 
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 

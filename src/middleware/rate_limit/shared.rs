@@ -1,4 +1,5 @@
-//! How the processes of one app share its limit: the trait that a store implements, and what is exchanged.
+//! How the processes of one app share its limit: the trait that a store implements, and what is
+//! exchanged.
 //!
 //! [`Membership`](super::membership::Membership) is the limiter's side of it.
 
@@ -8,18 +9,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-/// A limit that several processes share, such as the limit of an app of which each bot is a process.
+/// A limit that several processes share, such as the limit of an app of which each bot is a
+/// process.
 ///
-/// Plugged in with [`RateLimitOptions::with_shared`](super::RateLimitOptions::with_shared). The store keeps
-/// one state for each app: the rate, until when it is closed, and when the next start is free. A limiter
-/// tells it what happened and asks for starts, in one exchange. An implementation on Redis is one script.
+/// Plugged in with [`RateLimitOptions::with_shared`](super::RateLimitOptions::with_shared). The
+/// store keeps one state for each app: the rate, until when it is closed, and when the next start
+/// is free. A limiter tells it what happened and asks for starts, in one exchange. An
+/// implementation on Redis is one script.
 ///
-/// A limiter has at most one exchange for each app under way, and at most one batch of starts. While no
-/// limit is known it makes one exchange a second, as long as there are requests; under a known rate it makes
-/// one for each batch; a 429 is told at once. A limiter without requests tells nothing. When there is no
-/// response within 200 ms, an error, or a panic, it goes on alone, at its share of the last rate, and asks again every
-/// 0.5 to 1.5 s. Endpoints that are refused for themselves are each process's own. With the feature `testing`,
-/// `testing::check_shared_limit` runs all that is promised here against a store.
+/// A limiter has at most one exchange for each app under way, and at most one batch of starts.
+/// While no limit is known it makes one exchange a second, as long as there are requests; under a
+/// known rate it makes one for each batch; a 429 is told at once. A limiter without requests tells
+/// nothing. When there is no response within 200 ms, an error, or a panic, it goes on alone, at its
+/// share of the last rate, and asks again every 0.5 to 1.5 s. Endpoints that are refused for
+/// themselves are each process's own. With the feature `testing`, `testing::check_shared_limit`
+/// runs all that is promised here against a store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,13 +49,13 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[async_trait]
 pub trait SharedLimit: Debug + Send + Sync {
-    /// Takes over what a limiter tells, and grants it starts. `app` is the client id; `None` for clients
-    /// without one.
+    /// Takes over what a limiter tells, and grants it starts. `app` is the client id; `None` for
+    /// clients without one.
     ///
     /// # Errors
     ///
-    /// A [`SharedLimitError`] when the store could not be reached. Nothing is told twice: what was told then
-    /// counts as lost.
+    /// A [`SharedLimitError`] when the store could not be reached. Nothing is told twice: what was
+    /// told then counts as lost.
     async fn exchange(&self, app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError>;
 }
 
@@ -65,21 +69,22 @@ pub struct Told {
     pub epoch: u64,
     /// Requests that succeeded.
     pub succeeded: u32,
-    /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open again.
+    /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open
+    /// again.
     pub is_open: bool,
     /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
     pub others_wait: bool,
     /// `Retry-After` of the first 429 of its epoch. An epoch ends with it.
     pub refused_for: Option<Duration>,
-    /// The epoch in which that request was sent. One that was sent in an earlier epoch than the store's
-    /// extends a closing, and says nothing about the rate.
+    /// The epoch in which that request was sent. One that was sent in an earlier epoch than the
+    /// store's extends a closing, and says nothing about the rate.
     pub refused_in: u64,
     /// The rate that was known last, in requests a second: for a store that has lost its own.
     pub last_rate: Option<f64>,
     /// How many starts are wanted: the requests that wait, or 0 while the limiter has starts left.
     pub starts: u32,
-    /// Whether an [urgent](crate::middleware::RequestClass::is_urgent) request waits. It may be granted one
-    /// start at once, also where `starts` is 0.
+    /// Whether an [urgent](crate::middleware::RequestClass::is_urgent) request waits. It may be
+    /// granted one start at once, also where `starts` is 0.
     pub is_urgent: bool,
 }
 
@@ -91,13 +96,15 @@ pub struct Granted {
     pub epoch: u64,
     /// For how long nobody may start. No longer than the limiter's window: then it asks again.
     pub closed_for: Duration,
-    /// Requests a second of all together; `None` while no limit is known: then any number may start. Less
-    /// than one in ten seconds counts as that. Under a rate nothing starts but the `starts` that are granted.
+    /// Requests a second of all together; `None` while no limit is known: then any number may
+    /// start. Less than one in ten seconds counts as that. Under a rate nothing starts but the
+    /// `starts` that are granted.
     pub rate: Option<f64>,
     /// Processes that take part at present, this one included.
     pub active: u32,
-    /// How many may start under the rate: at most as many as were wanted, or one that is urgent. Those that are more than ten
-    /// seconds away, after a closing, are not waited for: the limiter asks again.
+    /// How many may start under the rate: at most as many as were wanted, or one that is urgent.
+    /// Those that are more than ten seconds away, after a closing, are not waited for: the limiter
+    /// asks again.
     pub starts: u32,
     /// When the first of them may.
     pub first_in: Duration,
@@ -108,9 +115,9 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// The same with a known rate, in requests a second, for all `active` processes together. From then on
-    /// each request waits for a start of [`with_starts`](Self::with_starts): a rate without starts lets
-    /// nothing go.
+    /// The same with a known rate, in requests a second, for all `active` processes together. From
+    /// then on each request waits for a start of [`with_starts`](Self::with_starts): a rate without
+    /// starts lets nothing go.
     #[must_use]
     pub fn with_rate(self, rate: f64, active: u32) -> Self {
         Self { rate: Some(rate), active, ..self }
@@ -143,7 +150,8 @@ pub struct SharedLimitError {
 }
 
 impl SharedLimitError {
-    /// What went wrong, without secrets: it is logged as a warning when the limiter begins to go on alone.
+    /// What went wrong, without secrets: it is logged as a warning when the limiter begins to go on
+    /// alone.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
     }

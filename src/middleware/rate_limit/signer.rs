@@ -18,8 +18,8 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Signs a request that has a permit. Where the token is not at hand, the permit is given back before
-    /// the token is waited for: nobody holds a permit while waiting for a token.
+    /// Signs a request that has a permit. Where the token is not at hand, the permit is given back
+    /// before the token is waited for: nobody holds a permit while waiting for a token.
     pub(super) async fn sign(
         &self,
         permit: Permit,

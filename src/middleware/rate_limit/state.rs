@@ -1,8 +1,8 @@
-//! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the time
-//! as an argument.
+//! What is known of one app: its own limit, those of its endpoints, and what fails. Pure, with the
+//! time as an argument.
 //!
-//! A request needs a place in two buckets, the app's and its endpoint's. `whose` says which of them a refusal
-//! is told to.
+//! A request needs a place in two buckets, the app's and its endpoint's. `whose` says which of them
+//! a refusal is told to.
 
 use std::collections::HashMap;
 
@@ -106,7 +106,8 @@ impl State {
         Self { membership: Some(Membership::new(member, self.window)), ..self }
     }
 
-    /// The key of an endpoint, which is made if it is new; the one for the rest when there are too many.
+    /// The key of an endpoint, which is made if it is new; the one for the rest when there are too
+    /// many.
     pub(super) fn endpoint(
         &mut self,
         key: u64,
@@ -159,7 +160,8 @@ impl State {
         }
     }
 
-    /// How long a request waits at least, with a number of waiters before it at its endpoint and in all.
+    /// How long a request waits at least, with a number of waiters before it at its endpoint and in
+    /// all.
     pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
@@ -184,7 +186,8 @@ impl State {
             .is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
     }
 
-    /// How many requests to an endpoint can start until a time, as far as the app's limit does not matter.
+    /// How many requests to an endpoint can start until a time, as far as the app's limit does not
+    /// matter.
     pub(super) fn starts(&self, endpoint: u64, now: Seconds, until: Seconds) -> usize {
         let endpoint = self.endpoints.get(&endpoint);
         endpoint.map_or(usize::MAX, |endpoint| endpoint.bucket.starts(now, until))
@@ -313,8 +316,8 @@ impl State {
         }
     }
 
-    /// A refusal of an endpoint that nothing went through since it was refused before, there or elsewhere:
-    /// it closes this endpoint alone, and says nothing that is new about the app.
+    /// A refusal of an endpoint that nothing went through since it was refused before, there or
+    /// elsewhere: it closes this endpoint alone, and says nothing that is new about the app.
     fn refused_again(&mut self, ticket: Ticket, pause: Seconds, now: Seconds) {
         let pause = self.app.again(pause);
         self.app.ended(ticket.app_epoch);
@@ -323,7 +326,8 @@ impl State {
         }
     }
 
-    /// What is to be told to the other processes, with a number of requests that wait, if anything is.
+    /// What is to be told to the other processes, with a number of requests that wait, if anything
+    /// is.
     #[inline]
     pub(super) fn due(&mut self, waiting: usize, is_urgent: bool, now: Seconds) -> Option<Told> {
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);

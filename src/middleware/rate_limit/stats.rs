@@ -14,8 +14,8 @@ pub struct RateLimitStats {
     /// The endpoints that were used lately, each by its method and its path without ids, such as
     /// `GET /v1/albums/{}/tracks`.
     pub endpoints: Vec<(String, BucketStats)>,
-    /// Where it stands with the other processes of its app; `None` where it shares its limit with none. Of
-    /// several apps, that of the one that is worst off.
+    /// Where it stands with the other processes of its app; `None` where it shares its limit with
+    /// none. Of several apps, that of the one that is worst off.
     pub sharing: Option<Sharing>,
 }
 
@@ -93,12 +93,13 @@ impl BucketStats {
     }
 }
 
-/// What is closed, and until when: to be stored, and restored when the program starts again, so that it
-/// does not send requests into a ban. Holds no secret.
+/// What is closed, and until when: to be stored, and restored when the program starts again, so
+/// that it does not send requests into a ban. Holds no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Closings {
-    /// One entry for each app and endpoint that is closed, and for what was closed by hand for all apps.
+    /// One entry for each app and endpoint that is closed, and for what was closed by hand for all
+    /// apps.
     pub closings: Vec<Closing>,
 }
 
@@ -118,8 +119,8 @@ pub struct Closing {
     /// [`close_endpoint_for`](super::RateLimiter::close_endpoint_for), and not by the server.
     #[serde(default)]
     pub is_by_hand: bool,
-    /// Whether it was closed by hand for all apps, those included whose clients are made later; `client_id`
-    /// is `None` then.
+    /// Whether it was closed by hand for all apps, those included whose clients are made later;
+    /// `client_id` is `None` then.
     #[serde(default)]
     pub is_of_all_apps: bool,
 }

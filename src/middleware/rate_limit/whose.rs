@@ -1,5 +1,5 @@
-//! Whose a refusal is, the app's or its endpoint's: the first of these that applies. Pure, with the time as an
-//! argument.
+//! Whose a refusal is, the app's or its endpoint's: the first of these that applies. Pure, with the
+//! time as an argument.
 //!
 //! | refusal | whose |
 //! |---|---|
@@ -10,7 +10,8 @@
 //! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
 //! | any other | the endpoint's |
 //!
-//! With a limit that processes share, each of them may see one endpoint only: see [`State::is_of_all`].
+//! With a limit that processes share, each of them may see one endpoint only: see
+//! [`State::is_of_all`].
 
 use super::Seconds;
 use super::membership::Membership;
@@ -54,7 +55,8 @@ impl State {
         }
     }
 
-    /// Something went through: what was refused before it was sent, and is not, is refused for itself.
+    /// Something went through: what was refused before it was sent, and is not, is refused for
+    /// itself.
     pub(super) fn acquit_app(&mut self, ticket: Ticket) {
         for (key, endpoint) in &mut self.endpoints {
             if let Standing::Suspect(since) = endpoint.standing
@@ -94,9 +96,9 @@ impl State {
         is_tried && pause <= self.window && own.is_none() && !is_its_own
     }
 
-    /// Whether a refusal is taken for the app's since other processes share its limit: each of them may see
-    /// one endpoint only. It is the endpoint's when others went through since its last refusal, and when it
-    /// is for longer than any limit is.
+    /// Whether a refusal is taken for the app's since other processes share its limit: each of them
+    /// may see one endpoint only. It is the endpoint's when others went through since its last
+    /// refusal, and when it is for longer than any limit is.
     pub(super) fn is_of_all(&self, ticket: Ticket, pause: Seconds) -> bool {
         let key = ticket.pair.endpoint;
         let Some(bucket) = self.endpoints.get(&key).map(|endpoint| &endpoint.bucket) else {
@@ -107,7 +109,8 @@ impl State {
         self.membership.is_some() && pause <= self.window && !is_its_own
     }
 
-    /// Whether another endpoint was refused shortly before, and nothing of a third went through since.
+    /// Whether another endpoint was refused shortly before, and nothing of a third went through
+    /// since.
     fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::middleware::SharedLimitError;
 
-/// Which promise of [`SharedLimit`](crate::middleware::SharedLimit) a store breaks, and how that was seen.
+/// Which promise of [`SharedLimit`](crate::middleware::SharedLimit) a store breaks, and how that
+/// was seen.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{promise}: but {seen}")]
 #[non_exhaustive]
@@ -18,7 +19,8 @@ pub struct SharedLimitCheckError {
     pub source: Option<SharedLimitError>,
 }
 
-/// What a [`SharedLimit`](crate::middleware::SharedLimit) promises. `Display` is the promise as a sentence.
+/// What a [`SharedLimit`](crate::middleware::SharedLimit) promises. `Display` is the promise as a
+/// sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SharedLimitPromise {

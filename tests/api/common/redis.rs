@@ -44,7 +44,8 @@ impl RedisServer {
         server
     }
 
-    /// One that watches what its file says, which it rewrites. There is a server where this is called.
+    /// One that watches what its file says, which it rewrites. There is a server where this is
+    /// called.
     pub(crate) fn start_sentinel(file: &std::path::Path) -> Self {
         let (port, directory) = (free_port(), Directory::new());
         let process = Command::new(PROGRAMS.into_iter().find(|program| is_there(program)).unwrap())
@@ -105,8 +106,8 @@ fn is_there(program: &str) -> bool {
     run.is_ok_and(|status| status.success())
 }
 
-/// One that nobody takes meanwhile: below those that the system gives to connections and to port 0, and
-/// each another.
+/// One that nobody takes meanwhile: below those that the system gives to connections and to port 0,
+/// and each another.
 pub(crate) fn free_port() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| fastrand::u16(..).into());
     let next = || 10_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 20_000;

@@ -1,4 +1,5 @@
-//! Stands between a program and a Redis server, and stops at one of the scripts that the program runs.
+//! Stands between a program and a Redis server, and stops at one of the scripts that the program
+//! runs.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

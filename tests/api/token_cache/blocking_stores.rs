@@ -16,8 +16,8 @@ use crate::common::{ManualClock, Outcome, ScriptedSource, cache_with, token};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// P52, P57: its caller is told in time, others notice nothing, and however often it is asked, it takes
-/// one thread.
+/// P52, P57: its caller is told in time, others notice nothing, and however often it is asked, it
+/// takes one thread.
 #[test]
 fn a_store_that_blocks_its_thread_harms_nobody_else() {
     let all = ["load", "lock", "save"].map(|method| {

@@ -154,7 +154,8 @@ async fn dropping_the_last_clone_releases_the_source() {
     assert!(source.is_released());
 }
 
-/// P61: a program that blocks on one call after the other, on a runtime that does nothing in between.
+/// P61: a program that blocks on one call after the other, on a runtime that does nothing in
+/// between.
 #[test]
 fn a_refresh_ahead_of_expiry_ends_with_the_call_that_began_it() {
     let server = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

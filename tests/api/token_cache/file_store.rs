@@ -296,7 +296,8 @@ fn a_full_disk_is_a_clear_error_and_leaves_the_old_token() {
     assert!(text.contains("s33n-1\""), "the old token is gone: {text}");
 }
 
-/// A login that was made elsewhere, such as in an image: it is used, and what cannot be saved is told.
+/// A login that was made elsewhere, such as in an image: it is used, and what cannot be saved is
+/// told.
 #[test]
 fn on_a_file_system_that_cannot_be_written_to_logins_are_used() {
     let directory = Directory::new();
@@ -327,8 +328,8 @@ fn on_a_file_system_that_cannot_be_written_to_logins_are_used() {
     assert!(text.contains("choose a place that can be written to"), "{text}");
 }
 
-/// The same without the right to write there. Only a lock that is there and cannot be had is waited for by
-/// nobody: it may be held.
+/// The same without the right to write there. Only a lock that is there and cannot be had is waited
+/// for by nobody: it may be held.
 #[cfg(unix)]
 #[test]
 fn without_the_right_to_write_logins_are_used() {

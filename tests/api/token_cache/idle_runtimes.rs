@@ -15,8 +15,8 @@ use crate::common::{FailingStore, ManualClock, ScriptedSource, cache, cache_with
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// P48, P58: a login was begun on a runtime that nobody drives any longer. Callers get its token, and
-/// it is saved.
+/// P48, P58: a login was begun on a runtime that nobody drives any longer. Callers get its token,
+/// and it is saved.
 #[test]
 fn a_login_that_an_idle_runtime_keeps_is_taken_over_by_a_caller() {
     for has_begun in [false, true] {
@@ -69,8 +69,8 @@ fn a_store_lock_that_an_idle_runtime_keeps_is_released_by_who_waits() {
     });
 }
 
-/// P33, P49: a task that saves later ends with its runtime, or stands still with it; one on another runtime
-/// goes on.
+/// P33, P49: a task that saves later ends with its runtime, or stands still with it; one on another
+/// runtime goes on.
 #[test]
 fn what_a_runtime_leaves_unsaved_another_saves() {
     for (ends, settles) in [(true, false), (true, true), (false, false)] {

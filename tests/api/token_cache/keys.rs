@@ -1,5 +1,5 @@
-//! The key of a token is of the authenticator's own app: what another app has saved is never loaded,
-//! sent, replaced or marked. And what is logged says whose token it is about.
+//! The key of a token is of the authenticator's own app: what another app has saved is never
+//! loaded, sent, replaced or marked. And what is logged says whose token it is about.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -32,7 +32,8 @@ async fn a_login_made_while_the_clock_was_wrong_outlives_the_clock_being_set() {
     }
 }
 
-/// P47, P50: the entry was read, and could not be replaced at once; it is of a machine whose clock is ahead.
+/// P47, P50: the entry was read, and could not be replaced at once; it is of a machine whose clock
+/// is ahead.
 #[tokio::test]
 async fn what_read_the_entry_that_it_replaces_is_the_later_one() {
     for behind in [1, 10, HOUR] {
@@ -84,8 +85,8 @@ async fn a_log_out_made_while_the_clock_was_wrong_outlives_the_clock_being_set()
     }
 }
 
-/// P47, P51: what another machine saved whose clock is ahead. In the store the login is later than what
-/// it replaced.
+/// P47, P51: what another machine saved whose clock is ahead. In the store the login is later than
+/// what it replaced.
 #[tokio::test]
 async fn a_login_wins_over_one_of_the_future() {
     for ahead in [30, HOUR, 400 * DAY] {

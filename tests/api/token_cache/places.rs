@@ -207,8 +207,8 @@ fn key(user: &str) -> TokenKey {
     TokenKey::new("app").with_user(user)
 }
 
-/// P61: what cannot be saved until somebody does something about it is told at once, and saved once that is
-/// done.
+/// P61: what cannot be saved until somebody does something about it is told at once, and saved once
+/// that is done.
 #[tokio::test]
 async fn a_place_that_needs_somebody_is_not_waited_for() {
     let puts: [Put; 3] = [

@@ -160,8 +160,8 @@ async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
     assert_eq!(source.requests(), requests);
 }
 
-/// P21, P45: the refresh token has ended, the access token has not: calls that are accepted go on beside
-/// any number of rejected ones, until nothing has been accepted for 10 s.
+/// P21, P45: the refresh token has ended, the access token has not: calls that are accepted go on
+/// beside any number of rejected ones, until nothing has been accepted for 10 s.
 #[tokio::test]
 async fn the_end_of_a_login_leaves_its_token_to_calls_that_are_accepted() {
     for rejections in [1, 2, 3, 50] {
@@ -204,8 +204,8 @@ async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejec
     cache.header().await.unwrap_err();
 }
 
-/// A token that is accepted, in the middle of a long step of the back-off: the ones before it were each
-/// rejected by a request at fault.
+/// A token that is accepted, in the middle of a long step of the back-off: the ones before it were
+/// each rejected by a request at fault.
 async fn suspected(cache: &TokenCache<ScriptedSource>, clock: &ManualClock) -> HeaderValue {
     for step in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
         let header = accepted(cache).await;

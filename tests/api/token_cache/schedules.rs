@@ -1,6 +1,6 @@
-//! Whatever comes in whatever order: random schedules of callers, drops, failures, rejections, clock
-//! jumps, logins and log-outs, with a server that rotates its refresh tokens, a store that fails at
-//! any call, and a second process that shares it.
+//! Whatever comes in whatever order: random schedules of callers, drops, failures, rejections,
+//! clock jumps, logins and log-outs, with a server that rotates its refresh tokens, a store that
+//! fails at any call, and a second process that shares it.
 //!
 //! A schedule is its seed. One that fails names it, and is played again by
 //!

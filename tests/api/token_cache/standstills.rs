@@ -10,8 +10,8 @@ use crate::common::{
     spawn_header, token,
 };
 
-/// P57: the time limits passed while the process was stopped, whether just so or long ago. What came
-/// meanwhile is taken over, and nothing is sent a second time.
+/// P57: the time limits passed while the process was stopped, whether just so or long ago. What
+/// came meanwhile is taken over, and nothing is sent a second time.
 #[tokio::test(start_paused = true)]
 async fn a_refresh_outlives_a_process_that_was_stopped() {
     let around_a_limit = |end: u64| (end - 4000..end + 6000).step_by(100);

@@ -1,5 +1,5 @@
-//! Stores that panic, places that are away, full or never were there, and entries that are of no use:
-//! P33, P38, P50 to P52 and P56.
+//! Stores that panic, places that are away, full or never were there, and entries that are of no
+//! use: P33, P38, P50 to P52 and P56.
 
 use std::fs;
 use std::sync::Arc;
@@ -72,8 +72,8 @@ async fn a_store_that_panics_within_a_refresh_costs_no_rotated_token() {
     }
 }
 
-/// A rotated token that only one process has: what it replaces is not sent by another, as long as the store
-/// fails for less than half a minute.
+/// A rotated token that only one process has: what it replaces is not sent by another, as long as
+/// the store fails for less than half a minute.
 #[tokio::test(start_paused = true)]
 async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
     for (failures, is_found) in [(1, true), (4, true), (12, true), (1_000, false)] {
@@ -98,7 +98,8 @@ async fn while_a_rotated_token_is_not_saved_nobody_sends_the_one_before() {
     }
 }
 
-/// Nobody is left who saves anything later: a login, a log-out, or the end of the runtime came between.
+/// Nobody is left who saves anything later: a login, a log-out, or the end of the runtime came
+/// between.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_was_kept_is_not_kept_for_nothing() {
     for by in ["log_in", "log_out", "settle", "drop"] {

@@ -72,7 +72,8 @@ async fn a_refresh_token_is_sent_once_however_long_it_waits_for_its_turn() {
     let first = asking(&user);
     busy.time.settle().await;
     first.abort();
-    // A standstill, so that those whose turn it is have not timed out when the queued request is overdue.
+    // A standstill, so that those whose turn it is have not timed out when the queued request is
+    // overdue.
     tokio::time::advance(Duration::from_millis(601_050)).await;
     let second = asking(&user);
     busy.time.settle().await;

@@ -182,7 +182,8 @@ async fn a_source_that_panics_as_it_is_asked_for_its_app_costs_nobody_a_token() 
     }
 }
 
-/// P61, P64: who settles does not wait for a listener for good, which may be busy with somebody else.
+/// P61, P64: who settles does not wait for a listener for good, which may be busy with somebody
+/// else.
 #[tokio::test]
 async fn settling_does_not_wait_for_a_listener_that_hangs() {
     let (options, begun, go_on) = hanging();

@@ -60,7 +60,8 @@ async fn the_wait_for_a_turn_does_not_count() {
 const USERS: usize = 110;
 const TURNS: usize = 32;
 
-/// P57: callers wait 10 s, the request is told as failed after 30 s, and what comes after 45 s is kept.
+/// P57: callers wait 10 s, the request is told as failed after 30 s, and what comes after 45 s is
+/// kept.
 #[tokio::test]
 async fn a_response_that_comes_late_is_kept() {
     let server = TokenServer::start().await;
@@ -98,7 +99,8 @@ async fn a_response_that_comes_late_is_kept() {
     assert_eq!(server.arrived(), 1);
 }
 
-/// P57: a response is not waited for without end, and one refresh token is not used twice meanwhile.
+/// P57: a response is not waited for without end, and one refresh token is not used twice
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn after_a_minute_a_response_is_waited_for_no_longer() {
     let (cache, source) = cache_with(TokenCacheOptions::default().without_jitter());
@@ -359,7 +361,8 @@ async fn a_client_settles_all_users_that_were_made_of_it() {
     }
 }
 
-/// P49, P61: a first save that fails after the last handle has gone is tried again until it is done.
+/// P49, P61: a first save that fails after the last handle has gone is tried again until it is
+/// done.
 #[tokio::test(start_paused = true)]
 async fn a_save_that_fails_when_nobody_is_left_is_tried_again() {
     for failures in [1, 7, 40] {
@@ -391,8 +394,8 @@ async fn a_save_that_fails_when_nobody_is_left_is_tried_again() {
     }
 }
 
-/// P61: whoever is asked to settle tries again while the store fails in a way that may pass, and for two
-/// minutes at the most.
+/// P61: whoever is asked to settle tries again while the store fails in a way that may pass, and
+/// for two minutes at the most.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_for_a_while_is_waited_for_by_whoever_settles() {
     for failures in [1, 2, 7, 30, 1_000_000] {
@@ -424,7 +427,8 @@ async fn a_store_that_fails_for_a_while_is_waited_for_by_whoever_settles() {
     }
 }
 
-/// P49, P50: also when the last handle goes long after the store has begun to fail, and for a log-out.
+/// P49, P50: also when the last handle goes long after the store has begun to fail, and for a
+/// log-out.
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_saved_is_saved_whenever_the_store_comes_back() {
     for is_log_out in [false, true] {
@@ -469,7 +473,8 @@ async fn a_store_that_is_down_is_tried_by_one_task() {
     assert!(before - store.saves_to_fail() <= 61, "{}", before - store.saves_to_fail());
 }
 
-/// P61: whichever client an authenticator is plugged into, also when that was after its login had begun.
+/// P61: whichever client an authenticator is plugged into, also when that was after its login had
+/// begun.
 #[tokio::test(start_paused = true)]
 async fn every_client_of_an_authenticator_settles_it() {
     for settled in 0..3 {

@@ -6,7 +6,8 @@ use spotify_web::oauth::{AccessToken, ClientSecret, RefreshToken, Token};
 
 use crate::common::{ManualClock, Outcome, cache};
 
-/// A header shares the memory of the cache, so that there is one place to wipe, with its last clone.
+/// A header shares the memory of the cache, so that there is one place to wipe, with its last
+/// clone.
 #[tokio::test]
 async fn a_header_is_owned_by_memory_that_wipes_itself() {
     let (cache, source) = cache(&ManualClock::new());

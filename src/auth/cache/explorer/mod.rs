@@ -1,8 +1,8 @@
 //! All orders in which things can happen to a cache, to the end.
 //!
 //! `time` plays the state machine alone: every state that it can reach, and every event in each.
-//! `protocol` plays whole caches with their tasks, one or two of them over one store: every order of
-//! the steps of fetches, logins and log-outs, with a store that fails at any of them.
+//! `protocol` plays whole caches with their tasks, one or two of them over one store: every order
+//! of the steps of fetches, logins and log-outs, with a store that fails at any of them.
 
 mod protocol;
 mod time;
@@ -10,8 +10,8 @@ mod time;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-/// The text with its random numbers by their first appearance, so that states can be compared. Times
-/// have fewer digits.
+/// The text with its random numbers by their first appearance, so that states can be compared.
+/// Times have fewer digits.
 fn without_random_numbers(text: &str) -> String {
     let mut known = HashMap::new();
     let mut plain = String::new();

@@ -1,9 +1,9 @@
 //! Every state that the machine can reach, and every event in each of them.
 //!
 //! All that threads share is [`State`], and each of its methods runs under one lock: whatever they
-//! do at once is some order of such calls. So it is enough to look at all orders, which is done here
-//! to the end, not to a depth: states that differ in nothing that the machine can see are one. The
-//! token that is published for readers without the lock is stored in the same critical section.
+//! do at once is some order of such calls. So it is enough to look at all orders, which is done
+//! here to the end, not to a depth: states that differ in nothing that the machine can see are one.
+//! The token that is published for readers without the lock is stored in the same critical section.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,4 +1,5 @@
-//! The rules of the state and of the queue, one by one: a history of events, and what must hold after it.
+//! The rules of the state and of the queue, one by one: a history of events, and what must hold
+//! after it.
 
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 

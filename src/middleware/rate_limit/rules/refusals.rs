@@ -54,7 +54,8 @@ fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     assert!(state.is_open(1, 11.2), "and another after a second, though it hangs");
 }
 
-/// Each of the burst asks for a little more: the closing grows with it, and the limit is as after one refusal.
+/// Each of the burst asks for a little more: the closing grows with it, and the limit is as after
+/// one refusal.
 #[test]
 fn refusals_of_one_burst_that_ask_for_more_and_more_are_one() {
     let after = |pauses: &[Seconds]| {

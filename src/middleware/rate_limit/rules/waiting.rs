@@ -131,8 +131,9 @@ fn looks_in_an_outage_cost_few_steps_however_many_wait() {
         }
         let steps = steps::take() as u64;
         assert!((15..=31).contains(&sent), "{sent} probes");
-        // Those of whom it has failed are passed one by one, in each of three lines and a thousand looks;
-        // where there are others, one of them is due each second, and else nobody is looked at.
+        // Those of whom it has failed are passed one by one, in each of three lines and a thousand
+        // looks; where there are others, one of them is due each second, and else nobody is looked
+        // at.
         let most = if users == MANY { 200 * users } else { 1100 * 3 * users };
         assert!(steps <= most, "{steps} for {users} users");
     }

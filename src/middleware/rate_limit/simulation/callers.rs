@@ -155,8 +155,8 @@ impl Outcomes {
         self.good.iter().filter(|good| good.group == group).count() as f64
     }
 
-    /// In percent of all requests, without those that were under way when their client's first refusal
-    /// came.
+    /// In percent of all requests, without those that were under way when their client's first
+    /// refusal came.
     pub(crate) fn refused_percent(&self) -> f64 {
         let mut firsts = BTreeMap::new();
         let mut is_known = |refused: &Refused| {

@@ -1,7 +1,8 @@
-//! The limiter before simulated servers, in virtual time: state and queue are the real ones, and are used
-//! as `app` uses them, without its lock, clock and tasks.
+//! The limiter before simulated servers, in virtual time: state and queue are the real ones, and
+//! are used as `app` uses them, without its lock, clock and tasks.
 //!
-//! The files here use only the pure parts beside them, so that `benches/limits.rs` runs the same table.
+//! The files here use only the pure parts beside them, so that `benches/limits.rs` runs the same
+//! table.
 
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 

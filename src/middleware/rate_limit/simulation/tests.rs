@@ -1,5 +1,5 @@
-//! The table as tests: with `cargo test` the rows that are light, with one seed, and all rows with ten seeds
-//! where it is asked for. `cargo bench --bench limits` prints the table.
+//! The table as tests: with `cargo test` the rows that are light, with one seed, and all rows with
+//! ten seeds where it is asked for. `cargo bench --bench limits` prints the table.
 
 use super::table;
 use super::table::Cost;

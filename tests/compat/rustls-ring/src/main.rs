@@ -1,4 +1,5 @@
-//! rustls finds ring, the one provider that it was built with, before and after a client of this crate.
+//! rustls finds ring, the one provider that it was built with, before and after a client of this
+//! crate.
 
 use rustls::{ClientConfig, RootCertStore};
 use spotify_web::{SpotifyClient, SpotifyClientConfig};

@@ -4,9 +4,9 @@
 //! still. Between two operations of the store or the source a task does not pause, and what threads
 //! share is changed under one lock: so all that can happen is some order in which these operations
 //! take effect and in which their results arrive. Both are choices here, as are callers, logins and
-//! failures, of which each scenario has a few. A path is played again from the start for each choice
-//! that it did not take; a path ends where a state has been seen, or nothing is left to choose. There
-//! the store works, time passes, and all must be well.
+//! failures, of which each scenario has a few. A path is played again from the start for each
+//! choice that it did not take; a path ends where a state has been seen, or nothing is left to
+//! choose. There the store works, time passes, and all must be well.
 
 mod model;
 mod operations;

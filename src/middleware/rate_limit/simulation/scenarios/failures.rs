@@ -36,7 +36,8 @@ fn outage(hangs: bool) -> Row {
     row.heavy()
 }
 
-/// Users that call one endpoint each second, alone or beside another that is well, from 10 s to 70 s.
+/// Users that call one endpoint each second, alone or beside another that is well, from 10 s to 70
+/// s.
 fn outage_of_one_endpoint(users: u64, has_other: bool) -> Row {
     let beside = if has_other { " beside one that is well" } else { "" };
     let name = format!("the only endpoint of {users} users fails for 60 s{beside}");

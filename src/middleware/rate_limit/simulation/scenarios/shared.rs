@@ -37,7 +37,8 @@ fn shared(callers: Vec<Callers>, limit: Limit, seed: u64) -> Setting {
     Setting { latency: 0.04, ..setting.lasts(LASTS).shared() }
 }
 
-/// Where a target is not: of many, those whose starts are far apart learn late of a limit over a second.
+/// Where a target is not: of many, those whose starts are far apart learn late of a limit over a
+/// second.
 #[derive(Clone, Copy, Default)]
 struct Reached {
     used: Option<f64>,
