@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use spotify_web::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 use tokio::sync::oneshot;
 
@@ -167,9 +167,18 @@ fn open_private(path: &Path) -> Result<Connection, StoreError> {
     opened.map_err(|error| failed(&error))
 }
 
-/// No message of SQLite has a value of a row in it.
+/// No message of SQLite has a value of a row in it. What needs somebody is told as that.
 fn failed(error: &rusqlite::Error) -> StoreError {
-    StoreError::custom(format!("the token store failed: {error}"))
+    let message = format!("the token store failed: {error}");
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly,
+        ) => StoreError::permanent(message),
+        _ => StoreError::custom(message),
+    }
 }
 
 /// `FULL`: a rotated refresh token is the only one that works, so it must outlive a power cut.

@@ -68,13 +68,38 @@ pub enum StoreError {
     Custom {
         /// What went wrong, without secrets.
         message: String,
+        /// Whether it may pass by itself.
+        transient: bool,
     },
 }
 
 impl StoreError {
-    /// An error of a store of your own. Its text must not show a token.
+    /// A transient error of a store of your own, such as a connection that was lost. Its text must
+    /// not show a token.
     pub fn custom(message: impl Into<String>) -> Self {
-        Self::Custom { message: message.into() }
+        Self::Custom { message: message.into(), transient: true }
+    }
+
+    /// The same for what does not pass until somebody does something about it, such as a table or a
+    /// right that is lacking. The cache goes on trying; but whoever waits for a save, as
+    /// [`settle`](super::super::TokenCache::settle) does, is told at once.
+    ///
+    /// ```
+    /// use spotify_web::auth::StoreError;
+    ///
+    /// // What a store makes of its database's errors, here by their SQLSTATE.
+    /// fn store_error(sqlstate: &str, text: &str) -> StoreError {
+    ///     match sqlstate {
+    ///         // No such table, no such column, no right to it.
+    ///         "42P01" | "42703" | "42501" => StoreError::permanent(text),
+    ///         _ => StoreError::custom(text),
+    ///     }
+    /// }
+    /// assert!(!store_error("42P01", "relation \"logins\" does not exist").is_transient());
+    /// assert!(store_error("08006", "connection failure").is_transient());
+    /// ```
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::Custom { message: message.into(), transient: false }
     }
 
     /// Whether it may pass by itself. One that does not needs somebody: a file that is damaged,
@@ -86,7 +111,8 @@ impl StoreError {
             Self::Corrupt { .. } | Self::Unreadable { .. } | Self::NoLocks { .. } | Self::NoIo => {
                 false
             }
-            Self::Stale | Self::TimedOut { .. } | Self::Custom { .. } => true,
+            Self::Stale | Self::TimedOut { .. } => true,
+            Self::Custom { transient, .. } => *transient,
             #[cfg(feature = "redis")]
             Self::Fleet(error) => error.is_transient(),
         }
