@@ -97,11 +97,11 @@ impl Server {
     }
 }
 
-/// What a browser does; the fake takes the name of the user from the URL.
+/// What a browser does.
 async fn log_in_at(fake: &FakeSpotify, name: &str) -> Result<Token> {
     let login = Login::pkce(CLIENT_ID, "http://127.0.0.1:8888/callback");
     let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
-    let code = pending.finish(&fake.agree(&format!("{}&user={name}", pending.url())))?;
+    let code = pending.finish(&fake.agree_as(pending.url(), name))?;
     let request = AuthorizationCodeRequest::public(CLIENT_ID, code);
     Ok(OAuthClient::new(&fake.config()).request_token(request).await?)
 }

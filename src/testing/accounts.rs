@@ -56,8 +56,9 @@ impl Accounts {
         self.refuses_all = true;
     }
 
-    pub(super) fn end_logins(&mut self) {
-        self.logins.clear();
+    /// Those of one user, or all. A code that has not been exchanged yet is not a login.
+    pub(super) fn end_logins(&mut self, user: Option<&str>) {
+        self.logins.retain(|_, login| user.is_some_and(|user| login.user != user));
     }
 
     pub(super) fn expired_tokens(&self) -> usize {

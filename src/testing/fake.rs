@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use url::form_urlencoded;
 
 use super::accounts::{Accounts, Holder};
 use super::catalogue::Catalogue;
@@ -30,6 +30,16 @@ use crate::sync::Mutex;
 /// Users command its player, and remove items of its playlist: everywhere or at places, of any
 /// version that it has had, and all that a request names or nothing. Other writes are not known:
 /// 404, unless a response is [put there](Self::next_api).
+///
+/// Its accounts service takes any client id and secret, unless
+/// [one is set](FakeSpotifyBuilder::with_client), and does as Spotify does:
+///
+/// - A code is good for one exchange, with the redirect URI and verifier of its login.
+/// - Without a secret, as with PKCE, refresh tokens rotate: each refresh returns a new one, and the
+///   one that was sent is rejected from then on with `invalid_grant`.
+/// - With a secret, and at [its token swap server](Self::refresh_url), a refresh returns no refresh
+///   token, and the one that was sent stays good.
+/// - Logins end when they are [ended](Self::end_logins), and never by themselves.
 ///
 /// Ends when it is dropped. Time in it is tokio's, so that a test may pause it.
 ///
@@ -70,7 +80,8 @@ impl FakeSpotify {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port of 127.0.0.1 can be bound.
+    /// An [`io::Error`] when no port of 127.0.0.1 can be bound, and outside of a tokio runtime with
+    /// IO and time enabled: it says where to call it.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
@@ -127,8 +138,21 @@ impl FakeSpotify {
 
     /// Opens the URL of a login and agrees, as the user `wizzler`. Returns the URL that
     /// the browser is sent to, or a description of the page that it shows instead.
+    ///
+    /// A parameter `user` of the URL names another user, for programs that open it by themselves:
+    /// see [`agree_as`](Self::agree_as).
     pub fn agree(&self, login_url: &str) -> String {
         self.decide(login_url, "agree")
+    }
+
+    /// The same as another user, whose id is `user`: any that is not empty, as nobody has to be
+    /// registered. The tokens of the login act for them, and
+    /// [`me`](crate::api::Users::me) returns their id.
+    pub fn agree_as(&self, login_url: &str, user: &str) -> String {
+        let user: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
+        // The first one counts.
+        let login_url = login_url.replacen('?', &format!("?user={user}&"), 1);
+        self.agree(&login_url)
     }
 
     /// Opens the URL of a login and cancels.
@@ -148,9 +172,45 @@ impl FakeSpotify {
         response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 
-    /// Ends every login: refresh tokens are rejected from now on, as those that a user revoked.
+    /// Ends every login: refresh tokens are rejected from now on with `invalid_grant`, as those that
+    /// a user revoked. Access tokens stay good until they expire, as Spotify's do; with
+    /// [`expire_tokens`](Self::expire_tokens) a program notices at its next call.
     pub fn end_logins(&self) {
-        self.shared.state.lock().accounts.end_logins();
+        self.shared.state.lock().accounts.end_logins(None);
+    }
+
+    /// Ends every login of this user, and nobody else's.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use spotify_web::SpotifyClient;
+    /// # use spotify_web::auth::PkceAuthenticator;
+    /// # use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
+    /// # use spotify_web::testing::FakeSpotify;
+    /// let fake = FakeSpotify::start().await?;
+    /// let spotify = SpotifyClient::new(fake.config())?;
+    /// let mut users = Vec::new();
+    /// for name in ["anna", "bert"] {
+    ///     let login = Login::pkce("id", "http://127.0.0.1:8888/callback");
+    ///     let pending = login.with_authorize_url(fake.authorize_url()).begin()?;
+    ///     let code = pending.finish(&fake.agree_as(pending.url(), name))?;
+    ///     let request = AuthorizationCodeRequest::public("id", code);
+    ///     let user = PkceAuthenticator::new("id");
+    ///     user.log_in(OAuthClient::new(&fake.config()).request_token(request).await?).await?;
+    ///     users.push(spotify.for_user(user)?);
+    /// }
+    ///
+    /// fake.end_logins_of("anna");
+    /// fake.expire_tokens();
+    ///
+    /// assert!(users[0].users().me().await.unwrap_err().needs_login());
+    /// assert_eq!(users[1].users().me().await?.id.as_str(), "bert");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn end_logins_of(&self, user: &str) {
+        self.shared.state.lock().accounts.end_logins(Some(user));
     }
 
     /// Sets the status of the response to the next API request.
@@ -275,9 +335,10 @@ impl FakeSpotifyBuilder {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port can be bound.
+    /// An [`io::Error`] when no port can be bound, and outside of a tokio runtime with IO and time
+    /// enabled.
     pub async fn start(self) -> io::Result<FakeSpotify> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = server::listen().await?;
         let address = listener.local_addr()?;
         let catalogue = Catalogue::new();
         let state = State {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::FakeSpotify;
 use super::fault::{Fault, Mixture};
 use super::limits::{FakeLimit, Limits};
 use super::message::Message;
+use super::{FakeSpotify, server};
 use crate::SpotifyClientConfig;
 use crate::sync::Mutex;
 
@@ -71,9 +71,10 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// An [`io::Error`] when no port of 127.0.0.1 can be bound.
+    /// An [`io::Error`] when no port of 127.0.0.1 can be bound, and outside of a tokio runtime with
+    /// IO and time enabled.
     pub async fn start(fake: &FakeSpotify, seed: u64) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = server::listen().await?;
         let address = listener.local_addr()?;
         let state = State {
             random: Rng::with_seed(seed),

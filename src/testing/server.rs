@@ -1,5 +1,7 @@
 //! The HTTP server below the fake.
 
+use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,6 +14,15 @@ use tokio::task::JoinSet;
 
 use super::request::FakeRequest;
 use super::state::Shared;
+use crate::transport::can_send;
+
+/// A free port of 127.0.0.1. tokio panics where its runtime cannot serve.
+pub(super) async fn listen() -> io::Result<TcpListener> {
+    if !can_send() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, NO_RUNTIME));
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
 
 /// Serves until its task is dropped, and every connection with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -44,3 +55,6 @@ async fn respond(
 struct HangUp;
 
 const LONGEST_BODY: usize = 1024 * 1024;
+
+const NO_RUNTIME: &str = "a fake server needs a tokio runtime with IO and time enabled: start it in a \
+    `#[tokio::test]` or `#[tokio::main]` function, or by `block_on` of a runtime with `enable_all`";

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Once};
@@ -18,7 +18,7 @@ use spotify_web::auth::{
 };
 use spotify_web::login::{SignIn, SignInError};
 use spotify_web::oauth::{ClientCredentialsRequest, Login, OAuthClient, OAuthError, Token};
-use spotify_web::testing::FakeSpotify;
+use spotify_web::testing::{FakeSpotify, FaultProxy};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -237,6 +237,27 @@ fn a_client_that_was_used_in_the_wrong_place_works_in_the_right_one() {
         place.run(spotify.tracks().get(TRACK).send()).unwrap_err();
     }
     assert_eq!(fake.api_requests(), Place::ALL.len());
+}
+
+/// The first thing that a test does that is not yet within a runtime.
+#[test]
+fn a_fake_says_that_its_runtime_cannot_serve() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let fake = runtime.block_on(FakeSpotify::start()).unwrap();
+    for place in Place::ALL {
+        for error in [
+            place.run(FakeSpotify::start()).unwrap_err(),
+            place.run(FakeSpotify::builder().start()).unwrap_err(),
+            place.run(FaultProxy::start(&fake, 1)).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{place:?}: {error:?}");
+            let text = error.to_string();
+            assert!(
+                text.contains("needs a tokio runtime") && text.contains("enable_all"),
+                "{text}"
+            );
+        }
+    }
 }
 
 /// Where a call is made.
