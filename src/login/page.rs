@@ -64,7 +64,10 @@ fn page(status: u16, heading: &str, reason: &str) -> Page {
 fn told(error: &LoginError) -> String {
     match error {
         LoginError::Denied => "You did not allow the program to use your account",
-        LoginError::NoUrl | LoginError::StateMissing | LoginError::StateMismatch => {
+        LoginError::NoUrl
+        | LoginError::Repeated { .. }
+        | LoginError::StateMissing
+        | LoginError::StateMismatch => {
             "This page is not of the login that the program waits for; open the link that it shows"
         }
         LoginError::CodeMissing => "Spotify sent no code; open the link of the program again",

@@ -204,7 +204,8 @@ impl PendingLogin {
     }
 
     /// The `state` of a URL that a user came back to: which login it belongs to, where many are
-    /// pending. Whether it is right, [`finish`](Self::finish) says.
+    /// pending. `None` where it has none, or more than one. Whether it is right,
+    /// [`finish`](Self::finish) says.
     ///
     /// ```
     /// use spotify_web::oauth::PendingLogin;
@@ -214,7 +215,7 @@ impl PendingLogin {
     /// assert_eq!(PendingLogin::state_of("/callback"), None);
     /// ```
     pub fn state_of(redirect: &str) -> Option<String> {
-        Query::of(redirect.trim()).ok()?.get("state").map(str::to_owned)
+        Query::of(redirect.trim()).ok()?.once("state").ok()?.map(str::to_owned)
     }
 
     /// Takes the URL that the user was sent back to, whole or from its path on. White space in it,
@@ -227,10 +228,11 @@ impl PendingLogin {
     pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
         let redirect: String = redirect.split_whitespace().collect();
         let query = Query::of(&redirect)?;
-        let state = query.get("state").ok_or(LoginError::StateMissing)?;
+        let state = query.once("state")?.ok_or(LoginError::StateMissing)?;
         if !bool::from(state.as_bytes().ct_eq(self.state.as_bytes())) {
             return Err(LoginError::StateMismatch);
         }
+        RESPONSE_PARAMETERS.into_iter().try_for_each(|name| query.once(name).map(drop))?;
         match query.get("error") {
             Some("access_denied") => return Err(LoginError::Denied),
             Some(code) => {
@@ -288,6 +290,14 @@ impl Query {
         ))
     }
 
+    /// The value of a parameter that must not be there more than once.
+    fn once(&self, name: &'static str) -> Result<Option<&str>, LoginError> {
+        match self.0.iter().filter(|(other, _)| other == name).count() {
+            0 | 1 => Ok(self.get(name)),
+            _ => Err(LoginError::Repeated { name }),
+        }
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
@@ -317,10 +327,25 @@ fn check_redirect(redirect_uri: &str) -> Result<(), LoginError> {
             wrong("is plain HTTP, which Spotify rejects except to 127.0.0.1 or [::1]")
         }
         _ if url.fragment().is_some() => wrong("has a fragment (`#`), which none may have"),
-        _ => Ok(()),
+        _ => check_query(&url),
+    }
+}
+
+/// What the accounts service adds would be there twice.
+fn check_query(url: &Url) -> Result<(), LoginError> {
+    let has = |name: &&str| url.query_pairs().any(|(other, _)| other == *name);
+    match RESPONSE_PARAMETERS.into_iter().find(has) {
+        Some(name) => {
+            let reason = format!("has the parameter `{name}`, which the accounts service adds");
+            Err(input("redirect URI", &reason))
+        }
+        None => Ok(()),
     }
 }
 
 fn input(name: &'static str, reason: &str) -> LoginError {
     LoginError::Input { name, reason: reason.to_owned() }
 }
+
+/// [RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2).
+const RESPONSE_PARAMETERS: [&str; 4] = ["code", "state", "error", "error_description"];

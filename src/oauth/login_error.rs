@@ -27,6 +27,15 @@ pub enum LoginError {
         "only the code was given; paste the whole URL, whose `state` shows that it belongs to this login"
     )]
     OnlyCode,
+    /// The URL has a parameter twice, which no URL of the accounts service has ([RFC 6749,
+    /// section 3.1]). It may be forged, and neither of the two counts.
+    ///
+    /// [RFC 6749, section 3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+    #[error("the URL has `{name}` more than once; paste it as the browser was sent to it")]
+    Repeated {
+        /// Which parameter.
+        name: &'static str,
+    },
     /// The URL does not say which login it belongs to.
     #[error("the URL has no `state`; paste the whole URL that the browser was sent to")]
     StateMissing,

@@ -85,6 +85,37 @@ async fn a_login_that_has_ended_leaves_a_good_access_token() {
     assert!(user.needs_login().await.unwrap());
 }
 
+/// What a program's tests need to see what it does when one of its users revokes it.
+#[tokio::test]
+async fn the_fake_ends_the_logins_of_one_user() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let base = SpotifyClient::new(fake.config()).unwrap();
+    let mut users = Vec::new();
+    for name in ["anna", "anna&x=1 ü", "bert", "anna"] {
+        let pending = login(&fake).begin().unwrap();
+        let code = pending.finish(&fake.agree_as(pending.url(), name)).unwrap();
+        let request = AuthorizationCodeRequest::public("id", code);
+        let token = OAuthClient::new(&fake.config()).request_token(request).await.unwrap();
+        let user = PkceAuthenticator::new("id");
+        user.log_in(token).await.unwrap();
+        let client = base.for_user(user).unwrap();
+        assert_eq!(client.users().me().await.unwrap().id.as_str(), name);
+        users.push((name, client));
+    }
+
+    fake.end_logins_of("anna");
+
+    for is_expired in [false, true] {
+        for (name, client) in &users {
+            let me = client.users().me().await;
+            let is_ended = is_expired && *name == "anna";
+            assert_eq!(me.as_ref().is_err_and(Error::needs_login), is_ended, "{name}: {me:?}");
+            assert_eq!(me.is_ok(), !is_ended, "{name}");
+        }
+        fake.expire_tokens();
+    }
+}
+
 #[test]
 fn the_url_of_a_login_says_what_the_app_asks_for() {
     let login = Login::pkce("my id&x", "http://127.0.0.1:8888/call back")
@@ -189,6 +220,52 @@ async fn the_way_back_is_checked_and_errors_say_what_to_do() {
     for pasted in [format!(" {head}\n {tail}\r\n"), redirect.replace("http://127.0.0.1:8888", "")] {
         pending.finish(&pasted).unwrap();
     }
+}
+
+/// RFC 6749, section 3.1: a parameter must not be there twice. Which of the two would count?
+#[tokio::test]
+async fn a_parameter_that_is_there_twice_is_refused() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let pending = login(&fake).begin().unwrap();
+    let redirect = fake.agree(pending.url());
+    let state = pending.state();
+    let code = parameter(&redirect, "code").unwrap();
+
+    for (added, name) in [
+        (format!("code={code}"), "code"),
+        ("code=another".to_owned(), "code"),
+        ("code=".to_owned(), "code"),
+        ("c%6Fde=another".to_owned(), "code"),
+        (format!("state={state}"), "state"),
+        ("state=another".to_owned(), "state"),
+        ("state".to_owned(), "state"),
+        ("error=access_denied&error=x".to_owned(), "error"),
+        ("error_description=a&error_description=b".to_owned(), "error_description"),
+    ] {
+        let (path, query) = redirect.split_once('?').unwrap();
+        for doubled in [format!("{path}?{query}&{added}"), format!("{path}?{added}&{query}")] {
+            let error = pending.finish(&doubled).map(drop).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("`{name}` more than once")), "{added}: {text}");
+            assert!(!text.contains(&code) && !text.contains(state), "{text}");
+        }
+    }
+    for state in ["state=a&state=b", "state=a&state=a"] {
+        assert_eq!(PendingLogin::state_of(&format!("/callback?code=x&{state}")), None);
+    }
+    // What the accounts service does not define may be there as often as it likes.
+    pending.finish(&format!("{redirect}&utm=a&utm=b")).unwrap();
+}
+
+/// It would come back twice, with every login.
+#[test]
+fn a_redirect_uri_with_a_parameter_of_the_response_is_refused() {
+    for name in ["code", "state", "error", "error_description"] {
+        let uri = format!("https://example.test/callback?app=1&{name}=x");
+        let error = Login::pkce("id", &uri).begin().map(drop).unwrap_err();
+        assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+    }
+    Login::pkce("id", "https://example.test/callback?app=1").begin().unwrap();
 }
 
 #[tokio::test]

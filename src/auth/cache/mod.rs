@@ -318,11 +318,12 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// [`AuthError::MissingScopes`] when the token lacks a
     /// [required scope](Self::with_required_scopes), [`AuthError::KeyOfAnotherApp`] when the key is
-    /// another app's; nothing has changed then.
+    /// another app's, [`AuthError::Option`] when an option is out of its range; nothing has changed
+    /// then.
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
     /// used; its refresh token is taken over all the same.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
-        self.shared.check_key()?;
+        self.check()?;
         self.shared.check_scopes(&token)?;
         login::log_in(&self.shared, Some(token)).await.0
     }

@@ -141,6 +141,35 @@ async fn a_time_out_that_is_longer_than_a_response_is_waited_for_is_refused() {
     }
 }
 
+/// The first thing that a program does with an authenticator may be a login.
+#[tokio::test]
+async fn a_login_is_refused_where_an_option_is_out_of_range() {
+    let options = TokenCacheOptions::default;
+    for (options, name) in [
+        (options().with_timeout(Duration::ZERO), "timeout"),
+        (options().with_timeout(Duration::from_secs(61)), "timeout"),
+        (options().with_max_wait(Duration::from_micros(999)), "max_wait"),
+    ] {
+        let store = FailingStore::default();
+        let user = PkceAuthenticator::new("app").with_options(options.clone());
+        let stored = user.clone().with_store(store.clone(), TokenKey::new("app"));
+        let (cache, _) = cache_with(options);
+        let token = || Token::new("a", HOUR).with_refresh_token("r");
+
+        for error in [
+            user.log_in(token()).await.unwrap_err(),
+            stored.log_in(token()).await.unwrap_err(),
+            cache.log_in(token()).await.unwrap_err(),
+        ] {
+            let is_it = matches!(error, AuthError::Option { name: of, .. } if of == name);
+            assert!(is_it, "{error:?}");
+        }
+        assert_eq!((store.calls(), user.stats().logins), (0, 0), "{name}");
+        // To end a login, no option is needed.
+        stored.log_out().await.unwrap();
+    }
+}
+
 /// P58: a runtime that is never run, or that has begun the fetch and stands still.
 #[test]
 fn a_fetch_on_an_idle_runtime_keeps_nobody() {
