@@ -19,7 +19,14 @@ use crate::transport::lacks_io;
 pub enum AuthError {
     /// The token request failed.
     #[error("no access token could be obtained")]
-    Request(#[source] Arc<OAuthError>),
+    Request {
+        /// Why, as the accounts service said it; its `Retry-After` may be longer than the cache
+        /// waits.
+        source: Arc<OAuthError>,
+        /// After what time the token cache asks again, if a token is needed then; `None` where no
+        /// cache has said so, and where waiting does not help.
+        retry_in: Option<Duration>,
+    },
     /// The refresh token has ended: six months after the login, or because it was revoked. Nothing
     /// is sent any more until the user has logged in again.
     #[error("the login has ended; the user must log in again")]
@@ -142,7 +149,7 @@ impl AuthError {
     /// Whether the same may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Request(error) => error.is_transient(),
+            Self::Request { source, .. } => source.is_transient(),
             Self::Custom { transient, .. } => *transient,
             Self::Store(error) | Self::NotSaved(error) => error.is_transient(),
             Self::TimedOut { .. }
@@ -164,10 +171,16 @@ impl AuthError {
         }
     }
 
-    /// How long to wait before asking again, where the accounts service says so.
+    /// How long to wait before asking again: until then the token cache sends nothing, and returns
+    /// this error. Counts from when the error was returned. `None` where it is not known, and where
+    /// waiting does not help.
+    ///
+    /// Never longer than the cache itself waits, whatever the accounts service says: see
+    /// [`with_max_retry_after`](super::TokenCacheOptions::with_max_retry_after). Outside of a cache
+    /// it is the `Retry-After` of the accounts service.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Request(error) => error.retry_after(),
+            Self::Request { source, retry_in } => retry_in.or_else(|| source.retry_after()),
             _ => None,
         }
     }
@@ -191,20 +204,33 @@ impl AuthError {
             Self::NotConnected | Self::NoRuntime | Self::NoIo | Self::Store(StoreError::NoIo) => {
                 true
             }
-            Self::Request(error) => matches!(**error, OAuthError::NoRuntime),
+            Self::Request { source, .. } => matches!(**source, OAuthError::NoRuntime),
             _ => false,
         }
     }
 
     /// An error of a grant without a user: nobody's login has ended, whatever the server says.
     pub(super) fn without_user(error: OAuthError) -> Self {
-        Self::Request(Arc::new(error))
+        Self::of_request(Arc::new(error))
+    }
+
+    fn of_request(source: Arc<OAuthError>) -> Self {
+        Self::Request { source, retry_in: None }
+    }
+
+    /// Says when the cache asks again, if waiting helps.
+    pub(super) fn with_retry_in(mut self, wait: Option<Duration>) -> Self {
+        let helps = self.is_transient() || self.retry_after().is_some();
+        if let Self::Request { retry_in, .. } = &mut self {
+            *retry_in = wait.filter(|_| helps).or(*retry_in);
+        }
+        self
     }
 
     /// The same for a source that used `?`.
     pub(super) fn about_no_login(self) -> Self {
         match self {
-            Self::LoginEnded { source: Some(source) } => Self::Request(source),
+            Self::LoginEnded { source: Some(source) } => Self::of_request(source),
             other => other,
         }
     }
@@ -212,7 +238,7 @@ impl AuthError {
     /// The token that a response carried although it could not be used.
     pub(super) fn carried_token(&self) -> Option<&Token> {
         match self {
-            Self::Request(error) => error.token(),
+            Self::Request { source, .. } => source.token(),
             _ => None,
         }
     }
@@ -225,7 +251,7 @@ impl From<OAuthError> for AuthError {
             (None, Some(OAuthErrorCode::InvalidGrant)) if !error.is_transient() => {
                 Self::LoginEnded { source: Some(Arc::new(error)) }
             }
-            _ => Self::Request(Arc::new(error)),
+            _ => Self::of_request(Arc::new(error)),
         }
     }
 }

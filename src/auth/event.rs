@@ -59,3 +59,18 @@ pub enum TokenEventKind {
         error: StoreError,
     },
 }
+
+impl TokenEventKind {
+    /// The error of a failure says the same wait as the event.
+    pub(super) fn with_its_wait(self) -> Self {
+        match self {
+            Self::RefreshFailed { error, retry_in } => {
+                Self::RefreshFailed { error: error.with_retry_in(Some(retry_in)), retry_in }
+            }
+            Self::PermanentlyFailed { error, retry_in } => {
+                Self::PermanentlyFailed { error: error.with_retry_in(Some(retry_in)), retry_in }
+            }
+            other => other,
+        }
+    }
+}

@@ -68,8 +68,8 @@ impl Error {
         }
     }
 
-    /// How long to wait before the call is made again, where the other side or the rate limiter
-    /// says so.
+    /// How long to wait before the call is made again, where the other side, the rate limiter or
+    /// the token cache says so. Until then neither of the latter would send it.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
@@ -90,7 +90,7 @@ impl Error {
             Self::Api { status, .. } | Self::CarriedOut { status, .. } => Some(*status),
             Self::RateLimited { status, .. } => *status,
             Self::OAuth(error) => error.status(),
-            Self::Auth { source: AuthError::Request(error), .. } => error.status(),
+            Self::Auth { source: AuthError::Request { source, .. }, .. } => source.status(),
             Self::DeadlineExceeded { last, .. } => last.as_ref()?.status(),
             Self::PartlyCarriedOut { source, .. } => source.status(),
             _ => None,

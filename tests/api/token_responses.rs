@@ -707,7 +707,7 @@ async fn wrong_credentials_say_what_to_check() {
          (HTTP 400 Bad Request); check client id and secret"
     );
     assert!(!error.is_transient());
-    let Error::Auth { source: AuthError::Request(source), .. } = &error else { panic!() };
+    let Error::Auth { source: AuthError::Request { source, .. }, .. } = &error else { panic!() };
     assert_eq!(source.code(), Some(&OAuthErrorCode::InvalidClient));
 }
 

@@ -250,7 +250,7 @@ impl<S: TokenSource> TokenCache<S> {
         let verdict = self.shared.change(|state| state.reject(credentials, *reason, now, policy));
         let (flight, is_own) = match verdict {
             Verdict::Replay(replay) => return Ok(replay),
-            Verdict::Fail(error) => return Err(error),
+            Verdict::Fail(error) => return Err(self.shared.with_next_attempt(error)),
             Verdict::Join(_) if fetch::is_within(&self.shared) => return Ok(Replay::No),
             Verdict::Join(flight) => (flight, false),
             Verdict::Fetch(start) => (self.start(start)?, true),
@@ -264,7 +264,7 @@ impl<S: TokenSource> TokenCache<S> {
         match waited {
             Ok(None | Some(Ok(()))) => Ok(self.shared.replay_instead_of(credentials)),
             Ok(Some(Err(error))) | Err(error) => match state::verdict_of(error, *reason) {
-                Verdict::Fail(error) => Err(error),
+                Verdict::Fail(error) => Err(self.shared.with_next_attempt(error)),
                 _ => Ok(Replay::No),
             },
         }
@@ -436,6 +436,10 @@ impl<S: TokenSource> TokenCache<S> {
     }
 
     async fn obtain(&self) -> Result<HeaderValue, AuthError> {
+        self.try_to_obtain().await.map_err(|error| self.shared.with_next_attempt(error))
+    }
+
+    async fn try_to_obtain(&self) -> Result<HeaderValue, AuthError> {
         self.check()?;
         let mut deadline = self.deadline();
         let mut has_looked_again = false;
@@ -603,6 +607,7 @@ impl<S: TokenSource> Shared<S> {
 
     /// Called outside of the lock.
     fn tell(&self, kind: TokenEventKind) {
+        let kind = kind.with_its_wait();
         let client_id = self.client_id();
         let user = self.user();
         match &kind {
@@ -639,6 +644,13 @@ impl<S> Shared<S> {
     fn take_over_overdue_logins(&self) {
         let policy = self.policy();
         self.change(|state| state.take_over_overdue_logins(policy));
+    }
+
+    /// What the caller is told to wait is what is left of the pause.
+    fn with_next_attempt(&self, error: AuthError) -> AuthError {
+        let now = self.options.now();
+        let wait = self.state.lock().next_attempt_in(now);
+        error.with_retry_in(wait)
     }
 
     fn replay_instead_of(&self, rejected: &HeaderValue) -> Replay {

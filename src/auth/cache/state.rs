@@ -1,5 +1,6 @@
 //! The state machine: pure, with the time as an argument. The tables are in [`super`].
 
+mod next_attempt;
 #[cfg(test)]
 mod view;
 

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use spotify_web::auth::{
     AuthError, Backoff, Clock, CredentialsAuthenticator, MemoryTokenStore, Now, TokenCacheOptions,
-    TokenKey,
+    TokenEventKind, TokenKey,
 };
 use spotify_web::oauth::{
     ClientCredentialsRequest, OAuthClient, OAuthError, OAuthErrorCode, Token,
@@ -422,4 +422,76 @@ fn refusal(code: OAuthErrorCode) -> AuthError {
 
 fn busy(retry_after: Option<Duration>) -> AuthError {
     OAuthError::Status { status: StatusCode::TOO_MANY_REQUESTS, retry_after }.into()
+}
+
+/// What a caller is told to wait is what the cache itself waits, however long the service asks for.
+#[tokio::test]
+async fn an_error_says_when_the_cache_asks_again() {
+    let options = || TokenCacheOptions::default().without_jitter();
+    for (asked, longest, wait) in [
+        (Some("86400"), 600, 600),
+        (Some("86400"), 7, 7),
+        (Some("9"), 600, 9),
+        // The back-off, after which the cache asks again.
+        (None, 600, 1),
+    ] {
+        for status in [429, 503] {
+            let clock = ManualClock::new();
+            let fake = FakeSpotify::start().await.unwrap();
+            let options = options().with_clock(clock.clone());
+            let options = options.with_max_retry_after(Duration::from_secs(longest));
+            let app = CredentialsAuthenticator::new("id", "secret").with_options(options);
+            let config = fake.config().with_authenticator(app).without_retries();
+            let spotify = SpotifyClient::new(config).unwrap();
+            let response = FakeResponse::json(status, &json!({}));
+            fake.next_token(match asked {
+                Some(seconds) => response.with_header("retry-after", seconds),
+                None => response,
+            });
+
+            let first = spotify.tracks().get(TRACK).await.unwrap_err();
+            clock.advance(0.25);
+            let later = spotify.tracks().get(TRACK).await.unwrap_err();
+
+            let wait = Duration::from_secs(wait);
+            assert_eq!(first.retry_after(), Some(wait), "{asked:?}");
+            let left = wait - Duration::from_millis(250);
+            assert_eq!(later.retry_after(), Some(left), "{asked:?}: what is left of it");
+            assert!(first.is_transient() && later.is_transient());
+            assert_eq!(fake.token_requests(), 1);
+            clock.advance(left.as_secs_f64());
+            spotify.tracks().get(TRACK).await.unwrap();
+        }
+    }
+}
+
+/// The same for what does not pass by itself, and for whom the event tells.
+#[tokio::test]
+async fn the_event_and_an_error_that_does_not_pass_say_no_longer_wait_than_the_cache_makes() {
+    let clock = ManualClock::new();
+    let fake = FakeSpotify::start().await.unwrap();
+    let (told, events) = std::sync::mpsc::channel();
+    let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
+    let options = options.with_listener(move |event| told.send(event.kind.clone()).unwrap());
+    let app = CredentialsAuthenticator::new("id", "secret").with_options(options);
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(app)).unwrap();
+    for (status, body) in [(400, json!({"error": "invalid_client"})), (503, json!({}))] {
+        let response = FakeResponse::json(status, &body);
+        fake.next_token(response.with_header("retry-after", "86400"));
+
+        let error = spotify.tracks().get(TRACK).await.unwrap_err();
+
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(600)), "{error:?}");
+        let event = events.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (TokenEventKind::RefreshFailed { error, retry_in }
+        | TokenEventKind::PermanentlyFailed { error, retry_in }) = event
+        else {
+            panic!("{event:?}")
+        };
+        assert_eq!(error.retry_after(), Some(retry_in));
+        clock.advance(600.0);
+    }
+    fake.next_token(FakeResponse::json(400, &json!({"error": "invalid_client"})));
+    let error = spotify.tracks().get(TRACK).await.unwrap_err();
+    assert_eq!(error.retry_after(), None, "it needs somebody, and no wait");
 }
