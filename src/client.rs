@@ -193,8 +193,8 @@ impl SpotifyClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsettled`] says what would be lost, of the client's own user; what another
-    /// user's store does not take is told to the listener of that authenticator.
+    /// [`Error::Unsettled`] says whose login may be lost, and why: see
+    /// [`Unsettled`](crate::auth::Unsettled).
     pub async fn settle(&self) -> Result<(), Error> {
         match &self.settles {
             Settles::User(user) => user.settle().await.map_err(Error::Unsettled),
@@ -219,7 +219,15 @@ impl SpotifyClient {
             }
         })
         .await;
-        own_is.into_iter().chain(users_are).collect::<Result<(), _>>().map_err(Error::Unsettled)
+        let errors = [own_is, users_are].map(|settled| settled.and_then(Result::err));
+        let error = match errors {
+            [Some(own), Some(users)] => own.and_of_users(users),
+            [own, users] => match own.or(users) {
+                Some(error) => error,
+                None => return Ok(()),
+            },
+        };
+        Err(Error::Unsettled(error))
     }
 
     async fn settle_own(&self) -> Result<(), AuthError> {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{StoreError, TokenKey};
+use super::{StoreError, TokenKey, Unsettled};
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 use crate::transport::lacks_io;
 
@@ -49,9 +49,9 @@ pub enum AuthError {
     /// and it is tried again.
     #[error("the token store failed; no refresh token is sent until it works again")]
     Store(#[source] StoreError),
-    /// What has changed here is not in the token store yet. It holds in this process, and saving is
-    /// tried again; other processes that share the store do not know of it.
-    #[error("the last token, login or log-out could not be saved; it holds in this process alone")]
+    /// A log-out is not in the token store yet. It holds in this process, and saving is tried
+    /// again; other processes that share the store do not know of it.
+    #[error("the log-out could not be saved; it holds in this process alone")]
     NotSaved(#[source] StoreError),
     /// No token came in time. A request that is under way goes on.
     #[error("no access token came within {limit:?}")]
@@ -59,18 +59,10 @@ pub enum AuthError {
         /// The limit for one token request, or for how long a caller waits.
         limit: Duration,
     },
-    /// Not all was settled in time: refreshes or logins of one user or more are under way, or their
-    /// store fails. They go on, and saving is tried again.
-    #[error(
-        "{count} refreshes, logins or log-outs are still under way or not saved after {limit:?}; the \
-         listeners of their authenticators hear why"
-    )]
-    NotSettled {
-        /// How many are left.
-        count: usize,
-        /// For how long they were waited for.
-        limit: Duration,
-    },
+    /// Settling gave up: logins whose refresh has not ended, or whose store does not take them. All
+    /// go on, and saving is tried again, as long as the program runs.
+    #[error("{0}")]
+    NotSettled(Unsettled),
     /// The authenticator does not know yet where to request its tokens.
     #[error("the authenticator is not connected; plug it into a SpotifyClient, or call `connect`")]
     NotConnected,
@@ -152,8 +144,8 @@ impl AuthError {
             Self::Request { source, .. } => source.is_transient(),
             Self::Custom { transient, .. } => *transient,
             Self::Store(error) | Self::NotSaved(error) => error.is_transient(),
+            Self::NotSettled(unsettled) => unsettled.is_transient(),
             Self::TimedOut { .. }
-            | Self::NotSettled { .. }
             | Self::ExpiredOnArrival
             | Self::RejectedBefore
             | Self::SourcePanicked

@@ -22,6 +22,7 @@ mod fixed;
 mod refreshing;
 mod source;
 mod store;
+mod unsettled;
 
 pub use crate::backoff::Backoff;
 pub use authenticator::{Authenticator, Rejection, RejectionReason, Replay, Unfinished};
@@ -40,3 +41,4 @@ pub use store::{
     FileTokenStore, LoginId, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
     TokenKey, TokenStore, TokenText,
 };
+pub use unsettled::{Unsettled, UnsettledLogin};

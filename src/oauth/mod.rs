@@ -53,4 +53,4 @@ pub(crate) use scrub::Scrubber;
 pub use secret::{AccessToken, ClientSecret, PkceVerifier, RefreshToken};
 pub use token::Token;
 pub(crate) use turns::Turns;
-pub(crate) use under_way::{Obstacle, TaskGuard, Tasks, UnderWay};
+pub(crate) use under_way::{Left, Obstacle, TaskGuard, Tasks, UnderWay, Whose};

@@ -77,10 +77,11 @@ use self::storage::Storage;
 use self::token::CachedToken;
 use super::{
     AuthError, Rejection, Replay, StoreError, TokenEvent, TokenEventKind, TokenSource, Unfinished,
+    UnsettledLogin,
 };
 use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
-use crate::oauth::{TaskGuard, Tasks, Token, UnderWay};
+use crate::oauth::{TaskGuard, Tasks, Token, UnderWay, Whose};
 use crate::sync::Mutex;
 use crate::transport::{TimeLimit, can_wait};
 
@@ -361,9 +362,9 @@ impl<S: TokenSource> TokenCache<S> {
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotSaved`] when something cannot be saved, [`AuthError::NotSettled`] when a
-    /// refresh does not end within two minutes, [`AuthError::NoRuntime`] where tokio's timer is
-    /// missing, [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
+    /// [`AuthError::NotSettled`] when something cannot be saved, or a refresh does not end within
+    /// two minutes: it says whose, and why. [`AuthError::NoRuntime`] where tokio's timer is missing,
+    /// [`AuthError::WithinFetch`] when the source or the store calls it within a fetch.
     pub async fn settle(&self) -> Result<(), AuthError> {
         runtime_with_time()?;
         if self.shared.has_something_to_lose() {
@@ -373,8 +374,9 @@ impl<S: TokenSource> TokenCache<S> {
             }
             let deadline = Instant::now() + SETTLE_LIMIT;
             let settled = tokio::time::timeout_at(deadline, self.shared.idle()).await;
-            settled.map_err(|_| AuthError::NotSettled { count: 1, limit: SETTLE_LIMIT })?;
-            self.shared.save_by(deadline).await?;
+            settled.map_err(|_| self.shared.not_settled(None))?;
+            let saved = self.shared.save_by(deadline).await;
+            saved.map_err(|error| self.shared.not_settled(Some(error)))?;
         }
         if let Some(listener) = &self.shared.options.listener {
             listener.idle_within(LISTENER_LIMIT).await;
@@ -535,11 +537,12 @@ pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> 
         return Ok(());
     }
     runtime_with_time()?;
-    let settled = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
-    let not_settled = |_| AuthError::NotSettled { count: under_way.count(), limit: SETTLE_LIMIT };
-    match settled.map_err(not_settled)? {
-        Some(obstacle) => Err(AuthError::NotSaved(StoreError::of_obstacle(&*obstacle))),
-        None => Ok(()),
+    // What is left says the same, whether all of it is stuck or the time is over.
+    let _ = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
+    let left = under_way.left();
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(AuthError::NotSettled(left.into_iter().map(UnsettledLogin::of).collect())),
     }
 }
 
@@ -695,8 +698,16 @@ impl<S> Shared<S> {
 
     /// For a task that may hold a token that is not in the store yet.
     fn task_guard(&self) -> Option<TaskGuard> {
-        self.storage.as_ref()?;
-        Some(self.tasks.get_or_init(Tasks::default).begin())
+        let whose = Arc::clone(self.storage.as_ref()?.key()) as Whose;
+        Some(self.tasks.get_or_init(Tasks::default).begin(&whose))
+    }
+
+    /// `error` is why it could not be saved, where that has just been tried.
+    fn not_settled(&self, error: Option<StoreError>) -> AuthError {
+        let left = self.tasks.get().and_then(Tasks::left).map(UnsettledLogin::of);
+        let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
+        let error = error.or_else(|| left?.error);
+        AuthError::NotSettled([UnsettledLogin { key, error }].into_iter().collect())
     }
 
     /// Whether it is the first time.

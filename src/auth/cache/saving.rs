@@ -15,7 +15,7 @@ use super::credentials::{Seen, Unsaved};
 use super::flight::{Flight, Signal};
 use super::state::Ticket;
 use super::storage::Storage;
-use crate::auth::{AuthError, RefreshLock, Revision, StoreError, TokenSource};
+use crate::auth::{RefreshLock, Revision, StoreError, TokenSource};
 use crate::oauth::{Obstacle, TaskGuard};
 use crate::sync::Mutex;
 
@@ -348,9 +348,10 @@ async fn wait(pause: Duration, changed: Notified<'_>, guard: Option<&TaskGuard>)
 
 fn tell(guard: Option<&mut TaskGuard>, error: Option<StoreError>) {
     let Some(guard) = guard else { return };
-    match error {
-        Some(error) if !error.is_transient() => guard.is_stuck(&(Arc::new(error) as Obstacle)),
-        _ => guard.goes_on(),
+    let needs_somebody = error.as_ref().is_some_and(|error| !error.is_transient());
+    match error.map(|error| Arc::new(error) as Obstacle) {
+        Some(obstacle) if needs_somebody => guard.is_stuck(obstacle),
+        obstacle => guard.goes_on(obstacle),
     }
 }
 
@@ -374,13 +375,13 @@ impl<S: TokenSource> Shared<S> {
     }
 
     /// Saves what could not be saved before; what may pass is tried again until `deadline`.
-    pub(super) async fn save_by(&self, deadline: Instant) -> Result<(), AuthError> {
+    pub(super) async fn save_by(&self, deadline: Instant) -> Result<(), StoreError> {
         for attempt in 1.. {
             let ticket = self.state.lock().ticket();
             let (SaveOutcome::Failed, Some(error)) = save(self, ticket).await else { break };
             let pause = self.options.backoff.pause(attempt, 0.0).min(PAUSE_AT_END);
             if !error.is_transient() || Instant::now() + pause > deadline {
-                return Err(AuthError::NotSaved(error));
+                return Err(error);
             }
             tokio::time::sleep(pause).await;
         }

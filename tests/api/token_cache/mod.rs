@@ -23,6 +23,7 @@ mod standstills;
 mod stores;
 mod troubled_stores;
 mod turns;
+mod unsettled;
 mod user_code;
 mod waiting;
 mod whose;

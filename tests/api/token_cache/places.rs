@@ -234,7 +234,7 @@ async fn a_place_that_needs_somebody_is_not_waited_for() {
         let error = base.settle().await.unwrap_err();
 
         let why = std::error::Error::source(&error).unwrap().downcast_ref::<AuthError>();
-        assert!(matches!(why, Some(AuthError::NotSaved(_))), "{number}: {why:?}");
+        assert!(matches!(why, Some(AuthError::NotSettled(_))), "{number}: {why:?}");
         assert!(!error.is_transient(), "{number}: {error}");
         let _ = fs::remove_dir(&file);
         let _ = fs::remove_file(&file);

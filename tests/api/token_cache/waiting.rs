@@ -324,7 +324,7 @@ async fn settling_says_what_cannot_be_saved() {
 
     for _ in 0..3 {
         let error = cache.settle().await.unwrap_err();
-        assert!(matches!(error, AuthError::NotSaved(_)), "{error:?}");
+        assert!(matches!(error, AuthError::NotSettled(_)), "{error:?}");
     }
     store.fail_saves(0);
     cache.settle().await.unwrap();
