@@ -254,9 +254,11 @@ mod tests {
     }
 
     fn names(client: &UnderWay) -> Vec<(&'static str, bool)> {
-        let left = client.left();
-        let name = |left: &Left| *left.whose.downcast_ref::<&'static str>().unwrap();
-        left.iter().map(|left| (name(left), left.obstacle.is_some())).collect()
+        let told = |left: &Left| {
+            let name = left.whose.downcast_ref::<&'static str>().copied();
+            (name.unwrap_or_default(), left.obstacle.is_some())
+        };
+        client.left().iter().map(told).collect()
     }
 
     #[tokio::test(start_paused = true)]
