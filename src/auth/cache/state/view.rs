@@ -36,7 +36,8 @@ impl State {
         let suspicion = self.suspicion.as_deref();
         let is_row = |token: &Arc<CachedToken>| token.is_accepted() && token.in_a_row() > 0;
         let row = suspicion.filter(|_| self.current.as_ref().is_some_and(is_row));
-        let row = row.map(|suspicion| distance(suspicion.row_began).1.min(10));
+        let row = row.map(|suspicion| distance(suspicion.row_began).1.min(18));
+        let deaths = suspicion.map(|suspicion| (suspicion.is_early, suspicion.deaths.min(1)));
         let end = suspicion.and_then(|suspicion| suspicion.end).map(|end| distance(end).0);
         let rejected = self.rejected.as_ref().map(|header| header.to_str());
         let fetch = self.fetch.is_some();
@@ -46,6 +47,7 @@ impl State {
             suspicion.map_or(0, |suspicion| suspicion.steps.min(3)),
             end,
             row,
+            deaths,
         );
         let ended = self.credentials.ended.as_deref().map(AuthError::needs_login);
         let _ = write!(text, "{steps:?}{rejected:?}{fetch}{logins}{ended:?}");
