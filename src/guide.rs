@@ -3,6 +3,9 @@
 #[doc = include_str!("../docs/flows.md")]
 pub mod flows {}
 
+#[doc = include_str!("../docs/web_server.md")]
+pub mod web_server {}
+
 #[doc = include_str!("../docs/from_spotifyapi_net.md")]
 pub mod from_spotifyapi_net {}
 
