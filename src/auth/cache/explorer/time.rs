@@ -490,7 +490,7 @@ impl World {
     }
 
     fn key(&self) -> String {
-        let text = format!("{}|{}", self.state.fingerprint(self.seen.now), self.seen.text());
+        let text = format!("{}|{}", self.state.fingerprint(self.seen.now, 1), self.seen.text());
         without_random_numbers(&text)
     }
 }
@@ -596,7 +596,8 @@ impl Seen {
             (distance(quiet.began).1.min(10), quiet.end.map(|end| distance(end).0), quiet.is_firm)
         });
         let Rejections { last, steps, is_early, is_doubt_longer } = self.rejections;
-        let last = last.map(|last| distance(last).1.min(18));
+        let over = STEP.as_secs() * u64::from(steps);
+        let last = last.map(|last| distance(last).1.min(over));
         let rejections = (last, steps, is_early, is_doubt_longer);
         format!("{current:?}{flight:?}{logins:?}{quiet:?}{rejections:?}{}", self.is_wall_forth)
     }

@@ -17,8 +17,9 @@ impl State {
     }
 
     /// All that the machine goes by beside its credentials, with times as distances from now. What
-    /// is further behind than every limit is as far as that.
-    pub(in crate::auth::cache) fn fingerprint(&self, now: Now) -> String {
+    /// is further behind than every limit is as far as that; after `steps` the next step of a
+    /// back-off is the longest.
+    pub(in crate::auth::cache) fn fingerprint(&self, now: Now, steps: u32) -> String {
         let distance = |then: Instant| {
             let ahead = then.saturating_duration_since(now.monotonic).as_secs();
             (ahead, now.monotonic.saturating_duration_since(then).as_secs().min(70))
@@ -43,8 +44,8 @@ impl State {
         let fetch = self.fetch.is_some();
         let logins = self.logins.len();
         let steps = (
-            self.failures.min(3),
-            suspicion.map_or(0, |suspicion| suspicion.steps.min(3)),
+            self.failures.min(steps),
+            suspicion.map_or(0, |suspicion| suspicion.steps.min(steps)),
             end,
             row,
             deaths,
