@@ -27,6 +27,7 @@ mod error;
 mod limit;
 mod login;
 mod login_error;
+mod named_secrets;
 mod pkce;
 mod refresh;
 mod request;

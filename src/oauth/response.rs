@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Deserializer as JsonDeserializer, Value};
 use zeroize::Zeroizing;
 
+use super::named_secrets::secrets_in;
 use super::scrub::Scrubber;
 use super::{OAuthError, RefreshToken, Token, TokenForm};
 use crate::transport::json_fault;
@@ -111,8 +112,8 @@ struct Fields {
     scope: Option<Vec<String>>,
     error: Option<String>,
     error_description: Option<String>,
-    /// Tokens in the rest of the body, which are secrets all the same.
-    passed_over: Vec<Zeroizing<String>>,
+    /// The secrets of the whole body, used or not.
+    named: Vec<Zeroizing<String>>,
     /// Why the object was not read to its end: category and place only, since the words of serde
     /// quote the response.
     syntax: Option<String>,
@@ -127,6 +128,8 @@ struct Worth {
     is_new: bool,
     says_something: bool,
     is_whole: bool,
+    /// How much it says of its token: one in a log comes with less.
+    fields: usize,
 }
 
 impl Fields {
@@ -143,33 +146,34 @@ impl Fields {
         let mut rest = text;
         let mut best: Option<Self> = None;
         let mut budget = Budget { read: MOST_READ, scanned: MOST_READ };
-        let mut passed_over = Vec::new();
         while let Some(object) = first_object(rest).filter(|_| budget.read > 0) {
             let mut fields = Self::read(object);
             if fields.syntax.is_some() && fields.refresh_token.is_none() {
                 fields.refresh_token = budget.text_in(object, "\"refresh_token\"");
             }
-            passed_over.extend(fields.tokens().cloned());
             if is_success || object.len() == text.len() {
                 fields.forget_refresh_token_in(sent);
             } else {
                 fields.forget_tokens();
             }
             let worth = fields.worth(sent);
+            let is_complete = worth.is_new && worth.is_whole && fields.tokens().count() == 2;
             if best.as_ref().is_none_or(|best| best.worth(sent) < worth) {
                 // A refresh token may be the only one that still works, wherever it stands.
                 let known = best.take().and_then(|best| best.refresh_token);
                 fields.refresh_token = fields.refresh_token.or(known);
                 best = Some(fields);
+            } else if let Some(best) = best.as_mut().filter(|_| worth.is_new) {
+                best.refresh_token = best.refresh_token.take().or(fields.refresh_token);
             }
-            if worth.has_token && worth.is_new && worth.is_whole {
+            if is_complete {
                 break;
             }
             let Some(skipped) = budget.extent_of(object) else { break };
             rest = object.get(skipped..).unwrap_or_default();
         }
         let none = || Self { syntax: Some("it has no JSON object".to_owned()), ..Self::default() };
-        Self { passed_over, ..best.unwrap_or_else(none) }
+        Self { named: secrets_in(text), ..best.unwrap_or_else(none) }
     }
 
     /// An object from its `{` on.
@@ -183,11 +187,15 @@ impl Fields {
     fn worth(&self, sent: &[Zeroizing<String>]) -> Worth {
         let texts = [&self.token_type, &self.error, &self.error_description];
         let is_whole = self.syntax.is_none();
+        let has_token = self.refresh_token.is_some() || is_whole && self.access_token.is_some();
+        let others = [self.token_type.is_some(), self.expires_in.is_some(), self.scope.is_some()];
+        let of_token = others.iter().filter(|is_there| **is_there).count() + self.tokens().count();
         Worth {
-            has_token: self.refresh_token.is_some() || is_whole && self.access_token.is_some(),
+            has_token,
             is_new: !self.refresh_token.as_ref().is_some_and(|token| sent.contains(token)),
             says_something: texts.iter().any(|text| text.is_some()) || self.tokens().count() > 0,
             is_whole,
+            fields: if has_token { of_token } else { 0 },
         }
     }
 
@@ -215,7 +223,7 @@ impl Fields {
 
     /// Scrubs what was sent, and what came.
     fn scrubber<'a>(&'a self, sent: &'a [Zeroizing<String>]) -> Scrubber<'a> {
-        let came = self.tokens().chain(&self.passed_over);
+        let came = self.tokens().chain(&self.named);
         Scrubber::new(sent.iter().chain(came).map(|secret| secret.as_str()))
     }
 

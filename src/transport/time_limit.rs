@@ -1,8 +1,11 @@
 //! When a time limit has passed.
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 /// A limit for a step, a request or a wait; the one place that decides that it has passed.
@@ -67,11 +70,27 @@ impl TimeLimit {
                 return Some(output);
             }
             if self.has_passed() {
-                return None;
+                return has_come(work).await;
             }
         }
     }
 }
+
+/// What `work` comes to by what has come already: a socket may have to be read, and tasks to hand
+/// on what was in it, that had no turn since the process stood still.
+async fn has_come<F: Future>(mut work: Pin<&mut F>) -> Option<F::Output> {
+    for _ in 0..TURNS {
+        yield_now().await;
+        let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = polled {
+            return Some(output);
+        }
+    }
+    None
+}
+
+/// More than the tasks through which a response comes.
+const TURNS: usize = 32;
 
 /// With what a busy runtime is late by, enough to read what has come, and to save it.
 const LAST: Duration = Duration::from_secs(2);
@@ -84,3 +103,53 @@ const LATEST: Duration = Duration::from_secs(1);
 
 /// A limit that no clock can express is as long as this.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    /// The process stood still for a moment around the limit; what came meanwhile is yet to be
+    /// handed on by tasks, as those of a connection do.
+    #[tokio::test(start_paused = true)]
+    async fn what_has_come_by_the_limit_is_taken_although_its_tasks_have_not_run() {
+        for tasks in 0..5 {
+            for after in [0, 50, 150, 199] {
+                let (limit, began) = (Duration::from_secs(6), Instant::now());
+                let waiting = tokio::spawn(TimeLimit::after(limit).run(handed_on_by(tasks)));
+                sleep(limit - Duration::from_millis(100)).await;
+
+                advance(Duration::from_millis(100 + after)).await;
+
+                assert_eq!(waiting.await.unwrap(), Some("response"), "{tasks} tasks, {after} ms");
+                assert_eq!(began.elapsed(), limit + Duration::from_millis(after));
+            }
+        }
+    }
+
+    /// And what never comes takes no longer.
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_passes_at_its_time() {
+        let (limit, began) = (Duration::from_secs(6), Instant::now());
+
+        assert_eq!(TimeLimit::after(limit).run(std::future::pending::<()>()).await, None);
+
+        assert_eq!(began.elapsed(), limit);
+    }
+
+    async fn handed_on_by(tasks: usize) -> &'static str {
+        let (sends, mut comes) = oneshot::channel();
+        tokio::spawn(async {
+            sleep(Duration::from_millis(5950)).await;
+            sends.send("response").ok();
+        });
+        for _ in 0..tasks {
+            let (sends, next) = oneshot::channel();
+            let before = std::mem::replace(&mut comes, next);
+            tokio::spawn(async { sends.send(before.await.unwrap()).ok() });
+        }
+        comes.await.unwrap()
+    }
+}

@@ -317,6 +317,23 @@ async fn a_token_is_read_from_an_odd_response() {
             format!(r#"{{"access_token":"old","refresh_token":"the-secret"}}{good}"#).into(),
         ),
         (
+            "an access token alone before it",
+            200,
+            format!(r#"{{"access_token":"old"}}{good}"#).into(),
+        ),
+        (
+            "an access token and its lifetime before it",
+            200,
+            format!(r#"{{"access_token":"old","expires_in":5}}{good}"#).into(),
+        ),
+        ("an access token alone after it", 200, format!(r#"{good}{{"access_token":"b"}}"#).into()),
+        ("an open dump before it", 200, format!(r#"{{"debug": "began at {{ {good}"#).into()),
+        (
+            "an open dump of a line before it",
+            200,
+            format!("DEBUG {{\"request\": {{\"grant_type\"...\n{good}").into(),
+        ),
+        (
             "one that breaks off before it",
             200,
             format!(r#"{{"access_token":"c","refresh_token":"d", oops {good}"#).into(),
@@ -387,6 +404,60 @@ async fn a_token_that_is_passed_over_does_not_show_either() {
     }
 }
 
+/// Nor does any other that a response names, however deep it is and however broken the response.
+#[tokio::test]
+async fn a_secret_that_a_response_names_does_not_show() {
+    let refusal =
+        r#""error":"invalid_request","error_description":"void: HIDDEN-token/1 or HIDDEN-token/2""#;
+    for body in [
+        r#"{"data":{"access_token":"HIDDEN-token/1","x":[{"refresh_token":"HIDDEN-token/2"}]},REFUSAL}"#,
+        r#"{"id_token":"HIDDEN-token/1","device_code":"HIDDEN-token/2",REFUSAL}"#,
+        r#"{"access_token":"HIDDEN-token/1","access_token":"HIDDEN-token/2","access_token":"x",REFUSAL}"#,
+        r#"{"access_token":"HIDDEN-token/1","access_token":null,"code":"HIDDEN-token/2",REFUSAL}"#,
+        r#"{"Access_Token":"HIDDEN-token/1","CLIENT_SECRET":"HIDDEN-token/2",REFUSAL}"#,
+        r#"{"accessToken":"HIDDEN-token/1","clientSecret":"HIDDEN-token/2",REFUSAL}"#,
+        r#"{"access_token":["HIDDEN-token/1"],"tokens":[{"value":"HIDDEN-token/2"}],REFUSAL}"#,
+        r#"{"token":{"value":{"jwt":"HIDDEN-token/1"}},"token":"HIDDEN-token/2",REFUSAL}"#,
+        r#"{"access_token":"HIDDEN-token\/1","id_token":"HIDDEN-token\/2",REFUSAL}"#,
+        r#"{REFUSAL,"debug":"{"access_token":"HIDDEN-token/1","x":"{\"code\":\"HIDDEN-token\/2\"}"}"}"#,
+        r#"{REFUSAL,"request":"grant_type=refresh_token&refresh_token=HIDDEN-token/1&client_secret=HIDDEN-token/2"}"#,
+        r#"{REFUSAL,"access_token":'HIDDEN-token/1',"id_token":HIDDEN-token/2}"#,
+        r#"{REFUSAL,access_token:'HIDDEN-token/1',id_token : "HIDDEN-token/2",}"#,
+        r#"{REFUSAL,"x":NaN,"y":{"access_token" => "HIDDEN-token/1","id_token" = "HIDDEN-token/2"}}"#,
+        r#"DEBUG " {REFUSAL}{"access_token":"HIDDEN-token/1","code_verifier":"HIDDEN-token/2"}"#,
+        r#"{REFUSAL}{"access_token":"HIDDEN-token/1"} {"id_token":"HIDDEN-token/2"#,
+        r#"{REFUSAL,"access_token":"HIDDEN-token/1"} and "id_token": "HIDDEN-token/2"#,
+    ] {
+        for status in [200, 400] {
+            let body = body.replace("REFUSAL", refusal);
+            let result = ask(FakeResponse::body(status, "text/html", body.as_str())).await;
+            let shown = result.as_ref().map_or_else(ToString::to_string, |_| String::new());
+            assert!(!format!("{shown} {result:?}").contains("HIDDEN"), "{body}: {result:?}");
+        }
+    }
+}
+
+/// What a response says beside its secrets is shown.
+#[tokio::test]
+async fn what_is_no_secret_is_left_in_a_description() {
+    for (rest, description) in [
+        (r#""token_type":"bearer","scope":"user-read""#, "no bearer for user-read-email"),
+        (r#""token":null,"code":400,"id_token":"""#, "null is no token, 400"),
+        (
+            r#""error_code":"expired_assertion","trace":"1f2e3d4c5b"#,
+            "see 1f2e3d4c5b: expired_assertion",
+        ),
+        (r#""token":{"name":"session","kind":"opaque"}"#, "the session has expired: name, opaque"),
+        (r#""expires_in":3600"#, "the refresh token: malformed; code: 'wrong'"),
+    ] {
+        let body =
+            format!(r#"{{"error":"invalid_request","error_description":"{description}",{rest}}}"#);
+        let error = ask(FakeResponse::body(400, "application/json", body)).await.unwrap_err();
+        let OAuthError::Rejected { description: shown, .. } = error else { panic!("{error:?}") };
+        assert_eq!(shown.as_deref(), Some(description));
+    }
+}
+
 /// A body of nothing but beginnings takes no longer than one of text.
 #[tokio::test]
 async fn hostile_bodies_are_read_in_a_bounded_time() {
@@ -398,6 +469,9 @@ async fn hostile_bodies_are_read_in_a_bounded_time() {
         format!("{}x", "{\"a\":".repeat(12_000)),
         format!("{}\n}}", "{\"\n".repeat(20_000)),
         format!("{}NaN}}", "{\"a\":{\"refresh_token\":1".repeat(2_000)),
+        "\"token\":[{".repeat(6_000),
+        "\"token\":\"".repeat(6_000),
+        "token=token:'".repeat(5_000),
         "{}".repeat(30_000),
     ] {
         ask(FakeResponse::body(200, "application/json", body)).await.unwrap_err();

@@ -13,7 +13,8 @@
 //! | another entry | anything else | the entry is adopted |
 //!
 //! Which of two logins is earlier is decided by the time that has passed since the one that was
-//! made here, and not by the time that the wall clock said then ([`Made::is_before`]).
+//! made here, and not by the time that the wall clock said then ([`Made::is_before`]). Logins of one
+//! process at one moment are numbered.
 //!
 //! So a revision is only ever compared for equality, and never wins by a number.
 
@@ -110,11 +111,15 @@ impl Made {
     /// A machine that sleeps does not count that time: what somebody else saved meanwhile counts as
     /// earlier. That loses to a login made here, where the other way round a clock that is set
     /// would bring back the user before.
-    fn is_before(&self, found: LoginId, now: Now) -> bool {
+    ///
+    /// What this process made at the same moment is told apart by its number.
+    fn is_before(&self, found: LoginId, own: LoginId, now: Now) -> bool {
         let age = now.monotonic.saturating_duration_since(self.at);
         let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let is_replaced = self.replaced.is_some_and(|replaced| found <= replaced);
-        !is_replaced && found.is_known_later(LoginId::after(made, None, 0), now.wall)
+        let own = own.made_at(made);
+        let is_later = found.is_next_at_once(own);
+        !is_replaced && is_later.unwrap_or_else(|| found.is_known_later(own, now.wall))
     }
 }
 
@@ -174,9 +179,10 @@ impl Credentials {
             return Seen::NothingNew;
         }
         let is_seen = self.revision.is_some() && self.known == entry;
-        let is_other = self.login.is_some_and(|login| found.login != login);
-        let unsaved = self.made.as_ref().filter(|_| is_other && !self.was_stored);
-        let is_earlier = unsaved.is_some_and(|made| !made.is_before(found.login, now));
+        let unsaved = self.made.as_ref().filter(|_| !self.was_stored);
+        let other = self.login.filter(|login| found.login != *login);
+        let is_earlier =
+            unsaved.zip(other).is_some_and(|(made, own)| !made.is_before(found.login, own, now));
         let is_ancestor = self.ancestors.contains(&found.revision);
         self.known = entry;
         self.was_stored |= is_ancestor;

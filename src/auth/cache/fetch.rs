@@ -291,7 +291,7 @@ impl<S: TokenSource> Fetch<S> {
 
     /// Into memory at once, and into the store unless a login replaces it.
     async fn take_over(&mut self, sent: &Sent, arrival: Arrival) -> Result<Arrival, Halt> {
-        let login = LoginId::after(arrival.counted_from.wall, None, fastrand::u64(..));
+        let login = LoginId::next(arrival.counted_from.wall, None);
         let ids = (login, Revision::random());
         let ticket = self.ticket;
         let revision = sent.revision;

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Condvar};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::auth::{TokenEvent, TokenKey};
 use crate::sync::Mutex;
@@ -44,11 +45,14 @@ struct Inner<E> {
 struct Queue<E> {
     events: VecDeque<E>,
     is_running: bool,
+    /// Who waits until everything has been told, and until when. Dropped, they go on.
+    waiting: Vec<(Instant, oneshot::Sender<()>)>,
 }
 
 impl<E: Event> Listener<E> {
     pub(crate) fn new(call: impl Fn(&E) + Send + Sync + 'static) -> Self {
-        let queue = Mutex::new(Queue { events: VecDeque::new(), is_running: false });
+        let queue = Queue { events: VecDeque::new(), is_running: false, waiting: Vec::new() };
+        let queue = Mutex::new(queue);
         let is_idle = Condvar::new();
         Self(Arc::new(Inner { call: Box::new(call), queue, is_idle }))
     }
@@ -96,13 +100,50 @@ impl<E: Event> Listener<E> {
         if RUNS.get() == Arc::as_ptr(&self.0).addr() {
             return;
         }
+        if let Some(told) = self.told_within(limit) {
+            let _ = told.await;
+        }
+    }
+
+    /// `None` when there is nothing to wait for.
+    fn told_within(&self, limit: Duration) -> Option<oneshot::Receiver<()>> {
+        let mut queue = self.0.queue.lock();
+        if !queue.is_running {
+            return None;
+        }
+        let (waiting, told) = oneshot::channel();
+        queue.waiting.push((Instant::now() + limit, waiting));
+        let is_first = queue.waiting.len() == 1;
+        drop(queue);
+        if is_first {
+            self.end_waiting_in_time();
+        }
+        Some(told)
+    }
+
+    /// In a thread, since the limits are by the time of the listener's thread, which tokio's clock
+    /// says nothing of, and since tokio's threads for what blocks may all be busy.
+    fn end_waiting_in_time(&self) {
         let inner = Arc::clone(&self.0);
-        // By the time of the listener's thread, which tokio's clock says nothing of.
-        let waits = move || {
-            let queue = inner.queue.lock();
-            drop(inner.is_idle.wait_timeout_while(queue, limit, |queue| queue.is_running));
-        };
-        let _ = tokio::task::spawn_blocking(waits).await;
+        let thread = std::thread::Builder::new().name("spotify-events-end".into());
+        if thread.spawn(move || inner.end_waiting()).is_err() {
+            self.0.queue.lock().waiting.clear();
+        }
+    }
+}
+
+impl<E> Inner<E> {
+    /// Ends each wait when everything has been told, or at its limit.
+    fn end_waiting(&self) {
+        let mut queue = self.queue.lock();
+        loop {
+            let now = Instant::now();
+            let is_running = queue.is_running;
+            queue.waiting.retain(|(end, waiting)| is_running && *end > now && !waiting.is_closed());
+            let Some(end) = queue.waiting.iter().map(|(end, _)| *end).min() else { return };
+            let waited = self.is_idle.wait_timeout(queue, end.saturating_duration_since(now));
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

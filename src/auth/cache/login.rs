@@ -132,7 +132,7 @@ impl Replacement {
     /// A login that is later than `latest`, whatever the clock says.
     fn made(token: Option<Token>, latest: Option<LoginId>, now: Now) -> Self {
         Self {
-            login: LoginId::after(now.wall, latest, fastrand::u64(..)),
+            login: LoginId::next(now.wall, latest),
             revision: Revision::random(),
             expires_at: token.as_ref().map_or(now.wall, |token| end_of(token, now)),
             token,

@@ -62,6 +62,10 @@ struct Suspicion {
     end: Option<Instant>,
     /// When the first rejection came since the token was last accepted.
     row_began: Instant,
+    /// Whether the last fetch began before its step, since the token seemed to be dead.
+    is_early: bool,
+    /// How often a replacement came of such a fetch.
+    deaths: u32,
 }
 
 /// What a caller gets.
@@ -455,7 +459,7 @@ impl State {
             return Verdict::Join(flight);
         }
         let doubted = now.monotonic.saturating_duration_since(row_began);
-        let is_dead = current.is_rejected_by_all() && doubted >= LONGEST_DOUBT;
+        let is_dead = current.is_rejected_by_all() && doubted >= self.longest_doubt(policy);
         if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
             // No replacement can come. Calls that are still accepted go on as long as the token is
             // good.
@@ -468,28 +472,41 @@ impl State {
         }
         let suspicion = self.suspicion.as_deref();
         let end = suspicion.and_then(|suspicion| suspicion.end);
-        let is_in_step = !is_dead && end.is_some_and(|end| now.monotonic < end);
-        if is_in_step {
+        let is_early = end.is_some_and(|end| now.monotonic < end);
+        if is_early && !is_dead {
             return Verdict::Replay(Replay::No);
         }
         let steps = suspicion.map_or(0, |suspicion| suspicion.steps).saturating_add(1);
+        let deaths = self.deaths();
         self.withdraw(current);
         if let Some(error) = self.paused(now) {
             return verdict_of(error, reason);
         }
         let end = now.monotonic.checked_add(policy.backoff.pause(steps, policy.jitter));
-        self.suspicion = Some(Box::new(Suspicion { steps, end, row_began }));
+        self.suspicion = Some(Box::new(Suspicion { steps, end, row_began, is_early, deaths }));
         Verdict::Fetch(self.start())
     }
 
     /// When the first of these rejections came since the token was last accepted.
     fn row_began(&mut self, current: &CachedToken, now: Now) -> Instant {
-        let new = || Box::new(Suspicion { steps: 0, end: None, row_began: now.monotonic });
-        let suspicion = self.suspicion.get_or_insert_with(new);
+        let row_began = now.monotonic;
+        let new = || Suspicion { steps: 0, end: None, row_began, is_early: false, deaths: 0 };
+        let suspicion = self.suspicion.get_or_insert_with(|| Box::new(new()));
         if current.is_first_in_row() {
             suspicion.row_began = now.monotonic;
         }
         suspicion.row_began
+    }
+
+    /// After so long without an acceptance the token is at fault, whatever was at fault before.
+    /// Twice as long each time, since calls that are accepted may only be rare.
+    fn longest_doubt(&self, policy: Policy) -> Duration {
+        let grown = FIRST_DOUBT.saturating_mul(2_u32.saturating_pow(self.deaths()));
+        grown.min(policy.backoff.cap()).max(FIRST_DOUBT)
+    }
+
+    fn deaths(&self) -> u32 {
+        self.suspicion.as_deref().map_or(0, |suspicion| suspicion.deaths)
     }
 
     /// A token that the server has accepted before goes on being handed out to others: what was
@@ -520,6 +537,9 @@ impl State {
         let expires_in = self.take_over(arrival, now, policy)?;
         if was_never_rejected {
             self.suspicion = None;
+        } else if let Some(suspicion) = &mut self.suspicion {
+            let was_early = std::mem::take(&mut suspicion.is_early);
+            suspicion.deaths = suspicion.deaths.saturating_add(was_early.into());
         }
         (self.pause, self.failures) = (None, 0);
         Ok(if arrival.restored {
@@ -656,8 +676,9 @@ pub(super) fn end_of(token: &Token, counted_from: Now) -> SystemTime {
 /// process may have logged in.
 const PERMANENT_PAUSE: Duration = Duration::from_secs(60);
 
-/// After so long without an acceptance the token is at fault, whatever was at fault before.
-pub(super) const LONGEST_DOUBT: Duration = Duration::from_secs(10);
+/// How long a token that was accepted before may be rejected by all until it is replaced within a
+/// step of the back-off.
+pub(super) const FIRST_DOUBT: Duration = Duration::from_secs(10);
 
 /// The longest back-off while there is nothing to hand out.
 const MAX_LACK: Duration = Duration::from_secs(10);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
@@ -47,7 +49,7 @@ impl StoredToken {
     ///
     /// `expires_at` is the end of the access token by the wall clock.
     pub fn new(token: Token, expires_at: SystemTime) -> Self {
-        let login = LoginId::after(SystemTime::now(), None, fastrand::u64(..));
+        let login = LoginId::next(SystemTime::now(), None);
         Self::of(login, token, expires_at)
     }
 
@@ -126,7 +128,7 @@ impl StoredToken {
 
     /// What takes its place when the user logs out.
     pub(crate) fn logged_out(&self) -> Self {
-        let login = LoginId::after(SystemTime::now(), Some(self.login), fastrand::u64(..));
+        let login = LoginId::next(SystemTime::now(), Some(self.login));
         Self { login, revision: Revision::random(), content: Content::LoggedOut }
     }
 }
@@ -137,12 +139,20 @@ impl StoredToken {
 pub struct LoginId {
     /// Microseconds since 1970 when it was made, or one more than the login that it replaced.
     at: u64,
+    /// The process and, in its lower half, the number of the login there.
     nonce: u64,
 }
 
 impl LoginId {
-    /// The id of a login at `now` that replaces `old`. `nonce` tells logins of different processes
-    /// apart.
+    /// The id of a login at `now` that replaces `old`.
+    pub(in crate::auth) fn next(now: SystemTime, old: Option<Self>) -> Self {
+        static PROCESS: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self::after(now, old, *PROCESS & IN_PROCESS | u64::from(number))
+    }
+
+    /// The same with a `nonce` that is known.
     pub(in crate::auth) fn after(now: SystemTime, old: Option<Self>, nonce: u64) -> Self {
         Self { at: micros(now).max(old.map_or(0, |old| old.at.saturating_add(1))), nonce }
     }
@@ -152,11 +162,26 @@ impl LoginId {
         Self { at: self.at.max(other.at.saturating_add(1)), ..self }
     }
 
+    /// The same login, with the time at which it was made.
+    pub(in crate::auth) fn made_at(self, time: SystemTime) -> Self {
+        Self { at: micros(time), ..self }
+    }
+
     /// Whether it is the login of a later moment than `other`. One from the future is of a clock
     /// that is wrong, and says nothing.
     pub(in crate::auth) fn is_known_later(self, other: Self, now: SystemTime) -> bool {
         let latest = now.checked_add(CLOCK_SKEW).map_or(u64::MAX, micros);
         self.at > other.at && self.at <= latest
+    }
+
+    /// Whether it was made after `other`, where both are of this moment of one process: a clock may
+    /// stand still meanwhile. `None` where they are not.
+    ///
+    /// Only of a moment, since processes that were forked have one number.
+    pub(in crate::auth) fn is_next_at_once(self, other: Self) -> Option<bool> {
+        let is_same = (self.nonce ^ other.nonce) & IN_PROCESS == 0;
+        let is_at_once = self.at.abs_diff(other.at) <= MOMENT;
+        (is_same && is_at_once).then_some(self.nonce > other.nonce)
     }
 }
 
@@ -202,6 +227,12 @@ impl FromStr for Revision {
         hex(text).map(Self)
     }
 }
+
+/// The part of a nonce that is that of the process.
+const IN_PROCESS: u64 = u64::MAX << 32;
+
+/// In microseconds. By a clock that stands still, each login is one after what it replaced.
+const MOMENT: u64 = 1000;
 
 fn micros(time: SystemTime) -> u64 {
     let micros = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());

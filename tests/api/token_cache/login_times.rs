@@ -111,6 +111,41 @@ async fn a_login_wins_over_one_of_the_future() {
     }
 }
 
+/// P47: logins of one process at one moment of a clock that stands still, some of which could not
+/// be saved: those here.
+#[tokio::test]
+async fn of_logins_of_one_moment_the_last_one_wins() {
+    for order in [
+        &["here", "there"][..],
+        &["there", "here"],
+        &["there", "there", "there", "here"],
+        &["there", "there", "here", "there"],
+        &["here", "there", "there", "here"],
+        &["here", "there", "here", "there"],
+        &["here", "here", "there"],
+    ] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let ((here, source), (there, _)) = (stored(&clock, &store), stored(&clock, &store));
+        for (number, place) in order.iter().enumerate() {
+            let token = user(&format!("user-{number}"));
+            if *place == "there" {
+                there.log_in(token).await.unwrap();
+            } else {
+                store.fail_loads(1);
+                here.log_in(token).await.unwrap();
+            }
+        }
+        let last = format!("user-{}", order.len() - 1);
+
+        here.settle().await.unwrap();
+
+        assert_eq!(store.refresh_token(&key()).await.as_ref(), Some(&last), "{order:?}");
+        clock.advance(4000.0);
+        here.header().await.unwrap();
+        assert_eq!(source.previous(), [Some(last)], "{order:?}");
+    }
+}
+
 /// P47: a login that was never saved, made while the clock was ahead, yields to a later one.
 #[tokio::test]
 async fn a_login_of_a_clock_that_was_ahead_does_not_take_a_later_logins_place() {

@@ -160,6 +160,60 @@ async fn a_token_is_not_given_up_for_few_rejections_or_beside_accepted_calls() {
     assert_eq!(source.requests(), requests);
 }
 
+/// P29, P45: calls that are accepted so rarely that the token seems to be revoked in between. One
+/// that really is has been replaced after twice as long as that.
+#[tokio::test]
+async fn an_odd_endpoint_beside_rare_calls_costs_one_request_a_step() {
+    for (good, bad) in
+        [(1, 1), (11, 1), (12, 1), (15, 3), (21, 2), (25, 1), (41, 1), (45, 4), (61, 1), (90, 1)]
+    {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        for second in 0..3600 {
+            if second % good == 0 {
+                accepted(&cache).await;
+            }
+            if second % bad == 0 {
+                bad_call(&cache, 1).await;
+            }
+            clock.advance(1.0);
+        }
+        // The first token, six steps that grow, one a minute, and three that are given up early.
+        assert!(source.requests() <= 70, "{good} {bad}: {} requests", source.requests());
+
+        let revoked = accepted(&cache).await;
+        let mut waited = 0;
+        while rejected(&cache, &revoked).await == Replay::No {
+            clock.advance(1.0);
+            waited += 1;
+        }
+        assert!(waited <= (2 * good).clamp(10, 60), "{good} {bad}: replaced after {waited} s");
+    }
+}
+
+/// P45: as soon as the back-off of the failures allows it, which say nothing of the token.
+#[tokio::test]
+async fn a_token_that_is_revoked_in_an_outage_is_replaced_soon_after_its_end() {
+    for failures in 1..=5 {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        let revoked = suspected(&cache, &clock).await;
+        let requests = source.requests();
+        for _ in 0..failures {
+            source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
+        }
+
+        let mut waited = 0;
+        while rejected(&cache, &revoked).await == Replay::No {
+            waited = if source.requests() == requests + failures { waited + 1 } else { 0 };
+            clock.advance(1.0);
+        }
+
+        assert!(waited <= 1 << (failures - 1), "{failures}: replaced after {waited} s");
+        assert_eq!(source.requests(), requests + failures + 1);
+    }
+}
+
 /// P21, P45: the refresh token has ended, the access token has not: calls that are accepted go on
 /// beside any number of rejected ones, until nothing has been accepted for 10 s.
 #[tokio::test]

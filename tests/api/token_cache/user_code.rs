@@ -197,6 +197,61 @@ async fn settling_does_not_wait_for_a_listener_that_hangs() {
     settled.expect("it waits for the listener").unwrap();
 }
 
+/// P61: the threads for what blocks may all be busy, and are not waited for.
+#[test]
+fn settling_needs_no_thread_for_what_blocks() {
+    for tells in [false, true] {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            builder.worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap();
+        let (go_on, waits) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let options =
+            TokenCacheOptions::default().with_listener(move |_| tell.send(()).unwrap_or_default());
+        let (cache, _) = cache_with(options);
+
+        let settled = runtime.block_on(async {
+            tokio::task::spawn_blocking(move || waits.recv());
+            if tells {
+                cache.header().await.unwrap();
+            }
+            tokio::time::timeout(Duration::from_secs(60), cache.settle()).await
+        });
+
+        drop(go_on);
+        settled.expect("it waits for a thread").unwrap();
+        assert_eq!(told.try_recv().is_ok(), tells);
+    }
+}
+
+/// P61: at the first poll, whatever the clock does.
+#[tokio::test(start_paused = true)]
+async fn settling_with_nothing_to_tell_returns_at_once() {
+    let (cache, _) = cache_with(TokenCacheOptions::default().with_listener(|_| ()));
+
+    let settled = cache.settle().now_or_never();
+
+    settled.expect("it waits for nothing").unwrap();
+}
+
+/// P61: the listener has its own time, of which a clock that jumps ahead says nothing.
+#[tokio::test(start_paused = true)]
+async fn settling_waits_for_the_listener_while_the_clock_stands_still() {
+    let (options, begun, go_on) = hanging();
+    let (cache, _) = cache_with(options);
+    let before = tokio::time::Instant::now();
+    cache.header().await.unwrap();
+    begun.recv_timeout(Duration::from_secs(60)).unwrap();
+
+    let settling = tokio::spawn(async move { cache.settle().await });
+    crate::common::settle().await;
+    assert!(!settling.is_finished(), "it does not wait");
+    drop(go_on);
+
+    settling.await.unwrap().unwrap();
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
 /// P64: a runtime has few threads for what blocks, and waits for them when it ends.
 #[test]
 fn a_listener_that_hangs_takes_no_thread_of_a_runtime() {

@@ -133,8 +133,19 @@ struct Seen {
     generation: u32,
     quiet: Option<Quiet>,
     failures: u32,
-    /// When a rejection last made a fetch begin, unless that is forgiven.
-    last_rejection: Option<Instant>,
+    rejections: Rejections,
+}
+
+/// Fetches that rejections made begin, unless that is forgiven.
+#[derive(Clone, Copy, Default)]
+struct Rejections {
+    last: Option<Instant>,
+    /// Up to the longest.
+    steps: u32,
+    /// Whether the last began before its time.
+    is_early: bool,
+    /// Whether a token came of one that did.
+    is_doubt_longer: bool,
 }
 
 /// A token with its end by both clocks.
@@ -181,7 +192,7 @@ impl World {
             generation: 0,
             quiet: None,
             failures: 0,
-            last_rejection: None,
+            rejections: Rejections::default(),
         };
         Self { state: State::default(), seen }
     }
@@ -217,7 +228,7 @@ impl World {
             Event::Reset => {
                 self.state.reset();
                 (self.seen.quiet, self.seen.failures) = (None, 0);
-                self.seen.last_rejection = None;
+                self.seen.rejections = Rejections::default();
                 if let Some(current) = &mut self.seen.current {
                     current.row_began = None;
                 }
@@ -328,9 +339,10 @@ impl World {
         }
         let row_began = *current.row_began.get_or_insert(self.seen.now.monotonic);
         let doubted = self.seen.now.monotonic - row_began;
+        let doubt =
+            if self.seen.rejections.is_doubt_longer { STEP * 2 } else { state::FIRST_DOUBT };
         // What the server had accepted, and rejects whoever sends it, has ended.
-        let is_dead =
-            current.is_accepted && current.in_a_row == 3 && doubted >= state::LONGEST_DOUBT;
+        let is_dead = current.is_accepted && current.in_a_row == 3 && doubted >= doubt;
         let is_accepted = current.is_accepted;
         let now = self.seen.now;
         let verdict = self.state.reject(&header, RejectionReason::Unknown, now, policy());
@@ -340,8 +352,7 @@ impl World {
         }
         match &verdict {
             Verdict::Fetch(start) => {
-                let last = self.seen.last_rejection.replace(now.monotonic);
-                let is_early = last.is_some_and(|last| now.monotonic < last + STEP);
+                let is_early = self.seen.rejections.begin(now.monotonic);
                 assert!(!is_early || is_dead, "P29: a second fetch within a step of the back-off");
                 assert!(!self.seen.is_quiet_for_certain(), "P19: a fetch within the back-off");
                 self.begin(start.ticket);
@@ -352,7 +363,7 @@ impl World {
         }
         // No other token can come: only a login helps, and nothing more is sent.
         let is_end = is_dead && matches!(&verdict, Verdict::Fail(error) if error.needs_login());
-        let is_over = self.seen.last_rejection.is_none() && !self.seen.is_busy();
+        let is_over = self.seen.rejections.last.is_none() && !self.seen.is_busy();
         if is_accepted {
             assert_eq!(stays, !is_end, "P5, P45: an accepted token was taken from all");
         } else if matches!(verdict, Verdict::Fetch(_) | Verdict::Join(_)) {
@@ -435,7 +446,8 @@ impl World {
         }
         self.seen.last_login = id;
         self.seen.generation += 1;
-        (self.seen.quiet, self.seen.failures, self.seen.last_rejection) = (None, 0, None);
+        (self.seen.quiet, self.seen.failures) = (None, 0);
+        self.seen.rejections = Rejections::default();
         self.seen.current = None;
         match (outcome, header) {
             (Ok(()), Some(header)) => self.seen.current = Some(Current::new(header, began)),
@@ -478,7 +490,7 @@ impl World {
     }
 
     fn key(&self) -> String {
-        let text = format!("{}|{}", self.state.fingerprint(self.seen.now), self.seen.text());
+        let text = format!("{}|{}", self.state.fingerprint(self.seen.now, 1), self.seen.text());
         without_random_numbers(&text)
     }
 }
@@ -493,8 +505,10 @@ impl Seen {
     fn arrive(&mut self, header: HeaderValue, began: Now) {
         assert_ne!(Some(&header), self.withdrawn.as_ref(), "P5: a rejected token is taken again");
         if self.current.as_ref().is_some_and(|current| !current.is_rejected) {
-            self.last_rejection = None;
+            self.rejections = Rejections::default();
         }
+        let Rejections { is_early, is_doubt_longer, .. } = &mut self.rejections;
+        *is_doubt_longer |= std::mem::take(is_early);
         self.current = Some(Current::new(header, began));
         (self.quiet, self.failures) = (None, 0);
     }
@@ -570,7 +584,7 @@ impl Seen {
         // Of a token that was never accepted, or has just been, it does not matter.
         let counts = |current: &Current| current.is_accepted && current.in_a_row > 0;
         let row = |current: &Current| {
-            Some(distance(current.row_began.filter(|_| counts(current))?).1.min(10))
+            Some(distance(current.row_began.filter(|_| counts(current))?).1.min(18))
         };
         let current = self.current.as_ref().map(|current| (both(current.end), row(current)));
         let flight = self.flight.as_ref().map(|fetch| {
@@ -581,14 +595,26 @@ impl Seen {
         let quiet = self.quiet.as_ref().map(|quiet| {
             (distance(quiet.began).1.min(10), quiet.end.map(|end| distance(end).0), quiet.is_firm)
         });
-        let last = self.last_rejection.map(|last| distance(last).1.min(10));
-        format!("{current:?}{flight:?}{logins:?}{quiet:?}{last:?}{}", self.is_wall_forth)
+        let Rejections { last, steps, is_early, is_doubt_longer } = self.rejections;
+        let over = STEP.as_secs() * u64::from(steps);
+        let last = last.map(|last| distance(last).1.min(over));
+        let rejections = (last, steps, is_early, is_doubt_longer);
+        format!("{current:?}{flight:?}{logins:?}{quiet:?}{rejections:?}{}", self.is_wall_forth)
     }
 
     fn wall_distance(&self, then: Now) -> i64 {
         let ahead = then.wall.duration_since(self.now.wall).unwrap_or_default().as_secs();
         let behind = self.now.wall.duration_since(then.wall).unwrap_or_default().as_secs();
         i64::try_from(behind.min(40)).unwrap() - i64::try_from(ahead.min(40)).unwrap()
+    }
+}
+
+impl Rejections {
+    /// Says whether the step before is not over.
+    fn begin(&mut self, now: Instant) -> bool {
+        let is_early = self.last.is_some_and(|last| now < last + STEP * self.steps);
+        *self = Self { last: Some(now), steps: 2.min(self.steps + 1), is_early, ..*self };
+        is_early
     }
 }
 

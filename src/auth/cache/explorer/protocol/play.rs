@@ -494,7 +494,7 @@ impl Process {
             (token.access_token.expose(), refresh_token)
         });
         let now = self.cache.shared.options.now();
-        format!("{:?}{token:?}{}", state.credentials, state.fingerprint(now))
+        format!("{:?}{token:?}{}", state.credentials, state.fingerprint(now, 3))
     }
 }
 
