@@ -105,6 +105,7 @@ const LATEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 mod tests {
     use tokio::sync::oneshot;
     use tokio::time::{advance, sleep};
