@@ -42,6 +42,8 @@ mod examples;
 mod faults;
 #[path = "api/fleet.rs"]
 mod fleet;
+#[path = "api/fleet_caches.rs"]
+mod fleet_caches;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
 #[path = "api/fleet_kills.rs"]

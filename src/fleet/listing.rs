@@ -1,19 +1,22 @@
 //! A walk over all logins of the server, some hundred at a time.
+//!
+//! What concerns those of one step is sent at once, so that the way to the server and back costs
+//! little. It serves others in between.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Value;
-use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use redis::{Cmd, Pipeline, Value};
+use tokio::time::sleep;
 
 use super::FleetError;
+use super::failure::Failure;
 use super::names::Place;
 use super::scripts::RESEAL;
 use super::sealing::Opened;
-use super::server::{Live, Server};
+use super::server::{Master, Server};
 use super::tokens::{Parts, read};
 
 /// A login as it stands in the server.
@@ -23,26 +26,10 @@ pub(super) struct Standing {
     record: Vec<u8>,
 }
 
-impl Standing {
-    pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
-        parts.sealer()?.open(&self.place, &self.revision, &self.record)
-    }
-
-    /// Whether it had to be sealed anew, and nobody replaced it meanwhile.
-    pub(super) async fn reseal(&self, parts: &Parts) -> Result<bool, FleetError> {
-        let Self { place, revision, record } = self;
-        let sealer = parts.sealer()?;
-        let Opened { key, token, is_current } = sealer.open_any(place, revision, record)?;
-        if is_current {
-            return Ok(false);
-        }
-        let record = sealer.seal(&key, place, &token)?;
-        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), &record];
-        let server = parts.server()?;
-        let (keys, arguments) = (&[place.logins.as_str()], &arguments);
-        let resealed = patiently(move || server.run(&RESEAL, keys, arguments)).await?;
-        Ok(read::<u32>(resealed)? == 1)
-    }
+/// Some logins of one master.
+pub(super) struct Step {
+    master: Option<Master>,
+    pub(super) logins: Vec<Standing>,
 }
 
 /// Walks over all logins, one step after the other.
@@ -51,23 +38,20 @@ pub(super) struct Listing<'a> {
     /// Which master, and from where on; `None` before the masters are known.
     masters: Option<VecDeque<(Option<Master>, u64)>>,
     /// A server may name a key twice.
-    seen: std::collections::HashSet<u64>,
-    hasher: std::hash::RandomState,
+    seen: HashSet<u64>,
+    hasher: RandomState,
 }
-
-/// By host and port.
-type Master = (String, u16);
 
 impl<'a> Listing<'a> {
     pub(super) fn new(parts: &'a Parts) -> Self {
-        let (seen, hasher) = (Default::default(), Default::default());
+        let (seen, hasher) = (HashSet::new(), RandomState::new());
         Self { parts, masters: None, seen, hasher }
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Standing>>, FleetError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Step>, FleetError> {
         let server = self.parts.server()?;
         if self.masters.is_none() {
-            let masters = patiently(|| masters(Arc::clone(server))).await?;
+            let masters = masters(server).await?;
             self.masters = Some(masters.into_iter().map(|master| (master, 0)).collect());
         }
         let Some((master, cursor)) = self.masters.as_mut().and_then(VecDeque::pop_front) else {
@@ -75,58 +59,123 @@ impl<'a> Listing<'a> {
         };
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
-        let scanned = patiently(|| {
-            let (server, master, scan) = (Arc::clone(server), master.clone(), scan.clone());
-            async move { ask(&server, master.as_ref(), scan).await }
-        });
-        let (cursor, keys): (u64, Vec<String>) = read(scanned.await?)?;
+        let scanned = ask(server, master.as_ref(), scan).await?;
+        let (cursor, mut keys): (u64, Vec<String>) = read(scanned)?;
         if cursor != 0
             && let Some(masters) = &mut self.masters
         {
-            masters.push_front((master, cursor));
+            masters.push_front((master.clone(), cursor));
         }
-        let is_new =
-            |key: &String| self.seen.insert(std::hash::BuildHasher::hash_one(&self.hasher, key));
-        let users = keys.into_iter().filter(is_new).map(|key| {
-            let server = Arc::clone(server);
-            async move {
-                let mut command = redis::cmd("HGETALL");
-                command.arg(&key);
-                let fields = patiently(|| server.command(&command)).await?;
-                Ok(standing(&key, &read::<Vec<_>>(fields)?))
-            }
+        keys.retain(|key| self.seen.insert(self.hasher.hash_one(key)));
+        let logins = standing_at(server, master.as_ref(), &keys).await?;
+        Ok(Some(Step { master, logins }))
+    }
+}
+
+impl Step {
+    /// Seals anew what is not sealed with the first key, unless somebody replaces it meanwhile.
+    /// Returns how many were.
+    pub(super) async fn reseal(&self, parts: &Parts) -> Result<u64, FleetError> {
+        let server = parts.server()?;
+        let mut sealed = Vec::new();
+        for login in &self.logins {
+            sealed.extend(login.sealed_anew(parts)?.map(|record| (login, record)));
+        }
+        let commands = sealed.iter().map(|(login, record)| {
+            RESEAL.known(&[&login.place.logins], &login.replacing_by(record))
         });
-        Ok(Some(several(users).await?.into_iter().flatten().collect()))
+        let done = several(server, self.master.as_ref(), commands).await?;
+        let mut resealed = 0;
+        for ((login, record), done) in sealed.iter().zip(done) {
+            let done = match done {
+                Some(done) => done,
+                None => login.replace(record, server).await?,
+            };
+            resealed += read::<u64>(done)?;
+        }
+        Ok(resealed)
     }
 }
 
-/// Does several at a time, so that the way to the server and back costs little. In no order.
-pub(super) async fn several<T, F>(futures: impl Iterator<Item = F>) -> Result<Vec<T>, FleetError>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, FleetError>> + Send + 'static,
-{
-    let (mut tasks, mut done) = (JoinSet::new(), Vec::new());
-    for future in futures {
-        tasks.spawn(future);
-        if tasks.len() == AT_ONCE {
-            done.extend(one_of(&mut tasks).await?);
+impl Standing {
+    pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
+        parts.sealer()?.open(&self.place, &self.revision, &self.record)
+    }
+
+    /// The record sealed with the first key, if it is not.
+    fn sealed_anew(&self, parts: &Parts) -> Result<Option<Vec<u8>>, FleetError> {
+        let Self { place, revision, record } = self;
+        let sealer = parts.sealer()?;
+        let Opened { key, token, is_current } = sealer.open_any(place, revision, record)?;
+        match is_current {
+            true => Ok(None),
+            false => sealer.seal(&key, place, &token).map(Some),
         }
     }
-    while let Some(result) = one_of(&mut tasks).await? {
-        done.push(result);
+
+    fn replacing_by<'a>(&'a self, record: &'a [u8]) -> [&'a [u8]; 3] {
+        [self.place.scopes.as_bytes(), self.revision.as_bytes(), record]
     }
-    Ok(done)
+
+    async fn replace(&self, record: &[u8], server: &Arc<Server>) -> Result<Value, FleetError> {
+        let (keys, arguments) = (&[self.place.logins.as_str()], &self.replacing_by(record));
+        patiently(move || server.run(&RESEAL, keys, arguments)).await
+    }
 }
 
-async fn one_of<T: 'static>(
-    tasks: &mut JoinSet<Result<T, FleetError>>,
-) -> Result<Option<T>, FleetError> {
-    match tasks.join_next().await {
-        Some(Ok(result)) => result.map(Some),
-        Some(Err(error)) => Err(FleetError::Server { reason: error.to_string() }),
-        None => Ok(None),
+/// What stands in some keys of one master.
+async fn standing_at(
+    server: &Arc<Server>,
+    master: Option<&Master>,
+    keys: &[String],
+) -> Result<Vec<Standing>, FleetError> {
+    let all_of = |key: &String| redis::cmd("HGETALL").arg(key).take();
+    let found = several(server, master, keys.iter().map(all_of)).await?;
+    let mut logins = Vec::new();
+    for (key, fields) in keys.iter().zip(found) {
+        let fields = match fields {
+            Some(fields) => fields,
+            None => {
+                let command = &all_of(key);
+                patiently(move || server.command(command)).await?
+            }
+        };
+        logins.extend(standing(key, &read::<Vec<_>>(fields)?));
     }
+    Ok(logins)
+}
+
+/// The values of several commands; `None` for one that is to be sent again by itself, since its key
+/// has moved to another master, or its script is not known there.
+async fn several(
+    server: &Arc<Server>,
+    master: Option<&Master>,
+    commands: impl Iterator<Item = Cmd>,
+) -> Result<Vec<Option<Value>>, FleetError> {
+    let mut pipeline = Pipeline::new();
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    if pipeline.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = patiently(|| server.pipeline(&pipeline, master)).await?;
+    Ok(values.into_iter().map(|value| value.extract_error().ok()).collect())
+}
+
+async fn ask(
+    server: &Arc<Server>,
+    master: Option<&Master>,
+    command: Cmd,
+) -> Result<Value, FleetError> {
+    let mut pipeline = Pipeline::new();
+    pipeline.add_command(command);
+    let asked = patiently(|| async {
+        let values = server.pipeline(&pipeline, master).await?;
+        let value = values.into_iter().next().unwrap_or(Value::Nil).extract_error();
+        value.map_err(|error| Failure::of(&error).into_error())
+    });
+    asked.await
 }
 
 /// One call of very many that comes too late does not end them all: each of these may run twice.
@@ -161,11 +210,11 @@ fn standing(key: &str, fields: &[(String, Vec<u8>)]) -> Vec<Standing> {
 }
 
 /// The masters of a cluster; the server itself where there is none.
-async fn masters(server: Arc<Server>) -> Result<Vec<Option<Master>>, FleetError> {
-    if matches!(server.live().await?, (_, Live::One(_))) {
+async fn masters(server: &Arc<Server>) -> Result<Vec<Option<Master>>, FleetError> {
+    if !patiently(|| server.is_cluster()).await? {
         return Ok(vec![None]);
     }
-    let slots = ask(&server, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
+    let slots = ask(server, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
     let Value::Array(slots) = slots else { return Ok(Vec::new()) };
     let mut masters: Vec<Option<Master>> = Vec::new();
     for slot in slots {
@@ -181,40 +230,9 @@ async fn masters(server: Arc<Server>) -> Result<Vec<Option<Master>>, FleetError>
     Ok(masters)
 }
 
-async fn ask(
-    server: &Arc<Server>,
-    master: Option<&Master>,
-    command: redis::Cmd,
-) -> Result<Value, FleetError> {
-    let (number, mut live) = server.live().await?;
-    let asked = async {
-        match (&mut live, master) {
-            (Live::Cluster(cluster), Some((host, port))) => {
-                let to = SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port };
-                cluster.route_command(command, RoutingInfo::SingleNode(to)).await
-            }
-            (live, _) => live.call(&command).await,
-        }
-    };
-    let in_time = timeout(LIMIT, asked).await;
-    let Ok(asked) = in_time else {
-        server.timed_out(number, LIMIT);
-        return Err(FleetError::TimedOut { limit: LIMIT });
-    };
-    asked.map_err(|error| FleetError::Server {
-        reason: crate::transport::clipped(&error.to_string()),
-    })
-}
-
-/// Of one call.
-const LIMIT: Duration = Duration::from_millis(500);
-
 /// Between two attempts: five in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
-
-/// How many commands are under way, so that others of the server wait for a few at most.
-const AT_ONCE: usize = 32;
 
 /// Entries that the server looks at in one step.
 const STEP: u32 = 500;

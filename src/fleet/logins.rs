@@ -3,56 +3,49 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use super::listing::{Listing, several};
+use super::listing::{Listing, Step};
 use super::scripts::REMOVE_ALL;
-use super::tokens::KEPT_FOR_MS;
+use super::sealing::Opened;
+use super::tokens::{KEPT_FOR_MS, Parts};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
 /// The logins of a fleet: a stream of keys, from [`RedisTokenStore::logins`].
 pub struct Logins {
-    keys: mpsc::Receiver<Result<TokenKey, FleetError>>,
+    steps: mpsc::Receiver<Vec<Result<TokenKey, FleetError>>>,
+    /// What is left of a step.
+    keys: std::vec::IntoIter<Result<TokenKey, FleetError>>,
 }
 
 impl RedisTokenStore {
     /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among
     /// them.
     ///
-    /// It reads on as they are taken, at most 500 entries in a step, so that the server serves
-    /// others in between. After an error it ends, except for a record that cannot be opened.
+    /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
+    /// serves others in between. After an error it ends, except for a record that cannot be opened.
     pub fn logins(&self) -> Logins {
-        let (sender, keys) = mpsc::channel(AHEAD);
+        let (sender, steps) = mpsc::channel(1);
         let parts = Arc::clone(self.parts());
         let listing = async move {
             let mut listing = Listing::new(&parts);
             while let Some(step) = listing.next().await.transpose() {
-                let logins = match step {
-                    Ok(logins) => logins,
-                    Err(error) => {
-                        let _ = sender.send(Err(error)).await;
-                        return;
-                    }
-                };
-                for login in logins {
-                    let opened = login.open(&parts);
-                    if opened.as_ref().is_ok_and(|opened| opened.token.is_logged_out()) {
-                        continue;
-                    }
-                    if sender.send(opened.map(|opened| opened.key)).await.is_err() {
-                        return;
-                    }
+                let is_end = step.is_err();
+                let keys =
+                    step.map_or_else(|error| vec![Err(error)], |step| keys_of(&step, &parts));
+                if sender.send(keys).await.is_err() || is_end {
+                    return;
                 }
             }
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(listing);
         }
-        Logins { keys }
+        Logins { steps, keys: Vec::new().into_iter() }
     }
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
@@ -78,22 +71,35 @@ impl RedisTokenStore {
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
         let (mut listing, mut resealed) = (Listing::new(parts), 0);
-        while let Some(logins) = listing.next().await? {
-            let sealings = logins.into_iter().map(|login| {
-                let parts = Arc::clone(parts);
-                async move { login.reseal(&parts).await }
-            });
-            resealed += several(sealings).await?.into_iter().map(u64::from).sum::<u64>();
+        while let Some(step) = listing.next().await? {
+            resealed += step.reseal(parts).await?;
         }
         Ok(resealed)
     }
+}
+
+/// Of those who have not logged out.
+fn keys_of(step: &Step, parts: &Parts) -> Vec<Result<TokenKey, FleetError>> {
+    let opened = step.logins.iter().map(|login| login.open(parts));
+    let is_there = |opened: &Result<Opened, _>| {
+        !opened.as_ref().is_ok_and(|opened| opened.token.is_logged_out())
+    };
+    opened.filter(is_there).map(|opened| opened.map(|opened| opened.key)).collect()
 }
 
 impl Stream for Logins {
     type Item = Result<TokenKey, FleetError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.keys.poll_recv(context)
+        loop {
+            if let Some(key) = self.keys.next() {
+                return Poll::Ready(Some(key));
+            }
+            match ready!(self.steps.poll_recv(context)) {
+                Some(keys) => self.keys = keys.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }
 
@@ -102,6 +108,3 @@ impl fmt::Debug for Logins {
         f.debug_struct("Logins").finish_non_exhaustive()
     }
 }
-
-/// How many logins are read ahead of who takes them.
-const AHEAD: usize = 16;

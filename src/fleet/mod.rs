@@ -31,6 +31,7 @@
 //! | `tokens.rs` | the store of tokens |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
 //! | `lease.rs` | who refreshes a token |
+//! | `protocol` | a model of who refreshes and saves, for tests |
 //! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
 //! | `rate.rs`, `rate.lua` | the rate that processes share |
 
@@ -42,6 +43,8 @@ mod lease;
 mod listing;
 mod logins;
 mod names;
+#[cfg(test)]
+mod protocol;
 mod putting_back;
 mod rate;
 mod remembered;

@@ -11,7 +11,7 @@ local starts, is_urgent = tonumber(ARGV[9]), ARGV[10] == '1'
 
 local names = {'seen', 'closed', 'epoch', 'row', 'run', 'opening', 'is_first', 'kept', 'kept_at', 'before_row',
   'tried', 'base', 'hold', 'next', 'lateness', 'newest', 'first', 'urgent', 'active_until', 'ahead',
-  'refused_epoch'}
+  'refused_epoch', 'turn'}
 local times = {'closed', 'opening', 'kept_at', 'hold', 'next', 'first', 'urgent'}
 local s, slots = {}, {}
 local packed = redis.call('GET', KEYS[1])
@@ -68,10 +68,11 @@ local function lower(tried, base)
   s.next, s.lateness = math.max(s.next, s.closed), 0.02
 end
 local function forget() s.tried = 0 end
+-- They are as far apart as the rate is by then.
 local function reserve(count)
   local opens = math.max(s.closed, now)
   local planned = math.max(s.next, opens - math.max(s.lateness, 0.1))
-  s.next = planned + count / at(opens)
+  s.next = planned + count / at(planned)
   if s.next > opens - 0.02 then s.lateness = 0.02 end
   return math.max(planned, opens)
 end
@@ -219,8 +220,13 @@ if rate > 0 then
     granted, step = 1, 1 / rate
   elseif starts == 0 then
     come_back = is_urgent and math.max(s.urgent, opens) - now or 0
+  elseif s.is_first == 1 and now < s.closed then
+    come_back = opens - now
   elseif math.max(s.next, opens) - opens > 10 then
-    come_back = math.max(s.next, opens) - 10 - now
+    -- If all came back when there is room for one start, the same one would always come first.
+    s.turn = (s.turn + 0.61803398875) % 1
+    local round = active / rate
+    come_back = math.max(s.next, opens) - 10 - now + s.turn * math.min(math.max(round - 10, 0), 10)
   else
     granted = math.floor(math.min(math.max(rate * 0.1 / active, 1), starts))
     local first = reserve(granted)

@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, RedisError, Value};
+use redis::cluster_routing::SingleNodeRoutingInfo;
+use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -53,6 +54,9 @@ pub(super) enum Live {
     One(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
+
+/// A master of a cluster, by host and port.
+pub(super) type Master = (String, u16);
 
 /// How long a call may take.
 #[derive(Clone, Copy)]
@@ -113,8 +117,8 @@ impl Server {
         arguments: &[&[u8]],
         limit: Limit,
     ) -> Result<Value, FleetError> {
-        match self.call_once(&script.known(keys, arguments), limit).await {
-            Err(Failure::NoScript) => self.call_once(&script.whole(keys, arguments), limit).await,
+        match self.send(&script.known(keys, arguments), limit).await {
+            Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit).await,
             result => result,
         }
         .map_err(Failure::into_error)
@@ -125,28 +129,45 @@ impl Server {
         self.call(command).await.map_err(Failure::into_error)
     }
 
-    /// A connection and its number, for what needs one of its own kind.
-    pub(super) async fn live(self: &Arc<Self>) -> Connected {
-        self.connection(USUAL).await
+    /// Sends commands that may run twice, all at once, and to one master of a cluster. Each has its
+    /// own value, which may be an error.
+    pub(super) async fn pipeline(
+        self: &Arc<Self>,
+        commands: &Pipeline,
+        master: Option<&Master>,
+    ) -> Result<Vec<Value>, FleetError> {
+        let sent = |mut live: Live| async move { live.pipeline(commands, master).await };
+        self.call_once(sent, USUAL).await.map_err(Failure::into_error)
     }
 
-    /// A call on a connection of [`live`](Self::live) had no response in time.
-    pub(super) fn timed_out(&self, number: u64, limit: Duration) {
-        self.note(number, Some(&Failure::Error(FleetError::TimedOut { limit })));
+    /// Whether there are several masters.
+    pub(super) async fn is_cluster(self: &Arc<Self>) -> Result<bool, FleetError> {
+        Ok(matches!(self.connection(USUAL).await?, (_, Live::Cluster(_))))
     }
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called
     /// here may run twice.
     async fn call(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failure> {
-        match self.call_once(command, USUAL).await {
-            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.call_once(command, USUAL).await,
+        match self.send(command, USUAL).await {
+            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.send(command, USUAL).await,
             result => result,
         }
     }
 
-    async fn call_once(self: &Arc<Self>, command: &Cmd, limit: Limit) -> Result<Value, Failure> {
+    async fn send(self: &Arc<Self>, command: &Cmd, limit: Limit) -> Result<Value, Failure> {
+        self.call_once(|mut live| async move { live.call(command).await }, limit).await
+    }
+
+    async fn call_once<T, F>(
+        self: &Arc<Self>,
+        call: impl FnOnce(Live) -> F,
+        limit: Limit,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
         let result = match self.connection(limit).await {
-            Ok((number, live)) => self.call_on(number, live, command, limit).await,
+            Ok((number, live)) => self.in_time(number, call(live), limit).await,
             Err(error) => Err(Failure::Error(error)),
         };
         match &result {
@@ -157,14 +178,13 @@ impl Server {
         result
     }
 
-    async fn call_on(
+    async fn in_time<T>(
         &self,
         number: u64,
-        mut live: Live,
-        command: &Cmd,
+        call: impl Future<Output = Result<T, RedisError>>,
         limit: Limit,
-    ) -> Result<Value, Failure> {
-        let result = match timeout(limit.call, live.call(command)).await {
+    ) -> Result<T, Failure> {
+        let result = match timeout(limit.call, call).await {
             Ok(result) => result.map_err(|error| Failure::of(&error)),
             Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
         };
@@ -253,6 +273,24 @@ impl Live {
             Self::Cluster(connection) => connection.req_packed_command(command).await,
         }
         .and_then(Value::extract_error)
+    }
+
+    async fn pipeline(
+        &mut self,
+        commands: &Pipeline,
+        master: Option<&Master>,
+    ) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::One(connection) => {
+                connection.req_packed_commands(commands, 0, commands.len()).await
+            }
+            Self::Cluster(cluster) => {
+                let to = master.map_or(SingleNodeRoutingInfo::Random, |(host, port)| {
+                    SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port }
+                });
+                cluster.route_pipeline(commands.clone(), 0, commands.len(), to).await
+            }
+        }
     }
 }
 

@@ -52,8 +52,14 @@ fn is_there(test: &str, sources: &str) -> bool {
 fn sources() -> String {
     let mut sources = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places =
-        ["tests/api", "tests/api/token_cache", "src/auth/cache", "src/auth/store", "src/fleet"];
+    let places = [
+        "tests/api",
+        "tests/api/token_cache",
+        "src/auth/cache",
+        "src/auth/store",
+        "src/fleet",
+        "src/fleet/protocol",
+    ];
     let (rules, simulation) = (format!("{RATE_LIMIT}/rules"), format!("{RATE_LIMIT}/simulation"));
     for directory in places.into_iter().chain([RATE_LIMIT, &rules, &simulation]) {
         for file in std::fs::read_dir(root.join(directory)).unwrap() {

@@ -387,6 +387,12 @@ impl Bucket {
         }
     }
 
+    /// Whether the first rate may still be corrected by what is told late.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_measuring(&self, now: Seconds) -> bool {
+        self.is_first_rate && now < self.closed_until
+    }
+
     /// Frees the starts that were reserved for later.
     #[cfg(feature = "testing")]
     pub(super) fn take_back(&mut self, now: Seconds) {

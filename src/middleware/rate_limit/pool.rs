@@ -20,6 +20,8 @@ pub(crate) struct Pool {
     next_urgent: Seconds,
     /// Starts that were granted and are not counted yet, since their time has not come.
     ahead: f64,
+    /// How far the next one is put off who finds too many starts reserved: from 0 to 1.
+    turn: f64,
 }
 
 impl Pool {
@@ -32,6 +34,7 @@ impl Pool {
             all_active_until: f64::NEG_INFINITY,
             next_urgent: f64::NEG_INFINITY,
             ahead: 0.0,
+            turn: 0.0,
         }
     }
 
@@ -65,10 +68,15 @@ impl Pool {
             let wait = if told.is_urgent { self.next_urgent.max(opens) - now } else { 0.0 };
             return granted.with_come_back_in(seconds(wait));
         }
-        let batch = (rate * BATCH / f64::from(granted.active)).clamp(1.0, told.starts.into());
-        if self.bucket.next(opens) - opens > HORIZON {
-            return granted.with_come_back_in(seconds(self.bucket.next(opens) - HORIZON - now));
+        if self.bucket.is_measuring(now) {
+            return granted.with_come_back_in(seconds(opens - now));
         }
+        let to_room = self.bucket.next(opens) - opens - HORIZON;
+        if to_room > 0.0 {
+            let put_off = self.put_off(f64::from(granted.active) / rate);
+            return granted.with_come_back_in(seconds(opens - now + to_room + put_off));
+        }
+        let batch = (rate * BATCH / f64::from(granted.active)).clamp(1.0, told.starts.into());
         // `as` saturates.
         let starts = batch as u32;
         let first = self.bucket.reserve(starts, now);
@@ -79,6 +87,14 @@ impl Pool {
             *until = until.max(end + ACTIVE_FOR);
         }
         granted.with_starts(starts, seconds(first - now), seconds(1.0 / rate))
+    }
+
+    /// For how long one is put off beyond the moment at which there is room for one start, where a
+    /// round of all takes so long. Nothing is lost by it as long as others have starts. If all came
+    /// back at that moment, the same one would come first each time, and others never.
+    fn put_off(&mut self, round: Seconds) -> Seconds {
+        self.turn = (self.turn + GOLDEN).fract();
+        self.turn * (round - HORIZON).clamp(0.0, HORIZON)
     }
 
     /// Whether an urgent request may start now, before all others: up to a fifth of the rate, and
@@ -163,6 +179,8 @@ fn seconds(seconds: Seconds) -> Duration {
 const BATCH: Seconds = 0.1;
 /// Nobody is granted a start that is later than this after the opening.
 const HORIZON: Seconds = 10.0;
+/// Turns that are this far apart are spread evenly, however many there are.
+const GOLDEN: f64 = 0.618_033_988_75;
 const ACTIVE_FOR: Seconds = 2.0;
 /// One of this number of requests may be urgent.
 const URGENT_SHARE: f64 = 5.0;

@@ -45,11 +45,13 @@ impl Rate {
         }
     }
 
-    /// Takes a number of starts, and says when the first may happen.
+    /// Takes a number of starts, and says when the first may happen. They are as far apart as the
+    /// rate is by then: of many processes each takes its start seconds ahead, and a rate that grows
+    /// would be noticed, and lowered, only when it has long been too high.
     #[cfg(feature = "testing")]
     pub(super) fn reserve(&mut self, starts: u32, now: Seconds) -> Seconds {
         let planned = self.next.max(now - self.lateness.max(LATENESS_OF_MANY));
-        self.next = planned + f64::from(starts) / self.at(now);
+        self.next = planned + f64::from(starts) / self.at(planned);
         if self.next > now - LATENESS {
             self.lateness = LATENESS;
         }
