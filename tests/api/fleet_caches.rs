@@ -9,7 +9,7 @@ use spotify_web::auth::{
     TokenStore,
 };
 
-use crate::common::{ManualClock, cache_with, settle};
+use crate::common::{ManualClock, ScriptedSource, cache_with, settle};
 
 /// F1, F2, F3: the window is 150 s, so that seven look in a second. Without jitter all do.
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_thousand_processes_look_for_a_new_token_at_moments_of_their_own() {
 
     assert!(most <= 30, "{most} in one second");
     assert_eq!(store.looks() - began, 1_000, "each of them once");
-    assert_eq!(sources.iter().map(|source| source.requests()).sum::<usize>(), 2);
+    assert_eq!(sources.iter().map(ScriptedSource::requests).sum::<usize>(), 2);
 }
 
 /// Counts how often somebody looks into it.
