@@ -64,7 +64,8 @@ async fn a_429_of_one_process_closes_all_and_the_rate_that_it_teaches_holds_for_
     }
     let later = RedisFleet::new(server.url()).shared_limit();
     let granted = exchange(&later, told(99, |told| told.starts = 5)).await;
-    assert!(granted.rate.is_some() && granted.first_in > Duration::from_secs(10), "{granted:?}");
+    assert!(granted.rate.is_some() && granted.starts == 0, "{granted:?}");
+    assert!(granted.come_back_in > Duration::from_secs(10), "{granted:?}");
 }
 
 /// F27: apps and prefixes share nothing.

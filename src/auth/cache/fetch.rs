@@ -466,8 +466,8 @@ impl<S: TokenSource> Fetch<S> {
         let event = self
             .shared
             .change(|state| state.give_up_waiting(self.ticket, now, error.clone(), policy));
-        self.signal.send(Err(error.clone()));
         event.into_iter().for_each(|event| self.shared.tell(event));
+        self.signal.send(Err(error.clone()));
     }
 
     /// Gives the result back when a login has begun that may be given up.
@@ -485,8 +485,9 @@ impl<S: TokenSource> Fetch<S> {
             Ok(arrival) => Ok(state.complete(ticket, now, Ok(arrival), policy)),
         })?;
         self.is_complete = true;
-        self.signal.send(outcome);
+        // First, so that who settles after a call waits until the listener has been told of it.
         self.events.drain(..).chain(event).for_each(|event| self.shared.tell(event));
+        self.signal.send(outcome);
         Ok(())
     }
 }
