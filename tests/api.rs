@@ -52,6 +52,8 @@ mod fleet_processes;
 mod fleet_rate;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/kept_parts.rs"]
+mod kept_parts;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]

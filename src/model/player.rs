@@ -44,7 +44,13 @@ by_fields! {
 
 impl Device {
     fn is_nothing(&self) -> bool {
-        self.id.is_none() && self.kind.is_none() && self.name.is_empty()
+        let flags =
+            [self.is_active, self.is_private_session, self.is_restricted, self.supports_volume];
+        self.id.is_none()
+            && self.kind.is_none()
+            && self.name.is_empty()
+            && self.volume_percent.is_none()
+            && flags.iter().all(Option::is_none)
     }
 }
 
@@ -125,7 +131,10 @@ by_fields! {
 
 impl Context {
     fn is_nothing(&self) -> bool {
-        self.uri.is_none() && self.kind.is_none() && self.href.is_none()
+        self.uri.is_none()
+            && self.kind.is_none()
+            && self.href.is_none()
+            && self.external_urls == ExternalUrls::default()
     }
 }
 
@@ -213,6 +222,7 @@ macro_rules! playing {
             }
         }
 
+                    && self.has_nothing_more()
         thing!($name);
     };
 }
@@ -243,6 +253,21 @@ playing! {
 by_fields! {
     /// What plays next.
     pub struct Queue {
+impl CurrentlyPlaying {
+    fn has_nothing_more(&self) -> bool {
+        true
+    }
+}
+
+impl CurrentlyPlayingContext {
+    fn has_nothing_more(&self) -> bool {
+        self.device.is_none()
+            && self.repeat_state.is_none()
+            && self.shuffle_state.is_none()
+            && self.smart_shuffle.is_none()
+    }
+}
+
         /// What is playing; absent when nothing is.
         #[serde(default, deserialize_with = "lenient::object")]
         pub currently_playing: Option<PlayableItem>,
