@@ -35,7 +35,8 @@ macro_rules! prefer_new_name {
                 if is_in_one_go() {
                     let model = $model::from_fields(deserializer).map($model::with_new_name);
                     return noted(model.and_then(|model| {
-                        Some(model).filter($model::is_something).ok_or_else(nothing)
+                        let something = Some(model).filter($model::is_something);
+                        something.map($model::without_traces).ok_or_else(nothing)
                     }));
                 }
                 let json = captured::json(deserializer)?;
@@ -43,7 +44,7 @@ macro_rules! prefer_new_name {
                     .map($model::with_new_name)
                     .map_err(D::Error::custom)?;
                 match model.completed_with(&json) || has_any(&json, $names) {
-                    true => Ok(model),
+                    true => Ok(model.without_traces()),
                     false => Err(nothing()),
                 }
             }
@@ -205,6 +206,10 @@ impl PartialPlaylist {
     fn is_something(&self) -> bool {
         self.id.is_some() || !self.name.is_empty() || self.items.is_some()
     }
+
+    fn without_traces(self) -> Self {
+        self
+    }
 }
 
 by_fields! {
@@ -274,8 +279,12 @@ impl PlaylistItem {
         if self.is_bare() && is_without("item") && is_without("track") {
             self.item = serde_json::from_str(json).ok();
         }
-        (self.id, self.uri) = (Trace::default(), Trace::default());
         self.is_something()
+    }
+
+    /// Nobody else is to see which form it came in.
+    fn without_traces(self) -> Self {
+        Self { id: Trace::default(), uri: Trace::default(), ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a model keeps makes it one, and it is the same in whatever way it is read.
 
-use spotify_web::model::from_json;
+use spotify_web::model::{PartialPlaylist, from_json};
 
 use super::*;
 
@@ -41,3 +41,54 @@ fn alone<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value) {
         }
     }
 }
+
+/// Also with fields that are another model's, or were one's once.
+#[test]
+fn a_model_is_the_same_in_whatever_way_it_is_read() {
+    for_each_model!(both);
+    both::<PartialPlaylist>(&playlist(), &[]);
+}
+
+fn both<T: DeserializeOwned + Serialize + PartialEq + Debug>(full: &Value, _: &[&str]) {
+    for field in FIELDS {
+        for value in [json!(null), json!("x"), json!(7), json!({}), json!([7]), json!(ID), track()]
+        {
+            let mut changed = full.clone();
+            changed[*field] = value;
+            let text = changed.to_string();
+            let at_once = from_json::<T>(text.as_bytes());
+            match (at_once, serde_json::from_str::<T>(&text)) {
+                (Ok(at_once), Ok(by_serde)) => {
+                    assert_eq!(at_once, by_serde, "{text}");
+                    let written = serde_json::to_string(&at_once).unwrap();
+                    assert_eq!(from_json::<T>(written.as_bytes()).unwrap(), at_once, "{text}");
+                }
+                (at_once, by_serde) => {
+                    assert!(at_once.is_err() && by_serde.is_err(), "{text}");
+                }
+            }
+        }
+    }
+}
+
+const FIELDS: &[&str] = &[
+    "id",
+    "uri",
+    "type",
+    "name",
+    "href",
+    "items",
+    "tracks",
+    "track",
+    "item",
+    "episodes",
+    "chapters",
+    "queue",
+    "album",
+    "show",
+    "total",
+    "next",
+    "error",
+    "actions",
+    "restrictions",
+];
