@@ -30,6 +30,8 @@ mod check_shared_limit;
 mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/contexts.rs"]
+mod contexts;
 #[path = "api/corpus.rs"]
 mod corpus;
 #[path = "api/disclosure.rs"]

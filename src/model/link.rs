@@ -98,6 +98,14 @@ pub(super) fn parse(input: &str) -> Link<'_> {
     }
     let rest = without_scheme(link);
     match url(rest.unwrap_or(link)) {
+    // By itself, and of a kind that is not known, it is as Spotify gave it.
+    if let Some(whole) = without_prefix(input, "spotify:").filter(|whole| is_of_unknown_kind(whole))
+    {
+        return uri(whole);
+    }
+    if let Some(link) = without_prefix(link, "spotify://").and_then(url) {
+        return link;
+    }
         Some(link) => link,
         None if rest.is_some() || link.contains("://") => Link::Nothing,
         None => Link::Bare(input),
@@ -144,6 +152,14 @@ fn uri(rest: &str) -> Link<'_> {
 /// Of a kind whose things have an id.
 fn is_named(kind: &IdKind) -> bool {
     !matches!(kind, IdKind::Unknown(_) | IdKind::Collection)
+}
+
+/// Such as `spotify:search:hello!`, which may end with anything.
+fn is_of_unknown_kind(rest: &str) -> bool {
+    let mut words = Segments::from_parts(rest.split(':'));
+    words.skip_parts_for_readers();
+    let is_unknown = |word: &str| !word.is_empty() && is_word(word) && !is_kind(word);
+    words.first().is_some_and(is_unknown)
 }
 
 /// In small letters, where it is not known.
