@@ -7,8 +7,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use spotify_web::SpotifyClient;
-use spotify_web::model::{CurrentlyPlayingContext, from_json};
+use spotify_web::model::{
+    Album, Audiobook, CurrentlyPlayingContext, Page, PartialPlaylist, Playlist, Queue,
+    SearchResults, Show, from_json,
+};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
+
+const ID: &str = "6SJQ8VzM5PlDy11wMtcD6v";
 
 /// By both ways in, and back.
 fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> T {
@@ -17,6 +22,11 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> T {
     let written = serde_json::to_string(&model).unwrap();
     assert_eq!(from_json::<T>(written.as_bytes()).unwrap(), model, "{text}");
     model
+}
+
+fn fails<T: DeserializeOwned + Debug>(text: &str) {
+    assert!(from_json::<T>(text.as_bytes()).is_err(), "{text}");
+    assert!(serde_json::from_str::<T>(text).is_err(), "{text}");
 }
 
 #[tokio::test]
@@ -46,4 +56,84 @@ async fn a_player_that_plays_nothing_keeps_its_device_and_its_settings() {
     for (field, value) in settings.as_object().unwrap() {
         read::<CurrentlyPlayingContext>(&json!({ field: value }).to_string());
     }
+}
+
+/// What is left of a page within a thing.
+#[derive(Debug, PartialEq)]
+struct Left {
+    total: Option<u32>,
+    next: Option<String>,
+    items: usize,
+    unreadable: usize,
+}
+
+fn left<T>(page: &Page<T>) -> Left {
+    let unreadable = page.items.iter().filter(|item| item.unreadable().is_some()).count();
+    let next = page.next.url().map(str::to_owned);
+    Left { total: page.total, next, items: page.items.len(), unreadable }
+}
+
+/// The page that stands in a field of a thing, for each of the things that have one.
+fn left_in_each(page: &str) -> Vec<Left> {
+    let within = |name: &str| format!(r#"{{"id":"{ID}","{name}":{page}}}"#);
+    let found = |name: &str| read::<SearchResults>(&within(name));
+    vec![
+        left(&read::<Album>(&within("tracks")).tracks),
+        left(&read::<Show>(&within("episodes")).episodes),
+        left(&read::<Audiobook>(&within("chapters")).chapters.unwrap()),
+        left(&read::<Playlist>(&within("items")).items.unwrap()),
+        left(&read::<Playlist>(&within("tracks")).items.unwrap()),
+        left(&read::<PartialPlaylist>(&within("tracks")).items.unwrap()),
+        left(&found("tracks").tracks.unwrap()),
+        left(&found("artists").artists.unwrap()),
+        left(&found("albums").albums.unwrap()),
+        left(&found("playlists").playlists.unwrap()),
+        left(&found("shows").shows.unwrap()),
+        left(&found("episodes").episodes.unwrap()),
+        left(&found("audiobooks").audiobooks.unwrap()),
+    ]
+}
+
+#[test]
+fn a_page_within_a_thing_keeps_what_it_says_beside_items_that_cannot_be_read() {
+    for items in ["7", r#""x""#, r#"{"x":1}"#, "true", r#""\ud83d""#] {
+        let page = format!(r#"{{"href":"h","items":{items},"total":12,"next":"n"}}"#);
+        for left in left_in_each(&page) {
+            let kept = Left { total: Some(12), next: Some("n".into()), items: 1, unreadable: 1 };
+            assert_eq!(left, kept, "{page}");
+        }
+    }
+}
+
+/// And no list of nothing, which Spotify did not send.
+#[test]
+fn items_without_the_page_around_them_are_those_of_a_page() {
+    let list = format!(r#"[{{"id":"{ID}","uri":"u","name":"n"}},{{"x":1}},null]"#);
+    for left in left_in_each(&list) {
+        assert_eq!(left, Left { total: None, next: None, items: 3, unreadable: 1 });
+    }
+}
+
+#[test]
+fn of_two_names_for_the_entries_the_readable_one_is_read() {
+    let text = format!(
+        r#"{{"id":"{ID}","items":{{"items":7,"total":12}},"tracks":{{"items":[{{"track":{{"type":"track","name":"n"}}}}]}}}}"#
+    );
+    assert_eq!(left(&read::<Playlist>(&text).items.unwrap()).unreadable, 0);
+}
+
+#[test]
+fn a_queue_that_cannot_be_read_costs_not_what_is_playing() {
+    let playing = r#"{"type":"track","name":"n"}"#;
+    for queue in ["", r#","queue":7"#, r#","queue":[{"error":1}]"#, r#","queue":{}"#] {
+        let text = format!(r#"{{"currently_playing":{playing}{queue}}}"#);
+        let read: Queue = read(&text);
+        assert_eq!(read.currently_playing.unwrap().name(), Some("n"), "{text}");
+        assert!(read.queue.is_empty());
+        for playing in ["null", "{}", r#"{"error":{}}"#] {
+            fails::<Queue>(&format!(r#"{{"currently_playing":{playing}{queue}}}"#));
+        }
+    }
+    let twice = format!(r#"{{"currently_playing":{playing},"queue":[{playing}],"queue":7}}"#);
+    assert_eq!(from_json::<Queue>(twice.as_bytes()).unwrap().queue.len(), 1);
 }
