@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::model::{
-    Album, Audiobook, CurrentlyPlayingContext, Page, PartialPlaylist, Playlist, Queue,
-    SearchResults, Show, from_json,
+    Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, Page, PartialPlaylist, Playlist,
+    Queue, SearchResults, Show, from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
@@ -136,4 +136,21 @@ fn a_queue_that_cannot_be_read_costs_not_what_is_playing() {
     }
     let twice = format!(r#"{{"currently_playing":{playing},"queue":[{playing}],"queue":7}}"#);
     assert_eq!(from_json::<Queue>(twice.as_bytes()).unwrap().queue.len(), 1);
+}
+
+#[test]
+fn an_analysis_is_whatever_it_has_a_part_of() {
+    let interval = r#"[{"start":0.5,"duration":1.0}]"#;
+    for list in ["bars", "beats", "sections", "segments", "tatums"] {
+        read::<AudioAnalysis>(&format!(r#"{{"{list}":{interval},"track":null}}"#));
+        for nothing in ["[{}]", r#"[{"error":1}]"#, r#"[{"start":null}]"#, "[7]", "[]"] {
+            fails::<AudioAnalysis>(&format!(r#"{{"{list}":{nothing}}}"#));
+        }
+    }
+    for nothing in ["{}", r#"{"error":1}"#, "7", r#"{"tempo":"x"}"#] {
+        fails::<AudioAnalysis>(&format!(r#"{{"track":{nothing}}}"#));
+        let text = format!(r#"{{"track":{nothing},"meta":{nothing},"beats":{interval}}}"#);
+        let analysis: AudioAnalysis = read(&text);
+        assert_eq!((analysis.track, analysis.meta), (None, None), "{text}");
+    }
 }

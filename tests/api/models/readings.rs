@@ -25,6 +25,7 @@ fn whatever_a_thing_keeps_makes_it_one() {
     state["smart_shuffle"] = false.into();
     alone::<CurrentlyPlaying>(&state);
     alone::<CurrentlyPlayingContext>(&state);
+    alone::<AudioAnalysis>(&audio_analysis());
 }
 
 /// Reads each field by itself, where a model has it.
