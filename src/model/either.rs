@@ -111,6 +111,7 @@ impl Either {
         let publisher =
             self.artists.into_iter().map(|artist| artist.name).find(|name| !name.is_empty());
         let show = || self.album.map(|album| SimplifiedShow::of_album(album, publisher));
+        let show = || show().filter(|show| !show.is_nothing());
         Some(Episode {
             audio_preview_url: self.audio_preview_url.or(self.preview_url),
             description: self.description,

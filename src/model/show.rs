@@ -90,7 +90,7 @@ as_its_fields!(Show);
 thing!(SimplifiedShow);
 
 impl SimplifiedShow {
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         let texts = [&self.uri, &self.href, &self.publisher, &self.media_type];
         self.id.is_none()
             && self.name.is_empty()

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::model::{
-    Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, Page, PartialPlaylist, Playlist,
-    Queue, SearchResults, Show, from_json,
+    Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, Episode, Page, PartialPlaylist,
+    PlayableItem, Playlist, Queue, SearchResults, Show, from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
@@ -152,5 +152,31 @@ fn an_analysis_is_whatever_it_has_a_part_of() {
         let text = format!(r#"{{"track":{nothing},"meta":{nothing},"beats":{interval}}}"#);
         let analysis: AudioAnalysis = read(&text);
         assert_eq!((analysis.track, analysis.meta), (None, None), "{text}");
+    }
+}
+
+/// In the shape of a track the podcast is the album, which may say nothing of one.
+#[test]
+fn a_track_shaped_episode_has_the_podcast_that_it_came_with() {
+    for (name, value) in [
+        ("release_date", r#""2020""#),
+        ("release_date_precision", r#""day""#),
+        ("album_type", r#""album""#),
+        ("total_tracks", "7"),
+        ("is_playable", "true"),
+        ("restrictions", r#"{"reason":"market"}"#),
+        ("artists", r#"[{"name":"n"}]"#),
+        ("name", r#""n""#),
+        ("images", r#"[{"url":"u"}]"#),
+        ("uri", r#""u""#),
+        ("href", r#""h""#),
+        ("available_markets", r#"["DE"]"#),
+        ("external_urls", r#"{"spotify":"u"}"#),
+    ] {
+        let is_of_a_podcast =
+            ["name", "images", "uri", "href", "available_markets", "external_urls"].contains(&name);
+        let text = format!(r#"{{"type":"episode","id":"{ID}","album":{{"{name}":{value}}}}}"#);
+        let PlayableItem::Episode(episode) = read(&text) else { panic!("{text}") };
+        assert_eq!(episode.show.is_some(), is_of_a_podcast, "{text}");
     }
 }
