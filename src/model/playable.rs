@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::either::Either;
 use super::mended::{AGAIN, mended};
 use super::object_only::ObjectOnly;
-use super::reading::{is_in_one_go, noted, read_with_care};
+use super::reading::{is_in_one_go, noted, read_with_care, takes_room};
 use super::{Episode, Track, captured};
 
 /// A track, an episode, or something that Spotify added later.
@@ -23,7 +23,8 @@ pub enum PlayableItem {
     Episode(Box<Episode>),
     /// Something that this version of the crate does not know, or that cannot be read as a track or
     /// an episode, such as what `fields` left of one without its type; as Spotify sent it, but that
-    /// `null` is in place of a field that is nested more than a hundred deep.
+    /// `null` is in place of a field that is nested more than a hundred deep. One that is as large
+    /// as no item is cannot be read.
     Unknown(Value),
 }
 
@@ -70,6 +71,9 @@ impl<'de> Deserialize<'de> for PlayableItem {
 
 /// Whatever it is, unless it says nothing or is an error.
 fn unknown(json: &str) -> serde_json::Result<PlayableItem> {
+    if !takes_room(room_of_values(json)) {
+        return Err(de::Error::custom("takes more room than a body may"));
+    }
     let mended = mended(json);
     let mut value = as_deep_as_can_be(mended.as_deref().unwrap_or(json))?;
     let Some(fields) = value.as_object_mut() else { return Ok(PlayableItem::Unknown(value)) };
@@ -94,6 +98,17 @@ fn as_deep_as_can_be(json: &str) -> serde_json::Result<Value> {
         Ok(fields.into_iter().map(|(name, raw)| (name, read(raw))).collect())
     })
 }
+/// What the values in it take in bytes, at the most: an object begins with a node for eleven
+/// fields, whatever it holds.
+fn room_of_values(json: &str) -> usize {
+    let of = |byte| match byte {
+        b'{' => 640,
+        b'[' | b',' => 136,
+        _ => 1,
+    };
+    json.bytes().map(of).sum()
+}
+
 
 impl Serialize for PlayableItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::model::{
-    Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, Episode, Page, PartialPlaylist,
-    PlayableItem, Playlist, Queue, SearchResults, Show, from_json,
+    Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, CursorPage, Episode, NextLink, Page,
+    PageItem, PartialPlaylist, PlayableItem, Playlist, Queue, SearchResults, Show, Track,
+    from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
@@ -179,4 +180,54 @@ fn a_track_shaped_episode_has_the_podcast_that_it_came_with() {
         let PlayableItem::Episode(episode) = read(&text) else { panic!("{text}") };
         assert_eq!(episode.show.is_some(), is_of_a_podcast, "{text}");
     }
+}
+
+#[test]
+fn of_a_restriction_that_gives_two_reasons_the_first_counts() {
+    for fields in [
+        r#""reason":"market","reason":"product""#,
+        r#""reason":"market","x":[{}],"r\u0065ason":7"#,
+        r#""x":1,"reason":"market","x":2"#,
+    ] {
+        let text = format!(r#"{{"id":"{ID}","name":"n","restrictions":{{{fields}}}}}"#);
+        let track: Track = from_json(text.as_bytes()).unwrap();
+        assert_eq!(track.restrictions.unwrap().reason.as_deref(), Some("market"), "{text}");
+    }
+    for (fields, reason) in [(r#"{"x":[{"":0}]}"#, Some(None)), ("{}", None), ("[1]", None)] {
+        let track: Track = read(&format!(r#"{{"name":"n","restrictions":{fields}}}"#));
+        assert_eq!(track.restrictions.map(|found| found.reason), reason, "{fields}");
+    }
+}
+
+/// Each `{"":0}` takes a hundred times its length where it is kept as a value.
+#[test]
+fn a_link_that_is_no_string_is_not_kept_with_all_that_it_holds() {
+    let many = format!("[{}0]", r#"{"":0},"#.repeat(1000));
+    let object = format!(r#"{{"a":{many}}}"#);
+    for (next, kept) in [(&many, json!([])), (&object, json!({}))] {
+        let page: Page<u8> = read(&format!(r#"{{"items":[1],"next":{next}}}"#));
+        assert_eq!(page.next, NextLink::Malformed(kept.clone()));
+        let page: CursorPage<u8> = read(&format!(r#"{{"items":[1,"x"],"next":{next}}}"#));
+        assert_eq!(page.next, NextLink::Malformed(kept));
+    }
+    for (next, kept) in [("7", json!(7)), ("true", json!(true)), ("-0.5", json!(-0.5))] {
+        let page: Page<u8> = read(&format!(r#"{{"items":[1],"next":{next}}}"#));
+        assert_eq!(page.next, NextLink::Malformed(kept));
+    }
+}
+
+#[test]
+fn what_is_not_known_takes_no_more_room_than_a_body_may() {
+    let of = |number: usize| format!(r#"{{"list":[{}0]}}"#, r#"{"":0},"#.repeat(number));
+    let (large, usual) = (of(130_000), of(100));
+    let text = format!(r#"{{"items":[{large},{usual},{usual}]}}"#);
+
+    let page: Page<PlayableItem> = from_json(text.as_bytes()).unwrap();
+
+    assert!(matches!(page.items[0], PageItem::Unreadable(_)));
+    assert!(matches!(page.items[1], PageItem::Item(PlayableItem::Unknown(_))));
+    let halves = [of(65_000), of(65_000)].join(",");
+    let page: Page<PlayableItem> =
+        from_json(format!(r#"{{"items":[{halves}]}}"#).as_bytes()).unwrap();
+    assert_eq!(page.items.iter().filter(|item| item.is_item()).count(), 1);
 }
