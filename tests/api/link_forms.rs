@@ -140,6 +140,8 @@ fn a_link_is_found_within_another_one_however_it_is_encoded() {
         "https://open.spotify.com/oembed?url=spotify%253Atrack%253AID",
         "https%3A%2F%2Fopen.spotify.com%2Fembed%3Furi%3Dspotify%3Atrack%3AID",
         "<https://open.spotify.com/intl-de/embed?uri=spotify%3Atrack%3AID|title>",
+        "https://accounts.spotify.com/de/login?a=b&continue=https%3A%2F%2Fopen.spotify.com%2Ftrack%2FID",
+        "spotify://open.spotify.com/track/ID",
     ] {
         leads_to_the_track(&form.replace("ID", ID));
     }
