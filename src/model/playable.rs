@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for PlayableItem {
         if is_in_one_go() {
             let item = Either::deserialize(ObjectOnly(deserializer)).and_then(|either| {
                 // Read again with care, which still has what it came as.
-                either.into_item().ok_or_else(|| de::Error::custom("holds nothing of an item"))
+                either.into_item().ok_or_else(nothing)
             });
             return noted(item);
         }
@@ -76,28 +76,28 @@ fn unknown(json: &str) -> serde_json::Result<PlayableItem> {
     }
     let mended = mended(json);
     let mut value = as_deep_as_can_be(mended.as_deref().unwrap_or(json))?;
-    let Some(fields) = value.as_object_mut() else { return Ok(PlayableItem::Unknown(value)) };
+    let Some(fields) = value.as_object_mut() else {
+        // A number that no float holds is `null` by now.
+        let something = Some(value).filter(|value| !value.is_null());
+        return something.map(PlayableItem::Unknown).ok_or_else(nothing);
+    };
     fields.retain(|name, _| !name.ends_with(AGAIN));
     let is_error = fields.contains_key("error");
     let says_nothing = |(name, value): (&String, &Value)| {
         value.is_null() || (is_error && OF_AN_ERROR.contains(&&**name))
     };
     match fields.iter().all(says_nothing) {
-        true => Err(de::Error::custom("holds nothing of an item")),
+        true => Err(nothing()),
         false => Ok(PlayableItem::Unknown(value)),
     }
 }
 
+fn nothing<E: de::Error>() -> E {
+    E::custom("holds nothing of an item")
+}
+
 const OF_AN_ERROR: &[&str] = &["error", "error_description", "message", "status"];
 
-/// With `null` in place of a field that is deeper than `serde_json` goes.
-fn as_deep_as_can_be(json: &str) -> serde_json::Result<Value> {
-    serde_json::from_str(json).or_else(|error| {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| error)?;
-        let read = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
-        Ok(fields.into_iter().map(|(name, raw)| (name, read(raw))).collect())
-    })
-}
 /// What the values in it take in bytes, at the most: an object begins with a node for eleven
 /// fields, whatever it holds.
 fn room_of_values(json: &str) -> usize {
@@ -109,6 +109,14 @@ fn room_of_values(json: &str) -> usize {
     json.bytes().map(of).sum()
 }
 
+/// With `null` in place of a field that is deeper than `serde_json` goes.
+fn as_deep_as_can_be(json: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(json).or_else(|error| {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| error)?;
+        let read = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
+        Ok(fields.into_iter().map(|(name, raw)| (name, read(raw))).collect())
+    })
+}
 
 impl Serialize for PlayableItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

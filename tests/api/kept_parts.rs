@@ -9,12 +9,13 @@ use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::model::{
     Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, CursorPage, Episode, NextLink, Page,
-    PageItem, PartialPlaylist, PlayableItem, Playlist, Queue, SearchResults, Show, Track,
-    from_json,
+    PageItem, PartialPlaylist, PlayableItem, Playlist, PlaylistItem, Queue, SearchResults, Show,
+    Track, from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 const ID: &str = "6SJQ8VzM5PlDy11wMtcD6v";
+const DATE: &str = "2024-02-29T23:59:59Z";
 
 /// By both ways in, and back.
 fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> T {
@@ -180,6 +181,16 @@ fn a_track_shaped_episode_has_the_podcast_that_it_came_with() {
         let PlayableItem::Episode(episode) = read(&text) else { panic!("{text}") };
         assert_eq!(episode.show.is_some(), is_of_a_podcast, "{text}");
     }
+}
+
+#[test]
+fn a_number_that_no_float_holds_is_no_item() {
+    let entry = format!(r#"{{"added_at":"{DATE}","item":1e999}}"#);
+    let entry: PlaylistItem = from_json(entry.as_bytes()).unwrap();
+    assert_eq!((entry.item, entry.added_at.is_some()), (None, true));
+    let state: CurrentlyPlayingContext =
+        from_json(br#"{"is_playing":true,"item":-1e999}"#).unwrap();
+    assert_eq!(state.item, None);
 }
 
 #[test]
