@@ -9,8 +9,8 @@ use serde_json::json;
 use spotify_web::SpotifyClient;
 use spotify_web::model::{
     Album, AudioAnalysis, Audiobook, CurrentlyPlayingContext, CursorPage, Episode, NextLink, Page,
-    PageItem, PartialPlaylist, PlayableItem, Playlist, PlaylistItem, Queue, SearchResults, Show,
-    Track, from_json,
+    PageItem, PartialPlaylist, PlayableItem, Playlist, PlaylistItem, Queue, SavedEpisode,
+    SearchResults, Show, Track, from_json,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
@@ -181,6 +181,29 @@ fn a_track_shaped_episode_has_the_podcast_that_it_came_with() {
         let PlayableItem::Episode(episode) = read(&text) else { panic!("{text}") };
         assert_eq!(episode.show.is_some(), is_of_a_podcast, "{text}");
     }
+}
+
+#[test]
+fn an_episode_is_one_in_the_shape_of_a_track_wherever_it_stands() {
+    let shaped = format!(
+        r#"{{"type":"episode","track":true,"id":"{ID}","name":"E","preview_url":"p",
+        "album":{{"type":"show","name":"THE SHOW","images":[{{"url":"u"}}],"release_date":"2024-01-02"}},
+        "artists":[{{"name":"PUB"}}]}}"#
+    );
+    let saved = format!(r#"{{"added_at":"{DATE}","episode":{shaped}}}"#);
+    let dated: SavedEpisode = read(&saved);
+    assert!(dated.added_at.is_some());
+    let page: Page<SavedEpisode> = read(&format!(r#"{{"items":[{saved},{shaped},7]}}"#));
+    let saved = page.into_items().map(|saved| saved.episode.into_item().unwrap());
+
+    for episode in saved.chain([read::<Episode>(&shaped), dated.episode.into_item().unwrap()]) {
+        let show = episode.show.unwrap();
+        assert_eq!((show.name.as_str(), show.publisher.as_deref()), ("THE SHOW", Some("PUB")));
+        assert_eq!(episode.images[0].url, "u");
+        assert_eq!(episode.audio_preview_url.as_deref(), Some("p"));
+        assert_eq!(episode.release_date.unwrap().to_string(), "2024-01-02");
+    }
+    fails::<Episode>(r#"{"type":"episode","name":"without an id"}"#);
 }
 
 #[test]
