@@ -48,17 +48,51 @@ fn links_in_word(word: &str) -> Vec<&str> {
     // In ASCII only, so that the places stay the same.
     let lower = word.to_ascii_lowercase();
     let places = SCHEMES.iter().chain(&HOSTS).flat_map(|start| lower.match_indices(start));
-    let mut places: Vec<_> =
-        places.map(|(place, _)| place).filter(|place| can_begin(&lower, *place)).collect();
+    let mut places: Vec<_> = places.map(|(place, _)| place).collect();
     places.sort_unstable();
-    let ends = places.iter().skip(1).copied().chain([word.len()]);
-    places.iter().zip(ends).filter_map(|(begin, end)| word.get(*begin..end)).collect()
+    let mut begun: Vec<usize> = Vec::new();
+    for place in places {
+        let begin = begun.last().copied().unwrap_or(0);
+        if let (Some(before), Some(link)) = (lower.get(begin..place), lower.get(place..)) {
+            begun.extend(begins(before, link).then_some(place));
+        }
+    }
+    let ends = begun.iter().skip(1).copied().chain([word.len()]);
+    begun.iter().zip(ends).filter_map(|(begin, end)| word.get(*begin..end)).collect()
 }
 
-/// Not within a word, nor within a link: `?uri=spotify:track:…`, `spotify:user:spotify:playlist:…`.
-fn can_begin(word: &str, place: usize) -> bool {
-    let before = word.get(..place).and_then(|before| before.chars().next_back());
-    before.is_none_or(|letter| !letter.is_ascii_alphanumeric() && !"/:=.@%-".contains(letter))
+/// Whether a link begins there, or what was begun before goes on: its query, the name of a user,
+/// its host, or a word.
+fn begins(before: &str, link: &str) -> bool {
+    let is_in_query = before.contains('?') && before.ends_with(['=', '%']);
+    let goes_on = match link {
+        _ if link.starts_with("https://") || link.starts_with("http://") => false,
+        _ if link.starts_with("spotify:") => ends_with_word(before) || ends_with_user(before),
+        _ if HOSTS.iter().any(|host| link.starts_with(host)) => ends_with_part_of_host(before),
+        _ => ends_with_word(before),
+    };
+    !is_in_query && !goes_on
+}
+
+fn ends_with_word(before: &str) -> bool {
+    before.ends_with(|letter: char| letter.is_ascii_alphanumeric())
+}
+
+/// `spotify:user:spotify:playlist:…`
+fn ends_with_user(before: &str) -> bool {
+    before.rsplit_once(':').is_some_and(|(before, _)| before.ends_with("spotify:user"))
+}
+
+/// `https://`, `name@`, `evil-`; but no mark in a path, and no `www.`.
+fn ends_with_part_of_host(before: &str) -> bool {
+    let is_begun = ["https://", "http://"].iter().any(|scheme| before.ends_with(scheme));
+    let before = before.strip_suffix("www.").unwrap_or(before);
+    let authority = before.rsplit_once("//").map_or(before, |(_, authority)| authority);
+    let word = match authority.contains('/') {
+        true => before,
+        false => before.trim_end_matches(['.', '-', '@', '_']),
+    };
+    is_begun || ends_with_word(word)
 }
 
 fn names_spotify(link: &str) -> bool {
@@ -70,7 +104,8 @@ fn names_spotify(link: &str) -> bool {
 const SCHEMES: [&str; 6] = ["https:", "http:", "https%3a", "http%3a", "spotify:", "spotify%3a"];
 
 /// Where Spotify's links lead, all that the parser knows.
-const HOSTS: [&str; 8] = [
+const HOSTS: [&str; 9] = [
+    "accounts.spotify.com",
     "open.spotify.com",
     "play.spotify.com",
     "embed.spotify.com",

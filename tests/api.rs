@@ -30,6 +30,8 @@ mod check_shared_limit;
 mod check_token_store;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/contexts.rs"]
+mod contexts;
 #[path = "api/corpus.rs"]
 mod corpus;
 #[path = "api/disclosure.rs"]
@@ -54,6 +56,8 @@ mod fleet_processes;
 mod fleet_rate;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/kept_parts.rs"]
+mod kept_parts;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]

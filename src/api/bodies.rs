@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::request::{IntoId, IntoIds, context, playable};
@@ -28,7 +28,8 @@ pub struct StartPlayback {
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<Offset>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    position_ms: Option<u64>,
+    #[serde(rename = "position_ms", serialize_with = "as_milliseconds")]
+    position: Option<Duration>,
     /// The first URI that is not valid; returned when the request is sent.
     #[serde(skip)]
     wrong: Option<IdError>,
@@ -104,11 +105,11 @@ impl StartPlayback {
         self
     }
 
-    /// Begins at this position of the first item.
+    /// Begins at this position of the first item. One that no 32 bits of milliseconds hold, which
+    /// are 49 days, is an error when the request is sent.
     #[must_use]
     pub fn position(self, position: Duration) -> Self {
-        let position = u64::try_from(position.as_millis()).unwrap_or(u64::MAX);
-        Self { position_ms: Some(position), ..self }
+        Self { position: Some(position), ..self }
     }
 
     /// Keeps the first error.
@@ -131,6 +132,7 @@ impl StartPlayback {
         if let Some(error) = &self.wrong {
             return Err(error.clone().into());
         }
+        self.position.map_or(Ok(0), milliseconds)?;
         if self.offset.is_some() && self.is_of_an_artist() {
             let reason =
                 "is not taken for an artist; play an album, a playlist or a list of tracks";
@@ -147,7 +149,7 @@ impl StartPlayback {
     }
 
     fn check_place(&self, uris: &[SpotifyUri]) -> Result<(), Error> {
-        let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
+        let Some(last) = saturated(uris.len()).checked_sub(1) else {
             return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
         };
         match &self.offset {
@@ -161,6 +163,18 @@ impl StartPlayback {
             _ => Ok(()),
         }
     }
+}
+
+/// A position as Spotify wants it, which takes no longer ones.
+pub(super) fn milliseconds(position: Duration) -> Result<u32, Error> {
+    u32::try_from(position.as_millis()).map_err(|_| Error::Parameter {
+        name: "position_ms",
+        reason: "is longer than 49 days".to_owned(),
+    })
+}
+
+fn as_milliseconds<S: Serializer>(at: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.and_then(|at| milliseconds(at).ok()).serialize(serializer)
 }
 
 /// Who sees a playlist.
@@ -215,6 +229,15 @@ impl PlaylistDetails {
             Visibility::Collaborative => (false, true),
         };
         Self { public: Some(public), collaborative: Some(collaborative), ..self }
+    }
+
+    pub(super) fn body(&self) -> Result<Value, Error> {
+        let wrong = |name, reason: &str| Err(Error::Parameter { name, reason: reason.to_owned() });
+        match &self.name {
+            Some(name) if name.trim().is_empty() => wrong("name", "is empty"),
+            None if *self == Self::default() => wrong("details", "hold no change"),
+            _ => Ok(json!(self)),
+        }
     }
 }
 
@@ -294,7 +317,7 @@ impl PlaylistRemoval {
         if let Some(error) = &self.wrong {
             return Err(error.clone().into());
         }
-        check_count(field, self.items.len(), 100)?;
+        check_count(field, saturated(self.items.len()), 100)?;
         let has_no_place = |item: &RemovedItem| item.positions.as_ref().is_some_and(Vec::is_empty);
         if self.items.iter().any(has_no_place) {
             let reason = "is empty; `everywhere` removes an item wherever it is";
@@ -328,7 +351,7 @@ impl PlaylistReorder {
         Self { range_start: from, insert_before: before, range_length: None, snapshot_id: None }
     }
 
-    /// The number of entries to move, 1 by default.
+    /// The number of entries to move, 1 by default; none is an error when the request is sent.
     #[must_use]
     pub fn length(self, length: u32) -> Self {
         Self { range_length: Some(length), ..self }
@@ -342,6 +365,7 @@ impl PlaylistReorder {
 
     pub(super) fn body(&self) -> Result<Value, Error> {
         check_snapshot(self.snapshot_id.as_deref())?;
+        check_count("range_length", self.range_length.unwrap_or(1), u32::MAX)?;
         Ok(json!(self))
     }
 }
@@ -367,14 +391,17 @@ pub(super) fn with_dates<I: IntoId<TrackId>>(
         dated.push(json!({ "id": id, "added_at": added_at }));
         ids.push(id);
     }
-    check_count("ids", ids.len(), 50)?;
+    check_count("ids", saturated(ids.len()), 50)?;
     Ok(json!({ "ids": ids, "timestamped_ids": dated }))
 }
 
-fn check_count(name: &'static str, count: usize, most: u32) -> Result<(), Error> {
-    let value = u32::try_from(count).unwrap_or(u32::MAX);
+fn check_count(name: &'static str, value: u32, most: u32) -> Result<(), Error> {
     match (1..=most).contains(&value) {
         true => Ok(()),
         false => Err(Error::Range { name, value, range: 1..=most, extended: None }),
     }
+}
+
+fn saturated(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Connection;
-use super::bodies::StartPlayback;
+use super::bodies::{StartPlayback, milliseconds};
 use super::request::params::{OnDevice, Parameters, Playing, RecentlyPlayed};
 use super::request::{IntoId, Request, path, playable};
 use super::request::{Repeat, Shuffle, Transfer};
@@ -48,7 +48,7 @@ impl Player {
             .put(path("me/player"))
             .urgent()
             .scopes(PLAYBACK_MODIFY)
-            .with_json(&transfer.body(device_id))
+            .with_checked(transfer.body(device_id))
     }
 
     /// Devices that can play.
@@ -109,13 +109,17 @@ impl Player {
         self.post("previous")
     }
 
-    /// Goes to a position in what is playing; past its end, to the next item.
+    /// Goes to a position in what is playing; past its end, to the next item. One that no 32 bits
+    /// of milliseconds hold, which are 49 days, is an error when the request is sent.
     ///
     /// Scopes: `user-modify-playback-state`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/seek-to-position-in-currently-playing-track>
     pub fn seek(&self, position: Duration) -> Request<(), OnDevice> {
-        self.put("seek").with("position_ms", position.as_millis().to_string())
+        match milliseconds(position) {
+            Ok(position) => self.put("seek").with("position_ms", position.to_string()),
+            Err(error) => self.put("seek").fail(error),
+        }
     }
 
     /// A control for the position whose last value wins, as [`seek`](Self::seek) with values that

@@ -31,7 +31,7 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/change-playlist-details>
     pub fn change(&self, id: impl IntoId<PlaylistId>, details: &PlaylistDetails) -> Request<()> {
-        self.0.put(path("playlists").id(id)).scopes(PLAYLIST_MODIFY).with_json(details)
+        self.0.put(path("playlists").id(id)).scopes(PLAYLIST_MODIFY).with_checked(details.body())
     }
 
     /// Entries of a playlist.
@@ -393,7 +393,8 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist>
     pub fn create(&self, name: impl Into<String>, details: PlaylistDetails) -> Request<Playlist> {
-        self.0.post(path("me/playlists")).scopes(PLAYLIST_MODIFY).with_json(&details.name(name))
+        let details = details.name(name).body();
+        self.0.post(path("me/playlists")).scopes(PLAYLIST_MODIFY).with_checked(details)
     }
 
     /// Playlists of a user, also those that they follow.
@@ -436,7 +437,7 @@ impl Playlists {
         self.0
             .post(path("users").id(id).then("playlists"))
             .scopes(PLAYLIST_MODIFY)
-            .with_json(&details.name(name))
+            .with_checked(details.name(name).body())
     }
 
     /// Follows a playlist.

@@ -7,7 +7,7 @@ use super::open_enum::open_enum;
 use super::thing::thing;
 use super::{
     AlbumId, Copyright, DatePrecision, ExternalIds, ExternalUrls, Image, Market, Page, ReleaseDate,
-    Restrictions, SimplifiedArtist, SimplifiedTrack, lenient, market_list,
+    Restrictions, SimplifiedArtist, SimplifiedTrack, lenient, market_list, page_part,
 };
 
 open_enum! {
@@ -152,7 +152,7 @@ album! {
         /// The id.
         pub id: AlbumId,
         /// The first 50 tracks; `next` leads to those after them.
-        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        #[serde(default, deserialize_with = "page_part::or_default")]
         pub tracks: Page<SimplifiedTrack>,
         /// Copyright statements.
         #[serde(default, deserialize_with = "lenient::list_without_nulls")]

@@ -61,7 +61,11 @@ by_fields! {
 
 impl SimplifiedArtist {
     fn is_nothing(&self) -> bool {
-        self.id.is_none() && self.uri.is_none() && self.name.is_empty() && self.href.is_none()
+        self.id.is_none()
+            && self.uri.is_none()
+            && self.name.is_empty()
+            && self.href.is_none()
+            && self.external_urls == ExternalUrls::default()
     }
 }
 

@@ -70,10 +70,10 @@ by_fields! {
     /// The whole analysis of a track.
     pub struct AudioAnalysis {
         /// How it was made.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "lenient::part")]
         pub meta: Option<AnalysisMeta>,
         /// The track as a whole.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "lenient::part")]
         pub track: Option<AnalysisTrack>,
         /// Bars.
         #[serde(default, deserialize_with = "lenient::list_without_nulls")]
@@ -96,7 +96,11 @@ by_fields! {
 impl AudioAnalysis {
     fn is_nothing(&self) -> bool {
         // How it was made is no analysis by itself.
-        self.track.is_none() && self.segments.is_empty() && self.bars.is_empty()
+        let intervals = [&self.bars, &self.beats, &self.tatums];
+        self.track.is_none()
+            && self.sections.is_empty()
+            && self.segments.is_empty()
+            && intervals.iter().all(|list| list.is_empty())
     }
 }
 
@@ -104,6 +108,7 @@ thing!(AudioAnalysis);
 
 by_fields! {
     /// How an analysis was made.
+    #[derive(Default)]
     pub struct AnalysisMeta {
         /// Version of the analyser.
         #[serde(default, deserialize_with = "lenient::optional_text")]
@@ -133,6 +138,7 @@ as_its_fields!(AnalysisMeta);
 
 by_fields! {
     /// What an analysis says about the track as a whole. Confidences are from 0 to 1.
+    #[derive(Default)]
     pub struct AnalysisTrack {
         /// Number of samples that were analysed.
         #[serde(default, deserialize_with = "lenient::optional_float")]
@@ -219,6 +225,7 @@ as_its_fields!(AnalysisTrack);
 
 by_fields! {
     /// A bar, beat or tatum.
+    #[derive(Default)]
     pub struct TimeInterval {
         /// Where it begins, in seconds.
         #[serde(default, deserialize_with = "lenient::optional_float")]
@@ -232,10 +239,17 @@ by_fields! {
     }
 }
 
-as_its_fields!(TimeInterval);
+impl TimeInterval {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+thing!(TimeInterval);
 
 by_fields! {
     /// A part of a track. Confidences are from 0 to 1.
+    #[derive(Default)]
     pub struct Section {
         /// Where it begins, in seconds.
         #[serde(default, deserialize_with = "lenient::optional_float")]
@@ -276,10 +290,17 @@ by_fields! {
     }
 }
 
-as_its_fields!(Section);
+impl Section {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+thing!(Section);
 
 by_fields! {
     /// A stretch of about the same sound.
+    #[derive(Default)]
     pub struct Segment {
         /// Where it begins, in seconds.
         #[serde(default, deserialize_with = "lenient::optional_float")]
@@ -312,4 +333,10 @@ by_fields! {
     }
 }
 
-as_its_fields!(Segment);
+impl Segment {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+thing!(Segment);

@@ -3,7 +3,7 @@
 use super::by_fields::{as_its_fields, by_fields};
 use super::{
     AudiobookId, Copyright, ExternalUrls, Image, Market, Page, SimplifiedChapter, lenient,
-    market_list,
+    market_list, page_part,
 };
 
 /// Defines a form of an audiobook: its own fields, and those that all forms share.
@@ -83,7 +83,7 @@ audiobook! {
     /// An audiobook with its first chapters.
     pub struct Audiobook {
         /// The first 50 chapters; absent in the user's library.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub chapters: Option<Page<SimplifiedChapter>>,
     }
 }

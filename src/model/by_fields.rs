@@ -1,5 +1,15 @@
 //! Models whose `Deserialize` does more than read their fields.
 
+/// Defines a model, however it is read.
+macro_rules! model {
+    ($(#[$meta:meta])* $reach:vis struct $name:ident { $($fields:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        #[non_exhaustive]
+        $reach struct $name { $($fields)* }
+    };
+}
+
 /// Defines a model and its `from_fields`, which reads its fields and does no more.
 ///
 /// `remote = "Self"` of serde would do that with functions that are as public as the model, and
@@ -9,11 +19,9 @@ macro_rules! by_fields {
         $(#[$meta:meta])*
         $reach:vis struct $name:ident { $($(#[$attribute:meta])* $vis:vis $field:ident: $type:ty),* $(,)? }
     ) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-        #[non_exhaustive]
-        $reach struct $name {
-            $($(#[$attribute])* $vis $field: $type,)*
+        $crate::model::by_fields::model! {
+            $(#[$meta])*
+            $reach struct $name { $($(#[$attribute])* $vis $field: $type,)* }
         }
 
         impl $name {
@@ -46,4 +54,4 @@ macro_rules! as_its_fields {
     };
 }
 
-pub(super) use {as_its_fields, by_fields};
+pub(super) use {as_its_fields, by_fields, model};

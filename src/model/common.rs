@@ -1,10 +1,14 @@
 //! Small parts that many of Spotify's objects carry.
 
-use serde::Deserializer;
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::by_fields::{as_its_fields, by_fields};
 use super::lenient;
+use super::page::Link;
+use super::page_fields::Seen;
 
 by_fields! {
     /// Identifiers of a recording or release outside Spotify; each absent when it is not known.
@@ -82,11 +86,50 @@ pub(super) fn restrictions<'de, D>(deserializer: D) -> Result<Option<Restriction
 where
     D: Deserializer<'de>,
 {
-    let fields: Option<Map<String, Value>> = lenient::object(deserializer)?;
-    Ok(fields.filter(|fields| !fields.is_empty()).map(|fields| {
-        let reason = fields.get("reason").and_then(Value::as_str).map(str::to_owned);
-        Restrictions { reason }
-    }))
+    let found: Option<Found> = lenient::object(deserializer)?;
+    Ok(found.and_then(|Found(restrictions)| restrictions))
+}
+
+struct Found(Option<Restrictions>);
+
+impl<'de> Deserialize<'de> for Found {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FoundVisitor).map(Self)
+    }
+}
+
+struct FoundVisitor;
+
+impl<'de> Visitor<'de> for FoundVisitor {
+    type Value = Option<Restrictions>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        let mut seen = Seen::default();
+        while let Some(field) = map.next_key()? {
+            let restrictions: &mut Restrictions = found.get_or_insert_default();
+            match field {
+                Field::Reason => {
+                    seen.once(Some("reason"))?;
+                    restrictions.reason = map.next_value::<Link>()?.0;
+                }
+                Field::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Reason,
+    #[serde(other)]
+    Other,
 }
 
 by_fields! {

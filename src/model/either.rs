@@ -98,7 +98,7 @@ impl Either {
 
     /// Where nobody asks for episodes, they come in the shape of a track: the podcast is the album,
     /// the publisher the artist. What an episode has of its own comes before that.
-    fn into_episode(self) -> Option<Episode> {
+    pub(super) fn into_episode(self) -> Option<Episode> {
         let of_uri = || self.uri.as_deref().and_then(|uri| uri.parse().ok());
         let id = self.id.and_then(|id| id.as_str().parse().ok()).or_else(of_uri)?;
         let album = self.album.as_ref();
@@ -111,6 +111,7 @@ impl Either {
         let publisher =
             self.artists.into_iter().map(|artist| artist.name).find(|name| !name.is_empty());
         let show = || self.album.map(|album| SimplifiedShow::of_album(album, publisher));
+        let show = || show().filter(|show| !show.is_nothing());
         Some(Episode {
             audio_preview_url: self.audio_preview_url.or(self.preview_url),
             description: self.description,

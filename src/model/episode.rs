@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::by_fields::{as_its_fields, by_fields};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::by_fields::{as_its_fields, by_fields, model};
+use super::either::Either;
+use super::object_only::ObjectOnly;
 use super::{
     DatePrecision, EpisodeId, ExternalUrls, Image, ReleaseDate, Restrictions, SimplifiedShow,
     lenient,
@@ -10,8 +15,8 @@ use super::{
 
 /// Defines a form of an episode: its own fields, and those that all forms share.
 macro_rules! episode {
-    ($(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
-        by_fields! {
+    ($define:ident! $(#[$doc:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $define! {
             $(#[$doc])*
             pub struct $name {
                 /// URL of a 30-second preview; mostly absent since November 2024.
@@ -73,22 +78,32 @@ macro_rules! episode {
                 $($own)*
             }
         }
-
-        as_its_fields!($name);
     };
 }
 
 episode! {
+    by_fields!
     /// An episode as its podcast lists it.
     pub struct SimplifiedEpisode {}
 }
 
+as_its_fields!(SimplifiedEpisode);
+
 episode! {
+    model!
     /// An episode with its podcast.
     pub struct Episode {
         /// The podcast that it belongs to; absent in some playlists.
         #[serde(default, deserialize_with = "lenient::object")]
         pub show: Option<SimplifiedShow>,
+    }
+}
+
+/// Also in the shape of a track.
+impl<'de> Deserialize<'de> for Episode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let either = Either::deserialize(ObjectOnly(deserializer))?;
+        either.into_episode().ok_or_else(|| D::Error::missing_field("id"))
     }
 }
 

@@ -253,13 +253,15 @@ base62_id!(
     ///
     /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what
     /// stands around it: spaces, brackets, quotes, the marks of chats, the full stop behind a link.
-    /// In a URI or a link, an id ends where anything but a letter or a digit follows.
+    /// In a URI or a link, an id ends where anything but a letter or a digit follows. A link within
+    /// a text is refused, be it behind words, before them, or as in `[Song](https://…)`: the
+    /// example `resolve_links` finds those.
     ///
     /// | form | such as |
     /// |---|---|
     /// | bare id | `11dFghVXANMlKmJXsNCbNl`, also with `?si=…` or `/` |
     /// | URI | `spotify:track:11dFghVXANMlKmJXsNCbNl`, also with `?si=…` or `?context=…` |
-    /// | URI with slashes | `spotify://track/11dFghVXANMlKmJXsNCbNl` |
+    /// | URI with slashes | `spotify://track/11dFghVXANMlKmJXsNCbNl`, `spotify://open.spotify.com/track/…` |
     /// | URI with more behind it | `spotify:artist:ID:top:tracks` |
     /// | old URI of a playlist | `spotify:user:NAME:playlist:ID` |
     /// | link | `https://open.spotify.com/track/11dFghVXANMlKmJXsNCbNl?si=…`, also without a scheme |
@@ -267,7 +269,7 @@ base62_id!(
     /// | link with more behind it | `…/artist/ID/discography/all` |
     /// | old link | `https://play.spotify.com/track/…`, `…/user/NAME/playlist/ID` |
     /// | URL in the Web API | `https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl` |
-    /// | link within a link | `…/embed?uri=spotify:track:…`, `…/oembed?url=https%3A…`; a path that names something counts for more |
+    /// | link within a link | `…/embed?uri=spotify:track:…`, `…/oembed?url=https%3A…`, `accounts.spotify.com/login?continue=https%3A…`; a path that names something counts for more |
     /// | encoded link | `spotify%3Atrack%3A…`, `spotify:track%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
     /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>`, `_https://…_`, `&lt;https://…&gt;` |
     ///

@@ -71,12 +71,17 @@ fn inner(text: &str) -> Option<String> {
 fn parameter(text: &str) -> Option<&str> {
     let link = unwrapped(text);
     let (host, path) = host_and_path(without_scheme(link).unwrap_or(link))?;
-    WEB_PLAYER.iter().find(|name| host.eq_ignore_ascii_case(name))?;
     let (path, query) = path.split_once('?')?;
     let mut segments = Segments::of(path, &['/']);
     segments.skip_parts_for_readers();
-    let is_none = segments.first().is_none_or(|first| first.eq_ignore_ascii_case("oembed"));
-    is_none.then(|| query.split('&').find_map(link_in_pair)).flatten()
+    let names_nothing =
+        || segments.first().is_none_or(|first| first.eq_ignore_ascii_case("oembed"));
+    let is_asked = match WEB_PLAYER.iter().any(|name| host.eq_ignore_ascii_case(name)) {
+        true => names_nothing(),
+        // Who is not logged in is sent there first.
+        false => host.eq_ignore_ascii_case("accounts.spotify.com"),
+    };
+    is_asked.then(|| query.split('&').find_map(link_in_pair)).flatten()
 }
 
 fn link_in_pair(pair: &str) -> Option<&str> {
@@ -85,7 +90,7 @@ fn link_in_pair(pair: &str) -> Option<&str> {
     let is_link = ["spotify:", "spotify%", "https:", "https%", "http:", "http%"]
         .iter()
         .any(|start| without_prefix(value, start).is_some());
-    let is_name = ["uri", "url"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let is_name = ["uri", "url", "continue"].iter().any(|known| name.eq_ignore_ascii_case(known));
     (is_name && is_link).then_some(value)
 }
 
@@ -93,6 +98,14 @@ fn link_in_pair(pair: &str) -> Option<&str> {
 pub(super) fn parse(input: &str) -> Link<'_> {
     let input = input.trim();
     let link = unwrapped(input);
+    // By itself, and of a kind that is not known, it is as Spotify gave it.
+    if let Some(whole) = without_prefix(input, "spotify:").filter(|whole| is_of_unknown_kind(whole))
+    {
+        return uri(whole);
+    }
+    if let Some(link) = without_prefix(link, "spotify://").and_then(url) {
+        return link;
+    }
     if let Some(rest) = without_prefix(link, "spotify:") {
         return uri(before_query(rest));
     }
@@ -139,6 +152,14 @@ fn uri(rest: &str) -> Link<'_> {
         Some((kind, ..)) => other(kind, rest, &segments),
         None => other(segments.kind_of_list(), rest, &segments),
     }
+}
+
+/// Such as `spotify:search:hello!`, which may end with anything.
+fn is_of_unknown_kind(rest: &str) -> bool {
+    let mut words = Segments::from_parts(rest.split(':'));
+    words.skip_parts_for_readers();
+    let is_unknown = |word: &str| !word.is_empty() && is_word(word) && !is_kind(word);
+    words.first().is_some_and(is_unknown)
 }
 
 /// Of a kind whose things have an id.

@@ -31,6 +31,7 @@ mod page;
 mod page_fields;
 mod page_item;
 mod page_link;
+mod page_part;
 mod pasted;
 mod playable;
 mod player;

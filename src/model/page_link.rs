@@ -1,6 +1,8 @@
 //! How a list goes on after a page.
 
-use serde::de::Error as _;
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -28,9 +30,17 @@ pub enum NextLink {
     /// only where its total says so.
     #[default]
     Absent,
-    /// Something that is no string. Following it is an error. Empty, where it is nested more than a
-    /// hundred deep.
+    /// Something that is no string. Following it is an error. A list or an object is kept without
+    /// what it held.
     Malformed(Value),
+}
+
+macro_rules! as_it_is {
+    ($($visit:ident($type:ty))*) => {
+        $(fn $visit<E>(self, value: $type) -> Result<Value, E> {
+            Ok(value.into())
+        })*
+    };
 }
 
 impl NextLink {
@@ -61,24 +71,56 @@ impl From<Value> for NextLink {
 impl<'de> Deserialize<'de> for NextLink {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if is_in_one_go() {
-            return noted(Value::deserialize(deserializer)).map(Self::from);
+            return noted(deserializer.deserialize_any(Shallow)).map(Self::from);
         }
         let json = captured::json(deserializer)?;
-        let value = serde_json::from_str(&json).or_else(|_| too_much(&json));
-        value.map(Self::from).map_err(D::Error::custom)
+        let value = serde_json::Deserializer::from_str(&json).deserialize_any(Shallow);
+        value.or_else(|_| mended_value(&json)).map(Self::from).map_err(D::Error::custom)
     }
 }
 
-/// What `serde_json` does not read: half of a surrogate pair in a URL, more levels than it goes
-/// down, or a number that no float holds. Of the last two no more than their kind is left, which
-/// says that they lead nowhere.
-fn too_much(json: &str) -> serde_json::Result<Value> {
-    match json.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(&mended(json).unwrap_or_default()),
-        Some(b'[') => Ok(Value::Array(Vec::new())),
-        Some(b'{') => Ok(Value::Object(Map::new())),
-        _ => Ok(f64::MAX.into()),
+/// Half of a surrogate pair in a URL, or a number that no float holds, of which no more is left
+/// than that it is one.
+fn mended_value(json: &str) -> serde_json::Result<Value> {
+    match json.starts_with('"') {
+        true => serde_json::from_str(&mended(json).unwrap_or_default()),
+        false => Ok(f64::MAX.into()),
     }
+}
+
+/// A value without what it holds: a small JSON of many objects takes a hundred times its length.
+struct Shallow;
+
+impl<'de> Visitor<'de> for Shallow {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Array(Vec::new()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Object(Map::new()))
+    }
+
+    as_it_is!(visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str));
 }
 
 impl Serialize for NextLink {

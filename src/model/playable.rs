@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::either::Either;
 use super::mended::{AGAIN, mended};
 use super::object_only::ObjectOnly;
-use super::reading::{is_in_one_go, noted, read_with_care};
+use super::reading::{is_in_one_go, noted, read_with_care, takes_room};
 use super::{Episode, Track, captured};
 
 /// A track, an episode, or something that Spotify added later.
@@ -23,7 +23,8 @@ pub enum PlayableItem {
     Episode(Box<Episode>),
     /// Something that this version of the crate does not know, or that cannot be read as a track or
     /// an episode, such as what `fields` left of one without its type; as Spotify sent it, but that
-    /// `null` is in place of a field that is nested more than a hundred deep.
+    /// `null` is in place of a field that is nested more than a hundred deep. One that is as large
+    /// as no item is cannot be read.
     Unknown(Value),
 }
 
@@ -54,7 +55,7 @@ impl<'de> Deserialize<'de> for PlayableItem {
         if is_in_one_go() {
             let item = Either::deserialize(ObjectOnly(deserializer)).and_then(|either| {
                 // Read again with care, which still has what it came as.
-                either.into_item().ok_or_else(|| de::Error::custom("holds nothing of an item"))
+                either.into_item().ok_or_else(nothing)
             });
             return noted(item);
         }
@@ -70,21 +71,43 @@ impl<'de> Deserialize<'de> for PlayableItem {
 
 /// Whatever it is, unless it says nothing or is an error.
 fn unknown(json: &str) -> serde_json::Result<PlayableItem> {
+    if !takes_room(room_of_values(json)) {
+        return Err(de::Error::custom("takes more room than a body may"));
+    }
     let mended = mended(json);
     let mut value = as_deep_as_can_be(mended.as_deref().unwrap_or(json))?;
-    let Some(fields) = value.as_object_mut() else { return Ok(PlayableItem::Unknown(value)) };
+    let Some(fields) = value.as_object_mut() else {
+        // A number that no float holds is `null` by now.
+        let something = Some(value).filter(|value| !value.is_null());
+        return something.map(PlayableItem::Unknown).ok_or_else(nothing);
+    };
     fields.retain(|name, _| !name.ends_with(AGAIN));
     let is_error = fields.contains_key("error");
     let says_nothing = |(name, value): (&String, &Value)| {
         value.is_null() || (is_error && OF_AN_ERROR.contains(&&**name))
     };
     match fields.iter().all(says_nothing) {
-        true => Err(de::Error::custom("holds nothing of an item")),
+        true => Err(nothing()),
         false => Ok(PlayableItem::Unknown(value)),
     }
 }
 
+fn nothing<E: de::Error>() -> E {
+    E::custom("holds nothing of an item")
+}
+
 const OF_AN_ERROR: &[&str] = &["error", "error_description", "message", "status"];
+
+/// What the values in it take in bytes, at the most: an object begins with a node for eleven
+/// fields, whatever it holds.
+fn room_of_values(json: &str) -> usize {
+    let of = |byte| match byte {
+        b'{' => 640,
+        b'[' | b',' => 136,
+        _ => 1,
+    };
+    json.bytes().map(of).sum()
+}
 
 /// With `null` in place of a field that is deeper than `serde_json` goes.
 fn as_deep_as_can_be(json: &str) -> serde_json::Result<Value> {

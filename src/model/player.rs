@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::by_fields::{as_its_fields, by_fields};
 use super::open_enum::open_enum;
+use super::reading::{is_in_one_go, note_left_out, noted, read_with_care, within_body};
 use super::saved::entry;
 use super::thing::thing;
-use super::{ExternalUrls, IdKind, PageItem, PlayableItem, Track, lenient};
+use super::unvalued::without_values;
+use super::{ExternalUrls, IdKind, PageItem, PlayableItem, Track, captured, lenient};
 
 by_fields! {
     /// A device that can play.
@@ -44,7 +47,13 @@ by_fields! {
 
 impl Device {
     fn is_nothing(&self) -> bool {
-        self.id.is_none() && self.kind.is_none() && self.name.is_empty()
+        let flags =
+            [self.is_active, self.is_private_session, self.is_restricted, self.supports_volume];
+        self.id.is_none()
+            && self.kind.is_none()
+            && self.name.is_empty()
+            && self.volume_percent.is_none()
+            && flags.iter().all(Option::is_none)
     }
 }
 
@@ -125,7 +134,10 @@ by_fields! {
 
 impl Context {
     fn is_nothing(&self) -> bool {
-        self.uri.is_none() && self.kind.is_none() && self.href.is_none()
+        self.uri.is_none()
+            && self.kind.is_none()
+            && self.href.is_none()
+            && self.external_urls == ExternalUrls::default()
     }
 }
 
@@ -210,6 +222,7 @@ macro_rules! playing {
                     && self.timestamp.is_none()
                     && self.currently_playing_type.is_none()
                     && self.actions == Disallows::default()
+                    && self.has_nothing_more()
             }
         }
 
@@ -240,19 +253,66 @@ playing! {
     }
 }
 
+impl CurrentlyPlaying {
+    fn has_nothing_more(&self) -> bool {
+        true
+    }
+}
+
+impl CurrentlyPlayingContext {
+    fn has_nothing_more(&self) -> bool {
+        self.device.is_none()
+            && self.repeat_state.is_none()
+            && self.shuffle_state.is_none()
+            && self.smart_shuffle.is_none()
+    }
+}
+
 by_fields! {
     /// What plays next.
     pub struct Queue {
         /// What is playing; absent when nothing is.
         #[serde(default, deserialize_with = "lenient::object")]
         pub currently_playing: Option<PlayableItem>,
-        /// What follows, in order.
+        /// What follows, in order. Where it cannot be read it is an error, unless something is
+        /// playing.
         #[serde(deserialize_with = "lenient::things")]
         pub queue: Vec<PlayableItem>,
     }
 }
 
-as_its_fields!(Queue);
+impl<'de> Deserialize<'de> for Queue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if is_in_one_go() {
+            return noted(Self::from_fields(deserializer));
+        }
+        let json = captured::json(deserializer)?;
+        let whole = read_with_care(&json).map(|Whole(queue)| queue);
+        whole.or_else(|error| Self::without_what_follows(&json, error)).map_err(D::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct Whole(#[serde(deserialize_with = "Queue::from_fields")] Queue);
+
+impl Queue {
+    /// What is playing, where it is all that can be read.
+    fn without_what_follows(json: &str, error: serde_json::Error) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Playing {
+            #[serde(default, deserialize_with = "lenient::object")]
+            currently_playing: Option<PlayableItem>,
+        }
+
+        match read_with_care(json) {
+            Ok(Playing { currently_playing: playing @ Some(_) }) => {
+                within_body(|| note_left_out(1, || without_values(&error).to_string().into()));
+                Ok(Self { currently_playing: playing, queue: Vec::new() })
+            }
+            _ => Err(error),
+        }
+    }
+}
 
 by_fields! {
     /// A track that was played.
@@ -272,7 +332,7 @@ by_fields! {
 entry!(PlayHistory: track, played_at, context);
 
 /// Spotify wraps them in `disallows`, other servers of this API do not.
-fn actions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Disallows, D::Error> {
+fn actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disallows, D::Error> {
     #[derive(Deserialize)]
     struct Actions {
         #[serde(default, deserialize_with = "lenient::object")]

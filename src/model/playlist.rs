@@ -12,8 +12,8 @@ use super::reading::{is_in_one_go, noted};
 use super::saved::{Form, form};
 use super::thing::has_any;
 use super::{
-    ExternalUrls, Followers, Image, Page, PlayableItem, PlaylistId, PlaylistOwner, PlaylistUser,
-    captured, lenient,
+    ExternalUrls, Followers, Image, Page, PageItem, PlayableItem, PlaylistId, PlaylistOwner,
+    PlaylistUser, captured, lenient, page_part,
 };
 
 /// Lets a model with fields of the old and the new name be read, and keeps the new one.
@@ -35,7 +35,8 @@ macro_rules! prefer_new_name {
                 if is_in_one_go() {
                     let model = $model::from_fields(deserializer).map($model::with_new_name);
                     return noted(model.and_then(|model| {
-                        Some(model).filter($model::is_something).ok_or_else(nothing)
+                        let something = Some(model).filter($model::is_something);
+                        something.map($model::without_traces).ok_or_else(nothing)
                     }));
                 }
                 let json = captured::json(deserializer)?;
@@ -43,7 +44,7 @@ macro_rules! prefer_new_name {
                     .map($model::with_new_name)
                     .map_err(D::Error::custom)?;
                 match model.completed_with(&json) || has_any(&json, $names) {
-                    true => Ok(model),
+                    true => Ok(model.without_traces()),
                     false => Err(nothing()),
                 }
             }
@@ -72,7 +73,7 @@ trait Fuller {
 
 impl Fuller for Page<PlaylistItem> {
     fn is_full(&self) -> bool {
-        !self.items.is_empty()
+        self.items.iter().any(PageItem::is_item)
     }
 }
 
@@ -90,7 +91,7 @@ impl Fuller for PlayableItem {
 
 /// Defines a form of a playlist: its own fields, and those that all forms share.
 macro_rules! playlist {
-    ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty, $($own:tt)* }) => {
+    ($(#[$doc:meta])* pub struct $name:ident { items: $items:ty as $read:literal, $($own:tt)* }) => {
         by_fields! {
             $(#[$doc])*
             pub struct $name {
@@ -125,9 +126,9 @@ macro_rules! playlist {
                 #[serde(default, deserialize_with = "lenient::optional_text")]
                 pub snapshot_id: Option<String>,
                 /// The entries; absent where the app may not see them.
-                #[serde(default, deserialize_with = "lenient::object")]
+                #[serde(default, deserialize_with = $read)]
                 pub items: Option<$items>,
-                #[serde(default, skip_serializing, deserialize_with = "lenient::object")]
+                #[serde(default, skip_serializing, deserialize_with = $read)]
                 tracks: Option<$items>,
                 /// The URI.
                 #[serde(default, deserialize_with = "lenient::optional_text")]
@@ -141,7 +142,7 @@ macro_rules! playlist {
 playlist! {
     /// A playlist with its first entries.
     pub struct Playlist {
-        items: Page<PlaylistItem>,
+        items: Page<PlaylistItem> as "page_part::optional",
         /// The id.
         pub id: PlaylistId,
         /// Followers; absent for apps in development mode.
@@ -153,7 +154,7 @@ playlist! {
 playlist! {
     /// A playlist as searches and lists name it.
     pub struct SimplifiedPlaylist {
-        items: PlaylistItemsRef,
+        items: PlaylistItemsRef as "lenient::object",
         /// The id.
         pub id: PlaylistId,
     }
@@ -162,7 +163,7 @@ playlist! {
 playlist! {
     /// What is left of a playlist when only some of its fields were asked for.
     pub struct PartialPlaylist {
-        items: Page<PlaylistItem>,
+        items: Page<PlaylistItem> as "page_part::optional",
         /// The id; absent where it was not asked for.
         #[serde(default, deserialize_with = "lenient::optional_parsed")]
         pub id: Option<PlaylistId>,
@@ -204,6 +205,10 @@ impl PartialPlaylist {
     /// Whether it is seen without a look at what was named and empty.
     fn is_something(&self) -> bool {
         self.id.is_some() || !self.name.is_empty() || self.items.is_some()
+    }
+
+    fn without_traces(self) -> Self {
+        self
     }
 }
 
@@ -274,8 +279,12 @@ impl PlaylistItem {
         if self.is_bare() && is_without("item") && is_without("track") {
             self.item = serde_json::from_str(json).ok();
         }
-        (self.id, self.uri) = (Trace::default(), Trace::default());
         self.is_something()
+    }
+
+    /// Nobody else is to see which form it came in.
+    fn without_traces(self) -> Self {
+        Self { id: Trace::default(), uri: Trace::default(), ..self }
     }
 }
 

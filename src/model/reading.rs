@@ -12,11 +12,12 @@ use super::mended;
 /// Reads JSON as a client reads a response: as fast as serde can where all of it is good, and
 /// element by element where something in a list cannot be read.
 ///
-/// `serde_json::from_slice` reads the same and takes longer: serde cannot go back, so that each
-/// list is looked at before it is read.
+/// `serde_json::from_slice` reads the same of JSON that it takes, and takes longer: serde cannot go
+/// back, so that each list is looked at before it is read.
 ///
 /// What JSON allows and `serde_json` does not take, such as half of a surrogate pair, a number that
-/// no float holds, or a byte order mark in front, costs no more than its place.
+/// no float holds, or a byte order mark in front, costs no more than its place. Of a field that an
+/// object has twice the first counts, where `serde_json::from_slice` is an error.
 ///
 /// A model may be a part of a type of your own, also flattened into it, told from others by a tag,
 /// or one of several that are tried. serde buffers it then: that takes longer, and what is left of

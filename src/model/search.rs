@@ -5,7 +5,7 @@ use super::open_enum::open_enum;
 use super::thing::thing;
 use super::{
     Artist, Page, SimplifiedAlbum, SimplifiedAudiobook, SimplifiedEpisode, SimplifiedPlaylist,
-    SimplifiedShow, Track, lenient,
+    SimplifiedShow, Track, page_part,
 };
 
 open_enum! {
@@ -33,26 +33,26 @@ by_fields! {
     #[derive(Default)]
     pub struct SearchResults {
         /// Tracks.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub tracks: Option<Page<Track>>,
         /// Artists.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub artists: Option<Page<Artist>>,
         /// Albums.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub albums: Option<Page<SimplifiedAlbum>>,
         /// Playlists; those that are [`PageItem::Null`](super::PageItem::Null) in it are private or
         /// gone.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub playlists: Option<Page<SimplifiedPlaylist>>,
         /// Podcasts.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub shows: Option<Page<SimplifiedShow>>,
         /// Podcast episodes.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub episodes: Option<Page<SimplifiedEpisode>>,
         /// Audiobooks.
-        #[serde(default, deserialize_with = "lenient::object")]
+        #[serde(default, deserialize_with = "page_part::optional")]
         pub audiobooks: Option<Page<SimplifiedAudiobook>>,
     }
 }

@@ -4,7 +4,7 @@ use super::by_fields::{as_its_fields, by_fields};
 use super::thing::thing;
 use super::{
     Copyright, ExternalUrls, Image, Market, Page, ShowId, SimplifiedAlbum, SimplifiedEpisode,
-    lenient, market_list,
+    lenient, market_list, page_part,
 };
 
 /// Defines a form of a podcast: its own fields, and those that all forms share.
@@ -78,7 +78,7 @@ show! {
     /// A podcast with its first episodes.
     pub struct Show {
         /// The first 50 episodes; `next` leads to those after them.
-        #[serde(default, deserialize_with = "lenient::object_or_default")]
+        #[serde(default, deserialize_with = "page_part::or_default")]
         pub episodes: Page<SimplifiedEpisode>,
         /// The id.
         pub id: ShowId,
@@ -90,7 +90,7 @@ as_its_fields!(Show);
 thing!(SimplifiedShow);
 
 impl SimplifiedShow {
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         let texts = [&self.uri, &self.href, &self.publisher, &self.media_type];
         self.id.is_none()
             && self.name.is_empty()

@@ -16,9 +16,9 @@ use super::{
 /// `spotify:track:11dFghVXANMlKmJXsNCbNl`.
 ///
 /// Made of any id; parses URIs and links in [all their forms](TrackId#forms), and whatever else
-/// Spotify gives as a URI, such as the `spotify:user:NAME:collection` of liked songs. That stays as
-/// it is, but for kinds in capitals and slashes in place of colons. Local files are refused, which
-/// the Web API cannot take.
+/// Spotify gives as a URI of at least two words, such as the `spotify:user:NAME:collection` of
+/// liked songs or `spotify:search:hello!`. That stays as it is, but for kinds in capitals and
+/// slashes in place of colons. Local files are refused, which the Web API cannot take.
 ///
 /// Where a request needs things of certain kinds, it takes no URIs of others.
 ///

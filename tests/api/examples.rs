@@ -183,6 +183,55 @@ async fn a_letter_in_another_encoding_and_short_links_cost_no_other_link() {
     assert_eq!(lines.len(), 8, "{text}");
 }
 
+/// `ID` is a track's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_is_found_whatever_stands_right_before_it() {
+    let Some(program) = program("resolve_links") else { return };
+    let link = "https://open.spotify.com/track/ID";
+    let (bare, uri) = ("open.spotify.com/track/ID", "spotify:track:ID");
+    let mut chat = Vec::new();
+    for before in ["Listen:", "-", "done.", "[Song]:", "@", "a=", "<a href=", "via Spotify:", "%"] {
+        chat.push((format!("{before}{link}"), 1));
+        chat.push((format!("{before}{uri}"), 1));
+    }
+    chat.extend(
+        ["now playing:", "//", "://", "www.", "https://www.", "-"]
+            .map(|before| (format!("{before}{bare}"), 1)),
+    );
+    for between in [":", "/", "-", ".", ",", "=", "@", "…"] {
+        for (first, second) in [(link, link), (link, uri), (uri, uri), (uri, link), (link, bare)] {
+            chat.push((format!("{first}{between}{second}"), 2));
+        }
+    }
+    chat.extend([
+        (format!("{link}{link}"), 2),
+        (format!("spotify:user:u:{uri}"), 1),
+        (format!("https://web.archive.org/web/2020/{link}"), 1),
+        (format!("{link}?a=1&context={uri}"), 1),
+        ("embed.spotify.com/?uri=spotify:track:ID".to_owned(), 1),
+        ("https://open.spotify.com/embed?uri=https://open.spotify.com/track/ID".to_owned(), 1),
+        (format!("https://example.com/?a=b&u={link}"), 0),
+        ("spotify:user:spotify:playlist:3cEYpjA9oz9GiPac4AsH4n".to_owned(), 1),
+        ("spotify:user:a.spotify:playlist:3cEYpjA9oz9GiPac4AsH4n".to_owned(), 1),
+        ("a@open.spotify.com/track/ID evil-open.spotify.com/track/ID".to_owned(), 0),
+        ("https://not.open.spotify.com/track/ID xspotify:track:ID".to_owned(), 0),
+    ]);
+
+    let end = "spotify:local:a:b:c:1";
+    let lines = chat.iter().map(|(text, _)| format!("{text}\n{end}\n"));
+    let input = lines.collect::<String>().replace("ID", "11dFghVXANMlKmJXsNCbNl");
+    let output = run_with_input(&program, &[], input.as_bytes());
+
+    let output = String::from_utf8(output.stdout).unwrap();
+    let mut lines = output.lines();
+    for (text, expected) in chat {
+        let of_text: Vec<_> = lines.by_ref().take_while(|line| !line.contains(end)).collect();
+        let is_found =
+            |line: &&&str| line.contains(" | track | ") || line.contains(" | playlist | ");
+        assert_eq!(of_text.iter().filter(is_found).count(), expected, "{text}: {of_text:?}");
+    }
+}
+
 fn variables(fake: &FakeSpotify, secret: &str) -> Vec<(&'static str, String)> {
     vec![
         ("SPOTIFY_CLIENT_ID", "id".to_owned()),

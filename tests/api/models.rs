@@ -65,6 +65,9 @@ macro_rules! for_each_model {
     };
 }
 
+#[path = "models/readings.rs"]
+mod readings;
+
 #[test]
 fn every_model_reads_its_full_and_its_least_shape() {
     for_each_model!(check);

@@ -1,8 +1,12 @@
 //! What a request does not take is refused before it is sent, and what a response must not be is an
 //! error.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use spotify_web::api::{PlaylistRemoval, StartPlayback};
+use spotify_web::api::{
+    AudioFeature, PlaylistDetails, PlaylistRemoval, PlaylistReorder, StartPlayback, Transfer,
+};
 use spotify_web::model::{IdError, SimplifiedTrack, UserId};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
@@ -304,5 +308,71 @@ async fn an_empty_url_of_a_page_leads_nowhere() {
         let page: spotify_web::model::Page<SimplifiedTrack> = serde_json::from_value(page).unwrap();
         assert!(spotify.next_page(&page).is_none());
         assert!(spotify.previous_page(&page).is_none());
+    }
+}
+
+/// What is out of every range, and what says nothing.
+#[allow(deprecated, reason = "categories are")]
+#[tokio::test]
+async fn what_nothing_can_be_done_with_is_not_sent() {
+    let (fake, spotify) = client().await;
+    let (player, playlists) = (spotify.player(), spotify.playlists());
+    let from_track = || StartPlayback::uris([format!("spotify:track:{TRACK}")]);
+    let before_1970 = "1960-01-01T00:00:00Z".parse().unwrap();
+
+    let results = [
+        player.seek(Duration::MAX).await,
+        player.seek(Duration::from_millis(u64::from(u32::MAX) + 1)).await,
+        player.play(&from_track().position(Duration::MAX)).await,
+        player.transfer("", Transfer::Play).await,
+        player.transfer(" ", Transfer::KeepState).await,
+        player.recently_played().played_after(before_1970).await.map(drop),
+        player.recently_played().played_before(before_1970).await.map(drop),
+        playlists.reorder_items(PLAYLIST, &PlaylistReorder::new(1, 7).length(0)).await.map(drop),
+        playlists.change(PLAYLIST, &PlaylistDetails::new()).await,
+        playlists.change(PLAYLIST, &PlaylistDetails::new().name(" ")).await,
+        playlists.create("", PlaylistDetails::new()).await.map(drop),
+        playlists.create(" ", PlaylistDetails::new()).await.map(drop),
+        playlists.get(PLAYLIST).fields("").await.map(drop),
+        playlists.get(PLAYLIST).fields("name").fields(" ").await.map(drop),
+        playlists.items(PLAYLIST).fields(" ").await.map(drop),
+        spotify.browse().categories().locale("").await.map(drop),
+    ];
+
+    for (place, result) in results.iter().enumerate() {
+        let is_said = matches!(result, Err(Error::Parameter { .. } | Error::Range { .. }));
+        assert!(is_said, "{place}: {result:?}");
+    }
+    assert!(fake.requests().is_empty());
+}
+
+#[allow(deprecated, reason = "recommendations are")]
+#[tokio::test]
+async fn recommendations_go_by_one_to_five_seeds_and_by_numbers() {
+    let (fake, spotify) = client().await;
+    let asked = || spotify.tracks().recommendations();
+    let energy = AudioFeature::Energy;
+
+    for request in [
+        asked(),
+        asked().min(energy, 0.5),
+        asked().seed_tracks([TRACK; 3]).seed_artists([ARTIST; 3]),
+        asked().seed_tracks([TRACK; 5]).seed_genres(["pop"]),
+        asked().seed_genres(["a", "b"]).seed_artists([ARTIST; 2]).seed_tracks([TRACK; 2]),
+        asked().seed_tracks([TRACK]).target(energy, f64::NAN),
+        asked().seed_tracks([TRACK]).min(energy, f64::INFINITY),
+        asked().seed_tracks([TRACK]).max(energy, f64::NEG_INFINITY),
+    ] {
+        let error = request.await.unwrap_err();
+        assert!(matches!(error, Error::Parameter { .. } | Error::Range { .. }), "{error:?}");
+    }
+    assert!(fake.requests().is_empty());
+    for request in [
+        asked().seed_tracks([TRACK; 5]),
+        asked().seed_tracks([TRACK; 5]).seed_tracks([TRACK]).seed_genres(["a", "b", "c", "d"]),
+        asked().seed_genres(["pop"]).target(energy, -1e300),
+    ] {
+        fake.next_api(FakeResponse::json(200, &json!({ "tracks": [] })));
+        request.await.unwrap();
     }
 }

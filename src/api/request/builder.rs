@@ -389,7 +389,8 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// What is sent; or the response to a request that is wrong.
     pub(crate) fn prepare(self) -> Result<(Connection, PreparedRequest), Responding> {
-        let mut url = match self.url {
+        let seeds = if P::TAKES_SEEDS { check_seeds(&self.query) } else { Ok(()) };
+        let mut url = match self.url.and_then(|url| seeds.map(|()| url)) {
             Ok(url) => url,
             Err(error) => return Err(self.connection.refuse(self.method, self.endpoint, error)),
         };
@@ -415,6 +416,17 @@ impl<T, P: Parameters> Request<T, P> {
         let Self { connection, scopes, endpoint, class, deadline, .. } = self;
         let deadline = deadline.or_else(|| connection.default_deadline()).map(Deadline::After);
         Ok((connection, PreparedRequest { request, scopes, endpoint, class, deadline }))
+    }
+}
+
+/// Only when all are known: each kind of seeds may be set anew.
+fn check_seeds(query: &[(Cow<'static, str>, String)]) -> Result<(), Error> {
+    let lists = query.iter().filter(|(name, _)| name.starts_with("seed_"));
+    let count = lists.map(|(_, list)| list.split(',').count()).sum::<usize>();
+    let value = u32::try_from(count).unwrap_or(u32::MAX);
+    match (1..=5).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Range { name: "seeds", value, range: 1..=5, extended: None }),
     }
 }
 

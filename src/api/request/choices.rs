@@ -1,5 +1,7 @@
 //! Parameters that are one of a few words.
 
+use crate::error::Error;
+
 macro_rules! choices {
     ($(
         $(#[$doc:meta])*
@@ -103,7 +105,13 @@ choices! {
 
 impl Transfer {
     /// What is sent to move playback to a device.
-    pub(crate) fn body(self, device_id: impl Into<String>) -> serde_json::Value {
-        serde_json::json!({ "device_ids": [device_id.into()], "play": self == Self::Play })
+    pub(crate) fn body(self, device_id: impl Into<String>) -> Result<serde_json::Value, Error> {
+        let device_id = device_id.into();
+        match device_id.trim().is_empty() {
+            true => Err(Error::Parameter { name: "device_id", reason: "is empty".to_owned() }),
+            false => {
+                Ok(serde_json::json!({ "device_ids": [device_id], "play": self == Self::Play }))
+            }
+        }
     }
 }

@@ -41,6 +41,8 @@ impl<L: IntoIds<SpotifyUri>> sealed::IntoIds<SpotifyUri> for OfKinds<L> {
 pub(crate) fn context(uri: SpotifyUri) -> Result<SpotifyUri, IdError> {
     match uri.kind_of_thing() {
         IdKind::Unknown(_) => Ok(uri),
+        // A part of one, such as the top tracks of a user.
+        IdKind::User if *uri.kind() != IdKind::User => Ok(uri),
         kind if CONTEXTS.contains(kind) => Ok(uri),
         _ => Err(IdError::kind_not_taken(&uri, CONTEXTS)),
     }

@@ -11,6 +11,8 @@ pub trait Parameters: sealed::Sealed {
     const TAKES_MARKET: bool;
     /// Whether episodes are asked for, which come as `null` or as tracks otherwise.
     const TAKES_TYPES: bool = false;
+    /// Whether it goes by one to five seeds.
+    const TAKES_SEEDS: bool = false;
     /// The greatest `limit` that Spotify documents, where there is one.
     const LARGEST_PAGE: Option<MaxLimit>;
 }
@@ -71,7 +73,7 @@ macro_rules! parameter_sets {
     (@max $limit:literal $extended:literal) => { MaxLimit::new($limit, $extended) };
     ($(
         $(#[$doc:meta])*
-        $name:ident, market: $market:literal $(, types: $types:literal)?
+        $name:ident, market: $market:literal $(, types: $types:literal)? $(, seeds: $seeds:literal)?
             $(, paging: $limit:literal $([$extended:literal])? / $offset:expr)? $(, limit: $alone:literal)? => $($accepts:ident),*;
     )+) => {$(
         $(#[$doc])*
@@ -83,6 +85,7 @@ macro_rules! parameter_sets {
         impl Parameters for $name {
             const TAKES_MARKET: bool = $market;
             $(const TAKES_TYPES: bool = $types;)?
+            $(const TAKES_SEEDS: bool = $seeds;)?
             const LARGEST_PAGE: Option<MaxLimit> = parameter_sets!(@limit $($limit $($extended)?)? $($alone)?);
         }
         $(impl AcceptsLimit for $name {
@@ -134,7 +137,7 @@ parameter_sets! {
     /// `limit` (1 to 50), and `after` or `before`.
     RecentlyPlayed, market: false, limit: 50 => AcceptsMoment;
     /// `market`, `limit` (1 to 100), seeds and audio features.
-    Seeds, market: true, limit: 100 => AcceptsMarket, AcceptsSeeds;
+    Seeds, market: true, seeds: true, limit: 100 => AcceptsMarket, AcceptsSeeds;
     /// Any query and body.
     Anything, market: false => AcceptsAnything;
 }

@@ -13,6 +13,7 @@ use super::params::{
     AcceptsFields, AcceptsGroups, AcceptsLimit, AcceptsLocale, AcceptsMarket, AcceptsMoment,
     AcceptsPaging, AcceptsSeeds, AcceptsTimeRange,
 };
+use crate::error::Error;
 use crate::model::{
     AlbumGroup, ArtistId, Market, MarketError, Page, PartialPlaylist, Playlist, PlaylistItem,
     TrackId,
@@ -58,14 +59,14 @@ impl<P: AcceptsFields> Request<Playlist, P> {
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
     pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {
-        self.with("fields", with_paging_of_entries(&fields.into())).of_type()
+        self.required("fields", with_paging_of_entries(&fields.into())).of_type()
     }
 }
 
 impl<P: AcceptsFields> Request<PartialPlaylist, P> {
     /// Only these fields of the response, in place of those that were set before.
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        self.with("fields", with_paging_of_entries(&fields.into()))
+        self.required("fields", with_paging_of_entries(&fields.into()))
     }
 }
 
@@ -78,7 +79,7 @@ impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlists-items
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        self.with("fields", with_paging(&fields.into()))
+        self.required("fields", with_paging(&fields.into()))
     }
 }
 
@@ -157,7 +158,7 @@ impl<T, P: AcceptsExternal> Request<T, P> {
 impl<T, P: AcceptsLocale> Request<T, P> {
     /// The language of names, such as `es_MX`: ISO 639-1, and ISO 3166-1 after an underscore.
     pub fn locale(self, locale: impl Into<String>) -> Self {
-        self.with("locale", locale.into())
+        self.required("locale", locale.into())
     }
 }
 
@@ -185,12 +186,19 @@ impl<T, P: AcceptsAfterArtist> Request<T, P> {
 impl<T, P: AcceptsMoment> Request<T, P> {
     /// Only what was played after this; in place of [`played_before`](Self::played_before).
     pub fn played_after(self, moment: DateTime<Utc>) -> Self {
-        self.without("before").with("after", moment.timestamp_millis().to_string())
+        self.without("before").moment("after", moment)
     }
 
     /// Only what was played before this; in place of [`played_after`](Self::played_after).
     pub fn played_before(self, moment: DateTime<Utc>) -> Self {
-        self.without("after").with("before", moment.timestamp_millis().to_string())
+        self.without("after").moment("before", moment)
+    }
+
+    fn moment(self, name: &'static str, moment: DateTime<Utc>) -> Self {
+        match moment.timestamp_millis() {
+            since_1970 @ 0.. => self.with(name, since_1970.to_string()),
+            _ => self.fail(Error::Parameter { name, reason: "is before 1970".to_owned() }),
+        }
     }
 }
 
@@ -210,19 +218,29 @@ impl<T, P: AcceptsSeeds> Request<T, P> {
         self.strings("seed_genres", genres.into_iter().map(Into::into).collect(), 5)
     }
 
-    /// Only tracks with at least so much of a feature.
+    /// Only tracks with at least so much of a feature; a finite number.
     pub fn min(self, feature: AudioFeature, value: f64) -> Self {
-        self.with(format!("min_{}", feature.as_str()), value.to_string())
+        self.with_number("min", feature, value)
     }
 
-    /// Only tracks with at most so much of a feature.
+    /// Only tracks with at most so much of a feature; a finite number.
     pub fn max(self, feature: AudioFeature, value: f64) -> Self {
-        self.with(format!("max_{}", feature.as_str()), value.to_string())
+        self.with_number("max", feature, value)
     }
 
-    /// Rather tracks with about so much of a feature.
+    /// Rather tracks with about so much of a feature; a finite number.
     pub fn target(self, feature: AudioFeature, value: f64) -> Self {
-        self.with(format!("target_{}", feature.as_str()), value.to_string())
+        self.with_number("target", feature, value)
+    }
+
+    fn with_number(self, which: &'static str, feature: AudioFeature, value: f64) -> Self {
+        match value.is_finite() {
+            true => self.with(format!("{which}_{}", feature.as_str()), value.to_string()),
+            false => {
+                let reason = format!("of {} is {value}, which is no number", feature.as_str());
+                self.fail(Error::Parameter { name: which, reason })
+            }
+        }
     }
 }
 
