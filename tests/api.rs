@@ -36,6 +36,8 @@ mod corpus;
 mod disclosure;
 #[path = "api/entries.rs"]
 mod entries;
+#[path = "api/error_bodies.rs"]
+mod error_bodies;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
@@ -62,6 +64,8 @@ mod links;
 mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
+#[path = "api/list_pauses.rs"]
+mod list_pauses;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]

@@ -224,11 +224,7 @@ impl RetryMiddleware {
                 ?pause,
                 "a request is to be retried"
             );
-            // A response that nobody looks at any more need not hold a connection.
-            match extensions.get::<LastFailure>() {
-                Some(last) => last.set(result),
-                None => drop(result),
-            }
+            LastFailure::keep(extensions, result);
             if let Some(pause) = pause {
                 waiting(extensions, pause).await;
             }
