@@ -97,6 +97,7 @@ impl SpotifyClient {
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
     /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
+        config.check_limits()?;
         let oauth = OAuthClient::new(&config);
         let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
         let base = config.checked_base_url()?;

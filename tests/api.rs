@@ -92,6 +92,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_batches.rs"]
+mod playlist_batches;
 #[path = "api/playlist_removal.rs"]
 mod playlist_removal;
 #[path = "api/promises.rs"]
@@ -136,3 +138,5 @@ mod token_responses;
 mod turns;
 #[path = "api/wire.rs"]
 mod wire;
+#[path = "api/wordings.rs"]
+mod wordings;

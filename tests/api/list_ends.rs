@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spotify_web::model::{Artist, CursorPage, Page, SearchType, Track};
+use spotify_web::model::{Artist, CursorPage, FeaturedPlaylists, Page, SearchType, Track};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
@@ -530,4 +530,37 @@ async fn the_progress_of_an_empty_list_is_told_as_well() {
         assert_eq!((last.fetched, last.total), (all.len(), Some(all.len() as u32)));
         assert_eq!(told.len(), bodies.len());
     }
+}
+
+#[tokio::test]
+async fn every_kind_of_page_knows_its_url_and_the_page_before() {
+    let (fake, spotify) = plain_client().await;
+    let href = format!("{}a/b?offset=2", fake.base_url());
+    let page = json!({ "items": [], "href": href, "next": "?offset=4", "previous": "?offset=0" });
+    let sent = || {
+        let path = fake.requests().last().unwrap().path.clone();
+        format!("{path}?{}", last_query(&fake))
+    };
+    let plain: List = serde_json::from_value(page.clone()).unwrap();
+    let featured: FeaturedPlaylists = serde_json::from_value(json!({ "playlists": page })).unwrap();
+    let cursor: CursorPage<u64> = serde_json::from_value(page.clone()).unwrap();
+
+    respond(&fake, &page);
+    spotify.next_page(&plain).unwrap().await.unwrap();
+    assert_eq!(sent(), "/v1/a/b?offset=4");
+    respond(&fake, &page);
+    spotify.previous_page(&plain).unwrap().await.unwrap();
+    assert_eq!(sent(), "/v1/a/b?offset=0");
+
+    respond(&fake, &json!({ "playlists": page }));
+    spotify.next_page(&featured).unwrap().await.unwrap();
+    assert_eq!(sent(), "/v1/a/b?offset=4");
+    respond(&fake, &json!({ "playlists": page }));
+    spotify.previous_page(&featured).unwrap().await.unwrap();
+    assert_eq!(sent(), "/v1/a/b?offset=0");
+
+    respond(&fake, &page);
+    spotify.next_page(&cursor).unwrap().await.unwrap();
+    assert_eq!(sent(), "/v1/a/b?offset=4");
+    assert!(spotify.previous_page(&cursor).is_none(), "a cursor leads one way");
 }

@@ -208,8 +208,8 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    /// [`Error::UnreadableItem`] where the list holds nothing that can be read, which must not look
-    /// like one of nothing.
+    /// [`Error::UnreadableItem`] where none of the list's items can be read, so that it is not taken
+    /// for an empty list.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
