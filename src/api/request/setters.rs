@@ -248,7 +248,8 @@ impl<T, P: AcceptsSeeds> Request<T, P> {
 }
 
 impl<T, P: AcceptsAnything> Request<T, P> {
-    /// Sets a parameter of the query; percent-encoded when it is sent.
+    /// Sets a parameter of the query, in place of those of its name that the path has;
+    /// percent-encoded when it is sent.
     pub fn query(self, name: impl Into<String>, value: impl fmt::Display) -> Self {
         self.with(name.into(), value.to_string())
     }
