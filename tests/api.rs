@@ -136,6 +136,8 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/web_server.rs"]
+mod web_server;
 #[path = "api/wire.rs"]
 mod wire;
 #[path = "api/wordings.rs"]
