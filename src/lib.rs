@@ -64,9 +64,14 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides: [how a program gets a token](guide::flows), [limits](guide::limits), [TLS, proxies and
-//! connections](guide::links), [many processes behind one app](guide::fleet), [what could leak,
-//! break or be misused](guide::threats), coming from
+//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [a
+//! web server](guide::web_server), [a remote control](guide::player), [search and pasted
+//! links](guide::search), [an authenticator](guide::authenticators), [tests](guide::testing),
+//! [metrics](guide::metrics).
+//!
+//! Guides to how it works: [how a program gets a token](guide::flows), [limits](guide::limits),
+//! [TLS, proxies and connections](guide::links), [many processes behind one app](guide::fleet),
+//! [what could leak, break or be misused](guide::threats), coming from
 //! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
 //!
 //! Examples, by `cargo run --example`: `quickstart` and `search` for the first calls,

@@ -244,3 +244,31 @@ async fn a_playlist_is_cleared_by_replacing_its_items_by_none() {
     let too_many = spotify.playlists().replace_items(PLAYLIST, tracks(101)).await;
     assert!(too_many.unwrap_err().to_string().starts_with("101 uris were given; 0 to 100"));
 }
+
+/// The names of what is in a directory of the repository, without their endings.
+fn names_in(directory: &str) -> Vec<String> {
+    let path = format!("{}/{directory}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "common")
+        .collect()
+}
+
+#[test]
+fn every_guide_and_example_is_named_where_a_reader_begins() {
+    let text = |path: &str| {
+        std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let (readme, front_page, guides) =
+        (text("README.md"), text("src/lib.rs"), text("src/guide.rs"));
+    for guide in names_in("docs") {
+        assert!(readme.contains(&format!("(docs/{guide}.md)")), "{guide}");
+        let is_rendered = guides.contains(&format!("pub mod {guide} {{}}"));
+        assert!(!is_rendered || front_page.contains(&format!("(guide::{guide})")), "{guide}");
+    }
+    for example in names_in("examples") {
+        assert!(readme.contains(&format!("`{example}`")), "{example}");
+        assert!(front_page.contains(&format!("`{example}`")), "{example}");
+    }
+}
