@@ -83,7 +83,7 @@ struct Layers {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Number of retries.
+    /// Number of retries, of all users of the client together.
     pub retries: u64,
     /// What the rate limiter knows of the app that this client's user belongs to.
     pub rate_limit: RateLimitStats,
@@ -97,6 +97,7 @@ impl SpotifyClient {
     /// [`Error::Config`] for the first option that cannot be used, [`Error::Authenticator`] for an
     /// authenticator that cannot be used.
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
+        config.check_limits()?;
         let oauth = OAuthClient::new(&config);
         let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
         let base = config.checked_base_url()?;
@@ -320,10 +321,11 @@ impl SpotifyClient {
     /// Reads from an endpoint that this crate does not know, with the same authentication and
     /// errors.
     ///
-    /// `path` is below the base URL, such as `me/top/genres`, or an absolute URL of its origin;
-    /// any other comes out as [`Error::ForeignOrigin`]. One that is empty, holds `.` or `..` as a
-    /// segment, encoded or not, or a `#` or a line break would reach another endpoint than it seems
-    /// to, and is [`Error::Parameter`].
+    /// `path` is below the base URL, such as `me/top/genres`, or from the root of the server where
+    /// it begins as the base URL's does, such as `/v1/me/top/genres`, or an absolute URL of its
+    /// origin; any other comes out as [`Error::ForeignOrigin`]. One that is empty, holds `.` or `..`
+    /// as a segment, encoded or not, or a `#` or a line break would reach another endpoint than it
+    /// seems to, and is [`Error::Parameter`].
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

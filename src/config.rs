@@ -21,6 +21,10 @@ use crate::transport::{HttpOptions, OriginError, ProxyChoice, SharedHttpClient, 
 /// [`SpotifyClient::new`](crate::SpotifyClient::new) or of the first token request. Clones share
 /// the authenticator with its token, and the HTTP client with its connections.
 ///
+/// They do not share a rate limiter: each client that is made of a config has its own. Clone the
+/// client, call [`SpotifyClient::for_user`](crate::SpotifyClient::for_user), or give both configs
+/// the same limiter ([`with_rate_limiter`](Self::with_rate_limiter)) to have one.
+///
 /// ```
 /// use spotify_web::SpotifyClientConfig;
 /// use spotify_web::auth::CredentialsAuthenticator;
@@ -322,12 +326,31 @@ impl SpotifyClientConfig {
 
     /// The way out of the layers.
     pub(crate) fn wire(&self) -> Result<Wire, Error> {
-        self.http.get(&self.http_options).map_err(|reason| Error::config("HTTP client", reason))
+        self.http.get(&self.http_options).map_err(|reason| {
+            Error::config("HTTP client", format_args!("cannot be built: {reason}"))
+        })
     }
 
     /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.
     pub(crate) fn can_do_tls(&self) -> bool {
         self.http.can_do_tls()
+    }
+
+    /// Refuses limits with which nothing could ever be sent.
+    pub(crate) fn check_limits(&self) -> Result<(), Error> {
+        let limits = [
+            ("timeout", Some(self.http_options.timeout)),
+            ("connect timeout", Some(self.http_options.connect_timeout)),
+            ("token timeout", Some(self.token_timeout)),
+            ("deadline", self.deadline),
+        ];
+        if let Some((option, _)) = limits.iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            return Err(Error::config(option, "is zero, within which nothing can be sent"));
+        }
+        match self.retries.share().is_nan() {
+            true => Err(Error::config("share of retries", "is not a number; it goes from 0 to 10")),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn retry_options(&self) -> RetryOptions {

@@ -64,9 +64,21 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides: [how a program gets a token](guide::flows), [limits](guide::limits), [what could leak,
-//! break or be misused](guide::threats), [TLS, proxies and connections](guide::links), coming from
+//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [a
+//! web server](guide::web_server), [a remote control](guide::player), [search and pasted
+//! links](guide::search), [an authenticator](guide::authenticators), [tests](guide::testing),
+//! [metrics](guide::metrics).
+//!
+//! Guides to how it works: [how a program gets a token](guide::flows), [limits](guide::limits),
+//! [TLS, proxies and connections](guide::links), [many processes behind one app](guide::fleet),
+//! [what could leak, break or be misused](guide::threats), coming from
 //! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
+//!
+//! Examples, by `cargo run --example`: `quickstart` and `search` for the first calls,
+//! `release_watcher` for a bot, `resolve_links` for links in messages, `playlist_export` for long
+//! lists, `now_playing` for a user's player, `sign_in` and `headless_login` for one user's login,
+//! `web_server` and `sqlite_store` for many users, `custom_authenticator` and `any_oauth_server`
+//! for authenticators of your own, `fleet` for many processes, `soak` for a day in three minutes.
 //!
 //! # Promises
 //!

@@ -38,6 +38,8 @@ mod corpus;
 mod disclosure;
 #[path = "api/entries.rs"]
 mod entries;
+#[path = "api/error_bodies.rs"]
+mod error_bodies;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/faults.rs"]
@@ -68,6 +70,8 @@ mod links;
 mod list_ends;
 #[path = "api/list_faults.rs"]
 mod list_faults;
+#[path = "api/list_pauses.rs"]
+mod list_pauses;
 #[path = "api/lists.rs"]
 mod lists;
 #[path = "api/logins.rs"]
@@ -94,6 +98,8 @@ mod parsing;
 mod pasting;
 #[path = "api/permits.rs"]
 mod permits;
+#[path = "api/playlist_batches.rs"]
+mod playlist_batches;
 #[path = "api/playlist_removal.rs"]
 mod playlist_removal;
 #[path = "api/promises.rs"]
@@ -140,3 +146,5 @@ mod turns;
 mod web_server;
 #[path = "api/wire.rs"]
 mod wire;
+#[path = "api/wordings.rs"]
+mod wordings;

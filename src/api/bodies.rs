@@ -220,6 +220,17 @@ impl PlaylistDetails {
         Self { description: Some(description.into()), ..self }
     }
 
+    /// The body for a new one of this name.
+    pub(super) fn named(self, name: String) -> Result<Value, Error> {
+        match &self.name {
+            Some(other) if *other != name => {
+                let reason = format!("is given twice, as `{name}` and in the details");
+                Err(Error::Parameter { name: "name", reason })
+            }
+            _ => self.name(name).body(),
+        }
+    }
+
     /// Sets who sees it.
     #[must_use]
     pub fn visibility(self, visibility: Visibility) -> Self {
@@ -260,7 +271,7 @@ pub struct PlaylistRemoval {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct RemovedItem {
+pub(super) struct RemovedItem {
     uri: SpotifyUri,
     /// `None` is everywhere; no places are a mistake, since Spotify takes them for everywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,7 +279,7 @@ struct RemovedItem {
 }
 
 impl PlaylistRemoval {
-    /// Nothing yet; up to 100 items.
+    /// Nothing yet; up to 100 items in one request.
     pub fn new() -> Self {
         Self::default()
     }
@@ -314,22 +325,42 @@ impl PlaylistRemoval {
 
     /// The body, with the items in the field of this name.
     pub(super) fn body(&self, field: &'static str) -> Result<Value, Error> {
-        if let Some(error) = &self.wrong {
-            return Err(error.clone().into());
-        }
-        check_count(field, saturated(self.items.len()), 100)?;
-        let has_no_place = |item: &RemovedItem| item.positions.as_ref().is_some_and(Vec::is_empty);
-        if self.items.iter().any(has_no_place) {
-            let reason = "is empty; `everywhere` removes an item wherever it is";
-            return Err(Error::Parameter { name: "positions", reason: reason.to_owned() });
-        }
-        check_snapshot(self.snapshot_id.as_deref())?;
+        self.check()?;
+        check_count(field, self.items.len(), 100)?;
         let mut body = serde_json::Map::new();
         body.insert(field.to_owned(), json!(self.items));
         if let Some(snapshot_id) = &self.snapshot_id {
             body.insert("snapshot_id".to_owned(), snapshot_id.as_str().into());
         }
         Ok(body.into())
+    }
+
+    /// The items, to be removed by so many at a time.
+    pub(super) fn items_for_batches(&self, size: usize) -> Result<Vec<RemovedItem>, Error> {
+        self.check()?;
+        let has_places = self.items.iter().any(|item| item.positions.is_some());
+        if self.items.len() > size && has_places && self.snapshot_id.is_none() {
+            let reason = "is missing; the places in several batches are those of one version";
+            return Err(Error::Parameter { name: "snapshot_id", reason: reason.to_owned() });
+        }
+        Ok(self.items.clone())
+    }
+
+    /// The same removal of these items.
+    pub(super) fn of(&self, items: Vec<RemovedItem>) -> Self {
+        Self { items, ..self.clone() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if let Some(error) = &self.wrong {
+            return Err(error.clone().into());
+        }
+        let has_no_place = |item: &RemovedItem| item.positions.as_ref().is_some_and(Vec::is_empty);
+        if self.items.iter().any(has_no_place) {
+            let reason = "is empty; `everywhere` removes an item wherever it is";
+            return Err(Error::Parameter { name: "positions", reason: reason.to_owned() });
+        }
+        check_snapshot(self.snapshot_id.as_deref())
     }
 }
 
@@ -365,8 +396,13 @@ impl PlaylistReorder {
 
     pub(super) fn body(&self) -> Result<Value, Error> {
         check_snapshot(self.snapshot_id.as_deref())?;
-        check_count("range_length", self.range_length.unwrap_or(1), u32::MAX)?;
-        Ok(json!(self))
+        match self.range_length {
+            Some(0) => {
+                let (name, range) = ("range_length", 1..=u32::MAX);
+                Err(Error::Range { name, value: 0, range, extended: None })
+            }
+            _ => Ok(json!(self)),
+        }
     }
 }
 
@@ -395,13 +431,10 @@ pub(super) fn with_dates<I: IntoId<TrackId>>(
     Ok(json!({ "ids": ids, "timestamped_ids": dated }))
 }
 
-fn check_count(name: &'static str, value: u32, most: u32) -> Result<(), Error> {
-    match (1..=most).contains(&value) {
+fn check_count(name: &'static str, count: usize, most: usize) -> Result<(), Error> {
+    let range = 1..=most;
+    match range.contains(&count) {
         true => Ok(()),
-        false => Err(Error::Range { name, value, range: 1..=most, extended: None }),
+        false => Err(Error::Count { name, count, range }),
     }
-}
-
-fn saturated(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -13,6 +13,7 @@ mod bodies;
 mod browse;
 mod chapters;
 mod episodes;
+mod former_playlists;
 mod library;
 mod player;
 mod playlists;

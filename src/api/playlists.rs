@@ -3,12 +3,11 @@
 use super::Connection;
 use super::bodies::{PlaylistDetails, PlaylistRemoval, PlaylistReorder};
 use super::request::params::{PlaylistFields, PlaylistItems, UserPlaylists};
-use super::request::{IntoId, IntoIds, Request, path, playable, write_in_batches};
+use super::request::{IntoId, IntoIds, Request, path, playable, write_all, write_in_batches};
 use super::scopes::{COVER_UPLOAD, PLAYLIST_MODIFY, PLAYLIST_READ, PLAYLISTS_READ};
 use crate::error::Error;
 use crate::model::{
     Image, Page, Playlist, PlaylistId, PlaylistItem, SimplifiedPlaylist, Snapshot, SpotifyUri,
-    UserId,
 };
 
 /// Playlists.
@@ -56,7 +55,7 @@ impl Playlists {
         self.0.post(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
             "uris",
             playable(uris),
-            100,
+            1..=100,
         )
     }
 
@@ -67,8 +66,30 @@ impl Playlists {
     ///
     /// The first [`Error`] of a request; after others that added items it is an
     /// [`Error::PartlyCarriedOut`], which says how many. A wrong id or URI is an error before
-    /// anything is sent. So is a local file, which the Web API cannot take: a playlist that is
-    /// restored is filtered first, by whether each URI parses as a [`SpotifyUri`].
+    /// anything is sent. So is the URI of a local file or of another thing that is neither a track
+    /// nor an episode: [`PlayableItem::addable_uri`] has those that can be added, for a playlist
+    /// that is copied or restored.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::builder().with_playlist_length(120).start().await?;
+    /// # let config = fake.config().with_token(fake.user_token());
+    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// use spotify_web::model::PlayableItem;
+    ///
+    /// let (playlists, id) = (spotify.playlists(), "3cEYpjA9oz9GiPac4AsH4n");
+    /// let entries = playlists.items(id).all().await?;
+    /// let items = entries.iter().filter_map(|entry| entry.item.as_ref());
+    /// let uris: Vec<_> = items.filter_map(PlayableItem::addable_uri).collect();
+    /// # for _ in 0..2 { fake.next_api(spotify_web::testing::FakeResponse::json(201, &serde_json::json!({ "snapshot_id": "s" }))); }
+    /// playlists.add_items_in_batches(id, uris).await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// [`PlayableItem::addable_uri`]: crate::model::PlayableItem::addable_uri
     pub async fn add_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -94,10 +115,10 @@ impl Playlists {
             .post(path("playlists").id(id).then("items"))
             .scopes(PLAYLIST_MODIFY)
             .with("position", position.to_string())
-            .json_ids("uris", playable(uris), 100)
+            .json_ids("uris", playable(uris), 1..=100)
     }
 
-    /// Replaces all items by up to 100 others.
+    /// Replaces all items by up to 100 others; by none, which clears the playlist.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
@@ -110,7 +131,7 @@ impl Playlists {
         self.0.put(path("playlists").id(id).then("items")).scopes(PLAYLIST_MODIFY).json_ids(
             "uris",
             playable(uris),
-            100,
+            0..=100,
         )
     }
 
@@ -148,52 +169,13 @@ impl Playlists {
         )
     }
 
-    /// Removes up to 100 items, those of a version of the playlist and at places where that is
-    /// said.
+    /// Removes up to 100 items, each wherever it is or at its places alone, from the version of the
+    /// playlist that the removal names.
     ///
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
-    /// Whatever is in a playlist for the second time is removed so, with the caution of
-    /// [`PlaylistRemoval::at`]:
-    ///
-    /// ```
-    /// # use spotify_web::testing::FakeSpotify;
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let fake = FakeSpotify::builder().with_playlist_length(120).start().await?;
-    /// # let config = fake.config().with_token(fake.user_token());
-    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
-    /// use std::collections::HashSet;
-    ///
-    /// use spotify_web::api::PlaylistRemoval;
-    /// use spotify_web::model::SpotifyUri;
-    ///
-    /// let (playlists, id) = (spotify.playlists(), "3cEYpjA9oz9GiPac4AsH4n");
-    /// let version = playlists.get(id).await?.snapshot_id.ok_or("no version")?;
-    /// let (mut seen, mut removal) = (HashSet::new(), PlaylistRemoval::new().snapshot_id(version));
-    /// let mut duplicates = 0;
-    /// for entry in playlists.items(id).all().entries().await? {
-    ///     let item = entry.item.into_item().and_then(|entry| entry.item);
-    ///     // Local files have no URI that the Web API takes.
-    ///     let uri = item.and_then(|item| item.uri()?.parse::<SpotifyUri>().ok());
-    ///     if let Some(uri) = uri.filter(|uri| !seen.insert(uri.clone())) {
-    ///         removal = removal.at(uri, [entry.position]);
-    ///         duplicates += 1;
-    ///     }
-    /// }
-    /// if duplicates > 0 {
-    ///     playlists.remove_entries(id, &removal).await?;
-    /// }
-    /// # assert!(duplicates > 0);
-    /// # let left = playlists.items(id).all().entries().await?;
-    /// # assert_eq!(left.len(), 120 - duplicates);
-    /// # let left = left.into_iter().filter_map(|entry| entry.item.into_item()?.item);
-    /// # let mut uris = left.filter_map(|item| item.uri()?.parse::<SpotifyUri>().ok());
-    /// # let mut seen = HashSet::new();
-    /// # assert!(uris.all(|uri| seen.insert(uri)));
-    /// # Ok(())
-    /// # }
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
-    /// ```
+    /// To remove what is in a playlist for the second time, see
+    /// [`remove_entries_in_batches`](Self::remove_entries_in_batches).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
     pub fn remove_entries(
@@ -207,175 +189,61 @@ impl Playlists {
             .with_checked(removal.body("items"))
     }
 
-    /// Entries of a playlist.
+    /// Removes any number of items, with as many requests as it takes. Returns the versions of the
+    /// playlist after each.
     ///
-    /// By its name before February 2026.
+    /// What is in a playlist for the second time is removed as follows, with the caution of
+    /// [`PlaylistRemoval::at`]:
     ///
-    /// Only for apps with [extended quota](crate::Quota).
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::builder().with_playlist_length(120).start().await?;
+    /// # let config = fake.config().with_token(fake.user_token());
+    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
+    /// use std::collections::HashSet;
     ///
-    /// Scopes: `playlist-read-private`.
+    /// use spotify_web::api::PlaylistRemoval;
     ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-tracks>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `items`, which development mode has as well")
-    )]
-    pub fn items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-    ) -> Request<Page<PlaylistItem>, PlaylistItems> {
-        self.0.get(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_READ)
-    }
-
-    /// Adds up to 100 items at the end.
+    /// let (playlists, id) = (spotify.playlists(), "3cEYpjA9oz9GiPac4AsH4n");
+    /// let version = playlists.get(id).await?.snapshot_id.ok_or("no version")?;
+    /// let (mut seen, mut removal) = (HashSet::new(), PlaylistRemoval::new().snapshot_id(version));
+    /// let mut duplicates = 0;
+    /// for entry in playlists.items(id).all().entries().await? {
+    ///     let item = entry.item.into_item().and_then(|entry| entry.item);
+    ///     // Local files have no URI that the Web API takes.
+    ///     let uri = item.and_then(|item| item.addable_uri());
+    ///     if let Some(uri) = uri.filter(|uri| !seen.insert(uri.clone())) {
+    ///         removal = removal.at(uri, [entry.position]);
+    ///         duplicates += 1;
+    ///     }
+    /// }
+    /// playlists.remove_entries_in_batches(id, &removal).await?;
+    /// # assert!(duplicates > 0);
+    /// # let left = playlists.items(id).all().entries().await?;
+    /// # assert_eq!(left.len(), 120 - duplicates);
+    /// # let left = left.into_iter().filter_map(|entry| entry.item.into_item()?.item);
+    /// # let mut uris = left.filter_map(|item| item.addable_uri());
+    /// # let mut seen = HashSet::new();
+    /// # assert!(uris.all(|uri| seen.insert(uri)));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
     ///
-    /// By its name before February 2026.
+    /// # Errors
     ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `add_items`, which development mode has as well")
-    )]
-    pub fn add_items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-        uris: impl IntoIds<SpotifyUri>,
-    ) -> Request<Snapshot> {
-        self.0.post(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
-            "uris",
-            playable(uris),
-            100,
-        )
-    }
-
-    /// Adds up to 100 items before the one at `position`, from 0.
-    ///
-    /// By its name before February 2026.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `insert_items`, which development mode has as well")
-    )]
-    pub fn insert_items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-        position: u32,
-        uris: impl IntoIds<SpotifyUri>,
-    ) -> Request<Snapshot> {
-        self.0
-            .post(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .with("position", position.to_string())
-            .json_ids("uris", playable(uris), 100)
-    }
-
-    /// Moves entries to another place.
-    ///
-    /// By its name before February 2026.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `reorder_items`, which development mode has as well")
-    )]
-    pub fn reorder_items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-        reorder: &PlaylistReorder,
-    ) -> Request<Snapshot> {
-        self.0
-            .put(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .once()
-            .with_checked(reorder.body())
-    }
-
-    /// Removes up to 100 items, those of a version of the playlist and at places where that is
-    /// said.
-    ///
-    /// By its name before February 2026.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `remove_entries`, which development mode has as well")
-    )]
-    pub fn remove_entries_by_old_name(
+    /// As [`add_items_in_batches`](Self::add_items_in_batches). Places in more than 100 items are
+    /// an [`Error::Parameter`] where the removal names no version: after the first request they
+    /// would be those of another one.
+    pub async fn remove_entries_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
         removal: &PlaylistRemoval,
-    ) -> Request<Snapshot> {
-        self.0
-            .delete(path("playlists").id(id).then("tracks"))
-            .scopes(PLAYLIST_MODIFY)
-            .with_checked(removal.body("tracks"))
-    }
-
-    /// Replaces all items by up to 100 others.
-    ///
-    /// By its name before February 2026.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `replace_items`, which development mode has as well")
-    )]
-    pub fn replace_items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-        uris: impl IntoIds<SpotifyUri>,
-    ) -> Request<Snapshot> {
-        self.0.put(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_ids(
-            "uris",
-            playable(uris),
-            100,
-        )
-    }
-
-    /// Removes up to 100 items, wherever they are in it.
-    ///
-    /// By its name before February 2026.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "the new name is `remove_items`, which development mode has as well")
-    )]
-    pub fn remove_items_by_old_name(
-        &self,
-        id: impl IntoId<PlaylistId>,
-        uris: impl IntoIds<SpotifyUri>,
-    ) -> Request<Snapshot> {
-        self.0.delete(path("playlists").id(id).then("tracks")).scopes(PLAYLIST_MODIFY).json_uris(
-            "tracks",
-            playable(uris),
-            100,
-        )
+    ) -> Result<Vec<Snapshot>, Error> {
+        let id = id.into_id()?;
+        let remove = |items| self.remove_entries(id, &removal.of(items));
+        write_all(&removal.items_for_batches(100)?, 100, remove, |snapshots| snapshots).await
     }
 
     /// Playlists of the user who has logged in, also those that they follow.
@@ -393,122 +261,10 @@ impl Playlists {
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist>
     pub fn create(&self, name: impl Into<String>, details: PlaylistDetails) -> Request<Playlist> {
-        let details = details.name(name).body();
-        self.0.post(path("me/playlists")).scopes(PLAYLIST_MODIFY).with_checked(details)
-    }
-
-    /// Playlists of a user, also those that they follow.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-read-private`, `playlist-read-collaborative`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/get-list-users-playlists>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(
-            note = "gone for apps in development mode since February 2026; `mine` has those of the user who has logged in"
-        )
-    )]
-    pub fn of_user(
-        &self,
-        id: impl IntoId<UserId>,
-    ) -> Request<Page<SimplifiedPlaylist>, UserPlaylists> {
-        self.0.get(path("users").id(id).then("playlists")).scopes(PLAYLISTS_READ)
-    }
-
-    /// A new playlist of a user, who must be the one who has logged in.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist-for-user>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(note = "gone for apps in development mode since February 2026; use `create`")
-    )]
-    pub fn create_for_user(
-        &self,
-        id: impl IntoId<UserId>,
-        name: impl Into<String>,
-        details: PlaylistDetails,
-    ) -> Request<Playlist> {
         self.0
-            .post(path("users").id(id).then("playlists"))
+            .post(path("me/playlists"))
             .scopes(PLAYLIST_MODIFY)
-            .with_checked(details.name(name).body())
-    }
-
-    /// Follows a playlist.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(
-            note = "gone for apps in development mode since February 2026; use `library().save`"
-        )
-    )]
-    pub fn follow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
-        self.0.put(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
-    }
-
-    /// Follows a playlist without showing that on the user's profile.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(
-            note = "gone for apps in development mode since February 2026; use `library().save`"
-        )
-    )]
-    pub fn follow_privately(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
-        let body = serde_json::json!({ "public": false });
-        self.0
-            .put(path("playlists").id(id).then("followers"))
-            .scopes(PLAYLIST_MODIFY)
-            .with_json(&body)
-    }
-
-    /// Unfollows a playlist.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(
-            note = "gone for apps in development mode since February 2026; use `library().remove`"
-        )
-    )]
-    pub fn unfollow(&self, id: impl IntoId<PlaylistId>) -> Request<()> {
-        self.0.delete(path("playlists").id(id).then("followers")).scopes(PLAYLIST_MODIFY)
-    }
-
-    /// Whether the user who has logged in follows a playlist; a list of one, which is `None` where
-    /// Spotify does not say.
-    ///
-    /// Only for apps with [extended quota](crate::Quota).
-    ///
-    /// <https://developer.spotify.com/documentation/web-api/reference/check-if-user-follows-playlist>
-    #[cfg_attr(
-        not(feature = "extended-quota"),
-        deprecated(
-            note = "gone for apps in development mode since February 2026; use `library().contains`"
-        )
-    )]
-    pub fn is_followed(&self, id: impl IntoId<PlaylistId>) -> Request<Vec<Option<bool>>> {
-        self.0.get(path("playlists").id(id).then("followers/contains")).one_for_each()
+            .with_checked(details.named(name.into()))
     }
 
     /// Cover pictures of a playlist, widest first.

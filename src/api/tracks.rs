@@ -85,7 +85,7 @@ impl Tracks {
         )
     )]
     pub fn save(&self, ids: impl IntoIds<TrackId>) -> Request<()> {
-        self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 50)
+        self.0.put(path("me/tracks")).scopes(LIBRARY_MODIFY).json_ids("ids", ids, 1..=50)
     }
 
     /// Saves up to 50 tracks as if they had been saved at these times, which decide their order.

@@ -69,7 +69,9 @@ impl Error {
     }
 
     /// How long to wait before the call is made again, where the other side, the rate limiter or
-    /// the token cache says so. Until then neither of the latter would send it.
+    /// the token cache says so. Until then neither of the latter would send it. Of a transient
+    /// error where nobody does, it is `None`: wait for a second, and twice as long after each
+    /// failure that follows, as the retries do.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Auth { source, .. } => source.retry_after(),
@@ -81,8 +83,8 @@ impl Error {
         }
     }
 
-    /// The status of the response, where there was one: none of a call that the rate limiter did
-    /// not send.
+    /// The status of the response, where there was one. A call that the rate limiter did not send
+    /// has none.
     ///
     /// Of a call that ran out of time, it is the status of the last attempt.
     pub fn status(&self) -> Option<StatusCode> {

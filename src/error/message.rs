@@ -1,10 +1,11 @@
 //! How an error is told to people.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::Error;
+use super::{Error, RawBody};
 use crate::middleware::LimitKind;
 use crate::oauth::Scope;
 
@@ -50,24 +51,37 @@ pub(super) fn detail(message: Option<&str>, reason: Option<&str>) -> String {
 pub(super) fn advice(status: StatusCode, scopes: &[Scope]) -> String {
     match status {
         StatusCode::UNAUTHORIZED => {
-            "; the token was rejected, or the endpoint needs a user's".into()
+            "; the token was rejected, or the endpoint needs a user's token".into()
         }
         StatusCode::FORBIDDEN if !scopes.is_empty() => {
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
             format!("; the endpoint needs a user's token with the scope {}", scopes.join(" or "))
         }
-        StatusCode::FORBIDDEN => "; the app may not use this endpoint".into(),
+        StatusCode::FORBIDDEN => {
+            "; the token lacks a scope, or the app may not use this endpoint".into()
+        }
         _ if status.is_redirection() => {
-            "; redirects of writes and redirects to another origin are not followed, \
-             and those of reads five times at the most"
+            "; the client follows up to five redirects of a read, and none of a write or to another \
+             origin"
                 .into()
         }
         _ => String::new(),
     }
 }
 
-pub(super) fn begins(start: Option<&str>) -> String {
-    start.map(|start| format!("; it begins with `{start}`")).unwrap_or_default()
+pub(super) fn begins(start: Option<&str>, body: &RawBody) -> String {
+    match start {
+        _ if body.as_bytes().is_empty() => "; it has no body".to_owned(),
+        Some(start) => format!("; it begins with `{start}`"),
+        None => String::new(),
+    }
+}
+
+pub(super) fn in_batches(count: usize, range: &RangeInclusive<usize>) -> &'static str {
+    match count > *range.end() {
+        true => "; a method that ends in `_in_batches` takes more, where there is one",
+        false => "",
+    }
 }
 
 pub(super) fn wait(retry_after: Option<Duration>) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
-use self::message::{advice, begins, detail, last_failure, limited, wait, with_quota};
+use self::message::{advice, begins, detail, in_batches, last_failure, limited, wait, with_quota};
 use crate::auth::AuthError;
 use crate::middleware::LimitKind;
 use crate::model::{IdError, MarketError, Snapshot, Unreadable};
@@ -21,7 +21,9 @@ use crate::transport::{Origin, OriginError};
 ///
 /// Four methods say what a program most often asks: [`is_transient`](Self::is_transient),
 /// [`may_have_been_carried_out`](Self::may_have_been_carried_out),
-/// [`retry_after`](Self::retry_after) and [`status`](Self::status). No message shows a secret.
+/// [`retry_after`](Self::retry_after) and [`status`](Self::status). To people,
+/// [`to_line`](Self::to_line) says why as well: the text of an error alone is what failed, and its
+/// causes are its [sources](std::error::Error::source). No message shows a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -53,6 +55,18 @@ pub enum Error {
         /// How far the range goes for apps with [extended quota](crate::Quota), where that would
         /// help.
         extended: Option<u32>,
+    },
+    /// A list is longer or shorter than Spotify takes. Nothing was sent.
+    #[error(
+        "{count} {name} were given; {} to {} are allowed{}", range.start(), range.end(), in_batches(*count, range)
+    )]
+    Count {
+        /// Which list.
+        name: &'static str,
+        /// How many elements were given.
+        count: usize,
+        /// How many are allowed.
+        range: RangeInclusive<usize>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
     #[error("{name} {reason}")]
@@ -150,7 +164,7 @@ pub enum Error {
         status: Option<StatusCode>,
     },
     /// The response is not what this version of the crate understands.
-    #[error("the response to {request} cannot be read at `{path}`{}", begins(start.as_deref()))]
+    #[error("the response to {request} cannot be read at `{path}`{}", begins(start.as_deref(), body))]
     Decode {
         /// Which request.
         request: RequestLine,
@@ -282,6 +296,14 @@ impl Error {
 
     pub(crate) fn base_url(reason: OriginError) -> Self {
         Self::config("base URL", reason)
+    }
+
+    /// The same of a response that had no body, which was read as `null`.
+    pub(crate) fn of_no_body(mut self) -> Self {
+        if let Self::Decode { start, .. } = &mut self {
+            *start = None;
+        }
+        self
     }
 
     pub(crate) fn with_body(mut self, bytes: Bytes) -> Self {

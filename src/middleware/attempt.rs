@@ -8,9 +8,9 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tracing::{Instrument, Span, field};
 
-use super::trace::credentials_of;
+use super::trace::{ResponseHead, credentials_of};
 use super::{Attempts, CallTrace};
-use crate::transport::{may_be_done, may_have_arrived};
+use crate::transport::{may_be_done, may_have_arrived, retry_after};
 
 pub(super) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
@@ -57,7 +57,8 @@ impl Middleware for AttemptCounter {
             trace.attempts -= 1;
         }
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
-            attempts.status = result.as_ref().ok().map(Response::status);
+            attempts.response = result.as_ref().ok().map(head);
+            attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
             attempts.may_be_done = earlier || may_be_carried_out(&result);
         }
         result
@@ -69,8 +70,12 @@ impl Middleware for AttemptCounter {
 fn begin(request: &mut Request, extensions: &mut Extensions) -> bool {
     let attempts = extensions.get_or_insert_default::<Attempts>();
     attempts.credentials = credentials_of(request);
-    attempts.status = None;
+    attempts.response = None;
     std::mem::replace(&mut attempts.may_be_done, true)
+}
+
+fn head(response: &Response) -> ResponseHead {
+    ResponseHead { status: response.status(), retry_after: retry_after(response) }
 }
 
 fn has_not_left(result: &Result<Response>) -> bool {

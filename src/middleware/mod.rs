@@ -27,4 +27,4 @@ pub use rate_limit::{
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::{Attempts, LastFailure, LimitedResponse};
+pub(crate) use trace::{Attempts, LastFailure, LimitedResponse, ResponseHead};

@@ -40,9 +40,9 @@ impl RetryOptions {
     /// Sets how often one request is retried at most after a failure: 3 times by default, 0 for
     /// never.
     ///
-    /// A 429 is no failure where a [`RateLimiter`](super::RateLimiter) is below: the limiter knows
-    /// when to send again, so that it is retried as often as [`max_wait`](Self::with_max_wait)
-    /// allows, and not counted here. 0 turns retries off altogether, those too.
+    /// Where a [`RateLimiter`](super::RateLimiter) is below, retries after a 429 are not counted
+    /// here: the limiter knows when to send again, as often as [`max_wait`](Self::with_max_wait)
+    /// allows. 0 turns all retries off, those after a 429 as well.
     #[must_use]
     pub fn with_retries(self, retries: u32) -> Self {
         Self { retries, ..self }
@@ -71,6 +71,10 @@ impl RetryOptions {
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait: Some(max_wait), ..self }
+    }
+
+    pub(crate) fn share(&self) -> f64 {
+        self.share
     }
 
     pub(crate) fn max_wait(&self) -> Option<Duration> {
@@ -224,11 +228,7 @@ impl RetryMiddleware {
                 ?pause,
                 "a request is to be retried"
             );
-            // A response that nobody looks at any more need not hold a connection.
-            match extensions.get::<LastFailure>() {
-                Some(last) => last.set(result),
-                None => drop(result),
-            }
+            LastFailure::keep(extensions, result);
             if let Some(pause) = pause {
                 waiting(extensions, pause).await;
             }

@@ -15,8 +15,8 @@ use crate::sync::Mutex;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
-    /// How often it left; one that got no connection did not. Counted by the client's innermost
-    /// layer.
+    /// How often it left; one that got no connection did not, but one whose time was up while it
+    /// connected counts. Counted by the client's innermost layer.
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
@@ -110,8 +110,18 @@ pub(crate) struct Attempts {
     pub(crate) credentials: Option<HeaderValue>,
     /// Whether one of them may have been carried out, whatever came of those after it.
     pub(crate) may_be_done: bool,
-    /// What the last one was responded to with, as soon as that is known.
+    /// The status of the last response that came to one of them.
     pub(crate) status: Option<StatusCode>,
+    /// The response to the last one, until it is kept as a [`LastFailure`] or another one leaves.
+    pub(crate) response: Option<ResponseHead>,
+}
+
+/// What is known of a response before its body has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    /// How long the server asks to wait.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Attempts {
@@ -127,8 +137,15 @@ impl Attempts {
 pub(crate) struct LastFailure(Arc<Mutex<Option<reqwest_middleware::Result<Response>>>>);
 
 impl LastFailure {
-    pub(crate) fn set(&self, result: reqwest_middleware::Result<Response>) {
-        *self.0.lock() = Some(result);
+    /// Keeps a result that is not the call's, where it has a deadline. A response that nobody looks
+    /// at any more need not hold a connection.
+    pub(crate) fn keep(extensions: &mut Extensions, result: reqwest_middleware::Result<Response>) {
+        if let Some(Self(last)) = extensions.get() {
+            *last.lock() = Some(result);
+        }
+        if let Some(attempts) = extensions.get_mut::<Attempts>() {
+            attempts.response = None;
+        }
     }
 
     pub(crate) fn take(&self) -> Option<reqwest_middleware::Result<Response>> {

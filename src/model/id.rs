@@ -31,7 +31,7 @@ pub enum IdError {
         input: String,
     },
     /// A good URI or URL, but of a thing of another kind.
-    #[error("`{input}` names a {found}, but a {expected} is needed")]
+    #[error("`{input}` names {}, but {} is needed", one(found), one(expected))]
     WrongKind {
         /// The kind that was asked for.
         expected: IdKind,
@@ -49,7 +49,11 @@ pub enum IdError {
         input: String,
     },
     /// A good URI or URL, but of a kind that the request does not take.
-    #[error("`{input}` names a {found}, but what is needed is one of these: {}", listed(taken))]
+    #[error(
+        "`{input}` names {}, but what is needed is one of these: {}",
+        one(found),
+        listed(taken)
+    )]
     KindNotTaken {
         /// The kinds that the request takes.
         taken: &'static [IdKind],
@@ -86,6 +90,13 @@ impl IdError {
     pub(crate) fn kind_not_taken(uri: &SpotifyUri, taken: &'static [IdKind]) -> Self {
         Self::KindNotTaken { taken, found: uri.kind().clone(), input: clipped(uri.as_str()) }
     }
+}
+
+/// A kind with its article.
+fn one(kind: &IdKind) -> String {
+    // `user` begins with a consonant when it is spoken.
+    let has_vowel = kind.as_str().starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {kind}", if has_vowel { "an" } else { "a" })
 }
 
 fn listed(kinds: &[IdKind]) -> String {
@@ -269,11 +280,11 @@ base62_id!(
     /// | link with more behind it | `…/artist/ID/discography/all` |
     /// | old link | `https://play.spotify.com/track/…`, `…/user/NAME/playlist/ID` |
     /// | URL in the Web API | `https://api.spotify.com/v1/tracks/11dFghVXANMlKmJXsNCbNl` |
-    /// | link within a link | `…/embed?uri=spotify:track:…`, `…/oembed?url=https%3A…`, `accounts.spotify.com/login?continue=https%3A…`; a path that names something counts for more |
+    /// | link within a link | `…/embed?uri=spotify:track:…`, `…/oembed?url=https%3A…`, `accounts.spotify.com/login?continue=https%3A…`; where its path names something, that is meant |
     /// | encoded link | `spotify%3Atrack%3A…`, `spotify:track%3A…`, `https%3A%2F%2Fopen.spotify.com%2Ftrack%2F…` |
     /// | from a chat | `<https://open.spotify.com/track/…>`, `(spotify:track:…).`, `<https://…\|title>`, `_https://…_`, `&lt;https://…&gt;` |
     ///
-    /// Two links in one string are none. What follows a `?`, `#`, `&`, `|`, `<`, `>` or `"` is a
+    /// A string with two links in it is an error. What follows a `?`, `#`, `&`, `|`, `<`, `>` or `"` is a
     /// query, a fragment or a title, and is not looked at. A short link such as
     /// `https://spotify.link/…` must be opened first: [`IdError::ShortLink`]. A local file is
     /// [`IdError::LocalFile`].

@@ -71,6 +71,7 @@ pub use page::Page;
 pub(crate) use page_item::List;
 pub use page_item::{PageItem, Unreadable};
 pub use page_link::NextLink;
+pub(crate) use playable::PLAYABLE;
 pub use playable::PlayableItem;
 pub use player::{
     Context, CurrentlyPlaying, CurrentlyPlayingContext, Device, DeviceKind, Disallows, PlayHistory,

@@ -11,7 +11,7 @@ use super::either::Either;
 use super::mended::{AGAIN, mended};
 use super::object_only::ObjectOnly;
 use super::reading::{is_in_one_go, noted, read_with_care, takes_room};
-use super::{Episode, Track, captured};
+use super::{Episode, IdKind, SpotifyUri, Track, captured};
 
 /// A track, an episode, or something that Spotify added later.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,22 @@ impl PlayableItem {
         }
     }
 
+    /// The URI, where it is one that a playlist takes and a player plays by itself: a track's or an
+    /// episode's. Local files have none, nor has what this version of the crate does not know.
+    ///
+    /// ```
+    /// use spotify_web::model::PlayableItem;
+    ///
+    /// let local = r#"{ "type": "track", "name": "Mine", "uri": "spotify:local:::Mine:180" }"#;
+    /// let local: PlayableItem = serde_json::from_str(local)?;
+    /// assert_eq!(local.addable_uri(), None);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn addable_uri(&self) -> Option<SpotifyUri> {
+        let uri: SpotifyUri = self.uri()?.parse().ok()?;
+        PLAYABLE.contains(uri.kind()).then_some(uri)
+    }
+
     /// The title, whatever it is; absent where Spotify did not send one.
     pub fn name(&self) -> Option<&str> {
         let name = match self {
@@ -48,6 +64,10 @@ impl PlayableItem {
         name.filter(|name| !name.is_empty())
     }
 }
+
+/// The kinds of URIs of what can be played by itself, queued and put into a playlist. Chapters are
+/// episodes in their URIs, as audiobooks are shows.
+pub(crate) const PLAYABLE: &[IdKind] = &[IdKind::Track, IdKind::Episode];
 
 /// What is neither a track nor an episode stays as it came, so that nothing of it is lost.
 impl<'de> Deserialize<'de> for PlayableItem {

@@ -15,28 +15,48 @@ use super::body::with_body;
 /// nothing has come for a second, and gives the response back whole: what was read, then what
 /// comes, or the error with which it breaks off.
 pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response, Bytes) {
+    let (begin, rest) = begin(&mut response, limit).await;
+    if let Rest::Stalls = rest {
+        response.extensions_mut().insert(Stalled);
+    }
+    let body = begin.clone();
+    let whole = with_body(response, |response| match rest {
+        Rest::Nothing => body.into(),
+        Rest::Broken(error) => Body::wrap(Begun { begin: Some(body), rest: Err(error) }),
+        Rest::Comes | Rest::Stalls => {
+            Body::wrap(Begun { begin: Some(body), rest: Ok(response.into()) })
+        }
+    });
+    (whole, begin)
+}
+
+/// What [`peek_body`] reads of the body of a response that nobody looks at afterwards.
+pub(super) async fn read_begin(response: &mut Response, limit: usize) -> Bytes {
+    begin(response, limit).await.0
+}
+
+async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
+    // A body is waited for once, however many layers read it.
+    let has_stalled = response.extensions().get::<Stalled>().is_some();
+    let time = TimeLimit::after(if has_stalled { Duration::ZERO } else { LONGEST_PEEK });
     let mut begin = Vec::new();
-    let time = TimeLimit::after(LONGEST_PEEK);
     let rest = loop {
         match time.run(response.chunk()).await {
             Some(Ok(Some(piece))) => begin.extend_from_slice(&piece),
             Some(Ok(None)) => break Rest::Nothing,
             Some(Err(error)) => break Rest::Broken(Some(error)),
-            None => break Rest::Comes,
+            None => break Rest::Stalls,
         }
         if begin.len() > limit {
             break Rest::Comes;
         }
     };
-    let begin = Bytes::from(begin);
-    let body = begin.clone();
-    let whole = with_body(response, |response| match rest {
-        Rest::Nothing => body.into(),
-        Rest::Broken(error) => Body::wrap(Begun { begin: Some(body), rest: Err(error) }),
-        Rest::Comes => Body::wrap(Begun { begin: Some(body), rest: Ok(response.into()) }),
-    });
-    (whole, begin)
+    (begin.into(), rest)
 }
+
+/// An extension of a response whose body did not come to its end in time.
+#[derive(Clone)]
+struct Stalled;
 
 /// What says why a request failed comes with its status; who waits for more waits for nothing.
 const LONGEST_PEEK: Duration = Duration::from_secs(1);
@@ -44,6 +64,8 @@ const LONGEST_PEEK: Duration = Duration::from_secs(1);
 enum Rest {
     Nothing,
     Comes,
+    /// Not in time.
+    Stalls,
     Broken(Option<reqwest::Error>),
 }
 

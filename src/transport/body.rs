@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::{Response, ResponseBuilderExt};
 
+use super::begun::read_begin;
 use crate::sync::Mutex;
 
 /// Why a body was not read to its end.
@@ -27,8 +28,14 @@ pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<B
 
 /// Reads a body of at most `limit` bytes and keeps what came of it with the response, for
 /// [`read_body`]. Returns whether the body is truncated.
+///
+/// The status of a response that is not successful says enough: its words are waited for as long
+/// as those who [peek](super::peek_body) into them wait, and are truncated after that.
 pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
-    let read = read(response, limit).await;
+    let read = match response.status().is_success() {
+        true => read(response, limit).await,
+        false => Ok(read_begin(response, limit).await),
+    };
     let is_truncated = matches!(read, Err(BodyError::Truncated(_)));
     response.extensions_mut().insert(match read {
         Ok(body) => ReadAhead::Body(body),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 
 use super::{ProxyChoice, Wire};
@@ -72,6 +73,8 @@ impl Default for SharedHttpClient {
 
 fn build(options: &HttpOptions) -> Result<Wire, String> {
     let (options, proxies) = (options.clone(), options.proxy.proxies()?);
+    HeaderValue::from_str(&options.user_agent)
+        .map_err(|_| "the user agent has characters that a header cannot carry".to_owned())?;
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
     #[cfg(feature = "__rustls")]
     let tls = super::tls::config()?;

@@ -51,7 +51,7 @@ async fn an_id_of_the_wrong_kind_is_refused() {
     let error = spotify.tracks().get(artist).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`spotify:artist:6sFIWsNpZYqfjUpaCgueju` names a artist, but a track is needed"
+        "`spotify:artist:6sFIWsNpZYqfjUpaCgueju` names an artist, but a track is needed"
     );
     assert!(fake.requests().is_empty());
 }
@@ -103,9 +103,9 @@ async fn other_parameters_are_checked_too() {
         "`UK` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
     );
     let error = spotify.search().tracks(" ").await.unwrap_err();
-    assert_eq!(error.to_string(), "q is empty");
+    assert_eq!(error.to_string(), "the search's query is empty");
     let error = spotify.search().all("x", []).await.unwrap_err();
-    assert_eq!(error.to_string(), "type is empty");
+    assert_eq!(error.to_string(), "the search's list of types is empty");
     // The first thing that is wrong is what counts.
     let error = spotify.artists().albums("nobody").limit(99).market("?").await.unwrap_err();
     assert!(matches!(error, Error::Id(_)), "{error:?}");
@@ -182,7 +182,7 @@ fn options_of_the_config_are_checked_when_the_client_is_built() {
     let config = SpotifyClientConfig::default().with_user_agent("two\nlines");
     let error = SpotifyClient::new(config).unwrap_err();
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
-    assert!(error.to_string().contains("header value"), "the cause is told: {error}");
+    assert!(error.to_string().contains("the user agent"), "the option is named: {error}");
 
     let config = SpotifyClientConfig::default().with_market("Germany");
     assert!(matches!(SpotifyClient::new(config).unwrap_err(), Error::Market(_)));

@@ -313,7 +313,7 @@ async fn entries_are_removed_at_their_places_of_a_version() {
         serde_json::from_str::<Value>(&fake.requests()[1].body).unwrap(),
         json!({ "items": [{ "uri": track, "positions": [0, 2] }, { "uri": episode }], "snapshot_id": "s" })
     );
-    assert_eq!(nothing.to_string(), "items is 0, but must be from 1 to 100");
+    assert_eq!(nothing.to_string(), "0 items were given; 1 to 100 are allowed");
     assert!(matches!(wrong, Error::Id { .. }), "{wrong:?}");
     assert_eq!(fake.api_requests(), 1);
 }
@@ -375,19 +375,22 @@ async fn errors_that_a_user_would_make_are_found_before_sending() {
             "volume_percent is 101, but must be from 0 to 100",
         ),
         (failure(spotify.player().pause().device(" ")).await, "device_id is empty"),
-        (failure(spotify.library().save(uris(41))).await, "uris is 41, but must be from 1 to 40"),
-        (failure(spotify.library().save(uris(0))).await, "uris is 0, but must be from 1 to 40"),
+        (
+            failure(spotify.library().save(uris(41))).await,
+            "41 uris were given; 1 to 40 are allowed; a method that ends in `_in_batches` takes more, where there is one",
+        ),
+        (failure(spotify.library().save(uris(0))).await, "0 uris were given; 1 to 40 are allowed"),
         (
             failure(spotify.playlists().add_items(PLAYLIST, uris(101))).await,
-            "uris is 101, but must be from 1 to 100",
+            "101 uris were given; 1 to 100 are allowed; a method that ends in `_in_batches` takes more, where there is one",
         ),
         (
             failure(spotify.playlists().remove_items(PLAYLIST, uris(101))).await,
-            "items is 101, but must be from 1 to 100",
+            "101 items were given; 1 to 100 are allowed; a method that ends in `_in_batches` takes more, where there is one",
         ),
         (
             failure(spotify.albums().several([ALBUM; 21])).await,
-            "ids is 21, but must be from 1 to 20",
+            "21 ids were given; 1 to 20 are allowed; a method that ends in `_in_batches` takes more, where there is one",
         ),
         (
             failure(spotify.users().followed_artists().limit(51)).await,

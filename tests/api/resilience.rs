@@ -394,6 +394,17 @@ async fn a_body_without_an_end_is_given_up() {
     assert_eq!(proxy.api_requests(), 1, "it would be as long again");
 }
 
+#[tokio::test]
+async fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
+    let (fake, spotify) = fake_and_client().await;
+    for (length, is_read) in [(32 * 1024 * 1024, true), (32 * 1024 * 1024 + 1, false)] {
+        fake.next_api(FakeResponse::body(200, "application/json", vec![b' '; length]));
+        let result = spotify.get::<()>("x").await;
+        assert_eq!(result.is_ok(), is_read, "{length}: {result:?}");
+        assert!(is_read || matches!(result, Err(Error::TooLong { .. })), "{result:?}");
+    }
+}
+
 /// Four million zeros come out of four thousand bytes: far below the limit, and no JSON.
 #[tokio::test]
 async fn a_bomb_does_not_go_off() {

@@ -32,8 +32,20 @@ pub(crate) async fn write_in_batches<T: Clone, R, B>(
 where
     R: IntoFuture<Output = Result<B, Error>>,
 {
-    let list = list.into_ids()?;
-    sent(&list, size, request).await.map_err(|(responses, source)| match responses.len() * size {
+    write_all(&list.into_ids()?, size, request, snapshots).await
+}
+
+/// The same for a list that is right.
+pub(crate) async fn write_all<T: Clone, R, B>(
+    list: &[T],
+    size: usize,
+    request: impl Fn(Vec<T>) -> R,
+    snapshots: fn(Vec<B>) -> Vec<Snapshot>,
+) -> Result<Vec<B>, Error>
+where
+    R: IntoFuture<Output = Result<B, Error>>,
+{
+    sent(list, size, request).await.map_err(|(responses, source)| match responses.len() * size {
         0 => source,
         carried_out => {
             let snapshots = snapshots(responses);

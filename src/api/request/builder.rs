@@ -1,35 +1,30 @@
 //! A request that has not been sent yet.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::body::Body;
 use super::connection::Connection;
 use super::decode::Decoder;
 use super::future::RequestFuture;
-use super::into_id::IntoIds;
 use super::observing::Endpoint;
 use super::params::{Nothing, Parameters};
 use super::prepared::{Deadline, PreparedRequest};
-use super::quota::MaxLimit;
+use super::query::set_query;
 use super::response::Response;
 use super::sending::Responding;
 use crate::error::Error;
 use crate::middleware::{RequestClass, Safety};
-use crate::model::SpotifyUri;
 use crate::oauth::Scope;
-use crate::transport::clipped;
 
 /// A request that returns `T` and takes the optional parameters in `P`.
 ///
@@ -52,12 +47,12 @@ use crate::transport::clipped;
 /// ```
 #[must_use = "a request is sent by `.await`"]
 pub struct Request<T, P = Nothing> {
-    connection: Connection,
+    pub(super) connection: Connection,
     method: Method,
     /// The URL, or the first thing that was wrong.
     url: Result<Url, Error>,
-    query: Vec<(Cow<'static, str>, String)>,
-    body: Option<Body>,
+    pub(super) query: Vec<(Cow<'static, str>, String)>,
+    pub(super) body: Option<Body>,
     scopes: &'static [Scope],
     endpoint: Endpoint,
     class: RequestClass,
@@ -66,44 +61,9 @@ pub struct Request<T, P = Nothing> {
     /// `None` for a body that is the value.
     decoder: Option<Decoder<T>>,
     /// The number of ids, where the response has a value for each.
-    ids: Option<usize>,
+    pub(super) ids: Option<usize>,
     /// A function, so that a request can be sent to another task whatever it returns.
     returns: PhantomData<fn() -> (T, P)>,
-}
-
-/// A body with its type.
-struct Body {
-    content_type: &'static str,
-    content: Vec<u8>,
-}
-
-/// A list with 1 to `most` elements, as strings.
-fn listed<I: fmt::Display>(
-    name: &'static str,
-    ids: impl IntoIds<I>,
-    most: u32,
-) -> Result<Vec<String>, Error> {
-    bounded(name, ids.into_ids()?.iter().map(ToString::to_string).collect(), most)
-}
-
-fn bounded(name: &'static str, list: Vec<String>, most: u32) -> Result<Vec<String>, Error> {
-    let count = u32::try_from(list.len()).unwrap_or(u32::MAX);
-    match (1..=most).contains(&count) {
-        true => Ok(list),
-        false => Err(Error::Range { name, value: count, range: 1..=most, extended: None }),
-    }
-}
-
-/// What stands between commas, and would be two things with a comma in it.
-fn separable(name: &'static str, list: Vec<String>) -> Result<Vec<String>, Error> {
-    match list.iter().find(|each| each.contains(',') || each.trim().is_empty()) {
-        Some(wrong) => {
-            let wrong = clipped(wrong);
-            let reason = format!("holds `{wrong}`, which cannot be sent in a list between commas");
-            Err(Error::Parameter { name, reason })
-        }
-        None => Ok(list),
-    }
 }
 
 impl<T, P: Parameters> Request<T, P> {
@@ -157,22 +117,6 @@ impl<T, P: Parameters> Request<T, P> {
         }
     }
 
-    /// A parameter that Spotify wants and that must say something.
-    pub(crate) fn required(self, name: &'static str, value: String) -> Self {
-        match value.trim().is_empty() {
-            true => self.fail(Error::Parameter { name, reason: "is empty".to_owned() }),
-            false => self.with(name, value),
-        }
-    }
-
-    /// Sets a parameter, in place of what it was set to before.
-    pub(crate) fn with(mut self, name: impl Into<Cow<'static, str>>, value: String) -> Self {
-        let name = name.into();
-        self.query.retain(|(other, _)| *other != name);
-        self.query.push((name, value));
-        self
-    }
-
     /// Says which scopes it needs, or one of them.
     pub(crate) fn scopes(mut self, scopes: &'static [Scope]) -> Self {
         self.scopes = scopes;
@@ -196,7 +140,7 @@ impl<T, P: Parameters> Request<T, P> {
     }
 
     /// Sets how often it is retried at the most after a failure, in place of the client's; 0 for
-    /// never. A 429 is no failure, unless it is 0; see
+    /// never. Retries after a 429 are not counted, but 0 turns those off as well; see
     /// [`RetryOptions::with_retries`](crate::middleware::RetryOptions::with_retries).
     pub fn retries(mut self, retries: u32) -> Self {
         self.class.retries = Some(retries);
@@ -210,8 +154,10 @@ impl<T, P: Parameters> Request<T, P> {
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
     ///
-    /// Past it, the call fails with [`Error::DeadlineExceeded`]. One that is known to wait for
-    /// longer for the rate limiter fails at once, with [`Error::RateLimited`].
+    /// Past it, the call fails with [`Error::DeadlineExceeded`], or with the error of a response
+    /// whose status is final. A wait that would end after it is not begun: a call that is known to
+    /// wait for longer for the rate limiter fails at once with [`Error::RateLimited`], and one
+    /// whose next retry would come too late with the error of its last attempt.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
@@ -241,150 +187,12 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    pub(crate) fn with_json(self, body: &impl Serialize) -> Self {
-        match serde_json::to_vec(body) {
-            Ok(content) => self.with_body("application/json", content),
-            Err(error) => self.fail(Error::Parameter {
-                name: "body",
-                reason: format!("cannot be written as JSON: {error}"),
-            }),
-        }
-    }
-
-    /// A JSON body, or what is wrong with it.
-    pub(crate) fn with_checked(self, body: Result<serde_json::Value, Error>) -> Self {
-        match body {
-            Ok(body) => self.with_json(&body),
-            Err(error) => self.fail(error),
-        }
-    }
-
-    pub(crate) fn with_body(mut self, content_type: &'static str, content: Vec<u8>) -> Self {
-        self.body = Some(Body { content_type, content });
-        self
-    }
-
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.query.retain(|(other, _)| other != name);
-        self
-    }
-
-    /// Sets a parameter to a list of at most `most` ids, joined by commas.
-    pub(crate) fn ids<I: fmt::Display>(
-        self,
-        name: &'static str,
-        ids: impl IntoIds<I>,
-        most: u32,
-    ) -> Self {
-        let ids = listed(name, ids, most);
-        let number = ids.as_ref().ok().map(Vec::len);
-        Self { ids: number, ..self.joined(name, ids) }
-    }
-
-    /// Sets a parameter to a list of at most `most` strings, joined by commas.
-    pub(crate) fn strings(self, name: &'static str, list: Vec<String>, most: u32) -> Self {
-        self.joined(name, bounded(name, list, most))
-    }
-
-    /// Sets a parameter to any number of words but none, joined by commas.
-    pub(crate) fn named(self, name: &'static str, words: Vec<String>) -> Self {
-        match words.is_empty() {
-            true => self.required(name, String::new()),
-            false => self.joined(name, Ok(words)),
-        }
-    }
-
-    fn joined(self, name: &'static str, list: Result<Vec<String>, Error>) -> Self {
-        match list.and_then(|list| separable(name, list)) {
-            Ok(list) => self.with(name, list.join(",")),
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// A JSON body with a list of at most `most` ids in one field.
-    pub(crate) fn json_ids<I: fmt::Display>(
-        self,
-        name: &'static str,
-        ids: impl IntoIds<I>,
-        most: u32,
-    ) -> Self {
-        self.with_json_field(name, listed(name, ids, most))
-    }
-
-    /// A list of 1 to `most` objects that each hold a URI.
-    pub(crate) fn json_uris(
-        self,
-        name: &'static str,
-        uris: impl IntoIds<SpotifyUri>,
-        most: u32,
-    ) -> Self {
-        let objects = listed(name, uris, most).map(|uris| {
-            uris.into_iter().map(|uri| serde_json::json!({ "uri": uri })).collect::<Vec<_>>()
-        });
-        self.with_json_field(name, objects)
-    }
-
-    /// A JSON body with one field.
-    fn with_json_field(self, name: &str, value: Result<impl Serialize, Error>) -> Self {
-        match value {
-            Ok(value) => self.with_json(&HashMap::from([(name, value)])),
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// A JPEG in base 64, as Spotify wants pictures.
-    pub(crate) fn with_jpeg(self, jpeg: &[u8]) -> Self {
-        let wrong = |reason: String| Error::Parameter { name: "cover", reason };
-        let content = BASE64_STANDARD.encode(jpeg);
-        if !jpeg.starts_with(b"\xff\xd8\xff") {
-            self.fail(wrong("is not a JPEG; convert it first".to_owned()))
-        } else if content.len() > MOST_BASE64 {
-            let size = content.len();
-            self.fail(wrong(format!(
-                "takes {size} bytes in base 64, of {MOST_BASE64}; make it smaller"
-            )))
-        } else {
-            self.with_body("image/jpeg", content.into_bytes())
-        }
-    }
-
     /// Keeps the first thing that is wrong.
     pub(crate) fn fail(mut self, error: Error) -> Self {
         if self.url.is_ok() {
             self.url = Err(error);
         }
         self
-    }
-
-    /// Sets a parameter that has a range.
-    pub(crate) fn in_range(self, name: &'static str, value: u32, min: u32, max: u32) -> Self {
-        match (min..=max).contains(&value) {
-            true => self.with(name, value.to_string()),
-            false => self.fail(Error::Range { name, value, range: min..=max, extended: None }),
-        }
-    }
-
-    /// Sets a parameter whose range begins with 1 and depends on the quota of the app.
-    pub(crate) fn within(self, name: &'static str, value: u32, max: MaxLimit) -> Self {
-        let range = 1..=max.of(self.connection.quota());
-        match range.contains(&value) {
-            true => self.with(name, value.to_string()),
-            false => {
-                let extended = (1..=max.extended).contains(&value).then_some(max.extended);
-                self.fail(Error::Range { name, value, range, extended })
-            }
-        }
-    }
-
-    /// As large as the endpoint allows, unless a limit is set.
-    pub(crate) fn with_largest_pages(self) -> Self {
-        match P::LARGEST_PAGE {
-            Some(limit) if !self.query.iter().any(|(name, _)| name == "limit") => {
-                let limit = limit.of(self.connection.quota());
-                self.with("limit", limit.to_string())
-            }
-            _ => self,
-        }
     }
 
     /// What is sent; or the response to a request that is wrong.
@@ -394,9 +202,7 @@ impl<T, P: Parameters> Request<T, P> {
             Ok(url) => url,
             Err(error) => return Err(self.connection.refuse(self.method, self.endpoint, error)),
         };
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(self.query);
-        }
+        set_query(&mut url, self.query);
         let is_get = self.method == Method::GET;
         let mut request = reqwest::Request::new(self.method, url);
         match self.body {
@@ -521,5 +327,3 @@ impl<T, P> fmt::Debug for Request<T, P> {
             .finish_non_exhaustive()
     }
 }
-
-const MOST_BASE64: usize = 256 * 1024;

@@ -9,10 +9,11 @@ use tracing::Span;
 
 use super::observing::{CallOutcome, CallReport, Observer};
 use super::prepared::PreparedRequest;
-use super::response::{RawResponse, no_response, noted, read};
+use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, CallTrace, LastFailure};
+use crate::middleware::{Attempts, CallTrace, LastFailure, ResponseHead};
 use crate::oauth::Scope;
+use crate::transport::{ServerError, is_transient_status};
 
 /// A call while it is made. Dropped before its end, it was abandoned, which is told as well.
 pub(super) struct Call {
@@ -55,24 +56,38 @@ impl Call {
         }
     }
 
-    /// What a call whose deadline has passed comes to: an error with how its last attempt failed;
-    /// but a write whose status has come is done, and only its body is missing.
+    /// What a call whose deadline has passed comes to: an error with how its last attempt failed.
+    /// But a status that is final has decided it, and only the body is missing: a write is done,
+    /// and an error is that error.
     pub(super) async fn out_of_time(&self, limit: Duration) -> Result<RawResponse, Error> {
         let request = noted(&self.line, &self.extensions);
-        let last = match self.extensions.get::<LastFailure>().and_then(LastFailure::take) {
-            // Its body was read by the layer that kept it.
-            Some(Ok(mut response)) => {
-                read(&request, &mut response, self.scopes, &self.extensions).await.err()
-            }
-            Some(Err(error)) => Some(no_response(request.clone(), error)),
-            None => None,
+        let head = self.extensions.get::<Attempts>().and_then(|attempts| attempts.response);
+        let last = match head.filter(|head| !head.status.is_success()) {
+            Some(head) if is_final(head.status) => return Err(self.failure(request, head)),
+            Some(head) => Some(self.failure(request.clone(), head)),
+            None => self.last_failure(&request).await,
         };
         let line = request.clone();
         let error = Error::DeadlineExceeded { request, limit, last: last.map(Box::new) };
-        let status = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
-        match status.filter(|status| line.is_write() && status.is_success()) {
-            Some(status) => Ok(RawResponse::without_body(line, status, error)),
+        match head.filter(|head| line.is_write() && head.status.is_success()) {
+            Some(head) => Ok(RawResponse::without_body(line, head.status, error)),
             None => Err(error),
+        }
+    }
+
+    /// What a response comes to whose words have not come.
+    fn failure(&self, request: RequestLine, head: ResponseHead) -> Error {
+        failure(request, head, ServerError::default(), self.scopes, None)
+    }
+
+    /// How the attempt failed that was to be retried.
+    async fn last_failure(&self, request: &RequestLine) -> Option<Error> {
+        match self.extensions.get::<LastFailure>()?.take()? {
+            // Its body was read by the layer that kept it.
+            Ok(mut response) => {
+                read(request, &mut response, self.scopes, &self.extensions).await.err()
+            }
+            Err(error) => Some(no_response(request.clone(), error)),
         }
     }
 
@@ -95,10 +110,9 @@ impl Drop for Call {
     fn drop(&mut self) {
         let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
         let CallTrace { attempts, waited, .. } = trace;
-        // Of a call that was given up, the last attempt may have had a response.
+        // The last attempt, or one before it, may have had a response.
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
-        let is_abandoned = self.outcome == CallOutcome::Abandoned;
-        self.status = self.status.or_else(|| last.filter(|_| is_abandoned));
+        self.status = self.status.or(last);
         self.span.record("attempts", attempts);
         self.span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
         if let Some(status) = self.status {
@@ -116,4 +130,11 @@ impl Drop for Call {
             elapsed: self.began.elapsed(),
         });
     }
+}
+
+/// Whether nothing is done after an unsuccessful response with this status: no retry, no replay with
+/// another token, no redirect.
+fn is_final(status: StatusCode) -> bool {
+    let is_error = status.is_client_error() || status.is_server_error();
+    is_error && !is_transient_status(status) && status != StatusCode::UNAUTHORIZED
 }

@@ -117,7 +117,7 @@ where
     let body = std::mem::replace(&mut response.body, Ok(Bytes::new()));
     let decoded = match body {
         _ if TypeId::of::<T>() == TypeId::of::<()>() => read(b"null", seed, &response),
-        Ok(body) if body.is_empty() => read(b"null", seed, &response),
+        Ok(body) if body.is_empty() => read(b"null", seed, &response).map_err(Error::of_no_body),
         Ok(body) => read(&body, seed, &response).map_err(|error| error.with_body(body)),
         Err(error) => Err(*error),
     };

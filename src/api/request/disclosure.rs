@@ -21,6 +21,7 @@ pub(super) fn decode_error(
     source: serde_json::Error,
 ) -> Error {
     let noise = noise(&response.headers, body);
+    let said = without_credentials(ServerError::of(body), response.credentials.as_ref()).message;
     let body = &*String::from_utf8_lossy(body);
     let credentials = shown(response.credentials.as_ref());
     let scrubber = scrubber(credentials);
@@ -34,6 +35,11 @@ pub(super) fn decode_error(
     let (path, start, source) = match is_hidden {
         true => (path_of_fields(path, |key| scrubber.finds_in(key)), None, without_values(&source)),
         false => (open_path, (!body.is_empty()).then_some(start), short(source)),
+    };
+    let is_safe = !has_word_of_a_secret(body);
+    let source = match said.filter(|_| is_safe) {
+        Some(said) => placed(&format!("the server says: {said}"), &source),
+        None => source,
     };
     let request = response.line.clone();
     // What a body is that cannot be read tells nothing of it.

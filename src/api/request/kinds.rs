@@ -1,7 +1,7 @@
 //! Of which kinds the things are that a request takes: a URI of another kind is never sent.
 
 use super::into_id::{IntoIds, sealed};
-use crate::model::{IdError, IdKind, SpotifyUri};
+use crate::model::{IdError, IdKind, PLAYABLE, SpotifyUri};
 
 /// A list of URIs, all of them of certain kinds.
 pub(crate) struct OfKinds<L> {
@@ -47,9 +47,6 @@ pub(crate) fn context(uri: SpotifyUri) -> Result<SpotifyUri, IdError> {
         _ => Err(IdError::kind_not_taken(&uri, CONTEXTS)),
     }
 }
-
-/// Chapters are episodes in their URIs, as audiobooks are shows.
-const PLAYABLE: &[IdKind] = &[IdKind::Track, IdKind::Episode];
 
 const CONTEXTS: &[IdKind] =
     &[IdKind::Album, IdKind::Artist, IdKind::Playlist, IdKind::Show, IdKind::Collection];

@@ -1,10 +1,12 @@
 //! How a call is made: from an endpoint's line to the wire and back.
 //!
-//! Top down, as a call goes: a [`Request`] is built (`builder`, `setters`, `path`, `params`),
+//! Top down, as a call goes: a [`Request`] is built (`builder`, `setters`, `query`, `body`,
+//! `path`, `params`),
 //! `prepared` and sent (`sending`), read (`response`) and decoded (`decode`). `paging` and
 //! `page_queue` do that for page after page, `batches` for a list that is too long for one request.
 
 mod batches;
+mod body;
 mod builder;
 mod call;
 mod choices;
@@ -16,6 +18,7 @@ mod into_id;
 mod kinds;
 mod known_lists;
 mod left_out;
+mod lists;
 mod next_page;
 mod observing;
 mod page_fetch;
@@ -27,6 +30,7 @@ pub mod params;
 mod path;
 mod pauses;
 mod prepared;
+mod query;
 mod quota;
 mod response;
 mod seen;
@@ -36,7 +40,7 @@ mod streams;
 mod urls;
 mod verbs;
 
-pub(crate) use batches::{in_batches, write_in_batches};
+pub(crate) use batches::{in_batches, write_all, write_in_batches};
 pub use builder::Request;
 pub use choices::{AudioFeature, ItemType, Repeat, Shuffle, TimeRange, Transfer};
 pub(crate) use connection::{Connection, Defaults};

@@ -20,13 +20,14 @@ pub struct CallReport {
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
-    /// The status of the last response; `None` where none came, as for a call that the rate limiter
-    /// did not send. A call that was given up while it waited has that of its last attempt.
+    /// The status of the last response that came, to whichever attempt; `None` where none came, as
+    /// for a call that the rate limiter did not send.
     pub status: Option<StatusCode>,
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
     /// How often the request left: 0 for one that is wrong, or that got no token, no permit or no
-    /// connection.
+    /// connection. An attempt whose time was up while it was under way counts, also where it was
+    /// still connecting: nobody can say then whether it left.
     pub attempts: u32,
     /// How long it waited for a permit and for retries.
     pub waited: Duration,

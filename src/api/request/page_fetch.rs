@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::prepared::PreparedRequest;
 use super::response::RawResponse;
 use super::sending::Responding;
-use crate::error::Error;
+use crate::error::{Error, RequestLine};
 use crate::transport::can_send;
 
 /// How pages are asked for.
@@ -114,7 +114,10 @@ impl Pause {
 impl Way {
     fn fetch(&self, url: Url) -> Responding {
         match self.template.at(url) {
-            Some(prepared) => in_task(self.connection.clone().send(prepared)),
+            Some(prepared) => {
+                let line = prepared.line();
+                in_task(line, self.connection.clone().send(prepared))
+            }
             // Only a body that is a stream cannot be sent again, and no request here has one.
             None => Box::pin(std::future::ready(Err(Error::Interrupted))),
         }
@@ -123,24 +126,32 @@ impl Way {
 
 /// In a task of its own, so that it comes along while its taker does other things; dropped, it
 /// stops.
-fn in_task(fetching: Responding) -> Responding {
+fn in_task(line: RequestLine, fetching: Responding) -> Responding {
     match Handle::try_current() {
-        Ok(runtime) => Box::pin(Task(runtime.spawn(fetching))),
+        Ok(runtime) => Box::pin(Task { task: runtime.spawn(fetching), unpolled: Some(line) }),
         Err(_) => fetching,
     }
 }
 
-struct Task(JoinHandle<Result<RawResponse, Error>>);
+struct Task {
+    task: JoinHandle<Result<RawResponse, Error>>,
+    /// Until it is polled, which is right after it was spawned.
+    unpolled: Option<RequestLine>,
+}
 
 impl Future for Task {
     type Output = Result<RawResponse, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(context)) {
+        let unpolled = self.unpolled.take();
+        Poll::Ready(match ready!(Pin::new(&mut self.task).poll(context)) {
             Ok(fetched) => fetched,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Error::Interrupted),
+                // One that never ran was given to a runtime that has ended.
+                Err(_) => {
+                    Err(unpolled.map_or(Error::Interrupted, |request| Error::NoRuntime { request }))
+                }
             },
         })
     }
@@ -148,6 +159,6 @@ impl Future for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }

@@ -164,8 +164,9 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// cannot be read is left out, with one warning for the list; [`entries`](Self::entries) have
     /// it, and
     /// [`fail_on_unreadable`](ItemStream::fail_on_unreadable) makes an error of it. After a
-    /// transient error the stream goes on with the page that failed, after a pause; any other error
-    /// ends it.
+    /// transient error the stream goes on with the page that failed, after a pause of the retries'
+    /// back-off, which grows with each failure in a row, whatever a call may wait for; any other
+    /// error ends it.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;
@@ -207,8 +208,8 @@ impl<G: Paged, P: Parameters + 'static> Request<G, P> {
     /// # Errors
     ///
     /// The first [`Error`]; the items before it are lost, which [`stream`](Self::stream) avoids.
-    /// [`Error::UnreadableItem`] where the list holds nothing that can be read, which must not look
-    /// like one of nothing.
+    /// [`Error::UnreadableItem`] where none of the list's items can be read, so that it is not taken
+    /// for an empty list.
     ///
     /// ```
     /// # use spotify_web::testing::FakeSpotify;

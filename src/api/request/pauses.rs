@@ -26,9 +26,9 @@ struct Refusal {
 }
 
 impl Pauses {
-    /// When the page that failed is to be asked for again: after the pause that a retry would take.
-    /// Nobody waits longer than a call may: where the server wants more, the page is refused
-    /// unsent.
+    /// When the page that failed is to be asked for again: after the pause that a retry would take,
+    /// however short a time a call may wait, so that every list is paced. What the server wants to
+    /// be waited for beyond that is not: the page is refused unsent.
     pub(super) fn begin(
         &mut self,
         connection: &Connection,
@@ -46,7 +46,7 @@ impl Pauses {
             Some(_) => pause,
             None => pause.max(wanted.unwrap_or_default()),
         };
-        let end = now + pause.min(longest).min(LONGEST_PAUSE);
+        let end = now + pause.min(LONGEST_PAUSE);
         self.until = Some(end);
         end
     }
@@ -98,7 +98,7 @@ fn pause_after(
         Error::Interrupted => (Duration::ZERO, None),
         // The limiter knows when it is over, also when it is opened before, and until then lets
         // nothing pass.
-        Error::RateLimited { .. } if connection.has_limiter() => (connection.pause(1), None),
+        Error::RateLimited { .. } if connection.has_limiter() => (connection.pause(failures), None),
         error => (connection.pause(failures), error.retry_after()),
     }
 }

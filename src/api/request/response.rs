@@ -8,7 +8,7 @@ use reqwest::{StatusCode, Version};
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, LimitedResponse, RateLimited};
+use crate::middleware::{Attempts, LimitKind, LimitedResponse, RateLimited, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{BodyError, ServerError, TlsUnavailable, read_body, retry_after};
 
@@ -104,21 +104,30 @@ impl RawResponse {
             };
         }
         // The status says enough, whatever becomes of the words.
-        let ServerError { message, reason } =
+        let words =
             without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
-        Err(match status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                Error::RateLimited { request, retry_after, reason, limit, status: Some(status) }
-            }
-            _ => Error::Api {
-                request,
-                status,
-                message: message.map(Into::into),
-                reason,
-                scopes,
-                retry_after,
-            },
-        })
+        Err(failure(request, ResponseHead { status, retry_after }, words, scopes, limit))
+    }
+}
+
+/// What a response comes to that is not successful.
+pub(super) fn failure(
+    request: RequestLine,
+    head: ResponseHead,
+    words: ServerError,
+    scopes: &'static [Scope],
+    limit: Option<LimitKind>,
+) -> Error {
+    let ResponseHead { status, retry_after } = head;
+    let ServerError { message, reason } = words;
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => {
+            Error::RateLimited { request, retry_after, reason, limit, status: Some(status) }
+        }
+        _ => {
+            let message = message.map(Into::into);
+            Error::Api { request, status, message, reason, scopes, retry_after }
+        }
     }
 }
 

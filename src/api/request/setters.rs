@@ -54,19 +54,18 @@ impl<P: AcceptsFields> Request<Playlist, P> {
     /// not asked for is absent from the [`PartialPlaylist`].
     ///
     /// Where entries are among them, as in `name,items(items(item(name)))`, what leads to the next
-    /// page of them is asked for as well. A picture is none without its `url`: of `images(height)`,
-    /// nothing is left.
+    /// page of them is asked for as well. Ask for the `url` of pictures: those without one are left out.
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlist
     pub fn fields(self, fields: impl Into<String>) -> Request<PartialPlaylist, P> {
-        self.required("fields", with_paging_of_entries(&fields.into())).of_type()
+        self.with_fields(&fields.into(), with_paging_of_entries).of_type()
     }
 }
 
 impl<P: AcceptsFields> Request<PartialPlaylist, P> {
     /// Only these fields of the response, in place of those that were set before.
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        self.required("fields", with_paging_of_entries(&fields.into()))
+        self.with_fields(&fields.into(), with_paging_of_entries)
     }
 }
 
@@ -79,8 +78,29 @@ impl<P: AcceptsFields> Request<Page<PlaylistItem>, P> {
     ///
     /// [Spotify's notation]: https://developer.spotify.com/documentation/web-api/reference/get-playlists-items
     pub fn fields(self, fields: impl Into<String>) -> Self {
-        self.required("fields", with_paging(&fields.into()))
+        self.with_fields(&fields.into(), with_paging)
     }
+}
+
+impl<T, P: AcceptsFields> Request<T, P> {
+    fn with_fields(self, fields: &str, complete: fn(&str) -> String) -> Self {
+        match are_balanced(fields) {
+            true => self.required("fields", complete(fields)),
+            false => {
+                let reason = "has a bracket without its other half".to_owned();
+                self.fail(Error::Parameter { name: "fields", reason })
+            }
+        }
+    }
+}
+
+fn are_balanced(fields: &str) -> bool {
+    let depth = fields.chars().try_fold(0_u32, |depth, letter| match letter {
+        '(' => depth.checked_add(1),
+        ')' => depth.checked_sub(1),
+        _ => Some(depth),
+    });
+    depth == Some(0)
 }
 
 /// Adds what a list goes on with, where its items are asked for.
@@ -131,8 +151,8 @@ fn name_of(part: &str) -> &str {
 }
 
 impl<T, P: AcceptsAdditionalTypes> Request<T, P> {
-    /// Which kinds of items come in their own shape; tracks and episodes by default. Of the others
-    /// Spotify sends nothing, or a track's shape.
+    /// Which kinds of items come in their own shape; tracks and episodes by default. Spotify sends
+    /// the other kinds as if they were tracks, or leaves them out.
     pub fn additional_types(self, types: impl IntoIterator<Item = ItemType>) -> Self {
         let types = types.into_iter().map(|each| each.as_str().to_owned()).collect();
         self.named("additional_types", types)
@@ -245,7 +265,8 @@ impl<T, P: AcceptsSeeds> Request<T, P> {
 }
 
 impl<T, P: AcceptsAnything> Request<T, P> {
-    /// Sets a parameter of the query; percent-encoded when it is sent.
+    /// Sets a parameter of the query, in place of those of its name that the path has;
+    /// percent-encoded when it is sent.
     pub fn query(self, name: impl Into<String>, value: impl fmt::Display) -> Self {
         self.with(name.into(), value.to_string())
     }

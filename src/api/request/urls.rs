@@ -71,7 +71,10 @@ impl Connection {
         self.own(response.url().join(location).ok()?).ok()
     }
 
+    /// One that begins as the base URL's own path is from the root of the server, as in the pages
+    /// of Spotify's reference.
     fn below(&self, path: &str) -> Result<Url, Error> {
+        let path = path.strip_prefix(self.base().path()).unwrap_or(path);
         let path = path.trim_start_matches(['/', '\\']);
         self.own(self.base().join(path).map_err(|error| not_a_path(&error))?)
     }
