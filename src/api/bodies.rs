@@ -149,7 +149,7 @@ impl StartPlayback {
     }
 
     fn check_place(&self, uris: &[SpotifyUri]) -> Result<(), Error> {
-        let Some(last) = saturated(uris.len()).checked_sub(1) else {
+        let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
             return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
         };
         match &self.offset {
@@ -427,7 +427,7 @@ pub(super) fn with_dates<I: IntoId<TrackId>>(
         dated.push(json!({ "id": id, "added_at": added_at }));
         ids.push(id);
     }
-    check_count("ids", saturated(ids.len()), 50)?;
+    check_count("ids", ids.len(), 50)?;
     Ok(json!({ "ids": ids, "timestamped_ids": dated }))
 }
 
