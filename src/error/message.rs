@@ -61,8 +61,8 @@ pub(super) fn advice(status: StatusCode, scopes: &[Scope]) -> String {
             "; the token lacks a scope, or the app may not use this endpoint".into()
         }
         _ if status.is_redirection() => {
-            "; the client follows up to five redirects of a read, and none of a write or to another \
-             origin"
+            "; redirects of writes and redirects to another origin are not followed, and a read \
+             follows five at most"
                 .into()
         }
         _ => String::new(),
