@@ -113,7 +113,7 @@ impl App {
             return Err(core.error(wanted.pair, place, now));
         }
         let limit = core.awake(now) + patience;
-        let owner = Caller { place, told: sender };
+        let owner = Caller { place, told: sender, looked: core.awake(now) };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
@@ -130,6 +130,7 @@ impl App {
     fn watch(self: &Arc<Self>, waiting: &Waiting<'_>, pair: Pair) -> Duration {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
+        core.look(pair, waiting.place, now);
         if core.is_over(pair, waiting.place, now) {
             // Many may give up at the same time: none of them needs a look at all others.
             core.expire(pair, waiting.place, now);
@@ -153,6 +154,7 @@ impl App {
     fn grant(&self, core: &mut Core, now: Seconds) -> Seconds {
         while let Some(ticket) = core.granted.take_overdue(now) {
             core.state.settle(ticket, Outcome::Unsent, false, now);
+            core.dismiss_idle(LONGEST_SLEEP + granted::LONGEST, now);
         }
         while core.queue.len() > 0 {
             match core.queue.next(&core.state, now) {
