@@ -31,6 +31,8 @@ pub(super) struct App {
     /// Tells apps apart: a call may pass through several limiters, and has a number in each.
     pub(super) id: u64,
     pub(super) client_id: Option<String>,
+    /// Whether it stands for all apps, and no request passes it.
+    pub(super) is_of_all: bool,
     pub(super) options: RateLimitOptions,
     pub(super) core: Mutex<Core>,
     /// Another waiter is to be the keeper.
@@ -41,7 +43,12 @@ impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
         let core = Mutex::new(Core::new(&options));
         let id = APPS.fetch_add(1, Ordering::Relaxed);
-        Self { id, client_id, options, core, keeper_wanted: Notify::new() }
+        Self { id, client_id, is_of_all: false, options, core, keeper_wanted: Notify::new() }
+    }
+
+    /// What is done to all apps by hand.
+    pub(super) fn of_all(options: RateLimitOptions) -> Self {
+        Self { is_of_all: true, ..Self::new(None, options) }
     }
 
     /// A permit, if nobody waits and nothing is in the way; else the endpoint's key, to wait with.
