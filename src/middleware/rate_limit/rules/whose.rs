@@ -136,29 +136,3 @@ fn a_closing_by_hand_makes_no_refusal_the_apps() {
     state.settle(early, refused(25.0), false, 1.0);
     assert!(state.is_open(4, 5.0) && !state.is_open(3, 24.0));
 }
-
-/// Two that are each full, so that they are refused together while a third is called now and then.
-#[test]
-fn endpoints_that_are_limited_for_themselves_are_found_out() {
-    let mut state = state();
-    let mut seen = [Vec::new(), Vec::new()];
-    let mut late = 0;
-    for tick in 0..60_000_u32 {
-        let now = f64::from(tick) * 0.02;
-        for endpoint in 1..=2 {
-            let counted = &mut seen[endpoint - 1];
-            counted.retain(|then| now - then < 30.0);
-            let outcome = if counted.len() < 10 { Outcome::Succeeded } else { refused(1.0) };
-            if state.is_open(endpoint as u64, now) {
-                state.call(endpoint as u64, outcome, now);
-                (outcome == Outcome::Succeeded).then(|| counted.push(now));
-            }
-        }
-        if tick % 550 == 549 {
-            late += u32::from(!state.is_open(3, now));
-            let ticket = state.start(pair(3), false, now);
-            state.settle(ticket, Outcome::Succeeded, false, now);
-        }
-    }
-    assert!(late <= 5, "{late} of 109 had to wait");
-}
