@@ -130,5 +130,7 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/web_server.rs"]
+mod web_server;
 #[path = "api/wire.rs"]
 mod wire;

@@ -59,6 +59,7 @@ async fn two_people_log_in_to_a_web_server_at_once() {
 
     anna.goto(&home).await.unwrap();
     screenshot(&anna, "web_server").await;
+    usable_by_everybody(&anna).await;
     for (person, name) in [(&anna, "Anna <3"), (&ben, "Ben")] {
         person.goto(&home).await.unwrap();
         click(person, "#login").await;
@@ -73,18 +74,52 @@ async fn two_people_log_in_to_a_web_server_at_once() {
         person.refresh().await.unwrap();
     }
     screenshot(&anna, "web_server_playlists").await;
+    usable_by_everybody(&anna).await;
+    anna.set_window_size(360, 640).await.unwrap();
+    screenshot(&anna, "web_server_on_a_phone").await;
+    let overflow = "return document.documentElement.scrollWidth > window.innerWidth";
+    assert_eq!(anna.execute(overflow, vec![]).await.unwrap(), json!(false));
 
     click(&anna, "#logout").await;
     click(&anna, "#login").await;
     click(&anna, "#cancel").await;
     assert_eq!(heading(&anna, "That did not work").await, "That did not work");
     screenshot(&anna, "web_server_cancelled").await;
+    usable_by_everybody(&anna).await;
     ben.refresh().await.unwrap();
     let user = ben.wait().for_element(Locator::Css("#user")).await.unwrap();
     assert_eq!(user.text().await.unwrap(), "Ben", "another user's log-out is not his");
     anna.close().await.unwrap();
     ben.close().await.unwrap();
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_without_scripts_logs_in_to_a_web_server_in_two_tabs() {
+    let Some((driver, program)) = driver_and("web_server") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let mut server = Run::start(&program, &fake, &[("PORT", "0")], &[]);
+    let home = server.printed("http://");
+    let person =
+        driver.person_with(json!({ "profile.default_content_setting_values.javascript": 2 }));
+    let person = person.await;
+
+    person.goto(&home).await.unwrap();
+    click(&person, "#login").await;
+    let first = person.window().await.unwrap();
+    let second = person.new_window(true).await.unwrap().handle;
+    person.switch_to_window(second.clone()).await.unwrap();
+    person.goto(&home).await.unwrap();
+    click(&person, "#login").await;
+    for tab in [first, second] {
+        person.switch_to_window(tab).await.unwrap();
+        click(&person, "#agree").await;
+        let user = person.wait().for_element(Locator::Css("#user")).await.unwrap();
+        assert_eq!(user.text().await.unwrap(), "wizzler");
+    }
+    click(&person, "#logout").await;
+    person.wait().for_element(Locator::Css("#login")).await.unwrap();
+    person.close().await.unwrap();
 }
 
 /// `None` where there is no browser, or the example has not been built.
@@ -121,6 +156,10 @@ impl Driver {
 
     /// A browser with a profile of its own.
     async fn person(&self) -> Client {
+        self.person_with(json!({})).await
+    }
+
+    async fn person_with(&self, preferences: serde_json::Value) -> Client {
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -132,7 +171,7 @@ impl Driver {
             "--disable-sync",
             "--window-size=900,700",
         ];
-        let options = json!({ "goog:chromeOptions": { "args": arguments } });
+        let options = json!({ "goog:chromeOptions": { "args": arguments, "prefs": preferences } });
         ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(options.as_object().unwrap().clone())
             .connect(&format!("http://127.0.0.1:{}", self.port))
@@ -158,6 +197,21 @@ async fn heading(person: &Client, text: &str) -> String {
     let path = format!("//h1[text()='{text}']");
     let heading = person.wait().for_element(Locator::XPath(&path)).await.unwrap();
     heading.text().await.unwrap()
+}
+
+/// What axe-core finds on the page: `.ci/run` installs it into `target/accessibility`; by hand,
+/// `npm ci` in there with the two package files of `tests/accessibility`.
+async fn usable_by_everybody(person: &Client) {
+    let script = program_directory().join("../accessibility/node_modules/axe-core/axe.min.js");
+    let Ok(axe) = std::fs::read_to_string(script) else {
+        assert!(std::env::var_os("CI").is_none(), "axe-core is not installed");
+        eprintln!("skipped: axe-core is not installed in target/accessibility");
+        return;
+    };
+    let check = "const done = arguments[0];
+        axe.run().then(found => done(found.violations.map(it => it.id + ': ' + it.help)));";
+    let violations = person.execute_async(&format!("{axe}\n{check}"), vec![]).await.unwrap();
+    assert_eq!(violations, json!([]));
 }
 
 async fn screenshot(person: &Client, name: &str) {
