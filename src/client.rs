@@ -418,7 +418,8 @@ impl Layers {
     }
 }
 
-/// Puts the layers together, outside in: retries, the user's own, authentication, the rate limiter.
+/// Puts the layers together, outside in: retries, the user's own, authentication, the rate limiter,
+/// and the user's own that see what is sent.
 fn connect(
     config: &SpotifyClientConfig,
     oauth: &OAuthClient,
@@ -438,14 +439,14 @@ fn connect(
         authenticator.connect(oauth).map_err(Error::Authenticator)?;
         http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
     }
-    for middleware in &config.inner_middleware {
-        http = http.with_arc(Arc::clone(middleware));
-    }
     if let Some(limiter) = layers.limiter.clone() {
         http = http.with(match &config.authenticator {
             Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
             None => limiter,
         });
+    }
+    for middleware in &config.inner_middleware {
+        http = http.with_arc(Arc::clone(middleware));
     }
     let counter = Arc::clone(&layers.counter);
     let http = http.with_arc(counter).with_arc(layers.wire.clone());

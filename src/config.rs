@@ -118,8 +118,10 @@ impl SpotifyClientConfig {
         self
     }
 
-    /// Adds a layer inside authentication: it sees each attempt as it is sent, with its
-    /// credentials, which it must neither keep nor log. The first one added is the outermost.
+    /// Adds a layer inside authentication and the rate limiter: it sees each attempt as it is sent,
+    /// with its credentials, which it must neither keep nor log, and none that got no token or no
+    /// permit. It holds a permit: what it waits for, others wait for too. The first one added is
+    /// the outermost.
     #[must_use]
     pub fn with_inner_middleware(mut self, middleware: impl Middleware) -> Self {
         self.inner_middleware.push(Arc::new(middleware));

@@ -1,9 +1,9 @@
 //! What every request passes through: one [`reqwest_middleware`] layer in each file, usable
 //! on a client of your own as well.
 //!
-//! Outside in: retries, the layers of the user's own, authentication, the rate limiter. So each
-//! attempt, a replay after a 401 included, takes a permit of its own, and none is held while a
-//! token is awaited.
+//! Outside in: retries, the layers of the user's own, authentication, the rate limiter, and the
+//! layers of the user's own that see what is sent. So each attempt, a replay after a 401 included,
+//! takes a permit of its own, and none is held while a token is awaited.
 
 mod attempt;
 mod auth;

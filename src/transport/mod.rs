@@ -20,7 +20,7 @@ mod wire;
 
 use std::time::{Duration, SystemTime};
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime};
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
@@ -49,9 +49,13 @@ pub(crate) use wire::Wire;
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+    // A number may be one of several that a proxy joined, or have a fraction or a parameter.
+    let value = value.strip_prefix('+').unwrap_or(value);
+    let end = value.find(|character: char| !character.is_ascii_digit());
+    let (digits, _) = value.split_at(end.unwrap_or(value.len()));
+    if !digits.is_empty() {
         // More than fits is as long as can be said.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        return Some(Duration::from_secs(digits.parse().unwrap_or(u64::MAX)));
     }
     let date = parse_date(value)?;
     let now = response.headers().get(DATE).and_then(|value| parse_date(value.to_str().ok()?));
@@ -59,8 +63,14 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// In one of the three forms of RFC 9110, section 5.6.7, of which two are obsolete.
 fn parse_date(value: &str) -> Option<SystemTime> {
-    Some(SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?))
+    if let Ok(date) = DateTime::parse_from_rfc2822(value) {
+        return Some(SystemTime::from(date));
+    }
+    let obsolete = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    let mut dates = obsolete.iter().map(|form| NaiveDateTime::parse_from_str(value, form));
+    Some(SystemTime::from(dates.find_map(Result::ok)?.and_utc()))
 }
 
 /// The same request again, or `None` when its body is a stream.

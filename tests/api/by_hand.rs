@@ -1,9 +1,10 @@
 //! Endpoints that are closed and opened by hand, and closings by hand of all apps over a restart.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spotify_web::auth::CredentialsAuthenticator;
-use spotify_web::middleware::{Closings, LimitKind, RateLimitOptions, RateLimiter};
+use spotify_web::middleware::{Closing, Closings, LimitKind, RateLimitOptions, RateLimiter};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
@@ -210,4 +211,72 @@ async fn an_endpoint_is_carried_over_as_long_as_it_was_closed() {
     limiter.close_endpoint_for("GET /v1/tracks/{}", 24 * 30 * HOUR).unwrap();
     let restarted = restarted(&limiter);
     assert!(restarted.stats().closed_for() > 24 * 29 * HOUR, "{:?}", restarted.stats());
+}
+
+/// What a listener is told: the endpoint, and for how many seconds it is closed.
+#[tokio::test]
+async fn a_closing_after_a_reopening_is_told_though_the_one_before_was_longer() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let limiter = RateLimiter::new(options.with_listener(move |closing| {
+        tell.lock().unwrap().push(closing.endpoint.clone());
+    }));
+    let app = limiter.for_app(Some("app"));
+
+    app.close_for(HOUR);
+    app.reopen();
+    app.close_for(HOUR / 3);
+    app.reopen();
+    app.close_endpoint_for("GET /v1/search", HOUR).unwrap();
+    app.reopen_endpoint("GET /v1/search").unwrap();
+    app.close_endpoint_for("GET /v1/search", HOUR / 3).unwrap();
+
+    let search = || Some("GET /v1/search".to_owned());
+    assert_eq!(*told.lock().unwrap(), [None, None, search(), search()]);
+}
+
+/// An app is closed for a window at a time, and looked at then; see the guide.
+#[tokio::test]
+async fn a_closing_of_the_app_by_the_server_is_carried_over_for_a_window_at_most() {
+    let limiter = limiter().for_app(Some("app"));
+    limiter.close_for(300 * 24 * HOUR);
+    let mut closings = limiter.closings();
+    closings.closings.iter_mut().for_each(|closing| closing.is_by_hand = false);
+    let restarted = self::limiter();
+
+    restarted.restore(&closings);
+
+    let closed = restarted.for_app(Some("app")).stats().closed_for();
+    assert!(closed > Duration::ZERO && closed <= Duration::from_secs(30), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_closing_by_hand_for_all_apps_is_one_and_is_told_once() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let limiter = RateLimiter::new(options.with_listener(move |closing| {
+        tell.lock().unwrap().push(closing.clone());
+    }));
+    let apps = ["one", "two"].map(|app| limiter.for_app(Some(app)));
+
+    limiter.close_for(HOUR);
+    limiter.close_endpoint_for("GET /v1/search", 2 * HOUR).unwrap();
+    let later = limiter.for_app(Some("later"));
+
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert_eq!(told.len(), 2, "{told:?}");
+    for closings in [told, limiter.closings().closings] {
+        assert_eq!(closings.len(), 2, "{closings:?}");
+        let is_of_all = |it: &Closing| it.is_of_all_apps && it.is_by_hand && it.client_id.is_none();
+        assert!(closings.iter().all(is_of_all), "{closings:?}");
+    }
+    for app in apps.iter().chain([&later]) {
+        assert!(app.stats().closed_for() > HOUR, "{:?}", app.stats());
+    }
+    // One that is closed for longer, or by another, is an entry of its own.
+    apps[0].close_for(3 * HOUR);
+    let of_it = limiter.closings().closings.into_iter().filter(|it| it.client_id.is_some());
+    assert_eq!(of_it.count(), 1);
 }

@@ -235,6 +235,28 @@ async fn permits_that_nobody_picks_up_hold_others_up_for_a_moment() {
     assert!(began.elapsed() < Duration::from_millis(3500), "{:?}", began.elapsed());
 }
 
+/// Each would be granted the only permit for a moment: nobody who is not polled is asked twice.
+#[tokio::test(start_paused = true)]
+async fn many_who_are_not_polled_hold_others_up_no_longer_than_a_few() {
+    for lazy in [100, 1000] {
+        let limiter = RateLimiter::default();
+        let (client, server) = counting(&limiter);
+        limiter.close_for(Duration::from_secs(1));
+        let lazy = lazy_calls(&client, lazy).await;
+        let began = Instant::now();
+
+        tokio::spawn(call(client.clone())).await.unwrap();
+
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+        // They go when they are polled.
+        let count = lazy.len();
+        for call in lazy.into_iter().map(tokio::spawn).collect::<Vec<_>>() {
+            assert_eq!(call.await.unwrap(), "200 OK");
+        }
+        assert_eq!(server.sent(), count + 1);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_permit_that_is_dropped_unused_is_the_next_ones() {
     let limiter = RateLimiter::default();

@@ -271,6 +271,39 @@ async fn a_date_counts_from_the_servers_own_clock() {
     time.run(call).await.unwrap();
 }
 
+/// A recipient reads all three forms of a date, and a proxy may have touched a number.
+#[tokio::test]
+async fn every_form_of_retry_after_is_read() {
+    let time = PausedTime::pause();
+    for (value, expected) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 60),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 60),
+        ("Sun Nov  6 08:49:37 1994", 60),
+        ("60", 60),
+        (" 60 ", 60),
+        ("60, 60", 60),
+        ("+60", 60),
+        ("60.0", 60),
+        ("60;x", 60),
+        ("99999999999999999999999", 604_800),
+        ("soon", 1),
+        ("-60", 1),
+        ("", 1),
+    ] {
+        let set = |config: SpotifyClientConfig| config.with_max_wait(Duration::ZERO);
+        let (fake, spotify) = fake_and_client(set).await;
+        let response = FakeResponse::status(429)
+            .with_header("date", "Sun, 06 Nov 1994 08:48:37 GMT")
+            .with_header("retry-after", value);
+        fake.next_api(response);
+
+        time.run(track(&spotify)).await.unwrap_err();
+
+        let closed = spotify.stats().rate_limit.closed_for().as_secs_f64().ceil();
+        assert_eq!(closed, f64::from(expected), "{value:?}");
+    }
+}
+
 /// A laptop that slept: the monotonic clock stood still.
 #[tokio::test]
 async fn a_closing_ends_by_the_wall_clock_too() {

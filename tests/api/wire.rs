@@ -385,6 +385,24 @@ impl Middleware for Seen {
     }
 }
 
+/// It sees what the server sees.
+#[tokio::test]
+async fn an_inner_layer_sees_no_attempt_that_got_no_permit() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let inner = Seen::default();
+    let config = fake.config_with_credentials().with_inner_middleware(inner.clone());
+    let spotify = SpotifyClient::new(config.with_max_wait(Duration::ZERO)).unwrap();
+    spotify.tracks().get(TRACK).await.unwrap();
+    let limiter = spotify.rate_limiter().unwrap();
+    limiter.close_for(Duration::from_secs(600));
+
+    for _ in 0..3 {
+        spotify.tracks().get(TRACK).await.unwrap_err();
+    }
+
+    assert_eq!(inner.0.lock().unwrap().len(), fake.api_requests());
+}
+
 #[tokio::test]
 async fn layers_are_told_whose_request_it_is() {
     let fake = FakeSpotify::start().await.unwrap();

@@ -40,6 +40,16 @@ impl Announced {
         is_news
     }
 
+    /// All were opened by hand.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// An endpoint was.
+    pub(super) fn forget_endpoint(&mut self, key: u64) {
+        self.0.remove(&Some(key));
+    }
+
     /// A request succeeded: what it passed is open.
     pub(super) fn went_through(&mut self, endpoint: u64, client_id: Option<&str>, now: Seconds) {
         if self.0.is_empty() {

@@ -31,6 +31,8 @@ pub(super) struct App {
     /// Tells apps apart: a call may pass through several limiters, and has a number in each.
     pub(super) id: u64,
     pub(super) client_id: Option<String>,
+    /// Whether it stands for all apps, and no request passes it.
+    pub(super) is_of_all: bool,
     pub(super) options: RateLimitOptions,
     pub(super) core: Mutex<Core>,
     /// Another waiter is to be the keeper.
@@ -41,7 +43,12 @@ impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
         let core = Mutex::new(Core::new(&options));
         let id = APPS.fetch_add(1, Ordering::Relaxed);
-        Self { id, client_id, options, core, keeper_wanted: Notify::new() }
+        Self { id, client_id, is_of_all: false, options, core, keeper_wanted: Notify::new() }
+    }
+
+    /// What is done to all apps by hand.
+    pub(super) fn of_all(options: RateLimitOptions) -> Self {
+        Self { is_of_all: true, ..Self::new(None, options) }
     }
 
     /// A permit, if nobody waits and nothing is in the way; else the endpoint's key, to wait with.
@@ -113,7 +120,7 @@ impl App {
             return Err(core.error(wanted.pair, place, now));
         }
         let limit = core.awake(now) + patience;
-        let owner = Caller { place, told: sender };
+        let owner = Caller { place, told: sender, looked: core.awake(now) };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
@@ -130,6 +137,7 @@ impl App {
     fn watch(self: &Arc<Self>, waiting: &Waiting<'_>, pair: Pair) -> Duration {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
+        core.look(pair, waiting.place, now);
         if core.is_over(pair, waiting.place, now) {
             // Many may give up at the same time: none of them needs a look at all others.
             core.expire(pair, waiting.place, now);
@@ -153,6 +161,7 @@ impl App {
     fn grant(&self, core: &mut Core, now: Seconds) -> Seconds {
         while let Some(ticket) = core.granted.take_overdue(now) {
             core.state.settle(ticket, Outcome::Unsent, false, now);
+            core.dismiss_idle(LONGEST_SLEEP + granted::LONGEST, now);
         }
         while core.queue.len() > 0 {
             match core.queue.next(&core.state, now) {

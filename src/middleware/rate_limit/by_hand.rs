@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::app::App;
 use super::endpoint::EndpointName;
 use super::registry::BY_HAND;
-use super::{Closings, InvalidEndpoint, RateLimitStats, RateLimiter};
+use super::{Closing, Closings, InvalidEndpoint, RateLimitStats, RateLimiter};
 
 impl RateLimiter {
     /// What it knows of its app; of a limiter that was made by hand, of all apps together: the
@@ -21,11 +21,12 @@ impl RateLimiter {
     /// changes: [`reopen`](Self::reopen) opens.
     pub fn close_for(&self, duration: Duration) {
         self.act(|app| app.close_for(duration));
-        self.apps().iter().for_each(|app| app.announce(None));
+        self.announce(None);
     }
 
     /// Does the same to one endpoint of its app, or of all apps: to `GET /v1/tracks/{id}`, for
-    /// example. Ids in the path are all the same. All others go on.
+    /// example: the method and the whole path of the URL, `/v1` included, as
+    /// [`stats`](Self::stats) names it. Ids in the path are all the same. All others go on.
     ///
     /// A limiter tells 256 endpoints apart. One that comes when all of them are in use is closed
     /// and opened with the others that come then.
@@ -53,7 +54,7 @@ impl RateLimiter {
     ) -> Result<(), InvalidEndpoint> {
         let name = named(endpoint)?;
         self.act(|app| app.close_endpoint_for(&name, duration));
-        self.apps().iter().for_each(|app| app.announce(Some(name.key)));
+        self.announce(Some(name.key));
         Ok(())
     }
 
@@ -94,16 +95,18 @@ impl RateLimiter {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn closings(&self) -> Closings {
-        let mut closings = self.registry.closings_of_all();
-        closings.extend(self.registry.known().iter().flat_map(|app| app.closings()));
-        Closings { closings }
+        let of_all = self.registry.closings_of_all();
+        let apps = self.registry.known();
+        let of_apps = apps.iter().flat_map(|app| app.closings());
+        let of_apps: Vec<_> = of_apps.filter(|it| !is_one_of(&of_all, it)).collect();
+        Closings { closings: of_all.into_iter().chain(of_apps).collect() }
     }
 
     /// Closes what was closed when [`closings`](Self::closings) was called, as far as it still is:
-    /// by hand for 366 days at most, as [`close_for`](Self::close_for), and an endpoint that the
-    /// server closed for the longest `Retry-After` that is
-    /// [believed](super::RateLimitOptions::with_longest_retry_after). Call it before requests are
-    /// sent.
+    /// by hand for 366 days at most, as [`close_for`](Self::close_for); an endpoint that the server
+    /// closed for the longest `Retry-After` that is
+    /// [believed](super::RateLimitOptions::with_longest_retry_after), and an app for the
+    /// [window](super::RateLimitOptions::with_window). Call it before requests are sent.
     pub fn restore(&self, closings: &Closings) {
         for closing in &closings.closings {
             match closing.is_of_all_apps {
@@ -126,6 +129,13 @@ impl RateLimiter {
         }
     }
 
+    fn announce(&self, endpoint: Option<u64>) {
+        match self.is_of_all() {
+            true => self.registry.announce(endpoint),
+            false => self.app.announce(endpoint),
+        }
+    }
+
     /// Does something to its app, or to all, those that come later included.
     fn act(&self, act: impl Fn(&Arc<App>)) {
         match self.is_of_all() {
@@ -133,6 +143,13 @@ impl RateLimiter {
             false => act(&self.app),
         }
     }
+}
+
+/// Whether an app is closed for no longer than all are.
+fn is_one_of(of_all: &[Closing], closing: &Closing) -> bool {
+    // Each app reads its clock at its own time.
+    let covers = |it: &Closing| it.until + Duration::from_secs(1) >= closing.until;
+    closing.is_by_hand && of_all.iter().any(|it| it.endpoint == closing.endpoint && covers(it))
 }
 
 fn named(endpoint: &str) -> Result<EndpointName, InvalidEndpoint> {

@@ -6,12 +6,14 @@ use super::Seconds;
 use crate::auth::Now;
 
 /// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that
-/// was. The wall clock may also be set: forward, a closing ends early; back, nothing happens.
+/// was. The wall clock may also be set: forward, a closing ends early; back, nothing happens, nor
+/// when it is set right again.
 #[derive(Debug)]
 pub(super) struct Timeline {
     begin: Now,
     /// How much further the wall clock is known to be than the monotonic one.
     ahead: Seconds,
+    /// The most that it ever was.
     slept: Seconds,
 }
 
@@ -26,7 +28,7 @@ impl Timeline {
         // Less is the noise of reading two clocks, and their being set a little right.
         if jump.abs() > NOISE {
             self.ahead += jump;
-            self.slept += jump.max(0.0);
+            self.slept = self.slept.max(self.ahead);
         }
         passed + self.slept
     }
@@ -58,8 +60,41 @@ const NOISE: Seconds = 1.0;
 pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// After so many seconds, by a wall clock that is so much further.
+    fn seconds(timeline: &mut Timeline, passed: u64, ahead: i64) -> Seconds {
+        let begin = timeline.begin;
+        let passed = Duration::from_secs(passed);
+        let wall = begin.wall + passed + Duration::from_secs(7200);
+        let wall = wall - Duration::from_secs(u64::try_from(7200 - ahead).unwrap());
+        timeline.seconds(Now { monotonic: begin.monotonic + passed, wall })
+    }
+
+    fn timeline() -> Timeline {
+        Timeline::new(Now { monotonic: std::time::Instant::now(), wall: SystemTime::now() })
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_and_right_again_slept_for_no_time() {
+        let mut timeline = timeline();
+        assert_eq!(seconds(&mut timeline, 10, -3600), 10.0);
+        assert_eq!(seconds(&mut timeline, 20, 0), 20.0);
+        assert_eq!(seconds(&mut timeline, 30, 600), 630.0, "slept");
+        assert_eq!(timeline.slept(), 600.0);
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_to_and_fro_slept_once() {
+        let mut timeline = timeline();
+        for round in 1..=100 {
+            seconds(&mut timeline, 6 * round, 3);
+            seconds(&mut timeline, 6 * round + 3, 0);
+        }
+        assert_eq!(timeline.slept(), 3.0);
+    }
 
     #[test]
     fn every_number_of_seconds_is_a_duration() {

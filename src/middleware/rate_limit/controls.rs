@@ -57,6 +57,7 @@ impl App {
         // Where too many are in use, it is one of those that share a limit.
         let key = core.state.endpoint(name.key, now, || name.name.clone());
         core.state.reopen_endpoint(key);
+        core.announced.forget_endpoint(key);
         self.changed(core, now);
     }
 
@@ -64,6 +65,7 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
+        core.announced.forget();
         core.by_hand_until = f64::NEG_INFINITY;
         self.changed(core, now);
     }
@@ -121,6 +123,13 @@ impl App {
         }
     }
 
+    /// Tells nobody what was closed: it was told of all apps.
+    pub(super) fn keep_quiet(&self, endpoint: Option<u64>) {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        core.news(endpoint, now);
+    }
+
     /// Whether it or an endpoint is closed.
     pub(super) fn is_closed(&self) -> bool {
         let core = &mut *self.core.lock();
@@ -143,7 +152,7 @@ impl App {
                 until: wall.checked_add(left)?,
                 reason: reason.map(str::to_owned),
                 is_by_hand,
-                is_of_all_apps: false,
+                is_of_all_apps: self.is_of_all,
             })
         };
         let app = closing(None, core.state.app.closed_until, core.is_by_hand(now));
@@ -158,8 +167,9 @@ impl App {
         let now = core.now(&self.options);
         let left = since(self.options.clock.now().wall, closing.until);
         let longest = match closing.endpoint {
-            Some(_) if !closing.is_by_hand => self.options.longest_retry_after.as_secs_f64(),
-            _ => LONGEST_CLOSING,
+            _ if closing.is_by_hand => LONGEST_CLOSING,
+            Some(_) => self.options.longest_retry_after.as_secs_f64(),
+            None => self.options.window.as_secs_f64(),
         };
         let until = now + left.min(longest);
         if until > now {

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | an endpoint, for a user | of the two, since their last success | each half second |
 //! | an endpoint, for all | of two users there at least, since anybody's last success there | each half second, and each second by a user of whom it has not failed |
-//! | the API, for all | over two endpoints at least, of two users or of the only one, since any success | likewise |
+//! | the API, for all | over two endpoints at least, of two users or of the only one, or of anybody for three seconds, since any success | likewise |
 
 use std::collections::HashMap;
 
@@ -173,10 +173,12 @@ impl Failures {
         self.users[0] = (user, now);
     }
 
-    /// Whether one user alone was heard of lately.
+    /// Whether one user alone was heard of lately. Another one who sends requests would soon have
+    /// ended the failures of all with a success, or failed too.
     fn only_user(&self, now: Seconds) -> bool {
         let [(user, _), (other, when)] = self.users;
-        user == other || when == 0.0 || now - when > USERS_SEEN
+        let is_alone = user == other || when == 0.0 || now - when > USERS_SEEN;
+        is_alone || self.all.as_ref().is_some_and(|outage| now - outage.first >= OTHERS_SOON)
     }
 
     /// What has not failed for a while is forgotten, and the oldest of too many.
@@ -275,6 +277,7 @@ const MOST_AT_ONCE: u32 = 64;
 const PROBE: Seconds = 0.5;
 const NEW_PROBE: Seconds = 1.0;
 const USERS_SEEN: Seconds = 60.0;
+const OTHERS_SOON: Seconds = 3.0;
 const MOST_PAIRS: usize = 4096;
 /// Of more, an estimate of how long a request waits leaves out all who wait for the endpoint.
 const MOST_TOLD: usize = 64;

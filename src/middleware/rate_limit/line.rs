@@ -83,6 +83,14 @@ impl<W> Line<W> {
         Some(self.waiters.get(&place)?.limit)
     }
 
+    pub(super) fn owner_of(&mut self, place: Place) -> Option<&mut W> {
+        Some(&mut self.waiters.get_mut(&place)?.owner)
+    }
+
+    pub(super) fn owners(&self) -> impl Iterator<Item = (Place, &W)> {
+        self.waiters.iter().map(|(place, waiter)| (*place, &waiter.owner))
+    }
+
     /// The number of waiters before a place.
     pub(super) fn before(&self, place: Place) -> usize {
         // Most come last, so that they need not be counted one by one.

@@ -43,6 +43,8 @@ pub(super) type Verdict = Result<Seconds, RateLimited>;
 pub(super) struct Caller {
     pub(super) place: Place,
     pub(super) told: oneshot::Sender<Verdict>,
+    /// When it was polled last, by the monotonic clock.
+    pub(super) looked: Seconds,
 }
 
 impl Core {
@@ -121,6 +123,24 @@ impl Core {
             Ok(()) => self.granted.insert(place, ticket),
             // The waiter has gone.
             Err(_) => self.state.settle(ticket, Outcome::Unsent, false, now),
+        }
+    }
+
+    /// A waiter was polled.
+    pub(super) fn look(&mut self, pair: Pair, place: Place, now: Seconds) {
+        let awake = self.awake(now);
+        if let Some(owner) = self.queue.owner_of(pair.endpoint, place) {
+            owner.looked = awake;
+        }
+    }
+
+    /// Nobody came for a permit. Those who have not looked for longer than all do would not come
+    /// either: they are told to ask again, with the numbers that they have, when they are polled.
+    pub(super) fn dismiss_idle(&mut self, longest: Seconds, now: Seconds) {
+        let awake = self.awake(now);
+        for owner in self.queue.take_owners(|owner| awake - owner.looked > longest) {
+            self.keeper = self.keeper.filter(|keeper| keeper.place != owner.place);
+            let _ = owner.told.send(Ok(awake));
         }
     }
 

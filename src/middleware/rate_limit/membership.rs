@@ -252,7 +252,7 @@ impl Membership {
             self.has_urgent_start = false;
             if let Some(rate) = self.rate {
                 // All notice at about the same time, and must not all send then.
-                let rate = rate / f64::from(self.active);
+                let rate = (rate / f64::from(self.active)).max(SLOWEST);
                 bucket.pace_from(now + jitter / rate, rate, now);
             }
         }

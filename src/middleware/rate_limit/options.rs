@@ -61,9 +61,12 @@ impl RateLimitOptions {
     }
 
     /// Sets the window over which the server counts: 30 s by default, as [Spotify documents][rate],
-    /// and from 5 s to an hour. Set to the server's, it makes nine tenths of a limit over a minute
-    /// out of half of it, and of one over 5 to 10 s out of four fifths. A shorter one counts as 5
-    /// s: fewer requests than that do not tell a limit from a stray.
+    /// and from 5 s to an hour; a shorter one counts as 5 s. Set it for a server that counts over
+    /// 10 s or more: with the default, a limit over a minute is used to half, and with its own
+    /// window to nine tenths. For a server that counts over less than 10 s the default is better:
+    /// a few seconds hold too few requests to tell a limit from a stray 429. Where the window is a
+    /// minute or more, calls wait for up to a window: allow them that with
+    /// [`with_max_wait`](Self::with_max_wait), or they fail.
     ///
     /// [rate]: https://developer.spotify.com/documentation/web-api/concepts/rate-limits
     #[must_use]
@@ -94,7 +97,8 @@ impl RateLimitOptions {
     }
 
     /// Sets a callback that is told of each closing when it begins, and when it grows to twice as
-    /// long: of an app or an endpoint, by a 429, by hand, or by another process. For metrics, and
+    /// long: of an app or an endpoint, by a 429, by hand, or by another process. What is closed
+    /// by hand for all apps is told once. For metrics, and
     /// to store [`closings`](super::RateLimiter::closings). It is called in the task whose request
     /// was refused, and may ask the limiter.
     #[must_use]

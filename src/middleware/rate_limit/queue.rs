@@ -81,6 +81,22 @@ impl<W> Queue<W> {
         self.lines.get(&endpoint)?.limit_of(place)
     }
 
+    /// Its owner, while it waits.
+    pub(super) fn owner_of(&mut self, endpoint: u64, place: Place) -> Option<&mut W> {
+        self.lines.get_mut(&endpoint)?.owner_of(place)
+    }
+
+    /// Takes out all owners of whom that is true.
+    pub(super) fn take_owners(&mut self, is_it: impl Fn(&W) -> bool) -> Vec<W> {
+        let places = self.lines.iter().flat_map(|(endpoint, line)| {
+            line.owners().filter(|(_, owner)| is_it(owner)).map(|(place, _)| (*endpoint, place))
+        });
+        let places: Vec<_> = places.collect();
+        let waiters =
+            places.into_iter().filter_map(|(endpoint, place)| self.remove(endpoint, place));
+        waiters.map(|waiter| waiter.owner).collect()
+    }
+
     /// How long a request waits at least, with those before its place. Who cannot go before it,
     /// because its own endpoint is closed, paced or fails, is not before it.
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {

@@ -8,6 +8,7 @@ use crate::sync::Mutex;
 
 use super::RateLimitOptions;
 use super::app::App;
+use super::endpoint::EndpointName;
 use super::stats::Closing;
 
 /// What all apps share.
@@ -28,7 +29,7 @@ struct Apps {
 
 impl Registry {
     pub(super) fn new(options: RateLimitOptions) -> Self {
-        let all = Arc::new(App::new(None, options.clone()));
+        let all = Arc::new(App::of_all(options.clone()));
         let known = HashMap::from([(None, Arc::new(App::new(None, options.clone())))]);
         let apps = Mutex::new(Apps { known, most: MOST_UNUSED_APPS });
         Self { options, all, apps, users: AtomicU64::new(BY_HAND + 1) }
@@ -50,7 +51,11 @@ impl Registry {
         }
         let new = || {
             let app = Arc::new(App::new(client_id.clone(), self.options.clone()));
-            self.all.closings().iter().for_each(|closing| app.restore(closing));
+            self.all.closings().iter().for_each(|closing| {
+                app.restore(closing);
+                let name = closing.endpoint.as_deref().and_then(EndpointName::of);
+                app.keep_quiet(name.map(|name| name.key));
+            });
             app
         };
         Arc::clone(apps.known.entry(client_id.clone()).or_insert_with(new))
@@ -62,8 +67,13 @@ impl Registry {
 
     /// What was closed by hand for all apps.
     pub(super) fn closings_of_all(&self) -> Vec<Closing> {
-        let closings = self.all.closings().into_iter();
-        closings.map(|closing| Closing { is_of_all_apps: true, ..closing }).collect()
+        self.all.closings()
+    }
+
+    /// Tells once what was closed for all apps.
+    pub(super) fn announce(&self, endpoint: Option<u64>) {
+        self.known().iter().for_each(|app| app.keep_quiet(endpoint));
+        self.all.announce(endpoint);
     }
 
     /// Does something to all apps, and to those that come later.

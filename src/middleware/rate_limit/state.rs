@@ -71,6 +71,10 @@ pub(super) struct State {
     pub(super) last_of_app: Option<(u64, Seconds)>,
     /// How many endpoints are [suspects](Standing::Suspect).
     pub(super) suspects: usize,
+    /// When an endpoint was added to those for which the app is [blamed](Endpoint::is_blamed).
+    pub(super) blamed_since: Seconds,
+    /// How many refusals of these were taken for the app's since.
+    pub(super) blamed_again: usize,
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -85,6 +89,8 @@ pub(super) struct Endpoint {
     /// Until when it was closed by hand.
     pub(super) by_hand_until: Seconds,
     pub(super) standing: Standing,
+    /// Whether a refusal of it was taken for the app's.
+    pub(super) is_blamed: bool,
 }
 
 impl State {
@@ -97,6 +103,8 @@ impl State {
             longest,
             last_of_app: None,
             suspects: 0,
+            blamed_since: f64::NEG_INFINITY,
+            blamed_again: 0,
             membership: None,
         }
     }
@@ -290,6 +298,9 @@ impl State {
         let key = ticket.pair.endpoint;
         let is_again = self.standing(key).since().is_some_and(|since| ticket.sent >= since);
         self.note_refusal(key, now);
+        if is_of_app {
+            self.blame_app(key, now);
+        }
         if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
             return self.refused_again(ticket, pause, now);
         }
@@ -356,6 +367,7 @@ impl State {
         self.app.reopen();
         self.endpoints.values_mut().for_each(Endpoint::reopen);
         self.suspects = 0;
+        (self.blamed_since, self.blamed_again) = (f64::NEG_INFINITY, 0);
         if let Some(membership) = &mut self.membership {
             membership.reopen();
         }
@@ -375,7 +387,8 @@ impl State {
 impl Endpoint {
     fn new(name: String, bucket: Bucket) -> Self {
         let by_hand_until = f64::NEG_INFINITY;
-        Self { name, bucket, reason: None, by_hand_until, standing: Standing::Well }
+        let standing = Standing::Well;
+        Self { name, bucket, reason: None, by_hand_until, standing, is_blamed: false }
     }
 
     fn reopen(&mut self) {
@@ -383,6 +396,7 @@ impl Endpoint {
         self.reason = None;
         self.by_hand_until = f64::NEG_INFINITY;
         self.standing = Standing::Well;
+        self.is_blamed = false;
     }
 
     /// Whether it is closed by hand, and for no longer by the server.

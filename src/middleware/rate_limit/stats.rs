@@ -15,7 +15,7 @@ pub struct RateLimitStats {
     /// `GET /v1/albums/{}/tracks`.
     pub endpoints: Vec<(String, BucketStats)>,
     /// Where it stands with the other processes of its app; `None` where it shares its limit with
-    /// none. Of several apps, that of the one that is worst off.
+    /// none. For several apps together, it is the worst of theirs: alone, closed, paced, free.
     pub sharing: Option<Sharing>,
 }
 
@@ -98,8 +98,8 @@ impl BucketStats {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Closings {
-    /// One entry for each app and endpoint that is closed, and for what was closed by hand for all
-    /// apps.
+    /// One entry for each app and endpoint that is closed. What was closed by hand for all apps is
+    /// one entry, and not one more for each app.
     pub closings: Vec<Closing>,
 }
 

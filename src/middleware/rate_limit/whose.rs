@@ -4,9 +4,10 @@
 //! | refusal | whose |
 //! |---|---|
 //! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
+//! | of one of those for which the app was blamed lately, when refusals went on without a new one among them, and one that was not blamed has gone through since | the endpoint's |
 //! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
 //! | sent before the last refusal of the app | the app's |
-//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself, or both have rates of their own | the app's |
+//! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
 //! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
 //! | any other | the endpoint's |
 //!
@@ -76,13 +77,13 @@ impl State {
     /// Whether a refusal is the app's, and not its endpoint's alone.
     pub(super) fn is_of_app(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
         let key = ticket.pair.endpoint;
-        if matches!(self.standing(key), Standing::Own(_)) {
+        if matches!(self.standing(key), Standing::Own(_)) || self.is_cleared(key, now) {
             return false;
         }
         if !self.app.is_news(ticket.app_epoch) {
             return true;
         }
-        if self.was_another_refused(key, ticket.sent) {
+        if self.was_another_refused(key, ticket.sent, now) {
             return true;
         }
         let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
@@ -111,20 +112,49 @@ impl State {
 
     /// Whether another endpoint was refused shortly before, and nothing of a third went through
     /// since.
-    fn was_another_refused(&self, key: u64, sent: Seconds) -> bool {
+    fn was_another_refused(&self, key: u64, sent: Seconds, now: Seconds) -> bool {
         let recent = |then: Seconds| then <= sent && sent - then <= self.window;
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
         let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
         let is_known = self.endpoints.get(&key).is_some_and(has_rate);
-        let others = self
-            .endpoints
-            .iter()
-            .filter(|(other, it)| **other != key && !is_own(it) && !(is_known && has_rate(it)));
+        let others = self.endpoints.iter().filter(|(other, it)| {
+            let are_both_known = is_known && has_rate(it);
+            **other != key && !is_own(it) && !are_both_known && !self.is_cleared(**other, now)
+        });
         let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
         let last = refused
             .filter(|(_, then)| recent(*then))
             .max_by(|one, other| one.1.total_cmp(&other.1));
         last.is_some_and(|(other, then)| !self.others_succeeded(&[key, other], then))
+    }
+
+    /// A refusal was taken for the app's.
+    pub(super) fn blame_app(&mut self, key: u64, now: Seconds) {
+        let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
+        if endpoint.is_blamed(now) {
+            self.blamed_again = self.blamed_again.saturating_add(1);
+        } else {
+            endpoint.is_blamed = true;
+            (self.blamed_since, self.blamed_again) = (now, 0);
+        }
+    }
+
+    /// Whether an endpoint is among those for which the app was blamed, and these are refused for
+    /// themselves: refusals went on without a new one among them, and one that is not has gone
+    /// through since.
+    fn is_cleared(&self, key: u64, now: Seconds) -> bool {
+        if !self.endpoints.get(&key).is_some_and(|endpoint| endpoint.is_blamed(now)) {
+            return false;
+        }
+        let blamed = self.endpoints.values().filter(|endpoint| endpoint.is_blamed(now)).count();
+        let enough = if blamed > FEW { blamed } else { ENOUGH_OF_FEW };
+        self.blamed_again >= enough && self.endpoints.values().any(|it| self.is_unblamed(it, now))
+    }
+
+    fn is_unblamed(&self, endpoint: &Endpoint, now: Seconds) -> bool {
+        let last = endpoint.bucket.last_success_sent;
+        let went_through = last.is_some_and(|sent| sent >= self.blamed_since);
+        went_through && endpoint.standing == Standing::Well && !endpoint.is_blamed(now)
     }
 
     /// Whether a request to any other endpoint than these was sent since then and succeeded.
@@ -135,3 +165,18 @@ impl State {
         })
     }
 }
+
+impl Endpoint {
+    /// Whether refusals of it were taken for the app's, and come still.
+    fn is_blamed(&self, now: Seconds) -> bool {
+        self.is_blamed && self.bucket.last_refused.is_some_and(|then| now - then <= BLAMED_FOR)
+    }
+}
+
+/// A rate is held for so long at the most without a long `Retry-After`, so that refusals that go
+/// on come within this time.
+const BLAMED_FOR: Seconds = 300.0;
+/// The app's limit is met by one endpoint after the other as well, by chance: of few that are all
+/// there is known after two refusals more, of many after one more each.
+const FEW: usize = 8;
+const ENOUGH_OF_FEW: usize = 2;

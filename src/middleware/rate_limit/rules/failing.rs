@@ -25,6 +25,50 @@ fn an_outage_of_all_is_looked_at_a_few_times_a_second_though_probes_hang() {
     assert!(state.is_open(2, 12.1));
 }
 
+/// Of two users one is idle, who was heard of shortly before.
+#[test]
+fn an_outage_of_all_is_one_though_only_one_user_meets_it() {
+    let mut state = state();
+    for user in 0..2 {
+        let ticket = state.start(Pair { endpoint: 5, user }, false, 1.0);
+        state.settle(ticket, Outcome::Succeeded, false, 1.0);
+    }
+    let mut sent = 0;
+    for tick in 0..5_000_u64 {
+        let now = 2.0 + tick as f64 * 0.01;
+        let pair = pair(1 + tick % 5);
+        if state.check(pair, now).is_ok() {
+            let ticket = state.start(pair, false, now);
+            state.settle(ticket, Outcome::Failed, true, now);
+            sent += u32::from(now >= 6.0);
+        }
+    }
+    assert!(sent <= 46 * 3, "{sent} in 46 s");
+    assert!(state.failures.all_fail(52.0));
+}
+
+/// The other's requests go through, if only now and then.
+#[test]
+fn a_user_for_whom_all_fails_holds_up_no_other_who_is_rarely_there() {
+    let mut state = state();
+    let mut late = 0;
+    for tick in 0..10_000_u64 {
+        let now = 2.0 + tick as f64 * 0.01;
+        if tick % 500 == 0 {
+            let other = Pair { endpoint: 1 + tick / 500 % 5, user: 1 };
+            late += u32::from(state.check(other, now).is_err());
+            let ticket = state.start(other, false, now);
+            state.settle(ticket, Outcome::Succeeded, true, now);
+        }
+        let pair = pair(1 + tick % 5);
+        if state.check(pair, now).is_ok() {
+            let ticket = state.start(pair, false, now);
+            state.settle(ticket, Outcome::Failed, true, now);
+        }
+    }
+    assert_eq!(late, 0);
+}
+
 #[test]
 fn failures_of_one_user_slow_down_no_other() {
     let mut state = state();

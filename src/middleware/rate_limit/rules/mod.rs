@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
 
+mod alone;
 mod failing;
 mod refusals;
 mod waiting;

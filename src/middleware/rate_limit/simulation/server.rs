@@ -93,7 +93,11 @@ impl Server {
 
     /// With a limit for the app.
     pub(crate) fn limited(limit: Limit, told: Told) -> Self {
-        Self { told, ..Self::unlimited() }.with(None, limit)
+        Self::unlimited().telling(told).with(None, limit)
+    }
+
+    pub(crate) fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     pub(crate) fn with(mut self, endpoint: Option<u64>, limit: Limit) -> Self {

@@ -3,6 +3,7 @@
 mod changes;
 mod failures;
 mod limits;
+mod own;
 mod processes;
 mod shared;
 mod strays;
@@ -20,6 +21,7 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
         ("Limits that change", changes::rows()),
         ("Refusals that are no limit", strays::rows()),
         ("Whose limit it is", whose::rows()),
+        ("Whose limit it is, and a rare endpoint", own::rows()),
         ("Failures", failures::rows()),
         ("Processes that share nothing", processes::rows()),
         ("Processes that share a limit through a store", shared::rows()),

@@ -1,0 +1,129 @@
+//! Endpoints with limits of their own beside one that is called rarely, and the app's limit.
+
+use super::server::{Limit, Server, Told};
+use super::{Callers, Row, Setting, each, least, most, run, tasks};
+
+pub(super) fn rows() -> Vec<Row> {
+    let own = |endpoints, count, callers, told| Own { endpoints, count, callers, told };
+    vec![
+        beside_a_rare_one(own(3, 10, 1, Told::Always(1.0)), 5.0),
+        beside_a_rare_one(own(2, 10, 3, Told::Always(1.0)), 11.0).heavy(),
+        beside_a_rare_one(own(5, 30, 3, Told::Always(1.0)), 25.0).heavy(),
+        beside_a_rare_one(own(3, 60, 3, Told::Always(5.0)), 11.0).heavy(),
+        beside_a_rare_one(own(8, 20, 2, Told::Always(2.0)), 5.0).heavy(),
+        beside_a_rare_one(own(8, 20, 2, Told::Missing), 25.0).heavy(),
+        beside_a_rare_one(own(8, 20, 2, Told::Right), 1.0).heavy(),
+        in_a_limit(own(2, 10, 3, Told::Always(1.0)), 1, [90.0, 1.0]).heavy(),
+        in_a_limit(own(3, 30, 2, Told::Always(1.0)), 5, [90.0, 2.5]).heavy(),
+        in_a_limit(own(1, 30, 2, Told::Always(1.0)), 20, [90.0, 1.0]).heavy(),
+        in_a_limit(own(3, 30, 2, Told::Always(5.0)), 5, [90.0, 1.0]).heavy(),
+        in_a_limit(own(2, 10, 3, Told::Right), 20, [60.0, 2.0]).heavy(),
+        skewed(Told::Always(1.0)).heavy(),
+        skewed(Told::Right).heavy(),
+    ]
+}
+
+/// Endpoints with limits of their own in 30 s.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    endpoints: u64,
+    count: usize,
+    /// The callers of each.
+    callers: usize,
+    told: Told,
+}
+
+impl Own {
+    fn server(self, server: Server) -> Server {
+        let limit = Limit::rolling(self.count, 30.0);
+        (1..=self.endpoints).fold(server, |server, it| server.with(Some(it), limit))
+    }
+
+    fn callers(self) -> impl Iterator<Item = Callers> {
+        (1..=self.endpoints).map(move |it| tasks(self.callers).at(it))
+    }
+
+    fn title(self) -> String {
+        let Self { endpoints, count, callers, told } = self;
+        format!("{endpoints} with {count} per 30 s each, {callers} callers, `Retry-After` {told}")
+    }
+}
+
+/// Nothing limits the app.
+fn beside_a_rare_one(own: Own, period: f64) -> Row {
+    let name = format!("{}; one more called each {period} s", own.title());
+    let figures = [
+        least(95.0, "% of its calls at once"),
+        most(0.0, "of them fail"),
+        least(90.0, "% of theirs"),
+        most(3.0, "% refused after 2 min"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = own.server(Server::unlimited().telling(own.told));
+        let rare = each(period).at(own.endpoints + 1);
+        let callers = own.callers().chain([rare]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let group = own.endpoints as usize;
+        let of_it = outcomes.good.iter().filter(|good| good.group == group);
+        let at_once = of_it.filter(|good| good.waited < 0.5).count() as f64;
+        let failed = outcomes.failed.iter().filter(|(_, it)| *it == group).count();
+        let theirs = outcomes.good.len() as f64 - outcomes.good_of(group);
+        let share = theirs / (own.endpoints as f64 * own.count as f64 * 60.0);
+        [
+            100.0 * at_once / (1800.0 / period).ceil(),
+            failed as f64,
+            100.0 * share,
+            outcomes.refused_percent_from(120.0),
+        ]
+    })
+}
+
+/// And 300 per 30 s limit the app over the busy rest. What is reached of it, and refused after two
+/// minutes, may be less than the targets.
+fn in_a_limit(own: Own, rest: u64, [share, late]: [f64; 2]) -> Row {
+    let name = format!("300 per 30 s over {rest} beside {}", own.title());
+    let figures = [
+        least(90.0, "% of it").but_reaches(share),
+        most(3.0, "% refused"),
+        most(1.0, "% after 2 min").but_reaches(late),
+        most(0.0, "of the rare fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = own.server(Server::limited(Limit::rolling(300, 30.0), own.told));
+        let busy = Callers { endpoints: (own.endpoints + 1, rest), ..tasks(16) };
+        let rare = each(5.0).at(own.endpoints + rest + 1);
+        let callers = own.callers().chain([busy, rare]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let group = own.endpoints as usize + 1;
+        let failed = outcomes.failed.iter().filter(|(_, it)| *it == group).count();
+        [
+            outcomes.good.len() as f64 / 180.0,
+            outcomes.refused_percent(),
+            outcomes.refused_percent_from(120.0),
+            failed as f64,
+        ]
+    })
+}
+
+/// 300 per 30 s limit the app; nearly all of it is one endpoint's.
+fn skewed(told: Told) -> Row {
+    let name = format!("300 per 30 s, nearly all of it one endpoint's, `Retry-After` {told}");
+    let figures = [
+        least(90.0, "% of it"),
+        most(3.0, "% refused"),
+        most(1.0, "% after 2 min").but_reaches(1.5),
+        most(0.0, "of the rare fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(300, 30.0), told);
+        let callers = vec![tasks(16).at(1), each(1.0).at(2), each(5.0).at(3)];
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let failed = outcomes.failed.iter().filter(|(_, it)| *it == 2).count();
+        [
+            outcomes.good.len() as f64 / 180.0,
+            outcomes.refused_percent(),
+            outcomes.refused_percent_from(120.0),
+            failed as f64,
+        ]
+    })
+}
