@@ -16,7 +16,8 @@ pub struct CallReport {
     /// The method.
     pub method: Method,
     /// The endpoint without ids, such as `albums/{}/tracks`: few values, and none that identifies a
-    /// user. `(raw)` for a path of your own.
+    /// user. `(raw)` for a path of your own. The rate limiter has names of its own, which hold the
+    /// method and the whole path: `GET /v1/albums/{}/tracks`.
     pub endpoint: String,
     /// How the call ended.
     pub outcome: CallOutcome,
