@@ -165,8 +165,9 @@ impl Outcomes {
         let kind = match &error {
             Error::Transport { .. } => "transport".to_owned(),
             Error::Auth { .. } => {
-                // Nothing is sent while no token can be bound: a bot would wait as well.
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                // Nothing is sent while no token can be obtained: a bot waits as long as it is told.
+                let wait = error.retry_after().unwrap_or_default();
+                tokio::time::sleep(wait.max(Duration::from_secs(5))).await;
                 "authentication".to_owned()
             }
             Error::RateLimited { .. } => "rate limit".to_owned(),

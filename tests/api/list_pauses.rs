@@ -76,19 +76,19 @@ async fn a_list_whose_calls_may_not_wait_is_paced_all_the_same() {
         FakeResponse::hang_up(),
         FakeResponse::never(),
     ];
-    for (client, change) in clients {
-        for (request, limit) in requests {
-            for response in &responses {
-                if request == "max_wait 0" && format!("{response:?}").contains("never") {
-                    continue;
-                }
-                let fake = FakeSpotify::start().await.unwrap();
-                fail_always(&fake, response);
-                let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
-                let spotify = SpotifyClient::new(change(config)).unwrap();
-                let case = format!("{client}, {request}, {response:?}");
-                is_paced(&fake, limit(spotify.get("x")), 1, &case).await;
+    // Each limit with each response, and each client with each of both.
+    for (place, response) in responses.iter().enumerate() {
+        for (turn, (request, limit)) in requests.into_iter().enumerate() {
+            if request == "max_wait 0" && format!("{response:?}").contains("never") {
+                continue;
             }
+            let (client, change) = clients[(place + turn) % clients.len()];
+            let fake = FakeSpotify::start().await.unwrap();
+            fail_always(&fake, response);
+            let config = by_tokio_clock(fake.config().with_token(fake.user_token()));
+            let spotify = SpotifyClient::new(change(config)).unwrap();
+            let case = format!("{client}, {request}, {response:?}");
+            is_paced(&fake, limit(spotify.get("x")), 1, &case).await;
         }
     }
 }
