@@ -38,6 +38,8 @@ mod disclosure;
 mod entries;
 #[path = "api/examples.rs"]
 mod examples;
+#[path = "api/fake_spotify/mod.rs"]
+mod fake_spotify;
 #[path = "api/faults.rs"]
 mod faults;
 #[path = "api/fleet.rs"]

@@ -46,6 +46,13 @@ impl FakeResponse {
         self
     }
 
+    pub(super) fn with_status(mut self, code: u16) -> Self {
+        if let Kind::Http { status, .. } = &mut self.0 {
+            *status = code;
+        }
+        self
+    }
+
     /// Closes the connection without a response.
     pub fn hang_up() -> Self {
         Self(Kind::HangUp)

@@ -16,12 +16,12 @@ use super::request::FakeRequest;
 use super::state::Shared;
 use crate::transport::can_send;
 
-/// A free port of 127.0.0.1. tokio panics where its runtime cannot serve.
-pub(super) async fn listen() -> io::Result<TcpListener> {
+/// A port of 127.0.0.1, a free one where it is 0. tokio panics where its runtime cannot serve.
+pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
     if !can_send() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, NO_RUNTIME));
     }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
 /// Serves until its task is dropped, and every connection with it.
