@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use url::form_urlencoded;
 
 use super::builder::FakeSpotifyBuilder;
 use super::clock::FakeClock;
@@ -35,7 +34,8 @@ use crate::sync::Mutex;
 ///   [given out](Self::user_token) and who [agrees](Self::agree) to logins, has something of
 ///   everything and is listening to it; [others](Self::user) begin with nothing. Each has a library,
 ///   playlists, a history and a player of their own. Whether shuffled or not, a list is played in
-///   its order, and after its last track comes the first.
+///   its order, and after its last track comes the first. What they like most is what they have
+///   heard most.
 /// - Playlists have versions, of which the last hundred can be named; one that is not known is
 ///   refused with 400. `3cEYpjA9oz9GiPac4AsH4n` holds whatever real ones hold, such as local files
 ///   and things that are gone, and everybody may change it.
@@ -144,22 +144,19 @@ impl FakeSpotify {
     /// A parameter `user` of the URL names another user, for programs that open it by themselves:
     /// see [`agree_as`](Self::agree_as).
     pub fn agree(&self, login_url: &str) -> String {
-        self.decide(login_url, "agree")
+        self.shared.decide(login_url, None, "agree")
     }
 
     /// The same as another user, whose id is `user`: any that is not empty, as nobody has to be
     /// registered. The tokens of the login act for them, and
     /// [`me`](crate::api::Users::me) returns their id.
     pub fn agree_as(&self, login_url: &str, user: &str) -> String {
-        let user: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
-        // The first one counts.
-        let login_url = login_url.replacen('?', &format!("?user={user}&"), 1);
-        self.agree(&login_url)
+        self.user(user).agree(login_url)
     }
 
     /// Opens the URL of a login and cancels.
     pub fn cancel(&self, login_url: &str) -> String {
-        self.decide(login_url, "cancel")
+        self.shared.decide(login_url, None, "cancel")
     }
 
     /// Serves at the port that was bound.
@@ -172,14 +169,6 @@ impl FakeSpotify {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    fn decide(&self, login_url: &str, decision: &str) -> String {
-        let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let body = format!("{query}&decision={decision}");
-        let request = FakeRequest::of_a_form("/authorize", body, self.address.to_string());
-        let response = self.shared.respond(&request);
-        response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 
     /// Ends every login: refresh tokens are rejected from now on with `invalid_grant`, as those that
@@ -220,7 +209,7 @@ impl FakeSpotify {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn end_logins_of(&self, user: &str) {
-        self.shared.state.lock().accounts.end_logins(Some(user));
+        self.user(user).end_logins();
     }
 
     /// Limits API requests of all endpoints together, in place of an earlier limit.

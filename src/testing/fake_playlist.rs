@@ -9,7 +9,8 @@ use super::state::Shared;
 use super::world::text_of;
 use crate::api::Visibility;
 
-/// A playlist of a [`FakeSpotify`](super::FakeSpotify), to set up and to look at.
+/// A playlist of a [`FakeSpotify`](super::FakeSpotify), to set up and to look at. What
+/// is set up takes effect at once.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,7 +58,6 @@ impl FakePlaylist {
 
     /// Puts as many tracks of the catalogue at its end, which come in turn and as often as it
     /// takes.
-    #[must_use]
     pub fn with_tracks(self, count: usize) -> Self {
         let world = &mut self.shared.state.lock().world;
         let tracks: Vec<_> = world.catalogue.all(Kind::Track).cloned().collect();
@@ -72,7 +72,6 @@ impl FakePlaylist {
 
     /// Puts these at its end: URIs of tracks, episodes and chapters. A track that is not in the
     /// catalogue is added to it; what else is not there is passed over.
-    #[must_use]
     pub fn with_items<U: AsRef<str>>(self, uris: impl IntoIterator<Item = U>) -> Self {
         let world = &mut self.shared.state.lock().world;
         let things = uris.into_iter().filter_map(|uri| world.catalogue.named(uri.as_ref()));
@@ -87,7 +86,6 @@ impl FakePlaylist {
 
     /// Who may read and change it: public by default. A private one is its owner's alone, and of a
     /// collaborative one everybody may change the entries.
-    #[must_use]
     pub fn with_visibility(self, visibility: Visibility) -> Self {
         self.set(|playlist| {
             playlist.public = visibility == Visibility::Public;

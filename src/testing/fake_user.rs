@@ -16,7 +16,7 @@ use crate::oauth::{AccessToken, Scope, Scopes};
 ///
 /// Each has a library, playlists, people whom they follow, a history and a player of their own. A
 /// new one has nothing but the playlist that is there for everybody, and two devices that are on
-/// and play nothing.
+/// and play nothing. What is set up takes effect at once.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,6 +57,17 @@ impl FakeUser {
         self.shared.state.lock().accounts.issue(holder).into()
     }
 
+    /// Opens the URL of a login and agrees, as [`FakeSpotify::agree`](super::FakeSpotify::agree)
+    /// does.
+    pub fn agree(&self, login_url: &str) -> String {
+        self.shared.decide(login_url, Some(&self.name), "agree")
+    }
+
+    /// Ends every login of theirs, as if they had revoked them.
+    pub fn end_logins(&self) {
+        self.shared.state.lock().accounts.end_logins(Some(&self.name));
+    }
+
     /// A playlist of theirs: the one of this name, or a new one.
     pub fn playlist(&self, name: &str) -> FakePlaylist {
         FakePlaylist::called(&self.shared, name, &self.name)
@@ -64,7 +75,6 @@ impl FakeUser {
 
     /// Saves these, or follows them: URIs of any kind, the first being the oldest. A track that is
     /// not in the catalogue is added to it.
-    #[must_use]
     pub fn with_saved<U: AsRef<str>>(self, uris: impl IntoIterator<Item = U>) -> Self {
         self.set(|world, name| {
             let now = world.now();
@@ -78,7 +88,6 @@ impl FakeUser {
 
     /// They have heard these tracks just now, the first of them first. One that is not in the
     /// catalogue is added to it; what is no track is passed over.
-    #[must_use]
     pub fn with_played<U: AsRef<str>>(self, uris: impl IntoIterator<Item = U>) -> Self {
         self.set(|world, name| {
             let things = uris.into_iter().filter_map(|uri| world.catalogue.named(uri.as_ref()));
@@ -94,13 +103,11 @@ impl FakeUser {
     }
 
     /// A device more, with this id and name.
-    #[must_use]
     pub fn with_device(self, id: &str, device: &str) -> Self {
         self.set(|world, name| world.user(name).player.add_device(id, device))
     }
 
     /// The catalogue is playing, one track after the other, on their first device.
-    #[must_use]
     pub fn with_playback(self) -> Self {
         self.set(|world, name| {
             let tracks = world.catalogue.all(Kind::Track).cloned().collect();
@@ -109,13 +116,11 @@ impl FakeUser {
     }
 
     /// Nothing is playing, and no device is active.
-    #[must_use]
     pub fn without_playback(self) -> Self {
         self.set(|world, name| world.user(name).player.stop())
     }
 
     /// They pay nothing: commands to their player are refused with `PREMIUM_REQUIRED`.
-    #[must_use]
     pub fn without_premium(self) -> Self {
         self.set(|world, name| world.user(name).has_premium = false)
     }

@@ -85,7 +85,7 @@ impl FakeSpotify {
 
 impl Scripts {
     pub(super) fn add(&mut self, method: Method, path: &str, respond: Respond) {
-        let path = path.split('/').map(str::to_owned).collect();
+        let path = path.trim_start_matches('/').split('/').map(str::to_owned).collect();
         self.by_request.push(Script { method, path, respond });
     }
 
@@ -100,7 +100,7 @@ impl Script {
     /// A part in braces stands for any part of a path.
     fn is_for(&self, request: &FakeRequest) -> bool {
         let fits = |(own, part): (&String, &str)| own.starts_with('{') || own == part;
-        let parts: Vec<_> = request.path.split('/').collect();
+        let parts: Vec<_> = request.path.trim_start_matches('/').split('/').collect();
         self.method.as_str() == request.method
             && self.path.len() == parts.len()
             && self.path.iter().zip(parts).all(fits)

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::request::FakeRequest;
+use super::response::FakeResponse;
 use super::state::Shared;
 use crate::transport::can_send;
 
@@ -44,6 +45,9 @@ async fn respond(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+    if request.method() == http::Method::OPTIONS {
+        return FakeResponse::preflight().into_response().await.ok_or(HangUp);
+    }
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| HangUp)?.to_bytes();
     let request = FakeRequest::new(&head, &body);

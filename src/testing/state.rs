@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use url::form_urlencoded;
+
 use crate::sync::Mutex;
 
 use super::accounts::{Accounts, Holder};
@@ -50,6 +52,21 @@ impl Shared {
         let world = || web_api::respond(&mut state.world, request, &holder);
         let response = scripted.unwrap_or_else(world);
         state.remember(request, response)
+    }
+}
+
+impl Shared {
+    /// What the browser is sent to after a user's decision at the URL of a login, or a description
+    /// of the page that it shows instead.
+    pub(super) fn decide(&self, login_url: &str, user: Option<&str>, decision: &str) -> String {
+        let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        // Of several users, the first one counts.
+        form.extend_pairs(user.map(|user| ("user", user)));
+        form.extend_pairs(form_urlencoded::parse(query.as_bytes()));
+        let body = form.append_pair("decision", decision).finish();
+        let response = self.respond(&FakeRequest::of_a_form("/authorize", body));
+        response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 }
 

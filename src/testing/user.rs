@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::catalogue::{Catalogue, Kind, merge, page_of};
+use super::catalogue::{Catalogue, Kind, Thing, merge, page_of};
 use super::player::{Heard, Player};
 use super::playlist::encoded;
 use super::world::everybodys_playlist;
@@ -70,6 +70,12 @@ impl User {
     pub(super) fn listen(&mut self, moment: impl Fn(tokio::time::Instant) -> DateTime<Utc>) {
         self.player.go_on();
         self.history.extend(self.player.take_heard(moment));
+    }
+
+    /// How often a track was heard, or a track of an artist.
+    pub(super) fn times_heard(&self, thing: &Thing) -> usize {
+        let is_it = |heard: &&Heard| heard.track.id == thing.id || heard.track.is_by(&thing.id);
+        self.history.iter().filter(is_it).count()
     }
 
     /// As anybody sees them.

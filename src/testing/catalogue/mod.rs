@@ -67,6 +67,13 @@ impl Thing {
         self
     }
 
+    /// Whether it is of an artist.
+    pub(super) fn is_by(&self, artist: &str) -> bool {
+        let artists = self.simple.get("artists").and_then(Value::as_array);
+        let mut ids = artists.into_iter().flatten().filter_map(|each| each.get("id"));
+        ids.any(|id| id == artist)
+    }
+
     pub(super) fn milliseconds(&self) -> Option<u64> {
         self.simple.get("duration_ms").and_then(Value::as_u64)
     }

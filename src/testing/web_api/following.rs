@@ -42,11 +42,8 @@ impl Call<'_> {
     }
 
     /// The artists, in the order in which they were followed.
-    fn followed(&mut self) -> Reply {
-        let name = self.user()?.to_owned();
-        self.world.user(&name);
-        let Some(user) = self.world.users.known(&name) else { return self.unknown() };
-        let artists = user.library.all().filter_map(|saved| {
+    fn followed(&self) -> Reply {
+        let artists = self.me()?.library.all().filter_map(|saved| {
             let thing = self.world.catalogue.by_uri(&saved.uri)?;
             (thing.kind == Kind::Artist).then_some(thing)
         });

@@ -59,11 +59,8 @@ impl Call<'_> {
     }
 
     /// The page of those of a kind, each with when it was saved; audiobooks come bare.
-    fn saved(&mut self, kind: Kind) -> Reply {
-        let name = self.user()?.to_owned();
-        self.world.user(&name);
-        let Some(user) = self.world.users.known(&name) else { return self.unknown() };
-        let things = user.library.all().filter_map(|saved| {
+    fn saved(&self, kind: Kind) -> Reply {
+        let things = self.me()?.library.all().filter_map(|saved| {
             let thing = self.world.catalogue.by_uri(&saved.uri)?;
             (thing.kind == kind).then_some((thing, saved.added_at))
         });
@@ -103,22 +100,19 @@ impl Call<'_> {
         for (uri, _) in saved {
             self.check(uri)?;
         }
-        let name = self.user()?.to_owned();
-        let user = self.world.user(&name);
+        let user = self.me_mut()?;
         saved.iter().for_each(|(uri, at)| user.library.add(uri, *at));
         done(200)
     }
 
     pub(super) fn remove(&mut self, uris: &[String]) -> Reply {
-        let name = self.user()?.to_owned();
-        let user = self.world.user(&name);
+        let user = self.me_mut()?;
         uris.iter().for_each(|uri| user.library.remove(uri));
         done(200)
     }
 
-    pub(super) fn contains(&mut self, uris: &[String]) -> Reply {
-        let name = self.user()?.to_owned();
-        let user = self.world.user(&name);
+    pub(super) fn contains(&self, uris: &[String]) -> Reply {
+        let user = self.me()?;
         let contained: Vec<_> = uris.iter().map(|uri| user.library.contains(uri)).collect();
         self.json(json!(contained))
     }

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use super::accounts::Holder;
 use super::request::FakeRequest;
 use super::response::FakeResponse;
+use super::user::User;
 use super::world::World;
 use crate::api::Quota;
 
@@ -30,6 +31,10 @@ pub(super) fn respond(world: &mut World, request: &FakeRequest, holder: &Holder)
         path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
     let path: Vec<_> = path.collect();
     let segments: Vec<_> = path.iter().map(String::as_str).collect();
+    if let Holder::User { name, .. } = holder {
+        // Nobody has to be registered.
+        world.user(name);
+    }
     let mut call = Call { world, request, holder };
     let response = call.permission(&segments).and_then(|()| call.respond(&segments));
     response.unwrap_or_else(|refusal| refusal)
@@ -96,6 +101,16 @@ impl Call<'_> {
         }
     }
 
+    fn me(&self) -> Result<&User, FakeResponse> {
+        let known = self.world.users.known(self.user()?);
+        known.ok_or_else(|| error(403, "Insufficient client scope"))
+    }
+
+    fn me_mut(&mut self) -> Result<&mut User, FakeResponse> {
+        let name = self.user()?.to_owned();
+        Ok(self.world.user(&name))
+    }
+
     /// The default limit and the greatest, in development mode and with extended quota.
     fn by_quota(&self, development: (usize, usize), extended: (usize, usize)) -> (usize, usize) {
         match self.world.quota {
@@ -112,7 +127,7 @@ impl Call<'_> {
         if !self.holder.allows("user-read-playback-position") {
             remove_everywhere(&mut json, "resume_point");
         }
-        Ok(FakeResponse::json(200, &json))
+        Ok(FakeResponse::of_json(200, json))
     }
 
     /// What is not known: it must not look like a response of Spotify's.

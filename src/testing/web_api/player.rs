@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::super::catalogue::{Kind, Thing};
 use super::super::player::{Heard, Refused, context};
 use super::super::response::FakeResponse;
-use super::super::user::Library;
 use super::{Call, Reply, done, error};
 
 #[derive(Deserialize, Default)]
@@ -35,21 +34,20 @@ struct Transfer {
 
 impl Call<'_> {
     pub(super) fn player(&mut self, command: &[&str]) -> Reply {
-        let name = self.user()?.to_owned();
-        self.listen(&name);
+        self.listen()?;
         if self.method() != "GET" {
-            return self.command(&name, command);
+            return self.command(command);
         }
         let timestamp = self.world.now().timestamp_millis();
         let types = self.list("additional_types").unwrap_or_default();
         let episodes = types.iter().any(|kind| kind == "episode");
-        let player = &self.world.user(&name).player;
+        let player = &self.me()?.player;
         let json = match command {
             [] => player.state(episodes, timestamp),
             ["currently-playing"] => player.playing(episodes, timestamp),
             ["devices"] => Some(json!({ "devices": player.devices_json() })),
             ["queue"] => Some(player.queue_json()),
-            ["recently-played"] => return self.recently_played(&name),
+            ["recently-played"] => return self.recently_played(),
             _ => return self.unknown(),
         };
         // Nothing where nothing is playing.
@@ -57,12 +55,13 @@ impl Call<'_> {
     }
 
     /// Lets the player go on to where it is by now.
-    fn listen(&mut self, name: &str) {
+    fn listen(&mut self) -> Result<(), FakeResponse> {
         let clock = self.world.clock;
-        self.world.user(name).listen(|at| clock.moment(at));
+        self.me_mut()?.listen(|at| clock.moment(at));
+        Ok(())
     }
 
-    fn command(&mut self, name: &str, command: &[&str]) -> Reply {
+    fn command(&mut self, command: &[&str]) -> Reply {
         let is_known = match self.method() {
             "PUT" => matches!(
                 command,
@@ -74,28 +73,28 @@ impl Call<'_> {
         if !is_known {
             return self.unknown();
         }
-        if !self.world.user(name).has_premium {
+        if !self.me()?.has_premium {
             return Err(failed(403, "Premium required", "PREMIUM_REQUIRED"));
         }
         match command {
-            [] => self.transfer(name)?,
-            ["play"] => self.play(name)?,
-            ["queue"] => self.enqueue(name)?,
-            other => self.simple_command(name, other)?,
+            [] => self.transfer()?,
+            ["play"] => self.play()?,
+            ["queue"] => self.enqueue()?,
+            other => self.simple_command(other)?,
         }
         // Spotify responds to commands with something that is not JSON.
         Ok(FakeResponse::body(200, "text/plain", "CAESEAAaEw=="))
     }
 
-    fn simple_command(&mut self, name: &str, command: &[&str]) -> Result<(), FakeResponse> {
+    fn simple_command(&mut self, command: &[&str]) -> Result<(), FakeResponse> {
         let request = self.request;
         let value = |name| request.parameter(name).unwrap_or_default();
         let number = |name: &'static str, most: u64| {
             let number = value(name).parse().ok().filter(|number| *number <= most);
             number.ok_or_else(|| error(400, &format!("Invalid value for {name}")))
         };
-        let player = &mut self.world.user(name).player;
-        player.choose(self.request.parameter("device_id")).map_err(refusal)?;
+        let player = &mut self.me_mut()?.player;
+        player.choose(request.parameter("device_id")).map_err(refusal)?;
         match command {
             ["pause"] => player.pause(),
             ["next"] => player.skip(),
@@ -116,12 +115,12 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn transfer(&mut self, name: &str) -> Result<(), FakeResponse> {
+    fn transfer(&mut self) -> Result<(), FakeResponse> {
         let transfer: Transfer = self.body()?;
         let [device] = transfer.device_ids.as_slice() else {
             return Err(error(400, "Exactly one device_id is needed"));
         };
-        let player = &mut self.world.user(name).player;
+        let player = &mut self.me_mut()?.player;
         player.choose(Some(device)).map_err(refusal)?;
         // Where nothing was playing, there is nothing to go on with.
         if transfer.play == Some(true) && player.has_tracks() {
@@ -130,20 +129,20 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn play(&mut self, name: &str) -> Result<(), FakeResponse> {
+    fn play(&mut self) -> Result<(), FakeResponse> {
         let start: Start = match self.request.body.trim().is_empty() {
             true => Start::default(),
             false => self.body()?,
         };
         let device = self.request.parameter("device_id");
-        self.world.user(name).player.choose(device).map_err(refusal)?;
+        self.me_mut()?.player.choose(device).map_err(refusal)?;
         let tracks = match (&start.context_uri, &start.uris) {
-            (Some(context), _) => Some(self.tracks_of(name, context)?),
+            (Some(context), _) => Some(self.tracks_of(context)?),
             (None, Some(uris)) => Some(self.tracks_at(uris)?),
             (None, None) => None,
         };
         let from = tracks.as_ref().map(|tracks| start.place_in(tracks)).transpose()?;
-        let player = &mut self.world.user(name).player;
+        let player = &mut self.me_mut()?.player;
         match (tracks, from) {
             (Some(tracks), Some(from)) => player.play(tracks, start.context_uri, from),
             _ => player.resume().map_err(refusal)?,
@@ -154,7 +153,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn enqueue(&mut self, name: &str) -> Result<(), FakeResponse> {
+    fn enqueue(&mut self) -> Result<(), FakeResponse> {
         let uri = self.parameter("uri").unwrap_or_default();
         let id = ["spotify:track:", "spotify:episode:"].iter().find_map(|it| uri.strip_prefix(it));
         if id.is_none_or(|id| id.len() != 22) {
@@ -163,7 +162,7 @@ impl Call<'_> {
         // Spotify takes any, and the device passes over what it does not know.
         let thing = self.world.catalogue.by_uri(uri).cloned();
         let device = self.request.parameter("device_id");
-        let player = &mut self.world.user(name).player;
+        let player = &mut self.me_mut()?.player;
         player.choose(device).map_err(refusal)?;
         thing.iter().for_each(|thing| player.enqueue(thing));
         Ok(())
@@ -180,7 +179,7 @@ impl Call<'_> {
     }
 
     /// What is played of an album, a playlist, an artist, a show, an audiobook or what is saved.
-    fn tracks_of(&self, name: &str, uri: &str) -> Result<Vec<Arc<Thing>>, FakeResponse> {
+    fn tracks_of(&self, uri: &str) -> Result<Vec<Arc<Thing>>, FakeResponse> {
         let catalogue = &self.world.catalogue;
         let tracks: Vec<_> = match (catalogue.by_uri(uri), uri.strip_prefix("spotify:playlist:")) {
             (_, Some(id)) => {
@@ -196,7 +195,7 @@ impl Call<'_> {
                 }
                 _ => return Err(error(400, "Can't have a track as a context")),
             },
-            _ if uri.ends_with(":collection") => self.saved_tracks(name),
+            _ if uri.ends_with(":collection") => self.saved_tracks()?,
             _ => Vec::new(),
         };
         match tracks.is_empty() {
@@ -205,15 +204,14 @@ impl Call<'_> {
         }
     }
 
-    fn saved_tracks(&self, name: &str) -> Vec<Arc<Thing>> {
-        let library = self.world.users.known(name).map(|user| &user.library);
-        let saved = library.into_iter().flat_map(Library::all);
-        let things = saved.filter_map(|saved| self.world.catalogue.by_uri(&saved.uri));
-        things.filter(|thing| thing.kind == Kind::Track).cloned().collect()
+    fn saved_tracks(&self) -> Result<Vec<Arc<Thing>>, FakeResponse> {
+        let things =
+            self.me()?.library.all().filter_map(|saved| self.world.catalogue.by_uri(&saved.uri));
+        Ok(things.filter(|thing| thing.kind == Kind::Track).cloned().collect())
     }
 
     /// The latest first, with cursors in milliseconds.
-    fn recently_played(&mut self, name: &str) -> Reply {
+    fn recently_played(&self) -> Reply {
         let limit = self.cursor_limit()?;
         let cursor = |name| {
             let value = self.parameter(name).map(str::parse::<i64>).transpose();
@@ -223,13 +221,12 @@ impl Call<'_> {
         if after.is_some() && before.is_some() {
             return Err(error(400, "Only one of after and before may be given"));
         }
-        let Some(user) = self.world.users.known(name) else { return self.unknown() };
         let at = |heard: &Heard| heard.played_at.timestamp_millis();
         let is_meant = |heard: &&Heard| {
             after.is_none_or(|after| at(heard) > after)
                 && before.is_none_or(|before| at(heard) < before)
         };
-        let meant: Vec<_> = user.history.iter().rev().filter(is_meant).collect();
+        let meant: Vec<_> = self.me()?.history.iter().rev().filter(is_meant).collect();
         let shown: Vec<_> = meant.iter().take(limit).copied().collect();
         let cursors = match (shown.first(), shown.last()) {
             (Some(first), Some(last)) => {

@@ -85,10 +85,8 @@ impl Call<'_> {
     }
 
     /// Those in the library, as far as the scopes go.
-    fn own_playlists(&mut self) -> Reply {
-        let name = self.user()?.to_owned();
-        self.world.user(&name);
-        let Some(user) = self.world.users.known(&name) else { return self.unknown() };
+    fn own_playlists(&self) -> Reply {
+        let user = self.me()?;
         let is_shown = |playlist: &&Playlist| match (playlist.public, playlist.collaborative) {
             (true, _) => true,
             (_, true) => self.holder.allows("playlist-read-collaborative"),
@@ -123,7 +121,7 @@ impl Call<'_> {
             details.apply(playlist);
         }
         let now = self.world.now();
-        self.world.user(&owner).library.add(&format!("spotify:playlist:{id}"), now);
+        self.me_mut()?.library.add(&format!("spotify:playlist:{id}"), now);
         let created = self.playlist(&id)?;
         Ok(created.with_status(201))
     }
@@ -151,7 +149,7 @@ impl Call<'_> {
     }
 
     /// One for each user that is named, else for the user whose token it is.
-    fn is_followed(&mut self, id: &str) -> Reply {
+    fn is_followed(&self, id: &str) -> Reply {
         let uri = self.readable(id)?.uri();
         let own = self.user()?.to_owned();
         let names = self.list("ids").unwrap_or_else(|| vec![own]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use spotify_web::model::NextLink;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
@@ -154,4 +154,24 @@ async fn five_hundred_searches_at_once_all_succeed() {
 
     println!("500 searches at once took {:?}", begin.elapsed());
     assert!(found.iter().all(|page| page.as_ref().is_ok_and(|page| page.items.len() == 10)));
+}
+
+/// Programs in browsers call Spotify from pages of their own.
+#[tokio::test]
+async fn a_page_of_another_origin_may_call() {
+    let fake = fake().await;
+    let url = format!("{}tracks/{TRACK}", fake.base_url());
+    let http = reqwest::Client::new();
+
+    let before = http.request(Method::OPTIONS, &url).send().await.unwrap();
+    let response = http.get(&url).bearer_auth(fake.user_token().expose()).send().await.unwrap();
+
+    let allowed = |headers: &reqwest::header::HeaderMap, name: &str| {
+        headers[format!("access-control-allow-{name}")].to_str().unwrap().to_owned()
+    };
+    assert_eq!((before.status(), response.status()), (StatusCode::NO_CONTENT, StatusCode::OK));
+    assert!(allowed(before.headers(), "headers").contains("Authorization"));
+    assert!(allowed(before.headers(), "methods").contains("DELETE"));
+    assert_eq!(allowed(response.headers(), "origin"), "*");
+    assert_eq!(fake.api_requests(), 1, "what a browser asks before is no request of the program");
 }

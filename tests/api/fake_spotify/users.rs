@@ -220,3 +220,42 @@ async fn a_stored_token_ages_by_the_clock_of_the_fake() {
         tokio::time::resume();
     }
 }
+
+/// The catalogue comes after what was heard.
+#[tokio::test]
+async fn what_a_user_has_heard_most_is_what_they_like_most() {
+    let fake = fake().await;
+    let song = "spotify:track:4iV5W9uYEdYUVa79Axb7Rh";
+    let loopbacks = "spotify:track:track2x1x0000000000000";
+    fake.user("anna").with_played([loopbacks, song, loopbacks]);
+    let (anna, bert) = (client(&fake, "anna"), client(&fake, "bert"));
+
+    let tracks = anna.users().top_tracks().limit(2).await.unwrap();
+    let artists = anna.users().top_artists().await.unwrap();
+    let others = bert.users().top_tracks().limit(2).await.unwrap();
+
+    let uri = |place: usize| tracks.items[place].item().unwrap().uri.as_deref().unwrap();
+    assert_eq!((uri(0), uri(1)), (loopbacks, song));
+    assert_eq!(artists.items[0].item().unwrap().name, "The Loopbacks");
+    assert_ne!(others.items[0].item().unwrap().uri.as_deref(), Some(loopbacks));
+}
+
+#[tokio::test]
+async fn a_user_logs_in_and_is_logged_out_by_their_handle() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let anna = fake.user("anna & co");
+    let login = Login::pkce("id", "http://127.0.0.1:8888/callback");
+    let pending = login.with_authorize_url(fake.authorize_url()).begin().unwrap();
+    let code = pending.finish(&anna.agree(pending.url())).unwrap();
+    let request = AuthorizationCodeRequest::public("id", code);
+    let user = PkceAuthenticator::new("id");
+    user.log_in(OAuthClient::new(&fake.config()).request_token(request).await.unwrap())
+        .await
+        .unwrap();
+    let spotify = SpotifyClient::new(fake.config().with_authenticator(user)).unwrap();
+
+    assert_eq!(spotify.users().me().await.unwrap().id.as_str(), "anna & co");
+    anna.end_logins();
+    fake.expire_tokens();
+    assert!(spotify.users().me().await.unwrap_err().needs_login());
+}
