@@ -42,6 +42,8 @@ mod entries;
 mod error_bodies;
 #[path = "api/examples.rs"]
 mod examples;
+#[path = "api/fake_spotify/mod.rs"]
+mod fake_spotify;
 #[path = "api/faults.rs"]
 mod faults;
 #[path = "api/fleet.rs"]

@@ -12,13 +12,29 @@ use super::catalogue::merge;
 use super::consent::Consent;
 use super::request::FakeRequest;
 use super::response::FakeResponse;
-use crate::oauth::PkceVerifier;
+use crate::oauth::{PkceVerifier, Scopes};
 
-/// Whom a token acts for.
+/// Whom a token acts for, and what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Holder {
     App,
-    User(String),
+    User { name: String, scopes: Scopes },
+}
+
+impl Holder {
+    /// A user who has allowed what a login asked for.
+    fn of(login: &Consent) -> Self {
+        // Whatever text it is, it is a set of scopes.
+        let Ok(scopes) = login.scope.parse();
+        Self::User { name: login.user.clone(), scopes }
+    }
+
+    pub(super) fn allows(&self, scope: &str) -> bool {
+        match self {
+            Self::App => false,
+            Self::User { scopes, .. } => scopes.iter().any(|own| own == scope),
+        }
+    }
 }
 
 pub(super) struct Accounts {
@@ -119,7 +135,7 @@ impl Accounts {
             (None, None) => return refusal("invalid_request", "neither code nor refresh_token"),
         };
         let Some(login) = login else { return refusal("invalid_grant", "Invalid code or token") };
-        let access_token = self.issue(Holder::User(login.user.clone()));
+        let access_token = self.issue(Holder::of(&login));
         let mut body = json!({
             "access_token": access_token, "expires_in": self.lifetime.as_secs().to_string(),
         });
@@ -173,13 +189,10 @@ impl Accounts {
         if !proven {
             return refusal("invalid_grant", "code_verifier was incorrect");
         }
-        let user = consent.user.clone();
+        let holder = Holder::of(&consent);
         let scope = consent.scope.clone();
         let refresh_token = self.log_in(consent);
-        self.respond_with(
-            Holder::User(user),
-            &json!({ "refresh_token": refresh_token, "scope": scope }),
-        )
+        self.respond_with(holder, &json!({ "refresh_token": refresh_token, "scope": scope }))
     }
 
     /// As Spotify does: with PKCE a new refresh token takes the place of the old one, which is dead
@@ -191,7 +204,7 @@ impl Accounts {
             return refusal("invalid_grant", "Refresh token revoked");
         };
         let login = login.clone();
-        let holder = Holder::User(login.user.clone());
+        let holder = Holder::of(&login);
         if client.has_secret {
             return self.respond_with(holder, &json!({}));
         }

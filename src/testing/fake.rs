@@ -1,35 +1,54 @@
 //! The fake from the outside: starting it, scripting it, counting what arrived.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use url::form_urlencoded;
 
-use super::accounts::{Accounts, Holder};
-use super::catalogue::Catalogue;
-use super::limits::{FakeLimit, Limits};
-use super::player::Player;
-use super::playlist::Playlist;
+use super::builder::FakeSpotifyBuilder;
+use super::clock::FakeClock;
+use super::fake_playlist::FakePlaylist;
+use super::fake_user::FakeUser;
+use super::limits::FakeLimit;
 use super::request::FakeRequest;
-use super::response::FakeResponse;
 use super::server;
 use super::state::{Shared, State};
+use super::world::WIZZLER;
 use crate::SpotifyClientConfig;
-use crate::api::Quota;
 use crate::auth::CredentialsAuthenticator;
 use crate::oauth::AccessToken;
 use crate::sync::Mutex;
 
 /// A Spotify on loopback: accounts service and Web API, with a small catalogue.
 ///
-/// Users command its player, and remove items of its playlist: everywhere or at places, of any
-/// version that it has had, and all that a request names or nothing. Other writes are not known:
-/// 404, unless a response is [put there](Self::next_api).
+/// It knows every operation of the Web API, and has state: what is saved is there, what is created
+/// can be filled, what is played goes on.
+///
+/// - The catalogue has three artists with a few albums, podcasts and audiobooks. More is
+///   [added](Self::add_track), and nothing else is found.
+/// - Users are there as soon as they are named. `wizzler`, whose tokens are
+///   [given out](Self::user_token) and who [agrees](Self::agree) to logins, has something of
+///   everything and is listening to it; [others](Self::user) begin with nothing. Each has a library,
+///   playlists, a history and a player of their own. Whether shuffled or not, a list is played in
+///   its order, and after its last track comes the first. What they like most is what they have
+///   heard most.
+/// - Playlists have versions, of which the last hundred can be named; one that is not known is
+///   refused with 400. `3cEYpjA9oz9GiPac4AsH4n` holds whatever real ones hold, such as local files
+///   and things that are gone, and everybody may change it.
+/// - A search finds what has the words in its name, as they are; filters such as `artist:` are
+///   words like others. Past the thousandth result it is 400, as at Spotify.
+/// - Scopes count: a token that lacks one gets 403 `Insufficient client scope`, and so does a token
+///   of an app where a user's is needed. Without `user-read-email`, a profile has no address,
+///   and without `user-read-playback-position` nobody learns where an episode was left.
+/// - In [development mode](FakeSpotifyBuilder::with_quota), what it has lost is 403.
+/// - Of `fields`, names, dots, brackets and `!` are honoured. `locale` and `include_external` change
+///   nothing.
+/// - What it does not know is 501, `the fake does not know …`, and never a 404 that looks like
+///   Spotify's. A response is [put there](Self::on) for it.
 ///
 /// Its accounts service takes any client id and secret, unless
 /// [one is set](FakeSpotifyBuilder::with_client), and does as Spotify does:
@@ -60,19 +79,9 @@ use crate::sync::Mutex;
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 pub struct FakeSpotify {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     server: AbortHandle,
-}
-
-/// Options of a [`FakeSpotify`].
-#[derive(Clone)]
-pub struct FakeSpotifyBuilder {
-    token_lifetime: Duration,
-    client: Option<(String, String)>,
-    playlist_length: usize,
-    memory: usize,
-    quota: Quota,
 }
 
 impl FakeSpotify {
@@ -88,14 +97,7 @@ impl FakeSpotify {
 
     /// Options for one.
     pub fn builder() -> FakeSpotifyBuilder {
-        let token_lifetime = Duration::from_secs(3600);
-        FakeSpotifyBuilder {
-            token_lifetime,
-            client: None,
-            playlist_length: 120,
-            memory: usize::MAX,
-            quota: Quota::default(),
-        }
+        FakeSpotifyBuilder::new()
     }
 
     /// A config for this fake and the quota that it grants, without an authenticator.
@@ -103,7 +105,7 @@ impl FakeSpotify {
         SpotifyClientConfig::default()
             .with_base_url(self.base_url())
             .with_token_url(self.token_url())
-            .with_quota(self.shared.state.lock().quota)
+            .with_quota(self.shared.state.lock().world.quota)
     }
 
     /// A config for this fake with a [`CredentialsAuthenticator`].
@@ -142,34 +144,31 @@ impl FakeSpotify {
     /// A parameter `user` of the URL names another user, for programs that open it by themselves:
     /// see [`agree_as`](Self::agree_as).
     pub fn agree(&self, login_url: &str) -> String {
-        self.decide(login_url, "agree")
+        self.shared.decide(login_url, None, "agree")
     }
 
     /// The same as another user, whose id is `user`: any that is not empty, as nobody has to be
     /// registered. The tokens of the login act for them, and
     /// [`me`](crate::api::Users::me) returns their id.
     pub fn agree_as(&self, login_url: &str, user: &str) -> String {
-        let user: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
-        // The first one counts.
-        let login_url = login_url.replacen('?', &format!("?user={user}&"), 1);
-        self.agree(&login_url)
+        self.user(user).agree(login_url)
     }
 
     /// Opens the URL of a login and cancels.
     pub fn cancel(&self, login_url: &str) -> String {
-        self.decide(login_url, "cancel")
+        self.shared.decide(login_url, None, "cancel")
+    }
+
+    /// Serves at the port that was bound.
+    pub(super) fn serve(listener: TcpListener, state: State) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
+        Ok(Self { shared, address, server })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    fn decide(&self, login_url: &str, decision: &str) -> String {
-        let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-        let body = format!("{query}&decision={decision}");
-        let request = FakeRequest::of_a_form("/authorize", body, self.address.to_string());
-        let response = self.shared.respond(&request);
-        response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 
     /// Ends every login: refresh tokens are rejected from now on with `invalid_grant`, as those that
@@ -210,17 +209,7 @@ impl FakeSpotify {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn end_logins_of(&self, user: &str) {
-        self.shared.state.lock().accounts.end_logins(Some(user));
-    }
-
-    /// Sets the status of the response to the next API request.
-    pub fn next(&self, status: u16) {
-        self.next_api(FakeResponse::status(status));
-    }
-
-    /// Sets the response to the next API request; several are used up in order.
-    pub fn next_api(&self, response: FakeResponse) {
-        self.shared.state.lock().next_api.push_back(response);
+        self.user(user).end_logins();
     }
 
     /// Limits API requests of all endpoints together, in place of an earlier limit.
@@ -240,14 +229,15 @@ impl FakeSpotify {
         self.shared.state.lock().limits.ban(path, duration);
     }
 
-    /// The number of requests that limits and bans rejected.
-    pub fn limited_requests(&self) -> usize {
-        self.shared.state.lock().limits.refused()
+    /// Rejects all API requests for some time, since the quota of the developer account is used
+    /// up: 429 with the reason `QUOTA_EXCEEDED`.
+    pub fn exceed_quota(&self, duration: Duration) {
+        self.shared.state.lock().limits.exceed_quota(duration);
     }
 
-    /// Sets the response to the next token request; several are used up in order.
-    pub fn next_token(&self, response: FakeResponse) {
-        self.shared.state.lock().next_token.push_back(response);
+    /// The number of requests that limits, bans and the quota rejected.
+    pub fn limited_requests(&self) -> usize {
+        self.shared.state.lock().limits.refused()
     }
 
     /// Rejects every token that was issued so far.
@@ -260,15 +250,42 @@ impl FakeSpotify {
         self.shared.state.lock().accounts.refuse_all();
     }
 
-    /// A token of a user who has logged in and allowed everything. Needed for `me/player`, where
-    /// one track after the other is playing.
+    /// A token of the user `wizzler`, who has logged in and allowed everything.
     pub fn user_token(&self) -> AccessToken {
-        self.shared.state.lock().accounts.issue(Holder::User("wizzler".to_owned())).into()
+        self.user(WIZZLER).token()
+    }
+
+    /// The user with this id, who does not have to be registered.
+    pub fn user(&self, id: &str) -> FakeUser {
+        self.shared.state.lock().world.user(id);
+        FakeUser { shared: Arc::clone(&self.shared), name: id.to_owned() }
+    }
+
+    /// A playlist of the user `wizzler`: the one of this name, or a new one, which is public and
+    /// empty.
+    pub fn playlist(&self, name: &str) -> FakePlaylist {
+        self.user(WIZZLER).playlist(name)
+    }
+
+    /// Its clock, for what measures tokens and waits by the wall clock.
+    pub fn clock(&self) -> FakeClock {
+        self.shared.state.lock().world.clock
     }
 
     /// A new single of an artist of the catalogue, released today. Returns its id.
     pub fn release(&self, artist_id: &str, title: &str) -> String {
-        self.shared.state.lock().catalogue.release(artist_id, title)
+        self.shared.state.lock().world.catalogue.release(artist_id, title)
+    }
+
+    /// Puts a track with this id into the catalogue, on a single of its own.
+    pub fn add_track(&self, id: &str, title: &str) {
+        self.shared.state.lock().world.catalogue.add_track(id, title);
+    }
+
+    /// Puts an album with as many tracks into the catalogue, whose titles begin with its own.
+    /// Returns its id.
+    pub fn add_album(&self, title: &str, tracks: usize) -> String {
+        self.shared.state.lock().world.catalogue.add_album_with(title, tracks)
     }
 
     /// How many token requests arrived.
@@ -299,80 +316,10 @@ impl Drop for FakeSpotify {
     }
 }
 
-impl FakeSpotifyBuilder {
-    /// How long tokens hold: an hour by default, in whole seconds.
-    #[must_use]
-    pub fn with_token_lifetime(self, lifetime: Duration) -> Self {
-        Self { token_lifetime: lifetime, ..self }
-    }
-
-    /// The only client that is known; by default any id and secret will do.
-    #[must_use]
-    pub fn with_client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { client: Some((id.into(), secret.into())), ..self }
-    }
-
-    /// How many entries its playlist has: 120 by default.
-    #[must_use]
-    pub fn with_playlist_length(self, length: usize) -> Self {
-        Self { playlist_length: length, ..self }
-    }
-
-    /// The quota of every app: development mode by default. It decides how large pages may be.
-    #[must_use]
-    pub fn with_quota(self, quota: Quota) -> Self {
-        Self { quota, ..self }
-    }
-
-    /// How many requests [`FakeSpotify::requests`] returns, the last ones: all by default, which
-    /// takes more and more memory in a test that runs for long.
-    #[must_use]
-    pub fn with_remembered_requests(self, requests: usize) -> Self {
-        Self { memory: requests, ..self }
-    }
-
-    /// Starts it on a free port of 127.0.0.1.
-    ///
-    /// # Errors
-    ///
-    /// An [`io::Error`] when no port can be bound, and outside of a tokio runtime with IO and time
-    /// enabled.
-    pub async fn start(self) -> io::Result<FakeSpotify> {
-        let listener = server::listen().await?;
-        let address = listener.local_addr()?;
-        let catalogue = Catalogue::new();
-        let state = State {
-            accounts: Accounts::new(self.token_lifetime, self.client),
-            playlist: Playlist::new(catalogue.all_tracks(), self.playlist_length),
-            player: Player::new(catalogue.all_tracks()),
-            catalogue,
-            requests: VecDeque::new(),
-            memory: self.memory,
-            token_requests: 0,
-            api_requests: 0,
-            next_api: VecDeque::new(),
-            next_token: VecDeque::new(),
-            limits: Limits::default(),
-            quota: self.quota,
-        };
-        let shared = Arc::new(Shared { state: Mutex::new(state) });
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared))).abort_handle();
-        Ok(FakeSpotify { shared, address, server })
-    }
-}
-
 // What follows is written by hand, since the fake holds tokens as the real one does.
 
 impl fmt::Debug for FakeSpotify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeSpotify").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FakeSpotifyBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeSpotifyBuilder")
-            .field("token_lifetime", &self.token_lifetime)
-            .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::catalogue::merge;
 use super::response::FakeResponse;
 
 /// A limit over a rolling window, for [`FakeSpotify::limit`](super::FakeSpotify::limit) and
@@ -57,6 +58,8 @@ pub(super) struct Limits {
     /// By the path without the version, or its beginning.
     endpoints: HashMap<String, Counter>,
     bans: HashMap<String, Instant>,
+    /// Until when the quota of the developer account is used up.
+    quota: Option<Instant>,
     refused: usize,
 }
 
@@ -78,6 +81,10 @@ impl Limits {
         self.bans.insert(endpoint.to_owned(), Instant::now() + duration);
     }
 
+    pub(super) fn exceed_quota(&mut self, duration: Duration) {
+        self.quota = Some(Instant::now() + duration);
+    }
+
     /// Lifts all limits and bans.
     pub(super) fn lift(&mut self) {
         *self = Self { refused: self.refused, ..Self::default() };
@@ -89,7 +96,13 @@ impl Limits {
 
     /// A refusal, where a limit is met.
     pub(super) fn check(&mut self, path: &str) -> Option<FakeResponse> {
-        self.refuses(path).map(refusal)
+        if let Some(left) = self.quota.map(|until| until.saturating_duration_since(Instant::now()))
+            && !left.is_zero()
+        {
+            self.refused += 1;
+            return Some(refusal(Some(rounded_up(left)), Some("QUOTA_EXCEEDED")));
+        }
+        self.refuses(path).map(|seconds| refusal(seconds, None))
     }
 
     /// What a refusal would say, where a limit is met.
@@ -139,8 +152,12 @@ fn rounded_up(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-fn refusal(seconds: Option<u64>) -> FakeResponse {
-    let error = json!({ "error": { "status": 429, "message": "API rate limit exceeded" } });
+fn refusal(seconds: Option<u64>, reason: Option<&str>) -> FakeResponse {
+    let mut error = json!({ "status": 429, "message": "API rate limit exceeded" });
+    if let Some(reason) = reason {
+        merge(&mut error, &json!({ "reason": reason }));
+    }
+    let error = json!({ "error": error });
     let response = FakeResponse::json(429, &error);
     match seconds {
         Some(seconds) => response.with_header("retry-after", seconds.to_string()),

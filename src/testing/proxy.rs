@@ -74,7 +74,7 @@ impl FaultProxy {
     /// An [`io::Error`] when no port of 127.0.0.1 can be bound, and outside of a tokio runtime with
     /// IO and time enabled.
     pub async fn start(fake: &FakeSpotify, seed: u64) -> io::Result<Self> {
-        let listener = server::listen().await?;
+        let listener = server::listen(0).await?;
         let address = listener.local_addr()?;
         let state = State {
             random: Rng::with_seed(seed),

@@ -13,9 +13,16 @@ pub struct FakeResponse(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Http { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Http { status: u16, headers: Vec<(String, String)>, body: Body },
     HangUp,
     Never,
+}
+
+/// JSON is written when it is sent, and so without the lock of the fake.
+#[derive(Clone)]
+enum Body {
+    Bytes(Vec<u8>),
+    Json(Value),
 }
 
 impl FakeResponse {
@@ -31,10 +38,25 @@ impl FakeResponse {
         Self::body(status, "application/json", body.to_string())
     }
 
+    /// What a browser asks for before scripts of another origin may call: they may, as at Spotify.
+    pub(super) fn preflight() -> Self {
+        Self::body(204, "text/plain", "")
+            .with_header("access-control-allow-headers", "Authorization, Content-Type")
+            .with_header("access-control-allow-methods", "GET, POST, PUT, DELETE, OPTIONS")
+    }
+
+    pub(super) fn of_json(status: u16, json: Value) -> Self {
+        Self::with_body(status, "application/json", Body::Json(json))
+    }
+
     /// A response with any body.
     pub fn body(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::with_body(status, content_type, Body::Bytes(body.into()))
+    }
+
+    fn with_body(status: u16, content_type: &str, body: Body) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self(Kind::Http { status, headers, body: body.into() })
+        Self(Kind::Http { status, headers, body })
     }
 
     /// The same with another header.
@@ -42,6 +64,13 @@ impl FakeResponse {
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         if let Kind::Http { headers, .. } = &mut self.0 {
             headers.push((name.into(), value.into()));
+        }
+        self
+    }
+
+    pub(super) fn with_status(mut self, code: u16) -> Self {
+        if let Kind::Http { status, .. } = &mut self.0 {
+            *status = code;
         }
         self
     }
@@ -76,10 +105,15 @@ impl FakeResponse {
             Kind::HangUp => None,
             Kind::Never => std::future::pending().await,
             Kind::Http { status, headers, body } => {
-                let mut response = Response::builder().status(status);
+                let mut response =
+                    Response::builder().status(status).header("access-control-allow-origin", "*");
                 for (name, value) in headers {
                     response = response.header(name, value);
                 }
+                let body = match body {
+                    Body::Bytes(bytes) => bytes,
+                    Body::Json(json) => json.to_string().into_bytes(),
+                };
                 response.body(Full::new(body.into())).ok()
             }
         }

@@ -13,15 +13,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::request::FakeRequest;
+use super::response::FakeResponse;
 use super::state::Shared;
 use crate::transport::can_send;
 
-/// A free port of 127.0.0.1. tokio panics where its runtime cannot serve.
-pub(super) async fn listen() -> io::Result<TcpListener> {
+/// A port of 127.0.0.1, a free one where it is 0. tokio panics where its runtime cannot serve.
+pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
     if !can_send() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, NO_RUNTIME));
     }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
 /// Serves until its task is dropped, and every connection with it.
@@ -44,6 +45,9 @@ async fn respond(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<hyper::Response<Full<Bytes>>, HangUp> {
+    if request.method() == http::Method::OPTIONS {
+        return FakeResponse::preflight().into_response().await.ok_or(HangUp);
+    }
     let (head, body) = request.into_parts();
     let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(|_| HangUp)?.to_bytes();
     let request = FakeRequest::new(&head, &body);

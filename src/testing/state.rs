@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
+use url::form_urlencoded;
+
 use crate::sync::Mutex;
 
-use super::accounts::Accounts;
-use super::catalogue::Catalogue;
+use super::accounts::{Accounts, Holder};
 use super::limits::Limits;
-use super::player::Player;
-use super::playlist::Playlist;
 use super::request::FakeRequest;
 use super::response::FakeResponse;
-use super::web_api::WebApi;
-use crate::api::Quota;
+use super::scripts::{Respond, Scripts};
+use super::web_api;
+use super::world::World;
 
 /// What the server and the test share.
 pub(super) struct Shared {
@@ -21,64 +21,92 @@ pub(super) struct Shared {
 
 pub(super) struct State {
     pub(super) accounts: Accounts,
-    pub(super) catalogue: Catalogue,
-    pub(super) playlist: Playlist,
-    pub(super) player: Player,
+    pub(super) world: World,
     pub(super) requests: VecDeque<FakeRequest>,
     /// How many of them are remembered.
     pub(super) memory: usize,
     pub(super) token_requests: usize,
     pub(super) api_requests: usize,
-    pub(super) next_api: VecDeque<FakeResponse>,
-    pub(super) next_token: VecDeque<FakeResponse>,
+    pub(super) scripts: Scripts,
     pub(super) limits: Limits,
-    pub(super) quota: Quota,
+}
+
+/// How far a response has come before scripts are asked.
+enum Begun {
+    Done(FakeResponse),
+    Scripts(Vec<Respond>, Holder),
 }
 
 impl Shared {
     pub(super) fn respond(&self, request: &FakeRequest) -> FakeResponse {
+        let (scripts, holder) = {
+            let state = &mut *self.state.lock();
+            match state.begin(request) {
+                Begun::Done(response) => return state.remember(request, response),
+                Begun::Scripts(scripts, holder) => (scripts, holder),
+            }
+        };
+        // Without the lock, as they are a test's own.
+        let scripted = scripts.iter().find_map(|script| script(request));
         let state = &mut *self.state.lock();
-        let response = state.respond(request);
-        state.remember(FakeRequest { status: response.status_code(), ..request.clone() });
-        response
+        let world = || web_api::respond(&mut state.world, request, &holder);
+        let response = scripted.unwrap_or_else(world);
+        state.remember(request, response)
+    }
+}
+
+impl Shared {
+    /// What the browser is sent to after a user's decision at the URL of a login, or a description
+    /// of the page that it shows instead.
+    pub(super) fn decide(&self, login_url: &str, user: Option<&str>, decision: &str) -> String {
+        let query = login_url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        // Of several users, the first one counts.
+        form.extend_pairs(user.map(|user| ("user", user)));
+        form.extend_pairs(form_urlencoded::parse(query.as_bytes()));
+        let body = form.append_pair("decision", decision).finish();
+        let response = self.respond(&FakeRequest::of_a_form("/authorize", body));
+        response.location().map_or_else(|| format!("{response:?}"), str::to_owned)
     }
 }
 
 impl State {
-    fn respond(&mut self, request: &FakeRequest) -> FakeResponse {
+    fn begin(&mut self, request: &FakeRequest) -> Begun {
         if request.is_for_token() {
             self.token_requests += 1;
-            return match self.next_token.pop_front() {
+            return Begun::Done(match self.scripts.next_token.pop_front() {
                 Some(scripted) => scripted,
                 None if request.path == "/api/token" => self.accounts.token(request),
                 None => self.accounts.swap(request),
-            };
+            });
         }
         if request.is_for_login() {
-            return self.accounts.authorize(request);
+            return Begun::Done(self.accounts.authorize(request));
         }
         self.api_requests += 1;
-        if let Some(scripted) = self.next_api.pop_front() {
-            return scripted;
+        if let Some(scripted) = self.scripts.next_api.pop_front() {
+            return Begun::Done(scripted);
         }
         if let Some(refusal) = self.limits.check(&request.path) {
-            return refusal;
+            return Begun::Done(refusal);
         }
         match self.accounts.check(request) {
-            Ok(holder) => {
-                let catalogue = &self.catalogue;
-                let playlist = &mut self.playlist;
-                let mut api = WebApi { catalogue, playlist, request, quota: self.quota };
-                api.respond(&holder, &mut self.player)
-            }
-            Err(refusal) => refusal,
+            Err(refusal) => Begun::Done(refusal),
+            Ok(holder) => match self.scripts.of(request) {
+                scripts if scripts.is_empty() => {
+                    Begun::Done(web_api::respond(&mut self.world, request, &holder))
+                }
+                scripts => Begun::Scripts(scripts, holder),
+            },
         }
     }
 
-    fn remember(&mut self, request: FakeRequest) {
-        self.requests.push_back(request);
+    fn remember(&mut self, request: &FakeRequest, response: FakeResponse) -> FakeResponse {
+        let status = response.status_code();
+        self.requests.push_back(FakeRequest { status, ..request.clone() });
         if self.requests.len() > self.memory {
             self.requests.pop_front();
         }
+        response
     }
 }

@@ -6,8 +6,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spotify_web::auth::{TokenKey, TokenStore};
+use spotify_web::auth::{CredentialsAuthenticator, TokenKey, TokenStore};
 use spotify_web::testing::{FakeResponse, FakeSpotify, check_token_store};
+use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
 use self::sqlite_store::SqliteTokenStore;
 use crate::common::{Directory, PLAYLIST, Run};
@@ -346,4 +347,30 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         return None;
     }
     Some(program)
+}
+
+/// For programs in other languages, and by hand.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fake_is_served_by_itself_until_ctrl_c() {
+    let Some(program) = program("fake_spotify") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let mut run = Run::start(&program, &fake, &[], &["--extended"]);
+    let (base_url, token_url) = (run.printed("http://"), run.printed("http://"));
+
+    let config = SpotifyClientConfig::default()
+        .with_base_url(base_url)
+        .with_token_url(token_url)
+        .with_authenticator(CredentialsAuthenticator::new("any", "any"));
+    let spotify = SpotifyClient::new(config).unwrap();
+    #[allow(deprecated, reason = "development mode has lost it")]
+    let markets = spotify.browse().markets().await.unwrap();
+    Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+
+    assert!(!markets.is_empty());
+    let (ended_well, errors) = run.end();
+    assert!(ended_well && errors.is_empty(), "{errors}");
+    let mut wrong = Run::start(&program, &fake, &[], &["--port", "x"]);
+    let (ended_well, errors) = wrong.end();
+    assert!(!ended_well && errors.contains("usage:"), "{errors}");
 }

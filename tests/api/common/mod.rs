@@ -3,6 +3,7 @@
 mod clock;
 mod directory;
 mod log;
+mod loss;
 mod oauth_server;
 mod redis;
 mod run;
@@ -15,6 +16,7 @@ mod wire;
 pub(crate) use clock::{ManualClock, PausedTime, TokioClock};
 pub(crate) use directory::Directory;
 pub(crate) use log::Log;
+pub(crate) use loss::{lost, unwrapped};
 pub(crate) use oauth_server::OAuthServer;
 pub(crate) use redis::{RedisServer, free_port};
 pub(crate) use run::{Run, this_test};
