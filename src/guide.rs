@@ -6,6 +6,9 @@ pub mod bot {}
 #[doc = include_str!("../docs/desktop.md")]
 pub mod desktop {}
 
+#[doc = include_str!("../docs/playlists.md")]
+pub mod playlists {}
+
 #[doc = include_str!("../docs/player.md")]
 pub mod player {}
 

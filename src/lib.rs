@@ -65,9 +65,9 @@
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
 //! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [a
-//! web server](guide::web_server), [a remote control](guide::player), [search and pasted
-//! links](guide::search), [an authenticator](guide::authenticators), [tests](guide::testing),
-//! [metrics](guide::metrics).
+//! web server](guide::web_server), [playlists](guide::playlists), [a remote
+//! control](guide::player), [search and pasted links](guide::search), [an
+//! authenticator](guide::authenticators), [tests](guide::testing), [metrics](guide::metrics).
 //!
 //! Guides to how it works: [how a program gets a token](guide::flows), [limits](guide::limits),
 //! [TLS, proxies and connections](guide::links), [many processes behind one app](guide::fleet),
@@ -78,7 +78,8 @@
 //! `release_watcher` for a bot, `resolve_links` for links in messages, `playlist_export` for long
 //! lists, `now_playing` for a user's player, `sign_in` and `headless_login` for one user's login,
 //! `web_server` and `sqlite_store` for many users, `custom_authenticator` and `any_oauth_server`
-//! for authenticators of your own, `fleet` for many processes, `soak` for a day in three minutes.
+//! for authenticators of your own, `fleet` for many processes, `soak` for a day in three minutes,
+//! `fake_spotify` for the fake by itself.
 //!
 //! # Promises
 //!
