@@ -1,9 +1,10 @@
 //! A Spotify on loopback, to test a program against without account or network.
 //!
-//! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and its Web API. It is scripted from the test, and counts what arrives. A [`FaultProxy`] in front of it injects
-//! faults. A [`FakeSharedLimit`] is shared by several rate limiters. [`check_token_store()`] and
-//! [`check_shared_limit()`] run every promise of a token store and of a shared limit against one of
-//! yours.
+//! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and its Web API. Users and
+//! playlists are set up by [`FakeUser`] and [`FakePlaylist`]; it is scripted from the test, and
+//! counts what arrives. A [`FaultProxy`] in front of it injects faults. A [`FakeSharedLimit`] is
+//! shared by several rate limiters. [`check_token_store()`] and [`check_shared_limit()`] run every
+//! promise of a token store and of a shared limit against one of yours.
 
 mod accounts;
 mod builder;

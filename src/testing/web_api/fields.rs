@@ -11,7 +11,15 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) fn parse(text: &str) -> Self {
+        Self::parse_below(text, 0)
+    }
+
+    /// Nothing that Spotify sends is nested deeper than some levels.
+    fn parse_below(text: &str, depth: usize) -> Self {
         let mut fields = Self::default();
+        if depth > DEEPEST {
+            return fields;
+        }
         for part in parts(text) {
             let (is_left_out, part) = match part.strip_prefix('!') {
                 Some(rest) => (true, rest),
@@ -24,8 +32,8 @@ impl Fields {
             let inner = inner.unwrap_or(rest);
             // What is left out of something is not all of it.
             let inner = match is_left_out && !inner.is_empty() {
-                true => Self::parse(&format!("!{inner}")),
-                false => Self::parse(inner),
+                true => Self::parse_below(&format!("!{inner}"), depth + 1),
+                false => Self::parse_below(inner, depth + 1),
             };
             let list = if is_left_out { &mut fields.left_out } else { &mut fields.kept };
             list.push((name.to_owned(), inner));
@@ -73,6 +81,8 @@ impl Fields {
         self.kept.is_empty() && self.left_out.is_empty()
     }
 }
+
+const DEEPEST: usize = 20;
 
 /// What the commas separate that are in no brackets.
 fn parts(text: &str) -> Vec<&str> {

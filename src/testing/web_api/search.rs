@@ -10,9 +10,10 @@ use super::{Call, Reply, error};
 
 impl Call<'_> {
     pub(super) fn search(&self) -> Reply {
-        let (Some(query), Some(types), "GET") =
-            (self.parameter("q"), self.list("type"), self.method())
-        else {
+        if self.method() != "GET" {
+            return self.unknown();
+        }
+        let (Some(query), Some(types)) = (self.parameter("q"), self.list("type")) else {
             return Err(error(400, "No search query"));
         };
         let slice = self.asked(self.by_quota((5, 10), (20, 50)))?;
