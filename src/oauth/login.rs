@@ -215,7 +215,7 @@ impl PendingLogin {
     /// assert_eq!(PendingLogin::state_of("/callback"), None);
     /// ```
     pub fn state_of(redirect: &str) -> Option<String> {
-        Query::of(redirect.trim()).ok()?.once("state").ok()?.map(str::to_owned)
+        Query::of(&without_white_space(redirect)).ok()?.once("state").ok()?.map(str::to_owned)
     }
 
     /// Takes the URL that the user was sent back to, whole or from its path on. White space in it,
@@ -226,7 +226,7 @@ impl PendingLogin {
     /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may
     /// still be the right one.
     pub fn finish(&self, redirect: &str) -> Result<AuthorizationCode, LoginError> {
-        let redirect: String = redirect.split_whitespace().collect();
+        let redirect = without_white_space(redirect);
         let query = Query::of(&redirect)?;
         let state = query.once("state")?.ok_or(LoginError::StateMissing)?;
         if !bool::from(state.as_bytes().ct_eq(self.state.as_bytes())) {
@@ -248,6 +248,11 @@ impl PendingLogin {
             verifier: self.verifier.as_ref().map(|text| PkceVerifier::new(text.as_str())),
         })
     }
+}
+
+/// No URL has any; a terminal breaks its line where it likes.
+fn without_white_space(redirect: &str) -> String {
+    redirect.split_whitespace().collect()
 }
 
 impl fmt::Debug for Login {

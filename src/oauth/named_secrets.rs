@@ -57,12 +57,17 @@ fn name_at_end(text: &str) -> &str {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Secret,
+    /// May have any words in it.
+    Words,
     /// May also be what went wrong.
     Code,
 }
 
 fn kind_of(name: &str) -> Option<Kind> {
     let name = name.to_ascii_lowercase();
+    if WORDS.iter().any(|end| name.ends_with(end)) {
+        return Some(Kind::Words);
+    }
     if SECRETS.iter().any(|end| name.ends_with(end)) {
         return Some(Kind::Secret);
     }
@@ -90,9 +95,12 @@ fn take_value<'a>(
         None => is_quote(letter) || letter.is_whitespace() || ",;&)]}".contains(letter),
     };
     let (secret, rest) = value.split_at(value.find(ends).unwrap_or(value.len()));
-    let is_sure = is_field && quoted.is_some() && kind == Kind::Secret;
+    let is_sure = is_field && quoted.is_some() && kind != Kind::Code;
     if is_sure || secret.len() >= SHORTEST && (is_field || quoted.is_some()) {
-        secrets.push(secret.to_owned().into());
+        match kind {
+            Kind::Words => secrets.push(secret.to_owned().into()),
+            Kind::Secret | Kind::Code => take_unless_text(secret, secrets),
+        }
     }
     rest
 }
@@ -113,7 +121,7 @@ fn take_strings<'a>(value: &'a str, secrets: &mut Vec<Zeroizing<String>>) -> &'a
                 rest = behind;
                 let is_name = behind.trim_start().starts_with([':', '=']);
                 if !is_name && text.len() >= SHORTEST {
-                    secrets.push(text.to_owned().into());
+                    take_unless_text(text, secrets);
                 }
             }
         }
@@ -121,13 +129,33 @@ fn take_strings<'a>(value: &'a str, secrets: &mut Vec<Zeroizing<String>>) -> &'a
     rest
 }
 
+/// What is wrong with a secret stands behind its name too, such as `This field is required.`: of
+/// several words, those are taken that are none of a language.
+fn take_unless_text(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
+    let is_one = !value.trim().contains(char::is_whitespace);
+    let taken = value.split_whitespace().filter(|word| is_one || word.len() >= SHORTEST);
+    let taken = taken.filter(|word| !is_word(word));
+    secrets.extend(taken.map(|word| word.to_owned().into()));
+}
+
+/// Whether it is a word of a sentence, or one such as `token_revoked` and `TOKEN_REVOKED`.
+pub(super) fn is_word(text: &str) -> bool {
+    let word = text.trim_matches(|letter: char| letter.is_ascii_punctuation());
+    let is_lower = |letter: char| letter.is_lowercase() || letter == '_';
+    let is_upper = |letter: char| letter.is_uppercase() || letter == '_';
+    let rest = word.strip_prefix(char::is_uppercase).unwrap_or(word);
+    rest.chars().all(is_lower) || word.contains('_') && word.chars().all(is_upper)
+}
+
 fn is_quote(letter: char) -> bool {
     letter == '"' || letter == '\''
 }
 
 /// What the names of secrets end in, such as `id_token` and `clientSecret`.
-const SECRETS: [&str; 8] =
-    ["token", "tokens", "secret", "password", "assertion", "verifier", "cookie", "authorization"];
+const SECRETS: [&str; 5] = ["token", "tokens", "secret", "assertion", "verifier"];
+
+/// The same, of those that people choose, or that begin with a word.
+const WORDS: [&str; 3] = ["password", "cookie", "authorization"];
 
 /// Whole names: an `error_code` is no secret.
 const CODES: [&str; 5] = ["code", "authorization_code", "auth_code", "device_code", "user_code"];

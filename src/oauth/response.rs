@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Deserializer as JsonDeserializer, Value};
 use zeroize::Zeroizing;
 
-use super::named_secrets::secrets_in;
+use super::named_secrets::{is_word, secrets_in};
 use super::scrub::Scrubber;
 use super::{OAuthError, RefreshToken, Token, TokenForm};
 use crate::transport::json_fault;
@@ -135,7 +135,8 @@ struct Worth {
 impl Fields {
     /// Reads the object in `body` that says the most, and of several the first, whatever is around
     /// it: a byte order mark, what an interpreter warns of, a line of HTML or of a log. Where none
-    /// is whole, what one that breaks off says until then.
+    /// is whole, what one that breaks off says until then. Of those with both tokens the last: a
+    /// log stands before the response.
     ///
     /// A token in a page that tells of an error is an example or somebody else's: without a success
     /// status, only an object with which the body begins can have one.
@@ -156,18 +157,19 @@ impl Fields {
             } else {
                 fields.forget_tokens();
             }
+            if !is_success && fields.error.is_some() && fields.access_token.is_none() {
+                // A word about the refresh token that was sent.
+                fields.refresh_token.take_if(|token| is_word(token));
+            }
             let worth = fields.worth(sent);
             let is_complete = worth.is_new && worth.is_whole && fields.tokens().count() == 2;
-            if best.as_ref().is_none_or(|best| best.worth(sent) < worth) {
+            if is_complete || best.as_ref().is_none_or(|best| best.worth(sent) < worth) {
                 // A refresh token may be the only one that still works, wherever it stands.
                 let known = best.take().and_then(|best| best.refresh_token);
                 fields.refresh_token = fields.refresh_token.or(known);
                 best = Some(fields);
             } else if let Some(best) = best.as_mut().filter(|_| worth.is_new) {
                 best.refresh_token = best.refresh_token.take().or(fields.refresh_token);
-            }
-            if is_complete {
-                break;
             }
             let Some(skipped) = budget.extent_of(object) else { break };
             rest = object.get(skipped..).unwrap_or_default();
@@ -229,8 +231,12 @@ impl Fields {
 
     fn set(&mut self, name: &str, value: Value) {
         match (name, value) {
-            ("access_token", Value::String(text)) => set(&mut self.access_token, text),
-            ("refresh_token", Value::String(text)) => set(&mut self.refresh_token, text),
+            ("access_token", Value::String(text)) if !is_mask(&text) => {
+                set(&mut self.access_token, text);
+            }
+            ("refresh_token", Value::String(text)) if is_refresh_token(&text) => {
+                set(&mut self.refresh_token, text);
+            }
             ("token_type", Value::String(text)) => set(&mut self.token_type, text),
             ("error", Value::String(text)) => set(&mut self.error, text),
             ("error_description", Value::String(text)) => set(&mut self.error_description, text),
@@ -376,7 +382,22 @@ fn outside_of_strings(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
 fn text_behind(text: Option<&str>, name: &str) -> Option<Zeroizing<String>> {
     let value = text?.strip_prefix(name)?.trim_start().strip_prefix(':')?;
     let text = JsonDeserializer::from_str(value).into_iter::<String>().next()?.ok()?;
-    Some(Zeroizing::new(text)).filter(|text| !text.trim().is_empty())
+    Some(Zeroizing::new(text)).filter(|text| !text.trim().is_empty() && is_refresh_token(text))
+}
+
+/// Unlike a sentence about one.
+fn is_refresh_token(text: &str) -> bool {
+    !text.trim().contains(char::is_whitespace) && !is_mask(text)
+}
+
+/// What a log shows in place of a secret: `[FILTERED]`, `***`, `AQB***`, `xxxxxxxx`.
+fn is_mask(text: &str) -> bool {
+    let text = text.trim();
+    let first = text.chars().next();
+    let is_one_letter = text.chars().all(|letter| Some(letter) == first);
+    text.starts_with(['[', '<'])
+        || text.contains("***") && text.len() < LONGEST_MASK
+        || is_one_letter && text.chars().count() >= SHORTEST_MASK
 }
 
 fn scopes_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -426,6 +447,11 @@ const FIELDS: [&str; 7] = [
     "error",
     "error_description",
 ];
+
+const SHORTEST_MASK: usize = 3;
+
+/// A token that is longer may have any characters in a row.
+const LONGEST_MASK: usize = 64;
 
 /// What is none may be read again from each of its braces on: as much as 64 of the longest bodies.
 const MOST_READ: usize = 64 * 64 * 1024;

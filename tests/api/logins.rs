@@ -275,6 +275,10 @@ async fn a_login_goes_on_in_another_process() {
     let redirect = fake.agree(pending.url());
     let kept = serde_json::to_string(&pending).unwrap();
     assert_eq!(PendingLogin::state_of(&redirect).as_deref(), Some(pending.state()));
+    // Broken over two lines within the state, as `finish` takes it.
+    let (begin, end) = redirect.split_at(redirect.len() - 3);
+    let broken = format!("{begin}\n  {end}");
+    assert_eq!(PendingLogin::state_of(&broken), PendingLogin::state_of(&redirect));
     drop(pending);
 
     let pending: PendingLogin = serde_json::from_str(&kept).unwrap();

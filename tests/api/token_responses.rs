@@ -347,6 +347,98 @@ async fn a_token_is_read_from_an_odd_response() {
     }
 }
 
+/// P25: what stands in place of a token is none, so that it replaces none.
+#[tokio::test]
+async fn a_mask_or_a_word_in_place_of_a_refresh_token_is_none() {
+    for mask in ["This field is required.", "[FILTERED]", "***", "AQBx***", "xxxxxxxx", "<hidden>"]
+    {
+        for status in [200, 400, 503] {
+            let body = json!({ "error": "invalid_request", "refresh_token": mask });
+            let error = ask(FakeResponse::json(status, &body)).await.unwrap_err();
+            assert!(error.token().is_none(), "{status} {mask}: {error:?}");
+            assert!(error.code().is_some(), "{status} {mask}: {error:?}");
+        }
+        let broken = format!(r#"{{"expires_in":NaN,"refresh_token":"{mask}"}}"#);
+        let error = ask(FakeResponse::body(200, "text/html", broken)).await.unwrap_err();
+        assert!(error.token().is_none(), "{mask}: {error:?}");
+    }
+    for word in ["required", "invalid_token", "Expired"] {
+        let body = json!({ "error": "invalid_request", "refresh_token": word });
+        let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
+        assert!(error.token().is_none(), "{word}: {error:?}");
+    }
+}
+
+/// P25: what a log shows of the tokens before stands before the response.
+#[tokio::test]
+async fn a_token_is_read_from_behind_what_a_log_shows_of_others() {
+    let response = r#"{"access_token":"a","token_type":"Bearer","expires_in":60}"#;
+    let rotated = r#"{"access_token":"a","expires_in":60,"refresh_token":"r"}"#;
+    let masked = |mask: &str| {
+        format!(
+            r#"{{"access_token":"{mask}","token_type":"x","scope":"","refresh_token":"{mask}"}}"#
+        )
+    };
+    for (log, response, refresh_token) in [
+        (
+            r#"I, Parameters: {"grant_type":"refresh_token","refresh_token":"[FILTERED]"}"#.into(),
+            response,
+            None,
+        ),
+        (masked("[FILTERED]"), response, None),
+        (masked("[FILTERED]"), rotated, Some("r")),
+        (masked("***"), rotated, Some("r")),
+        // Those of a response before.
+        (masked("old-token"), rotated, Some("r")),
+    ] {
+        let body = format!("{log}\n{response}");
+        let token = ask(FakeResponse::body(200, "application/json", body.clone())).await;
+        let token = token.unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        assert_eq!(token.access_token.expose(), "a", "{body}");
+        let came = token.refresh_token.as_ref().map(RefreshToken::expose);
+        assert_eq!(came, refresh_token, "{body}");
+    }
+}
+
+/// P63: what is wrong may stand behind the name of a secret, too.
+#[tokio::test]
+async fn a_code_that_has_the_name_of_a_secret_as_well_is_kept() {
+    for (code, name) in [
+        ("account_suspended", "code"),
+        ("refresh_token_revoked", "code"),
+        ("mfa_required", "mfa_token"),
+        ("ACCOUNT_SUSPENDED", "code"),
+    ] {
+        let body = json!({ "error": code, name: code });
+        let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
+        assert_eq!(error.code(), Some(&OAuthErrorCode::from(code)), "{name}: {error:?}");
+    }
+}
+
+/// What a response says about a secret of its own accord is as good as a secret to nobody.
+#[tokio::test]
+async fn a_description_is_not_mangled_by_what_is_said_behind_the_name_of_a_secret() {
+    for (name, value, sent) in [
+        ("refresh_token", json!(["This field is required."]), "refresh_token is required"),
+        ("refresh_token", json!("Must be at most 255 characters."), "at most 255 characters."),
+        ("token", json!("expired"), "the grant has expired"),
+        ("token", json!("refresh token"), "the refresh token has ended"),
+        ("client_secret", json!("no"), "no such client"),
+        ("code", json!("refresh_token_revoked"), "refresh_token_revoked by the user"),
+    ] {
+        let body = json!({ "error": "invalid_grant", "error_description": sent, name: value });
+        let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
+        let OAuthError::Rejected { description, .. } = error else { panic!("{error:?}") };
+        assert_eq!(description.as_deref(), Some(sent), "{name}: {value}");
+    }
+    // One among the words is one all the same.
+    let description = "void: HIDDEN-token/1";
+    let body =
+        json!({ "error": "x", "error_description": description, "token": "Bearer HIDDEN-token/1" });
+    let error = ask(FakeResponse::json(400, &body)).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("HIDDEN"), "{error:?}");
+}
+
 /// An object within another is about something else, such as the request or the token before.
 #[tokio::test]
 async fn a_token_within_another_object_is_none() {

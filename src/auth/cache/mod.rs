@@ -26,7 +26,9 @@
 //! | the current token is rejected, and the server has accepted it before | it stays; one fetch for each step of a back-off |
 //! | the current token is rejected, and never was accepted | no token; a fetch begins |
 //! | the current token is rejected within that step, or another token is | unchanged |
-//! | the current token is rejected within that step, by all for 10 s | it stays; a fetch begins, and the next of this kind after 20 s, then 40 s, up to the longest step |
+//! | the current token is rejected within that step, by all for 10 s | it stays; a fetch begins, and the next of this kind after 20 s, then 40 s, up to the longest step and 60 s |
+//! | the same, and the server says that it is the token | the same, always after 10 s |
+//! | a token is accepted, and only then rejected for the first time | the next of this kind begins after 10 s again |
 //! | a token that was rejected is replaced | the steps go on growing, whatever is accepted in between |
 //! | a token that was never rejected is replaced | rejections forgotten |
 //! | time passes, by either clock | fresh → in its window → expired; a back-off ends |

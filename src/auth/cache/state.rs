@@ -452,6 +452,13 @@ impl State {
         policy: Policy,
     ) -> Verdict {
         self.stats.rejections += 1;
+        if let Some(suspicion) = &mut self.suspicion
+            && current.is_accepted()
+            && !current.was_rejected()
+        {
+            // No request at fault has been sent since: the one before it really was dead.
+            suspicion.deaths = 0;
+        }
         current.note_rejected();
         let row_began = self.row_began(current, now);
         if let Some(flight) = self.under_way().cloned() {
@@ -459,7 +466,7 @@ impl State {
             return Verdict::Join(flight);
         }
         let doubted = now.monotonic.saturating_duration_since(row_began);
-        let is_dead = current.is_rejected_by_all() && doubted >= self.longest_doubt(policy);
+        let is_dead = current.is_rejected_by_all() && doubted >= self.longest_doubt(reason, policy);
         if let Some(error) = self.paused(now).filter(AuthError::needs_login) {
             // No replacement can come. Calls that are still accepted go on as long as the token is
             // good.
@@ -499,10 +506,14 @@ impl State {
     }
 
     /// After so long without an acceptance the token is at fault, whatever was at fault before.
-    /// Twice as long each time, since calls that are accepted may only be rare.
-    fn longest_doubt(&self, policy: Policy) -> Duration {
+    /// Twice as long each time, since calls that are accepted may only be rare, unless the server
+    /// says that it is the token.
+    fn longest_doubt(&self, reason: RejectionReason, policy: Policy) -> Duration {
+        if reason == RejectionReason::Token {
+            return FIRST_DOUBT;
+        }
         let grown = FIRST_DOUBT.saturating_mul(2_u32.saturating_pow(self.deaths()));
-        grown.min(policy.backoff.cap()).max(FIRST_DOUBT)
+        grown.min(policy.backoff.cap()).clamp(FIRST_DOUBT, LONGEST_DOUBT)
     }
 
     fn deaths(&self) -> u32 {
@@ -679,6 +690,9 @@ const PERMANENT_PAUSE: Duration = Duration::from_secs(60);
 /// How long a token that was accepted before may be rejected by all until it is replaced within a
 /// step of the back-off.
 pub(super) const FIRST_DOUBT: Duration = Duration::from_secs(10);
+
+/// The same however often that has happened, and however long the steps are.
+const LONGEST_DOUBT: Duration = Duration::from_secs(60);
 
 /// The longest back-off while there is nothing to hand out.
 const MAX_LACK: Duration = Duration::from_secs(10);

@@ -495,3 +495,20 @@ async fn the_event_and_an_error_that_does_not_pass_say_no_longer_wait_than_the_c
     let error = spotify.tracks().get(TRACK).await.unwrap_err();
     assert_eq!(error.retry_after(), None, "it needs somebody, and no wait");
 }
+
+/// What the server asked for is nothing that anybody waits for once there is no pause.
+#[tokio::test]
+async fn a_caller_that_looks_after_the_pause_is_told_no_longer_wait() {
+    let (cache, source) = cache(&ManualClock::new());
+    source.next(Outcome::Fail(busy(Some(Duration::from_secs(86_400)))));
+    let mut asked = std::pin::pin!(cache.header());
+    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    while cache.stats().failures == 0 {
+        tokio::task::yield_now().await;
+    }
+    cache.reset();
+
+    let error = asked.await.unwrap_err();
+
+    assert_eq!(error.retry_after(), Some(Duration::ZERO), "{error:?}");
+}

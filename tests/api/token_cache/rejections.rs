@@ -1,13 +1,15 @@
 //! What a 401 proves: P44 and P45.
 
+use std::time::Duration;
+
 use reqwest::header::HeaderValue;
 use serde_json::json;
-use spotify_web::SpotifyClient;
 use spotify_web::auth::{
     AuthError, CredentialsAuthenticator, Rejection, RejectionReason, Replay, TokenCache,
     TokenCacheOptions,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
+use spotify_web::{Backoff, SpotifyClient};
 
 use crate::common::{ManualClock, Outcome, ScriptedSource, TRACK, cache, plain, rejected, token};
 
@@ -191,6 +193,49 @@ async fn an_odd_endpoint_beside_rare_calls_costs_one_request_a_step() {
     }
 }
 
+/// P45: no request is at fault, so that nothing speaks against a token that it was revoked often.
+#[tokio::test]
+async fn a_token_that_is_revoked_again_and_again_is_replaced_each_time_after_as_long() {
+    for reason in [RejectionReason::Token, RejectionReason::Unknown] {
+        for longest_step in [60, 1800] {
+            for good_for in [8, 20, 30, 55, 65, 300] {
+                let clock = ManualClock::new();
+                let cache = with_longest_step(&clock, longest_step);
+                for death in 0..20 {
+                    for _ in 0..good_for {
+                        accepted(&cache).await;
+                        clock.advance(1.0);
+                    }
+                    let revoked = accepted(&cache).await;
+                    let waited = replaced_after(&cache, &clock, &revoked, reason).await;
+                    assert!(waited <= 10, "{death} of {good_for} s: replaced after {waited} s");
+                }
+            }
+        }
+    }
+}
+
+/// P45: however often the token of an odd endpoint's neighbours seemed to be revoked before.
+#[tokio::test]
+async fn a_revoked_token_beside_an_odd_endpoint_is_replaced_within_a_minute() {
+    for (reason, bound) in [(RejectionReason::Token, 10), (RejectionReason::Unknown, 60)] {
+        for longest_step in [60, 1800, 86_400] {
+            let clock = ManualClock::new();
+            let cache = with_longest_step(&clock, longest_step);
+            for second in 0..7200 {
+                if second % 90 == 0 {
+                    accepted(&cache).await;
+                }
+                bad_call(&cache, 1).await;
+                clock.advance(1.0);
+            }
+            let revoked = accepted(&cache).await;
+            let waited = replaced_after(&cache, &clock, &revoked, reason).await;
+            assert!(waited <= bound, "{reason:?}, {longest_step} s: replaced after {waited} s");
+        }
+    }
+}
+
 /// P45: as soon as the back-off of the failures allows it, which say nothing of the token.
 #[tokio::test]
 async fn a_token_that_is_revoked_in_an_outage_is_replaced_soon_after_its_end() {
@@ -256,6 +301,30 @@ async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejec
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 
     cache.header().await.unwrap_err();
+}
+
+fn with_longest_step(clock: &ManualClock, seconds: u64) -> TokenCache<ScriptedSource> {
+    let [first, longest] = [1, seconds].map(Duration::from_secs);
+    let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
+    let options = options.with_backoff(Backoff::new(first, 2.0, longest).unwrap());
+    TokenCache::new(ScriptedSource::default()).with_options(options)
+}
+
+/// In seconds, with a call each second.
+async fn replaced_after(
+    cache: &TokenCache<ScriptedSource>,
+    clock: &ManualClock,
+    revoked: &HeaderValue,
+    reason: RejectionReason,
+) -> u32 {
+    let rejection = Rejection::new(revoked.clone(), reason);
+    for second in 0..3600 {
+        if cache.rejected(&rejection).await.unwrap() == Replay::Yes {
+            return second;
+        }
+        clock.advance(1.0);
+    }
+    3600
 }
 
 /// A token that is accepted, in the middle of a long step of the back-off: the ones before it were

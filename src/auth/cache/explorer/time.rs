@@ -332,6 +332,9 @@ impl World {
     fn reject_current(&mut self) {
         let Some(current) = &mut self.seen.current else { return };
         let header = current.header.clone();
+        if current.is_accepted && !current.is_rejected {
+            self.seen.rejections.is_doubt_longer = false;
+        }
         current.is_rejected = true;
         current.in_a_row = current.in_a_row.saturating_add(1).min(3);
         if current.in_a_row == 1 {

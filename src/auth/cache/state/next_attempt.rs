@@ -6,11 +6,12 @@ use super::super::Now;
 use super::{MAX_LACK, State};
 
 impl State {
-    /// What is left of the pause after which a caller has another attempt made; `None` where there
-    /// is no pause, and where only new credentials end it.
+    /// What is left of the pause after which a caller has another attempt made, which is nothing
+    /// where there is none; `None` where only new credentials end it.
     pub(in crate::auth::cache) fn next_attempt_in(&self, now: Now) -> Option<Duration> {
-        self.paused(now)?;
-        let pause = self.pause.as_ref()?;
+        let Some(pause) = self.pause.as_ref().filter(|_| self.paused(now).is_some()) else {
+            return Some(Duration::ZERO);
+        };
         let left = pause.end?.saturating_duration_since(now.monotonic);
         if pause.is_firm || self.good(now).is_some() {
             return Some(left);
