@@ -39,7 +39,8 @@ impl PlayableItem {
     }
 
     /// The URI, where it is one that a playlist takes and a player plays by itself: a track's or an
-    /// episode's. Local files have none, nor has what this version of the crate does not know.
+    /// episode's, whatever else of it this version of the crate does not know. Local files have
+    /// none.
     ///
     /// ```
     /// use spotify_web::model::PlayableItem;
@@ -51,7 +52,16 @@ impl PlayableItem {
     /// ```
     pub fn addable_uri(&self) -> Option<SpotifyUri> {
         let uri: SpotifyUri = self.uri()?.parse().ok()?;
-        PLAYABLE.contains(uri.kind()).then_some(uri)
+        (PLAYABLE.contains(uri.kind()) && !self.is_local()).then_some(uri)
+    }
+
+    fn is_local(&self) -> bool {
+        let is_local = match self {
+            Self::Track(track) => track.is_local,
+            Self::Episode(_) => None,
+            Self::Unknown(value) => value.get("is_local").and_then(Value::as_bool),
+        };
+        is_local == Some(true)
     }
 
     /// The title, whatever it is; absent where Spotify did not send one.

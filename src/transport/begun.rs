@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use reqwest::{Body, Response};
+use tokio::time::Instant;
 
 use super::TimeLimit;
 use super::body::with_body;
 
 /// Reads what a body begins with, up to its end, until there is more than `limit` bytes or until
-/// nothing has come for a second, and gives the response back whole: what was read, then what
-/// comes, or the error with which it breaks off.
+/// nothing has come for a second, for five at most, and gives the response back whole: what was
+/// read, then what comes, or the error with which it breaks off.
 pub(crate) async fn peek_body(mut response: Response, limit: usize) -> (Response, Bytes) {
     let (begin, rest) = begin(&mut response, limit).await;
     if let Rest::Stalls = rest {
@@ -38,9 +39,11 @@ pub(super) async fn read_begin(response: &mut Response, limit: usize) -> Bytes {
 async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
     // A body is waited for once, however many layers read it.
     let has_stalled = response.extensions().get::<Stalled>().is_some();
-    let time = TimeLimit::after(if has_stalled { Duration::ZERO } else { LONGEST_PEEK });
+    let (pause, longest) = if has_stalled { Default::default() } else { (LONGEST_PAUSE, LONGEST) };
+    let began = Instant::now();
     let mut begin = Vec::new();
     let rest = loop {
+        let time = TimeLimit::after(pause.min(longest.saturating_sub(began.elapsed())));
         match time.run(response.chunk()).await {
             Some(Ok(Some(piece))) => begin.extend_from_slice(&piece),
             Some(Ok(None)) => break Rest::Nothing,
@@ -59,7 +62,8 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
 struct Stalled;
 
 /// What says why a request failed comes with its status; who waits for more waits for nothing.
-const LONGEST_PEEK: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 
 enum Rest {
     Nothing,
@@ -90,5 +94,63 @@ impl HttpBody for Begun {
             Ok(rest) => ready!(Pin::new(rest).poll_frame(context)),
             Err(error) => error.take().map(Err),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tokio::time::{Sleep, sleep};
+
+    use super::*;
+
+    /// A body that comes in so many pieces, each after a pause.
+    struct Trickle {
+        left: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+    }
+
+    impl HttpBody for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            ready!(self.next.as_mut().poll(context));
+            self.next = Box::pin(sleep(self.pause));
+            let piece = Ok(Frame::data(Bytes::from_static(b"word ")));
+            let comes = self.left > 0;
+            self.left = self.left.saturating_sub(1);
+            Poll::Ready(comes.then_some(piece))
+        }
+    }
+
+    fn trickling(left: usize, pause: Duration) -> Response {
+        let body = Trickle { left, pause, next: Box::pin(sleep(pause)) };
+        http::Response::new(Body::wrap(body)).into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_that_trickle_are_waited_for_as_long_as_they_come() {
+        let response = trickling(3, Duration::from_millis(600));
+        let (_, words) = peek_body(response, 1000).await;
+        assert_eq!(words, "word word word ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_that_do_not_come_or_come_to_no_end_are_waited_for_a_few_seconds_at_most() {
+        for (pause, longest) in [(60_000, 1), (900, 5)] {
+            let began = Instant::now();
+            let response = trickling(1000, Duration::from_millis(pause));
+            let (response, words) = peek_body(response, 1_000_000).await;
+            assert!(began.elapsed() <= Duration::from_secs(longest), "{words:?}");
+            // The next who looks does not wait again.
+            peek_body(response, 1_000_000).await;
+            assert!(began.elapsed() <= Duration::from_secs(longest), "{words:?}");
+        }
     }
 }

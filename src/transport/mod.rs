@@ -49,18 +49,25 @@ pub(crate) use wire::Wire;
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    // A number may be one of several that a proxy joined, or have a fraction or a parameter.
-    let value = value.strip_prefix('+').unwrap_or(value);
-    let end = value.find(|character: char| !character.is_ascii_digit());
-    let (digits, _) = value.split_at(end.unwrap_or(value.len()));
-    if !digits.is_empty() {
-        // More than fits is as long as can be said.
-        return Some(Duration::from_secs(digits.parse().unwrap_or(u64::MAX)));
+    if let Some(seconds) = parse_seconds(value) {
+        return Some(seconds);
     }
     let date = parse_date(value)?;
     let now = response.headers().get(DATE).and_then(|value| parse_date(value.to_str().ok()?));
     let now = now.unwrap_or_else(SystemTime::now);
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// A number, which may be one of several that a proxy joined, or have a sign, a fraction or a
+/// parameter. What only begins with digits is a date, or has a unit.
+fn parse_seconds(value: &str) -> Option<Duration> {
+    let first = value.split([',', ';']).next()?.trim();
+    let first = first.strip_prefix('+').unwrap_or(first);
+    let (whole, fraction) = first.split_once('.').unwrap_or((first, ""));
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = !whole.is_empty() && are_digits(whole) && are_digits(fraction);
+    // More than fits is as long as can be said.
+    is_number.then(|| Duration::from_secs(whole.parse().unwrap_or(u64::MAX)))
 }
 
 /// In one of the three forms of RFC 9110, section 5.6.7, of which two are obsolete.

@@ -280,3 +280,42 @@ async fn a_closing_by_hand_for_all_apps_is_one_and_is_told_once() {
     let of_it = limiter.closings().closings.into_iter().filter(|it| it.client_id.is_some());
     assert_eq!(of_it.count(), 1);
 }
+
+/// What was closed for all, for one of them again after it was reopened.
+#[tokio::test]
+async fn an_app_that_was_reopened_is_told_of_and_carried_over_by_itself() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let options = RateLimitOptions::default().with_clock(TokioClock::new());
+    let limiter = RateLimiter::new(options.with_listener(move |closing| {
+        tell.lock().unwrap().push((closing.client_id.clone(), closing.endpoint.clone()));
+    }));
+    let [one, two] = ["one", "two"].map(|app| limiter.for_app(Some(app)));
+    let closed_for = |limiter: &RateLimiter, app| limiter.for_app(Some(app)).stats().closed_for();
+    let search = "GET /v1/search";
+
+    limiter.close_for(HOUR);
+    one.reopen();
+    let again = restarted(&limiter);
+    assert_eq!(closed_for(&again, "one"), Duration::ZERO);
+    assert!(closed_for(&again, "two") > HOUR / 2);
+
+    limiter.close_for(HOUR / 2);
+    let again = restarted(&limiter);
+    assert!(closed_for(&again, "one") > HOUR / 3 && closed_for(&again, "one") <= HOUR / 2);
+    assert!(closed_for(&again, "two") > HOUR / 2);
+
+    limiter.reopen();
+    limiter.close_endpoint_for(search, HOUR).unwrap();
+    two.reopen_endpoint(search).unwrap();
+    limiter.close_endpoint_for(search, HOUR / 2).unwrap();
+    two.reopen();
+    let again = restarted(&limiter);
+    assert!(closed_for(&again, "one") > HOUR / 2);
+    assert_eq!(closed_for(&again, "two"), Duration::ZERO);
+
+    let [app, search] = [None, Some(search.to_owned())];
+    let expected = [(None, app.clone()), (Some("one".to_owned()), app)];
+    let of_search = [(None, search.clone()), (Some("two".to_owned()), search)];
+    assert_eq!(*told.lock().unwrap(), [expected, of_search].concat());
+}

@@ -56,6 +56,13 @@ fn only_tracks_and_episodes_can_be_added() {
         let item = json!({ "type": kind, "name": "x", "uri": given, "id": TRACK });
         assert_eq!(uri(item), is_addable.then_some(given), "{kind} {named}");
     }
+    let given = format!("spotify:track:{TRACK}");
+    for (is_local, is_addable) in [(true, false), (false, true)] {
+        for kind in ["track", "hologram"] {
+            let item = json!({ "type": kind, "name": "x", "uri": given, "is_local": is_local });
+            assert_eq!(uri(item).is_some(), is_addable, "{kind}");
+        }
+    }
     assert_eq!(uri(json!({ "type": "track", "name": "x" })), None);
     assert_eq!(uri(json!({ "type": "track", "name": "x", "uri": "" })), None);
 }

@@ -78,7 +78,8 @@ impl RateLimiter {
     }
 
     /// What is closed, of all apps: to be stored for the next start of the program. What was closed
-    /// by hand for all apps is so after it, also for an app that no client was made of yet.
+    /// by hand for all apps is so after it, also for an app that no client was made of yet; but
+    /// where one of them was reopened, only for the others that are known.
     ///
     /// ```
     /// use std::time::Duration;
@@ -95,10 +96,14 @@ impl RateLimiter {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn closings(&self) -> Closings {
-        let of_all = self.registry.closings_of_all();
-        let apps = self.registry.known();
-        let of_apps = apps.iter().flat_map(|app| app.closings());
-        let of_apps: Vec<_> = of_apps.filter(|it| !is_one_of(&of_all, it)).collect();
+        let mut of_all = self.registry.closings_of_all();
+        let of_apps: Vec<_> = self.registry.known().iter().map(|app| app.closings()).collect();
+        let holds = |it: &Closing| of_apps.iter().all(|own| own.iter().any(|own| own.covers(it)));
+        of_all.retain(holds);
+        let is_one_of_all =
+            |own: &Closing| own.is_by_hand && of_all.iter().any(|it| it.covers(own));
+        let of_apps = of_apps.into_iter().flatten().filter(|own| !is_one_of_all(own));
+        let of_apps: Vec<_> = of_apps.collect();
         Closings { closings: of_all.into_iter().chain(of_apps).collect() }
     }
 
@@ -132,7 +137,9 @@ impl RateLimiter {
     fn announce(&self, endpoint: Option<u64>) {
         match self.is_of_all() {
             true => self.registry.announce(endpoint),
-            false => self.app.announce(endpoint),
+            false => {
+                self.app.announce(endpoint);
+            }
         }
     }
 
@@ -143,13 +150,6 @@ impl RateLimiter {
             false => act(&self.app),
         }
     }
-}
-
-/// Whether an app is closed for no longer than all are.
-fn is_one_of(of_all: &[Closing], closing: &Closing) -> bool {
-    // Each app reads its clock at its own time.
-    let covers = |it: &Closing| it.until + Duration::from_secs(1) >= closing.until;
-    closing.is_by_hand && of_all.iter().any(|it| it.endpoint == closing.endpoint && covers(it))
 }
 
 fn named(endpoint: &str) -> Result<EndpointName, InvalidEndpoint> {

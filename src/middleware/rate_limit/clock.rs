@@ -7,19 +7,22 @@ use crate::auth::Now;
 
 /// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that
 /// was. The wall clock may also be set: forward, a closing ends early; back, nothing happens, nor
-/// when it is set right again.
+/// when it is set right within the hour. One that is left as it is after that is right.
 #[derive(Debug)]
 pub(super) struct Timeline {
     begin: Now,
     /// How much further the wall clock is known to be than the monotonic one.
     ahead: Seconds,
-    /// The most that it ever was.
+    /// The most that it was before it was set back, if that is not long ago.
+    most: Seconds,
+    /// By the monotonic clock, as of `begin`.
+    set_back: Seconds,
     slept: Seconds,
 }
 
 impl Timeline {
     pub(super) fn new(begin: Now) -> Self {
-        Self { begin, ahead: 0.0, slept: 0.0 }
+        Self { begin, ahead: 0.0, most: 0.0, set_back: 0.0, slept: 0.0 }
     }
 
     pub(super) fn seconds(&mut self, now: Now) -> Seconds {
@@ -27,10 +30,21 @@ impl Timeline {
         let jump = since(self.begin.wall, now.wall) - passed - self.ahead;
         // Less is the noise of reading two clocks, and their being set a little right.
         if jump.abs() > NOISE {
-            self.ahead += jump;
-            self.slept = self.slept.max(self.ahead);
+            self.jumped(jump, passed);
         }
         passed + self.slept
+    }
+
+    fn jumped(&mut self, jump: Seconds, passed: Seconds) {
+        if passed - self.set_back > SET_RIGHT_WITHIN {
+            self.most = self.ahead;
+        }
+        self.ahead += jump;
+        if jump < 0.0 {
+            self.set_back = passed;
+        }
+        self.slept += (self.ahead - self.most).max(0.0);
+        self.most = self.most.max(self.ahead);
     }
 
     /// How much of that passed while the monotonic clock stood still.
@@ -56,6 +70,7 @@ pub(super) fn duration(seconds: Seconds) -> Duration {
 }
 
 const NOISE: Seconds = 1.0;
+const SET_RIGHT_WITHIN: Seconds = 3600.0;
 /// Nothing is closed for longer than a year.
 pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
 
@@ -84,6 +99,15 @@ mod tests {
         assert_eq!(seconds(&mut timeline, 20, 0), 20.0);
         assert_eq!(seconds(&mut timeline, 30, 600), 630.0, "slept");
         assert_eq!(timeline.slept(), 600.0);
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_back_once_hides_no_later_sleep() {
+        let (mut timeline, day, hour) = (timeline(), 86_400, 3600);
+        assert_eq!(seconds(&mut timeline, 10, -2 * hour), 10.0);
+        let slept = seconds(&mut timeline, day, -hour / 2);
+        assert_eq!(slept - day as f64, 1.5 * 3600.0, "as long as it slept");
+        assert_eq!(seconds(&mut timeline, 2 * day, hour / 2) - 2.0 * day as f64, 2.5 * 3600.0);
     }
 
     #[test]

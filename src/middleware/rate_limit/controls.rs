@@ -104,15 +104,16 @@ impl App {
     }
 
     /// Tells the log and the listener what was closed since they were told last, of the app and of
-    /// an endpoint. They are called when nothing is locked: they may ask this limiter.
-    pub(super) fn announce(&self, endpoint: Option<u64>) {
+    /// an endpoint, and says whether there was something to tell. They are called when nothing is
+    /// locked: they may ask this limiter.
+    pub(super) fn announce(&self, endpoint: Option<u64>) -> bool {
         let news = {
             let core = &mut *self.core.lock();
             let now = core.now(&self.options);
             core.news(endpoint, now)
         };
         if news.iter().all(Option::is_none) {
-            return;
+            return false;
         }
         let closings = self.closings();
         for new in news.into_iter().flatten() {
@@ -121,6 +122,7 @@ impl App {
                 announced::tell(closing, new.closed_for, &self.options);
             }
         }
+        true
     }
 
     /// Tells nobody what was closed: it was told of all apps.
@@ -160,6 +162,13 @@ impl App {
             closing(Some(endpoint), endpoint.bucket.closed_until, endpoint.is_by_hand(now))
         });
         app.into_iter().chain(endpoints).collect()
+    }
+
+    /// That of an endpoint, or of the app.
+    pub(super) fn closing_of(&self, endpoint: Option<u64>) -> Option<Closing> {
+        let key = |name: &str| EndpointName::of(name).map(|name| name.key);
+        let mut closings = self.closings().into_iter();
+        closings.find(|closing| closing.endpoint.as_deref().and_then(key) == endpoint)
     }
 
     pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {

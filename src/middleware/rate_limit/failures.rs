@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | an endpoint, for a user | of the two, since their last success | each half second |
 //! | an endpoint, for all | of two users there at least, since anybody's last success there | each half second, and each second by a user of whom it has not failed |
-//! | the API, for all | over two endpoints at least, of two users or of the only one, or of anybody for three seconds, since any success | likewise |
+//! | the API, for all | over two endpoints at least, of two users, since any success | likewise |
+//! | the API, for a user | of the only one, or of one for three seconds, over two endpoints at least, since any success | likewise |
 
 use std::collections::HashMap;
 
@@ -65,7 +66,8 @@ impl Failures {
         let own = failing.filter(|failing| failing.is_down(now)).map(|failing| failing.next);
         let is_new = failing.is_none();
         let there = self.outage_of(pair.endpoint, now).map(|outage| outage.next_for(is_new));
-        let all = self.outage(now).map(|outage| outage.next_for(is_new));
+        let all = self.outage(now).filter(|outage| outage.is_of(pair.user));
+        let all = all.map(|outage| outage.next_for(is_new));
         let next = own.into_iter().chain(there).chain(all).fold(now, f64::max);
         (next > now).then_some(next)
     }
@@ -73,7 +75,8 @@ impl Failures {
     /// Until when all users of an endpoint must wait, if they must; some of them for longer.
     pub(super) fn check_all(&self, endpoint: u64, now: Seconds) -> Option<Seconds> {
         let there = self.outage_of(endpoint, now).map(|outage| outage.next_for(true));
-        let all = self.outage(now).map(|outage| outage.next_for(true));
+        let all = self.outage(now).filter(|outage| outage.has_other_user);
+        let all = all.map(|outage| outage.next_for(true));
         let next = there.into_iter().chain(all).fold(now, f64::max);
         (next > now).then_some(next)
     }
@@ -81,12 +84,19 @@ impl Failures {
     /// The users for whom alone an endpoint fails; nothing where it fails for all, or for too many
     /// to count.
     pub(super) fn users_down(&self, endpoint: u64, now: Seconds) -> Option<Vec<u64>> {
-        if self.outage(now).or_else(|| self.outage_of(endpoint, now)).is_some() {
+        let all = self.outage(now);
+        if all.is_some_and(|outage| outage.has_other_user)
+            || self.outage_of(endpoint, now).is_some()
+        {
             return None;
         }
-        let Some(users) = self.pairs.get(&endpoint) else { return Some(Vec::new()) };
-        let down = users.iter().filter(|(_, failing)| failing.is_down(now));
-        (users.len() <= MOST_TOLD).then(|| down.map(|(user, _)| *user).collect())
+        let only = all.map(|outage| outage.user);
+        let Some(users) = self.pairs.get(&endpoint) else {
+            return Some(only.into_iter().collect());
+        };
+        let down = users.iter().filter(|(_, failing)| failing.is_down(now)).map(|(user, _)| *user);
+        let others = down.filter(|user| Some(*user) != only);
+        (users.len() <= MOST_TOLD).then(|| only.into_iter().chain(others).collect())
     }
 
     /// A request starts, after [`check`](Self::check).
@@ -101,6 +111,7 @@ impl Failures {
         let there =
             self.endpoints.get_mut(&pair.endpoint).filter(|failing| failing.is_down_there(now));
         let all = self.all.as_mut().filter(|failing| failing.is_down(now, only_user));
+        let all = all.filter(|failing| failing.is_of(pair.user));
         there.into_iter().chain(all).for_each(|outage| outage.probe(is_new, now));
     }
 
@@ -109,7 +120,8 @@ impl Failures {
         if self.is_quiet() {
             return Ended::Nothing;
         }
-        let ended = match (self.outage(now), self.outage_of(pair.endpoint, now)) {
+        let all = self.outage(now).filter(|outage| outage.is_of(pair.user));
+        let ended = match (all, self.outage_of(pair.endpoint, now)) {
             (Some(_), _) => Ended::OfAll,
             (None, Some(_)) => Ended::OfEndpoint,
             (None, None) => Ended::Nothing,
@@ -242,6 +254,12 @@ impl Outage {
         (self.count, self.last) = (self.count.saturating_add(1), now);
         self.has_other_endpoint |= self.endpoint != pair.endpoint;
         self.has_other_user |= self.user != pair.user;
+    }
+
+    /// Whether a user is among those for whom it is known: what fails for one alone holds up no
+    /// other.
+    fn is_of(&self, user: u64) -> bool {
+        self.has_other_user || self.user == user
     }
 
     /// When a pair may be tried, one that has not failed or another.

@@ -70,10 +70,19 @@ impl Registry {
         self.all.closings()
     }
 
-    /// Tells once what was closed for all apps.
+    /// Tells once what was closed for all apps. One that it is not told of by that, since it had
+    /// been reopened, is told of by itself.
     pub(super) fn announce(&self, endpoint: Option<u64>) {
-        self.known().iter().for_each(|app| app.keep_quiet(endpoint));
-        self.all.announce(endpoint);
+        let of_all = self.all.closing_of(endpoint).filter(|_| self.all.announce(endpoint));
+        let is_told = |own: &Closing| of_all.as_ref().is_some_and(|of_all| own.covers(of_all));
+        for app in self.known() {
+            match app.closing_of(endpoint).as_ref().is_some_and(is_told) {
+                true => app.keep_quiet(endpoint),
+                false => {
+                    app.announce(endpoint);
+                }
+            }
+        }
     }
 
     /// Does something to all apps, and to those that come later.

@@ -99,7 +99,7 @@ impl BucketStats {
 #[non_exhaustive]
 pub struct Closings {
     /// One entry for each app and endpoint that is closed. What was closed by hand for all apps is
-    /// one entry, and not one more for each app.
+    /// one entry, and not one more for each app, unless one of them was reopened.
     pub closings: Vec<Closing>,
 }
 
@@ -123,4 +123,12 @@ pub struct Closing {
     /// `client_id` is `None` then.
     #[serde(default)]
     pub is_of_all_apps: bool,
+}
+
+impl Closing {
+    /// Whether it closes the same for as long at least, whichever app it is of.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // Each app reads its clock at its own time.
+        self.endpoint == other.endpoint && self.until + Duration::from_secs(1) >= other.until
+    }
 }

@@ -69,6 +69,33 @@ fn a_user_for_whom_all_fails_holds_up_no_other_who_is_rarely_there() {
     assert_eq!(late, 0);
 }
 
+/// Who was idle comes back, with requests that take a while.
+#[test]
+fn a_user_for_whom_all_fails_holds_up_no_other_who_comes_back() {
+    let mut state = state();
+    let other = |endpoint| Pair { endpoint, user: 1 };
+    let ticket = state.start(other(5), false, 1.0);
+    state.settle(ticket, Outcome::Succeeded, false, 1.0);
+    for number in 0..40 {
+        fails(&mut state, 1 + number % 2, 0, 2.0 + number as f64 * 0.1);
+    }
+    assert!(state.failures.all_fail(6.0), "of all who are there");
+    // The requests of the one go on to be looked at a few times a second.
+    state.start(pair(3), false, 6.0);
+    assert!(!state.is_open(4, 6.1));
+    for endpoint in 1..=5 {
+        assert_eq!(state.check(other(endpoint), 6.1), Ok(()));
+        assert_eq!(state.check_endpoint(endpoint, 6.1), Ok(()), "for some");
+        assert_eq!(state.failures.users_down(endpoint, 6.1), Some(vec![0]));
+    }
+    let calls: Vec<_> =
+        (0..9).map(|number| state.start(other(1 + number % 5), false, 6.1)).collect();
+    calls.into_iter().for_each(|ticket| state.settle(ticket, Outcome::Succeeded, false, 9.0));
+    let first = state.start(other(3), false, 9.0);
+    assert_eq!(state.check(other(3), 9.0), Ok(()), "more than one at a time");
+    state.settle(first, Outcome::Succeeded, false, 9.1);
+}
+
 #[test]
 fn failures_of_one_user_slow_down_no_other() {
     let mut state = state();
