@@ -20,6 +20,11 @@ pub(super) fn rows() -> Vec<Row> {
         in_a_limit(own(2, 10, 3, Told::Right), 20, [60.0, 2.0]).heavy(),
         skewed(Told::Always(1.0)).heavy(),
         skewed(Told::Right).heavy(),
+        of_the_app(2, Told::Always(5.0), 1.0, 1.0).heavy(),
+        of_the_app(3, Told::Always(5.0), 1.0, 1.0).heavy(),
+        of_the_app(5, Told::Right, 1.0, 3.5).heavy(),
+        of_the_app(9, Told::Right, 1.0, 2.0).heavy(),
+        of_the_app(5, Told::Always(1.0), 5.0, 3.0).heavy(),
     ]
 }
 
@@ -102,6 +107,28 @@ fn in_a_limit(own: Own, rest: u64, [share, late]: [f64; 2]) -> Row {
             outcomes.refused_percent_from(120.0),
             failed as f64,
         ]
+    })
+}
+
+/// Endpoints without limits of their own, each called by eight, and one that is called rarely.
+fn of_the_app(endpoints: u64, told: Told, period: f64, late: f64) -> Row {
+    let name = format!(
+        "300 per 30 s over {endpoints}, 8 callers each, `Retry-After` {told}; one more called each {period} s"
+    );
+    let figures = [
+        least(90.0, "% of it"),
+        most(1.0, "% refused after 2 min").but_reaches(late),
+        most(0.0, "of the rare fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(300, 30.0), told);
+        let busy = (1..=endpoints).map(|it| tasks(8).at(it));
+        let callers = busy.chain([each(period).at(endpoints + 1)]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let group = endpoints as usize;
+        let failed = outcomes.failed.iter().filter(|(_, it)| *it == group).count();
+        let share = outcomes.good.len() as f64 / 180.0;
+        [share, outcomes.refused_percent_from(120.0), failed as f64]
     })
 }
 
