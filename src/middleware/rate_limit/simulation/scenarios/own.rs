@@ -11,7 +11,7 @@ pub(super) fn rows() -> Vec<Row> {
         beside_a_rare_one(own(5, 30, 3, Told::Always(1.0)), 25.0).heavy(),
         beside_a_rare_one(own(3, 60, 3, Told::Always(5.0)), 11.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Always(2.0)), 5.0).heavy(),
-        beside_a_rare_one(own(8, 20, 2, Told::Missing), 25.0).heavy(),
+        beside_a_late_one(own(8, 20, 2, Told::Missing), 25.0, 19.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Right), 1.0).heavy(),
         in_a_limit(own(2, 10, 3, Told::Always(1.0)), 1, [90.0, 1.0]).heavy(),
         in_a_limit(own(3, 30, 2, Told::Always(1.0)), 5, [90.0, 2.5]).heavy(),
@@ -56,9 +56,15 @@ impl Own {
 
 /// Nothing limits the app.
 fn beside_a_rare_one(own: Own, period: f64) -> Row {
+    beside_a_late_one(own, period, 95.0)
+}
+
+/// Of its calls, fewer than the target may go at once, where an endpoint that met its own limit last
+/// was taken for a sign of the app's.
+fn beside_a_late_one(own: Own, period: f64, at_once: f64) -> Row {
     let name = format!("{}; one more called each {period} s", own.title());
     let figures = [
-        least(95.0, "% of its calls at once"),
+        least(95.0, "% of its calls at once").but_reaches(at_once),
         most(0.0, "of them fail"),
         least(90.0, "% of theirs"),
         most(3.0, "% refused after 2 min"),
