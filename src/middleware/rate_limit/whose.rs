@@ -206,5 +206,5 @@ const BLAMED_FOR: Seconds = 300.0;
 /// there is known after two refusals more, of many after one more each.
 const FEW: usize = 8;
 const ENOUGH_OF_FEW: usize = 2;
-const MOST_ERRORS: u32 = 2;
+const MOST_ERRORS: u32 = 1;
 const ERRORS_KEPT: Seconds = 86_400.0;

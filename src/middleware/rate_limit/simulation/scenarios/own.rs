@@ -11,7 +11,7 @@ pub(super) fn rows() -> Vec<Row> {
         beside_a_rare_one(own(5, 30, 3, Told::Always(1.0)), 25.0).heavy(),
         beside_a_rare_one(own(3, 60, 3, Told::Always(5.0)), 11.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Always(2.0)), 5.0).heavy(),
-        beside_a_late_one(own(8, 20, 2, Told::Missing), 25.0, 19.0).heavy(),
+        beside_a_late_one(own(8, 20, 2, Told::Missing), 25.0, 36.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Right), 1.0).heavy(),
         in_a_limit(own(2, 10, 3, Told::Always(1.0)), 1, [90.0, 1.0]).heavy(),
         in_a_limit(own(3, 30, 2, Told::Always(1.0)), 5, [90.0, 2.5]).heavy(),
