@@ -401,6 +401,7 @@ impl Bucket {
         }
     }
 
+    /// What was measured was not its own.
     pub(super) fn forget_rate(&mut self) {
         self.rate = None;
     }

@@ -75,6 +75,9 @@ pub(super) struct State {
     pub(super) blamed_since: Seconds,
     /// How many refusals of these were taken for the app's since.
     pub(super) blamed_again: usize,
+    /// How often these were taken to be refused for themselves, until another was refused too, and
+    /// when that was last.
+    pub(super) cleared_in_error: (u32, Seconds),
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -105,6 +108,7 @@ impl State {
             suspects: 0,
             blamed_since: f64::NEG_INFINITY,
             blamed_again: 0,
+            cleared_in_error: (0, f64::NEG_INFINITY),
             membership: None,
         }
     }
@@ -297,10 +301,10 @@ impl State {
             |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
         let key = ticket.pair.endpoint;
         let is_again = self.standing(key).since().is_some_and(|since| ticket.sent >= since);
-        self.note_refusal(key, now);
         if is_of_app {
             self.blame_app(key, now);
         }
+        self.note_refusal(key, now);
         if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
             return self.refused_again(ticket, pause, now);
         }
@@ -368,6 +372,7 @@ impl State {
         self.endpoints.values_mut().for_each(Endpoint::reopen);
         self.suspects = 0;
         (self.blamed_since, self.blamed_again) = (f64::NEG_INFINITY, 0);
+        self.cleared_in_error = (0, f64::NEG_INFINITY);
         if let Some(membership) = &mut self.membership {
             membership.reopen();
         }

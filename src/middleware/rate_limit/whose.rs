@@ -7,6 +7,7 @@
 //! | of one of those for which the app was blamed lately, when refusals went on without a new one among them, and one that was not blamed has gone through since | the endpoint's |
 //! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
 //! | sent before the last refusal of the app | the app's |
+//! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
 //! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
 //! | any other | the endpoint's |
@@ -80,10 +81,10 @@ impl State {
         if matches!(self.standing(key), Standing::Own(_)) || self.is_cleared(key, now) {
             return false;
         }
-        if !self.app.is_news(ticket.app_epoch) {
-            return true;
-        }
-        if self.was_another_refused(key, ticket.sent, now) {
+        if !self.app.is_news(ticket.app_epoch)
+            || self.was_one_cleared(now)
+            || self.was_another_refused(key, ticket.sent, now)
+        {
             return true;
         }
         let lately = self.app.last_refused.is_some_and(|then| now - then <= 2.0 * self.window);
@@ -130,6 +131,12 @@ impl State {
 
     /// A refusal was taken for the app's.
     pub(super) fn blame_app(&mut self, key: u64, now: Seconds) {
+        if self.was_one_cleared(now) {
+            let errors = self.errors(now).saturating_add(1);
+            self.cleared_in_error = (errors, now);
+            let blamed = self.endpoints.values_mut().filter(|it| it.is_blamed(now));
+            blamed.for_each(|it| it.bucket.forget_rate());
+        }
         let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
         if endpoint.is_blamed(now) {
             self.blamed_again = self.blamed_again.saturating_add(1);
@@ -140,15 +147,34 @@ impl State {
     }
 
     /// Whether an endpoint is among those for which the app was blamed, and these are refused for
-    /// themselves: refusals went on without a new one among them, and one that is not has gone
-    /// through since.
+    /// themselves.
     fn is_cleared(&self, key: u64, now: Seconds) -> bool {
-        if !self.endpoints.get(&key).is_some_and(|endpoint| endpoint.is_blamed(now)) {
-            return false;
-        }
+        let endpoint = self.endpoints.get(&key);
+        endpoint.is_some_and(|endpoint| endpoint.is_blamed(now)) && self.are_cleared(now)
+    }
+
+    /// Whether those for which the app was blamed are refused for themselves: refusals went on
+    /// without a new one among them, and one that is not has gone through since.
+    fn are_cleared(&self, now: Seconds) -> bool {
         let blamed = self.endpoints.values().filter(|endpoint| endpoint.is_blamed(now)).count();
         let enough = if blamed > FEW { blamed } else { ENOUGH_OF_FEW };
+        let enough = enough << (2 * self.errors(now).min(MOST_ERRORS));
         self.blamed_again >= enough && self.endpoints.values().any(|it| self.is_unblamed(it, now))
+    }
+
+    /// How often they were cleared in error, which is forgotten after a day without one.
+    fn errors(&self, now: Seconds) -> u32 {
+        let (errors, last) = self.cleared_in_error;
+        if now - last <= ERRORS_KEPT { errors } else { 0 }
+    }
+
+    /// Whether one of these was refused within the window.
+    fn was_one_cleared(&self, now: Seconds) -> bool {
+        let was_lately = |endpoint: &Endpoint| {
+            endpoint.bucket.last_refused.is_some_and(|then| now - then <= self.window)
+        };
+        let mut blamed = self.endpoints.values().filter(|endpoint| endpoint.is_blamed(now));
+        blamed.any(was_lately) && self.are_cleared(now)
     }
 
     fn is_unblamed(&self, endpoint: &Endpoint, now: Seconds) -> bool {
@@ -180,3 +206,5 @@ const BLAMED_FOR: Seconds = 300.0;
 /// there is known after two refusals more, of many after one more each.
 const FEW: usize = 8;
 const ENOUGH_OF_FEW: usize = 2;
+const MOST_ERRORS: u32 = 1;
+const ERRORS_KEPT: Seconds = 86_400.0;

@@ -55,6 +55,21 @@ fn endpoints_that_go_on_refusing_close_and_slow_down_no_other() {
     }
 }
 
+/// Two are taken to be refused for themselves, since a third goes through; then it does not.
+#[test]
+fn one_that_is_refused_beside_those_that_are_refused_for_themselves_closes_the_app() {
+    let mut state = state();
+    let two = [(1, 1.0), (2, 1.0)];
+    state.call(5, Outcome::Succeeded, 0.0);
+    refuse_for(&mut state, &two, 10.0, 45.0);
+    let opens = wait_for(&state, 5, 45.0);
+    state.call(5, Outcome::Succeeded, opens);
+    refuse_for(&mut state, &two, opens, opens + 5.0);
+    assert!(state.is_open(5, opens + 5.0), "each for itself");
+    state.call(5, refused(20.0), opens + 5.0);
+    assert!(!state.is_open(3, opens + 24.9), "all together");
+}
+
 #[test]
 fn endpoints_that_recover_are_used_within_a_window_though_others_go_on_refusing() {
     let mut state = state();

@@ -11,7 +11,7 @@ pub(super) fn rows() -> Vec<Row> {
         beside_a_rare_one(own(5, 30, 3, Told::Always(1.0)), 25.0).heavy(),
         beside_a_rare_one(own(3, 60, 3, Told::Always(5.0)), 11.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Always(2.0)), 5.0).heavy(),
-        beside_a_rare_one(own(8, 20, 2, Told::Missing), 25.0).heavy(),
+        beside_a_late_one(own(8, 20, 2, Told::Missing), 25.0, 36.0).heavy(),
         beside_a_rare_one(own(8, 20, 2, Told::Right), 1.0).heavy(),
         in_a_limit(own(2, 10, 3, Told::Always(1.0)), 1, [90.0, 1.0]).heavy(),
         in_a_limit(own(3, 30, 2, Told::Always(1.0)), 5, [90.0, 2.5]).heavy(),
@@ -20,6 +20,11 @@ pub(super) fn rows() -> Vec<Row> {
         in_a_limit(own(2, 10, 3, Told::Right), 20, [60.0, 2.0]).heavy(),
         skewed(Told::Always(1.0)).heavy(),
         skewed(Told::Right).heavy(),
+        of_the_app(2, Told::Always(5.0), 1.0, 1.0).heavy(),
+        of_the_app(3, Told::Always(5.0), 1.0, 1.0).heavy(),
+        of_the_app(5, Told::Right, 1.0, 3.5).heavy(),
+        of_the_app(9, Told::Right, 1.0, 2.0).heavy(),
+        of_the_app(5, Told::Always(1.0), 5.0, 3.0).heavy(),
     ]
 }
 
@@ -51,9 +56,15 @@ impl Own {
 
 /// Nothing limits the app.
 fn beside_a_rare_one(own: Own, period: f64) -> Row {
+    beside_a_late_one(own, period, 95.0)
+}
+
+/// Of its calls, fewer than the target may go at once, where an endpoint that met its own limit last
+/// was taken for a sign of the app's.
+fn beside_a_late_one(own: Own, period: f64, at_once: f64) -> Row {
     let name = format!("{}; one more called each {period} s", own.title());
     let figures = [
-        least(95.0, "% of its calls at once"),
+        least(95.0, "% of its calls at once").but_reaches(at_once),
         most(0.0, "of them fail"),
         least(90.0, "% of theirs"),
         most(3.0, "% refused after 2 min"),
@@ -102,6 +113,28 @@ fn in_a_limit(own: Own, rest: u64, [share, late]: [f64; 2]) -> Row {
             outcomes.refused_percent_from(120.0),
             failed as f64,
         ]
+    })
+}
+
+/// Endpoints without limits of their own, each called by eight, and one that is called rarely.
+fn of_the_app(endpoints: u64, told: Told, period: f64, late: f64) -> Row {
+    let name = format!(
+        "300 per 30 s over {endpoints}, 8 callers each, `Retry-After` {told}; one more called each {period} s"
+    );
+    let figures = [
+        least(90.0, "% of it"),
+        most(1.0, "% refused after 2 min").but_reaches(late),
+        most(0.0, "of the rare fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(300, 30.0), told);
+        let busy = (1..=endpoints).map(|it| tasks(8).at(it));
+        let callers = busy.chain([each(period).at(endpoints + 1)]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let group = endpoints as usize;
+        let failed = outcomes.failed.iter().filter(|(_, it)| *it == group).count();
+        let share = outcomes.good.len() as f64 / 180.0;
+        [share, outcomes.refused_percent_from(120.0), failed as f64]
     })
 }
 
