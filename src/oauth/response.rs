@@ -393,11 +393,11 @@ fn is_refresh_token(text: &str) -> bool {
 /// What a log shows in place of a secret: `[FILTERED]`, `***`, `AQB***`, `xxxxxxxx`.
 fn is_mask(text: &str) -> bool {
     let text = text.trim();
-    let first = text.chars().next();
-    let is_one_letter = text.chars().all(|letter| Some(letter) == first);
+    let is_covered = text.chars().all(|letter| "xX*•·.-_#".contains(letter));
+    let is_short = text.len() < LONGEST_MASK;
     text.starts_with(['[', '<'])
-        || text.contains("***") && text.len() < LONGEST_MASK
-        || is_one_letter && text.chars().count() >= SHORTEST_MASK
+        || is_short && text.contains("***")
+        || is_short && is_covered && text.chars().count() >= SHORTEST_MASK
 }
 
 fn scopes_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

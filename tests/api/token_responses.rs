@@ -369,6 +369,17 @@ async fn a_mask_or_a_word_in_place_of_a_refresh_token_is_none() {
     }
 }
 
+/// As servers of tests and counters have them.
+#[tokio::test]
+async fn a_token_of_one_letter_is_none_that_is_covered() {
+    for text in ["aaa".to_owned(), "0".repeat(200), "x".repeat(200), "x*y".to_owned()] {
+        let body = json!({ "access_token": text, "refresh_token": text, "token_type": "Bearer" });
+        let token = ask(FakeResponse::json(200, &body)).await.unwrap();
+        assert_eq!(token.access_token.expose(), text);
+        assert_eq!(token.refresh_token.unwrap().expose(), text);
+    }
+}
+
 /// P25: what a log shows of the tokens before stands before the response.
 #[tokio::test]
 async fn a_token_is_read_from_behind_what_a_log_shows_of_others() {
