@@ -1,7 +1,6 @@
 //! Which browser is whose: by cookies that are encrypted and signed, so that nobody can make, read
 //! or change one.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use axum::http::HeaderMap;
@@ -15,7 +14,7 @@ use spotify_web::oauth::PendingLogin;
 const MOST_SESSIONS: u64 = 100_000;
 /// How long a session lasts without being used.
 const IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How many logins a browser has under way: in so many tabs. Cookies have to fit in a header.
+/// How many logins a browser has under way, each in a tab. Cookies have to fit in a header.
 const MOST_LOGINS: usize = 4;
 
 /// Who is logged in, of any number of browsers. Sessions are kept in memory, and end with the
@@ -141,8 +140,5 @@ fn under_way(cookie: &Cookie<'_>) -> Option<UnderWay> {
 fn random_id() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes.iter().fold(String::new(), |mut id, byte| {
-        write!(id, "{byte:02x}").unwrap_or_default();
-        id
-    })
+    format!("{:032x}", u128::from_le_bytes(bytes))
 }

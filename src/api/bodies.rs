@@ -335,7 +335,7 @@ impl PlaylistRemoval {
         Ok(body.into())
     }
 
-    /// The items, to be removed by so many at a time.
+    /// The items, to be removed by `size` at a time.
     pub(super) fn items_for_batches(&self, size: usize) -> Result<Vec<RemovedItem>, Error> {
         self.check()?;
         let has_places = self.items.iter().any(|item| item.positions.is_some());

@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 /// Why a task has not ended yet.
 pub(crate) type Obstacle = Arc<dyn Error + Send + Sync>;
 
-/// Names the owner of a cache; whoever waits for its tasks knows the type.
+/// Names the owner of a cache; the one that waits for its tasks knows the type.
 pub(crate) type Whose = Arc<dyn Any + Send + Sync>;
 
 /// A cache that has something under way.

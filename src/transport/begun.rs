@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// A body that comes in so many pieces, each after a pause.
+    /// A body that comes in a number of pieces, each after a pause.
     struct Trickle {
         left: usize,
         pause: Duration,

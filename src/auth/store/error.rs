@@ -81,7 +81,7 @@ impl StoreError {
     }
 
     /// The same for what does not pass until somebody does something about it, such as a table or a
-    /// right that is lacking. The cache goes on trying; but whoever waits for a save, as
+    /// right that is lacking. The cache goes on trying; but a caller that waits for a save, as
     /// [`settle`](super::super::TokenCache::settle) does, is told at once.
     ///
     /// ```

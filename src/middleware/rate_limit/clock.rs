@@ -79,7 +79,7 @@ pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
 mod tests {
     use super::*;
 
-    /// After so many seconds, by a wall clock that is so much further.
+    /// After some seconds, by a wall clock that has gone further by another number.
     fn seconds(timeline: &mut Timeline, passed: u64, ahead: i64) -> Seconds {
         let begin = timeline.begin;
         let passed = Duration::from_secs(passed);

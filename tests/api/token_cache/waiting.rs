@@ -423,7 +423,7 @@ async fn a_save_that_fails_when_nobody_is_left_is_tried_again() {
     }
 }
 
-/// P61: whoever is asked to settle tries again while the store fails in a way that may pass, and
+/// P61: an authenticator that is asked to settle tries again while the store fails in a way that may pass, and
 /// for two minutes at the most.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_for_a_while_is_waited_for_by_whoever_settles() {
