@@ -324,10 +324,14 @@ impl State {
 
     /// What a caller without a good token waits for.
     pub(super) fn under_way(&self) -> Option<&Flight> {
+        self.login_under_way().or_else(|| self.fetch_under_way())
+    }
+
+    /// One of an earlier login is nobody's to wait for.
+    pub(super) fn fetch_under_way(&self) -> Option<&Flight> {
         let generation = self.credentials.generation;
-        // One of an earlier login is nobody's to wait for.
         let fetch = self.fetch.as_ref().filter(|fetch| fetch.0.generation == generation);
-        self.login_under_way().or_else(|| fetch.map(|fetch| &fetch.1))
+        fetch.map(|fetch| &fetch.1)
     }
 
     pub(super) fn login_under_way(&self) -> Option<&Flight> {
