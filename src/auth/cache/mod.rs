@@ -243,6 +243,13 @@ impl<S: TokenSource> TokenCache<S> {
     /// requested for each step of a back-off; in between, rejections of its replacement change
     /// nothing, since then the requests are at fault.
     ///
+    /// A token that is rejected after that step, and that the server has never accepted, is not
+    /// handed out again, whether or not the accounts service can replace it: nothing tells it from
+    /// one that has ended. So beside an endpoint that rejects every token, calls that the server
+    /// accepts go on through an outage of the accounts service if they are made at least once in
+    /// each step (a minute at most). Rarer ones may get the error of the outage, and are served
+    /// within 10 s of its end.
+    ///
     /// # Errors
     ///
     /// Why there is no replacement, where that says more than the 401: the login has ended, or the
