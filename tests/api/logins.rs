@@ -8,7 +8,7 @@ use spotify_web::auth::{
 };
 use spotify_web::oauth::{
     AuthorizationCodeRequest, Login, LoginError, OAuthClient, OAuthError, OAuthErrorCode,
-    PendingLogin, PkceVerifier, RefreshRequest, Scope, Token,
+    PendingLogin, PkceVerifier, RefreshRequest, Scope, Token, TokenRequest,
 };
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
