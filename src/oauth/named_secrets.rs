@@ -137,10 +137,11 @@ fn take_value<'a>(
 /// What some languages write around a string is passed over: `u"..."`, `Some("...")`,
 /// `string(30) "..."`.
 fn unwrapped(value: &str) -> &str {
-    let (around, string) = value.find(is_quote).map_or((value, ""), |at| value.split_at(at));
-    let is_call = around.contains('(') && around.len() <= LONGEST_CALL;
+    let mut start = value.char_indices().take(LONGEST_CALL);
+    let quote = start.find(|(_, letter)| is_quote(*letter)).map_or(0, |(at, _)| at);
+    let (around, string) = value.split_at(quote);
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "():_@ ".contains(letter);
-    match (is_call || around.len() == 1) && around.chars().all(is_plain) {
+    match (around.contains('(') || around.len() == 1) && around.chars().all(is_plain) {
         true => string,
         false => value,
     }
@@ -269,7 +270,7 @@ const SHORTEST_TOKEN: usize = 20;
 /// How far behind a name a token is taken for its own, in bytes.
 const NEAR: usize = 40;
 
-/// Such as `Optional(string(30) `.
+/// Such as `Optional(string(30) `, in letters.
 const LONGEST_CALL: usize = 24;
 
 const ENTITIES: [(&str, char); 7] = [
