@@ -26,7 +26,7 @@ enum Stretch {
     /// Until as long before the end as the last one takes.
     First,
     Last,
-    /// Once more, since the process stood still in the last one too.
+    /// A second last one, since the process stood still in the first.
     Extra,
 }
 

@@ -153,7 +153,7 @@ impl Membership {
         bucket: &Bucket,
         now: Seconds,
     ) -> Option<Told> {
-        // Whoever has starts already may still have something urgent.
+        // A process that has starts already may still have something urgent.
         let is_urgent = is_urgent && !self.has_urgent_start && now >= self.come_back_at;
         let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
         let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));

@@ -64,7 +64,7 @@ fn many_tasks() -> Row {
         let mut callers = busy(20);
         callers[0].load = Load::Tasks(100);
         let outcomes = run(shared(callers, THIRTY_A_SECOND, seed));
-        // Before the limit is known, whoever has more tasks sends more.
+        // Before the limit is known, a process with more tasks sends more.
         let later = outcomes.good.iter().filter(|good| good.at >= 90.0);
         let own = later.clone().filter(|good| good.group == 0).count();
         [100.0 * own as f64 / later.count() as f64]
