@@ -179,7 +179,7 @@ impl Outcomes {
             counts[good.group] += 1.0;
         }
         let mean = counts.iter().sum::<f64>() / groups as f64;
-        let variance = counts.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>();
+        let variance = counts.iter().map(|count| (count - mean) * (count - mean)).sum::<f64>();
         (variance / groups as f64).sqrt() / mean
     }
 
