@@ -64,6 +64,8 @@ mod fleet_replicas;
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]
 mod fleet_setup;
+#[path = "api/fleet_tampering.rs"]
+mod fleet_tampering;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
 #[path = "api/limits.rs"]

@@ -39,8 +39,8 @@ impl Replicas {
         Self(Arc::new(Parts { wanted, server, arrivals, last }))
     }
 
-    /// Waits until enough replicas have what was written before under the name of a key, but not for long:
-    /// replicas that are away keep nobody from going on.
+    /// Waits until enough replicas have what was written before under the name of a key, but not
+    /// for long: replicas that are away keep nobody from going on.
     pub(super) async fn confirm(&self, name: &str) -> Result<(), FleetError> {
         let Parts { wanted, .. } = *self.0;
         let confirmed = timeout(LONGEST, self.0.round(name)).await.unwrap_or(Ok(0))?;
@@ -72,7 +72,10 @@ impl Parts {
     /// master.
     async fn wait(&self, name: &str) -> Result<u32, FleetError> {
         let renewed = redis::cmd("PEXPIRE").arg(name).arg(KEPT_FOR_MS).take();
-        self.server.command(&renewed).await?;
+        if read::<u32>(self.server.command(&renewed).await?)? == 0 {
+            // Another server has taken over, which does not have it.
+            return Ok(0);
+        }
         let mut commands = Pipeline::new();
         commands.add_command(renewed).cmd("WAIT").arg(self.wanted).arg(WAIT_MS);
         let values = self.server.pipeline(&commands, To::HolderOf(name)).await?;

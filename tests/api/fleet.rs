@@ -193,54 +193,6 @@ async fn a_record_that_was_moved_or_altered_is_refused_and_stays() {
     assert_eq!(load(&store).await.as_deref(), Some("refresh-1"));
 }
 
-/// What stands at a user's place: all fields of its hash.
-fn fields(server: &RedisServer, name: &str) -> Vec<(String, Vec<u8>)> {
-    server.ask(&["HGETALL", name])
-}
-
-fn put_fields(server: &RedisServer, name: &str, fields: &[(String, Vec<u8>)]) {
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_connection().unwrap();
-    redis::cmd("HSET").arg(name).arg(fields).exec(&mut connection).unwrap();
-}
-
-/// F22: whole and with its revision, as who may write to the server can put it there.
-#[tokio::test]
-async fn a_whole_record_of_another_login_or_without_a_seal_is_refused() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let plain = fleet(&server).tokens();
-    let bert = TokenKey::new("client-id-1").with_user("bert").with_scopes(["user-top-read"]);
-    plain.save(&key(), &login("1"), None).await.unwrap();
-    let of_anna = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
-    let of_her = fields(&server, &of_anna);
-    plain.save(&bert, &login("2"), None).await.unwrap();
-    let names: Vec<String> = server.ask(&["KEYS", "*:t"]);
-    let of_bert = names.iter().find(|name| **name != of_anna).unwrap();
-    put_fields(&server, of_bert, &of_her);
-    let error = fleet(&server).tokens().load(&bert).await.unwrap_err();
-    assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
-    assert_eq!(load(&fleet(&server).tokens()).await.as_deref(), Some("refresh-1"));
-
-    let sealed =
-        || fleet(&server).with_prefix("sealed").with_sealing_keys([1; 32], keys(&[("a", 2)]));
-    sealed().tokens().save(&key(), &login("3"), None).await.unwrap();
-    let name = server.ask::<Vec<String>>(&["KEYS", "sealed:*:t"]).remove(0);
-    let scopes = |fields: &[(String, Vec<u8>)]| {
-        let field = fields.iter().find(|(field, _)| field.ends_with('r')).unwrap();
-        field.0.trim_end_matches('r').to_owned()
-    };
-    // Its fields have names that need the name key, and are there to be read.
-    let there = scopes(&fields(&server, &name));
-    let forged: Vec<_> = of_her
-        .iter()
-        .map(|(field, value)| (field.replace(&scopes(&of_her), &there), value.clone()))
-        .collect();
-    put_fields(&server, &name, &forged);
-    let error = sealed().tokens().load(&key()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
-    assert!(error.to_string().contains("not sealed"), "{error}");
-}
-
 /// F23
 #[tokio::test]
 async fn a_new_sealing_key_takes_over() {
