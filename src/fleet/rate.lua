@@ -14,19 +14,19 @@ succeeded, others_wait, is_urgent = min(succeeded, 100000), others_wait == 1, is
 -- The state is in locals, and what is rare in functions that are not made before: half of what a call takes
 -- would be tables and closures.
 local seen, closed, epoch, row, run, opening, is_first, kept, kept_at, before_row, tried, base, hold, next,
-  lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn =
-  now, 0, 0, 0, 0, NEVER, 0, 0, NEVER, 0, 0, 0, 0, 0, 0, 0, NEVER, NEVER, 0, 0, 0, 0
+  lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn, rejoining =
+  now, 0, 0, 0, 0, NEVER, 0, 0, NEVER, 0, 0, 0, 0, 0, 0, 0, NEVER, NEVER, 0, 0, 0, 0, NEVER
 -- What went through in each of the last 30 seconds, in four bytes.
 local slots = NOTHING
 local packed = redis.call('GET', KEYS[1])
 if packed then
-  if #packed ~= 298 or sub(packed, 1, 2) ~= 'R2' then
+  if #packed ~= 306 or sub(packed, 1, 2) ~= 'R2' then
     return redis.error_reply('LAYOUT the rate of this app was written by something else; use another prefix')
   end
   seen, closed, epoch, row, run, opening, is_first, kept, kept_at, before_row, tried, base, hold, next,
-    lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn =
-    struct.unpack('<dddddddddddddddddddddd', packed, 3)
-  slots = sub(packed, 179)
+    lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn, rejoining =
+    struct.unpack('<ddddddddddddddddddddddd', packed, 3)
+  slots = sub(packed, 187)
 end
 
 -- A clock that was set back takes everything along.
@@ -34,7 +34,7 @@ local back = seen - now
 if back > 1 then
   local function moved(time) return time > 0 and time - back or time end
   closed, opening, kept_at, hold = moved(closed), moved(opening), moved(kept_at), moved(hold)
-  next, first, urgent = moved(next), moved(first), moved(urgent)
+  next, first, urgent, rejoining = moved(next), moved(first), moved(urgent), moved(rejoining)
   slots, newest, active_until = NOTHING, 0, 0
   redis.call('DEL', KEYS[2])
 end
@@ -141,7 +141,8 @@ local function refused(active)
   end
 
   local told = min(pause, W)
-  if refused_in < refused_epoch or refused_in > epoch then
+  -- While some are back and some still send by themselves, a refusal says nothing about the rate.
+  if refused_in < refused_epoch or refused_in > epoch or now < rejoining then
     -- Refusals of one burst are told one after the other, and are one closing.
     if now + told > closed + 0.1 then
       ahead, next = 0, min(next, now)
@@ -203,7 +204,10 @@ else
   count(succeeded)
 end
 -- While the first are back that were alone, the others still send by themselves.
-if tried == 0 and last_rate > 0 then new_rate(last_rate, now + W, now + 1) end
+if tried == 0 and last_rate > 0 then
+  new_rate(last_rate, now + W, now + 1)
+  rejoining = now + 4
+end
 if pause >= 0 then refused(active) end
 
 -- What is granted.
@@ -242,7 +246,7 @@ end
 
 redis.call('ZADD', KEYS[2], until_, member)
 if begins or not there then redis.call('PEXPIRE', KEYS[2], 1800000 + 2000) end
-packed = struct.pack('<dddddddddddddddddddddd', seen, closed, epoch, row, run, opening, is_first, kept, kept_at,
-  before_row, tried, base, hold, next, lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn)
+packed = struct.pack('<ddddddddddddddddddddddd', seen, closed, epoch, row, run, opening, is_first, kept, kept_at,
+  before_row, tried, base, hold, next, lateness, newest, first, urgent, active_until, ahead, refused_epoch, turn, rejoining)
 redis.call('SET', KEYS[1], 'R2' .. packed .. slots, 'PX', 1800000)
 return struct.pack('<dddddddd', epoch, max(closed - now, 0), rate, active, granted, first_in, step, max(come_back, 0))
