@@ -60,8 +60,14 @@ mod fleet_kills;
 mod fleet_processes;
 #[path = "api/fleet_rate.rs"]
 mod fleet_rate;
+#[path = "api/fleet_replicas.rs"]
+mod fleet_replicas;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/fleet_setup.rs"]
+mod fleet_setup;
+#[path = "api/fleet_tampering.rs"]
+mod fleet_tampering;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
 #[path = "api/limits.rs"]
