@@ -78,6 +78,8 @@ mod list_pauses;
 mod lists;
 #[path = "api/logins.rs"]
 mod logins;
+#[path = "api/migration.rs"]
+mod migration;
 #[path = "api/models.rs"]
 mod models;
 #[path = "api/operations.rs"]
