@@ -188,6 +188,9 @@ impl SpotifyClient {
     /// Waits until nothing is under way that would be lost if the program ended now, such as a
     /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
     ///
+    /// End the calls first: what begins while it waits is not waited for, so that neither traffic
+    /// that goes on nor a store that fails for one user makes it wait for the others again.
+    ///
     /// A client that [`for_user`](Self::for_user) made waits for its user. The client that it was
     /// made of waits for all of them, also for those whose clients and authenticators are gone: all
     /// whose authenticators were plugged in. Either takes two minutes at the most.
