@@ -36,6 +36,8 @@ mod contexts;
 mod corpus;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/documents.rs"]
+mod documents;
 #[path = "api/dumps.rs"]
 mod dumps;
 #[path = "api/entries.rs"]
@@ -86,6 +88,10 @@ mod list_pauses;
 mod lists;
 #[path = "api/logins.rs"]
 mod logins;
+#[path = "api/metrics_example.rs"]
+mod metrics_example;
+#[path = "api/migration.rs"]
+mod migration;
 #[path = "api/models.rs"]
 mod models;
 #[path = "api/operations.rs"]
