@@ -36,10 +36,16 @@ mod contexts;
 mod corpus;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/documentation.rs"]
+mod documentation;
 #[path = "api/entries.rs"]
 mod entries;
 #[path = "api/error_bodies.rs"]
 mod error_bodies;
+#[path = "api/error_reports.rs"]
+mod error_reports;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/fake_spotify/mod.rs"]
@@ -144,6 +150,8 @@ mod token_cache;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/unsent.rs"]
+mod unsent;
 #[path = "api/web_server.rs"]
 mod web_server;
 #[path = "api/wire.rs"]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use tracing::Level;
 
 /// What became of a call, for metrics; see
 /// [`SpotifyClientConfig::with_observer`](crate::SpotifyClientConfig::with_observer).
@@ -37,6 +38,27 @@ pub struct CallReport {
 }
 
 impl CallReport {
+    /// Logs it, at `debug`.
+    pub(super) fn log(&self) {
+        tracing::debug!(
+            target: CALLS,
+            method = %self.method,
+            endpoint = self.endpoint,
+            outcome = self.outcome.as_str(),
+            status = self.status.map(|status| status.as_u16()),
+            reason = self.reason,
+            attempts = self.attempts,
+            waited_ms = milliseconds(self.waited),
+            elapsed_ms = milliseconds(self.elapsed),
+            "call"
+        );
+    }
+
+    /// Whether anybody hears of it by the log.
+    pub(super) fn is_logged() -> bool {
+        tracing::event_enabled!(target: CALLS, Level::DEBUG)
+    }
+
     /// Of a call that was wrong, so that nothing was sent.
     pub(super) fn unsent(method: Method, endpoint: &Endpoint) -> Self {
         Self {
@@ -63,6 +85,24 @@ pub enum CallOutcome {
     /// Its caller dropped it.
     Abandoned,
 }
+
+impl CallOutcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// Rounded down; what no number holds is the largest.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The target of the event of each call, by which a subscriber picks it.
+const CALLS: &str = "spotify_web::call";
 
 /// The user's callback.
 #[derive(Clone)]
