@@ -25,7 +25,7 @@ use crate::oauth::OAuthClient;
 /// #[derive(Debug)]
 /// struct OwnServer(OAuthClient);
 ///
-/// #[spotify_web::async_trait]
+/// #[spotify_web::async_trait::async_trait]
 /// impl TokenSource for OwnServer {
 ///     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
 ///         Ok(self.0.request_token(ClientCredentialsRequest::new("id", "secret")).await?)

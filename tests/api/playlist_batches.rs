@@ -140,9 +140,9 @@ async fn batches_tell_their_progress_after_each_request() {
         move |so_far: BatchProgress| told.lock().unwrap().push((so_far.done, so_far.total))
     };
     let heard = || std::mem::take(&mut *told.lock().unwrap());
-    let id = playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
+    let id = &playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
 
-    playlists.add_items_in_batches(&id, uris(250)).progress(tell()).await.unwrap();
+    playlists.add_items_in_batches(id, uris(250)).progress(tell()).await.unwrap();
     assert_eq!(heard(), [(100, 250), (200, 250), (250, 250)]);
     // A future for those who spawn it.
     let library = spotify.library();
@@ -152,7 +152,7 @@ async fn batches_tell_their_progress_after_each_request() {
     let contains = library.contains_in_batches(uris(41)).progress(tell());
     assert_eq!(contains.await.unwrap().len(), 41);
     assert_eq!(heard(), [(40, 41), (41, 41)]);
-    playlists.add_items_in_batches(&id, &none).progress(tell()).await.unwrap();
+    playlists.add_items_in_batches(id, &none).progress(tell()).await.unwrap();
     assert_eq!(heard(), [(0, 0)]);
 
     // What failed is not told as done, and a list that is wrong tells nothing.
@@ -161,7 +161,7 @@ async fn batches_tell_their_progress_after_each_request() {
     library.remove_in_batches(uris(90)).progress(tell()).await.unwrap_err();
     assert_eq!(heard(), [(40, 90)]);
     playlists.add_items_in_batches("no id", uris(1)).progress(tell()).await.unwrap_err();
-    playlists.add_items_in_batches(&id, ["no uri"]).progress(tell()).await.unwrap_err();
+    playlists.add_items_in_batches(id, ["no uri"]).progress(tell()).await.unwrap_err();
     assert_eq!(heard(), []);
 }
 
@@ -176,32 +176,32 @@ async fn any_number_of_items_is_inserted_replaced_and_removed_in_its_order() {
     let (fake, spotify) = client_of(0).await;
     let playlists = spotify.playlists();
     let items = different(&fake, 250).await;
-    let id = playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
+    let id = &playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
     let filled = async || {
-        let entries = playlists.items(&id).all().await.unwrap();
+        let entries = playlists.items(id).all().await.unwrap();
         let items = entries.into_iter().filter_map(|entry| entry.item?.addable_uri());
         items.map(|uri| uri.to_string()).collect::<Vec<_>>()
     };
 
-    let versions = playlists.replace_items_in_batches(&id, &items).await.unwrap();
+    let versions = playlists.replace_items_in_batches(id, &items).await.unwrap();
     assert_eq!(versions.len(), 3);
     assert_eq!(filled().await, items);
     let inserted = [&items[..1], &items[..210], &items[1..]].concat();
-    playlists.insert_items_in_batches(&id, 1, &items[..210]).await.unwrap();
+    playlists.insert_items_in_batches(id, 1, &items[..210]).await.unwrap();
     assert_eq!(filled().await, inserted);
-    playlists.replace_items_in_batches(&id, &items[..101]).await.unwrap();
+    playlists.replace_items_in_batches(id, &items[..101]).await.unwrap();
     assert_eq!(filled().await, items[..101]);
-    playlists.remove_items_in_batches(&id, &items).await.unwrap();
+    playlists.remove_items_in_batches(id, &items).await.unwrap();
     assert_eq!(filled().await, [] as [String; 0]);
 
     // Replaced by none, it is cleared; nothing else is sent for none.
-    playlists.add_items(&id, &items[..3]).await.unwrap();
+    playlists.add_items(id, &items[..3]).await.unwrap();
     let sent = fake.api_requests();
     let none = Vec::<String>::new();
-    assert_eq!(playlists.insert_items_in_batches(&id, 0, &none).await.unwrap(), []);
-    assert_eq!(playlists.remove_items_in_batches(&id, &none).await.unwrap(), []);
+    assert_eq!(playlists.insert_items_in_batches(id, 0, &none).await.unwrap(), []);
+    assert_eq!(playlists.remove_items_in_batches(id, &none).await.unwrap(), []);
     assert_eq!(fake.api_requests(), sent);
-    assert_eq!(playlists.replace_items_in_batches(&id, &none).await.unwrap().len(), 1);
+    assert_eq!(playlists.replace_items_in_batches(id, &none).await.unwrap().len(), 1);
     assert_eq!(filled().await, [] as [String; 0]);
 }
 
@@ -212,20 +212,20 @@ async fn what_failed_goes_on_after_what_was_done() {
         let (fake, spotify) = client_of(0).await;
         let playlists = spotify.playlists();
         let items = different(&fake, 250).await;
-        let id = playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
+        let id = &playlists.create("filled", PlaylistDetails::new()).await.unwrap().id;
         let seen = AtomicUsize::new(0);
         let path = format!("/v1/playlists/{id}/items");
         fake.on(reqwest::Method::POST, &path, move |_| {
             (seen.fetch_add(1, Ordering::Relaxed) == failing).then(|| FakeResponse::status(404))
         });
-        let failed = playlists.add_items_in_batches(&id, &items).await.unwrap_err();
+        let failed = playlists.add_items_in_batches(id, &items).await.unwrap_err();
         assert_eq!((failed.done, failed.total), (100 * failing, 250));
-        let version = playlists.get(&id).await.unwrap().snapshot_id;
+        let version = playlists.get(id).await.unwrap().snapshot_id;
         assert_eq!(failed.snapshot.map(|snapshot| snapshot.snapshot_id), version);
 
-        playlists.add_items_in_batches(&id, &items[failed.done..]).await.unwrap();
+        playlists.add_items_in_batches(id, &items[failed.done..]).await.unwrap();
 
-        let entries = playlists.items(&id).all().await.unwrap();
+        let entries = playlists.items(id).all().await.unwrap();
         let uris = entries.into_iter().filter_map(|entry| entry.item?.addable_uri());
         assert!(uris.map(|uri| uri.to_string()).eq(items));
     }

@@ -2,7 +2,7 @@
 //! for a future says what to do.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -107,7 +107,7 @@ fn a_request_that_is_taken_for_a_future_is_told_to_be_sent() {
     assert!(!compiles && text.contains("CallSendFirst"), "{text}");
 }
 
-fn compiled(library: &PathBuf, call: &str) -> (bool, String) {
+fn compiled(library: &Path, call: &str) -> (bool, String) {
     let directory = crate::common::Directory::new();
     let source = directory.path().join("caller.rs");
     fs::write(&source, CALLER.replace("CALL", call)).unwrap();

@@ -113,7 +113,7 @@ pub(super) use token::bearer;
 /// #[derive(Debug)]
 /// struct TokenService;
 ///
-/// #[spotify_web::async_trait]
+/// #[spotify_web::async_trait::async_trait]
 /// impl TokenSource for TokenService {
 ///     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
 ///         Ok(Token::new("token from the service", Token::DEFAULT_LIFETIME))

@@ -55,7 +55,7 @@ pub use text::TokenText;
 /// #[derive(Debug, Default)]
 /// struct Table(Mutex<HashMap<String, String>>);
 ///
-/// #[spotify_web::async_trait]
+/// #[spotify_web::async_trait::async_trait]
 /// impl TokenStore for Table {
 ///     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
 ///         let rows = self.0.lock().unwrap();

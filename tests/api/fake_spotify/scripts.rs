@@ -153,7 +153,7 @@ async fn a_search_of_one_type_finds_what_one_of_several_does() {
             let found = async |types: String| {
                 let request =
                     spotify.get::<Value>("search").query("q", query).query("type", &types);
-                let found = request.query("limit", "5").query("offset", &offset.to_string()).await;
+                let found = request.query("limit", "5").query("offset", offset.to_string()).await;
                 let mut page = found.unwrap()[format!("{kind}s")].clone();
                 assert!(page["href"].as_str().unwrap().contains("offset="));
                 page["href"].take();
