@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::observing::{CallOutcome, CallReport, Observer, milliseconds};
+use super::observing::{CallOutcome, CallReport, LoggedCall, UserObserver, milliseconds};
 use super::prepared::PreparedRequest;
 use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
@@ -18,7 +18,7 @@ use crate::transport::{ServerError, is_transient_status};
 
 /// A call while it is made. Dropped before its end, it was abandoned, which is told as well.
 pub(super) struct Call {
-    observer: Option<Observer>,
+    observer: Option<Arc<UserObserver>>,
     pub(super) line: RequestLine,
     scopes: &'static [Scope],
     endpoint: Arc<str>,
@@ -32,7 +32,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn begin(
-        observer: Option<Observer>,
+        observer: Option<Arc<UserObserver>>,
         prepared: &PreparedRequest,
         span: Span,
     ) -> Self {
@@ -111,7 +111,9 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
-        let CallTrace { attempts, waited, .. } = trace;
+        let waited = trace.waited;
+        let is_connecting = Attempts::is_connecting(&self.extensions);
+        let attempts = trace.attempts - u32::from(is_connecting);
         // The last attempt, or one before it, may have had a response.
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
         self.status = self.status.or(last);
@@ -120,23 +122,31 @@ impl Drop for Call {
         if let Some(status) = self.status {
             self.span.record("status", status.as_u16());
         }
-        if self.observer.is_none() && !CallReport::is_logged() {
-            return;
-        }
-        let report = CallReport {
+        let elapsed = self.began.elapsed();
+        let logged = LoggedCall {
+            method: &self.line.method,
+            endpoint: &self.endpoint,
+            outcome: self.outcome,
+            status: self.status,
+            reason: self.reason.as_deref(),
+            attempts,
+            waited,
+            elapsed,
+        };
+        self.span.in_scope(|| logged.log());
+        let Some(observer) = &self.observer else { return };
+        observer.tell(&CallReport {
             method: self.line.method.clone(),
             endpoint: self.endpoint.to_string(),
+            client_id: observer.client_id.clone(),
+            partition: observer.partition,
             outcome: self.outcome,
             status: self.status,
             reason: self.reason.take(),
             attempts,
             waited,
-            elapsed: self.began.elapsed(),
-        };
-        self.span.in_scope(|| report.log());
-        if let Some(observer) = &self.observer {
-            observer.tell(&report);
-        }
+            elapsed,
+        });
     }
 }
 

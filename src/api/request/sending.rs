@@ -10,9 +10,9 @@ use tracing::{Instrument, Span, field};
 
 use super::call::Call;
 use super::connection::Connection;
-use super::observing::{CallReport, Endpoint};
+use super::observing::{CallReport, Endpoint, LoggedCall};
 use super::prepared::{Deadline, PreparedRequest};
-use super::response::{RawResponse, no_response, noted, read};
+use super::response::{RawResponse, failed, read};
 use crate::error::{Error, RequestLine};
 use crate::middleware::attempts_are_logged;
 use crate::transport::can_send;
@@ -33,7 +33,7 @@ impl Connection {
             waited_ms = field::Empty,
         );
         // What most calls do without takes neither time nor room in them.
-        let is_logged = CallReport::is_logged() || attempts_are_logged();
+        let is_logged = LoggedCall::is_heard() || attempts_are_logged();
         let is_observed = is_logged || !span.is_disabled() || self.observer().is_some();
         if is_observed || prepared.deadline.is_some() {
             return Box::pin(self.send_observed(prepared, span));
@@ -51,10 +51,9 @@ impl Connection {
     /// The response to a request that is wrong and never sent: its error, when it is polled.
     pub(super) fn refuse(self, method: Method, endpoint: Endpoint, error: Error) -> Responding {
         Box::pin(async move {
-            if self.observer().is_some() || CallReport::is_logged() {
-                let report = CallReport::unsent(method, &endpoint);
-                report.log();
-                self.observer().inspect(|observer| observer.tell(&report));
+            LoggedCall::unsent(&method, &endpoint.to_string()).log();
+            if let Some(observer) = self.observer() {
+                observer.tell(&CallReport::unsent(method, &endpoint, observer));
             }
             Err(error)
         })
@@ -123,7 +122,7 @@ impl Connection {
     ) -> Result<reqwest::Response, Error> {
         let timeout = request.timeout().copied();
         let sent = self.http().execute_with_extensions(request, extensions).await;
-        let response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
+        let response = sent.map_err(|error| failed(&line, extensions, error))?;
         if line.is_write() || !is_redirect(response.status()) {
             return Ok(response);
         }
@@ -145,7 +144,7 @@ impl Connection {
             let mut request = Request::new(line.method.clone(), url);
             *request.timeout_mut() = timeout;
             let sent = self.http().execute_with_extensions(request, extensions).await;
-            response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
+            response = sent.map_err(|error| failed(&line, extensions, error))?;
         }
         Ok(response)
     }

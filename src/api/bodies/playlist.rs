@@ -1,181 +1,12 @@
-//! What is sent in the body of a request.
+//! How a playlist is made, and changed.
 
-use std::time::Duration;
-
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::request::{IntoId, IntoIds, context, playable};
+use super::check_count;
+use crate::api::request::{IntoId, playable};
 use crate::error::Error;
-use crate::model::{IdError, IdKind, SpotifyUri, TrackId, UserId};
-
-/// What to play, and from where.
-///
-/// A context or a list of tracks, never both.
-///
-/// ```
-/// use spotify_web::api::StartPlayback;
-///
-/// let third_track = StartPlayback::context("spotify:album:0tGPJ0bkWOUmH7MEOR77qc").offset(2);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct StartPlayback {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context_uri: Option<SpotifyUri>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uris: Option<Vec<SpotifyUri>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offset: Option<Offset>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "position_ms", serialize_with = "as_milliseconds")]
-    position: Option<Duration>,
-    /// The first URI that is not valid; returned when the request is sent.
-    #[serde(skip)]
-    wrong: Option<IdError>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Offset {
-    Position(u32),
-    Uri(SpotifyUri),
-}
-
-impl StartPlayback {
-    /// Resumes what was paused.
-    pub fn resume() -> Self {
-        Self::default()
-    }
-
-    /// Plays an album, an artist, a playlist, a podcast, or whatever else Spotify gives as the URI
-    /// of a context. An artist is played from the beginning: an offset is an error when the request
-    /// is sent, and so is a track or an episode in place of a context.
-    pub fn context(uri: impl IntoId<SpotifyUri>) -> Self {
-        let mut playback = Self::default();
-        playback.context_uri = playback.keep(uri.into_id().and_then(context));
-        playback
-    }
-
-    /// Plays the songs that a user has saved.
-    ///
-    /// ```
-    /// # use spotify_web::testing::FakeSpotify;
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let fake = FakeSpotify::start().await?;
-    /// # let config = fake.config().with_token(fake.user_token());
-    /// # let spotify = spotify_web::SpotifyClient::new(config)?;
-    /// use spotify_web::api::{Shuffle, StartPlayback};
-    ///
-    /// let me = spotify.users().me().await?;
-    /// let liked_songs = StartPlayback::liked_songs(&me.id);
-    /// # fake.next_api(spotify_web::testing::FakeResponse::json(200, &serde_json::json!({})));
-    /// spotify.player().play(&liked_songs).await?;
-    /// # Ok(())
-    /// # }
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
-    /// ```
-    pub fn liked_songs(user: impl IntoId<UserId>) -> Self {
-        match user.into_id() {
-            Ok(user) => Self::context(format!("{}:collection", user.uri())),
-            Err(error) => Self { wrong: Some(error), ..Self::default() },
-        }
-    }
-
-    /// Plays these tracks or episodes.
-    pub fn uris(uris: impl IntoIds<SpotifyUri>) -> Self {
-        let mut playback = Self::default();
-        playback.uris = playback.keep(playable(uris).checked());
-        playback
-    }
-
-    /// Begins with the item at this place, from 0. A place past the end of [`uris`](Self::uris) is
-    /// an error when the request is sent, and so is any with [`resume`](Self::resume).
-    #[must_use]
-    pub fn offset(self, position: u32) -> Self {
-        Self { offset: Some(Offset::Position(position)), ..self }
-    }
-
-    /// Begins with this item. One that is none of the [`uris`](Self::uris) is an error when the
-    /// request is sent, and so is any with [`resume`](Self::resume).
-    #[must_use]
-    pub fn offset_uri(mut self, uri: impl IntoId<SpotifyUri>) -> Self {
-        let uri = self.keep(playable([uri]).checked()).and_then(|mut uris| uris.pop());
-        self.offset = uri.map(Offset::Uri);
-        self
-    }
-
-    /// Begins at this position of the first item. One that no 32 bits of milliseconds hold, which
-    /// are 49 days, is an error when the request is sent.
-    #[must_use]
-    pub fn position(self, position: Duration) -> Self {
-        Self { position: Some(position), ..self }
-    }
-
-    /// Keeps the first error.
-    fn keep<T>(&mut self, converted: Result<T, IdError>) -> Option<T> {
-        match converted {
-            Ok(converted) => Some(converted),
-            Err(error) => {
-                self.wrong.get_or_insert(error);
-                None
-            }
-        }
-    }
-
-    fn is_of_an_artist(&self) -> bool {
-        self.context_uri.as_ref().is_some_and(|uri| *uri.kind_of_thing() == IdKind::Artist)
-    }
-
-    /// Whether there is something to play at the place to begin with.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        if let Some(error) = &self.wrong {
-            return Err(error.clone().into());
-        }
-        self.position.map_or(Ok(0), milliseconds)?;
-        if self.offset.is_some() && self.is_of_an_artist() {
-            let reason =
-                "is not taken for an artist; play an album, a playlist or a list of tracks";
-            return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
-        }
-        if self.offset.is_some() && self.context_uri.is_none() && self.uris.is_none() {
-            let reason = "needs a context or a list of tracks that it is a place in";
-            return Err(Error::Parameter { name: "offset", reason: reason.to_owned() });
-        }
-        match &self.uris {
-            Some(uris) => self.check_place(uris),
-            None => Ok(()),
-        }
-    }
-
-    fn check_place(&self, uris: &[SpotifyUri]) -> Result<(), Error> {
-        let Some(last) = u32::try_from(uris.len()).unwrap_or(u32::MAX).checked_sub(1) else {
-            return Err(Error::Parameter { name: "uris", reason: "is empty".to_owned() });
-        };
-        match &self.offset {
-            Some(Offset::Position(value)) if *value > last => {
-                Err(Error::Range { name: "offset", value: *value, range: 0..=last, extended: None })
-            }
-            Some(Offset::Uri(uri)) if !uris.contains(uri) => {
-                let reason = format!("is `{uri}`, which is not in the list");
-                Err(Error::Parameter { name: "offset", reason })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A position as Spotify wants it, which takes no longer ones.
-pub(super) fn milliseconds(position: Duration) -> Result<u32, Error> {
-    u32::try_from(position.as_millis()).map_err(|_| Error::Parameter {
-        name: "position_ms",
-        reason: "is longer than 49 days".to_owned(),
-    })
-}
-
-fn as_milliseconds<S: Serializer>(at: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.and_then(|at| milliseconds(at).ok()).serialize(serializer)
-}
+use crate::model::{IdError, SpotifyUri};
 
 /// Who sees a playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -227,7 +58,7 @@ impl PlaylistDetails {
     }
 
     /// The body for a new one of this name.
-    pub(super) fn named(self, name: String) -> Result<Value, Error> {
+    pub(in crate::api) fn named(self, name: String) -> Result<Value, Error> {
         match &self.name {
             Some(other) if *other != name => {
                 let reason = format!("is given twice, as `{name}` and in the details");
@@ -248,7 +79,7 @@ impl PlaylistDetails {
         Self { public: Some(public), collaborative: Some(collaborative), ..self }
     }
 
-    pub(super) fn body(&self) -> Result<Value, Error> {
+    pub(in crate::api) fn body(&self) -> Result<Value, Error> {
         let wrong = |name, reason: &str| Err(Error::Parameter { name, reason: reason.to_owned() });
         match &self.name {
             Some(name) if name.trim().is_empty() => wrong("name", "is empty"),
@@ -277,7 +108,7 @@ pub struct PlaylistRemoval {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct RemovedItem {
+pub(in crate::api) struct RemovedItem {
     uri: SpotifyUri,
     /// `None` is everywhere; no places are a mistake, since Spotify takes them for everywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -330,7 +161,7 @@ impl PlaylistRemoval {
     }
 
     /// The body, with the items in the field of this name.
-    pub(super) fn body(&self, field: &'static str) -> Result<Value, Error> {
+    pub(in crate::api) fn body(&self, field: &'static str) -> Result<Value, Error> {
         self.check()?;
         check_count(field, self.items.len(), 100)?;
         let mut body = serde_json::Map::new();
@@ -342,7 +173,7 @@ impl PlaylistRemoval {
     }
 
     /// The items, to be removed by `size` at a time.
-    pub(super) fn items_for_batches(&self, size: usize) -> Result<Vec<RemovedItem>, Error> {
+    pub(in crate::api) fn items_for_batches(&self, size: usize) -> Result<Vec<RemovedItem>, Error> {
         self.check()?;
         let has_places = self.items.iter().any(|item| item.positions.is_some());
         if self.items.len() > size && has_places && self.snapshot_id.is_none() {
@@ -353,7 +184,7 @@ impl PlaylistRemoval {
     }
 
     /// The same removal of these items.
-    pub(super) fn of(&self, items: Vec<RemovedItem>) -> Self {
+    pub(in crate::api) fn of(&self, items: Vec<RemovedItem>) -> Self {
         Self { items, ..self.clone() }
     }
 
@@ -407,12 +238,12 @@ impl PlaylistReorder {
         Self { snapshot_id: Some(snapshot_id.into()), ..self }
     }
 
-    pub(super) fn body(&self) -> Result<Value, Error> {
+    pub(in crate::api) fn body(&self) -> Result<Value, Error> {
         check_snapshot(self.snapshot_id.as_deref())?;
         match self.range_length {
             Some(0) => {
-                let (name, range) = ("range_length", 1..=u32::MAX);
-                Err(Error::Range { name, value: 0, range, extended: None })
+                let range = 1..=u32::MAX;
+                Err(Error::Range { name: "range_length", value: 0, range, extended: None })
             }
             _ => Ok(json!(self)),
         }
@@ -424,30 +255,5 @@ fn check_snapshot(snapshot_id: Option<&str>) -> Result<(), Error> {
     match snapshot_id.is_some_and(|id| id.trim().is_empty()) {
         true => Err(Error::Parameter { name: "snapshot_id", reason: "is empty".to_owned() }),
         false => Ok(()),
-    }
-}
-
-/// Up to 50 tracks with the times since when they count as saved. Spotify requires the ids by
-/// themselves as well, though it goes by the others.
-pub(super) fn with_dates<I: IntoId<TrackId>>(
-    tracks: impl IntoIterator<Item = (I, DateTime<Utc>)>,
-) -> Result<Value, Error> {
-    let mut ids = Vec::new();
-    let mut dated = Vec::new();
-    for (id, added_at) in tracks {
-        let id = id.into_id()?.to_string();
-        let added_at = added_at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        dated.push(json!({ "id": id, "added_at": added_at }));
-        ids.push(id);
-    }
-    check_count("ids", ids.len(), 50)?;
-    Ok(json!({ "ids": ids, "timestamped_ids": dated }))
-}
-
-fn check_count(name: &'static str, count: usize, most: usize) -> Result<(), Error> {
-    let range = 1..=most;
-    match range.contains(&count) {
-        true => Ok(()),
-        false => Err(Error::count(name, count, range)),
     }
 }
