@@ -151,6 +151,7 @@ pub mod login;
 pub mod middleware;
 pub mod model;
 pub mod oauth;
+mod report;
 mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "testing")))]
@@ -161,7 +162,7 @@ pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
-pub use error::{Error, RawBody, RequestLine};
+pub use error::{BatchError, Error, RawBody, RequestLine};
 pub use transport::{Origin, OriginError};
 
 // What the public API names: a program that uses these uses the versions that fit.

@@ -38,12 +38,18 @@ mod corpus;
 mod disclosure;
 #[path = "api/documents.rs"]
 mod documents;
+#[path = "api/documentation.rs"]
+mod documentation;
 #[path = "api/dumps.rs"]
 mod dumps;
 #[path = "api/entries.rs"]
 mod entries;
 #[path = "api/error_bodies.rs"]
 mod error_bodies;
+#[path = "api/error_reports.rs"]
+mod error_reports;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/fake_spotify/mod.rs"]
@@ -160,6 +166,8 @@ mod token_objects;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/unsent.rs"]
+mod unsent;
 #[path = "api/web_server.rs"]
 mod web_server;
 #[path = "api/wire.rs"]
