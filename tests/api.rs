@@ -36,8 +36,6 @@ mod contexts;
 mod corpus;
 #[path = "api/disclosure.rs"]
 mod disclosure;
-#[path = "api/documents.rs"]
-mod documents;
 #[path = "api/documentation.rs"]
 mod documentation;
 #[path = "api/dumps.rs"]
@@ -76,6 +74,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/guides.rs"]
+mod guides;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
 #[path = "api/limits.rs"]
