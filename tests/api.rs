@@ -62,6 +62,8 @@ mod fleet_rate;
 mod fleet_servers;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
+#[path = "api/keyring.rs"]
+mod keyring;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]
