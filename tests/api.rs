@@ -82,6 +82,8 @@ mod lists;
 mod logins;
 #[path = "api/models.rs"]
 mod models;
+#[path = "api/now_playing.rs"]
+mod now_playing;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/options.rs"]
