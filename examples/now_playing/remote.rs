@@ -32,9 +32,15 @@ pub(crate) struct Remote {
 }
 
 enum Response {
-    /// To which question, what came of its command, and of itself.
-    State(u64, Result<(), Error>, Result<Option<Playing>, Error>),
+    State(Box<State>),
     Cover(String, Cover),
+}
+
+struct State {
+    question: u64,
+    /// Why its command did nothing.
+    note: String,
+    playing: Result<Option<Playing>, Box<Error>>,
 }
 
 /// What is done before it is asked what is playing.
@@ -59,7 +65,7 @@ impl Remote {
     /// # Errors
     ///
     /// Those that do not pass by themselves, such as a token that has expired.
-    pub(crate) async fn next(&mut self) -> Result<News, Error> {
+    pub(crate) async fn next(&mut self) -> Result<News, Box<Error>> {
         loop {
             let asks_at = self.asks_at;
             let response = tokio::select! {
@@ -77,20 +83,22 @@ impl Remote {
         }
     }
 
-    fn news(&mut self, response: Response) -> Result<Option<News>, Error> {
-        let (news, pause) = match response {
-            Response::State(question, ..) if question != self.asked => return Ok(None),
-            Response::State(_, obeyed, Ok(playing)) => {
+    fn news(&mut self, response: Response) -> Result<Option<News>, Box<Error>> {
+        let state = match response {
+            Response::Cover(url, cover) => return Ok(Some(News::Cover(url, cover))),
+            Response::State(state) if state.question != self.asked => return Ok(None),
+            Response::State(state) => *state,
+        };
+        let (news, pause) = match state.playing {
+            Ok(playing) => {
                 let pause = playing.as_ref().map_or(Playing::ASKED_AFTER, Playing::asked_after);
-                let note = obeyed.err().map(|error| error.to_line());
-                (News::State(playing, note.unwrap_or_default()), pause)
+                (News::State(playing, state.note), pause)
             }
-            Response::State(_, _, Err(error)) if error.is_transient() => {
+            Err(error) if error.is_transient() => {
                 let pause = error.retry_after().unwrap_or_default();
                 (News::Trouble(error.to_line()), pause.max(Playing::ASKED_AFTER))
             }
-            Response::State(_, _, Err(error)) => return Err(error),
-            Response::Cover(url, cover) => return Ok(Some(News::Cover(url, cover))),
+            Err(error) => return Err(error),
         };
         self.asks_at = Some(Instant::now() + pause);
         Ok(Some(news))
@@ -117,9 +125,11 @@ impl Remote {
         let (spotify, sender, question) = (self.spotify.clone(), self.sender.clone(), self.asked);
         tokio::spawn(async move {
             let obeyed = command.obey(&spotify).await;
-            let state = spotify.player().state().await;
+            let note = obeyed.err().map(|error| error.to_line()).unwrap_or_default();
+            let state = spotify.player().state().await.map_err(Box::new);
             let playing = state.map(|state| state.as_ref().map(Playing::of));
-            sender.send(Response::State(question, obeyed, playing)).await.ok();
+            let state = Box::new(State { question, note, playing });
+            sender.send(Response::State(state)).await.ok();
         });
     }
 

@@ -204,7 +204,14 @@ async fn refreshes_and_writes_of_other_processes_are_waited_for() {
 
     let elsewhere = held(&directory, ".writes.locks");
     assert!(tokio::time::timeout(WHILE, store.remove(&key)).await.is_err());
-    assert!(store.load(&key).await.unwrap().is_some());
+    let (mut waits, mut reads) = (store.remove(&key), store.load(&key));
+    let read = tokio::select! {
+        biased;
+        _ = &mut waits => panic!("it did not wait"),
+        read = &mut reads => read,
+    };
+    assert!(read.unwrap().is_some(), "who waits to write keeps no reader waiting");
+    drop(waits);
     drop(elsewhere);
     // A cache saves while it holds the lock of its refresh.
     store.remove(&key).await.unwrap();
@@ -266,7 +273,7 @@ async fn a_process_without_a_runtime_directory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_a_runtime_directory_the_locks_are_those_of_the_process_and_the_listener_is_told() {
-    for value in [None, Some("not/absolute")] {
+    for value in [None, Some("not/absolute"), Some("/of/a/session/that/has/ended")] {
         let mut process = this_test("keyring::a_process_without_a_runtime_directory");
         process.env("TEST_WITHOUT_RUNTIME_DIRECTORY", "1").env_remove("XDG_RUNTIME_DIR");
         process.envs(value.map(|value| ("XDG_RUNTIME_DIR", value)));

@@ -39,7 +39,7 @@ pub use error::KeyringError;
 ///
 /// What is too long for the keyring is [`KeyringError::TooLong`], and what was kept before stays.
 /// While the user is asked, other calls for the key wait; the token cache gives each of them up
-/// after 5 s, and a later one finds the keyring unlocked. No call blocks a thread of the runtime or
+/// after 5 s, and a later one finds the keyring unlocked, or asks again. No call blocks a thread of the runtime or
 /// its shutdown: a keyring that hangs costs a thread of its own for each key, at most four for a
 /// store.
 ///
@@ -122,14 +122,14 @@ impl KeyringTokenStore {
         Turn { here: USED.lock(&self.place(key)).await, _elsewhere: None }
     }
 
-    /// Of one who writes, and keeps the writers of other processes away.
+    /// Of one who writes, and keeps the writers of other processes away. Who waits for these keeps no
+    /// reader waiting.
     async fn write_turn(&self, key: &TokenKey) -> Result<Turn, StoreError> {
-        let Turn { here, .. } = self.turn(key).await;
         let elsewhere = match &self.lock_files {
             Some(files) => Some(files.writing(key).await?),
             None => None,
         };
-        Ok(Turn { here, _elsewhere: elsewhere })
+        Ok(Turn { _elsewhere: elsewhere, ..self.turn(key).await })
     }
 
     fn place(&self, key: &TokenKey) -> Place {

@@ -30,14 +30,15 @@ impl LockFiles {
     }
 }
 
-/// Where only this user's processes write, and nothing outlives the machine's run.
+/// Where only this user's processes write, and nothing outlives the machine's run. One that is not
+/// there is that of a session which has ended, or of another user.
 pub(super) fn of_this_user() -> Option<PathBuf> {
     if cfg!(any(windows, target_vendor = "apple")) {
         return Some(std::env::temp_dir());
     }
     // One that is not absolute is to be ignored, says the XDG Base Directory Specification.
     let place = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    place.filter(|place| place.is_absolute())
+    place.filter(|place| place.is_absolute() && place.is_dir())
 }
 
 /// Why there are none.
