@@ -73,7 +73,8 @@ impl<V> State<V> {
 
 impl<V> Default for State<V> {
     fn default() -> Self {
-        let (wanted, sending) = (None, None);
+        let wanted = None;
+        let sending = None;
         Self { wanted, sending, is_driven: false, not_before: None, outcome: Ok(()) }
     }
 }
@@ -106,7 +107,8 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     pub fn on_device(&self, device_id: impl Into<String>) -> Self {
         let Shared { player, request, .. } = &*self.shared;
         let state = watch::Sender::new(State::default());
-        let (player, device) = (player.clone(), Some(device_id.into()));
+        let player = player.clone();
+        let device = Some(device_id.into());
         Self { shared: Arc::new(Shared { player, device, request: *request, state }) }
     }
 

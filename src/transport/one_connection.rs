@@ -253,7 +253,8 @@ mod tests {
             let connecting = async move { connector.call(()).await.is_ok() };
             tokio::spawn(in_turn(servers.of(&url), connecting))
         };
-        let (first, second) = (request(), request());
+        let first = request();
+        let second = request();
         tokio::time::sleep(Duration::from_millis(500)).await;
         first.abort();
         assert!(second.await.unwrap());

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 #[cfg(feature = "http2")]
 use super::one_connection::{Servers, in_turn};
+use super::reached::{Reached, sends_unseen};
 use super::undone::TlsUnavailable;
 
 /// Sends requests, and replaces connections that must be taken for dead.
@@ -33,13 +34,16 @@ struct Inner {
     heard: Heard,
 }
 
-type Make = Box<dyn Fn() -> reqwest::Result<Client> + Send + Sync>;
+/// Its connections are noted where it is told.
+type Make = Box<dyn Fn(&Arc<Reached>) -> reqwest::Result<Client> + Send + Sync>;
 
 /// A client with its connections.
 struct Pool {
     client: Client,
     /// How many responses came.
     responses: AtomicU64,
+    /// Which servers it had a connection to; nobody knows of a client of the user's own.
+    reached: Option<Arc<Reached>>,
     #[cfg(feature = "http2")]
     servers: Servers,
 }
@@ -60,18 +64,18 @@ struct TimedOut;
 impl Wire {
     /// By a client of the user's own.
     pub(crate) fn given(client: Client) -> Self {
-        Self::new(client, None)
+        Self::new(Pool::new(client, None), None)
     }
 
     /// By a client that can be made again.
     pub(super) fn made_by(
-        make: impl Fn() -> reqwest::Result<Client> + Send + Sync + 'static,
+        make: impl Fn(&Arc<Reached>) -> reqwest::Result<Client> + Send + Sync + 'static,
     ) -> reqwest::Result<Self> {
-        Ok(Self::new(make()?, Some(Box::new(make))))
+        Ok(Self::new(Pool::made_by(&make)?, Some(Box::new(make))))
     }
 
-    fn new(client: Client, make: Option<Make>) -> Self {
-        let pool = ArcSwap::from(Pool::new(client));
+    fn new(pool: Pool, make: Option<Make>) -> Self {
+        let pool = ArcSwap::from_pointee(pool);
         Self(Arc::new(Inner { pool, make, heard: Heard::new() }))
     }
 
@@ -87,6 +91,7 @@ impl Wire {
 
     async fn send(&self, request: Request, extensions: &mut Extensions) -> Result<Response> {
         if self.0.make.is_none() {
+            sends_unseen(extensions);
             return Ok(self.client().execute(request).await?);
         }
         self.listen().await;
@@ -95,7 +100,7 @@ impl Wire {
             None => self.0.pool.load_full(),
         };
         let mut attempt = Attempt::new(&self.0, pool);
-        let result = attempt.pool.execute(request).await;
+        let result = attempt.pool.execute(request, extensions).await;
         attempt.ended(&result);
         let error = match result {
             Ok(response) => return Ok(response),
@@ -131,7 +136,7 @@ impl Inner {
     fn fresh(&self) -> Option<Arc<Pool>> {
         let make = self.make.as_ref()?;
         // What could be made once can be made again; if not, the old one is no worse.
-        make().ok().map(|client| Arc::new(Pool::new_value(client)))
+        Pool::made_by(make).ok().map(Arc::new)
     }
 
     /// Uses connections of `pool` no more, unless they were replaced already.
@@ -144,27 +149,40 @@ impl Inner {
 }
 
 impl Pool {
-    fn new(client: Client) -> Arc<Self> {
-        Arc::new(Self::new_value(client))
+    fn made_by(make: impl Fn(&Arc<Reached>) -> reqwest::Result<Client>) -> reqwest::Result<Self> {
+        let reached = Arc::default();
+        Ok(Self::new(make(&reached)?, Some(reached)))
     }
 
-    fn new_value(client: Client) -> Self {
+    fn new(client: Client, reached: Option<Arc<Reached>>) -> Self {
         Self {
             client,
             responses: AtomicU64::new(0),
+            reached,
             #[cfg(feature = "http2")]
             servers: Servers::default(),
         }
     }
 
+    /// Notes where the request goes, as long as it is under way.
+    async fn execute(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+    ) -> reqwest::Result<Response> {
+        let Some(reached) = &self.reached else { return self.client.execute(request).await };
+        let route = reached.route(request.url());
+        route.sending(extensions, self.execute_in_turn(request)).await
+    }
+
     #[cfg(feature = "http2")]
-    async fn execute(&self, request: Request) -> reqwest::Result<Response> {
+    async fn execute_in_turn(&self, request: Request) -> reqwest::Result<Response> {
         let server = self.servers.of(request.url());
         in_turn(server, self.client.execute(request)).await
     }
 
     #[cfg(not(feature = "http2"))]
-    async fn execute(&self, request: Request) -> reqwest::Result<Response> {
+    async fn execute_in_turn(&self, request: Request) -> reqwest::Result<Response> {
         self.client.execute(request).await
     }
 }

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
@@ -167,9 +168,11 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
     // More calls for the same key cost no thread each: they wait for the first.
     for _ in 0..8 {
         let waits = tokio::time::timeout(Duration::from_secs(5), store.load(&anna)).await;
-        assert!(waits.is_err(), "two used an entry at once");
+        assert!(waits.is_err());
     }
     assert!(store.load(&bert).await.unwrap().is_some(), "threads are left");
+    // One of the first key, and two of the second.
+    assert_eq!(keyring.0.reads.load(Ordering::SeqCst), 3, "two used an entry at once");
 
     ends.send(()).unwrap();
     assert!(store.load(&anna).await.unwrap().is_none());
@@ -378,6 +381,7 @@ struct Scripted(Arc<Inner>);
 struct Inner {
     kept: Mutex<HashMap<String, Vec<u8>>>,
     rule: Rule,
+    reads: AtomicUsize,
 }
 
 enum Rule {
@@ -390,7 +394,8 @@ enum Rule {
 
 impl Scripted {
     fn new(rule: Rule) -> Arc<Self> {
-        Arc::new(Self(Arc::new(Inner { kept: Mutex::default(), rule })))
+        let reads = AtomicUsize::new(0);
+        Arc::new(Self(Arc::new(Inner { kept: Mutex::default(), rule, reads })))
     }
 }
 
@@ -468,6 +473,7 @@ impl CredentialApi for Item {
     }
 
     fn get_secret(&self) -> Result<Vec<u8>, Error> {
+        self.keyring.reads.fetch_add(1, Ordering::SeqCst);
         self.keyring.rule.before_read();
         self.keyring.kept.lock().get(&self.name).cloned().ok_or(Error::NoEntry)
     }
