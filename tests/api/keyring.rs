@@ -37,7 +37,7 @@ async fn it_does_so_in_a_keyring_that_is_particular_about_names() {
 #[tokio::test]
 async fn without_a_keyring_the_error_says_which_function_to_call() {
     let (directory, key) = (Directory::new(), TokenKey::new("app"));
-    let store = KeyringTokenStore::new("tests").with_lock_directory(directory.path());
+    let store = KeyringTokenStore::new("without a keyring").with_lock_directory(directory.path());
 
     let errors = [
         store.load(&key).await.unwrap_err(),
@@ -164,6 +164,10 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
 
     let hangs = tokio::time::timeout(Duration::from_secs(5), store.load(&anna)).await;
     assert!(hangs.is_err(), "it hangs");
+    // The clock does not wait for the thread.
+    while keyring.0.reads.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
     store.save(&bert, &entry(9), None).await.unwrap();
     // More calls for the same key cost no thread each: they wait for the first.
     for _ in 0..8 {
@@ -359,7 +363,10 @@ fn store<K: CredentialStoreApi + Send + Sync + 'static>(
     keyring: Arc<K>,
     directory: &Directory,
 ) -> KeyringTokenStore {
-    KeyringTokenStore::new("tests").with_keyring(keyring).with_lock_directory(directory.path())
+    // A service of its own: another test's keyring that hangs is none of this one's business.
+    KeyringTokenStore::new(directory.path().to_str().unwrap())
+        .with_keyring(keyring)
+        .with_lock_directory(directory.path())
 }
 
 /// With tokens of so many characters, and all scopes that there are.
