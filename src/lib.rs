@@ -64,22 +64,26 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [a
-//! web server](guide::web_server), [playlists](guide::playlists), [a remote
-//! control](guide::player), [search and pasted links](guide::search), [an
-//! authenticator](guide::authenticators), [tests](guide::testing), [metrics](guide::metrics).
+//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [one
+//! without a browser](guide::headless), [a web server](guide::web_server),
+//! [playlists](guide::playlists), [a remote control](guide::player), [search and pasted
+//! links](guide::search), [an authenticator](guide::authenticators), [tests](guide::testing),
+//! [metrics](guide::metrics).
 //!
-//! Guides to how it works: [how a program gets a token](guide::flows), [limits](guide::limits),
-//! [TLS, proxies and connections](guide::links), [many processes behind one app](guide::fleet),
-//! [what could leak, break or be misused](guide::threats), coming from
-//! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
+//! Guides to where it runs: [proxies, TLS and containers](guide::proxies), [several
+//! processes](guide::processes), [a fleet](guide::fleet).
+//!
+//! Guides to how it works: [how a program gets a token](guide::flows), [log-out and revoked
+//! logins](guide::logout), [limits](guide::limits), [connections](guide::links), [what could leak,
+//! break or be misused](guide::threats), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net),
+//! coming from [rspotify](guide::from_rspotify).
 //!
 //! Examples, by `cargo run --example`: `quickstart` and `search` for the first calls,
 //! `release_watcher` for a bot, `resolve_links` for links in messages, `playlist_export` for long
 //! lists, `now_playing` for a user's player, `sign_in` and `headless_login` for one user's login,
 //! `web_server` and `sqlite_store` for many users, `custom_authenticator` and `any_oauth_server`
 //! for authenticators of your own, `fleet` for many processes, `soak` for a day in three minutes,
-//! `fake_spotify` for the fake by itself.
+//! `metrics` for figures by OpenTelemetry's conventions, `fake_spotify` for the fake by itself.
 //!
 //! # Promises
 //!

@@ -36,6 +36,8 @@ mod contexts;
 mod corpus;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/documents.rs"]
+mod documents;
 #[path = "api/dumps.rs"]
 mod dumps;
 #[path = "api/entries.rs"]
@@ -60,8 +62,14 @@ mod fleet_kills;
 mod fleet_processes;
 #[path = "api/fleet_rate.rs"]
 mod fleet_rate;
+#[path = "api/fleet_replicas.rs"]
+mod fleet_replicas;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/fleet_setup.rs"]
+mod fleet_setup;
+#[path = "api/fleet_tampering.rs"]
+mod fleet_tampering;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
 #[path = "api/keyring.rs"]
@@ -82,6 +90,10 @@ mod list_pauses;
 mod lists;
 #[path = "api/logins.rs"]
 mod logins;
+#[path = "api/metrics_example.rs"]
+mod metrics_example;
+#[path = "api/migration.rs"]
+mod migration;
 #[path = "api/models.rs"]
 mod models;
 #[path = "api/now_playing.rs"]

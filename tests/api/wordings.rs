@@ -263,7 +263,7 @@ fn every_guide_and_example_is_named_where_a_reader_begins() {
     let (readme, front_page, guides) =
         (text("README.md"), text("src/lib.rs"), text("src/guide.rs"));
     for guide in names_in("docs") {
-        assert!(readme.contains(&format!("(docs/{guide}.md)")), "{guide}");
+        assert!(readme.contains(&format!("`docs/{guide}.md`")), "{guide}");
         let is_rendered = guides.contains(&format!("pub mod {guide} {{}}"));
         assert!(!is_rendered || front_page.contains(&format!("(guide::{guide})")), "{guide}");
     }

@@ -35,7 +35,7 @@ pub use error::KeyringError;
 /// | Windows, `windows-native-keyring-store` | 2,560 bytes | never, in a session of the user |
 /// | macOS and iOS, `apple-native-keyring-store` | no limit that matters here | asks the user |
 /// | Secret Service, `dbus-secret-service-keyring-store`, `zbus-secret-service-keyring-store` | no limit that matters here | asks the user; where nobody can be asked, [`KeyringError::NoAccess`] |
-/// | Linux kernel, `linux-keyutils-keyring-store` | 32 KiB; forgets them when the user logs out of the system | never |
+/// | Linux kernel, `linux-keyutils-keyring-store` | 32 KiB; forgets them when the machine stops, or after days without use | never |
 ///
 /// What is too long for the keyring is [`KeyringError::TooLong`], and what was kept before stays.
 /// While the user is asked, other calls for the key wait; the token cache gives each of them up
