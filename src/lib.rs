@@ -123,6 +123,7 @@
 //! | `socks` | no | SOCKS proxies |
 //! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
+//! | `keyring` | no | `auth::KeyringTokenStore`: logins in the system's keyring |
 //! | `redis` | no | `fleet::RedisFleet`: processes that share logins and a rate through Redis or Valkey |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!

@@ -78,6 +78,8 @@ mod fleet_tampering;
 mod guides;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
+#[path = "api/keyring.rs"]
+mod keyring;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]
@@ -100,6 +102,8 @@ mod metrics_example;
 mod migration;
 #[path = "api/models.rs"]
 mod models;
+#[path = "api/now_playing.rs"]
+mod now_playing;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/options.rs"]

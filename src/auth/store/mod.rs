@@ -3,10 +3,14 @@
 mod error;
 mod file;
 mod key;
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "keyring")))]
+mod keyring;
 mod locks;
 mod memory;
 mod stored;
 mod text;
+mod threads;
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -18,6 +22,8 @@ use async_trait::async_trait;
 pub use error::StoreError;
 pub use file::FileTokenStore;
 pub use key::TokenKey;
+#[cfg(feature = "keyring")]
+pub use keyring::{KeyringError, KeyringTokenStore};
 pub use memory::MemoryTokenStore;
 pub(super) use stored::Content;
 pub use stored::{LoginId, Revision, StoredToken};
