@@ -218,7 +218,8 @@ impl Error {
     /// player, `QUOTA_EXCEEDED`. Of a call that ran out of time, it is that of the last attempt.
     pub fn reason(&self) -> Option<&str> {
         match self.last_response() {
-            Self::Api { reason, .. } | Self::RateLimited { reason, .. } => reason.as_deref(),
+            Self::Api { reason, .. } => reason.as_deref(),
+            Self::RateLimited { reason, .. } => reason.as_deref(),
             _ => None,
         }
     }

@@ -109,7 +109,6 @@ fn a_process_whose_main_returns_an_error_prints_it() {
 }
 
 #[tokio::test]
-#[allow(clippy::result_large_err, reason = "what a program's `main` returns")]
 async fn returned_from_main() -> Result<(), Error> {
     if std::env::var_os("RETURNS_AN_ERROR").is_none() {
         return Ok(());
