@@ -13,7 +13,7 @@ const EPISODE_URI: &str = "spotify:episode:512ojhOuo1ktJprKbVcKyQ";
 
 fn reason<T>(result: Result<T, Error>) -> Option<String> {
     match result.err() {
-        Some(Error::Api { reason, .. }) => reason,
+        Some(Error::Api { reason, .. }) => reason.map(Into::into),
         other => panic!("{other:?}"),
     }
 }
