@@ -34,6 +34,8 @@ mod client;
 mod contexts;
 #[path = "api/corpus.rs"]
 mod corpus;
+#[path = "api/dead_connections.rs"]
+mod dead_connections;
 #[path = "api/disclosure.rs"]
 mod disclosure;
 #[path = "api/entries.rs"]

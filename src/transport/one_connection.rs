@@ -12,17 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::Connection;
-use reqwest::Url;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tower_layer::Layer;
 use tower_service::Service;
-
-use crate::sync::Mutex;
-
-/// The servers of a pool of connections.
-#[derive(Default)]
-pub(super) struct Servers(Mutex<Vec<(String, Arc<Server>)>>);
 
 /// What is known of a server.
 pub(super) struct Server(watch::Sender<Known>);
@@ -43,23 +36,6 @@ tokio::task_local! {
     static SERVER: Option<Arc<Server>>;
 }
 
-impl Servers {
-    /// The server that a request goes to. What is not TLS has no HTTP/2.
-    pub(super) fn of(&self, url: &Url) -> Option<Arc<Server>> {
-        (url.scheme() == "https").then(|| self.named(url.authority()))
-    }
-
-    fn named(&self, authority: &str) -> Arc<Server> {
-        let mut servers = self.0.lock();
-        if let Some((_, server)) = servers.iter().find(|(known, _)| known == authority) {
-            return Arc::clone(server);
-        }
-        let server = Arc::new(Server(watch::Sender::new(Known::Nothing)));
-        servers.push((authority.to_owned(), Arc::clone(&server)));
-        server
-    }
-}
-
 /// Sends a request to a server; a connection that it needs waits its turn.
 pub(super) fn in_turn<F: Future>(
     server: Option<Arc<Server>>,
@@ -69,6 +45,11 @@ pub(super) fn in_turn<F: Future>(
 }
 
 impl Server {
+    /// One of which nothing is known yet. What is not TLS has no HTTP/2.
+    pub(super) fn by_scheme(scheme: &str) -> Option<Arc<Self>> {
+        (scheme == "https").then(|| Arc::new(Self(watch::Sender::new(Known::Nothing))))
+    }
+
     /// Waits while another request connects, for as long as `patience` at most; with a turn, others
     /// wait for this one.
     async fn turn(self: Arc<Self>, patience: Duration) -> Result<Option<Turn>, NotNeeded> {
@@ -274,18 +255,18 @@ mod tests {
         (InTurn::within(Duration::from_secs(10)).layer(far), count)
     }
 
-    fn servers() -> (Servers, Url) {
-        (Servers::default(), Url::parse("https://api.example.test/").unwrap())
+    fn server() -> Option<Arc<Server>> {
+        Server::by_scheme("https")
     }
 
     /// Ten requests at once; how many connections were begun within `seconds`.
     async fn begun(finds: Option<bool>, seconds: f64) -> usize {
-        let ((connector, count), (servers, url)) = (far(finds), servers());
+        let ((connector, count), server) = (far(finds), server());
         let mut requests = JoinSet::new();
         for _ in 0..10 {
             let mut connector = connector.clone();
             let connecting = async move { connector.call(()).await.is_ok() };
-            requests.spawn(in_turn(servers.of(&url), connecting));
+            requests.spawn(in_turn(server.clone(), connecting));
         }
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
         *count.borrow()
@@ -304,14 +285,14 @@ mod tests {
     /// Requests at once, each with a connection of its own in the end; how long the last one but
     /// the swallowed takes, in milliseconds.
     async fn last_of_ten(swallowed: usize, limit: Duration) -> u128 {
-        let ((mut connector, _), (servers, url)) = (far_from(Some(true), swallowed), servers());
+        let ((mut connector, _), server) = (far_from(Some(true), swallowed), server());
         connector.patience = InTurn::within(limit).patience;
         let began = Instant::now();
         let mut requests = JoinSet::new();
         for _ in 0..10 {
             let mut connector = connector.clone();
             let connecting = async move { tokio::time::timeout(limit, connector.call(())).await };
-            requests.spawn(in_turn(servers.of(&url), connecting));
+            requests.spawn(in_turn(server.clone(), connecting));
         }
         let mut last = 0;
         while let Some(request) = requests.join_next().await {
@@ -338,10 +319,10 @@ mod tests {
     /// As in an arm of `select!` whose neighbour goes on.
     #[tokio::test(start_paused = true)]
     async fn a_request_that_nobody_polls_keeps_no_turn() {
-        let ((connector, _), (servers, url)) = (far(Some(true)), servers());
+        let ((connector, _), server) = (far(Some(true)), server());
         let connect = || {
             let mut connector = connector.clone();
-            in_turn(servers.of(&url), async move { connector.call(()).await })
+            in_turn(server.clone(), async move { connector.call(()).await })
         };
         let mut unpolled = Box::pin(connect());
         assert!(futures_util::poll!(&mut unpolled).is_pending());
@@ -357,11 +338,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn another_connects_when_the_first_is_dropped() {
-        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let ((connector, count), server) = (far(Some(true)), server());
         let request = || {
             let mut connector = connector.clone();
             let connecting = async move { connector.call(()).await.is_ok() };
-            tokio::spawn(in_turn(servers.of(&url), connecting))
+            tokio::spawn(in_turn(server.clone(), connecting))
         };
         let (first, second) = (request(), request());
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -373,12 +354,12 @@ mod tests {
     /// The pool gave its request another connection, and goes on with this one in the background.
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_is_no_longer_needed_is_not_made() {
-        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let ((connector, count), server) = (far(Some(true)), server());
         let connect = || connector.clone().call(());
-        let (first, mut second) = in_turn(servers.of(&url), async { (connect(), connect()) }).await;
-        let first = tokio::spawn(in_turn(servers.of(&url), first));
+        let (first, mut second) = in_turn(server.clone(), async { (connect(), connect()) }).await;
+        let first = tokio::spawn(in_turn(server.clone(), first));
         tokio::task::yield_now().await;
-        let waiting = in_turn(servers.of(&url), async { futures_util::poll!(&mut second) }).await;
+        let waiting = in_turn(server.clone(), async { futures_util::poll!(&mut second) }).await;
         assert!(waiting.is_pending());
 
         assert!(second.await.is_err());
@@ -389,11 +370,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_tls_nobody_waits() {
         let (connector, count) = far(Some(false));
-        let url = Url::parse("http://127.0.0.1/").unwrap();
         let connect = || connector.clone().call(());
         let both = async { tokio::join!(connect(), connect()) };
         let began = Instant::now();
-        in_turn(Servers::default().of(&url), both).await.0.unwrap();
+        in_turn(Server::by_scheme("http"), both).await.0.unwrap();
         assert_eq!(*count.borrow(), 2);
         assert_eq!(began.elapsed().as_millis(), 500);
     }
