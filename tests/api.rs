@@ -138,6 +138,8 @@ mod shapes;
 mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
+#[path = "api/slider.rs"]
+mod slider;
 #[path = "api/tls.rs"]
 mod tls;
 #[path = "api/token_cache/mod.rs"]

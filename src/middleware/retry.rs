@@ -170,6 +170,16 @@ impl RetryMiddleware {
         self.options.max_wait.unwrap_or(RateLimitOptions::DEFAULT_MAX_WAIT)
     }
 
+    /// Whether one who retries by itself may do so after this number of retries; it is counted.
+    pub(crate) fn takes_retry(&self, retries: u32, is_limited: bool) -> bool {
+        let may = match is_limited {
+            true => self.options.retries > 0,
+            false => retries < self.options.retries && self.withdraw(ONE_RETRY),
+        };
+        self.budget.used.fetch_add(u64::from(may), Ordering::Relaxed);
+        may
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
