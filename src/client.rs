@@ -1,30 +1,26 @@
 //! The client.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+mod layers;
+mod settling;
+
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use reqwest::Method;
-use reqwest_middleware::ClientBuilder;
 use serde::de::DeserializeOwned;
-use url::Url;
 
+use self::layers::Layers;
+use self::settling::Settles;
 use crate::api::params::{Anything, Nothing};
 use crate::api::{
-    Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Defaults, Episodes, ItemStream,
-    LONGEST_BODY, Library, Paged, Player, Playlists, Request, Search, Shows, Tracks, Users,
-    entries_from, next_request, previous_request,
+    Albums, All, Artists, Audiobooks, Browse, Chapters, Connection, Episodes, ItemStream, Library,
+    Paged, Player, Playlists, Request, Search, Shows, Tracks, Users, entries_from, next_request,
+    previous_request,
 };
-use crate::auth::{AuthError, Authenticator, TokenAuthenticator, settle_tasks};
+use crate::auth::{Authenticator, TokenAuthenticator};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::{
-    AttemptCounter, AuthMiddleware, Partition, RateLimitStats, RateLimiter, RetryMiddleware,
-    TellPartition,
-};
+use crate::middleware::{Partition, RateLimitStats, RateLimiter};
 use crate::oauth::{OAuthClient, Token};
-use crate::transport::{NO_TLS, Origin, Wire};
 
 /// The Spotify Web API.
 ///
@@ -59,26 +55,6 @@ pub struct SpotifyClient {
     settles: Settles,
 }
 
-/// What [`SpotifyClient::settle`] waits for.
-#[derive(Debug, Clone)]
-enum Settles {
-    /// The client of a config: all users that were made of it.
-    AllUsers,
-    /// A user's client.
-    User(Arc<dyn Authenticator>),
-}
-
-/// What all users share, so that each of many costs little.
-#[derive(Debug, Clone)]
-struct Layers {
-    retries: Arc<RetryMiddleware>,
-    limiter: Option<RateLimiter>,
-    counter: Arc<AttemptCounter>,
-    base: Arc<Url>,
-    origin: Origin,
-    wire: Arc<Wire>,
-}
-
 /// What a client and all its clones and users have done so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
@@ -99,21 +75,8 @@ impl SpotifyClient {
     pub fn new(config: SpotifyClientConfig) -> Result<Self, Error> {
         config.check_limits()?;
         let oauth = OAuthClient::new(&config);
-        let retries = RetryMiddleware::new(config.retry_options()).reading_ahead(LONGEST_BODY);
-        let base = config.checked_base_url()?;
-        if base.scheme() == "https" && !config.can_do_tls() {
-            return Err(Error::config("base URL", NO_TLS));
-        }
-        let layers = Layers {
-            origin: Origin::of(&base).map_err(Error::base_url)?,
-            base: Arc::new(base),
-            counter: Arc::new(AttemptCounter),
-            retries: Arc::new(retries),
-            limiter: config.limiter(),
-            wire: Arc::new(config.wire()?),
-        };
-        let layers = layers.for_user(&config);
-        let connection = connect(&config, &oauth, &layers)?;
+        let layers = Layers::of(&config)?.for_user(&config);
+        let connection = layers.connect(&config, &oauth)?;
         Ok(Self { connection, config: Arc::new(config), oauth, layers, settles: Settles::AllUsers })
     }
 
@@ -146,7 +109,7 @@ impl SpotifyClient {
             .with_authenticator(Arc::clone(&authenticator))
             .with_partition(partition);
         let layers = self.layers.for_user(&config);
-        let connection = connect(&config, &self.oauth, &layers)?;
+        let connection = layers.connect(&config, &self.oauth)?;
         let config = Arc::clone(&self.config);
         let oauth = self.oauth.clone();
         Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
@@ -185,72 +148,19 @@ impl SpotifyClient {
         self.for_user(TokenAuthenticator::new(token.access_token.clone()))
     }
 
-    /// Waits until nothing is under way that would be lost if the program ended now, such as a
-    /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
-    ///
-    /// A client that [`for_user`](Self::for_user) made waits for its user. The client that it was
-    /// made of waits for all of them, also for those whose clients and authenticators are gone: all
-    /// whose authenticators were plugged in. Either takes two minutes at the most.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unsettled`] says whose login may be lost, and why: see
-    /// [`Unsettled`](crate::auth::Unsettled).
-    pub async fn settle(&self) -> Result<(), Error> {
-        match &self.settles {
-            Settles::User(user) => user.settle().await.map_err(Error::Unsettled),
-            Settles::AllUsers => self.settle_all_users().await,
-        }
-    }
-
-    /// Who cannot be saved keeps nobody else from it.
-    async fn settle_all_users(&self) -> Result<(), Error> {
-        let mut own = pin!(self.settle_own());
-        let mut users = pin!(settle_tasks(self.oauth.under_way()));
-        let (mut own_is, mut users_are) = (None, None);
-        poll_fn(|context| {
-            poll_once(&mut own_is, own.as_mut(), context);
-            // The fetch that it is called within would wait for itself.
-            if !matches!(own_is, Some(Err(AuthError::WithinFetch))) {
-                poll_once(&mut users_are, users.as_mut(), context);
-            }
-            match (&own_is, &users_are) {
-                (Some(Err(AuthError::WithinFetch)), _) | (Some(_), Some(_)) => Poll::Ready(()),
-                _ => Poll::Pending,
-            }
-        })
-        .await;
-        let errors = [own_is, users_are].map(|settled| settled.and_then(Result::err));
-        let error = match errors {
-            [Some(own), Some(users)] => own.and_of_users(users),
-            [own, users] => match own.or(users) {
-                Some(error) => error,
-                None => return Ok(()),
-            },
-        };
-        Err(Error::Unsettled(error))
-    }
-
-    async fn settle_own(&self) -> Result<(), AuthError> {
-        match &self.config.authenticator {
-            Some(authenticator) => authenticator.settle().await,
-            None => Ok(()),
-        }
-    }
-
     /// What this client and all its clones and users have done so far.
     pub fn stats(&self) -> ClientStats {
-        let Layers { retries, limiter, .. } = &self.layers;
+        let limiter = self.layers.limiter();
         ClientStats {
-            retries: retries.retries(),
-            rate_limit: limiter.as_ref().map(RateLimiter::stats).unwrap_or_default(),
+            retries: self.layers.retries(),
+            rate_limit: limiter.map(RateLimiter::stats).unwrap_or_default(),
         }
     }
 
     /// The rate limiter, to look at, close, reopen, or store what is closed; `None` where it is
     /// turned off. It is that of the app that this client's user belongs to.
     pub fn rate_limiter(&self) -> Option<&RateLimiter> {
-        self.layers.limiter.as_ref()
+        self.layers.limiter()
     }
 
     /// Albums.
@@ -391,73 +301,4 @@ impl SpotifyClient {
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {
         Request::new(&self.connection, method, self.connection.resolve(path))
     }
-}
-
-/// Polls what has not ended, and keeps its result.
-fn poll_once<F: Future>(
-    result: &mut Option<F::Output>,
-    work: Pin<&mut F>,
-    context: &mut Context<'_>,
-) {
-    if result.is_none()
-        && let Poll::Ready(ended) = work.poll(context)
-    {
-        *result = Some(ended);
-    }
-}
-
-impl Layers {
-    /// The same for a user: the limiter is that of the user's app, where that is known.
-    fn for_user(&self, config: &SpotifyClientConfig) -> Self {
-        let client_id = config.authenticator.as_ref().and_then(|plugged| plugged.client_id());
-        let limiter = self.limiter.as_ref().map(|limiter| match client_id {
-            Some(_) => limiter.for_app(client_id),
-            None => limiter.for_user(),
-        });
-        Self { limiter, ..self.clone() }
-    }
-}
-
-/// Puts the layers together, outside in: retries, the user's own, authentication, the rate limiter,
-/// and the user's own that see what is sent.
-fn connect(
-    config: &SpotifyClientConfig,
-    oauth: &OAuthClient,
-    layers: &Layers,
-) -> Result<Connection, Error> {
-    let base = Arc::clone(&layers.base);
-    let origin = layers.origin.clone();
-    let retries = Arc::clone(&layers.retries);
-    let mut http = ClientBuilder::new(layers.wire.client()).with_arc(retries);
-    if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
-        http = http.with(TellPartition(config.partition));
-    }
-    for middleware in &config.middleware {
-        http = http.with_arc(Arc::clone(middleware));
-    }
-    if let Some(authenticator) = &config.authenticator {
-        authenticator.connect(oauth).map_err(Error::Authenticator)?;
-        http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
-    }
-    if let Some(limiter) = layers.limiter.clone() {
-        http = http.with(match &config.authenticator {
-            Some(authenticator) => limiter.signing_by(Arc::clone(authenticator), origin.clone()),
-            None => limiter,
-        });
-    }
-    for middleware in &config.inner_middleware {
-        http = http.with_arc(Arc::clone(middleware));
-    }
-    let counter = Arc::clone(&layers.counter);
-    let http = http.with_arc(counter).with_arc(layers.wire.clone());
-    let defaults = Defaults {
-        market: config.checked_market()?,
-        quota: config.quota,
-        deadline: config.deadline,
-        retries: Arc::clone(&layers.retries),
-        may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
-        has_limiter: layers.limiter.is_some(),
-        observer: config.observer.clone(),
-    };
-    Ok(Connection::new(http.build(), base, origin, defaults))
 }

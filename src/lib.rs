@@ -86,7 +86,10 @@
 //! - However many tasks ask, at most one token request is in flight.
 //! - A token in a [`TokenStore`](auth::TokenStore) is saved before it is handed out, and a store
 //!   that fails costs no token.
-//! - No expired token is handed out, and none that the server has rejected.
+//! - No expired token is handed out. A token that the server rejects is replaced; other calls go on
+//!   with it meanwhile if the server had accepted it before, also while the accounts service is
+//!   down. One that was never accepted is not handed out then:
+//!   [`rejected`](auth::TokenCache::rejected) has the details.
 //! - Credentials go to the origin of the API and of the accounts service only, and over plain HTTP
 //!   to loopback only.
 //! - A token that the server rejects is replaced once, and the request is replayed with the new

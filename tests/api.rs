@@ -38,6 +38,8 @@ mod corpus;
 mod dead_connections;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/dumps.rs"]
+mod dumps;
 #[path = "api/entries.rs"]
 mod entries;
 #[path = "api/error_bodies.rs"]
@@ -144,6 +146,8 @@ mod slider;
 mod tls;
 #[path = "api/token_cache/mod.rs"]
 mod token_cache;
+#[path = "api/token_objects.rs"]
+mod token_objects;
 #[path = "api/token_responses.rs"]
 mod token_responses;
 #[path = "api/turns.rs"]

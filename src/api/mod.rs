@@ -41,7 +41,8 @@ pub use request::{
     Shuffle, TimeRange, Transfer, params,
 };
 pub(crate) use request::{
-    Connection, Defaults, LONGEST_BODY, Observer, entries_from, next_request, previous_request,
+    Connection, Defaults, LONGEST_BODY, Observer, UserObserver, entries_from, next_request,
+    previous_request,
 };
 pub use search::Search;
 pub use shows::Shows;

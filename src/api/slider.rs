@@ -141,7 +141,8 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     pub fn on_device(&self, device_id: impl Into<String>) -> Self {
         let Shared { player, request, .. } = &*self.shared;
         let state = watch::Sender::new(State::default());
-        let (player, device) = (player.clone(), Some(device_id.into()));
+        let player = player.clone();
+        let device = Some(device_id.into());
         Self { shared: Arc::new(Shared { player, device, request: *request, state }) }
     }
 

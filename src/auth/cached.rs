@@ -144,8 +144,8 @@ macro_rules! signs_by_its_cache {
                 self.inner.cache().reset();
             }
 
-            /// Waits until no refresh is under way and nothing is unsaved, for a clean end of the
-            /// program.
+            /// Waits until no refresh that has begun before is under way and nothing is unsaved, for
+            /// a clean end of the program.
             ///
             /// # Errors
             ///

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use super::{Error, RequestLine};
 use crate::auth::AuthError;
-use crate::transport::{is_transient_failure, is_transient_status, may_be_done, may_have_arrived};
+use crate::transport::{is_transient_failure, is_transient_status, may_be_done};
 
 impl Error {
     /// Whether the same call may succeed later without any change.
@@ -48,7 +48,8 @@ impl Error {
     pub fn may_have_been_carried_out(&self) -> bool {
         let may_be_done = match self {
             Self::CarriedOut { .. } | Self::PartlyCarriedOut { .. } => return true,
-            Self::Transport { source, .. } => may_have_arrived(source),
+            // Of what the HTTP client says, the request knows more.
+            Self::Transport { source: reqwest_middleware::Error::Middleware(_), .. } => true,
             Self::Api { status, .. } => may_be_done(*status),
             _ => false,
         };

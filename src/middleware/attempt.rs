@@ -10,7 +10,9 @@ use tracing::{Instrument, Span, field};
 
 use super::trace::{ResponseHead, credentials_of};
 use super::{Attempts, CallTrace};
-use crate::transport::{may_be_done, may_have_arrived, retry_after};
+use crate::transport::{
+    begin_sending, cannot_have_left, may_be_done, may_have_arrived, retry_after,
+};
 
 pub(super) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
@@ -49,29 +51,29 @@ impl Middleware for AttemptCounter {
         if let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts += 1;
         }
-        let earlier = begin(&mut request, extensions);
+        begin(&mut request, extensions);
         let result = next.run(request, extensions).await;
-        if has_not_left(&result)
-            && let Some(trace) = extensions.get_mut::<CallTrace>()
-        {
+        let has_left = result.is_ok() || !(has_not_left(&result) || cannot_have_left(extensions));
+        if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts -= 1;
         }
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
+            attempts.is_under_way = false;
             attempts.response = result.as_ref().ok().map(head);
             attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
-            attempts.may_be_done = earlier || may_be_carried_out(&result);
+            attempts.may_be_done |= has_left && may_be_carried_out(&result);
         }
         result
     }
 }
 
-/// Notes what leaves, and returns whether an attempt before it may have been carried out. While it
-/// is under way, it may be: a call that is given up then knows no more.
-fn begin(request: &mut Request, extensions: &mut Extensions) -> bool {
+/// Notes what leaves.
+fn begin(request: &mut Request, extensions: &mut Extensions) {
+    begin_sending(extensions);
     let attempts = extensions.get_or_insert_default::<Attempts>();
     attempts.credentials = credentials_of(request);
     attempts.response = None;
-    std::mem::replace(&mut attempts.may_be_done, true)
+    attempts.is_under_way = true;
 }
 
 fn head(response: &Response) -> ResponseHead {

@@ -146,3 +146,17 @@ impl Middleware for TellPartition {
         next.run(request, extensions).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_number_of_its_own_whatever_the_program_seeds() {
+        let numbers = [7, 7].map(|seed| {
+            fastrand::seed(seed);
+            of_this_process()
+        });
+        assert_ne!(numbers[0], numbers[1]);
+    }
+}

@@ -10,13 +10,14 @@ use tokio::time::Instant;
 
 use super::LimitKind;
 use crate::sync::Mutex;
+use crate::transport::cannot_have_left;
 
 /// Counted by the layers where it is in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
-    /// How often it left; one that got no connection did not, but one whose time was up while it
-    /// connected counts. Counted by the client's innermost layer.
+    /// How often it left; one that got no connection did not. While an attempt is under way it
+    /// counts. Counted by the client's innermost layer.
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
@@ -108,8 +109,10 @@ pub(crate) struct LimitedResponse {
 pub(crate) struct Attempts {
     /// What the last one left with, which a server may send back.
     pub(crate) credentials: Option<HeaderValue>,
-    /// Whether one of them may have been carried out, whatever came of those after it.
-    pub(crate) may_be_done: bool,
+    /// Whether one that has ended may have been carried out, whatever came of those after it.
+    pub(super) may_be_done: bool,
+    /// The last one has not ended: a call that is given up then knows no more.
+    pub(super) is_under_way: bool,
     /// The status of the last response that came to one of them.
     pub(crate) status: Option<StatusCode>,
     /// The response to the last one, until it is kept as a [`LastFailure`] or another one leaves.
@@ -125,6 +128,19 @@ pub(crate) struct ResponseHead {
 }
 
 impl Attempts {
+    /// Whether one of them may have been carried out.
+    pub(crate) fn may_be_done(extensions: &Extensions) -> bool {
+        extensions.get::<Self>().is_some_and(|attempts| {
+            attempts.may_be_done || (attempts.is_under_way && !cannot_have_left(extensions))
+        })
+    }
+
+    /// Whether the last one has not ended, and cannot have left so far.
+    pub(crate) fn is_connecting(extensions: &Extensions) -> bool {
+        let attempts = extensions.get::<Self>();
+        attempts.is_some_and(|attempts| attempts.is_under_way) && cannot_have_left(extensions)
+    }
+
     /// What the last attempt left with; `None` also where no layer keeps it.
     pub(crate) fn last_credentials(extensions: &Extensions) -> Option<HeaderValue> {
         extensions.get::<Self>()?.credentials.clone()

@@ -40,9 +40,10 @@ pub enum IdError {
         /// What was given, at most 80 characters of it.
         input: String,
     },
-    /// Neither a URI nor a share URL, where a bare id would not say what it names.
+    /// Neither a URI nor the share URL of a thing of a known kind, where a bare id would not say
+    /// what it names.
     #[error(
-        "`{input}` is neither a Spotify URI nor a share URL; expected one such as `spotify:track:…`"
+        "`{input}` is neither a Spotify URI nor the share URL of something that the Web API knows; expected one such as `spotify:track:…`"
     )]
     NoUri {
         /// What was given, at most 80 characters of it.

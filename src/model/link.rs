@@ -136,7 +136,8 @@ fn uri(rest: &str) -> Link<'_> {
     if first.eq_ignore_ascii_case("local") {
         return Link::LocalFile;
     }
-    let is_scheme = ["spotify", "https", "http"].iter().any(|it| first.eq_ignore_ascii_case(it));
+    let is_scheme =
+        ["spotify", "https", "http"].iter().any(|known| first.eq_ignore_ascii_case(known));
     if is_scheme || holds_another(rest) {
         return Link::Nothing;
     }

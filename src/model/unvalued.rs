@@ -15,7 +15,7 @@ pub(crate) fn without_values(error: &serde_json::Error) -> serde_json::Error {
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     // A length is said by this crate, and names no value; so is that there is nothing.
     let is_said_here =
-        ["invalid length ", "holds nothing of "].iter().any(|it| text.starts_with(it));
+        ["invalid length ", "holds nothing of "].iter().any(|start| text.starts_with(start));
     if missing.is_some_and(is_field) || is_said_here {
         return placed(&text, error);
     }

@@ -99,7 +99,7 @@ impl RequestLimit {
     }
 }
 
-/// A request that is not sent yet. Dropped, it says to whoever limits it that it was given up.
+/// A request that is not sent yet. Dropped, it tells the one that limits it that it was given up.
 pub(super) struct Unsent {
     turn: Option<Arc<Turn>>,
     own_limit: Duration,

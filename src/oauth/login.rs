@@ -221,6 +221,13 @@ impl PendingLogin {
     /// Takes the URL that the user was sent back to, whole or from its path on. White space in it,
     /// as from a terminal's line breaks, is passed over.
     ///
+    /// Only its query counts. Its scheme, host and path may differ from the redirect URI: behind a
+    /// proxy a server sees others than the browser did. That the response belongs to this login, the
+    /// `state` says, which nobody else knows ([RFC 6749, section 10.12]); and the accounts service
+    /// compares the redirect URI that is sent with the code, which is always that of the login.
+    ///
+    /// [RFC 6749, section 10.12]: https://www.rfc-editor.org/rfc/rfc6749#section-10.12
+    ///
     /// # Errors
     ///
     /// A [`LoginError`] that says what was wrong with it. The login stays pending: another URL may

@@ -1,55 +1,79 @@
 //! Secrets by their names in a response: what stands behind `access_token` and the like.
 //!
 //! The text is not parsed, since a server that fails may send anything: an object within another or
-//! within a string, one that breaks off, a dump of another language, a form.
+//! within a string, one that breaks off, a dump of another language, a form, a header, XML. Two
+//! rules find what is secret in it:
+//!
+//! | rule | takes |
+//! |---|---|
+//! | the value behind a name and a separator | whatever it is, short ones and passwords, too |
+//! | what stands near a name, however it is written | only what looks like nothing but a token |
 
 use zeroize::Zeroizing;
 
-/// What has the name of a secret in `text`, as it is without escapes.
-pub(super) fn secrets_in(text: &str) -> Vec<Zeroizing<String>> {
+/// What has the name of a secret in `text`, as it is without escapes. `error` is its error code,
+/// which is none although it may be repeated as `code`.
+pub(super) fn secrets_in(text: &str, error: Option<&str>) -> Vec<Zeroizing<String>> {
     let text = unescaped(text);
     let mut secrets = Vec::new();
     let mut rest = text.as_str();
-    while let Some(at) = rest.find([':', '=']) {
+    while let Some(at) = rest.find([':', '=', '>']) {
         let (before, after) = rest.split_at(at);
-        rest = match kind_of(name_at_end(before)) {
-            Some(kind) => take_value(kind, before, after, &mut secrets),
+        rest = match kind_of(name_at_end(before)).filter(|_| separates(before, after)) {
+            Some(kind) => take_value(kind, before, after, error, &mut secrets),
             None => after.get(1..).unwrap_or_default(),
         };
     }
+    take_near_names(&text, &mut secrets);
     secrets
 }
 
-/// With each `\u0041` as the letter that it stands for, white space for `\n`, and no backslash
-/// else, however many strings are within each other.
+/// A `>` only where it ends a tag.
+fn separates(before: &str, after: &str) -> bool {
+    let tag = before.strip_suffix(name_at_end(before));
+    !after.starts_with('>') || tag.is_some_and(|tag| tag.ends_with('<'))
+}
+
+/// With each `\u0041`, `%3D` and `&quot;` as the letter that it stands for, white space for `\n`, and
+/// no backslash else, however many strings are within each other.
 fn unescaped(text: &str) -> Zeroizing<String> {
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    let mut parts = text.split('\\');
-    plain.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        match letter(part) {
-            Some((letter, rest)) => {
-                plain.push(letter);
-                plain.push_str(rest);
-            }
-            None if part.starts_with(['n', 'r', 't']) => {
-                plain.push(' ');
-                plain.push_str(part.get(1..).unwrap_or_default());
-            }
-            None => plain.push_str(part),
-        }
+    let mut rest = text;
+    while let Some((before, escape)) = rest.find(['\\', '%', '&']).map(|at| rest.split_at(at)) {
+        plain.push_str(before);
+        let (letter, behind) = letter_of(escape);
+        plain.extend(letter);
+        rest = behind;
     }
+    plain.push_str(rest);
     plain
 }
 
+/// What an escape stands for, and what follows it. One that is none stands for itself.
+fn letter_of(escape: &str) -> (Option<char>, &str) {
+    let (first, rest) = escape.split_at_checked(1).unwrap_or((escape, ""));
+    match first {
+        "\\" if rest.starts_with(['n', 'r', 't']) => (Some(' '), rest.get(1..).unwrap_or_default()),
+        "\\" => code_point(rest, "u", 4).map_or((None, rest), |(it, rest)| (Some(it), rest)),
+        "%" => code_point(rest, "", 2)
+            .filter(|(letter, _)| letter.is_ascii_punctuation() || *letter == ' ')
+            .map_or((Some('%'), rest), |(it, rest)| (Some(it), rest)),
+        _ => ENTITIES
+            .iter()
+            .find_map(|(name, letter)| Some((Some(*letter), rest.strip_prefix(name)?)))
+            .unwrap_or((Some('&'), rest)),
+    }
+}
+
 /// What `u0041` stands for, and what follows it.
-fn letter(part: &str) -> Option<(char, &str)> {
-    let (digits, rest) = part.strip_prefix('u')?.split_at_checked(4)?;
+fn code_point<'a>(text: &'a str, prefix: &str, digits: usize) -> Option<(char, &'a str)> {
+    let (digits, rest) = text.strip_prefix(prefix)?.split_at_checked(digits)?;
     Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, rest))
 }
 
 fn name_at_end(text: &str) -> &str {
-    let text = text.trim_end_matches(|letter: char| is_quote(letter) || letter.is_whitespace());
+    let is_around = |letter: char| is_quote(letter) || letter.is_whitespace() || letter == ']';
+    let text = text.trim_end_matches(is_around);
     let is_other = |letter: char| !letter.is_ascii_alphanumeric() && !"_-".contains(letter);
     text.rsplit(is_other).next().unwrap_or_default()
 }
@@ -79,12 +103,14 @@ fn take_value<'a>(
     kind: Kind,
     before: &str,
     after: &'a str,
+    error: Option<&str>,
     secrets: &mut Vec<Zeroizing<String>>,
 ) -> &'a str {
     // In a sentence a colon may stand behind the name too, and a word behind that.
-    let is_field = before.trim_end().ends_with(is_quote) || after.starts_with('=');
+    let is_field = before.trim_end().ends_with(is_quote) || !after.starts_with(':');
     let value =
         after.trim_start_matches(|letter: char| ":=>".contains(letter) || letter.is_whitespace());
+    let value = unwrapped(value);
     let quoted = value.strip_prefix(is_quote);
     let value = quoted.unwrap_or(value);
     if value.starts_with(['{', '[']) {
@@ -92,17 +118,88 @@ fn take_value<'a>(
     }
     let ends = |letter: char| match quoted {
         Some(_) => is_quote(letter),
-        None => is_quote(letter) || letter.is_whitespace() || ",;&)]}".contains(letter),
+        None => is_quote(letter) || letter.is_whitespace() || ",;&)]}<".contains(letter),
     };
     let (secret, rest) = value.split_at(value.find(ends).unwrap_or(value.len()));
     let is_sure = is_field && quoted.is_some() && kind != Kind::Code;
     if is_sure || secret.len() >= SHORTEST && (is_field || quoted.is_some()) {
         match kind {
             Kind::Words => secrets.push(secret.to_owned().into()),
+            Kind::Code if Some(secret) == error => {}
             Kind::Secret | Kind::Code => take_unless_text(secret, secrets),
         }
+    } else if kind == Kind::Words && !is_field {
+        take_credentials(value, secrets);
     }
     rest
+}
+
+/// What some languages write around a string is passed over: `u"..."`, `Some("...")`,
+/// `string(30) "..."`.
+fn unwrapped(value: &str) -> &str {
+    let mut start = value.char_indices().take(LONGEST_CALL);
+    let quote = start.find(|(_, letter)| is_quote(*letter)).map_or(0, |(at, _)| at);
+    let (around, string) = value.split_at(quote);
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "():_@ ".contains(letter);
+    match (around.contains('(') || around.len() == 1) && around.chars().all(is_plain) {
+        true => string,
+        false => value,
+    }
+}
+
+/// Those of a header, `Basic dXNlcjpwYXNz`, which no word of a sentence looks like.
+fn take_credentials(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
+    let is_mixed = |word: &&str| {
+        let is_odd = |letter: char| letter.is_ascii_digit() || letter.is_ascii_uppercase();
+        word.len() >= SHORTEST && word.chars().skip(1).any(is_odd) && !is_word(word)
+    };
+    let words = value.split_whitespace().take(2).filter(is_mixed);
+    secrets.extend(words.map(|word| word.to_owned().into()));
+}
+
+/// Takes each word that looks like a token, near a name or near another such word.
+fn take_near_names(text: &str, secrets: &mut Vec<Zeroizing<String>>) {
+    let mut reach = 0;
+    let mut words_between = 0;
+    let mut before = "";
+    for (at, word) in words_of(text) {
+        let end = at + word.len();
+        if is_name(word) {
+            (reach, words_between) = (end + NEAR, 0);
+        } else if at < reach && before != "error" && is_token(word, words_between) {
+            secrets.push(word.to_owned().into());
+            (reach, words_between) = (end + NEAR, 0);
+        } else if word.len() > 1 && word.contains(|letter: char| letter.is_ascii_alphabetic()) {
+            words_between += 1;
+        }
+        before = word;
+    }
+}
+
+/// The longest runs of what tokens consist of, and where they stand.
+fn words_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || "._~+/-".contains(letter);
+    let words = text.split(move |letter| !is_of_token(letter)).filter(|word| !word.is_empty());
+    words.map(move |word| (word.as_ptr().addr() - text.as_ptr().addr(), word))
+}
+
+/// Without `code`, which is more often that of an error.
+fn is_name(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', '-', '/']);
+    !word.eq_ignore_ascii_case("code") && kind_of(word).is_some()
+        || SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// Unlike a word, a date or a URL. An id has digits and letters of one case, too, so that one of
+/// these is only taken where no sentence stands before it.
+fn is_token(word: &str, words_between: usize) -> bool {
+    let has = |is_it: fn(&char) -> bool| word.chars().any(|letter| is_it(&letter));
+    let (has_lower, has_upper) = (has(char::is_ascii_lowercase), has(char::is_ascii_uppercase));
+    let is_plain = words_between <= 1 && (has_lower || has_upper);
+    word.len() >= SHORTEST_TOKEN
+        && has(char::is_ascii_digit)
+        && (is_plain || has_lower && has_upper)
+        && !word.starts_with("//")
 }
 
 /// Takes the strings in a list or an object, other than the names in it.
@@ -152,7 +249,8 @@ fn is_quote(letter: char) -> bool {
 }
 
 /// What the names of secrets end in, such as `id_token` and `clientSecret`.
-const SECRETS: [&str; 5] = ["token", "tokens", "secret", "assertion", "verifier"];
+const SECRETS: [&str; 9] =
+    ["token", "tokens", "secret", "assertion", "verifier", "api_key", "apikey", "api-key", "jwt"];
 
 /// The same, of those that people choose, or that begin with a word.
 const WORDS: [&str; 3] = ["password", "cookie", "authorization"];
@@ -162,3 +260,25 @@ const CODES: [&str; 5] = ["code", "authorization_code", "auth_code", "device_cod
 
 /// What is shorter may be a word that the server would have used anyway, such as `null`.
 const SHORTEST: usize = 8;
+
+/// What an `Authorization` header begins with.
+const SCHEMES: [&str; 2] = ["bearer", "basic"];
+
+/// Spotify's secrets have 32 characters, its tokens over 100.
+const SHORTEST_TOKEN: usize = 20;
+
+/// How far behind a name a token is taken for its own, in bytes.
+const NEAR: usize = 40;
+
+/// Such as `Optional(string(30) `, in letters.
+const LONGEST_CALL: usize = 24;
+
+const ENTITIES: [(&str, char); 7] = [
+    ("quot;", '"'),
+    ("#34;", '"'),
+    ("apos;", '\''),
+    ("#39;", '\''),
+    ("amp;", '&'),
+    ("lt;", '<'),
+    ("gt;", '>'),
+];

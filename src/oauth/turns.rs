@@ -9,7 +9,7 @@ use url::{Origin, Url};
 use super::OAuthConfig;
 use crate::sync::Mutex;
 
-/// Permits for token requests, so many for each server. Clones share them.
+/// Permits for token requests, a fixed number for each server. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Turns(Arc<Mutex<HashMap<Option<Origin>, Arc<Semaphore>>>>);
 

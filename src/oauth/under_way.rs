@@ -1,7 +1,7 @@
 //! What the token caches of one client and its users have under way.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
@@ -27,49 +27,106 @@ pub(crate) struct Left {
     pub(crate) obstacle: Option<Obstacle>,
 }
 
-/// Counts tasks that may hold a token that is saved nowhere else. Clones share the count.
+/// Counts caches with tasks that may hold a token that is saved nowhere else. Clones share the
+/// count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UnderWay(Arc<watch::Sender<Load>>);
 
 #[derive(Debug, Default)]
 struct Load {
-    tasks: usize,
-    /// Those of them that cannot end until somebody does something about it.
-    stuck: usize,
-    /// How many wait for all of them.
+    /// How many wait for all caches.
     waiters: usize,
-    /// The caches that they are of, by the places of their counts.
-    busy: HashMap<usize, Tasks>,
+    /// How often a cache that had nothing under way has begun something.
+    begun: u64,
+    /// The caches that have something under way, by the places of their counts.
+    busy: HashMap<usize, Busy>,
+}
+
+/// A cache, from when it had nothing under way until it has nothing again.
+#[derive(Debug)]
+struct Busy {
+    number: u64,
+    /// Whether none of its tasks can end until somebody does something about it.
+    is_stuck: bool,
+    tasks: Tasks,
 }
 
 impl UnderWay {
     pub(crate) fn is_idle(&self) -> bool {
-        self.0.borrow().tasks == 0
+        self.0.borrow().busy.is_empty()
     }
 
-    /// The caches that have something under way, in no order.
-    pub(crate) fn left(&self) -> Vec<Left> {
-        // Their counts are locked before the load and never after it.
-        let busy: Vec<_> = self.0.borrow().busy.values().cloned().collect();
-        busy.iter().filter_map(Tasks::left).collect()
-    }
-
-    /// Waits until no task is under way that can end. The others are given a moment: who waits has
-    /// them try again.
-    pub(crate) async fn idle(&self) {
+    /// Waits for the caches that have something under way now, each until it has nothing or is
+    /// stuck: what begins later is not waited for, or traffic that goes on would never let it end.
+    /// Those that are stuck are given a moment, since who waits has them try again.
+    ///
+    /// Returns, in no order, the caches that have not ended by then or within the limit, and those
+    /// that became stuck meanwhile.
+    pub(crate) async fn settle(&self, limit: Duration) -> Vec<Left> {
         let _waiter = Waiter::of(self);
+        let before = self.0.borrow().awaited();
+        // Whether they have ended or the time is over, the load says.
+        drop(timeout(limit, self.until_settled(&before)).await);
+        self.left_of(&before)
+    }
+
+    async fn until_settled(&self, before: &[Awaited]) {
         let mut loads = self.0.subscribe();
-        loop {
-            // Its sender lives as long as `self`.
-            let rest = loads.wait_for(|load| load.tasks == load.stuck).await.map(|load| load.tasks);
-            if rest.is_ok_and(|tasks| tasks == 0) {
-                return;
-            }
-            let more = loads.wait_for(|load| load.tasks != load.stuck || load.tasks == 0);
-            if timeout(LAST_TRY, more).await.is_err() {
-                return;
-            }
+        // Its sender lives as long as `self`.
+        for cache in before {
+            drop(loads.wait_for(|load| load.goes_on(cache).is_none_or(|busy| busy.is_stuck)).await);
         }
+        let all_end = async {
+            for cache in before {
+                drop(loads.wait_for(|load| load.goes_on(cache).is_none()).await);
+            }
+        };
+        drop(timeout(LAST_TRY, all_end).await);
+    }
+
+    fn left_of(&self, before: &[Awaited]) -> Vec<Left> {
+        // Their counts are locked before the load and never after it.
+        let tasks: Vec<_> = {
+            let load = self.0.borrow();
+            let awaited: HashSet<_> = before.iter().map(|cache| cache.number).collect();
+            let is_left = |busy: &&Busy| busy.is_stuck || awaited.contains(&busy.number);
+            load.busy.values().filter(is_left).map(|busy| busy.tasks.clone()).collect()
+        };
+        tasks.iter().filter_map(Tasks::left).collect()
+    }
+}
+
+/// A cache that was busy when somebody began to wait.
+#[derive(Debug, Clone, Copy)]
+struct Awaited {
+    place: usize,
+    number: u64,
+}
+
+impl Load {
+    fn awaited(&self) -> Vec<Awaited> {
+        let awaited =
+            |(place, busy): (&usize, &Busy)| Awaited { place: *place, number: busy.number };
+        self.busy.iter().map(awaited).collect()
+    }
+
+    /// A cache that has not been idle since.
+    fn goes_on(&self, cache: &Awaited) -> Option<&Busy> {
+        self.busy.get(&cache.place).filter(|busy| busy.number == cache.number)
+    }
+
+    /// What a cache has under way now.
+    fn note(&mut self, tasks: &Tasks, running: u32, stuck: u32) {
+        if running == 0 {
+            self.busy.remove(&tasks.place());
+            return;
+        }
+        let begun = &mut self.begun;
+        let busy = self.busy.entry(tasks.place()).or_insert_with(|| {
+            *begun += 1;
+            Busy { number: *begun, is_stuck: false, tasks: tasks.clone() }
+        });
+        busy.is_stuck = running == stuck;
     }
 }
 
@@ -120,13 +177,7 @@ impl Tasks {
         if clients.iter().any(|known| known.ptr_eq(&new)) {
             return;
         }
-        client.0.send_modify(|load| {
-            load.tasks += *running as usize;
-            load.stuck += *stuck as usize;
-            if *running > 0 {
-                load.busy.insert(self.place(), self.clone());
-            }
-        });
+        client.0.send_modify(|load| load.note(self, *running, *stuck));
         // Nearly always the only one.
         clients.reserve_exact(1);
         clients.push(new);
@@ -135,16 +186,10 @@ impl Tasks {
     pub(crate) fn begin(&self, whose: &Whose) -> TaskGuard {
         let counted = &mut *self.0.lock();
         counted.running += 1;
-        let is_first = counted.running == 1;
         counted
             .left
             .get_or_insert_with(|| Box::new(Left { whose: Arc::clone(whose), obstacle: None }));
-        counted.tell(|load| {
-            load.tasks += 1;
-            if is_first {
-                load.busy.insert(self.place(), self.clone());
-            }
-        });
+        counted.tell(self);
         TaskGuard { tasks: self.clone(), is_stuck: false, tells: false }
     }
 
@@ -159,9 +204,9 @@ impl Tasks {
 }
 
 impl Counted {
-    fn tell(&self, change: impl Fn(&mut Load)) {
+    fn tell(&self, tasks: &Tasks) {
         for client in self.clients.iter().filter_map(Weak::upgrade) {
-            client.send_modify(&change);
+            client.send_modify(|load| load.note(tasks, self.running, self.stuck));
         }
     }
 
@@ -180,7 +225,7 @@ impl TaskGuard {
         self.tells = true;
         if !std::mem::replace(&mut self.is_stuck, true) {
             counted.stuck += 1;
-            counted.tell(|load| load.stuck += 1);
+            counted.tell(&self.tasks);
         }
     }
 
@@ -193,7 +238,7 @@ impl TaskGuard {
         }
         if std::mem::take(&mut self.is_stuck) {
             counted.stuck -= 1;
-            counted.tell(|load| load.stuck -= 1);
+            counted.tell(&self.tasks);
         }
     }
 
@@ -219,15 +264,8 @@ impl Drop for TaskGuard {
         self.goes_on(None);
         let counted = &mut *self.tasks.0.lock();
         counted.running -= 1;
-        let is_last = counted.running == 0;
-        let place = self.tasks.place();
-        counted.tell(|load| {
-            load.tasks -= 1;
-            if is_last {
-                load.busy.remove(&place);
-            }
-        });
-        if is_last {
+        counted.tell(&self.tasks);
+        if counted.running == 0 {
             counted.left = None;
         }
     }
@@ -253,13 +291,29 @@ mod tests {
         tasks.begin(&(Arc::new(whose) as Whose))
     }
 
-    fn names(client: &UnderWay) -> Vec<(&'static str, bool)> {
+    fn names(left: &[Left]) -> Vec<(&'static str, bool)> {
         let told = |left: &Left| {
             let name = left.whose.downcast_ref::<&'static str>().copied();
             (name.unwrap_or_default(), left.obstacle.is_some())
         };
-        client.left().iter().map(told).collect()
+        let mut names: Vec<_> = left.iter().map(told).collect();
+        names.sort_unstable();
+        names
     }
+
+    fn under_way(client: &UnderWay) -> Vec<(&'static str, bool)> {
+        names(&client.left_of(&client.0.borrow().awaited()))
+    }
+
+    async fn settled(client: &UnderWay) -> Vec<(&'static str, bool)> {
+        names(&client.settle(LIMIT).await)
+    }
+
+    fn obstacle() -> Obstacle {
+        Arc::new(std::fmt::Error)
+    }
+
+    const LIMIT: Duration = Duration::from_secs(120);
 
     #[tokio::test(start_paused = true)]
     async fn what_is_stuck_is_not_waited_for() {
@@ -267,28 +321,85 @@ mod tests {
         let before = UnderWay::default();
         tasks.report_to(&before);
         let mut stuck = begun(&tasks, "anna");
-        let obstacle: Obstacle = Arc::new(std::fmt::Error);
-        stuck.is_stuck(Arc::clone(&obstacle));
-        stuck.is_stuck(obstacle);
+        stuck.is_stuck(obstacle());
+        stuck.is_stuck(obstacle());
         let after = UnderWay::default();
         tasks.report_to(&after);
 
         for client in [&before, &after] {
-            client.idle().await;
+            assert_eq!(settled(client).await, [("anna", true)]);
             assert!(!client.is_idle());
-            assert_eq!(names(client), [("anna", true)]);
         }
         let running = begun(&tasks, "anna");
-        assert!(before.idle().now_or_never().is_none());
+        assert!(before.settle(LIMIT).now_or_never().is_none());
         drop(running);
         stuck.goes_on(None);
-        assert_eq!(names(&after), [("anna", false)]);
-        assert!(after.idle().now_or_never().is_none());
+        assert_eq!(under_way(&after), [("anna", false)]);
+        assert!(after.settle(LIMIT).now_or_never().is_none());
         drop(stuck);
         for client in [&before, &after] {
-            client.idle().await;
-            assert!(client.is_idle() && names(client).is_empty());
+            assert_eq!(settled(client).await, []);
+            assert!(client.is_idle());
         }
+    }
+
+    /// Healthy caches that are busy for half of the time, one that is stuck and is tried again, and
+    /// one that has been under way for long.
+    #[tokio::test(start_paused = true)]
+    async fn each_cache_is_waited_for_until_it_was_idle_or_stuck_once() {
+        let client = UnderWay::default();
+        let all: [Tasks; 10] = Default::default();
+        all.iter().for_each(|tasks| tasks.report_to(&client));
+        for (number, tasks) in all.iter().cloned().enumerate() {
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(100) * number as u32).await;
+                let mut kept = Vec::new();
+                loop {
+                    let mut busy = begun(&tasks, if number == 0 { "stuck" } else { "healthy" });
+                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    if number == 0 {
+                        busy.is_stuck(obstacle());
+                        kept.push(busy);
+                    } else {
+                        drop(busy);
+                    }
+                    // One is busy again at once: nobody sees that it was idle.
+                    if number != 1 {
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                }
+            });
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let begun_at = tokio::time::Instant::now();
+
+        assert_eq!(settled(&client).await, [("stuck", true)]);
+
+        assert!(begun_at.elapsed() < LAST_TRY * 2, "{:?}", begun_at.elapsed());
+        let long = Tasks::default();
+        long.report_to(&client);
+        let _running = begun(&long, "long");
+        assert_eq!(settled(&client).await, [("long", false), ("stuck", true)]);
+    }
+
+    /// It cannot be saved, and that is known.
+    #[tokio::test(start_paused = true)]
+    async fn what_becomes_stuck_meanwhile_is_told_too() {
+        let client = UnderWay::default();
+        let (early, late) = (Tasks::default(), Tasks::default());
+        [&early, &late].into_iter().for_each(|tasks| tasks.report_to(&client));
+        let running = begun(&early, "early");
+        let begins_later = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut stuck = begun(&late, "late");
+            stuck.is_stuck(obstacle());
+            drop(running);
+            stuck
+        };
+
+        let (left, _stuck) = tokio::join!(settled(&client), begins_later);
+
+        assert_eq!(left, [("late", true)]);
     }
 
     #[test]
@@ -297,11 +408,11 @@ mod tests {
         tasks.report_to(&client);
         let (mut saves, requests) = (begun(&tasks, "anna"), begun(&tasks, "anna"));
         saves.goes_on(Some(Arc::new(std::fmt::Error)));
-        assert_eq!(names(&client), [("anna", true)]);
+        assert_eq!(under_way(&client), [("anna", true)]);
         drop(saves);
-        assert_eq!(names(&client), [("anna", false)]);
+        assert_eq!(under_way(&client), [("anna", false)]);
         drop(requests);
-        assert_eq!(names(&client), []);
+        assert_eq!(under_way(&client), []);
     }
 
     #[test]

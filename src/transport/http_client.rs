@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 
+use super::reached::{NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
 
 /// What the HTTP client is built from.
@@ -72,13 +73,14 @@ impl Default for SharedHttpClient {
 }
 
 fn build(options: &HttpOptions) -> Result<Wire, String> {
-    let (options, proxies) = (options.clone(), options.proxy.proxies()?);
+    let options = options.clone();
+    let proxies = options.proxy.proxies()?;
     HeaderValue::from_str(&options.user_agent)
         .map_err(|_| "the user agent has characters that a header cannot carry".to_owned())?;
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
     #[cfg(feature = "__rustls")]
     let tls = super::tls::config()?;
-    let make = move || {
+    let make = move |reached: &Arc<Reached>| {
         // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
         let mut builder = reqwest::Client::builder().no_proxy();
         for proxy in &proxies {
@@ -96,6 +98,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
             // The layers see each retry: it costs a permit of the rate limiter.
             .retry(reqwest::retry::never())
             .redirect(Policy::custom(stay_on_origin))
+            .connector_layer(NoteConnections(Arc::clone(reached)))
             .build()
     };
     Wire::made_by(make).map_err(|error| with_causes(&error))

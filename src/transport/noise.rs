@@ -33,7 +33,8 @@ fn is_binary(body: &[u8]) -> bool {
         *character == char::REPLACEMENT_CHARACTER
             || character.is_control() && !character.is_ascii_whitespace()
     };
-    let (strange, all) = (beginning.chars().filter(strange).count(), beginning.chars().count());
+    let strange = beginning.chars().filter(strange).count();
+    let all = beginning.chars().count();
     strange * 20 > all
 }
 

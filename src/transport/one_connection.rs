@@ -344,7 +344,8 @@ mod tests {
             let connecting = async move { connector.call(()).await.is_ok() };
             tokio::spawn(in_turn(server.clone(), connecting))
         };
-        let (first, second) = (request(), request());
+        let first = request();
+        let second = request();
         tokio::time::sleep(Duration::from_millis(250)).await;
         first.abort();
         assert!(second.await.unwrap());

@@ -26,7 +26,7 @@ enum Stretch {
     /// Until as long before the end as the last one takes.
     First,
     Last,
-    /// Once more, since the process stood still in the last one too.
+    /// A second last one, since the process stood still in the first.
     Extra,
 }
 
@@ -126,7 +126,8 @@ mod tests {
     async fn what_has_come_by_the_limit_is_taken_although_its_tasks_have_not_run() {
         for tasks in 0..5 {
             for after in [0, 50, 150, 199] {
-                let (limit, began) = (Duration::from_secs(6), Instant::now());
+                let limit = Duration::from_secs(6);
+                let began = Instant::now();
                 let waiting = tokio::spawn(TimeLimit::after(limit).run(handed_on_by(tasks)));
                 sleep(limit - Duration::from_millis(100)).await;
 
@@ -141,7 +142,8 @@ mod tests {
     /// And what never comes takes no longer.
     #[tokio::test(start_paused = true)]
     async fn a_limit_passes_at_its_time() {
-        let (limit, began) = (Duration::from_secs(6), Instant::now());
+        let limit = Duration::from_secs(6);
+        let began = Instant::now();
 
         assert_eq!(TimeLimit::after(limit).run(std::future::pending::<()>()).await, None);
 
@@ -157,7 +159,8 @@ mod tests {
                     advance(Duration::from_millis(turn)).await;
                 }
             });
-            let (limit, began) = (Duration::from_millis(500), Instant::now());
+            let limit = Duration::from_millis(500);
+            let began = Instant::now();
 
             assert_eq!(TimeLimit::after(limit).run(std::future::pending::<()>()).await, None);
 

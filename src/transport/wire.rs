@@ -12,6 +12,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use super::arrival::Arrival;
 use super::lane::{Clients, Lane};
 use super::listening::Listening;
+use super::reached::{Reached, sends_unseen};
 use super::undone::TlsUnavailable;
 
 /// Sends requests, and replaces connections that must be taken for dead.
@@ -46,14 +47,14 @@ pub(crate) fn note_failure(error: &reqwest::Error, extensions: &mut Extensions) 
 impl Wire {
     /// By a client of the user's own.
     pub(crate) fn given(client: Client) -> Self {
-        Self::new(Clients::new(client, None))
+        Self::new(Clients::given(client))
     }
 
     /// By a client that can be made again.
     pub(super) fn made_by(
-        make: impl Fn() -> reqwest::Result<Client> + Send + Sync + 'static,
+        make: impl Fn(&Arc<Reached>) -> reqwest::Result<Client> + Send + Sync + 'static,
     ) -> reqwest::Result<Self> {
-        Ok(Self::new(Clients::new(make()?, Some(Box::new(make)))))
+        Ok(Self::new(Clients::made_by(Box::new(make))?))
     }
 
     fn new(clients: Clients) -> Self {
@@ -79,6 +80,7 @@ impl Wire {
         is_rare: bool,
     ) -> Result<Response> {
         if self.0.clients.is_given() {
+            sends_unseen(extensions);
             return Ok(self.client().execute(request).await?);
         }
         if self.0.listening.note() {
@@ -89,7 +91,7 @@ impl Wire {
         let fresh = extensions.remove::<TimedOut>().and_then(|_| lane.fresh());
         let pool = fresh.unwrap_or_else(|| lane.pool());
         let mut arrival = Arrival::new(lane, Arc::clone(&pool), is_rare);
-        let error = match pool.execute(request).await {
+        let error = match pool.execute(request, extensions).await {
             Ok(mut response) => {
                 arrival.head_came(&mut response);
                 return Ok(response);

@@ -1,8 +1,10 @@
 //! What a call comes to whose earlier attempts, earlier batches or own deadline decide it.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use spotify_web::api::CallReport;
 use spotify_web::middleware::RetryOptions;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Backoff, Error, SpotifyClient, SpotifyClientConfig};
@@ -172,4 +174,97 @@ async fn a_write_whose_status_came_before_its_deadline_is_done() {
     assert_eq!(error.status().unwrap().as_u16(), 200);
     assert!(matches!(read, Error::DeadlineExceeded { .. }), "{read:?}");
     server.abort();
+}
+
+/// Where a connection is never made: the URL of an API, and of a proxy where there is one.
+struct NoWay {
+    base: String,
+    proxy: Option<String>,
+    /// Takes connections, or none as long as others wait to be taken.
+    _listener: tokio::net::TcpListener,
+    _waiting: Vec<tokio::net::TcpStream>,
+}
+
+/// Connections are taken, and nothing is read from them.
+async fn silent(base: impl Fn(u16) -> String, proxy: Option<&str>) -> NoWay {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let proxy = proxy.map(|scheme| format!("{scheme}://127.0.0.1:{port}"));
+    NoWay { base: base(port), proxy, _listener: listener, _waiting: Vec::new() }
+}
+
+/// More connections wait than the system keeps for the listener.
+async fn crowded() -> NoWay {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = || tokio::net::TcpStream::connect(address);
+    let mut waiting = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), connect()).await {
+        waiting.push(stream.unwrap());
+    }
+    NoWay {
+        base: format!("http://{address}/"),
+        proxy: None,
+        _listener: listener,
+        _waiting: waiting,
+    }
+}
+
+impl NoWay {
+    fn client(&self, reports: &Reports) -> SpotifyClient {
+        let config = SpotifyClientConfig::default().with_base_url(&self.base).with_token("token");
+        let heard = Arc::clone(reports);
+        let config = config.with_observer(move |call| heard.lock().unwrap().push(call.clone()));
+        let config = match &self.proxy {
+            Some(proxy) => config.with_proxy(proxy),
+            None => config,
+        };
+        SpotifyClient::new(config).unwrap()
+    }
+}
+
+type Reports = Arc<Mutex<Vec<CallReport>>>;
+
+#[tokio::test]
+async fn a_write_whose_time_is_up_while_it_connects_has_not_left() {
+    let to_api = |_| "https://api.example.test/".to_owned();
+    let mut ways = vec![
+        silent(|port| format!("https://127.0.0.1:{port}/"), None).await,
+        silent(to_api, Some("http")).await,
+    ];
+    if cfg!(target_os = "linux") {
+        ways.push(crowded().await);
+    }
+    let limit = Duration::from_millis(300);
+    for way in ways {
+        let reports = Reports::default();
+        let spotify = way.client(&reports);
+        let post = || spotify.post::<Value>("new/thing");
+
+        let late = post().deadline(limit).await.unwrap_err();
+        let slow = post().timeout(limit).await.unwrap_err();
+        tokio::time::timeout(limit, post().send()).await.unwrap_err();
+
+        assert!(matches!(late, Error::DeadlineExceeded { .. }), "{late:?}");
+        assert!(matches!(slow, Error::Transport { .. }), "{slow:?}");
+        for error in [late, slow] {
+            assert!(!error.may_have_been_carried_out(), "{} {error:?}", way.base);
+        }
+        let attempts: Vec<_> = reports.lock().unwrap().iter().map(|call| call.attempts).collect();
+        assert_eq!(attempts, [0, 0, 0], "{} {:?}", way.base, way.proxy);
+    }
+}
+
+/// Its connections are not known.
+#[tokio::test]
+async fn a_write_with_a_client_of_the_users_own_may_have_left_while_it_connects() {
+    let way = silent(|port| format!("https://127.0.0.1:{port}/"), None).await;
+    let http = SpotifyClientConfig::default().http_client().unwrap();
+    let config = SpotifyClientConfig::default().with_base_url(&way.base).with_token("token");
+    let spotify = SpotifyClient::new(config.with_http_client(http)).unwrap();
+    let request = spotify.post::<Value>("new/thing").deadline(Duration::from_millis(300));
+    let error = request.await.unwrap_err();
+    assert!(error.may_have_been_carried_out(), "{error:?}");
 }

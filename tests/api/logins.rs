@@ -217,8 +217,13 @@ async fn the_way_back_is_checked_and_errors_say_what_to_do() {
     }
     // As a terminal breaks it, and as a server behind a proxy sees it.
     let (head, tail) = redirect.split_at(40);
-    for pasted in [format!(" {head}\n {tail}\r\n"), redirect.replace("http://127.0.0.1:8888", "")] {
-        pending.finish(&pasted).unwrap();
+    for pasted in [
+        format!(" {head}\n {tail}\r\n"),
+        redirect.replace("http://127.0.0.1:8888", ""),
+        redirect.replace("http://127.0.0.1:8888/callback", "https://backend.internal/spotify"),
+    ] {
+        let code = pending.finish(&pasted).unwrap();
+        assert!(format!("{code:?}").contains(REDIRECT), "{code:?}");
     }
 }
 

@@ -399,7 +399,7 @@ async fn errors_that_a_user_would_make_are_found_before_sending() {
         (failure(spotify.browse().category("")).await, "category id is empty"),
         (
             failure(spotify.library().save([TRACK])).await,
-            "`11dFghVXANMlKmJXsNCbNl` is neither a Spotify URI nor a share URL; expected one such as `spotify:track:…`",
+            "`11dFghVXANMlKmJXsNCbNl` is neither a Spotify URI nor the share URL of something that the Web API knows; expected one such as `spotify:track:…`",
         ),
         (failure(spotify.users().get("")).await, "the user id is empty"),
     ] {

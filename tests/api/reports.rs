@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spotify_web::api::{CallOutcome, CallReport};
+use spotify_web::auth::{CredentialsAuthenticator, TokenAuthenticator};
+use spotify_web::middleware::Partition;
 use spotify_web::model::Page;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
@@ -141,4 +143,47 @@ fn a_call_outside_of_a_runtime_is_told() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(call.poll(&mut context).is_ready());
     assert_eq!(reports.only().attempts, 0);
+}
+
+#[tokio::test]
+async fn a_report_says_of_which_app_and_whose_its_call_was() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let reports = Reports::default();
+    let spotify = reports.of(fake.config_with_credentials());
+    let other = CredentialsAuthenticator::new("other-app", "secret");
+    let token = TokenAuthenticator::new(fake.user_token());
+    let alice = spotify.for_user_in(Partition::named("alice"), token).unwrap();
+    let other = spotify.for_user_in(Partition::named("bob"), other).unwrap();
+
+    spotify.tracks().get(TRACK).await.unwrap();
+    let own = reports.only();
+    alice.tracks().get(TRACK).await.unwrap();
+    let of_alice = reports.only();
+    // Nothing is sent of either.
+    other.tracks().get("not an id").await.unwrap_err();
+    let wrong = reports.only();
+    other.rate_limiter().unwrap().close_for(Duration::from_secs(3600));
+    other.tracks().get(TRACK).await.unwrap_err();
+    let closed = reports.only();
+
+    assert_eq!(own.client_id.as_deref(), Some("fake-id"));
+    assert_eq!(of_alice.client_id, own.client_id, "a bare token is one of this client's app");
+    assert_eq!(of_alice.partition, Partition::named("alice"));
+    assert_ne!(own.partition, of_alice.partition);
+    for report in [wrong, closed] {
+        assert_eq!(report.client_id.as_deref(), Some("other-app"), "{report:?}");
+        assert_eq!(report.partition, Partition::named("bob"), "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bare_token_without_an_app_has_no_client_id_in_its_reports() {
+    let fake = FakeSpotify::start().await.unwrap();
+    for has_limiter in [true, false] {
+        let reports = Reports::default();
+        let config = fake.config().with_token(fake.user_token());
+        let spotify = reports.of(if has_limiter { config } else { config.without_rate_limiter() });
+        spotify.tracks().get(TRACK).await.unwrap();
+        assert_eq!(reports.only().client_id, None);
+    }
 }

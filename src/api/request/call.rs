@@ -1,5 +1,6 @@
 //! A call while it is made: what is known of it, for its span, its deadline and the observer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
@@ -7,7 +8,7 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::observing::{CallOutcome, CallReport, Observer};
+use super::observing::{CallOutcome, CallReport, UserObserver};
 use super::prepared::PreparedRequest;
 use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
@@ -17,7 +18,7 @@ use crate::transport::{ServerError, is_transient_status};
 
 /// A call while it is made. Dropped before its end, it was abandoned, which is told as well.
 pub(super) struct Call {
-    observer: Option<Observer>,
+    observer: Option<Arc<UserObserver>>,
     pub(super) line: RequestLine,
     scopes: &'static [Scope],
     endpoint: String,
@@ -31,7 +32,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn begin(
-        observer: Option<Observer>,
+        observer: Option<Arc<UserObserver>>,
         prepared: &PreparedRequest,
         span: Span,
     ) -> Self {
@@ -109,7 +110,9 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
-        let CallTrace { attempts, waited, .. } = trace;
+        let waited = trace.waited;
+        let is_connecting = Attempts::is_connecting(&self.extensions);
+        let attempts = trace.attempts - u32::from(is_connecting);
         // The last attempt, or one before it, may have had a response.
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
         self.status = self.status.or(last);
@@ -122,6 +125,8 @@ impl Drop for Call {
         observer.tell(&CallReport {
             method: self.line.method.clone(),
             endpoint: std::mem::take(&mut self.endpoint),
+            client_id: observer.client_id.clone(),
+            partition: observer.partition,
             outcome: self.outcome,
             status: self.status,
             reason: self.reason.take(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest_middleware::ClientWithMiddleware;
 use url::Url;
 
-use super::observing::Observer;
+use super::observing::UserObserver;
 use super::quota::Quota;
 use crate::middleware::RetryMiddleware;
 use crate::model::Market;
@@ -32,7 +32,7 @@ pub(crate) struct Defaults {
     pub(crate) market: Option<Market>,
     pub(crate) quota: Quota,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) observer: Option<Observer>,
+    pub(crate) observer: Option<Arc<UserObserver>>,
     /// Whose pauses pages take as well.
     pub(crate) retries: Arc<RetryMiddleware>,
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
@@ -95,7 +95,7 @@ impl Connection {
         &self.0.origin
     }
 
-    pub(super) fn observer(&self) -> Option<&Observer> {
+    pub(super) fn observer(&self) -> Option<&Arc<UserObserver>> {
         self.0.defaults.observer.as_ref()
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 
+use crate::middleware::Partition;
+
 /// What became of a call, for metrics; see
 /// [`SpotifyClientConfig::with_observer`](crate::SpotifyClientConfig::with_observer).
 #[derive(Debug, Clone)]
@@ -19,6 +21,13 @@ pub struct CallReport {
     /// user. `(raw)` for a path of your own. The rate limiter has names of its own, which hold the
     /// method and the whole path: `GET /v1/albums/{}/tracks`.
     pub endpoint: String,
+    /// The client id of the app whose limits the call counts for; `None` where neither the
+    /// authenticator nor the rate limiter knows one, as with a bare token.
+    pub client_id: Option<String>,
+    /// Whose call it was, which says nothing about the user: see [`Partition`]. To tell users by a
+    /// name, give each a [named](Partition::named) one by
+    /// [`for_user_in`](crate::SpotifyClient::for_user_in).
+    pub partition: Partition,
     /// How the call ended.
     pub outcome: CallOutcome,
     /// The status of the last response that came, to whichever attempt; `None` where none came, as
@@ -27,8 +36,10 @@ pub struct CallReport {
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
     /// How often the request left: 0 for one that is wrong, or that got no token, no permit or no
-    /// connection. An attempt whose time was up while it was under way counts, also where it was
-    /// still connecting: nobody can say then whether it left.
+    /// connection. An attempt whose time was up while it was under way counts, unless there never
+    /// was a connection to its server: where others had one, or with
+    /// [an HTTP client of your own](crate::SpotifyClientConfig::with_http_client), nobody can say
+    /// whether it still waited for one.
     pub attempts: u32,
     /// How long it waited for a permit and for retries.
     pub waited: Duration,
@@ -38,10 +49,12 @@ pub struct CallReport {
 
 impl CallReport {
     /// Of a call that was wrong, so that nothing was sent.
-    pub(super) fn unsent(method: Method, endpoint: &Endpoint) -> Self {
+    pub(super) fn unsent(method: Method, endpoint: &Endpoint, observer: &UserObserver) -> Self {
         Self {
             method,
             endpoint: endpoint.to_string(),
+            client_id: observer.client_id.clone(),
+            partition: observer.partition,
             outcome: CallOutcome::Failed,
             status: None,
             reason: None,
@@ -72,10 +85,20 @@ impl Observer {
     pub(crate) fn new(callback: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
         Self(Arc::new(callback))
     }
+}
 
+/// The observer of one user's calls.
+#[derive(Debug)]
+pub(crate) struct UserObserver {
+    pub(crate) callback: Observer,
+    pub(crate) client_id: Option<String>,
+    pub(crate) partition: Partition,
+}
+
+impl UserObserver {
     /// A callback that panics costs no call its response.
-    pub(crate) fn tell(&self, report: &CallReport) {
-        let told = catch_unwind(AssertUnwindSafe(|| (self.0)(report)));
+    pub(super) fn tell(&self, report: &CallReport) {
+        let told = catch_unwind(AssertUnwindSafe(|| (self.callback.0)(report)));
         if let Err(panic) = told {
             // What a panic carries may panic when it is dropped.
             std::mem::forget(panic);

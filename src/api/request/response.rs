@@ -10,7 +10,9 @@ use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
 use crate::middleware::{Attempts, LimitKind, LimitedResponse, RateLimited, ResponseHead};
 use crate::oauth::Scope;
-use crate::transport::{BodyError, ServerError, TlsUnavailable, read_body, retry_after};
+use crate::transport::{
+    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after,
+};
 
 /// A decoded response with its status and headers.
 #[derive(Debug, Clone)]
@@ -59,8 +61,11 @@ pub(crate) struct RawResponse {
 impl RawResponse {
     /// A response to a write of which no more than the status came.
     pub(crate) fn without_body(line: RequestLine, status: StatusCode, error: Error) -> Self {
-        let (headers, body) = (HeaderMap::new(), Err(Box::new(error)));
-        let (needs_user, credentials, shares_connection) = (true, None, false);
+        let headers = HeaderMap::new();
+        let body = Err(Box::new(error));
+        let needs_user = true;
+        let credentials = None;
+        let shares_connection = false;
         Self { line, status, headers, body, needs_user, credentials, shares_connection }
     }
 
@@ -133,9 +138,21 @@ pub(super) fn failure(
 
 /// A request, with what is known of its attempts.
 pub(super) fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine {
-    let attempts = extensions.get::<Attempts>();
-    let may_be_done = attempts.is_some_and(|attempts| attempts.may_be_done);
-    RequestLine { may_be_done, ..line.clone() }
+    RequestLine { may_be_done: Attempts::may_be_done(extensions), ..line.clone() }
+}
+
+/// Why there is no response, with what is known of the attempts; of a layer that sends by itself
+/// nothing is, but what the error says.
+pub(super) fn failed(
+    line: &RequestLine,
+    extensions: &Extensions,
+    error: reqwest_middleware::Error,
+) -> Error {
+    let mut request = noted(line, extensions);
+    if extensions.get::<Attempts>().is_none() {
+        request.may_be_done = may_have_arrived(&error);
+    }
+    no_response(request, error)
 }
 
 /// Reads a response, with what is known of the attempts before it.
@@ -172,7 +189,8 @@ pub(crate) fn no_response(request: RequestLine, error: reqwest_middleware::Error
     };
     let error = match error.downcast::<RateLimited>() {
         Ok(RateLimited { retry_after, reason, limit, status }) => {
-            let (retry_after, limit) = (Some(retry_after), Some(limit));
+            let retry_after = Some(retry_after);
+            let limit = Some(limit);
             return Error::RateLimited { request, retry_after, reason, limit, status };
         }
         Err(error) => error,

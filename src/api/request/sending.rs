@@ -12,7 +12,7 @@ use super::call::Call;
 use super::connection::Connection;
 use super::observing::{CallReport, Endpoint};
 use super::prepared::{Deadline, PreparedRequest};
-use super::response::{RawResponse, no_response, noted, read};
+use super::response::{RawResponse, failed, read};
 use crate::error::{Error, RequestLine};
 use crate::transport::can_send;
 
@@ -50,7 +50,7 @@ impl Connection {
     pub(super) fn refuse(self, method: Method, endpoint: Endpoint, error: Error) -> Responding {
         Box::pin(async move {
             if let Some(observer) = self.observer() {
-                observer.tell(&CallReport::unsent(method, &endpoint));
+                observer.tell(&CallReport::unsent(method, &endpoint, observer));
             }
             Err(error)
         })
@@ -119,7 +119,7 @@ impl Connection {
     ) -> Result<reqwest::Response, Error> {
         let timeout = request.timeout().copied();
         let sent = self.http().execute_with_extensions(request, extensions).await;
-        let response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
+        let response = sent.map_err(|error| failed(&line, extensions, error))?;
         if line.is_write() || !is_redirect(response.status()) {
             return Ok(response);
         }
@@ -141,7 +141,7 @@ impl Connection {
             let mut request = Request::new(line.method.clone(), url);
             *request.timeout_mut() = timeout;
             let sent = self.http().execute_with_extensions(request, extensions).await;
-            response = sent.map_err(|error| no_response(noted(&line, extensions), error))?;
+            response = sent.map_err(|error| failed(&line, extensions, error))?;
         }
         Ok(response)
     }

@@ -12,22 +12,21 @@
 //! | complete | those who wait are told, then the listener |
 //! | save again, if that failed | a token that is only in memory dies with the process |
 
+mod looking;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use self::looking::{LockState, Look, StoreTrust};
 use super::credentials::Seen;
 use super::flight::{LockKeeper, Signal};
 use super::saving::{self, SaveOutcome, Saver};
 use super::state::{Arrival, Permission, Start, Ticket};
-use super::storage::{OPERATION_LIMIT, Storage};
-use super::token::leeway;
 use super::{Now, Shared};
-use crate::auth::{
-    AuthError, LoginId, RefreshLock, Revision, StoreError, TokenEventKind, TokenSource,
-};
+use crate::auth::{AuthError, LoginId, Revision, TokenEventKind, TokenSource};
 use crate::oauth::{RequestLimit, RequestStep, TaskGuard, Token};
 use crate::transport::TimeLimit;
 
@@ -43,30 +42,6 @@ pub(super) struct Fetch<S: TokenSource> {
     store: StoreTrust,
 }
 
-/// How far the store can be trusted in this fetch.
-#[derive(Default)]
-struct StoreTrust {
-    /// Why it could not be locked or read.
-    error: Option<StoreError>,
-    /// Why what came could not be saved.
-    unsaved: Option<StoreError>,
-    lock: LockState,
-}
-
-/// What keeps other processes from refreshing meanwhile.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum LockState {
-    /// Nothing has to: there is no store, it is not shared, or its locks are impossible.
-    #[default]
-    NotNeeded,
-    /// The lock of the key.
-    Held,
-    /// The same, but it keeps away this process only.
-    HeldHere,
-    /// Nothing does: the lock could not be obtained, so that an entry may only seem to be gone.
-    Failed,
-}
-
 /// Why a fetch brings no token.
 enum Halt {
     /// Its credentials are being replaced: those who wait look again.
@@ -80,14 +55,6 @@ impl From<AuthError> for Halt {
     fn from(error: AuthError) -> Self {
         Self::Failed(error)
     }
-}
-
-/// What the store has that the cache does not.
-enum Look {
-    NothingNew,
-    /// A refresh token, with an access token that is not usable any more.
-    Newer,
-    Good(Arrival),
 }
 
 /// Whether the calling task is the fetch of this cache, as in the code of its source or store.
@@ -337,129 +304,6 @@ impl<S: TokenSource> Fetch<S> {
         }
     }
 
-    /// What another process saved meanwhile, if it is good; else those who wait look again.
-    fn replaced_by(&self) -> Result<Arrival, Halt> {
-        match self.adopted()? {
-            Look::Good(theirs) => Ok(theirs),
-            Look::Newer | Look::NothingNew => Err(Halt::Superseded),
-        }
-    }
-
-    /// What the store has, once nobody else refreshes; without the lock, where another has
-    /// refreshed.
-    async fn look_with_lock(&mut self) -> Result<Look, Halt> {
-        let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
-        self.signal.begin_step(LOCK_LIMIT);
-        let known = self.shared.state.lock().credentials.revision;
-        let turn = self.shared.savers.turn(&storage, known, LOCK_LIMIT).await;
-        let is_passed = turn.as_ref().is_ok_and(RefreshLock::is_passed);
-        self.take_lock(turn);
-        let look = self.look_into_store().await?;
-        if !is_passed || matches!(look, Look::Good(_)) {
-            return Ok(look);
-        }
-        // What another saved is of no use here.
-        self.signal.begin_step(LOCK_LIMIT);
-        let lock = self.shared.savers.lock(&storage, LOCK_LIMIT).await;
-        self.take_lock(lock);
-        self.look_into_store().await
-    }
-
-    fn take_lock(&mut self, lock: Result<RefreshLock, StoreError>) {
-        match lock {
-            Ok(lock) => {
-                if lock.is_exclusive() {
-                    self.store.lock = LockState::Held;
-                }
-                if let Some(error) = lock.lacks() {
-                    self.store.lock = LockState::HeldHere;
-                    self.tell_of_no_locks(error.clone());
-                }
-                self.signal.keep(lock);
-            }
-            Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
-            Err(error) => {
-                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                self.store.lock = LockState::Failed;
-                self.store.error = Some(error);
-            }
-        }
-    }
-
-    fn tell_of_no_locks(&mut self, error: StoreError) {
-        if self.shared.tells_that_there_are_no_locks() {
-            self.events.push(TokenEventKind::StoreFailed { error });
-        }
-    }
-
-    async fn look_into_store(&mut self) -> Result<Look, Halt> {
-        let Some(storage) = self.storage() else { return Ok(Look::NothingNew) };
-        self.signal.begin_step(OPERATION_LIMIT);
-        let found = match storage.load().await {
-            Ok(None) if self.store.lock == LockState::Failed => return Ok(Look::NothingNew),
-            Ok(found) => found,
-            Err(error) => {
-                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
-                self.store.error.get_or_insert(error);
-                return Ok(Look::NothingNew);
-            }
-        };
-        let now = self.shared.options.now();
-        match self.shared.change(|state| state.look(self.ticket, found.as_ref(), now)) {
-            None => Err(Halt::Superseded),
-            Some(Seen::NothingNew) => Ok(Look::NothingNew),
-            Some(Seen::LoggedOut) => Err(AuthError::NotLoggedIn.into()),
-            Some(Seen::Adopted) => self.adopted(),
-        }
-    }
-
-    /// What was adopted from the store, if it is good.
-    fn adopted(&self) -> Result<Look, Halt> {
-        let now = self.shared.options.now();
-        let state = self.shared.state.lock();
-        if let Some(error) = &state.credentials.ended {
-            return Err(AuthError::clone(error).into());
-        }
-        let Some((token, left)) = state.credentials.left(now) else { return Ok(Look::NothingNew) };
-        self.shared.check_scopes(token)?;
-        let is_usable = super::bearer(&token.access_token).is_ok();
-        let is_over = left <= leeway(token.expires_in);
-        if is_over || !is_usable || state.has_rejected(&token.access_token) {
-            return Ok(Look::Newer);
-        }
-        Ok(Look::Good(Arrival::restored(token, left, now)))
-    }
-
-    /// Another process may have rotated the refresh token. One that does not lock may not have
-    /// saved it yet.
-    async fn look_after_end(&mut self) -> Result<Look, Halt> {
-        let is_alone = self.store.lock == LockState::Held || self.storage().is_none();
-        let pauses = if is_alone { &[][..] } else { &PAUSES };
-        let mut look = self.look_for_other().await?;
-        for pause in pauses {
-            if !matches!(look, Look::NothingNew) {
-                break;
-            }
-            tokio::time::sleep(*pause).await;
-            look = self.look_for_other().await?;
-        }
-        Ok(look)
-    }
-
-    /// That a login has ended is never told of a store that cannot be read.
-    async fn look_for_other(&mut self) -> Result<Look, Halt> {
-        self.store.error = None;
-        let look = self.look_into_store().await?;
-        match self.store.error.clone() {
-            Some(error) => Err(AuthError::Store(error).into()),
-            None => Ok(look),
-        }
-    }
-
-    fn storage(&self) -> Option<Storage> {
-        self.shared.storage.clone()
-    }
-
     fn give_up_waiting(&mut self, error: &AuthError) {
         let now = self.shared.options.now();
         let policy = self.shared.policy();
@@ -545,32 +389,6 @@ struct Sent {
     has_refresh_token: bool,
 }
 
-impl StoreTrust {
-    /// A refresh token that another process may have used already is not sent. Nobody else can have
-    /// what has never been in the store.
-    fn check(&self, sent: &Sent, has_used_store: bool) -> Result<(), AuthError> {
-        let is_shared = match self.lock {
-            LockState::Held => true,
-            LockState::Failed => has_used_store,
-            LockState::HeldHere | LockState::NotNeeded => false,
-        };
-        match &self.error {
-            Some(error) if is_shared && sent.has_refresh_token => {
-                Err(AuthError::Store(error.clone()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Nobody knows whether anybody has logged in when the store could not be read.
-    fn explain(&self, result: Result<Token, AuthError>) -> Result<Token, AuthError> {
-        match (result, &self.error) {
-            (Err(AuthError::NotLoggedIn), Some(error)) => Err(AuthError::Store(error.clone())),
-            (result, _) => result,
-        }
-    }
-}
-
 fn has_refresh_token(token: Option<&Token>) -> bool {
     token.is_some_and(|token| token.refresh_token.is_some())
 }
@@ -604,16 +422,8 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(600);
 /// How long a request whose turn it is waits for the lock that it gave up in the queue.
 const RELOCK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Longer than any process holds the lock: two requests, five operations of the store, and while a
-/// rotated token is not saved.
-const LOCK_LIMIT: Duration = Duration::from_secs(180);
-
 /// Reading, and saving over what was read, a few times.
 const SAVE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a login that has begun may take to be saved.
 const LOGIN_LIMIT: Duration = Duration::from_secs(60);
-
-/// When to look for what a process has rotated that does not lock.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];

@@ -243,6 +243,13 @@ impl<S: TokenSource> TokenCache<S> {
     /// requested for each step of a back-off; in between, rejections of its replacement change
     /// nothing, since then the requests are at fault.
     ///
+    /// A token that is rejected after that step, and that the server has never accepted, is not
+    /// handed out again, whether or not the accounts service can replace it: nothing tells it from
+    /// one that has ended. So beside an endpoint that rejects every token, calls that the server
+    /// accepts go on through an outage of the accounts service if they are made at least once in
+    /// each step (a minute at most). Rarer ones may get the error of the outage, and are served
+    /// within 10 s of its end.
+    ///
     /// # Errors
     ///
     /// Why there is no replacement, where that says more than the 401: the login has ended, or the
@@ -358,9 +365,11 @@ impl<S: TokenSource> TokenCache<S> {
         }
     }
 
-    /// Waits until no refresh is under way and nothing is unsaved or untold, for a clean end of the
-    /// program: a refresh token that the server has rotated exists only in its response until it is
-    /// saved. While the store fails in a way that may pass, saving is tried again for two minutes.
+    /// Waits until nothing that has begun before is under way, unsaved or untold, for a clean end of
+    /// the program: a refresh token that the server has rotated exists only in its response until it
+    /// is saved. While the store fails in a way that may pass, saving is tried again for two
+    /// minutes. A refresh that begins meanwhile, as where calls go on, is not waited for: end the
+    /// calls first.
     ///
     /// A request is not waited for where its token could not be lost: there is no store to save it
     /// in, and it was not requested with a refresh token.
@@ -536,15 +545,13 @@ async fn while_young(flight: Flight) {
     }
 }
 
-/// Waits until no cache of a client has anything under way that may have to be saved.
+/// Waits until each cache of a client has saved what it has under way now.
 pub(crate) async fn settle_tasks(under_way: &UnderWay) -> Result<(), AuthError> {
     if under_way.is_idle() {
         return Ok(());
     }
     runtime_with_time()?;
-    // What is left says the same, whether all of it is stuck or the time is over.
-    let _ = tokio::time::timeout(SETTLE_LIMIT, under_way.idle()).await;
-    let left = under_way.left();
+    let left = under_way.settle(SETTLE_LIMIT).await;
     match left.is_empty() {
         true => Ok(()),
         false => Err(AuthError::NotSettled(left.into_iter().map(UnsettledLogin::of).collect())),
@@ -725,11 +732,14 @@ impl<S> Shared<S> {
         self.storage.is_some() || self.state.lock().credentials.has_refresh_token()
     }
 
-    /// Waits until no fetch and no login is under way.
+    /// Waits for the fetch and the logins that are under way now. What begins later is not waited
+    /// for, or traffic that goes on would never let it end.
     async fn idle(&self) {
-        loop {
-            let under_way = self.state.lock().under_way().cloned();
-            let Some(flight) = under_way else { return };
+        let flights = {
+            let state = self.state.lock();
+            [state.login_under_way().cloned(), state.fetch_under_way().cloned()]
+        };
+        for flight in flights.into_iter().flatten() {
             flight.gone().await;
         }
     }

@@ -215,7 +215,7 @@ fn take_stripe(stripe: &Cell<Option<usize>>) -> usize {
 
 const STRIPES: usize = 4;
 
-/// A single one is a suspicion; so many with nothing accepted in between are the token's fault.
+/// A single one is a suspicion; this number with nothing accepted in between is the token's fault.
 const ENDED_IN_A_ROW: u8 = 3;
 
 /// The last seconds of a token are not used: it might expire on its way.

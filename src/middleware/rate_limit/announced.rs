@@ -68,8 +68,10 @@ impl Announced {
 /// Tells of a closing. What is longer than most calls wait is a warning.
 pub(super) fn tell(closing: &Closing, closed_for: Duration, options: &RateLimitOptions) {
     let Closing { client_id, endpoint, reason, is_by_hand, .. } = closing;
-    let (client_id, endpoint) = (client_id.as_deref(), endpoint.as_deref());
-    let (reason, seconds) = (reason.as_deref(), closed_for.as_secs_f64().ceil());
+    let client_id = client_id.as_deref();
+    let endpoint = endpoint.as_deref();
+    let reason = reason.as_deref();
+    let seconds = closed_for.as_secs_f64().ceil();
     if closed_for > options.max_wait {
         tracing::warn!(client_id, endpoint, seconds, reason, is_by_hand, "a rate limit is closed");
     } else {

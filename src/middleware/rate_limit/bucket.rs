@@ -268,7 +268,9 @@ impl Bucket {
         let opening = self.closed_until;
         let Some(rate) = &mut self.rate else { return };
         if self.kept.0 >= MOST_KEPT {
-            (self.rate, self.run, self.kept) = (None, 0, (0, f64::NEG_INFINITY));
+            self.rate = None;
+            self.run = 0;
+            self.kept = (0, f64::NEG_INFINITY);
         } else if since > self.window && since * rate.tried < FEWEST_BETWEEN {
             let lowered = rate.tried * MARGIN;
             rate.lower(lowered, lowered, opening);
@@ -343,7 +345,9 @@ impl Bucket {
     pub(super) fn narrow(&mut self, opening: Seconds) {
         self.epoch += 1;
         let opening = opening.max(self.closed_until);
-        (self.in_flight, self.width, self.opening) = (0, Some(1), opening);
+        self.in_flight = 0;
+        self.width = Some(1);
+        self.opening = opening;
     }
 
     /// Forgets closings and rates.
@@ -369,7 +373,8 @@ impl Bucket {
     /// A request of this epoch has succeeded, of which nothing else is known.
     #[cfg(feature = "testing")]
     pub(super) fn opened(&mut self) {
-        (self.row, self.is_first_rate) = (0, false);
+        self.row = 0;
+        self.is_first_rate = false;
     }
 
     #[cfg(feature = "testing")]
@@ -429,6 +434,13 @@ impl Bucket {
 
     pub(super) fn rate(&self, now: Seconds) -> Option<f64> {
         self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
+    }
+
+    /// Whether its refusals tell of a limit: it has a rate, or they came in two windows one after the
+    /// other, with too few successes for one.
+    pub(super) fn has_limit(&self, now: Seconds) -> bool {
+        let is_recent = now - self.opening <= self.window.min(LONGEST_RUN);
+        self.rate(now).is_some() || (self.run >= 2 && is_recent)
     }
 
     pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {

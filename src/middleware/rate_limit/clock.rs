@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_was_set_back_once_hides_no_later_sleep() {
-        let (mut timeline, day, hour) = (timeline(), 86_400, 3600);
+        let mut timeline = timeline();
+        let day = 86_400;
+        let hour = 3600;
         assert_eq!(seconds(&mut timeline, 10, -2 * hour), 10.0);
         let slept = seconds(&mut timeline, day, -hour / 2);
         assert_eq!(slept - day as f64, 1.5 * 3600.0, "as long as it slept");

@@ -144,7 +144,8 @@ impl Failures {
         let users = self.pairs.entry(pair.endpoint).or_default();
         self.count += usize::from(!users.contains_key(&pair.user));
         let failing = users.entry(pair.user).or_insert(new);
-        (failing.count, failing.last) = (failing.count.saturating_add(1), now);
+        failing.count = failing.count.saturating_add(1);
+        failing.last = now;
         let there = self.endpoints.entry(pair.endpoint);
         there.or_insert_with(|| Outage::new(pair, now)).count(pair, now);
         self.all.get_or_insert_with(|| Outage::new(pair, now)).count(pair, now);
@@ -214,7 +215,7 @@ impl Failures {
     fn oldest(&self) -> Option<Pair> {
         let of_users = |(endpoint, users): (&u64, &HashMap<u64, Failing>)| {
             let oldest = users.iter().min_by(|one, other| one.1.last.total_cmp(&other.1.last));
-            oldest.map(|(user, it)| (Pair { endpoint: *endpoint, user: *user }, it.last))
+            oldest.map(|(user, failing)| (Pair { endpoint: *endpoint, user: *user }, failing.last))
         };
         let oldest = self.pairs.iter().filter_map(of_users);
         oldest.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(pair, _)| pair)
@@ -251,7 +252,8 @@ impl Outage {
     }
 
     fn count(&mut self, pair: Pair, now: Seconds) {
-        (self.count, self.last) = (self.count.saturating_add(1), now);
+        self.count = self.count.saturating_add(1);
+        self.last = now;
         self.has_other_endpoint |= self.endpoint != pair.endpoint;
         self.has_other_user |= self.user != pair.user;
     }

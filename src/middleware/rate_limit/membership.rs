@@ -153,7 +153,7 @@ impl Membership {
         bucket: &Bucket,
         now: Seconds,
     ) -> Option<Told> {
-        // Whoever has starts already may still have something urgent.
+        // A process that has starts already may still have something urgent.
         let is_urgent = is_urgent && !self.has_urgent_start && now >= self.come_back_at;
         let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
         let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));
@@ -218,7 +218,8 @@ impl Membership {
             self.news = News::default();
         }
         if granted.epoch != self.epoch || was_alone {
-            (self.epoch, self.batch) = (granted.epoch, Batch::default());
+            self.epoch = granted.epoch;
+            self.batch = Batch::default();
             self.has_urgent_start = false;
         }
         let closed = granted.closed_for.as_secs_f64().min(self.window);
@@ -240,7 +241,8 @@ impl Membership {
             Some(batch) => self.batch = batch,
             None => {}
         }
-        (self.heard, self.asks_since) = (now, None);
+        self.heard = now;
+        self.asks_since = None;
     }
 
     /// There was no response. Says whether that is new. `jitter` is from 0 to 1.
@@ -248,7 +250,8 @@ impl Membership {
         self.asks_since = None;
         let is_new = self.alone_until.replace(now + EARLIEST_RETURN + jitter).is_none();
         if is_new {
-            (self.news, self.batch) = (News::default(), Batch::default());
+            self.news = News::default();
+            self.batch = Batch::default();
             self.has_urgent_start = false;
             if let Some(rate) = self.rate {
                 // All notice at about the same time, and must not all send then.

@@ -141,6 +141,11 @@ impl RateLimiter {
         Self { registry, app, user, max_wait: self.max_wait, signer: None }
     }
 
+    /// The client id of its app, where that has one.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.app.client_id.as_deref()
+    }
+
     pub(crate) fn max_wait(&self) -> Duration {
         self.max_wait
     }
@@ -327,9 +332,14 @@ mod tests {
         let cost = |count: usize| {
             let closing = |number: usize| {
                 let client_id = Some(number.to_string());
-                let (is_by_hand, is_of_all_apps) = (false, false);
-                let (endpoint, reason) = (None, None);
-                Closing { client_id, endpoint, until, reason, is_by_hand, is_of_all_apps }
+                Closing {
+                    client_id,
+                    endpoint: None,
+                    until,
+                    reason: None,
+                    is_by_hand: false,
+                    is_of_all_apps: false,
+                }
             };
             let closings = Closings { closings: (0..count).map(closing).collect() };
             let limiter = RateLimiter::default();

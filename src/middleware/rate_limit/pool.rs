@@ -148,8 +148,10 @@ impl Pool {
     }
 
     fn refused(&mut self, told: &Told, pause: Seconds, active: u32, now: Seconds) {
-        let (waited, longest) = (told.others_wait, self.window);
-        let (rate, until) = (self.bucket.rate(now), now + pause.min(longest));
+        let waited = told.others_wait;
+        let longest = self.window;
+        let rate = self.bucket.rate(now);
+        let until = now + pause.min(longest);
         let is_news = self.is_news(told.refused_in);
         if is_news || until > self.bucket.closed_until + MOMENT {
             // Starts of an earlier epoch are void.

@@ -371,7 +371,8 @@ impl State {
         self.app.reopen();
         self.endpoints.values_mut().for_each(Endpoint::reopen);
         self.suspects = 0;
-        (self.blamed_since, self.blamed_again) = (f64::NEG_INFINITY, 0);
+        self.blamed_since = f64::NEG_INFINITY;
+        self.blamed_again = 0;
         self.cleared_in_error = (0, f64::NEG_INFINITY);
         if let Some(membership) = &mut self.membership {
             membership.reopen();

@@ -93,7 +93,7 @@ impl Walk {
         }
     }
 
-    /// With nothing but successes and time, whoever waits goes.
+    /// With nothing but successes and time, every waiter goes.
     fn finish(&mut self) {
         for _ in 0..1_000_000 {
             self.grant();

@@ -9,7 +9,7 @@
 //! | sent before the last refusal of the app | the app's |
 //! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
-//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a rate, unless the app's last refusal was its own and others went through since | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own, unless the app's last refusal was its own and others went through since | the app's |
 //! | any other | the endpoint's |
 //!
 //! With a limit that processes share, each of them may see one endpoint only: see
@@ -92,10 +92,11 @@ impl State {
             Some(_) => true,
             None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
         };
-        let own = self.endpoints.get(&key).and_then(|endpoint| endpoint.bucket.rate(now));
+        let endpoint = self.endpoints.get(&key);
+        let has_own = endpoint.is_some_and(|endpoint| endpoint.bucket.has_limit(now));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
         let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
-        is_tried && pause <= self.window && own.is_none() && !is_its_own
+        is_tried && pause <= self.window && !has_own && !is_its_own
     }
 
     /// Whether a refusal is taken for the app's since other processes share its limit: each of them
@@ -118,11 +119,12 @@ impl State {
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
         let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
         let is_known = self.endpoints.get(&key).is_some_and(has_rate);
-        let others = self.endpoints.iter().filter(|(other, it)| {
-            let are_both_known = is_known && has_rate(it);
-            **other != key && !is_own(it) && !are_both_known && !self.is_cleared(**other, now)
+        let others = self.endpoints.iter().filter(|(other, endpoint)| {
+            let are_both_known = is_known && has_rate(endpoint);
+            **other != key && !is_own(endpoint) && !are_both_known && !self.is_cleared(**other, now)
         });
-        let refused = others.filter_map(|(other, it)| Some((*other, it.bucket.last_refused?)));
+        let refused =
+            others.filter_map(|(other, endpoint)| Some((*other, endpoint.bucket.last_refused?)));
         let last = refused
             .filter(|(_, then)| recent(*then))
             .max_by(|one, other| one.1.total_cmp(&other.1));
@@ -134,15 +136,16 @@ impl State {
         if self.was_one_cleared(now) {
             let errors = self.errors(now).saturating_add(1);
             self.cleared_in_error = (errors, now);
-            let blamed = self.endpoints.values_mut().filter(|it| it.is_blamed(now));
-            blamed.for_each(|it| it.bucket.forget_rate());
+            let blamed = self.endpoints.values_mut().filter(|endpoint| endpoint.is_blamed(now));
+            blamed.for_each(|endpoint| endpoint.bucket.forget_rate());
         }
         let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
         if endpoint.is_blamed(now) {
             self.blamed_again = self.blamed_again.saturating_add(1);
         } else {
             endpoint.is_blamed = true;
-            (self.blamed_since, self.blamed_again) = (now, 0);
+            self.blamed_since = now;
+            self.blamed_again = 0;
         }
     }
 
@@ -159,7 +162,8 @@ impl State {
         let blamed = self.endpoints.values().filter(|endpoint| endpoint.is_blamed(now)).count();
         let enough = if blamed > FEW { blamed } else { ENOUGH_OF_FEW };
         let enough = enough << (2 * self.errors(now).min(MOST_ERRORS));
-        self.blamed_again >= enough && self.endpoints.values().any(|it| self.is_unblamed(it, now))
+        self.blamed_again >= enough
+            && self.endpoints.values().any(|endpoint| self.is_unblamed(endpoint, now))
     }
 
     /// How often they were cleared in error, which is forgotten after a day without one.

@@ -1,13 +1,17 @@
 //! What a 401 proves: P44 and P45.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::header::HeaderValue;
 use serde_json::json;
 use spotify_web::auth::{
     AuthError, CredentialsAuthenticator, Rejection, RejectionReason, Replay, TokenCache,
-    TokenCacheOptions,
+    TokenCacheOptions, TokenSource,
 };
+use spotify_web::oauth::Token;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Backoff, SpotifyClient};
 
@@ -301,6 +305,58 @@ async fn a_token_that_was_never_accepted_is_handed_out_to_nobody_after_its_rejec
     assert_eq!(rejected(&cache, &header).await, Replay::No);
 
     cache.header().await.unwrap_err();
+}
+
+/// P5 before P45: beside an endpoint that rejects every token, calls go on through an outage of the
+/// accounts service where the server has accepted the token before. Where they are rarer than two
+/// steps of the back-off, they may get the error of the outage.
+#[tokio::test]
+async fn in_an_outage_a_token_stays_beside_an_odd_endpoint_only_if_it_was_accepted() {
+    for (good, goes_on) in [(1, true), (20, true), (60, true), (150, false)] {
+        let mut failed = 0;
+        for outage in (600..700).step_by(7) {
+            let (clock, source) = (ManualClock::new(), Accounts::default());
+            let options = TokenCacheOptions::default().without_jitter().with_clock(clock.clone());
+            let cache = TokenCache::new(source.clone()).with_options(options);
+            for second in 0..1200 {
+                source.is_down.store(second >= outage, Ordering::SeqCst);
+                if second % good == 0 {
+                    match cache.header().await {
+                        Ok(header) => cache.accepted(&header),
+                        Err(error) if second >= outage && error.is_transient() => failed += 1,
+                        Err(error) => panic!("{good} {outage} {second}: {error:?}"),
+                    }
+                }
+                if let Ok(header) = cache.header().await {
+                    // The outage is no concern of a request that is at fault.
+                    rejected(&cache, &header).await;
+                }
+                clock.advance(1.0);
+            }
+            source.is_down.store(false, Ordering::SeqCst);
+            clock.advance(10.0);
+            cache.header().await.unwrap();
+        }
+        assert_eq!(failed == 0, goes_on, "each {good} s: {failed} failed");
+    }
+}
+
+/// An accounts service that is down and up again.
+#[derive(Debug, Clone, Default)]
+struct Accounts {
+    is_down: Arc<AtomicBool>,
+    tokens: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl TokenSource for Accounts {
+    async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(AuthError::custom("down", "no route to host"));
+        }
+        let number = self.tokens.fetch_add(1, Ordering::SeqCst);
+        Ok(Token::new(format!("token-{number}"), Token::DEFAULT_LIFETIME))
+    }
 }
 
 fn with_longest_step(clock: &ManualClock, seconds: u64) -> TokenCache<ScriptedSource> {

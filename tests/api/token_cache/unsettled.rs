@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use spotify_web::auth::{
-    AuthError, Authenticator, CachedAuthenticator, FileTokenStore, PkceAuthenticator, Revision,
-    StoreError, StoredToken, TokenKey, TokenStore, Unsettled,
+    AuthError, Authenticator, CachedAuthenticator, FileTokenStore, MemoryTokenStore,
+    PkceAuthenticator, Revision, StoreError, StoredToken, TokenKey, TokenSource, TokenStore,
+    Unsettled,
 };
 use spotify_web::oauth::Token;
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::common::{Directory, FailingStore, Locks, ScriptedSource, put};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Whoever is asked to settle names the login and why its store does not take it.
+/// What is asked to settle names the login and why its store does not take it.
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_settling_says_whose_tokens_are_not_saved() {
+async fn giving_up_settling_says_whose_tokens_are_not_saved() {
     for settles in ["cache", "authenticator", "user", "base", "own"] {
         let store = FailingStore::default();
         let anna = PkceAuthenticator::new("app").with_store(store.clone(), key("anna"));
@@ -142,34 +146,11 @@ async fn a_place_that_needs_somebody_is_named_with_each_login_in_it() {
 /// The same of a store of the user's own, which says what does not pass by itself.
 #[tokio::test(start_paused = true)]
 async fn a_store_says_by_itself_what_needs_somebody() {
-    #[derive(Debug)]
-    struct NoTable;
-
-    #[async_trait::async_trait]
-    impl TokenStore for NoTable {
-        async fn load(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-            Ok(None)
-        }
-
-        async fn save(
-            &self,
-            _: &TokenKey,
-            _: &StoredToken,
-            _: Option<Revision>,
-        ) -> Result<(), StoreError> {
-            Err(StoreError::permanent("no such table: logins"))
-        }
-
-        async fn remove(&self, _: &TokenKey) -> Result<(), StoreError> {
-            Ok(())
-        }
-    }
-
     let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
     let anna = PkceAuthenticator::new("app").with_store(NoTable, key("anna"));
     base.for_user(anna.clone()).unwrap();
     anna.log_in(user("r")).await.unwrap();
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
 
     let (of_all, own) = tokio::join!(base.settle(), anna.settle());
 
@@ -186,7 +167,7 @@ async fn what_the_clients_own_authenticator_says_hides_no_user() {
     #[derive(Debug)]
     struct Own;
 
-    #[async_trait::async_trait]
+    #[async_trait]
     impl Authenticator for Own {
         async fn apply(&self, _: &mut reqwest::Request) -> Result<(), AuthError> {
             Ok(())
@@ -212,6 +193,143 @@ async fn what_the_clients_own_authenticator_says_hides_no_user() {
     assert!(text.contains(r#""app" user "anna": "#), "{text}");
 }
 
+/// Who goes on calling costs the others no time: what has begun meanwhile is not waited for, and
+/// not named.
+#[tokio::test(start_paused = true)]
+async fn settling_beside_traffic_waits_for_what_had_begun() {
+    for (users, has_stuck) in [(40, false), (10, true), (40, true), (0, true), (1, false)] {
+        let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+        let store = MemoryTokenStore::new();
+        let callers: Vec<_> = (0..users)
+            .map(|number| tokio::spawn(call_each_second(&base, &store, number)))
+            .collect();
+        let stuck = CachedAuthenticator::new(Slow).with_store(NoTable, key("stuck"));
+        if has_stuck {
+            base.for_user(stuck.clone()).unwrap();
+            stuck.cache().log_in(short()).await.unwrap();
+        }
+        for _ in 0..7 {
+            tokio::time::sleep(Duration::from_millis(10_300)).await;
+            let begun = Instant::now();
+
+            let settled = base.settle().await;
+
+            let most = Duration::from_secs(if has_stuck { 9 } else { 3 });
+            assert!(begun.elapsed() < most, "{users}: {:?}: {settled:?}", begun.elapsed());
+            if has_stuck {
+                let error = cause(settled);
+                let names: Vec<_> = unsettled(&error).logins().iter().map(|it| &it.key).collect();
+                assert_eq!(names, [&Some(Arc::new(key("stuck")))], "{users}");
+                assert!(error.to_string().contains("no such table"), "{error}");
+            } else {
+                settled.unwrap();
+            }
+        }
+        callers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Nor does one cache wait for logins that follow each other without end.
+#[tokio::test(start_paused = true)]
+async fn a_cache_settles_beside_logins_that_go_on() {
+    let anna = CachedAuthenticator::new(Slow).with_store(SlowStore::default(), key("anna"));
+    for number in 0..3 {
+        let anna = anna.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(700) * number).await;
+            loop {
+                anna.cache().log_in(short()).await.unwrap();
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let begun = Instant::now();
+
+    anna.cache().settle().await.unwrap();
+
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+/// A login and a refresh each 20 s, and a call each second.
+fn call_each_second(
+    base: &SpotifyClient,
+    store: &MemoryTokenStore,
+    number: u32,
+) -> impl Future<Output = ()> + use<> {
+    let whose = key(&format!("user-{number}"));
+    let user_of = CachedAuthenticator::new(Slow).with_store(store.clone(), whose);
+    base.for_user(user_of.clone()).unwrap();
+    async move {
+        tokio::time::sleep(Duration::from_millis(500) * number).await;
+        user_of.cache().log_in(short()).await.unwrap();
+        loop {
+            user_of.cache().header().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Takes 0.7 s to rotate the refresh token.
+#[derive(Debug)]
+struct Slow;
+
+#[async_trait]
+impl TokenSource for Slow {
+    async fn request_token(&self, _: Option<&Token>) -> Result<Token, AuthError> {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        Ok(short())
+    }
+}
+
+/// Takes a second to save.
+#[derive(Debug, Default)]
+struct SlowStore(MemoryTokenStore);
+
+#[async_trait]
+impl TokenStore for SlowStore {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.0.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        new: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.0.save(key, new, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.0.remove(key).await
+    }
+}
+
+/// A store that does not heal by itself.
+#[derive(Debug)]
+struct NoTable;
+
+#[async_trait]
+impl TokenStore for NoTable {
+    async fn load(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        Ok(None)
+    }
+
+    async fn save(
+        &self,
+        _: &TokenKey,
+        _: &StoredToken,
+        _: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::permanent("no such table: logins"))
+    }
+
+    async fn remove(&self, _: &TokenKey) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 fn cause(settled: Result<(), Error>) -> AuthError {
     match settled.unwrap_err() {
         Error::Unsettled(error) => error,
@@ -232,4 +350,8 @@ fn key(user: &str) -> TokenKey {
 
 fn user(refresh_token: &str) -> Token {
     Token::new("secret-a", HOUR).with_refresh_token(refresh_token)
+}
+
+fn short() -> Token {
+    Token::new("secret-a", Duration::from_secs(20)).with_refresh_token("r")
 }

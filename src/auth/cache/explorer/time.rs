@@ -344,7 +344,7 @@ impl World {
         let doubted = self.seen.now.monotonic - row_began;
         let doubt =
             if self.seen.rejections.is_doubt_longer { STEP * 2 } else { state::FIRST_DOUBT };
-        // What the server had accepted, and rejects whoever sends it, has ended.
+        // What the server had accepted, and now rejects from every caller, has ended.
         let is_dead = current.is_accepted && current.in_a_row == 3 && doubted >= doubt;
         let is_accepted = current.is_accepted;
         let now = self.seen.now;

@@ -79,7 +79,8 @@ fn refusals_of_one_burst_that_ask_for_more_and_more_are_one() {
 #[test]
 fn a_late_refusal_that_closes_for_no_longer_begins_no_epoch() {
     let mut state = state();
-    let (one, other) = (state.sends(1, 0.0), state.sends(1, 0.0));
+    let one = state.sends(1, 0.0);
+    let other = state.sends(1, 0.0);
     state.settle(one, refused(9.0), false, 0.1);
     let epoch = state.endpoints[&1].bucket.epoch;
     state.settle(other, refused(1.0), false, 0.2);

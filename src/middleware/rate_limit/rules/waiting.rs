@@ -5,7 +5,7 @@ use super::super::queue::{Place, Queue, Waiter};
 use super::super::shared::Granted;
 use super::*;
 
-/// So many waiters of an endpoint and a user, from a number on.
+/// A number of waiters of an endpoint and a user, behind those that there are.
 fn line_up(queue: &mut Queue<()>, pair: Pair, count: u64) {
     let from = queue.len() as u64;
     for number in from..from + count {

@@ -151,3 +151,23 @@ fn a_closing_by_hand_makes_no_refusal_the_apps() {
     state.settle(early, refused(25.0), false, 1.0);
     assert!(state.is_open(4, 5.0) && !state.is_open(3, 24.0));
 }
+
+/// With too few successes for a rate of its own.
+#[test]
+fn an_endpoint_that_was_refused_in_two_windows_is_refused_for_itself_though_the_app_has_a_rate() {
+    for (first, is_own) in [(0.0, true), (20.0, false)] {
+        let mut state = state();
+        for window in [0.0, 20.0].into_iter().filter(|window| *window >= first) {
+            state.call(1, Outcome::Succeeded, window);
+            state.call(1, refused(19.0), window + 0.1);
+            state.call(2, Outcome::Succeeded, window + 0.2);
+        }
+        state.app.pace(20.0, 0.0);
+        state.call(1, Outcome::Succeeded, 39.2);
+        assert!(state.app.has_growing_rate(39.5));
+
+        state.call(1, refused(19.0), 39.5);
+
+        assert_eq!(state.is_open(3, 39.6), is_own, "first refused at {first}");
+    }
+}

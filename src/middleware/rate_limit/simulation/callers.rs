@@ -8,13 +8,13 @@ use super::server::Server;
 /// How often somebody calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Load {
-    /// So many tasks, each of which calls as soon as its last call has ended.
+    /// A number of tasks, each of which calls as soon as its last call has ended.
     Tasks(usize),
-    /// Each so many seconds one, whatever becomes of those before.
+    /// A call each time that this number of seconds has passed, whatever becomes of those before.
     Each(Seconds),
-    /// One task that pauses for so long between its calls.
+    /// One task, with its pause between its calls.
     Poller(Seconds),
-    /// So many at once, once.
+    /// A number of calls at once, and no more.
     Batch(usize),
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Setting {
     pub(crate) is_shared: bool,
     /// From when until when the store is away; it comes back empty.
     pub(crate) store_is_away: (Seconds, Seconds),
-    /// From when on only so many clients are alive.
+    /// From when on fewer clients are alive, and how many.
     pub(crate) deaths: Option<(Seconds, usize)>,
 }
 
@@ -179,7 +179,7 @@ impl Outcomes {
             counts[good.group] += 1.0;
         }
         let mean = counts.iter().sum::<f64>() / groups as f64;
-        let variance = counts.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>();
+        let variance = counts.iter().map(|count| (count - mean) * (count - mean)).sum::<f64>();
         (variance / groups as f64).sqrt() / mean
     }
 

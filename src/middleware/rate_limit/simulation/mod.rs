@@ -90,7 +90,8 @@ type Moment = u64;
 
 impl World {
     fn new(setting: Setting) -> Self {
-        let clients = (0..setting.processes()).map(|it| Client::new(&setting, it)).collect();
+        let clients =
+            (0..setting.processes()).map(|process| Client::new(&setting, process)).collect();
         Self {
             clients,
             calls: Vec::new(),

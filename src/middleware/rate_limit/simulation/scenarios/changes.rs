@@ -38,7 +38,7 @@ fn changed(limit: Limit, to: usize, told: Told, reaches: f64) -> Row {
     if to > 300 { row.heavy() } else { row }
 }
 
-/// Seconds until ten of them bring so many a second.
+/// Seconds until ten of them bring this number a second.
 fn used_after(outcomes: &Outcomes, a_second: f64) -> f64 {
     let is_used = |second: &u32| {
         let begin = CHANGES + f64::from(*second);

@@ -4,7 +4,8 @@ use super::server::{Limit, Server, Told};
 use super::{Callers, Load, Outcomes, Row, Setting, least, most, run};
 
 pub(super) fn rows() -> Vec<Row> {
-    let (window, second) = (THIRTY_A_SECOND, Limit::rolling(30, 1.0));
+    let window = THIRTY_A_SECOND;
+    let second = Limit::rolling(30, 1.0);
     let mut rows = vec![
         always_busy(1, window, 93.0),
         always_busy(1, second, 88.0),
@@ -64,7 +65,7 @@ fn many_tasks() -> Row {
         let mut callers = busy(20);
         callers[0].load = Load::Tasks(100);
         let outcomes = run(shared(callers, THIRTY_A_SECOND, seed));
-        // Before the limit is known, whoever has more tasks sends more.
+        // Before the limit is known, a process with more tasks sends more.
         let later = outcomes.good.iter().filter(|good| good.at >= 90.0);
         let own = later.clone().filter(|good| good.group == 0).count();
         [100.0 * own as f64 / later.count() as f64]
@@ -109,8 +110,9 @@ fn away(processes: usize) -> Row {
     Row::new(name, figures, move |seed| {
         let setting = shared(busy(processes), THIRTY_A_SECOND, seed);
         let outcomes = run(Setting { store_is_away: (150.0, 180.0), ..setting });
-        let sent = outcomes.sent.iter().filter(|it| (150.0..180.0).contains(*it)).count();
-        let refused = outcomes.refused.iter().filter(|it| (150.0..180.0).contains(&it.sent));
+        let sent = outcomes.sent.iter().filter(|sent| (150.0..180.0).contains(*sent)).count();
+        let refused =
+            outcomes.refused.iter().filter(|refused| (150.0..180.0).contains(&refused.sent));
         [
             used(&outcomes, THIRTY_A_SECOND, 150.0, 180.0),
             100.0 * refused.count() as f64 / sent as f64,

@@ -30,7 +30,7 @@ fn each_at(endpoint: u64) -> Callers {
     each(1.0).at(endpoint)
 }
 
-/// So many of four endpoints.
+/// A number of four endpoints are always refused.
 fn banned(pause: f64, count: u64, tries: f64) -> Row {
     let name = format!("{count} of 4 endpoints always refused for {pause} s");
     Row::new(name, [least(95.0, "% of others'"), most(tries, "tries")], move |seed| {
