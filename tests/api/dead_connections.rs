@@ -11,7 +11,7 @@ use spotify_web::auth::Backoff;
 use spotify_web::middleware::RetryOptions;
 use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const OBJECT: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
@@ -32,14 +32,16 @@ struct Server {
     are_dead: Arc<AtomicBool>,
     requests: Arc<AtomicUsize>,
     closed: Arc<AtomicUsize>,
+    freezes: Arc<AtomicUsize>,
 }
 
 impl Server {
     fn start(at_once: usize, good: &'static str, dead: Option<&'static str>, closes: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (are_dead, requests, closed) = Default::default();
-        let server = Self { address, at_once, good, dead, closes, are_dead, requests, closed };
+        let (are_dead, requests, closed, freezes) = Default::default();
+        let server =
+            Self { address, at_once, good, dead, closes, are_dead, requests, closed, freezes };
         let copy = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -53,6 +55,7 @@ impl Server {
     fn serve(&self, stream: TcpStream, is_new: bool) {
         let mut stream = BufReader::new(stream);
         while read_request(&mut stream) {
+            let freezes = self.freezes.load(Ordering::SeqCst);
             self.requests.fetch_add(1, Ordering::SeqCst);
             while self.requests.load(Ordering::SeqCst) < self.at_once {
                 std::thread::sleep(Duration::from_millis(1));
@@ -61,11 +64,19 @@ impl Server {
             let response = if is_dead { self.dead.unwrap_or_default() } else { self.good };
             stream.get_mut().write_all(response.as_bytes()).unwrap();
             if self.closes {
+                self.wait_for_a_freeze(freezes);
                 break;
             }
         }
         drop(stream);
         self.closed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What is closed before that, the runtime hears of by itself.
+    fn wait_for_a_freeze(&self, freezes: usize) {
+        while self.freezes.load(Ordering::SeqCst) == freezes {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn config(&self) -> SpotifyClientConfig {
@@ -99,6 +110,7 @@ fn read_request(stream: &mut BufReader<TcpStream>) -> bool {
 
 /// Nothing runs on the runtime until the server has closed all connections.
 fn freeze(server: &Server) {
+    server.freezes.fetch_add(1, Ordering::SeqCst);
     // Longer than what is taken for a pause.
     std::thread::sleep(Duration::from_millis(100));
     while server.closed.load(Ordering::SeqCst) < server.requests.load(Ordering::SeqCst) {
@@ -106,8 +118,11 @@ fn freeze(server: &Server) {
     }
 }
 
-fn writes_after_a_freeze(runtime: &Runtime, blocks_a_thread: bool) {
+/// Not the first alone, after which nothing looks like a pause any more.
+#[test]
+fn no_write_after_a_freeze_takes_a_connection_that_was_closed() {
     const AT_ONCE: usize = 6;
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = Server::start(AT_ONCE, NO_CONTENT, None, true);
     let spotify = SpotifyClient::new(server.config()).unwrap();
     for round in 0..4 {
@@ -117,29 +132,9 @@ fn writes_after_a_freeze(runtime: &Runtime, blocks_a_thread: bool) {
         for write in writes {
             write.unwrap_or_else(|error| panic!("in round {round}: {}", error.to_line()));
         }
-        match blocks_a_thread {
-            true => {
-                let server = server.clone();
-                let _ = runtime.block_on(runtime.spawn(async move { freeze(&server) }));
-            }
-            false => freeze(&server),
-        }
+        freeze(&server);
     }
     assert_eq!(server.requests.load(Ordering::SeqCst), 4 * AT_ONCE);
-}
-
-/// Not the first alone, after which nothing looks like a pause any more.
-#[test]
-fn no_write_after_a_freeze_takes_a_connection_that_was_closed() {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    writes_after_a_freeze(&runtime, false);
-}
-
-/// The future of `block_on` runs on another thread than the connections.
-#[test]
-fn nor_does_one_on_a_runtime_of_many_threads() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    writes_after_a_freeze(&runtime, true);
 }
 
 #[tokio::test]
