@@ -5,44 +5,44 @@
 //! cargo run --example fake_spotify -- --extended
 //! ```
 //!
-//! Without `--port` it takes a free one. `--extended` grants extended quota, with the endpoints that
-//! development mode has lost. It ends on Ctrl-C, and keeps nothing.
+//! It ends on Ctrl-C, and keeps nothing.
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use spotify_web::api::Quota;
 use spotify_web::testing::{FakeSpotify, FakeSpotifyBuilder};
 
+/// Serves a fake Spotify.
+#[derive(Parser)]
+struct Arguments {
+    /// The port on loopback; by default a free one.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Grants extended quota, with the endpoints that development mode has lost.
+    #[arg(long)]
+    extended: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let fake = match options(&arguments) {
-        Some(builder) => builder.start().await.map_err(|error| error.to_string()),
-        None => Err("usage: fake_spotify [--port PORT] [--extended]".to_owned()),
-    };
-    match fake {
+    match builder(&Arguments::parse()).start().await {
         Ok(fake) => serve(&fake).await,
-        Err(reason) => {
-            eprintln!("error: {reason}");
+        Err(error) => {
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// What the arguments ask for, if they are right.
-fn options(arguments: &[&str]) -> Option<FakeSpotifyBuilder> {
+fn builder(arguments: &Arguments) -> FakeSpotifyBuilder {
     // It may run for days.
-    let mut builder = FakeSpotify::builder().with_remembered_requests(0);
-    let mut rest = arguments;
-    loop {
-        (builder, rest) = match rest {
-            [] => return Some(builder),
-            ["--port", port, rest @ ..] => (builder.with_port(port.parse().ok()?), rest),
-            ["--extended", rest @ ..] => (builder.with_quota(Quota::Extended), rest),
-            _ => return None,
-        };
-    }
+    let builder = FakeSpotify::builder().with_remembered_requests(0);
+    let builder = match arguments.port {
+        Some(port) => builder.with_port(port),
+        None => builder,
+    };
+    if arguments.extended { builder.with_quota(Quota::Extended) } else { builder }
 }
 
 async fn serve(fake: &FakeSpotify) -> ExitCode {

@@ -13,6 +13,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use parking_lot::Mutex;
 use spotify_web::SpotifyClient;
 use spotify_web::auth::{CredentialsAuthenticator, TokenKey};
@@ -83,9 +84,14 @@ async fn work() -> Result<(), Box<dyn Error>> {
 
 // The table.
 
-/// What is said on the command line.
+/// Shows worker processes that share a token and a rate through Redis or Valkey.
+#[derive(Parser)]
 struct Arguments {
-    workers: usize,
+    /// How many processes there are.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=64))]
+    workers: u64,
+    /// The URL of a server; without one, `redis-server` or `valkey-server` is started on loopback.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
 }
 
@@ -102,7 +108,7 @@ struct Report {
 type Reports = Arc<Mutex<BTreeMap<usize, Report>>>;
 
 async fn show() -> Result<(), Box<dyn Error>> {
-    let arguments = arguments()?;
+    let arguments = Arguments::parse();
     let mut server = match arguments.redis {
         Some(_) => None,
         None => Some(Server::start()?),
@@ -114,7 +120,7 @@ async fn show() -> Result<(), Box<dyn Error>> {
     let mut limit = 300;
     fake.limit(FakeLimit::rolling(limit, WINDOW));
     let reports = Reports::default();
-    let mut workers: Vec<_> = (0..arguments.workers)
+    let mut workers: Vec<_> = (0..usize::try_from(arguments.workers)?)
         .map(|number| Worker::start(number, &fake, &url, &reports))
         .collect::<Result<_, _>>()?;
     let (mut keys, _terminal) = (keys(), Terminal::by_the_key());
@@ -151,19 +157,6 @@ async fn show() -> Result<(), Box<dyn Error>> {
         fake.token_requests()
     );
     Ok(())
-}
-
-fn arguments() -> Result<Arguments, Box<dyn Error>> {
-    let mut read = Arguments { workers: 8, redis: std::env::var("REDIS_URL").ok() };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match (word.as_str(), words.next()) {
-            ("--workers", Some(number)) => read.workers = number.parse::<usize>()?.clamp(1, 64),
-            ("--redis", Some(url)) => read.redis = Some(url),
-            _ => return Err("usage: fleet [--workers NUMBER] [--redis URL]".into()),
-        }
-    }
-    Ok(read)
 }
 
 fn draw(

@@ -12,6 +12,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use clap::Parser;
 use spotify_web::SpotifyClient;
 use spotify_web::auth::PkceAuthenticator;
 use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient, PendingLogin, Scope};
@@ -19,11 +20,19 @@ use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient, PendingLo
 #[path = "common/user.rs"]
 mod user;
 
+/// Logs a user in, in two runs.
+#[derive(Parser)]
+struct Arguments {
+    /// In the second run: the URL that the browser was sent to.
+    redirect: Option<String>,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let redirect = Arguments::parse().redirect;
     let app = user::app().await?;
     let file = std::env::temp_dir().join("spotify-web-pending-login.json");
-    let redirect = match (std::env::args().nth(1), &app.fake) {
+    let redirect = match (redirect, &app.fake) {
         (Some(redirect), _) => redirect,
         (None, fake) => {
             let pending = begin(&app)?;

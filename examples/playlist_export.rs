@@ -1,5 +1,5 @@
-//! Exports a playlist to `playlist.csv` and `playlist.json` in the directory of the first argument,
-//! the system's for temporary files by default. The second argument names the playlist.
+//! Exports a playlist to `playlist.csv` and `playlist.json`, with a bar of how far it has come; in a
+//! pipe there is none. `--help` names the arguments.
 //!
 //! With `SPOTIFY_CLIENT_ID` and `SPOTIFY_CLIENT_SECRET` set it talks to Spotify, else to a fake
 //! whose playlist has 10,000 entries.
@@ -7,48 +7,68 @@
 mod common;
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Parser;
 use common::Setup;
+use indicatif::{ProgressBar, ProgressStyle};
 use spotify_web::api::{ListEntry, Progress};
 use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::model::{PageItem, PlayableItem, PlaylistItem};
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    common::run(FakeSpotify::builder().with_playlist_length(10_000), run).await
+/// Exports a playlist to `playlist.csv` and `playlist.json`.
+#[derive(Parser)]
+struct Arguments {
+    /// Where the files are written to.
+    #[arg(default_value_os_t = std::env::temp_dir())]
+    directory: PathBuf,
+    /// The playlist, by its id, URI or link.
+    #[arg(default_value = "3cEYpjA9oz9GiPac4AsH4n")]
+    playlist: String,
 }
 
-async fn run(setup: &Setup) -> Result<(), Error> {
-    let directory = std::env::args_os().nth(1).unwrap_or_else(|| std::env::temp_dir().into());
-    let playlist = std::env::args().nth(2).unwrap_or_else(|| "3cEYpjA9oz9GiPac4AsH4n".to_owned());
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let fake = FakeSpotify::builder().with_playlist_length(10_000);
+    common::run(fake, async |setup| run(setup, arguments).await).await
+}
+
+async fn run(setup: &Setup, arguments: Arguments) -> Result<(), Error> {
+    let Arguments { directory, playlist } = arguments;
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 
+    let bar = bar();
+    let drawn = bar.clone();
     let items = spotify.playlists().items(playlist);
-    let entries = items.all().progress(draw).entries().await?;
-    println!();
-    match write(Path::new(&directory), &entries) {
-        Ok(()) => println!("{} entries are in {}", entries.len(), Path::new(&directory).display()),
+    let entries = items.all().progress(move |progress| draw(&drawn, &progress)).entries().await?;
+    bar.finish();
+    match write(&directory, &entries) {
+        Ok(()) => println!("{} entries are in {}", entries.len(), directory.display()),
         Err(error) => eprintln!("the files cannot be written: {error}"),
     }
     Ok(())
 }
 
-/// A bar, over the one before.
-fn draw(progress: Progress) {
-    let total = progress.total.unwrap_or_default() as usize;
-    let exported = progress.fetched + progress.left_out;
-    let filled = (exported * WIDTH).checked_div(total).unwrap_or_default().min(WIDTH);
-    let bar = "█".repeat(filled) + &"░".repeat(WIDTH - filled);
-    print!("\r{bar} {exported} of {total}");
-    let _ = std::io::stdout().flush();
+/// On standard error, and nowhere if that is no terminal.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::no_length().with_style(style.progress_chars("█░"))
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress) {
+    if let Some(total) = progress.total {
+        bar.set_length(total.into());
+    }
+    bar.set_position((progress.fetched + progress.left_out) as u64);
 }
 
 /// Every entry, also what has no track: with its position and the reason.
-fn write(directory: &Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Result<()> {
+fn write(directory: &std::path::Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Result<()> {
     let mut csv = BufWriter::new(std::fs::File::create(directory.join("playlist.csv"))?);
     writeln!(csv, "position,added_at,uri,name,reason")?;
     for ListEntry { position, item, .. } in entries {
@@ -84,5 +104,3 @@ fn reason(item: &PageItem<PlaylistItem>) -> String {
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
-
-const WIDTH: usize = 40;

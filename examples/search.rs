@@ -5,20 +5,28 @@
 
 mod common;
 
+use clap::Parser;
 use common::Setup;
 use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::model::{Page, SearchType};
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient};
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    common::run(FakeSpotify::builder(), run).await
+/// Searches the catalogue for artists, albums and tracks.
+#[derive(Parser)]
+struct Arguments {
+    /// What to look for; filters such as `artist:` are Spotify's.
+    #[arg(default_value = "port")]
+    words: Vec<String>,
 }
 
-async fn run(setup: &Setup) -> Result<(), Error> {
-    let words: Vec<_> = std::env::args().skip(1).collect();
-    let query = if words.is_empty() { "port".to_owned() } else { words.join(" ") };
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let query = Arguments::parse().words.join(" ");
+    common::run(FakeSpotify::builder(), async |setup| run(setup, query).await).await
+}
+
+async fn run(setup: &Setup, query: String) -> Result<(), Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 

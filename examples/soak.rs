@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use clap::Parser;
 use parking_lot::Mutex;
 use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::testing::{FakeSpotify, Fault, FaultProxy};
@@ -36,9 +37,17 @@ const FAULTS: [(Fault, f64); 13] = [
     (Fault::Unauthorized, 0.000_1),
 ];
 
+/// Plays 24 hours of a bot's life in a few minutes.
+#[derive(Parser)]
+struct Arguments {
+    /// How long it lasts.
+    #[arg(default_value_t = 180)]
+    seconds: u64,
+}
+
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(180), |seconds| seconds.parse())?;
+    let Arguments { seconds } = Arguments::parse();
     let lasts = Duration::from_secs(seconds);
     // What it remembers would look like a leak of the bot.
     let builder = FakeSpotify::builder()

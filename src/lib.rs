@@ -64,22 +64,26 @@
 //!
 //! Beside them, `login` signs in a user on a desktop, and `testing` has a fake Spotify for tests.
 //!
-//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [a
-//! web server](guide::web_server), [playlists](guide::playlists), [a remote
-//! control](guide::player), [search and pasted links](guide::search), [an
-//! authenticator](guide::authenticators), [tests](guide::testing), [metrics](guide::metrics).
+//! Guides to what people build: [a bot](guide::bot), [a program on a desktop](guide::desktop), [one
+//! without a browser](guide::headless), [a web server](guide::web_server),
+//! [playlists](guide::playlists), [a remote control](guide::player), [search and pasted
+//! links](guide::search), [an authenticator](guide::authenticators), [tests](guide::testing),
+//! [metrics](guide::metrics).
 //!
-//! Guides to how it works: [how a program gets a token](guide::flows), [limits](guide::limits),
-//! [TLS, proxies and connections](guide::links), [many processes behind one app](guide::fleet),
-//! [what could leak, break or be misused](guide::threats), coming from
-//! [SpotifyAPI-NET](guide::from_spotifyapi_net), coming from [rspotify](guide::from_rspotify).
+//! Guides to where it runs: [proxies, TLS and containers](guide::proxies), [several
+//! processes](guide::processes), [a fleet](guide::fleet).
+//!
+//! Guides to how it works: [how a program gets a token](guide::flows), [log-out and revoked
+//! logins](guide::logout), [limits](guide::limits), [connections](guide::links), [what could leak,
+//! break or be misused](guide::threats), coming from [SpotifyAPI-NET](guide::from_spotifyapi_net),
+//! coming from [rspotify](guide::from_rspotify).
 //!
 //! Examples, by `cargo run --example`: `quickstart` and `search` for the first calls,
 //! `release_watcher` for a bot, `resolve_links` for links in messages, `playlist_export` for long
 //! lists, `now_playing` for a user's player, `sign_in` and `headless_login` for one user's login,
 //! `web_server` and `sqlite_store` for many users, `custom_authenticator` and `any_oauth_server`
 //! for authenticators of your own, `fleet` for many processes, `soak` for a day in three minutes,
-//! `fake_spotify` for the fake by itself.
+//! `metrics` for figures by OpenTelemetry's conventions, `fake_spotify` for the fake by itself.
 //!
 //! # Promises
 //!
@@ -119,6 +123,7 @@
 //! | `socks` | no | SOCKS proxies |
 //! | `extended-quota` | no | the endpoints that development mode lost are not `#[deprecated]`; see [`Quota`] |
 //! | `login` | no | `login::sign_in`: a user of a desktop signs in with their browser |
+//! | `keyring` | no | `auth::KeyringTokenStore`: logins in the system's keyring |
 //! | `redis` | no | `fleet::RedisFleet`: processes that share logins and a rate through Redis or Valkey |
 //! | `testing` | no | `testing::FakeSpotify`, and a `FaultProxy` to put before it |
 //!
@@ -147,6 +152,7 @@ pub mod login;
 pub mod middleware;
 pub mod model;
 pub mod oauth;
+mod report;
 mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "testing")))]
@@ -157,7 +163,7 @@ pub use api::Quota;
 pub use backoff::{Backoff, BackoffError};
 pub use client::{ClientStats, SpotifyClient};
 pub use config::SpotifyClientConfig;
-pub use error::{Error, RawBody, RequestLine};
+pub use error::{BatchError, Error, RawBody, RequestLine};
 pub use transport::{Origin, OriginError};
 
 // What the public API names: a program that uses these uses the versions that fit.

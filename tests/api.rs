@@ -38,12 +38,18 @@ mod corpus;
 mod dead_connections;
 #[path = "api/disclosure.rs"]
 mod disclosure;
+#[path = "api/documentation.rs"]
+mod documentation;
 #[path = "api/dumps.rs"]
 mod dumps;
 #[path = "api/entries.rs"]
 mod entries;
 #[path = "api/error_bodies.rs"]
 mod error_bodies;
+#[path = "api/error_reports.rs"]
+mod error_reports;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/examples.rs"]
 mod examples;
 #[path = "api/fake_spotify/mod.rs"]
@@ -62,10 +68,20 @@ mod fleet_kills;
 mod fleet_processes;
 #[path = "api/fleet_rate.rs"]
 mod fleet_rate;
+#[path = "api/fleet_replicas.rs"]
+mod fleet_replicas;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
+#[path = "api/fleet_setup.rs"]
+mod fleet_setup;
+#[path = "api/fleet_tampering.rs"]
+mod fleet_tampering;
+#[path = "api/guides.rs"]
+mod guides;
 #[path = "api/kept_parts.rs"]
 mod kept_parts;
+#[path = "api/keyring.rs"]
+mod keyring;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]
@@ -82,8 +98,14 @@ mod list_pauses;
 mod lists;
 #[path = "api/logins.rs"]
 mod logins;
+#[path = "api/metrics_example.rs"]
+mod metrics_example;
+#[path = "api/migration.rs"]
+mod migration;
 #[path = "api/models.rs"]
 mod models;
+#[path = "api/now_playing.rs"]
+mod now_playing;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/options.rs"]
@@ -152,6 +174,8 @@ mod token_objects;
 mod token_responses;
 #[path = "api/turns.rs"]
 mod turns;
+#[path = "api/unsent.rs"]
+mod unsent;
 #[path = "api/web_server.rs"]
 mod web_server;
 #[path = "api/wire.rs"]

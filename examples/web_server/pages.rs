@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
-use spotify_web::model::{SimplifiedPlaylist, UserId};
+use spotify_web::model::{Image, SimplifiedPlaylist, UserId};
 
 pub(crate) fn welcome(notice: Option<&str>) -> Markup {
     page(&html! {
@@ -26,16 +26,27 @@ pub(crate) fn playlists(user: &UserId, playlists: &[SimplifiedPlaylist]) -> Mark
 }
 
 fn card(playlist: &SimplifiedPlaylist) -> Markup {
-    let cover = playlist.images.last().map(|image| image.url.as_str());
     let total = playlist.items.as_ref().and_then(|items| items.total);
     html! {
         // What it shows is told by the name beside it.
-        div class="cover" { @if let Some(url) = cover { img src=(url) alt="" loading="lazy"; } }
+        div class="cover" { (cover(&playlist.images)) }
         @match playlist.external_urls.spotify.as_deref() {
             Some(url) => a href=(url) { (playlist.name) },
             None => span { (playlist.name) },
         }
         @if let Some(total) = total { small { (total) @if total == 1 { " item" } @else { " items" } } }
+    }
+}
+
+/// In the sizes that Spotify has, of which the browser takes the one that suits its screen.
+fn cover(images: &[Image]) -> Markup {
+    let size = |image: &Image| Some(format!("{} {}w", image.url, image.width?));
+    let sizes = images.iter().filter_map(size).collect::<Vec<_>>().join(", ");
+    let sizes = Some(sizes).filter(|sizes| !sizes.is_empty());
+    html! {
+        @if let Some(first) = images.first() {
+            img src=(first.url) srcset=[sizes] sizes="(max-width: 30rem) 45vw, 12rem" alt="" loading="lazy";
+        }
     }
 }
 
@@ -96,8 +107,11 @@ button { font: inherit; padding: .6rem 1.8rem; border: 0; border-radius: 2rem; b
 .playlists { list-style: none; margin: 1rem 0; padding: 0; display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(9rem, 40vw), 1fr)) }
 .playlists li { display: flex; flex-direction: column; overflow-wrap: anywhere }
-.cover { aspect-ratio: 1; border-radius: .6rem; overflow: hidden; background: linear-gradient(135deg, #14733b, #b9d8c4) }
+.cover { aspect-ratio: 1; border-radius: .6rem; overflow: hidden; position: relative }
+.cover, .cover img::after { background: linear-gradient(135deg, #14733b, #b9d8c4) }
 .cover img { width: 100%; height: 100%; object-fit: cover; display: block }
+/* Only an image that cannot be loaded has something after it, which covers its icon. */
+.cover img::after { content: ''; position: absolute; inset: 0 }
 small { color: #4a4a4a }
 @media (prefers-color-scheme: dark) {
   body { color: #f2f2f2; background: #121212 }

@@ -2,14 +2,25 @@
 
 use super::Connection;
 use super::request::params::{InMarket, MarketPaging};
-use super::request::{IntoId, IntoIds, Request, in_batches, path};
+use super::request::{Batches, IntoId, IntoIds, Request, path};
 use super::scopes::{LIBRARY_MODIFY, LIBRARY_READ, PLAYBACK_POSITION, SAVED_EPISODES_READ};
-use crate::error::Error;
 use crate::model::{Episode, EpisodeId, Page, SavedEpisode};
 
 /// Podcast episodes.
 ///
 /// From [`SpotifyClient::episodes`](crate::SpotifyClient::episodes).
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// # let spotify = spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
+/// let episode = spotify.episodes().get("512ojhOuo1ktJprKbVcKyQ").market("DE").await?;
+/// let saved = spotify.episodes().saved().all().await?;
+/// println!("{}, and {} that the user has saved", episode.name, saved.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Episodes(pub(crate) Connection);
 
@@ -18,9 +29,12 @@ impl Episodes {
     ///
     /// Needs a market, of the user or given.
     ///
+    /// Optional: [`market`](Request::market).
+    ///
     /// Scopes: `user-read-playback-position`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-an-episode>
+    #[doc(alias("episode", "get_an_episode"))]
     pub fn get(&self, id: impl IntoId<EpisodeId>) -> Request<Episode, InMarket> {
         self.0.get(path("episodes").id(id)).scopes(PLAYBACK_POSITION)
     }
@@ -31,9 +45,12 @@ impl Episodes {
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
+    /// Optional: [`market`](Request::market).
+    ///
     /// Scopes: `user-read-playback-position`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-multiple-episodes>
+    #[doc(alias("episodes", "get_multiple_episodes", "get_several_episodes"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
@@ -43,6 +60,7 @@ impl Episodes {
             .get(path("episodes"))
             .scopes(PLAYBACK_POSITION)
             .ids("ids", ids, 50)
+            .or_in_batches("several_in_batches")
             .several("episodes")
     }
 
@@ -53,25 +71,30 @@ impl Episodes {
     ///
     /// # Errors
     ///
-    /// The first [`Error`] of a request. A wrong id is an error before anything is sent.
+    /// The [`BatchError`](crate::BatchError) of the first request that fails. A wrong id is an
+    /// error before anything is sent.
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; `get` does one")
     )]
     #[allow(deprecated, reason = "with the feature `extended-quota` it is not")]
-    pub async fn several_in_batches(
+    pub fn several_in_batches(
         &self,
         ids: impl IntoIds<EpisodeId>,
-    ) -> Result<Vec<Option<Episode>>, Error> {
-        let responses = in_batches(ids, 50, |ids| self.several(ids)).await?;
-        Ok(responses.into_iter().flatten().collect())
+    ) -> Batches<Vec<Option<Episode>>> {
+        let group = self.clone();
+        Batches::new(ids.into_ids(), 50, move |_, ids| group.several(ids))
     }
 
     /// What the user has saved, newest first.
     ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset).
+    ///
     /// Scopes: `user-library-read`, `user-read-playback-position`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-episodes>
+    #[doc(alias("GetEpisodes", "current_user_saved_episodes", "get_users_saved_episodes"))]
     pub fn saved(&self) -> Request<Page<SavedEpisode>, MarketPaging> {
         self.0.get(path("me/episodes")).scopes(SAVED_EPISODES_READ)
     }
@@ -83,6 +106,7 @@ impl Episodes {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-episodes-user>
+    #[doc(alias("SaveEpisodes", "current_user_saved_episodes_add", "save_episodes_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -90,7 +114,11 @@ impl Episodes {
         )
     )]
     pub fn save(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.put(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
+        self.0
+            .put(path("me/episodes"))
+            .scopes(LIBRARY_MODIFY)
+            .ids("ids", ids, 50)
+            .or_in_batches("library().save_in_batches")
     }
 
     /// Removes up to 50 episodes from what the user has saved.
@@ -100,6 +128,7 @@ impl Episodes {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-episodes-user>
+    #[doc(alias("RemoveEpisodes", "current_user_saved_episodes_delete", "remove_episodes_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -107,7 +136,11 @@ impl Episodes {
         )
     )]
     pub fn remove(&self, ids: impl IntoIds<EpisodeId>) -> Request<()> {
-        self.0.delete(path("me/episodes")).scopes(LIBRARY_MODIFY).ids("ids", ids, 50)
+        self.0
+            .delete(path("me/episodes"))
+            .scopes(LIBRARY_MODIFY)
+            .ids("ids", ids, 50)
+            .or_in_batches("library().remove_in_batches")
     }
 
     /// Whether the user has saved each of up to 50 episodes, in their order; `None` where Spotify
@@ -118,6 +151,11 @@ impl Episodes {
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-episodes>
+    #[doc(alias(
+        "CheckEpisodes",
+        "check_users_saved_episodes",
+        "current_user_saved_episodes_contains"
+    ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -129,6 +167,7 @@ impl Episodes {
             .get(path("me/episodes/contains"))
             .scopes(LIBRARY_READ)
             .ids("ids", ids, 50)
+            .or_in_batches("library().contains_in_batches")
             .one_for_each()
     }
 }

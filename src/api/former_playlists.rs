@@ -16,9 +16,14 @@ impl Playlists {
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
+    /// Optional: [`market`](Request::market), [`fields`](Request::fields),
+    /// [`limit`](Request::limit), [`offset`](Request::offset),
+    /// [`additional_types`](Request::additional_types).
+    ///
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-tracks>
+    #[doc(alias = "get_playlists_tracks")]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "the new name is `items`, which development mode has as well")
@@ -39,6 +44,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-tracks-to-playlist>
+    #[doc(alias = "add_tracks_to_playlist")]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "the new name is `add_items`, which development mode has as well")
@@ -90,6 +96,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-tracks>
+    #[doc(alias = "reorder_or_replace_playlists_tracks")]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "the new name is `reorder_items`, which development mode has as well")
@@ -116,6 +123,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-tracks-playlist>
+    #[doc(alias = "remove_tracks_playlist")]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "the new name is `remove_entries`, which development mode has as well")
@@ -185,9 +193,12 @@ impl Playlists {
     ///
     /// Only for apps with [extended quota](crate::Quota).
     ///
+    /// Optional: [`limit`](Request::limit), [`offset`](Request::offset).
+    ///
     /// Scopes: `playlist-read-private`, `playlist-read-collaborative`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-list-users-playlists>
+    #[doc(alias("GetUsers", "get_list_users_playlists", "user_playlists"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -208,6 +219,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist-for-user>
+    #[doc(alias = "create_playlist_for_user")]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps in development mode since February 2026; use `create`")
@@ -231,6 +243,12 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/follow-playlist>
+    #[doc(alias(
+        "FollowPlaylist",
+        "current_user_follow_playlist",
+        "follow_playlist",
+        "playlist_follow"
+    ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -269,6 +287,12 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/unfollow-playlist>
+    #[doc(alias(
+        "UnfollowPlaylist",
+        "current_user_unfollow_playlist",
+        "playlist_unfollow",
+        "unfollow_playlist"
+    ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -285,6 +309,12 @@ impl Playlists {
     /// Only for apps with [extended quota](crate::Quota).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-if-user-follows-playlist>
+    #[doc(alias(
+        "CheckPlaylist",
+        "check_if_user_follows_playlist",
+        "playlist_check_follow",
+        "playlist_is_following"
+    ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(

@@ -36,9 +36,9 @@ pub use library::Library;
 pub use player::Player;
 pub use playlists::Playlists;
 pub use request::{
-    All, AudioFeature, CallOutcome, CallReport, EntryStream, IntoId, IntoIds, ItemStream, ItemType,
-    ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request, RequestFuture, Response,
-    Shuffle, TimeRange, Transfer, params,
+    All, AudioFeature, BatchProgress, Batches, CallOutcome, CallReport, EntryStream, IntoId,
+    IntoIds, ItemStream, ItemType, ListEntry, PageStream, Paged, Progress, Quota, Repeat, Request,
+    RequestFuture, Response, Shuffle, TimeRange, Transfer, params,
 };
 pub(crate) use request::{
     Connection, Defaults, LONGEST_BODY, Observer, UserObserver, entries_from, next_request,

@@ -13,6 +13,19 @@ use crate::model::{
 /// Searching the catalogue.
 ///
 /// From [`SpotifyClient::search`](crate::SpotifyClient::search).
+///
+/// ```
+/// # use spotify_web::testing::FakeSpotify;
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = FakeSpotify::start().await?;
+/// # let spotify = spotify_web::SpotifyClient::new(fake.config().with_token(fake.user_token()))?;
+/// let found = spotify.search().tracks("cut to the feeling").market("DE").limit(5).await?;
+/// for track in found.into_items() {
+///     println!("{}", track.name);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Search(pub(crate) Connection);
 
@@ -23,7 +36,11 @@ impl Search {
     /// `upc:`,
     /// `tag:new` and `tag:hipster`.
     ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
+    #[doc(alias("search_item", "search_multiple"))]
     pub fn all(
         &self,
         query: impl Into<String>,
@@ -35,12 +52,18 @@ impl Search {
 
     /// Tracks.
     ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn tracks(&self, query: impl Into<String>) -> Request<Page<Track>, SearchPaging> {
         self.of(&SearchType::Track, query)
     }
 
     /// Artists.
+    ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn artists(&self, query: impl Into<String>) -> Request<Page<Artist>, SearchPaging> {
@@ -49,6 +72,9 @@ impl Search {
 
     /// Albums.
     ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn albums(&self, query: impl Into<String>) -> Request<Page<SimplifiedAlbum>, SearchPaging> {
         self.of(&SearchType::Album, query)
@@ -56,6 +82,9 @@ impl Search {
 
     /// Playlists; those that are [`PageItem::Null`](crate::model::PageItem::Null) are private or
     /// gone.
+    ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn playlists(
@@ -67,12 +96,18 @@ impl Search {
 
     /// Podcasts.
     ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
+    ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn shows(&self, query: impl Into<String>) -> Request<Page<SimplifiedShow>, SearchPaging> {
         self.of(&SearchType::Show, query)
     }
 
     /// Podcast episodes.
+    ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn episodes(
@@ -83,6 +118,9 @@ impl Search {
     }
 
     /// Audiobooks; in the markets that have them.
+    ///
+    /// Optional: [`market`](Request::market), [`limit`](Request::limit),
+    /// [`offset`](Request::offset), [`include_external_audio`](Request::include_external_audio).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/search>
     pub fn audiobooks(

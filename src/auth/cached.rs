@@ -15,6 +15,34 @@ use crate::oauth::OAuthClient;
 /// replaced when the server rejects it.
 ///
 /// Clones share one cache.
+///
+/// ```
+/// use spotify_web::auth::{AuthError, CachedAuthenticator, TokenSource};
+/// use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient, Token};
+/// use spotify_web::SpotifyClient;
+///
+/// /// Asks another server than Spotify's for its tokens.
+/// #[derive(Debug)]
+/// struct OwnServer(OAuthClient);
+///
+/// #[spotify_web::async_trait::async_trait]
+/// impl TokenSource for OwnServer {
+///     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
+///         Ok(self.0.request_token(ClientCredentialsRequest::new("id", "secret")).await?)
+///     }
+/// }
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = spotify_web::testing::FakeSpotify::start().await?;
+/// # let config = fake.config();
+/// let source = OwnServer(OAuthClient::new(&config));
+/// let authenticator = CachedAuthenticator::new(source);
+/// let spotify = SpotifyClient::new(config.with_authenticator(authenticator.clone()))?;
+/// spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await?;
+/// println!("{:?}", authenticator.stats());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct CachedAuthenticator<S: TokenSource> {
     cache: TokenCache<S>,

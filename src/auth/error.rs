@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::{StoreError, TokenKey, Unsettled};
 use crate::oauth::{OAuthError, OAuthErrorCode, Token};
+use crate::report::{debug_for_people, says_it_all};
 use crate::transport::lacks_io;
 
 /// Why there is no token to sign a request with.
 ///
 /// Cheap to clone: everyone who waited for one attempt gets the same error.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 // A tag as wide as what is beside it: a header in a `Result` is then moved by whole words, which
 // takes a seventh off a hit.
@@ -120,6 +121,22 @@ pub enum AuthError {
         #[source]
         source: Option<Arc<dyn Error + Send + Sync>>,
     },
+}
+
+debug_for_people! {
+    AuthError, says_it_all;
+    fields
+        Request { source, retry_in }
+        LoginEnded { source }
+        MissingScopes { missing }
+        TimedOut { limit }
+        KeyOfAnotherApp { key, client_id }
+        Option { name, reason }
+        Custom { message, transient, source };
+    values Store NotSaved NotSettled;
+    words
+        NotLoggedIn NotConnected ExpiredOnArrival RejectedBefore SourcePanicked Interrupted
+        WithinFetch NoRuntime NoIo Malformed;
 }
 
 impl AuthError {

@@ -9,6 +9,21 @@ use super::{AuthError, StoreError, TokenKey};
 ///
 /// Callers notice none of it while the token is good. See
 /// [`TokenCacheOptions::with_listener`](super::TokenCacheOptions::with_listener).
+///
+/// ```
+/// use spotify_web::auth::{CredentialsAuthenticator, TokenCacheOptions, TokenEvent, TokenEventKind};
+///
+/// fn tell(event: &TokenEvent) {
+///     match &event.kind {
+///         TokenEventKind::Refreshed { expires_in } => println!("good for {expires_in:?}"),
+///         TokenEventKind::RefreshFailed { error, .. } => println!("{error}"),
+///         _ => {}
+///     }
+/// }
+///
+/// let options = TokenCacheOptions::default().with_listener(tell);
+/// let authenticator = CredentialsAuthenticator::new("id", "secret").with_options(options);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenEvent {

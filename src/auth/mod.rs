@@ -41,4 +41,7 @@ pub use store::{
     FileTokenStore, LoginId, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
     TokenKey, TokenStore, TokenText,
 };
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "keyring")))]
+pub use store::{KeyringError, KeyringTokenStore};
 pub use unsettled::{Unsettled, UnsettledLogin};

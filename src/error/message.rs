@@ -1,11 +1,10 @@
 //! How an error is told to people.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::{Error, RawBody};
+use super::{Error, RawBody, RequestLine};
 use crate::middleware::LimitKind;
 use crate::oauth::Scope;
 
@@ -48,8 +47,13 @@ pub(super) fn detail(message: Option<&str>, reason: Option<&str>) -> String {
     }
 }
 
-pub(super) fn advice(status: StatusCode, scopes: &[Scope]) -> String {
+pub(super) fn advice(request: &RequestLine, status: StatusCode, scopes: &[Scope]) -> String {
     match status {
+        StatusCode::NOT_FOUND if request.is_of_playlist() => {
+            "; the playlist is not there, or is private: then only a token of a user who may see it \
+             helps, with the scope playlist-read-private"
+                .into()
+        }
         StatusCode::UNAUTHORIZED => {
             "; the token was rejected, or the endpoint needs a user's token".into()
         }
@@ -77,11 +81,8 @@ pub(super) fn begins(start: Option<&str>, body: &RawBody) -> String {
     }
 }
 
-pub(super) fn in_batches(count: usize, range: &RangeInclusive<usize>) -> &'static str {
-    match count > *range.end() {
-        true => "; a method that ends in `_in_batches` takes more, where there is one",
-        false => "",
-    }
+pub(super) fn takes_more(in_batches: Option<&str>) -> String {
+    in_batches.map(|method| format!("; `{method}` takes more")).unwrap_or_default()
 }
 
 pub(super) fn wait(retry_after: Option<Duration>) -> String {

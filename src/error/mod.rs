@@ -1,5 +1,7 @@
 //! What can go wrong with a call.
 
+mod advice;
+mod batch;
 mod classification;
 mod message;
 
@@ -10,21 +12,51 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
-use self::message::{advice, begins, detail, in_batches, last_failure, limited, wait, with_quota};
+pub use self::batch::BatchError;
+use self::message::{advice, begins, detail, last_failure, limited, takes_more, wait, with_quota};
 use crate::auth::AuthError;
 use crate::middleware::LimitKind;
-use crate::model::{IdError, MarketError, Snapshot, Unreadable};
+use crate::model::{IdError, MarketError, Unreadable};
 use crate::oauth::{OAuthError, Scope};
+use crate::report::debug_for_people;
 use crate::transport::{Origin, OriginError};
 
 /// Why a call failed.
 ///
-/// Four methods say what a program most often asks: [`is_transient`](Self::is_transient),
-/// [`may_have_been_carried_out`](Self::may_have_been_carried_out),
-/// [`retry_after`](Self::retry_after) and [`status`](Self::status). To people,
-/// [`to_line`](Self::to_line) says why as well: the text of an error alone is what failed, and its
-/// causes are its [sources](std::error::Error::source). No message shows a secret.
-#[derive(Debug, thiserror::Error)]
+/// Methods say what a program most often asks. Whether and when to call again:
+/// [`is_transient`](Self::is_transient),
+/// [`may_have_been_carried_out`](Self::may_have_been_carried_out) and
+/// [`retry_after`](Self::retry_after). What is missing: [`needs_login`](Self::needs_login),
+/// [`missing_scopes`](Self::missing_scopes) and
+/// [`is_no_active_device`](Self::is_no_active_device). What the server said:
+/// [`status`](Self::status) and [`reason`](Self::reason).
+///
+/// # As people see it
+///
+/// The text of an error is what failed, and its causes are its
+/// [sources](std::error::Error::source); [`to_line`](Self::to_line) has all of them in one line,
+/// for a log. `Debug` is what `main` prints when it returns the error, alone or in a `Box<dyn
+/// Error>`: what failed, why, and what to do. `{:#?}` shows the variants and their fields. None of
+/// them shows a secret.
+///
+/// ```
+/// use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Error> {
+///     let spotify = SpotifyClient::new(SpotifyClientConfig::default())?;
+///     let error = spotify.tracks().get("11dFghVXANMlKmJXsNCbNl").await.unwrap_err();
+///     assert_eq!(
+///         format!("Error: {error:?}"),
+///         "Error: GET /v1/tracks/11dFghVXANMlKmJXsNCbNl cannot be signed: no authenticator is \
+///          plugged in; plug one into the config with `with_authenticator`, or a token with \
+///          `with_token`"
+///     );
+///     assert!(format!("{error:#?}").starts_with("NoAuthenticator {\n"));
+///     Ok(())
+/// }
+/// ```
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An option of the config cannot be used. Nothing was sent.
@@ -58,7 +90,7 @@ pub enum Error {
     },
     /// A list is longer or shorter than Spotify takes. Nothing was sent.
     #[error(
-        "{count} {name} were given; {} to {} are allowed{}", range.start(), range.end(), in_batches(*count, range)
+        "{count} {name} were given; {} to {} are allowed{}", range.start(), range.end(), takes_more(*in_batches)
     )]
     Count {
         /// Which list.
@@ -67,6 +99,8 @@ pub enum Error {
         count: usize,
         /// How many are allowed.
         range: RangeInclusive<usize>,
+        /// The method that takes more of them, where there is one and there were too many.
+        in_batches: Option<&'static str>,
     },
     /// A parameter is missing or cannot be sent. Nothing was sent.
     #[error("{name} {reason}")]
@@ -95,7 +129,10 @@ pub enum Error {
         request: RequestLine,
     },
     /// Nothing is plugged in that could sign the request. Nothing was sent.
-    #[error("{request} cannot be signed: plug an authenticator into the config")]
+    #[error(
+        "{request} cannot be signed: no authenticator is plugged in; plug one into the config with \
+         `with_authenticator`, or a token with `with_token`"
+    )]
     NoAuthenticator {
         /// Which request.
         request: RequestLine,
@@ -128,7 +165,7 @@ pub enum Error {
         source: reqwest_middleware::Error,
     },
     /// Spotify rejected the request or failed.
-    #[error("{request} failed with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(*status, scopes))]
+    #[error("{request} failed with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(request, *status, scopes))]
     Api {
         /// Which request.
         request: RequestLine,
@@ -137,7 +174,7 @@ pub enum Error {
         /// What Spotify says about it, clipped to 200 characters.
         message: Option<Box<str>>,
         /// A word that names the reason, as the player gives: `NO_ACTIVE_DEVICE`.
-        reason: Option<String>,
+        reason: Option<Box<str>>,
         /// The scopes that the endpoint needs, or one of them; a 403 may be for want of one.
         scopes: &'static [Scope],
         /// How long Spotify asks to wait, when it says (`Retry-After`).
@@ -195,18 +232,8 @@ pub enum Error {
     /// The first batches of a long list were carried out, and then one failed. Do not send the
     /// whole list again: go on after what was carried out, when you know what became of the batch
     /// that failed, whose error is the source.
-    #[error(
-        "the first {carried_out} elements of the list were carried out, and then a batch failed"
-    )]
-    PartlyCarriedOut {
-        /// Number of elements from the front of the list that were carried out.
-        carried_out: usize,
-        /// The versions of the playlist after each batch; empty for what is no playlist.
-        snapshots: Vec<Snapshot>,
-        /// How the batch after them failed.
-        #[source]
-        source: Box<Self>,
-    },
+    #[error(transparent)]
+    PartlyCarriedOut(Box<BatchError>),
     /// A page leads nowhere: the server's `next` leads back, to empty pages without end, or is not
     /// there although the list goes on.
     #[error("{request} returned a page that {reason}")]
@@ -289,9 +316,68 @@ impl fmt::Debug for RawBody {
     }
 }
 
+debug_for_people! {
+    Error, advice::what_to_do;
+    fields
+        Config { option, reason }
+        Range { name, value, range, extended }
+        Count { name, count, range, in_batches }
+        Parameter { name, reason }
+        ForeignOrigin { url, origin }
+        NoRuntime { request }
+        NoAuthenticator { request }
+        Auth { request, source }
+        Transport { request, source }
+        Api { request, status, message, reason, scopes, retry_after }
+        RateLimited { request, retry_after, reason, limit, status }
+        Decode { request, path, start, body, source }
+        CarriedOut { request, status, source }
+        Paging { request, reason }
+        MalformedLink { link, reason }
+        UnreadableItem { position, source }
+        DeadlineExceeded { request, limit, last }
+        TooLong { request, limit };
+    values Id Market Authenticator Unsettled OAuth PartlyCarriedOut;
+    words Interrupted Panicked;
+}
+
 impl Error {
     pub(crate) fn config(option: &'static str, reason: impl fmt::Display) -> Self {
         Self::Config { option, reason: reason.to_string() }
+    }
+
+    /// A list that is too long or too short.
+    pub(crate) fn count(name: &'static str, count: usize, range: RangeInclusive<usize>) -> Self {
+        Self::Count { name, count, range, in_batches: None }
+    }
+
+    /// The same with the method that takes more, if it is about too many.
+    pub(crate) fn with_batches(mut self, method: &'static str) -> Self {
+        if let Self::Count { count, range, in_batches, .. } = &mut self {
+            *in_batches = (*count > *range.end()).then_some(method);
+        }
+        self
+    }
+
+    /// The same once more, of what is wrong with a request that was not sent: values, all of them.
+    pub(crate) fn of_unsent(&self) -> Self {
+        match self {
+            Self::Config { option, reason } => Self::Config { option, reason: reason.clone() },
+            Self::Id(error) => Self::Id(error.clone()),
+            Self::Market(error) => Self::Market(error.clone()),
+            Self::Range { name, value, range, extended } => {
+                Self::Range { name, value: *value, range: range.clone(), extended: *extended }
+            }
+            Self::Count { name, count, range, in_batches } => {
+                Self::Count { name, count: *count, range: range.clone(), in_batches: *in_batches }
+            }
+            Self::ForeignOrigin { url, origin } => {
+                Self::ForeignOrigin { url: url.clone(), origin: origin.clone() }
+            }
+            Self::MalformedLink { link, reason } => Self::malformed_link(link, reason),
+            Self::Parameter { name, reason } => Self::Parameter { name, reason: reason.clone() },
+            other => Self::Parameter { name: "request", reason: other.to_line() },
+        }
     }
 
     pub(crate) fn malformed_link(link: &'static str, reason: impl fmt::Display) -> Self {
@@ -345,6 +431,13 @@ impl RequestLine {
     pub(crate) fn is_write(&self) -> bool {
         !self.method.is_safe()
     }
+
+    /// Whether it is about one playlist: `playlists/{id}`, and what is below it.
+    fn is_of_playlist(&self) -> bool {
+        let mut segments = self.path.split('/');
+        segments.any(|segment| segment == "playlists")
+            && segments.next().is_some_and(|id| !id.is_empty())
+    }
 }
 
 impl fmt::Display for RequestLine {
@@ -356,5 +449,16 @@ impl fmt::Display for RequestLine {
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// clippy warns every program whose functions return an error of 128 bytes.
+    #[test]
+    fn an_error_is_small_enough_to_return() {
+        assert!(size_of::<Error>() < 128, "{}", size_of::<Error>());
     }
 }

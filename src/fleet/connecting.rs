@@ -96,13 +96,19 @@ fn infos(url: &ServerUrl, database: i64) -> Result<Vec<ConnectionInfo>, RedisErr
 
 fn config() -> AsyncConnectionConfig {
     // The limit of each call is the caller's.
-    AsyncConnectionConfig::new().set_connection_timeout(Some(STEP_LIMIT)).set_response_timeout(None)
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(STEP_LIMIT))
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(MOST_AT_ONCE)
 }
 
 /// Small requests, one after the other: none waits for the next.
 fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
+
+/// Calls that wait for their turn beyond this number have the connection's task wait for them too.
+const MOST_AT_ONCE: usize = 1_024;
 
 /// One of several servers may be gone: the next is tried then.
 const STEP_LIMIT: Duration = Duration::from_millis(500);

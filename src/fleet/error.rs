@@ -65,6 +65,24 @@ pub enum FleetError {
         /// Why not, and what to do.
         reason: &'static str,
     },
+    /// What stands under one of the fleet's names was written by something else. It is left as it is.
+    #[error(
+        "what stands under a name of the fleet was written by something else, or by another version; use \
+         another prefix (`with_prefix`), or remove it"
+    )]
+    Layout,
+    /// What was saved stands in the server, but too few of its replicas confirmed it in time: it is
+    /// lost if the server fails before they have it. Transient.
+    #[error(
+        "{confirmed} of the {wanted} replicas that `with_replicas` asks for confirmed a save; see whether \
+         they are connected to the fleet's server, or ask for fewer"
+    )]
+    NotReplicated {
+        /// How many are to confirm.
+        wanted: u32,
+        /// How many did.
+        confirmed: u32,
+    },
     /// The server failed in another way.
     #[error("the server of the fleet failed: {reason}")]
     Server {
@@ -80,11 +98,17 @@ impl FleetError {
 
     /// Whether the same call may well succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Server { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::TimedOut { .. }
+                | Self::NotReplicated { .. }
+                | Self::Server { .. }
+        )
     }
 }
 
 /// What the fleet needs of a server's access list, with the default prefix.
 const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
-                      +hincrby +hgetall +get +set +del +pexpire +pttl +time +scan +info +zadd +zscore \
+                      +hincrby +hgetall +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
                       +zcard +zrange +zremrangebyscore";

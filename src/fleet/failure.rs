@@ -33,6 +33,16 @@ impl Failure {
             _ if reason.contains("can't run this command") => {
                 Self::Error(FleetError::NoPermission { reason })
             }
+            // What it says to a long command of who has not logged in.
+            _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
+            (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Error(FleetError::Layout),
+            _ if reason.contains("WRONGTYPE") => Self::Error(FleetError::Layout),
+            _ if reason.contains("after non deterministic commands") => {
+                Self::Error(FleetError::TooOld { version: "4 or older".into() })
+            }
+            _ if reason.contains("unknown command") => {
+                Self::Error(FleetError::NoPermission { reason })
+            }
             (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
             _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECTING }),
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),

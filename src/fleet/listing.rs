@@ -1,7 +1,7 @@
 //! A walk over all logins of the server, some hundred at a time.
 //!
-//! What concerns those of one step is sent at once, so that the way to the server and back costs
-//! little. It serves others in between.
+//! What concerns those of one step is sent at once, together with the scan for the next one: a step
+//! is one way to the server and back. It serves others between the commands.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::names::Place;
 use super::scripts::RESEAL;
 use super::sealing::Opened;
-use super::server::{Master, Server};
+use super::server::{Master, Server, To};
 use super::tokens::{Parts, read};
 
 /// A login as it stands in the server.
@@ -26,72 +26,94 @@ pub(super) struct Standing {
     record: Vec<u8>,
 }
 
-/// Some logins of one master.
+/// Some logins of one master; where something else stands, an error.
 pub(super) struct Step {
     master: Option<Master>,
-    pub(super) logins: Vec<Standing>,
+    pub(super) logins: Vec<Result<Standing, FleetError>>,
+}
+
+/// What came of sealing a step anew.
+#[derive(Default)]
+pub(super) struct Resealed {
+    pub(super) number: u64,
+    /// The first login that could not be, which is the trouble of no other.
+    pub(super) failure: Option<FleetError>,
 }
 
 /// Walks over all logins, one step after the other.
 pub(super) struct Listing<'a> {
     parts: &'a Parts,
-    /// Which master, and from where on; `None` before the masters are known.
-    masters: Option<VecDeque<(Option<Master>, u64)>>,
+    /// Those that are not done; `None` before they are known.
+    masters: Option<VecDeque<Option<Master>>>,
+    /// What was scanned of the first of them, and what stands there is not known yet.
+    scanned: Option<Scanned>,
     /// A server may name a key twice.
     seen: HashSet<u64>,
     hasher: RandomState,
 }
 
+/// From where to go on, which is 0 at the end, and the keys up to there.
+type Scanned = (u64, Vec<String>);
+
 impl<'a> Listing<'a> {
     pub(super) fn new(parts: &'a Parts) -> Self {
         let (seen, hasher) = (HashSet::new(), RandomState::new());
-        Self { parts, masters: None, seen, hasher }
+        Self { parts, masters: None, scanned: None, seen, hasher }
     }
 
+    /// One call: what stands in the keys of the last scan, and the next scan.
     pub(super) async fn next(&mut self) -> Result<Option<Step>, FleetError> {
         let server = self.parts.server()?;
-        if self.masters.is_none() {
-            let masters = masters(server).await?;
-            self.masters = Some(masters.into_iter().map(|master| (master, 0)).collect());
-        }
-        let Some((master, cursor)) = self.masters.as_mut().and_then(VecDeque::pop_front) else {
-            return Ok(None);
+        let masters = match &mut self.masters {
+            Some(masters) => masters,
+            None => self.masters.insert(masters(server).await?),
         };
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
-        let scanned = ask(server, master.as_ref(), scan).await?;
-        let (cursor, mut keys): (u64, Vec<String>) = read(scanned)?;
-        if cursor != 0
+        let Some(master) = masters.front().cloned() else { return Ok(None) };
+        let (cursor, mut keys) = match self.scanned.take() {
+            Some(scanned) => scanned,
+            None => read(ask(server, To::of(master.as_ref()), self.scan(0)).await?)?,
+        };
+        keys.retain(|key| self.seen.insert(self.hasher.hash_one(key)));
+        let next = (cursor != 0).then(|| self.scan(cursor));
+        let (logins, scanned) = standing_at(server, master.as_ref(), &keys, next).await?;
+        self.scanned = scanned;
+        if self.scanned.is_none()
             && let Some(masters) = &mut self.masters
         {
-            masters.push_front((master.clone(), cursor));
+            masters.pop_front();
         }
-        keys.retain(|key| self.seen.insert(self.hasher.hash_one(key)));
-        let logins = standing_at(server, master.as_ref(), &keys).await?;
         Ok(Some(Step { master, logins }))
+    }
+
+    fn scan(&self, cursor: u64) -> Cmd {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
+        scan
     }
 }
 
 impl Step {
     /// Seals anew what is not sealed with the first key, unless somebody replaces it meanwhile.
-    /// Returns how many were.
-    pub(super) async fn reseal(&self, parts: &Parts) -> Result<u64, FleetError> {
+    pub(super) async fn reseal(&self, parts: &Parts) -> Result<Resealed, FleetError> {
         let server = parts.server()?;
-        let mut sealed = Vec::new();
+        let (mut sealed, mut resealed) = (Vec::new(), Resealed::default());
         for login in &self.logins {
-            sealed.extend(login.sealed_anew(parts)?.map(|record| (login, record)));
+            let login = login.as_ref().map_err(FleetError::clone);
+            match login.and_then(|login| Ok((login, login.sealed_anew(parts)?))) {
+                Ok((login, record)) => sealed.extend(record.map(|record| (login, record))),
+                Err(error) => resealed.failure = resealed.failure.or(Some(error)),
+            }
         }
         let commands = sealed.iter().map(|(login, record)| {
             RESEAL.known(&[&login.place.logins], &login.replacing_by(record))
         });
         let done = several(server, self.master.as_ref(), commands).await?;
-        let mut resealed = 0;
         for ((login, record), done) in sealed.iter().zip(done) {
             let done = match done {
                 Some(done) => done,
                 None => login.replace(record, server).await?,
             };
-            resealed += read::<u64>(done)?;
+            resealed.number += read::<u64>(done)?;
         }
         Ok(resealed)
     }
@@ -123,26 +145,37 @@ impl Standing {
     }
 }
 
-/// What stands in some keys of one master.
+/// What stands in some keys of one master, and what the next scan returned.
 async fn standing_at(
     server: &Arc<Server>,
     master: Option<&Master>,
     keys: &[String],
-) -> Result<Vec<Standing>, FleetError> {
+    next: Option<Cmd>,
+) -> Result<(Vec<Result<Standing, FleetError>>, Option<Scanned>), FleetError> {
     let all_of = |key: &String| redis::cmd("HGETALL").arg(key).take();
-    let found = several(server, master, keys.iter().map(all_of)).await?;
+    let commands = keys.iter().map(all_of).chain(next.clone());
+    let mut found = several(server, master, commands).await?;
+    let scanned = match (next, found.split_off(keys.len().min(found.len())).pop().flatten()) {
+        (None, _) => None,
+        (Some(_), Some(scanned)) => Some(read(scanned)?),
+        (Some(scan), None) => Some(read(ask(server, To::of(master), scan).await?)?),
+    };
     let mut logins = Vec::new();
     for (key, fields) in keys.iter().zip(found) {
         let fields = match fields {
-            Some(fields) => fields,
+            Some(fields) => Ok(fields),
             None => {
                 let command = &all_of(key);
-                patiently(move || server.command(command)).await?
+                patiently(move || server.command(command)).await
             }
         };
-        logins.extend(standing(key, &read::<Vec<_>>(fields)?));
+        match fields.and_then(read) {
+            Ok(fields) => logins.extend(standing(key, fields).into_iter().map(Ok)),
+            Err(FleetError::Layout) => logins.push(Err(FleetError::Layout)),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(logins)
+    Ok((logins, scanned))
 }
 
 /// The values of several commands; `None` for one that is to be sent again by itself, since its key
@@ -159,19 +192,15 @@ async fn several(
     if pipeline.is_empty() {
         return Ok(Vec::new());
     }
-    let values = patiently(|| server.pipeline(&pipeline, master)).await?;
+    let values = patiently(|| server.pipeline(&pipeline, To::of(master))).await?;
     Ok(values.into_iter().map(|value| value.extract_error().ok()).collect())
 }
 
-async fn ask(
-    server: &Arc<Server>,
-    master: Option<&Master>,
-    command: Cmd,
-) -> Result<Value, FleetError> {
+async fn ask(server: &Arc<Server>, to: To<'_>, command: Cmd) -> Result<Value, FleetError> {
     let mut pipeline = Pipeline::new();
     pipeline.add_command(command);
     let asked = patiently(|| async {
-        let values = server.pipeline(&pipeline, master).await?;
+        let values = server.pipeline(&pipeline, to).await?;
         let value = values.into_iter().next().unwrap_or(Value::Nil).extract_error();
         value.map_err(|error| Failure::of(&error).into_error())
     });
@@ -195,28 +224,28 @@ where
 }
 
 /// What stands in the hash of a user.
-fn standing(key: &str, fields: &[(String, Vec<u8>)]) -> Vec<Standing> {
-    let records =
-        fields.iter().filter_map(|(name, record)| Some((name.strip_suffix('r')?, record)));
-    let login = |(scopes, record): (&str, &Vec<u8>)| {
+fn standing(key: &str, fields: Vec<(String, Vec<u8>)>) -> Vec<Standing> {
+    let (records, others): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|(name, _)| name.ends_with('r'));
+    let login = |(name, record): (String, Vec<u8>)| {
+        let scopes = name.strip_suffix('r')?.to_owned();
         let (_, revision) =
-            fields.iter().find(|(name, _)| name.strip_suffix('v') == Some(scopes))?;
-        let place =
-            Place { logins: key.to_owned(), scopes: scopes.to_owned(), lease: String::new() };
+            others.iter().find(|(name, _)| name.strip_suffix('v') == Some(&scopes))?;
         let revision = String::from_utf8_lossy(revision).into_owned();
-        Some(Standing { place, revision, record: record.clone() })
+        let place = Place { logins: key.to_owned(), scopes, lease: String::new() };
+        Some(Standing { place, revision, record })
     };
-    records.filter_map(login).collect()
+    records.into_iter().filter_map(login).collect()
 }
 
 /// The masters of a cluster; the server itself where there is none.
-async fn masters(server: &Arc<Server>) -> Result<Vec<Option<Master>>, FleetError> {
+async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, FleetError> {
     if !patiently(|| server.is_cluster()).await? {
-        return Ok(vec![None]);
+        return Ok([None].into());
     }
-    let slots = ask(server, None, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
-    let Value::Array(slots) = slots else { return Ok(Vec::new()) };
-    let mut masters: Vec<Option<Master>> = Vec::new();
+    let slots = ask(server, To::Any, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
+    let Value::Array(slots) = slots else { return Ok(VecDeque::new()) };
+    let mut masters = VecDeque::new();
     for slot in slots {
         let Value::Array(parts) = slot else { continue };
         let Some(Value::Array(master)) = parts.into_iter().nth(2) else { continue };
@@ -224,7 +253,7 @@ async fn masters(server: &Arc<Server>) -> Result<Vec<Option<Master>>, FleetError
         let (Some(host), Some(port)) = (master.next(), master.next()) else { continue };
         let master = Some((read::<String>(host)?, read::<u16>(port)?));
         if !masters.contains(&master) {
-            masters.push(master);
+            masters.push_back(master);
         }
     }
     Ok(masters)

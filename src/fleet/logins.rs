@@ -8,18 +8,18 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use super::listing::{Listing, Step};
+use super::listing::{Listing, Standing, Step};
 use super::scripts::REMOVE_ALL;
-use super::sealing::Opened;
 use super::tokens::{KEPT_FOR_MS, Parts};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
 /// The logins of a fleet: a stream of keys, from [`RedisTokenStore::logins`].
 pub struct Logins {
-    steps: mpsc::Receiver<Vec<Result<TokenKey, FleetError>>>,
-    /// What is left of a step.
-    keys: std::vec::IntoIter<Result<TokenKey, FleetError>>,
+    steps: mpsc::Receiver<Result<Step, FleetError>>,
+    /// What is left of a step. They are opened as they are taken, while the next step is under way.
+    logins: std::vec::IntoIter<Result<Standing, FleetError>>,
+    parts: Arc<Parts>,
 }
 
 impl RedisTokenStore {
@@ -27,7 +27,8 @@ impl RedisTokenStore {
     /// them.
     ///
     /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
-    /// serves others in between. After an error it ends, except for a record that cannot be opened.
+    /// serves others in between. After an error it ends, except for a record that cannot be opened and for
+    /// what something else wrote.
     pub fn logins(&self) -> Logins {
         let (sender, steps) = mpsc::channel(1);
         let parts = Arc::clone(self.parts());
@@ -35,9 +36,7 @@ impl RedisTokenStore {
             let mut listing = Listing::new(&parts);
             while let Some(step) = listing.next().await.transpose() {
                 let is_end = step.is_err();
-                let keys =
-                    step.map_or_else(|error| vec![Err(error)], |step| keys_of(&step, &parts));
-                if sender.send(keys).await.is_err() || is_end {
+                if sender.send(step).await.is_err() || is_end {
                     return;
                 }
             }
@@ -45,7 +44,7 @@ impl RedisTokenStore {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(listing);
         }
-        Logins { steps, keys: Vec::new().into_iter() }
+        Logins { steps, logins: Vec::new().into_iter(), parts: Arc::clone(self.parts()) }
     }
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
@@ -58,8 +57,9 @@ impl RedisTokenStore {
     /// A [`FleetError`] when the logins may still be there.
     pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<(), FleetError> {
         let parts = self.parts();
-        let key = parts.names.logins(client_id, Some(user));
-        parts.server()?.run(&REMOVE_ALL, &[&key], &[KEPT_FOR_MS.as_bytes()]).await.map(drop)
+        let name = parts.names.logins(client_id, Some(user));
+        parts.server()?.run(&REMOVE_ALL, &[&name], &[KEPT_FOR_MS.as_bytes()]).await?;
+        parts.confirm(&TokenKey::new(client_id).with_user(user)).await
     }
 
     /// Seals with the first key what was sealed with another or not at all. Returns how many logins
@@ -67,24 +67,39 @@ impl RedisTokenStore {
     ///
     /// # Errors
     ///
-    /// The first [`FleetError`]; what was sealed before it stays so.
+    /// A [`FleetError`] of the server, at once; what was sealed before it stays so. One of a record
+    /// that cannot be opened when all others are sealed anew.
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
-        let (mut listing, mut resealed) = (Listing::new(parts), 0);
+        let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
         while let Some(step) = listing.next().await? {
-            resealed += step.reseal(parts).await?;
+            let resealed = step.reseal(parts).await?;
+            number += resealed.number;
+            failure = failure.or(resealed.failure);
         }
-        Ok(resealed)
+        failure.map_or(Ok(number), Err)
+    }
+
+    /// Whether the first logins that are found can be opened. One of them that cannot is its user's
+    /// trouble; when none can, it is that of the sealing keys.
+    pub(super) async fn check_some(&self) -> Result<(), FleetError> {
+        let parts = self.parts();
+        let Some(step) = Listing::new(parts).next().await? else { return Ok(()) };
+        let mut opened = step.logins.into_iter().map(|login| login?.open(parts).map(drop));
+        let Some(Err(error)) = opened.next() else { return Ok(()) };
+        if opened.any(|opened| opened.is_ok()) { Ok(()) } else { Err(error) }
     }
 }
 
-/// Of those who have not logged out.
-fn keys_of(step: &Step, parts: &Parts) -> Vec<Result<TokenKey, FleetError>> {
-    let opened = step.logins.iter().map(|login| login.open(parts));
-    let is_there = |opened: &Result<Opened, _>| {
-        !opened.as_ref().is_ok_and(|opened| opened.token.is_logged_out())
-    };
-    opened.filter(is_there).map(|opened| opened.map(|opened| opened.key)).collect()
+impl Logins {
+    /// The next of the step who has not logged out.
+    fn next_key(&mut self) -> Option<Result<TokenKey, FleetError>> {
+        let Self { logins, parts, .. } = self;
+        logins.find_map(|login| match login.and_then(|login| login.open(parts)) {
+            Ok(opened) if opened.token.is_logged_out() => None,
+            opened => Some(opened.map(|opened| opened.key)),
+        })
+    }
 }
 
 impl Stream for Logins {
@@ -92,11 +107,12 @@ impl Stream for Logins {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Some(key) = self.keys.next() {
+            if let Some(key) = self.next_key() {
                 return Poll::Ready(Some(key));
             }
             match ready!(self.steps.poll_recv(context)) {
-                Some(keys) => self.keys = keys.into_iter(),
+                Some(Ok(step)) => self.logins = step.logins.into_iter(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
         }

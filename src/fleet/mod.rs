@@ -30,6 +30,7 @@
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `tokens.rs` | the store of tokens |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
+//! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
 //! | `protocol` | a model of who refreshes and saves, for tests |
 //! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
@@ -48,6 +49,7 @@ mod protocol;
 mod putting_back;
 mod rate;
 mod remembered;
+mod replicas;
 #[cfg(feature = "__rustls")]
 mod roots;
 mod scripts;
@@ -74,6 +76,7 @@ use redis::Value;
 #[cfg(test)]
 use self::directory::Directory;
 use self::names::Names;
+use self::replicas::Replicas;
 use self::sealing::Sealer;
 use self::server::Server;
 use crate::auth::{Clock, Listener, SystemClock};
@@ -95,6 +98,7 @@ pub struct RedisFleet {
     prefix: String,
     name_key: Option<[u8; 32]>,
     sealer: Result<Sealer, FleetError>,
+    replicas: Option<Replicas>,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,6 +121,7 @@ impl RedisFleet {
             prefix: "spotify-web".to_owned(),
             name_key: None,
             sealer: Ok(Sealer::default()),
+            replicas: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -150,6 +155,29 @@ impl RedisFleet {
         keys: impl IntoIterator<Item = SealingKey>,
     ) -> Self {
         Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
+    }
+
+    /// Has each save of a login wait until so many replicas of the server have it, for at most half
+    /// a second: by default none. Otherwise a failover in the moment after a save may lose what the
+    /// server acknowledged; who saved looks again after ten seconds and puts it back, unless its
+    /// process has ended.
+    ///
+    /// Where too few confirm, the token is handed out all the same, and
+    /// [`StoreFailed`](crate::auth::TokenEventKind::StoreFailed) tells of
+    /// [`FleetError::NotReplicated`]. Nothing is ever read from a replica. It takes one more
+    /// connection, and the time of a round trip to the replicas for each save.
+    ///
+    /// ```
+    /// use spotify_web::fleet::RedisFleet;
+    ///
+    /// let sentinels = "redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/mymaster";
+    /// let fleet = RedisFleet::new(sentinels).with_replicas(1);
+    /// ```
+    #[must_use]
+    pub fn with_replicas(self, number: u32) -> Self {
+        let server = self.server.as_ref().ok().filter(|_| number > 0);
+        let replicas = server.map(|server| Replicas::new(number, Arc::new(server.beside())));
+        Self { replicas, ..self }
     }
 
     /// Sets where the time is read, for tests. Processes whose clocks differ share logins all the
@@ -210,8 +238,8 @@ impl RedisFleet {
     /// # Errors
     ///
     /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
-    /// cannot be reached, does not accept the password, is too old, lacks a right, or may evict
-    /// logins. A server that does not tell its configuration passes.
+    /// cannot be reached, does not accept the password, is too old, lacks a right or a replica, may
+    /// evict logins, or has logins that none of the sealing keys opens. A server that does not tell its configuration passes.
     pub async fn check(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
         let server = self.server()?;
@@ -223,6 +251,7 @@ impl RedisFleet {
             }
         }
         self.tokens().check().await?;
+        self.tokens().check_some().await?;
         self.shared_limit().check().await?;
         let mut asks = redis::cmd("CONFIG");
         let policy = server.command(asks.arg("GET").arg("maxmemory-policy")).await;

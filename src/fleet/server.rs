@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::SingleNodeRoutingInfo;
+use redis::cluster_routing::{Route, SingleNodeRoutingInfo, Slot as HashSlot, SlotAddr};
 use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -58,6 +58,34 @@ pub(super) enum Live {
 /// A master of a cluster, by host and port.
 pub(super) type Master = (String, u16);
 
+/// Which of a cluster's servers is to be sent something; a single one is sent everything.
+#[derive(Clone, Copy)]
+pub(super) enum To<'a> {
+    Any,
+    Master(&'a Master),
+    /// The master that has this key.
+    HolderOf(&'a str),
+}
+
+impl<'a> To<'a> {
+    pub(super) fn of(master: Option<&'a Master>) -> Self {
+        master.map_or(Self::Any, Self::Master)
+    }
+
+    fn route(self) -> SingleNodeRoutingInfo {
+        match self {
+            Self::Any => SingleNodeRoutingInfo::Random,
+            Self::Master((host, port)) => {
+                SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port }
+            }
+            Self::HolderOf(key) => SingleNodeRoutingInfo::SpecificNode(Route::with_slot(
+                HashSlot::for_key(key),
+                SlotAddr::Master,
+            )),
+        }
+    }
+}
+
 /// How long a call may take.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
@@ -84,6 +112,11 @@ impl Server {
 
     fn counted_by(health: Health, url: ServerUrl) -> Self {
         Self { url, slot: Mutex::default(), health, reconnections: watch::Sender::new(0) }
+    }
+
+    /// The same server, by a connection of its own.
+    pub(super) fn beside(&self) -> Self {
+        Self::new(self.url.clone())
     }
 
     /// Changes with each connection that takes the place of another.
@@ -129,14 +162,14 @@ impl Server {
         self.call(command).await.map_err(Failure::into_error)
     }
 
-    /// Sends commands that may run twice, all at once, and to one master of a cluster. Each has its
+    /// Sends commands that may run twice, all at once, and to one server of a cluster. Each has its
     /// own value, which may be an error.
     pub(super) async fn pipeline(
         self: &Arc<Self>,
         commands: &Pipeline,
-        master: Option<&Master>,
+        to: To<'_>,
     ) -> Result<Vec<Value>, FleetError> {
-        let sent = |mut live: Live| async move { live.pipeline(commands, master).await };
+        let sent = |mut live: Live| async move { live.pipeline(commands, to).await };
         self.call_once(sent, USUAL).await.map_err(Failure::into_error)
     }
 
@@ -278,17 +311,14 @@ impl Live {
     async fn pipeline(
         &mut self,
         commands: &Pipeline,
-        master: Option<&Master>,
+        to: To<'_>,
     ) -> Result<Vec<Value>, RedisError> {
         match self {
             Self::One(connection) => {
                 connection.req_packed_commands(commands, 0, commands.len()).await
             }
             Self::Cluster(cluster) => {
-                let to = master.map_or(SingleNodeRoutingInfo::Random, |(host, port)| {
-                    SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port }
-                });
-                cluster.route_pipeline(commands.clone(), 0, commands.len(), to).await
+                cluster.route_pipeline(commands.clone(), 0, commands.len(), to.route()).await
             }
         }
     }

@@ -11,6 +11,7 @@ use redis::Value;
 use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
+use super::replicas::Replicas;
 use super::scripts::{LOAD, REMOVE, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
@@ -35,6 +36,7 @@ pub(super) struct Parts {
     pub(super) sealer: Result<Sealer, FleetError>,
     pub(super) names: Names,
     pub(super) remembered: Remembered,
+    replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -45,7 +47,8 @@ impl RedisTokenStore {
         let (server, sealer) = (fleet.server(), fleet.sealer.clone());
         let (names, clock) = (fleet.names(), Arc::clone(&fleet.clock));
         let (remembered, puts_back) = (Remembered::default(), AtomicBool::new(false));
-        Self(Arc::new(Parts { server, sealer, names, remembered, puts_back, clock }))
+        let replicas = fleet.replicas.clone();
+        Self(Arc::new(Parts { server, sealer, names, remembered, replicas, puts_back, clock }))
     }
 
     pub(super) fn parts(&self) -> &Arc<Parts> {
@@ -60,8 +63,10 @@ impl RedisTokenStore {
         let place = self.0.names.place(&key);
         drop(lease::take(self.0.server()?, &place).await?);
         self.0.save_over(&key, &stored, "").await?;
+        let confirmed = self.0.confirm(&key).await;
         self.0.load(&key, false).await?;
-        self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await.map(drop)
+        self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
+        confirmed
     }
 }
 
@@ -72,6 +77,12 @@ impl Parts {
 
     pub(super) fn sealer(&self) -> Result<&Sealer, FleetError> {
         self.sealer.as_ref().map_err(FleetError::clone)
+    }
+
+    /// Waits for the replicas that are to have what was written of a user, if any.
+    pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
+        let Some(replicas) = &self.replicas else { return Ok(()) };
+        replicas.confirm(&self.names.logins(key.client_id(), key.user())).await
     }
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
@@ -222,11 +233,12 @@ impl TokenStore for RedisTokenStore {
         if key.user().is_some() {
             self.0.look_again_later(key);
         }
-        Ok(())
+        Ok(self.0.confirm(key).await?)
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        Ok(self.0.remove(key).await?)
+        self.0.remove(key).await?;
+        Ok(self.0.confirm(key).await?)
     }
 
     async fn turn(
@@ -257,9 +269,7 @@ impl fmt::Debug for RedisTokenStore {
 
 /// What a script returned.
 pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
-    redis::from_redis_value(value).map_err(|_| FleetError::Server {
-        reason: "what stands in a key is not of this layout".into(),
-    })
+    redis::from_redis_value(value).map_err(|_| FleetError::Layout)
 }
 
 /// How often somebody else may be faster.

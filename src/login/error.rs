@@ -4,9 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use crate::oauth::{LoginError, OAuthError};
+use crate::report::{debug_for_people, says_it_all};
 
 /// Why signing in returned no token. All texts say what to do, and none shows a secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
     /// The login cannot begin, or the user or the accounts service rejected it.
@@ -49,4 +50,14 @@ pub enum SignInError {
     /// The runtime has ended.
     #[error("the runtime ended before the user had logged in; start again")]
     Interrupted,
+}
+
+debug_for_people! {
+    SignInError, says_it_all;
+    fields
+        Redirect { redirect_uri }
+        Port { port, source }
+        TimedOut { limit };
+    values Login OAuth;
+    words WithoutPkce Interrupted;
 }

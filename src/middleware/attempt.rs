@@ -4,12 +4,13 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::{Request, Response};
+use reqwest::{Method, Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
-use tracing::{Instrument, Span, field};
+use tokio::time::Instant;
+use tracing::{Instrument, Level, Span, field};
 
 use super::trace::{ResponseHead, credentials_of};
-use super::{Attempts, CallTrace};
+use super::{Attempts, CallTrace, EndpointName};
 use crate::transport::{
     begin_sending, cannot_have_left, may_be_done, may_have_arrived, retry_after,
 };
@@ -35,8 +36,8 @@ pub(super) fn attempt<'a>(
     }
 }
 
-/// The innermost layer, which counts what leaves: a request that got no token or no permit does
-/// not.
+/// The innermost layer, which counts what leaves and logs what came of it: a request that got no
+/// token or no permit does not.
 #[derive(Debug)]
 pub(crate) struct AttemptCounter;
 
@@ -52,7 +53,11 @@ impl Middleware for AttemptCounter {
             trace.attempts += 1;
         }
         begin(&mut request, extensions);
+        let event = AttemptEvent::begin(&request, extensions);
         let result = next.run(request, extensions).await;
+        if let Some(event) = event {
+            event.end(&result);
+        }
         let has_left = result.is_ok() || !(has_not_left(&result) || cannot_have_left(extensions));
         if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts -= 1;
@@ -66,6 +71,61 @@ impl Middleware for AttemptCounter {
         result
     }
 }
+
+/// What is logged of an attempt, where somebody listens: nothing that identifies a user, and no
+/// more of the URL than the endpoint.
+struct AttemptEvent {
+    method: Method,
+    endpoint: EndpointName,
+    number: u32,
+    began: Instant,
+}
+
+/// Whether anybody hears of attempts by the log.
+pub(crate) fn attempts_are_logged() -> bool {
+    tracing::event_enabled!(target: ATTEMPTS, Level::DEBUG)
+}
+
+impl AttemptEvent {
+    fn begin(request: &Request, extensions: &Extensions) -> Option<Self> {
+        if !attempts_are_logged() {
+            return None;
+        }
+        let endpoint = extensions.get::<EndpointName>()?.clone();
+        let number = extensions.get::<CallTrace>().map_or(1, |trace| trace.attempts);
+        Some(Self { method: request.method().clone(), endpoint, number, began: Instant::now() })
+    }
+
+    fn end(self, result: &Result<Response>) {
+        let (status, failure) = match result {
+            Ok(response) => (Some(response.status().as_u16()), None),
+            Err(error) => (None, Some(kind_of(error))),
+        };
+        tracing::debug!(
+            target: ATTEMPTS,
+            method = %self.method,
+            endpoint = %self.endpoint.0,
+            attempt = self.number,
+            status,
+            failure,
+            elapsed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "attempt"
+        );
+    }
+}
+
+/// The words of an error name the URL with its query; these do not.
+fn kind_of(error: &Error) -> &'static str {
+    match error {
+        Error::Reqwest(error) if error.is_timeout() => "timed out",
+        Error::Reqwest(error) if error.is_connect() => "no connection",
+        Error::Reqwest(_) => "no complete response",
+        Error::Middleware(_) => "a layer failed",
+    }
+}
+
+/// The target of the event of each attempt, by which a subscriber picks it.
+const ATTEMPTS: &str = "spotify_web::attempt";
 
 /// Notes what leaves.
 fn begin(request: &mut Request, extensions: &mut Extensions) {

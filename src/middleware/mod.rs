@@ -14,7 +14,7 @@ mod rejection;
 mod retry;
 mod trace;
 
-pub(crate) use attempt::AttemptCounter;
+pub(crate) use attempt::{AttemptCounter, attempts_are_logged};
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use partition::Partition;
@@ -27,4 +27,4 @@ pub use rate_limit::{
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::{Attempts, LastFailure, LimitedResponse, ResponseHead};
+pub(crate) use trace::{Attempts, EndpointName, LastFailure, LimitedResponse, ResponseHead};

@@ -4,7 +4,7 @@ use reqwest::Response;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use crate::auth::RejectionReason;
-use crate::transport::peek_body;
+use crate::transport::{lacks_permission, peek_body};
 
 /// Reads why a request was rejected, and gives its response back, whole.
 pub(super) async fn read(response: Response) -> (Response, RejectionReason) {
@@ -34,7 +34,7 @@ async fn read_body(response: Response) -> (Response, RejectionReason) {
 fn reason_of(text: &str) -> RejectionReason {
     let text = text.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-    if says(&REQUEST) {
+    if lacks_permission(&text) || text.contains("invalid_request") {
         RejectionReason::Request
     } else if says(&TOKEN) {
         RejectionReason::Token
@@ -46,15 +46,6 @@ fn reason_of(text: &str) -> RejectionReason {
 fn first_known(first: RejectionReason, second: RejectionReason) -> RejectionReason {
     if first == RejectionReason::Unknown { second } else { first }
 }
-
-const REQUEST: [&str; 6] = [
-    "insufficient_scope",
-    "invalid_request",
-    "insufficient client scope",
-    "permissions missing",
-    "missing permission",
-    "valid user authentication required",
-];
 
 const TOKEN: [&str; 4] =
     ["invalid_token", "access token expired", "invalid access token", "no token provided"];

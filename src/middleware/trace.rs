@@ -23,6 +23,11 @@ pub struct CallTrace {
     pub waited: Duration,
 }
 
+/// The endpoint without ids, for the events of its attempts: an extension of a request that somebody
+/// looks at.
+#[derive(Debug, Clone)]
+pub(crate) struct EndpointName(pub(crate) Arc<str>);
+
 /// How long a call has waited so far for its 429s: an extension of its request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallWaits {

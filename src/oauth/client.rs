@@ -129,6 +129,21 @@ impl fmt::Debug for OAuthConfig {
 }
 
 /// Requests tokens. Cheap to clone; holds no token.
+///
+/// ```
+/// use spotify_web::oauth::{ClientCredentialsRequest, OAuthClient};
+/// use spotify_web::SpotifyClientConfig;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let fake = spotify_web::testing::FakeSpotify::start().await?;
+/// let config = SpotifyClientConfig::default();
+/// # let config = fake.config();
+/// let oauth = OAuthClient::new(&config);
+/// let token = oauth.request_token(ClientCredentialsRequest::new("id", "secret")).await?;
+/// println!("good for {:?}", token.expires_in);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
     config: Arc<OAuthConfig>,

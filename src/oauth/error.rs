@@ -6,10 +6,11 @@ use reqwest::StatusCode;
 
 use super::Token;
 use crate::model::open_enum::open_enum;
+use crate::report::{debug_for_people, says_it_all};
 use crate::transport::is_transient_status;
 
 /// Why a token request returned no token that can be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OAuthError {
     /// A part of the request is missing or cannot be sent. Nothing was sent.
@@ -83,6 +84,20 @@ pub enum OAuthError {
         /// lifetime is zero, and its access token is empty where none came that can be sent.
         token: Box<Token>,
     },
+}
+
+debug_for_people! {
+    OAuthError, says_it_all;
+    fields
+        Input { name, reason }
+        Transport { source }
+        TimedOut { limit }
+        Rejected { status, code, description, retry_after }
+        Status { status, retry_after }
+        NoToken { reason }
+        Unusable { status, code, reason, retry_after, token };
+    values;
+    words NoRuntime;
 }
 
 impl OAuthError {

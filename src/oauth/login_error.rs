@@ -1,11 +1,12 @@
 //! What can go wrong with a login before a token is requested.
 
 use super::error::colon;
+use crate::report::{debug_for_people, says_it_all};
 
 /// Why a login returned no code.
 ///
 /// No text of it shows a secret, and all say what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
     /// A part of the login cannot be used.
@@ -60,4 +61,14 @@ pub enum LoginError {
     /// The URL has no code, as that of the login page has none.
     #[error("the URL has no `code`; paste the one that the browser was sent to after agreeing")]
     CodeMissing,
+}
+
+debug_for_people! {
+    LoginError, says_it_all;
+    fields
+        Input { name, reason }
+        Repeated { name }
+        Rejected { code, description };
+    values NoRandomness;
+    words NoUrl OnlyCode StateMissing StateMismatch Denied CodeMissing;
 }

@@ -46,6 +46,13 @@ fn is_word(reason: &str) -> bool {
     (1..=LONGEST_REASON).contains(&reason.len()) && reason.bytes().all(is_part)
 }
 
+/// Whether a server's words say that the token lacks a scope, or is not of a user: another login
+/// helps, and nothing else.
+pub(crate) fn lacks_permission(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    LACKS_PERMISSION.iter().any(|phrase| words.contains(phrase))
+}
+
 /// Whether the same request may well succeed later: 408, 429 and what a server cannot help at the
 /// moment. 501 and 505 say that it never will.
 pub(crate) fn is_transient_status(status: StatusCode) -> bool {
@@ -84,6 +91,15 @@ pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
         reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
     }
 }
+
+/// The code of RFC 6750, and the messages of Spotify.
+const LACKS_PERMISSION: [&str; 5] = [
+    "insufficient_scope",
+    "insufficient client scope",
+    "permissions missing",
+    "missing permission",
+    "valid user authentication required",
+];
 
 /// Spotify's word for the quota of a developer's account, since July 2026.
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";

@@ -100,15 +100,14 @@ async fn batches_that_were_carried_out_are_told_with_the_failure_after_them() {
             status => FakeResponse::status(status),
         });
         let error = spotify.playlists().add_items_in_batches(PLAYLIST, uris(250)).await;
-        let error = error.unwrap_err();
+        let error = Error::from(error.unwrap_err());
 
         assert!(error.may_have_been_carried_out(), "{error:?}");
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.retry_after().is_some(), status == 429);
-        let Error::PartlyCarriedOut { carried_out, snapshots, .. } = error else { panic!() };
-        assert_eq!(carried_out, 100 * failing);
-        let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.snapshot_id.as_str()).collect();
-        assert_eq!(ids, ["0", "1"][..failing]);
+        let Error::PartlyCarriedOut(error) = error else { panic!() };
+        assert_eq!((error.done, error.total), (100 * failing, 250));
+        assert_eq!(error.snapshot.unwrap().snapshot_id, ["0", "1"][failing - 1]);
     }
 }
 
@@ -118,14 +117,16 @@ async fn other_writes_in_batches_tell_it_too_and_the_first_batch_is_an_error_as_
     fake.next_api(FakeResponse::status(200));
     fake.next_api(FakeResponse::status(404));
     let error = spotify.library().save_in_batches(uris(90)).await.unwrap_err();
-    assert!(matches!(error, Error::PartlyCarriedOut { carried_out: 40, .. }), "{error:?}");
+    assert_eq!((error.done, error.total, error.snapshot), (40, 90, None));
     fake.next_api(FakeResponse::status(200));
     fake.next_api(FakeResponse::status(404));
-    let error = spotify.library().remove_in_batches(uris(90)).await.unwrap_err();
+    let error = Error::from(spotify.library().remove_in_batches(uris(90)).await.unwrap_err());
     assert!(error.may_have_been_carried_out(), "{error:?}");
 
     fake.next_api(FakeResponse::status(404));
     let error = spotify.playlists().add_items_in_batches(PLAYLIST, uris(150)).await.unwrap_err();
+    assert_eq!((error.done, error.total), (0, 150));
+    let error = Error::from(error);
     assert!(matches!(error, Error::Api { .. }) && !error.may_have_been_carried_out(), "{error:?}");
 }
 

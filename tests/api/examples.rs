@@ -372,5 +372,5 @@ async fn the_fake_is_served_by_itself_until_ctrl_c() {
     assert!(ended_well && errors.is_empty(), "{errors}");
     let mut wrong = Run::start(&program, &fake, &[], &["--port", "x"]);
     let (ended_well, errors) = wrong.end();
-    assert!(!ended_well && errors.contains("usage:"), "{errors}");
+    assert!(!ended_well && errors.contains("'--port <PORT>'"), "{errors}");
 }

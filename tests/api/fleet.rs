@@ -193,54 +193,6 @@ async fn a_record_that_was_moved_or_altered_is_refused_and_stays() {
     assert_eq!(load(&store).await.as_deref(), Some("refresh-1"));
 }
 
-/// What stands at a user's place: all fields of its hash.
-fn fields(server: &RedisServer, name: &str) -> Vec<(String, Vec<u8>)> {
-    server.ask(&["HGETALL", name])
-}
-
-fn put_fields(server: &RedisServer, name: &str, fields: &[(String, Vec<u8>)]) {
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_connection().unwrap();
-    redis::cmd("HSET").arg(name).arg(fields).exec(&mut connection).unwrap();
-}
-
-/// F22: whole and with its revision, as who may write to the server can put it there.
-#[tokio::test]
-async fn a_whole_record_of_another_login_or_without_a_seal_is_refused() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let plain = fleet(&server).tokens();
-    let bert = TokenKey::new("client-id-1").with_user("bert").with_scopes(["user-top-read"]);
-    plain.save(&key(), &login("1"), None).await.unwrap();
-    let of_anna = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
-    let of_her = fields(&server, &of_anna);
-    plain.save(&bert, &login("2"), None).await.unwrap();
-    let names: Vec<String> = server.ask(&["KEYS", "*:t"]);
-    let of_bert = names.iter().find(|name| **name != of_anna).unwrap();
-    put_fields(&server, of_bert, &of_her);
-    let error = fleet(&server).tokens().load(&bert).await.unwrap_err();
-    assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
-    assert_eq!(load(&fleet(&server).tokens()).await.as_deref(), Some("refresh-1"));
-
-    let sealed =
-        || fleet(&server).with_prefix("sealed").with_sealing_keys([1; 32], keys(&[("a", 2)]));
-    sealed().tokens().save(&key(), &login("3"), None).await.unwrap();
-    let name = server.ask::<Vec<String>>(&["KEYS", "sealed:*:t"]).remove(0);
-    let scopes = |fields: &[(String, Vec<u8>)]| {
-        let field = fields.iter().find(|(field, _)| field.ends_with('r')).unwrap();
-        field.0.trim_end_matches('r').to_owned()
-    };
-    // Its fields have names that need the name key, and are there to be read.
-    let there = scopes(&fields(&server, &name));
-    let forged: Vec<_> = of_her
-        .iter()
-        .map(|(field, value)| (field.replace(&scopes(&of_her), &there), value.clone()))
-        .collect();
-    put_fields(&server, &name, &forged);
-    let error = sealed().tokens().load(&key()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
-    assert!(error.to_string().contains("not sealed"), "{error}");
-}
-
 /// F23
 #[tokio::test]
 async fn a_new_sealing_key_takes_over() {
@@ -383,70 +335,6 @@ async fn without_the_server_an_app_goes_on_and_a_user_waits() {
     server.signal("-CONT");
     while of_user.header().await.is_err() {
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_the_server_is_said_with_what_to_do() {
-    let Some(server) = RedisServer::start(&["--requirepass", "s3cr3t"]) else { return };
-    let at = |credentials: &str| format!("redis://{credentials}127.0.0.1:{}/", server.port);
-    for credentials in ["", ":wr0ng@", "nobody:s3cr3t@"] {
-        let error = RedisFleet::new(at(credentials)).check().await.unwrap_err();
-        assert_eq!(error, FleetError::WrongPassword, "{credentials}");
-    }
-    let fleet = RedisFleet::new(at(":s3cr3t@"));
-    fleet.check().await.unwrap();
-    assert!(!format!("{fleet:?}").contains("s3cr3t"));
-    let client = redis::Client::open(at(":s3cr3t@")).unwrap();
-    let mut connection = client.get_connection().unwrap();
-    let mut run =
-        |words: &[&str]| redis::cmd(words[0]).arg(&words[1..]).exec(&mut connection).unwrap();
-    run(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
-    let error = fleet.check().await.unwrap_err();
-    assert_eq!(error, FleetError::Evicts { policy: "allkeys-lru".into() });
-    run(&["ACL", "SETUSER", "bot", "on", ">pw", "~spotify-web:1:*", "+get", "+ping"]);
-    let error = RedisFleet::new(at("bot:pw@")).check().await.unwrap_err();
-    assert!(matches!(error, FleetError::NoPermission { .. }), "{error}");
-}
-
-/// What the error says is enough, and no more is needed.
-#[tokio::test]
-async fn the_rights_that_the_error_names_are_enough() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let nobody = FleetError::NoPermission { reason: String::new() }.to_string();
-    let grants = nobody.split('`').nth(1).unwrap().to_owned();
-    let user: Vec<_> =
-        ["ACL", "SETUSER", "bot", "on", ">pw"].into_iter().chain(grants.split(' ')).collect();
-    let () = server.ask(&user);
-    let fleet = RedisFleet::new(format!("redis://bot:pw@127.0.0.1:{}", server.port));
-
-    fleet.check().await.unwrap();
-    let store = fleet.tokens();
-    store.save(&key(), &login("1"), None).await.unwrap();
-    assert_eq!(store.logins().map(Result::unwrap).collect::<Vec<_>>().await, [key()]);
-    store.reseal().await.unwrap();
-    store.remove_user("client-id-1", "anna").await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
-    let nowhere = RedisFleet::new(format!("redis://127.0.0.1:{}/", crate::common::free_port()));
-    let error = nowhere.check().await.unwrap_err();
-    assert!(matches!(error, FleetError::Unreachable { .. }) && error.is_transient(), "{error}");
-    assert!(StoreError::from(error).is_transient());
-
-    let fleet = || RedisFleet::new("redis://127.0.0.1/");
-    for (fleet, expected) in [
-        (RedisFleet::new("localhost"), "begin with"),
-        (fleet().with_sealing_keys([1; 32], []), "no sealing key"),
-        (fleet().with_sealing_keys([1; 32], keys(&[("", 1)])), "name of a sealing key"),
-        (fleet().with_sealing_keys([1; 32], keys(&[("a", 1), ("a", 2)])), "same name"),
-    ] {
-        let error = fleet.check().await.unwrap_err();
-        assert!(error.to_string().contains(expected) && !error.is_transient(), "{error}");
-        assert!(!StoreError::from(error).is_transient());
-        let error = fleet.tokens().load(&key()).await.unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::RedisFleet;
 use spotify_web::middleware::{SharedLimit, Told};
@@ -17,6 +17,9 @@ fn login() -> StoredToken {
     let token = Token::new("access", Duration::from_secs(3600)).with_refresh_token("refresh");
     StoredToken::new(token, std::time::SystemTime::now() + Duration::from_secs(3600))
 }
+
+/// The slots of three masters.
+const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
 
 fn user(number: u32) -> TokenKey {
     TokenKey::new("client-id-1").with_user(format!("user-{number}"))
@@ -49,8 +52,7 @@ async fn cluster() -> Option<Vec<RedisServer>> {
             let () = first.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
         }
     }
-    let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
-    for (server, (from, to)) in servers.iter().zip(ranges) {
+    for (server, (from, to)) in servers.iter().zip(RANGES) {
         let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
     }
     let knows_all = |server: &RedisServer| {
@@ -85,10 +87,16 @@ async fn a_cluster_keeps_every_promise_and_outlives_a_master() {
     let store = fleet.tokens();
     let other = RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")))
         .with_prefix("listed")
+        .with_replicas(1)
         .tokens();
+    let mut confirmed = 0;
     for number in 0..50 {
-        other.save(&user(number), &login(), None).await.unwrap();
+        let saved = other.save(&user(number), &login(), None).await;
+        // A replica of a busy machine may be late.
+        assert!(saved.is_ok() || other.load(&user(number)).await.unwrap().is_some(), "{saved:?}");
+        confirmed += u32::from(saved.is_ok());
     }
+    assert!(confirmed > 0);
     let listed: Vec<_> = other.logins().map(Result::unwrap).collect().await;
     assert_eq!(listed.len(), 50);
     other.remove_user("client-id-1", "user-7").await.unwrap();
@@ -191,7 +199,9 @@ impl Certificates {
         let own = authority.self_signed(&authority_key).unwrap().pem();
         let issuer = Issuer::new(authority, authority_key);
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        // OpenSSL takes a certificate with its authority's name for the authority's own.
+        params.distinguished_name.push(DnType::CommonName, "localhost");
         let certificate = params.signed_by(&key, &issuer).unwrap().pem();
         let file = |name: &str, text: &str| file_in(&directory, name, text);
         let (authority, certificate) =
@@ -242,6 +252,38 @@ fn a_sentinel_with_tls_is_used_if_its_certificate_is_good() {
     let url = format!("rediss+sentinel://localhost:{own}/mymaster");
 
     assert_eq!(checked(&url, authority), "well");
+    assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
+}
+
+/// Three masters that talk to each other by TLS as well, and name each other by host.
+#[tokio::test]
+async fn a_cluster_with_tls_is_used_if_its_certificates_are_good() {
+    let certificates = Certificates::new();
+    let mut servers: Vec<(RedisServer, String, String)> = Vec::new();
+    for (from, to) in RANGES {
+        let (port, bus) = (free_port().to_string(), free_port().to_string());
+        let own = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", &bus];
+        let named = ["--cluster-announce-hostname", "localhost"];
+        let by_name = ["--cluster-preferred-endpoint-type", "hostname"];
+        let trusted = ["--tls-ca-cert-file", &certificates.authority];
+        let shown = certificates.on(&port);
+        let options = [&own[..], &named, &by_name, &trusted, &shown].concat();
+        let Some(server) = RedisServer::start(&options) else { return };
+        let () = server.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+        if let Some((_, first, first_bus)) = servers.first() {
+            let () = server.ask(&["CLUSTER", "MEET", "127.0.0.1", first, first_bus]);
+        }
+        servers.push((server, port, bus));
+    }
+    let is_well = |(server, ..): &(RedisServer, String, String)| {
+        let info: String = server.ask(&["CLUSTER", "INFO"]);
+        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+    };
+    until("well", async || servers.iter().all(is_well)).await;
+    let hosts: Vec<_> = servers.iter().map(|(_, port, _)| format!("localhost:{port}")).collect();
+    let url = format!("rediss+cluster://{}", hosts.join(","));
+
+    assert_eq!(checked(&url, &certificates.authority), "well");
     assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
 }
 

@@ -55,7 +55,10 @@ async fn a_uri_of_a_kind_that_a_request_does_not_take_is_not_sent() {
             library.save([wrong]).await,
             library.remove([uri("track").as_str(), wrong]).await,
             library.contains([wrong]).await.map(drop),
-            library.save_in_batches([vec![uri("track"); 40], vec![wrong.clone()]].concat()).await,
+            library
+                .save_in_batches([vec![uri("track"); 40], vec![wrong.clone()]].concat())
+                .await
+                .map_err(Error::from),
         ];
         assert!(results.iter().all(is_of_wrong_kind), "{wrong}: {results:?}");
     }
@@ -66,7 +69,7 @@ async fn a_uri_of_a_kind_that_a_request_does_not_take_is_not_sent() {
         #[allow(deprecated, reason = "old names")]
         let results = [
             playlists.add_items(PLAYLIST, [wrong]).await.map(drop),
-            playlists.add_items_in_batches(PLAYLIST, tracks).await.map(drop),
+            playlists.add_items_in_batches(PLAYLIST, tracks).await.map(drop).map_err(Error::from),
             playlists.insert_items(PLAYLIST, 0, [wrong]).await.map(drop),
             playlists.replace_items(PLAYLIST, [wrong]).await.map(drop),
             playlists.remove_items(PLAYLIST, [wrong]).await.map(drop),
@@ -206,7 +209,7 @@ async fn values_that_are_not_one_for_each_id_are_an_error() {
     let uris = vec![format!("spotify:track:{TRACK}"); 80];
     fake.next_api(FakeResponse::json(200, &json!(vec![true; 39])));
 
-    let batches = spotify.library().contains_in_batches(&uris).await.unwrap_err();
+    let batches: Error = spotify.library().contains_in_batches(&uris).await.unwrap_err().into();
     fake.next_api(FakeResponse::json(200, &json!([true, false, true])));
     let flags = spotify.library().contains(&uris[..2]).await.unwrap_err();
     fake.next_api(FakeResponse::json(200, &json!([])));
@@ -245,7 +248,7 @@ async fn a_flag_that_spotify_does_not_send_is_unknown_and_costs_itself() {
         #[allow(deprecated, reason = "they return flags")]
         let responses = [
             (respond(), spotify.library().contains(&uris).await),
-            (respond(), spotify.library().contains_in_batches(&uris).await),
+            (respond(), spotify.library().contains_in_batches(&uris).await.map_err(Error::from)),
             (respond(), spotify.albums().are_saved(ids).await),
             (respond(), spotify.tracks().are_saved(ids).await),
             (respond(), spotify.shows().are_saved(ids).await),

@@ -323,7 +323,9 @@ fn configs() -> Vec<SpotifyClientConfig> {
 fn calls(spotify: &SpotifyClient) -> Vec<(&'static str, Call)> {
     let client = spotify.clone();
     let uri = format!("spotify:track:{TRACK}");
-    let batches = async move { client.library().contains_in_batches([uri]).await.map(drop) };
+    let batches = async move {
+        client.library().contains_in_batches([uri]).await.map(drop).map_err(Error::from)
+    };
     let mut stream = spotify.playlists().items(PLAYLIST).stream().concurrency(3);
     let streamed = async move { stream.next().await.unwrap().map(drop) };
     let mut pages = spotify.playlists().items(PLAYLIST).pages();

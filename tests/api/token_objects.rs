@@ -1,6 +1,8 @@
 //! Which object of an odd response to a token request counts; P25.
 
-use spotify_web::oauth::{OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest, Token};
+use spotify_web::oauth::{
+    OAuthClient, OAuthError, OAuthErrorCode, RefreshRequest, RefreshToken, Token,
+};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 const SENT: &str = "the-refresh-token";
@@ -90,7 +92,7 @@ async fn what_an_object_without_an_end_has_passed_over_is_no_token() {
 }
 
 fn refresh_token(error: &OAuthError) -> Option<&str> {
-    error.token()?.refresh_token.as_ref().map(|token| token.expose())
+    error.token()?.refresh_token.as_ref().map(RefreshToken::expose)
 }
 
 /// A refresh that gets this body, with HTTP 200.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
 use spotify_web::oauth::Login;
-use spotify_web::reqwest::{Client, Response, StatusCode, redirect};
-use spotify_web::testing::FakeSpotify;
+use spotify_web::reqwest::{Client, Method, Response, StatusCode, redirect};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 use self::sessions::Sessions;
 use super::examples::program;
@@ -151,6 +152,36 @@ async fn who_says_no_reads_why_and_can_start_again() {
     assert!(denied.text().await.unwrap().contains("You did not allow"));
     anna.log_in("anna").await;
     assert!(anna.home().await.contains("anna"));
+}
+
+/// A phone loads the small one, and a wide screen one that is not blurred.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn covers_come_in_the_size_that_suits_the_screen() {
+    let Some(server) = Server::start(&[]).await else { return };
+    let mut anna = server.browser();
+    anna.log_in("anna").await;
+    let image = |size: u32| json!({ "url": format!("https://i.scdn.co/{size}?a=1&b=\"2"), "width": size, "height": size });
+    let playlist = |images: Value| {
+        json!({
+            "id": "3cEYpjA9oz9GiPac4AsH4n", "type": "playlist", "name": "<b>Mine</b>", "images": images,
+            "uri": "spotify:playlist:3cEYpjA9oz9GiPac4AsH4n", "external_urls": {},
+        })
+    };
+    let own = json!([{ "url": "https://i.scdn.co/own", "width": null, "height": null }]);
+    let items = [json!([image(640), image(300), image(60)]), own, json!([]), json!(null)];
+    let items: Vec<_> = items.into_iter().map(playlist).collect();
+    let page = json!({ "items": items, "total": 4, "limit": 50, "offset": 0, "next": null });
+    let respond = move |_: &_| FakeResponse::json(200, &page);
+    server.fake.on(Method::GET, "/v1/me/playlists", respond);
+
+    let home = anna.home().await;
+
+    let sizes = "srcset=\"https://i.scdn.co/640?a=1&amp;b=&quot;2 640w, \
+        https://i.scdn.co/300?a=1&amp;b=&quot;2 300w, https://i.scdn.co/60?a=1&amp;b=&quot;2 60w\"";
+    assert!(home.contains(sizes), "{home}");
+    let of_one_size = "<img src=\"https://i.scdn.co/own\" sizes=";
+    assert!(home.contains(of_one_size) && home.matches("<img ").count() == 2, "{home}");
+    assert!(!home.contains("<b>") && home.matches("class=\"cover\"").count() == 4, "{home}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

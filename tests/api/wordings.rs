@@ -18,18 +18,54 @@ fn tracks(number: usize) -> Vec<String> {
 #[tokio::test]
 async fn a_list_that_is_too_long_or_empty_is_counted() {
     let (fake, spotify) = plain_client().await;
-    let in_batches = "; a method that ends in `_in_batches` takes more, where there is one";
     let playlists = spotify.playlists();
-    for (error, expected) in [
-        (playlists.add_items(PLAYLIST, tracks(101)).await.unwrap_err(), (101, "uris", 100)),
-        (playlists.add_items(PLAYLIST, tracks(0)).await.unwrap_err(), (0, "uris", 100)),
-        (playlists.remove_items(PLAYLIST, tracks(144)).await.unwrap_err(), (144, "items", 100)),
-        (spotify.library().save(tracks(41)).await.unwrap_err(), (41, "uris", 40)),
+    for (error, expected, method) in [
+        (
+            playlists.add_items(PLAYLIST, tracks(101)).await.unwrap_err(),
+            "101 uris were given; 1 to 100 are allowed",
+            "add_items_in_batches",
+        ),
+        (
+            playlists.add_items(PLAYLIST, tracks(0)).await.unwrap_err(),
+            "0 uris were given; 1 to 100 are allowed",
+            "",
+        ),
+        (
+            playlists.insert_items(PLAYLIST, 0, tracks(101)).await.unwrap_err(),
+            "101 uris were given; 1 to 100 are allowed",
+            "insert_items_in_batches",
+        ),
+        (
+            playlists.replace_items(PLAYLIST, tracks(101)).await.unwrap_err(),
+            "101 uris were given; 0 to 100 are allowed",
+            "replace_items_in_batches",
+        ),
+        (
+            playlists.remove_items(PLAYLIST, tracks(144)).await.unwrap_err(),
+            "144 items were given; 1 to 100 are allowed",
+            "remove_items_in_batches",
+        ),
+        (
+            spotify.library().save(tracks(41)).await.unwrap_err(),
+            "41 uris were given; 1 to 40 are allowed",
+            "save_in_batches",
+        ),
+        (
+            spotify.library().remove(tracks(41)).await.unwrap_err(),
+            "41 uris were given; 1 to 40 are allowed",
+            "remove_in_batches",
+        ),
+        (
+            spotify.library().contains(tracks(41)).await.unwrap_err(),
+            "41 uris were given; 1 to 40 are allowed",
+            "contains_in_batches",
+        ),
     ] {
-        let (count, name, most) = expected;
-        let hint = if count > most { in_batches } else { "" };
-        let expected = format!("{count} {name} were given; 1 to {most} are allowed{hint}");
-        assert_eq!(error.to_string(), expected);
+        let hint = match method {
+            "" => String::new(),
+            method => format!("; `{method}` takes more"),
+        };
+        assert_eq!(error.to_string(), format!("{expected}{hint}"));
     }
     assert_eq!(fake.api_requests(), 0);
 }
@@ -263,7 +299,7 @@ fn every_guide_and_example_is_named_where_a_reader_begins() {
     let (readme, front_page, guides) =
         (text("README.md"), text("src/lib.rs"), text("src/guide.rs"));
     for guide in names_in("docs") {
-        assert!(readme.contains(&format!("(docs/{guide}.md)")), "{guide}");
+        assert!(readme.contains(&format!("`docs/{guide}.md`")), "{guide}");
         let is_rendered = guides.contains(&format!("pub mod {guide} {{}}"));
         assert!(!is_rendered || front_page.contains(&format!("(guide::{guide})")), "{guide}");
     }

@@ -8,7 +8,7 @@ mkdir -p "$place"
 rm -rf "$place/src" "$place/README.md" "$place/docs" "$place/Cargo.lock"
 cp -r "$root/src" "$root/README.md" "$root/docs" "$place/"
 # Without what tests and benches need, whose versions say nothing of a user's build.
-awk '/^\[/ { skip = /^\[(dev-dependencies|\[test|\[bench)/ } !skip' "$root/Cargo.toml" >"$place/Cargo.toml"
+awk '/^\[/ { skip = /^\[(.*dev-dependencies|\[test|\[bench)/ } !skip' "$root/Cargo.toml" >"$place/Cargo.toml"
 printf '\n[workspace]\n' >>"$place/Cargo.toml"
 cd "$place"
 if [ "${1:-}" = update ]; then

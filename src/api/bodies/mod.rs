@@ -35,6 +35,6 @@ fn check_count(name: &'static str, count: usize, most: usize) -> Result<(), Erro
     let range = 1..=most;
     match range.contains(&count) {
         true => Ok(()),
-        false => Err(Error::Count { name, count, range }),
+        false => Err(Error::count(name, count, range)),
     }
 }

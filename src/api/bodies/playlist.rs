@@ -21,6 +21,12 @@ pub enum Visibility {
 }
 
 /// The name, description and visibility of a playlist: for a new one, or to be changed.
+///
+/// ```
+/// use spotify_web::api::{PlaylistDetails, Visibility};
+///
+/// let details = PlaylistDetails::new().description("Loud").visibility(Visibility::Private);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PlaylistDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +202,13 @@ impl PlaylistRemoval {
 }
 
 /// Which entries of a playlist are moved, and where to.
+///
+/// ```
+/// use spotify_web::api::PlaylistReorder;
+///
+/// // The three entries that begin at place 10 come first.
+/// let reorder = PlaylistReorder::new(10, 0).length(3);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaylistReorder {
     range_start: u32,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::builder::Request;
@@ -15,9 +16,10 @@ use crate::error::Error;
 use crate::model::SpotifyUri;
 
 /// A body with its type.
+#[derive(Clone)]
 pub(super) struct Body {
     pub(super) content_type: &'static str,
-    pub(super) content: Vec<u8>,
+    pub(super) content: Bytes,
 }
 
 impl<T, P: Parameters> Request<T, P> {
@@ -40,7 +42,7 @@ impl<T, P: Parameters> Request<T, P> {
     }
 
     pub(crate) fn with_body(mut self, content_type: &'static str, content: Vec<u8>) -> Self {
-        self.body = Some(Body { content_type, content });
+        self.body = Some(Body { content_type, content: content.into() });
         self
     }
 

@@ -187,6 +187,15 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
+    pub(super) fn is_write(&self) -> bool {
+        !self.method.is_safe()
+    }
+
+    /// Says which method takes more of what this one takes a list of.
+    pub(crate) fn or_in_batches(self, method: &'static str) -> Self {
+        Self { url: self.url.map_err(|error| error.with_batches(method)), ..self }
+    }
+
     /// Keeps the first thing that is wrong.
     pub(crate) fn fail(mut self, error: Error) -> Self {
         if self.url.is_ok() {
@@ -315,6 +324,21 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         self.send()
+    }
+}
+
+impl<T, P> Clone for Request<T, P> {
+    fn clone(&self) -> Self {
+        Self {
+            connection: self.connection.clone(),
+            method: self.method.clone(),
+            url: self.url.as_ref().map(Url::clone).map_err(Error::of_unsent),
+            query: self.query.clone(),
+            body: self.body.clone(),
+            endpoint: self.endpoint.clone(),
+            returns: PhantomData,
+            ..*self
+        }
     }
 }
 

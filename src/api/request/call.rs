@@ -8,11 +8,11 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::observing::{CallOutcome, CallReport, UserObserver};
+use super::observing::{CallOutcome, CallReport, LoggedCall, UserObserver, milliseconds};
 use super::prepared::PreparedRequest;
 use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, CallTrace, LastFailure, ResponseHead};
+use crate::middleware::{Attempts, CallTrace, EndpointName, LastFailure, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{ServerError, is_transient_status};
 
@@ -21,7 +21,7 @@ pub(super) struct Call {
     observer: Option<Arc<UserObserver>>,
     pub(super) line: RequestLine,
     scopes: &'static [Scope],
-    endpoint: String,
+    endpoint: Arc<str>,
     pub(super) span: Span,
     began: Instant,
     pub(super) status: Option<StatusCode>,
@@ -41,8 +41,9 @@ impl Call {
         if prepared.deadline.is_some() {
             extensions.insert(LastFailure::default());
         }
-        let endpoint = prepared.endpoint.to_string();
-        span.record("endpoint", &endpoint);
+        let endpoint: Arc<str> = prepared.endpoint.to_string().into();
+        span.record("endpoint", &*endpoint);
+        extensions.insert(EndpointName(Arc::clone(&endpoint)));
         Self {
             observer,
             line: prepared.line(),
@@ -117,14 +118,26 @@ impl Drop for Call {
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
         self.status = self.status.or(last);
         self.span.record("attempts", attempts);
-        self.span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        self.span.record("waited_ms", milliseconds(waited));
         if let Some(status) = self.status {
             self.span.record("status", status.as_u16());
         }
+        let elapsed = self.began.elapsed();
+        let logged = LoggedCall {
+            method: &self.line.method,
+            endpoint: &self.endpoint,
+            outcome: self.outcome,
+            status: self.status,
+            reason: self.reason.as_deref(),
+            attempts,
+            waited,
+            elapsed,
+        };
+        self.span.in_scope(|| logged.log());
         let Some(observer) = &self.observer else { return };
         observer.tell(&CallReport {
             method: self.line.method.clone(),
-            endpoint: std::mem::take(&mut self.endpoint),
+            endpoint: self.endpoint.to_string(),
             client_id: observer.client_id.clone(),
             partition: observer.partition,
             outcome: self.outcome,
@@ -132,7 +145,7 @@ impl Drop for Call {
             reason: self.reason.take(),
             attempts,
             waited,
-            elapsed: self.began.elapsed(),
+            elapsed,
         });
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn bounded(
     let count = list.len();
     match range.contains(&count) {
         true => Ok(list),
-        false => Err(Error::Count { name, count, range }),
+        false => Err(Error::count(name, count, range)),
     }
 }
 

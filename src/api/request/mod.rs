@@ -37,10 +37,11 @@ mod seen;
 mod sending;
 mod setters;
 mod streams;
+mod unsent;
 mod urls;
 mod verbs;
 
-pub(crate) use batches::{in_batches, write_all, write_in_batches};
+pub use batches::{BatchProgress, Batches};
 pub use builder::Request;
 pub use choices::{AudioFeature, ItemType, Repeat, Shuffle, TimeRange, Transfer};
 pub(crate) use connection::{Connection, Defaults};

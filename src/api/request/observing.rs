@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use tracing::Level;
 
 use crate::middleware::Partition;
 
@@ -65,6 +66,47 @@ impl CallReport {
     }
 }
 
+/// What is logged of a call, at `debug`: what a report says, but for whose it was.
+pub(super) struct LoggedCall<'a> {
+    pub(super) method: &'a Method,
+    pub(super) endpoint: &'a str,
+    pub(super) outcome: CallOutcome,
+    pub(super) status: Option<StatusCode>,
+    pub(super) reason: Option<&'a str>,
+    pub(super) attempts: u32,
+    pub(super) waited: Duration,
+    pub(super) elapsed: Duration,
+}
+
+impl<'a> LoggedCall<'a> {
+    /// Of a call that was wrong, so that nothing was sent.
+    pub(super) fn unsent(method: &'a Method, endpoint: &'a str) -> Self {
+        let (outcome, none) = (CallOutcome::Failed, Duration::ZERO);
+        let (status, reason, attempts) = (None, None, 0);
+        Self { method, endpoint, outcome, status, reason, attempts, waited: none, elapsed: none }
+    }
+
+    /// Whether anybody hears of calls by the log.
+    pub(super) fn is_heard() -> bool {
+        tracing::event_enabled!(target: CALLS, Level::DEBUG)
+    }
+
+    pub(super) fn log(&self) {
+        tracing::debug!(
+            target: CALLS,
+            method = %self.method,
+            endpoint = self.endpoint,
+            outcome = self.outcome.as_str(),
+            status = self.status.map(|status| status.as_u16()),
+            reason = self.reason,
+            attempts = self.attempts,
+            waited_ms = milliseconds(self.waited),
+            elapsed_ms = milliseconds(self.elapsed),
+            "call"
+        );
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -76,6 +118,24 @@ pub enum CallOutcome {
     /// Its caller dropped it.
     Abandoned,
 }
+
+impl CallOutcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// Rounded down; what no number holds is the largest.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The target of the event of each call, by which a subscriber picks it.
+const CALLS: &str = "spotify_web::call";
 
 /// The user's callback.
 #[derive(Clone)]

@@ -131,6 +131,7 @@ pub(super) fn failure(
         }
         _ => {
             let message = message.map(Into::into);
+            let reason = reason.map(Into::into);
             Error::Api { request, status, message, reason, scopes, retry_after }
         }
     }

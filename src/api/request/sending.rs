@@ -10,10 +10,11 @@ use tracing::{Instrument, Span, field};
 
 use super::call::Call;
 use super::connection::Connection;
-use super::observing::{CallReport, Endpoint};
+use super::observing::{CallReport, Endpoint, LoggedCall};
 use super::prepared::{Deadline, PreparedRequest};
 use super::response::{RawResponse, failed, read};
 use crate::error::{Error, RequestLine};
+use crate::middleware::attempts_are_logged;
 use crate::transport::can_send;
 
 /// What will come of a request. It is boxed here, and not where its type is known, since the large
@@ -32,7 +33,8 @@ impl Connection {
             waited_ms = field::Empty,
         );
         // What most calls do without takes neither time nor room in them.
-        let is_observed = !span.is_disabled() || self.observer().is_some();
+        let is_logged = LoggedCall::is_heard() || attempts_are_logged();
+        let is_observed = is_logged || !span.is_disabled() || self.observer().is_some();
         if is_observed || prepared.deadline.is_some() {
             return Box::pin(self.send_observed(prepared, span));
         }
@@ -49,6 +51,7 @@ impl Connection {
     /// The response to a request that is wrong and never sent: its error, when it is polled.
     pub(super) fn refuse(self, method: Method, endpoint: Endpoint, error: Error) -> Responding {
         Box::pin(async move {
+            LoggedCall::unsent(&method, &endpoint.to_string()).log();
             if let Some(observer) = self.observer() {
                 observer.tell(&CallReport::unsent(method, &endpoint, observer));
             }

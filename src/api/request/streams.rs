@@ -37,6 +37,15 @@ impl<T: Send + 'static> All<T> {
         Self { stream: self.stream.fail_on_unreadable(), ..self }
     }
 
+    /// Fetches it, as `.await` does: a future for `tokio::spawn` and its like.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Error`].
+    pub fn send(self) -> impl Future<Output = Result<Vec<T>, Error>> + Send + use<T> {
+        self.into_future()
+    }
+
     /// What stands at every place of the list, and not its items alone.
     ///
     /// # Errors
@@ -73,19 +82,17 @@ impl<T: Send + 'static> All<T> {
     ) -> Result<(), Error> {
         let ItemStream { entries, left_out } = &mut self.stream;
         entries.queue.share_deadline();
-        let mut fetched = 0;
         let mut told = None;
         while let Some(entry) = entries.next().await {
             take(entry?, left_out)?;
-            fetched += 1;
             if entries.batch.is_empty() {
-                let so_far = Progress::of(fetched, entries.total, left_out);
+                let so_far = Progress::of(entries.taken, entries.total, left_out);
                 (self.progress)(so_far);
                 told = Some(so_far);
             }
         }
         // Empty pages at the end, or a list with nothing in it.
-        let whole = Progress::of(fetched, entries.total, left_out);
+        let whole = Progress::of(entries.taken, entries.total, left_out);
         if told != Some(whole) {
             (self.progress)(whole);
         }
@@ -102,7 +109,8 @@ impl<T: Send + 'static> IntoFuture for All<T> {
     }
 }
 
-/// How far [`Request::all`](crate::api::Request::all) has come.
+/// How far a list has come: [`Request::all`](crate::api::Request::all), an [`ItemStream`] or an
+/// [`EntryStream`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -166,6 +174,27 @@ impl<T: Send + 'static> ItemStream<T> {
     pub fn left_out(&self) -> usize {
         self.left_out.number()
     }
+
+    /// How far it has come.
+    ///
+    /// ```
+    /// # use spotify_web::testing::FakeSpotify;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fake = FakeSpotify::builder().with_playlist_length(120).start().await?;
+    /// # let spotify = spotify_web::SpotifyClient::new(fake.config_with_credentials())?;
+    /// let mut items = spotify.playlists().items("3cEYpjA9oz9GiPac4AsH4n").stream();
+    /// while let Some(item) = items.next().await {
+    ///     item?;
+    ///     let so_far = items.so_far();
+    ///     println!("{} of {:?}", so_far.fetched + so_far.left_out, so_far.total);
+    /// }
+    /// # assert_eq!(items.so_far().total, Some(120));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn so_far(&self) -> Progress {
+        Progress::of(self.entries.taken, self.entries.total, &self.left_out)
+    }
 }
 
 impl<T: Send + 'static> Stream for ItemStream<T> {
@@ -198,6 +227,8 @@ pub struct EntryStream<T> {
     batch: VecDeque<PageItem<T>>,
     /// The place of the first of them.
     position: u32,
+    /// Number of places that were handed out.
+    taken: usize,
     total: Option<u32>,
 }
 
@@ -210,7 +241,7 @@ pub(super) struct Batch<T> {
 
 impl<T: Send + 'static> EntryStream<T> {
     pub(super) fn new(queue: PageQueue<Batch<T>>) -> Self {
-        Self { queue, batch: VecDeque::new(), position: 0, total: None }
+        Self { queue, batch: VecDeque::new(), position: 0, taken: 0, total: None }
     }
 
     /// The same, after what was taken from a page before.
@@ -235,6 +266,12 @@ impl<T: Send + 'static> EntryStream<T> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
+    /// How far it has come; places without an item count as
+    /// [`left_out`](Progress::left_out) on an [`ItemStream`] alone.
+    pub fn so_far(&self) -> Progress {
+        Progress { fetched: self.taken, total: self.total, left_out: 0 }
+    }
+
     fn take(&mut self, batch: Batch<T>) {
         self.position = batch.start.unwrap_or(self.position);
         self.total = batch.total;
@@ -254,6 +291,7 @@ impl<T: Send + 'static> EntryStream<T> {
             if let Some(item) = self.batch.pop_front() {
                 let position = self.position;
                 self.position = self.position.saturating_add(1);
+                self.taken += 1;
                 return Poll::Ready(Ok(Some(ListEntry { position, item })));
             }
             match ready!(self.queue.poll_page(context)) {

@@ -105,6 +105,30 @@ pub(super) use token::bearer;
 ///
 /// Usable with any OAuth 2.0 server; [`CachedAuthenticator`](super::CachedAuthenticator) makes an
 /// [`Authenticator`](super::Authenticator) of it.
+///
+/// ```
+/// use spotify_web::auth::{AuthError, TokenCache, TokenSource};
+/// use spotify_web::oauth::Token;
+///
+/// #[derive(Debug)]
+/// struct TokenService;
+///
+/// #[spotify_web::async_trait::async_trait]
+/// impl TokenSource for TokenService {
+///     async fn request_token(&self, _previous: Option<&Token>) -> Result<Token, AuthError> {
+///         Ok(Token::new("token from the service", Token::DEFAULT_LIFETIME))
+///     }
+/// }
+///
+/// # #[tokio::main] async fn main() -> Result<(), AuthError> {
+/// let cache = TokenCache::new(TokenService);
+/// // Any number of callers, and one request of the source.
+/// let (one, other) = tokio::join!(cache.header(), cache.header());
+/// assert_eq!(one?, other?);
+/// assert_eq!(cache.stats().requests, 1);
+/// # Ok(())
+/// # }
+/// ```
 pub struct TokenCache<S: TokenSource> {
     shared: Arc<Shared<S>>,
 }

@@ -60,6 +60,10 @@ pub enum StoreError {
     #[cfg(feature = "redis")]
     #[error(transparent)]
     Fleet(#[from] crate::fleet::FleetError),
+    /// The keyring of the system failed, or does not fit.
+    #[cfg(feature = "keyring")]
+    #[error(transparent)]
+    Keyring(#[from] super::KeyringError),
     /// The store panicked on a tokio runtime without IO, on which nothing can be connected.
     #[error("the token store needs a tokio runtime with IO enabled (`enable_io` or `enable_all`)")]
     NoIo,
@@ -115,6 +119,8 @@ impl StoreError {
             Self::Custom { transient, .. } => *transient,
             #[cfg(feature = "redis")]
             Self::Fleet(error) => error.is_transient(),
+            #[cfg(feature = "keyring")]
+            Self::Keyring(error) => error.is_transient(),
         }
     }
 

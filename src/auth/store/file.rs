@@ -7,10 +7,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, oneshot};
 
 use self::disk::Disk;
 use super::locks::KeyLocks;
+use super::threads::Threads;
 use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore, check_replaces};
 
 /// Keeps tokens in a JSON file that only this user can read.
@@ -52,34 +52,21 @@ use super::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore
 #[derive(Debug, Clone)]
 pub struct FileTokenStore {
     path: Arc<Path>,
-    threads: Arc<Semaphore>,
+    threads: Threads,
 }
 
 impl FileTokenStore {
     /// A store in the file at `path`, which is made when the first token is saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: Arc::from(path.into()), threads: Arc::new(Semaphore::new(MOST_THREADS)) }
+        Self { path: Arc::from(path.into()), threads: Threads::named("token-file") }
     }
 
-    /// File systems block, some of them for good: their work is done in a thread that nobody has to
-    /// wait for, neither a caller nor a runtime that shuts down.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.threads).acquire_owned().await;
         let path = Arc::clone(&self.path);
-        let (sender, receiver) = oneshot::channel();
-        let thread = move || {
-            // A caller that has gone needs no result.
-            let _ = sender.send(Disk::at(&path).and_then(|disk| work(&disk)));
-            drop(permit);
-        };
-        let started = std::thread::Builder::new().name("token-file".into()).spawn(thread);
-        started.map_err(|error| disk::failed(&self.path, "opened", error))?;
-        receiver
-            .await
-            .unwrap_or_else(|_| Err(StoreError::custom("the token file was not finished with")))
+        self.threads.run(move || work(&Disk::at(&path)?)).await
     }
 
     /// The file that keeps others from refreshing the token of `key`.
@@ -150,9 +137,6 @@ impl TokenStore for FileTokenStore {
 
 /// The refreshes of this process, of all its stores: by the place of the file and the key.
 static REFRESHING: LazyLock<KeyLocks<(PathBuf, TokenKey)>> = LazyLock::new(KeyLocks::default);
-
-/// Threads that may hang in the file system before further operations wait for them.
-const MOST_THREADS: usize = 4;
 
 /// How soon a lock that another process holds is tried again, and how late.
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(5);

@@ -90,9 +90,26 @@ fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')
 }
 
+/// No name of a user becomes one of a file or of an entry, whose lengths and characters are limited
+/// and some of which ignore case.
+pub(super) fn digest(key: &str) -> String {
+    let digest = hmac_sha256::Hash::hash(key.as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_have_digests_of_their_own_without_their_users() {
+        let anna = digest("\"app\" user \"anna\"");
+        let bert = digest("\"app\" user \"bert\"");
+
+        assert_ne!(anna, bert);
+        assert_eq!(anna.len(), 32);
+        assert!(!anna.contains("anna"));
+    }
 
     fn text(user: &str) -> String {
         TokenKey::new("app").with_user(user).to_string()

@@ -44,6 +44,14 @@ impl<K: Eq + Hash> KeyLocks<K> {
     }
 }
 
+#[cfg(feature = "keyring")]
+impl<K: Eq + Hash> KeyGuard<K> {
+    /// Whose lock it is.
+    pub(super) fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Eq + Hash> Clone for KeyLocks<K> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))

@@ -3,10 +3,14 @@
 mod error;
 mod file;
 mod key;
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "keyring")))]
+mod keyring;
 mod locks;
 mod memory;
 mod stored;
 mod text;
+mod threads;
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -18,6 +22,8 @@ use async_trait::async_trait;
 pub use error::StoreError;
 pub use file::FileTokenStore;
 pub use key::TokenKey;
+#[cfg(feature = "keyring")]
+pub use keyring::{KeyringError, KeyringTokenStore};
 pub use memory::MemoryTokenStore;
 pub(super) use stored::Content;
 pub use stored::{LoginId, Revision, StoredToken};
@@ -44,6 +50,45 @@ pub use text::TokenText;
 ///
 /// `testing::check_token_store` (feature `testing`) runs every promise of this trait against a
 /// store of yours. The example `sqlite_store` is one to copy.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Mutex;
+///
+/// use spotify_web::auth::{Revision, StoreError, StoredToken, TokenKey, TokenStore};
+///
+/// /// What a table of a database would be: the text of each token, and its revision.
+/// #[derive(Debug, Default)]
+/// struct Table(Mutex<HashMap<String, String>>);
+///
+/// #[spotify_web::async_trait::async_trait]
+/// impl TokenStore for Table {
+///     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+///         let rows = self.0.lock().unwrap();
+///         rows.get(&key.to_string()).map(|text| StoredToken::from_text(text)).transpose()
+///     }
+///
+///     async fn save(
+///         &self,
+///         key: &TokenKey,
+///         token: &StoredToken,
+///         replaces: Option<Revision>,
+///     ) -> Result<(), StoreError> {
+///         let mut rows = self.0.lock().unwrap();
+///         let there = rows.get(&key.to_string()).map(|text| StoredToken::from_text(text));
+///         if there.transpose()?.map(|there| there.revision()) != replaces {
+///             return Err(StoreError::Stale);
+///         }
+///         rows.insert(key.to_string(), token.to_text().expose().to_owned());
+///         Ok(())
+///     }
+///
+///     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+///         self.0.lock().unwrap().remove(&key.to_string());
+///         Ok(())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync {
     /// What is kept under `key`, or `None`. It sees every save that has returned, also those of

@@ -307,6 +307,32 @@ mod tests {
         assert_eq!(counted.count_total, 0);
     }
 
+    /// F46, between two exchanges; without a shared limit it is the test above.
+    #[tokio::test(start_paused = true)]
+    async fn passing_beside_other_processes_costs_no_allocation() {
+        let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+        let options = RateLimitOptions::default().with_clock(clock).with_shared(Silent);
+        let app = Arc::new(App::new(None, options));
+        let pass = || {
+            let pair = Pair { endpoint: 7, user: 0 };
+            app.permit_at_once(pair, || "GET /".to_owned()).unwrap().settle(Outcome::Succeeded);
+        };
+        assert!(app.exchanged(Ok(Granted::default())).is_none());
+        pass();
+        let counted = allocation_counter::measure(|| (0..100).for_each(|_| pass()));
+        assert_eq!(counted.count_total, 0);
+    }
+
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait::async_trait]
+    impl super::super::shared::SharedLimit for Silent {
+        async fn exchange(&self, _: Option<&str>, _: &Told) -> Result<Granted, SharedLimitError> {
+            std::future::pending().await
+        }
+    }
+
     /// What a clock says that is set forward while others wait.
     #[derive(Debug, Clone)]
     struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);

@@ -20,6 +20,8 @@ pub(crate) struct Pool {
     next_urgent: Seconds,
     /// Starts that were granted and are not counted yet, since their time has not come.
     ahead: f64,
+    /// Until when members come back that were alone, with the rate that one of them brought along.
+    rejoining_until: Seconds,
     /// How far the next one is put off who finds too many starts reserved: from 0 to 1.
     turn: f64,
 }
@@ -34,6 +36,7 @@ impl Pool {
             all_active_until: f64::NEG_INFINITY,
             next_urgent: f64::NEG_INFINITY,
             ahead: 0.0,
+            rejoining_until: f64::NEG_INFINITY,
             turn: 0.0,
         }
     }
@@ -46,6 +49,7 @@ impl Pool {
         }
         if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
             self.bucket.pace_from(now + REJOINING, rate, now);
+            self.rejoining_until = now + REJOINED;
         }
         if let Some(pause) = told.refused_for {
             self.refused(told, pause.as_secs_f64(), active, now);
@@ -152,7 +156,8 @@ impl Pool {
         let longest = self.window;
         let rate = self.bucket.rate(now);
         let until = now + pause.min(longest);
-        let is_news = self.is_news(told.refused_in);
+        // Some are back and some still send by themselves: that says nothing about the rate.
+        let is_news = self.is_news(told.refused_in) && now >= self.rejoining_until;
         if is_news || until > self.bucket.closed_until + MOMENT {
             // Starts of an earlier epoch are void.
             self.ahead = 0.0;
@@ -191,6 +196,8 @@ const URGENT_AT_ONCE: f64 = 4.0;
 const LOWERED: f64 = 0.9;
 /// While the first are back that were alone, the others still send by themselves.
 const REJOINING: Seconds = 1.0;
+/// From then on all have been back for long enough that what is refused is what the store granted.
+const REJOINED: Seconds = 4.0;
 /// Refusals of one burst are told one after the other, and are one closing.
 const MOMENT: Seconds = 0.1;
 /// No process has more successes between two exchanges.

@@ -6,8 +6,9 @@ mod music;
 mod spoken;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 pub(super) use self::audio::{analysis, features};
@@ -45,6 +46,8 @@ pub(super) struct Thing {
     pub(super) full: Value,
     /// As it is inside of other things.
     pub(super) simple: Value,
+    /// As JSON, made when it is first asked for.
+    written: OnceLock<Box<RawValue>>,
 }
 
 impl Thing {
@@ -58,6 +61,7 @@ impl Thing {
             parent: parent.map(str::to_owned),
             full: simple.clone(),
             simple,
+            written: OnceLock::new(),
         }
     }
 
@@ -72,6 +76,20 @@ impl Thing {
         let artists = self.simple.get("artists").and_then(Value::as_array);
         let mut ids = artists.into_iter().flatten().filter_map(|each| each.get("id"));
         ids.any(|id| id == artist)
+    }
+
+    /// As searches show it: tracks and artists whole, the others as inside of other things.
+    pub(super) fn found(&self) -> &Value {
+        match self.kind {
+            Kind::Track | Kind::Artist => &self.full,
+            _ => &self.simple,
+        }
+    }
+
+    /// The same as JSON: a search copies it, where it would be taken apart and written anew.
+    pub(super) fn written(&self) -> &RawValue {
+        let write = || to_raw_value(self.found()).unwrap_or_default();
+        self.written.get_or_init(write)
     }
 
     pub(super) fn milliseconds(&self) -> Option<u64> {

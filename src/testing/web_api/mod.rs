@@ -145,21 +145,21 @@ fn in_market(json: &mut Value) {
     {
         fields.insert("is_playable".to_owned(), true.into());
     }
-    children(json).for_each(in_market);
+    each_child(json, in_market);
 }
 
 fn remove_everywhere(json: &mut Value, name: &str) {
     if let Value::Object(fields) = json {
         fields.remove(name);
     }
-    children(json).for_each(|child| remove_everywhere(child, name));
+    each_child(json, |child| remove_everywhere(child, name));
 }
 
-fn children(json: &mut Value) -> Box<dyn Iterator<Item = &mut Value> + '_> {
+fn each_child(json: &mut Value, act: impl FnMut(&mut Value)) {
     match json {
-        Value::Object(fields) => Box::new(fields.values_mut()),
-        Value::Array(list) => Box::new(list.iter_mut()),
-        _ => Box::new(std::iter::empty()),
+        Value::Object(fields) => fields.values_mut().for_each(act),
+        Value::Array(list) => list.iter_mut().for_each(act),
+        _ => {}
     }
 }
 

@@ -53,18 +53,22 @@ impl Call<'_> {
     }
 
     pub(super) fn page_of(&self, items: Vec<Value>, total: usize, slice: &Slice<'_>) -> Value {
+        with(self.head_of(total, slice), "items", Value::Array(items))
+    }
+
+    /// A page without its items.
+    pub(super) fn head_of(&self, total: usize, slice: &Slice<'_>) -> Value {
         let Slice { limit, offset, .. } = *slice;
         let next = (offset.saturating_add(limit) < total).then(|| self.url(slice, offset + limit));
         let previous = (offset > 0).then(|| self.url(slice, offset.saturating_sub(limit)));
-        let page = json!({
+        json!({
             "href": self.url(slice, offset),
             "limit": limit,
             "next": next,
             "offset": offset,
             "previous": previous,
             "total": total,
-        });
-        with(page, "items", Value::Array(items))
+        })
     }
 
     /// The URL of another slice, with the rest of the query kept.

@@ -17,6 +17,7 @@ pub(crate) struct FailingStore {
     failing_loads: Arc<AtomicUsize>,
     failing_saves: Arc<AtomicUsize>,
     hanging_loads: Arc<AtomicUsize>,
+    loads: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
     locks: Arc<Mutex<Locks>>,
 }
@@ -64,6 +65,11 @@ impl FailingStore {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// How often somebody looked into it.
+    pub(crate) fn loads(&self) -> usize {
+        self.loads.load(Ordering::SeqCst)
+    }
+
     fn count(&self) {
         self.calls.fetch_add(1, Ordering::SeqCst);
     }
@@ -87,6 +93,7 @@ fn fail(times: &AtomicUsize) -> Result<(), StoreError> {
 impl TokenStore for FailingStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
         self.count();
+        self.loads.fetch_add(1, Ordering::SeqCst);
         if fail(&self.hanging_loads).is_err() {
             std::future::pending::<()>().await;
         }

@@ -20,8 +20,8 @@ use spotify_web::{Error, SpotifyClient};
 use super::TRACK_URI;
 use crate::common::{ALBUM, ARTIST, TRACK};
 
-/// A response: as it came, and as its model is written.
-pub(super) type Outcome = Result<(Value, Value), Error>;
+/// A response: its status, as it came, and as its model is written.
+pub(super) type Outcome = Result<(u16, Value, Value), Error>;
 pub(super) type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 const SHOW: &str = "38bS44xjbVVZ3No3ByF1dJ";
@@ -37,7 +37,7 @@ where
     Box::pin(async {
         let response = request.send_with_response().await?;
         let body = response.json().unwrap_or_default();
-        Ok((body, serde_json::to_value(&response.body).unwrap()))
+        Ok((response.status.as_u16(), body, serde_json::to_value(&response.body).unwrap()))
     })
 }
 

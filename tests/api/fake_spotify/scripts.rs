@@ -141,6 +141,31 @@ async fn a_search_finds_all_types_with_limit_and_offset() {
     );
 }
 
+/// A search of one type is written in another way than one of several.
+#[tokio::test]
+async fn a_search_of_one_type_finds_what_one_of_several_does() {
+    let fake = fake().await;
+    let spotify = client(&fake, "anna");
+    fake.add_track("4iV5W9uYEdYUVa79Axb7Rh", "The \"Loopback\" Söng");
+    for kind in ["track", "artist", "album"] {
+        for (query, offset) in [("o", 0), ("o", 3), ("\"Loopback\" sö", 0), ("nothing like it", 0)]
+        {
+            let found = async |types: String| {
+                let request =
+                    spotify.get::<Value>("search").query("q", query).query("type", &types);
+                let found = request.query("limit", "5").query("offset", offset.to_string()).await;
+                let mut page = found.unwrap()[format!("{kind}s")].clone();
+                assert!(page["href"].as_str().unwrap().contains("offset="));
+                page["href"].take();
+                (page["next"].take().is_string(), page["previous"].take().is_string(), page)
+            };
+            let (one, several) =
+                (found(kind.to_owned()).await, found(format!("{kind},show")).await);
+            assert_eq!(one, several, "{kind} {query}");
+        }
+    }
+}
+
 /// A machine that is busy takes longer, so this prints and does not judge.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_searches_at_once_all_succeed() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::super::key::digest;
 use super::super::text::Entry;
 use crate::auth::{StoreError, StoredToken};
 use crate::sync::Mutex;
@@ -142,7 +143,7 @@ impl Disk {
             return Err(failed(&self.path, "opened", io::ErrorKind::NotFound.into()));
         }
         let directory = self.beside(".locks");
-        let path = directory.join(lock_name(key));
+        let path = directory.join(digest(key));
         let is_there = create_private_directory(&directory);
         let opened = is_there.and_then(|()| open_regular(&path, &lock_options()));
         let lock = opened.or_else(|error| open_to_read(&path, error))?;
@@ -344,12 +345,6 @@ fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// No name of a user becomes one of a file.
-fn lock_name(key: &str) -> String {
-    let digest = hmac_sha256::Hash::hash(key.as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// `ENOLCK` is what an NFS server without a lock service says.
 fn has_no_locks(error: &io::Error) -> bool {
     const ENOLCK: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
@@ -392,15 +387,5 @@ mod tests {
         assert!(!has_no_locks(&io::ErrorKind::PermissionDenied.into()));
         #[cfg(target_os = "linux")]
         assert!(has_no_locks(&io::Error::from_raw_os_error(37)));
-    }
-
-    #[test]
-    fn locks_have_names_of_their_own_without_the_users() {
-        let anna = lock_name("app user \"anna\"");
-        let bert = lock_name("app user \"bert\"");
-
-        assert_ne!(anna, bert);
-        assert_eq!(anna.len(), 32);
-        assert!(!anna.contains("anna"));
     }
 }
