@@ -62,6 +62,8 @@ mod fleet;
 mod fleet_caches;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
+#[path = "api/fleet_histories.rs"]
+mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
 #[path = "api/fleet_processes.rs"]

@@ -52,7 +52,7 @@ pub enum FleetError {
     },
     /// The server may evict logins.
     #[error(
-        "the server of the fleet may evict logins (`maxmemory-policy` is `{policy}`); set it to `noeviction` or one of `volatile-*`"
+        "the server of the fleet may evict logins (`maxmemory-policy` is `{policy}`); set it to `noeviction`: every login has an end, so those of `volatile-*` evict them too"
     )]
     Evicts {
         /// The policy.
@@ -110,5 +110,5 @@ impl FleetError {
 
 /// What the fleet needs of a server's access list, with the default prefix.
 const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
-                      +hincrby +hgetall +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
-                      +zcard +zrange +zremrangebyscore";
+                      +hlen +hstrlen +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
+                      +zcard +zrange +zremrangebyscore +select +cluster|slots";

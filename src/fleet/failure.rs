@@ -30,7 +30,10 @@ impl Failure {
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
                 Self::Error(FleetError::WrongPassword)
             }
-            _ if reason.contains("can't run this command") => {
+            _ if ["can't run this command", "no permissions to run"]
+                .iter()
+                .any(|text| reason.contains(text)) =>
+            {
                 Self::Error(FleetError::NoPermission { reason })
             }
             // What it says to a long command of who has not logged in.

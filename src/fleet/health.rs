@@ -12,7 +12,9 @@ use crate::auth::{Event, Listener, TokenKey};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FleetStats {
-    /// Whether the last call failed; `None` before the first.
+    /// Whether the last call failed; `None` before the first. Where an exchange of the rate was too
+    /// late, for which 50 ms are left, it takes one that is in time: a call that may take longer says
+    /// nothing about it. What stands under one key is no trouble of the server's.
     pub is_alone: Option<bool>,
     /// Since when, as the time that has passed.
     pub since: Duration,
@@ -80,13 +82,13 @@ impl Health {
         self.counts.lock().connections += 1;
     }
 
-    /// A call ended, well or not.
-    pub(super) fn called(&self, error: Option<&FleetError>) {
+    /// A call ended, well or not, that might take `limit`.
+    pub(super) fn called(&self, error: Option<&FleetError>, limit: Duration) {
         let event = {
             let counts = &mut *self.counts.lock();
             counts.calls += 1;
             counts.timeouts += u64::from(matches!(error, Some(FleetError::TimedOut { .. })));
-            counts.moves_to(error)
+            counts.moves_to(error, limit)
         };
         let Some(event) = event else { return };
         match &event {
@@ -114,8 +116,13 @@ impl Health {
 }
 
 impl Counts {
-    fn moves_to(&mut self, error: Option<&FleetError>) -> Option<FleetEvent> {
+    fn moves_to(&mut self, error: Option<&FleetError>, limit: Duration) -> Option<FleetEvent> {
         let event = match (&mut self.state, error) {
+            (Some(State { error: Some(FleetError::TimedOut { limit: missed }), .. }), None)
+                if limit > *missed =>
+            {
+                return None;
+            }
             (Some(State { error: None, .. }), None) => return None,
             (Some(State { error: Some(last), .. }), Some(error)) => {
                 last.clone_from(error);

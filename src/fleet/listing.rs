@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::FleetError;
 use super::failure::Failure;
 use super::names::Place;
-use super::scripts::RESEAL;
+use super::scripts::{LIST, RESEAL};
 use super::sealing::Opened;
 use super::server::{Master, Server, To};
 use super::tokens::{Parts, read};
@@ -52,8 +52,16 @@ pub(super) struct Listing<'a> {
     hasher: RandomState,
 }
 
-/// From where to go on, which is 0 at the end, and the keys up to there.
-type Scanned = (u64, Vec<String>);
+/// What a scan returned.
+struct Scanned {
+    /// Where the cursor holds: another server, or the same after a restart, goes on somewhere else
+    /// with it, and says nothing of it.
+    server: String,
+    /// From where to go on, which is 0 at the end.
+    cursor: u64,
+    /// The keys up to there.
+    keys: Vec<String>,
+}
 
 impl<'a> Listing<'a> {
     pub(super) fn new(parts: &'a Parts) -> Self {
@@ -69,19 +77,21 @@ impl<'a> Listing<'a> {
             None => self.masters.insert(masters(server).await?),
         };
         let Some(master) = masters.front().cloned() else { return Ok(None) };
-        let (cursor, mut keys) = match self.scanned.take() {
+        let scanned = match self.scanned.take() {
             Some(scanned) => scanned,
-            None => read(ask(server, To::of(master.as_ref()), self.scan(0)).await?)?,
+            None => scan_at(server, master.as_ref(), self.scan(0)).await?,
         };
+        let Scanned { server: of, cursor, mut keys } = scanned;
         keys.retain(|key| self.seen.insert(self.hasher.hash_one(key)));
         let next = (cursor != 0).then(|| self.scan(cursor));
         let (logins, scanned) = standing_at(server, master.as_ref(), &keys, next).await?;
-        self.scanned = scanned;
-        if self.scanned.is_none()
+        if scanned.is_none()
             && let Some(masters) = &mut self.masters
         {
             masters.pop_front();
         }
+        // By another server it begins anew; `seen` knows who was named.
+        self.scanned = scanned.filter(|scanned| scanned.server == of);
         Ok(Some(Step { master, logins }))
     }
 
@@ -152,30 +162,66 @@ async fn standing_at(
     keys: &[String],
     next: Option<Cmd>,
 ) -> Result<(Vec<Result<Standing, FleetError>>, Option<Scanned>), FleetError> {
-    let all_of = |key: &String| redis::cmd("HGETALL").arg(key).take();
-    let commands = keys.iter().map(all_of).chain(next.clone());
-    let mut found = several(server, master, commands).await?;
-    let scanned = match (next, found.split_off(keys.len().min(found.len())).pop().flatten()) {
-        (None, _) => None,
-        (Some(_), Some(scanned)) => Some(read(scanned)?),
-        (Some(scan), None) => Some(read(ask(server, To::of(master), scan).await?)?),
+    let all_of = |key: &String| LIST.known(&[key.as_str()], &[]);
+    let scans = next.iter().flat_map(|scan| [about_server(), scan.clone()]);
+    let mut found = several(server, master, keys.iter().map(all_of).chain(scans)).await?;
+    let mut scanned = found.split_off(keys.len().min(found.len())).into_iter();
+    let scanned = match (next, scanned.next().flatten(), scanned.next().flatten()) {
+        (None, ..) => None,
+        (Some(_), about, Some(scanned)) => Some(Scanned::of(server, about, scanned)?),
+        (Some(scan), _, None) => Some(scan_at(server, master, scan).await?),
     };
     let mut logins = Vec::new();
-    for (key, fields) in keys.iter().zip(found) {
-        let fields = match fields {
-            Some(fields) => Ok(fields),
+    for (key, places) in keys.iter().zip(found) {
+        let places = match places {
+            Some(places) => Ok(places),
             None => {
-                let command = &all_of(key);
-                patiently(move || server.command(command)).await
+                let name = &[key.as_str()];
+                patiently(move || server.run(&LIST, name, &[])).await
             }
         };
-        match fields.and_then(read) {
-            Ok(fields) => logins.extend(standing(key, fields).into_iter().map(Ok)),
+        match places.and_then(read) {
+            Ok(places) => logins.extend(standing(key, places).map(Ok)),
             Err(FleetError::Layout) => logins.push(Err(FleetError::Layout)),
             Err(error) => return Err(error),
         }
     }
     Ok((logins, scanned))
+}
+
+impl Scanned {
+    fn of(server: &Server, about: Option<Value>, scanned: Value) -> Result<Self, FleetError> {
+        let (cursor, keys) = read(scanned)?;
+        let about = about.and_then(|about| read::<String>(about).ok()).unwrap_or_default();
+        let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
+        // One that says nothing of itself is known by the connection to it.
+        let server = run.map_or_else(|| server.connections().to_string(), str::to_owned);
+        Ok(Self { server, cursor, keys })
+    }
+}
+
+fn about_server() -> Cmd {
+    redis::cmd("INFO").arg("server").take()
+}
+
+/// A scan by itself, after which the server knows the scripts of a walk.
+async fn scan_at(
+    server: &Arc<Server>,
+    master: Option<&Master>,
+    scan: Cmd,
+) -> Result<Scanned, FleetError> {
+    let mut pipeline = Pipeline::new();
+    for command in [LIST.load(), RESEAL.load(), about_server(), scan] {
+        pipeline.add_command(command);
+    }
+    let scanned = patiently(|| async {
+        let mut values = server.pipeline(&pipeline, To::of(master)).await?;
+        let scanned = values.pop().unwrap_or(Value::Nil).extract_error();
+        let scanned = scanned.map_err(|error| Failure::of(&error).into_error())?;
+        let about = values.pop().and_then(|about| about.extract_error().ok());
+        Scanned::of(server, about, scanned)
+    });
+    scanned.await
 }
 
 /// The values of several commands; `None` for one that is to be sent again by itself, since its key
@@ -223,19 +269,16 @@ where
     call().await
 }
 
-/// What stands in the hash of a user.
-fn standing(key: &str, fields: Vec<(String, Vec<u8>)>) -> Vec<Standing> {
-    let (records, others): (Vec<_>, Vec<_>) =
-        fields.into_iter().partition(|(name, _)| name.ends_with('r'));
-    let login = |(name, record): (String, Vec<u8>)| {
-        let scopes = name.strip_suffix('r')?.to_owned();
-        let (_, revision) =
-            others.iter().find(|(name, _)| name.strip_suffix('v') == Some(&scopes))?;
-        let revision = String::from_utf8_lossy(revision).into_owned();
+/// What stands in the hash of a user: scopes, revision and record of each login.
+fn standing(
+    key: &str,
+    places: Vec<(String, Vec<u8>, Vec<u8>)>,
+) -> impl Iterator<Item = Standing> {
+    places.into_iter().map(move |(scopes, revision, record)| {
+        let revision = String::from_utf8_lossy(&revision).into_owned();
         let place = Place { logins: key.to_owned(), scopes, lease: String::new() };
-        Some(Standing { place, revision, record })
-    };
-    records.into_iter().filter_map(login).collect()
+        Standing { place, revision, record }
+    })
 }
 
 /// The masters of a cluster; the server itself where there is none.

@@ -10,13 +10,16 @@ use tokio::sync::mpsc;
 
 use super::listing::{Listing, Standing, Step};
 use super::scripts::REMOVE_ALL;
+use super::server::no_runtime;
 use super::tokens::{KEPT_FOR_MS, Parts};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
 /// The logins of a fleet: a stream of keys, from [`RedisTokenStore::logins`].
 pub struct Logins {
-    steps: mpsc::Receiver<Result<Step, FleetError>>,
+    /// `None` is the end; one that ends without it was never begun, or its runtime has ended.
+    steps: mpsc::Receiver<Option<Result<Step, FleetError>>>,
+    is_over: bool,
     /// What is left of a step. They are opened as they are taken, while the next step is under way.
     logins: std::vec::IntoIter<Result<Standing, FleetError>>,
     parts: Arc<Parts>,
@@ -27,7 +30,8 @@ impl RedisTokenStore {
     /// them.
     ///
     /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
-    /// serves others in between. After an error it ends, except for a record that cannot be opened and for
+    /// serves others in between. Call it within a tokio runtime: without one, or when that ends before
+    /// the list, its last item is an error. After an error it ends, except for a record that cannot be opened and for
     /// what something else wrote.
     pub fn logins(&self) -> Logins {
         let (sender, steps) = mpsc::channel(1);
@@ -35,16 +39,21 @@ impl RedisTokenStore {
         let listing = async move {
             let mut listing = Listing::new(&parts);
             while let Some(step) = listing.next().await.transpose() {
-                let is_end = step.is_err();
-                if sender.send(step).await.is_err() || is_end {
+                let is_failure = step.is_err();
+                if sender.send(Some(step)).await.is_err() {
                     return;
                 }
+                if is_failure {
+                    break;
+                }
             }
+            sender.send(None).await.ok();
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(listing);
         }
-        Logins { steps, logins: Vec::new().into_iter(), parts: Arc::clone(self.parts()) }
+        let (logins, parts) = (Vec::new().into_iter(), Arc::clone(self.parts()));
+        Logins { steps, is_over: false, logins, parts }
     }
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
@@ -110,10 +119,20 @@ impl Stream for Logins {
             if let Some(key) = self.next_key() {
                 return Poll::Ready(Some(key));
             }
-            match ready!(self.steps.poll_recv(context)) {
-                Some(Ok(step)) => self.logins = step.logins.into_iter(),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            let step = match ready!(self.steps.poll_recv(context)) {
+                Some(Some(step)) => step,
+                end => {
+                    self.is_over = true;
+                    let is_whole = end.is_some();
+                    return Poll::Ready((!is_whole).then(|| Err(no_runtime())));
+                }
+            };
+            match step {
+                Ok(step) => self.logins = step.logins.into_iter(),
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
     }

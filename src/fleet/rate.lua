@@ -204,7 +204,7 @@ else
   count(succeeded)
 end
 -- While the first are back that were alone, the others still send by themselves.
-if tried == 0 and last_rate > 0 then
+if tried == 0 and last_rate > 0 and last_rate <= 10000 then
   new_rate(last_rate, now + W, now + 1)
   rejoining = now + 4
 end

@@ -1,8 +1,8 @@
 //! What this process knows to have been in the server, in case the server forgets it.
 //!
 //! A server that restarts empty, evicts a key or fails over to a copy that lags behind says nothing
-//! of it. So each entry has a number that the server counts up, and a process that knows a later
-//! one than it finds puts it back.
+//! of it. So each entry has a number that grows with the server's time, and a process that knows a
+//! later one than it finds puts it back.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,18 @@ pub(super) struct Remembered(Mutex<HashMap<TokenKey, Entry>>);
 /// An entry as it was last seen or written.
 #[derive(Clone)]
 pub(super) struct Entry {
-    /// Counts what was written at this place.
+    /// Grows with what is written at this place, whichever server has it: see `scripts.rs`.
     pub(super) number: u64,
     /// `None` when it was removed.
     pub(super) token: Option<StoredToken>,
+}
+
+impl Entry {
+    /// Whether `other` holds a login that was made later.
+    pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
+        let (Some(token), Some(of_other)) = (&self.token, &other.token) else { return false };
+        token.login() < of_other.login()
+    }
 }
 
 impl Remembered {

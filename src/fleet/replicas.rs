@@ -1,18 +1,20 @@
 //! That replicas have what was saved: `WAIT`, on a connection of its own, since it keeps up whatever
 //! comes behind it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::{Pipeline, Value};
-use tokio::sync::Mutex;
+use redis::cluster_routing::Slot;
+use redis::{Cmd, Pipeline, Value};
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
 use super::FleetError;
 use super::failure::Failure;
 use super::server::{Server, To};
 use super::tokens::{KEPT_FOR_MS, read};
+use crate::sync::Mutex;
 
 /// How many replicas are to confirm, and who asks them.
 #[derive(Clone)]
@@ -21,29 +23,40 @@ pub(super) struct Replicas(Arc<Parts>);
 struct Parts {
     wanted: u32,
     server: Arc<Server>,
-    /// Counts those who have asked for a confirmation.
-    arrivals: AtomicU64,
-    last: Mutex<Round>,
+    /// Those who wait, by the first slot of their master; a single server has one for all.
+    queues: Mutex<HashMap<Option<Slot>, Arc<Queue>>>,
+    /// The first slot of the master that has a slot, as it was when it was asked for. Who is told
+    /// wrongly asks alone.
+    owners: Mutex<Option<Arc<HashMap<Slot, Slot>>>>,
 }
 
-/// One `WAIT`, for all who came before it.
+/// Who waits for one master: one of them asks for all, so that masters keep each other up as little
+/// as users do.
 #[derive(Default)]
-struct Round {
-    arrivals: u64,
-    confirmed: u32,
+struct Queue {
+    waiting: Mutex<Vec<Waiting>>,
+    turn: tokio::sync::Mutex<()>,
 }
+
+struct Waiting {
+    name: String,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+/// How many confirmed what stands under a name; `None` where another master has it by now.
+type Outcome = Result<Option<u32>, FleetError>;
 
 impl Replicas {
     pub(super) fn new(wanted: u32, server: Arc<Server>) -> Self {
-        let (arrivals, last) = (AtomicU64::default(), Mutex::default());
-        Self(Arc::new(Parts { wanted, server, arrivals, last }))
+        let (queues, owners) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Parts { wanted, server, queues, owners }))
     }
 
     /// Waits until enough replicas have what was written before under the name of a key, but not
     /// for long: replicas that are away keep nobody from going on.
     pub(super) async fn confirm(&self, name: &str) -> Result<(), FleetError> {
         let Parts { wanted, .. } = *self.0;
-        let confirmed = timeout(LONGEST, self.0.round(name)).await.unwrap_or(Ok(0))?;
+        let confirmed = timeout(LONGEST, self.0.confirmed(name)).await.unwrap_or(Ok(0))?;
         match confirmed >= wanted {
             true => Ok(()),
             false => Err(FleetError::NotReplicated { wanted, confirmed }),
@@ -52,37 +65,112 @@ impl Replicas {
 }
 
 impl Parts {
-    async fn round(&self, name: &str) -> Result<u32, FleetError> {
-        let arrival = self.arrivals.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut last = self.last.lock().await;
-        if arrival <= last.arrivals {
-            return Ok(last.confirmed);
+    async fn confirmed(&self, name: &str) -> Result<u32, FleetError> {
+        let queue = self.queue_of(name).await?;
+        if let Some(confirmed) = self.with_others(&queue, name).await? {
+            return Ok(confirmed);
         }
-        let arrivals = self.arrivals.load(Ordering::Acquire);
-        let confirmed = self.wait(name).await?;
-        // In a cluster each master has replicas of its own.
-        if !self.server.is_cluster().await? {
-            *last = Round { arrivals, confirmed };
+        // Its slot has moved since it was known who has it.
+        *self.owners.lock() = None;
+        let outcome = self.ask(&[name]).await?.into_iter().next();
+        Ok(outcome.unwrap_or(Ok(None))?.unwrap_or(0))
+    }
+
+    async fn with_others(&self, queue: &Queue, name: &str) -> Outcome {
+        let mut outcome = queue.join(name);
+        let _turn = queue.turn.lock().await;
+        match outcome.try_recv() {
+            Ok(outcome) => return outcome,
+            // Who asked has gone.
+            Err(TryRecvError::Closed) => outcome = queue.join(name),
+            Err(TryRecvError::Empty) => {}
         }
-        Ok(confirmed)
+        let waiting = std::mem::take(&mut *queue.waiting.lock());
+        let names: Vec<_> = waiting.iter().map(|waiting| waiting.name.as_str()).collect();
+        let outcomes = self.ask(&names).await;
+        let failure = outcomes.as_ref().err().cloned();
+        let mut outcomes = outcomes.unwrap_or_default().into_iter();
+        for Waiting { outcome, .. } in waiting {
+            let failed = || failure.clone().map_or(Ok(None), Err);
+            outcome.send(outcomes.next().unwrap_or_else(failed)).ok();
+        }
+        outcome.try_recv().unwrap_or(Ok(None))
     }
 
     /// What is waited for is what this connection wrote, with all that was written before; so it
-    /// writes what stands there already. The first time finds out whether the server is still a
-    /// master.
-    async fn wait(&self, name: &str) -> Result<u32, FleetError> {
-        let renewed = redis::cmd("PEXPIRE").arg(name).arg(KEPT_FOR_MS).take();
-        if read::<u32>(self.server.command(&renewed).await?)? == 0 {
+    /// writes what stands there already, for each who waits. The first time finds out whether the
+    /// server is still a master.
+    async fn ask(&self, names: &[&str]) -> Result<Vec<Outcome>, FleetError> {
+        let Some(first) = names.first() else { return Ok(Vec::new()) };
+        self.server.command(&renewed(first)).await?;
+        let mut commands = Pipeline::new();
+        for name in names {
+            commands.add_command(renewed(name));
+        }
+        commands.cmd("WAIT").arg(self.wanted).arg(WAIT_MS);
+        let mut values = self.server.pipeline(&commands, To::HolderOf(first)).await?;
+        let confirmed = values.pop().unwrap_or(Value::Int(0)).extract_error();
+        let confirmed = confirmed.map_err(|error| Failure::of(&error).into_error())?;
+        let confirmed = read::<u32>(confirmed)?;
+        let outcome = |renewed: Value| match renewed.extract_error() {
             // Another server has taken over, which does not have it.
-            return Ok(0);
+            Ok(renewed) => Ok(Some(if read::<u32>(renewed)? == 0 { 0 } else { confirmed })),
+            Err(_) => Ok(None),
+        };
+        Ok(values.into_iter().map(outcome).collect())
+    }
+
+    async fn queue_of(&self, name: &str) -> Result<Arc<Queue>, FleetError> {
+        let master = match self.server.is_cluster().await? {
+            false => None,
+            true => {
+                let slot = Slot::for_key(name);
+                // Of a cluster that does not tell, each slot waits for itself.
+                Some(self.owners().await.get(&slot).copied().unwrap_or(slot))
+            }
+        };
+        Ok(Arc::clone(self.queues.lock().entry(master).or_default()))
+    }
+
+    async fn owners(&self) -> Arc<HashMap<Slot, Slot>> {
+        if let Some(owners) = &*self.owners.lock() {
+            return Arc::clone(owners);
         }
         let mut commands = Pipeline::new();
-        commands.add_command(renewed).cmd("WAIT").arg(self.wanted).arg(WAIT_MS);
-        let values = self.server.pipeline(&commands, To::HolderOf(name)).await?;
-        let values: Result<Vec<_>, _> = values.into_iter().map(Value::extract_error).collect();
-        let values = values.map_err(|error| Failure::of(&error).into_error())?;
-        values.into_iter().next_back().map_or(Ok(0), read)
+        commands.cmd("CLUSTER").arg("SLOTS");
+        let values = self.server.pipeline(&commands, To::Any).await.unwrap_or_default();
+        let owners = Arc::new(values.into_iter().next().map(owners_in).unwrap_or_default());
+        *self.owners.lock() = Some(Arc::clone(&owners));
+        owners
     }
+}
+
+impl Queue {
+    fn join(&self, name: &str) -> oneshot::Receiver<Outcome> {
+        let (outcome, receiver) = oneshot::channel();
+        self.waiting.lock().push(Waiting { name: name.to_owned(), outcome });
+        receiver
+    }
+}
+
+fn renewed(name: &str) -> Cmd {
+    redis::cmd("PEXPIRE").arg(name).arg(KEPT_FOR_MS).take()
+}
+
+/// From what a cluster says of its slots: first, last, and the master with its port and its id.
+fn owners_in(slots: Value) -> HashMap<Slot, Slot> {
+    let (mut owners, mut first_slots) = (HashMap::new(), HashMap::new());
+    let Value::Array(ranges) = slots else { return owners };
+    for range in ranges {
+        let Value::Array(mut parts) = range else { continue };
+        parts.truncate(3);
+        let Ok([first, last, master]) = <[Value; 3]>::try_from(parts) else { continue };
+        let (Ok(first), Ok(last)) = (read::<u16>(first), read::<u16>(last)) else { continue };
+        let Some(start) = Slot::new(first) else { continue };
+        let owner = *first_slots.entry(format!("{master:?}")).or_insert(start);
+        owners.extend((first..=last).filter_map(Slot::new).map(|slot| (slot, owner)));
+    }
+    owners
 }
 
 /// A replica that is well confirms within the time of a round trip.

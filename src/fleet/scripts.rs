@@ -30,6 +30,11 @@ impl Script {
         Self::command("EVALSHA", self.hash.get_or_init(hash), keys, arguments)
     }
 
+    /// Makes it known, without running it.
+    pub(super) fn load(&self) -> Cmd {
+        redis::cmd("SCRIPT").arg("LOAD").arg(self.text).take()
+    }
+
     /// Sends the script along.
     pub(super) fn whole(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
         Self::command("EVAL", self.text, keys, arguments)
@@ -42,35 +47,50 @@ impl Script {
     }
 }
 
+// Each place has a number that grows with what is written there, and is at least the server's time in
+// ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
+// hash is a gravestone: the number from which on the user has no login that is older.
+
 /// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
 /// and for how many ms it stands there since it was put back, or -1.
 ///
-/// A place that was emptied keeps its number, with an empty revision.
+/// A place that was emptied keeps its number, with an empty revision. Of a record that is longer
+/// than [`LONGEST_RECORD`] one letter is returned, which is no record.
 pub(super) static LOAD: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'r', s .. 'p')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g')
 local left = math.max(0, (tonumber(r[3]) or 0) - now)
-local back = r[5] and math.max(0, now - r[5]) or -1
-return {r[1] or '', tonumber(r[2]) or 0, left, r[4] or '', back}",
+local back = r[4] and math.max(0, now - r[4]) or -1
+local n = math.max(tonumber(r[2]) or 0, tonumber(r[5]) or 0)
+local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
+return {r[1] or '', n, left, record or '', back}",
 );
+
+/// In bytes, as the scripts know it: tokens have a few hundred. Who has longer ones keeps up nobody
+/// else.
+pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins`,
 /// `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to count up or 0 to put back, ms left, record, ms to keep it`
 /// → whether it stands there now, and the number.
+///
+/// What is put back has its own number, and goes where an earlier one stands only.
 pub(super) static SAVE: Script = Script::new(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
-local there, n = r[1] or '', tonumber(r[2]) or 0
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g')
+local there, n = r[1] or '', math.max(tonumber(r[2]) or 0, tonumber(r[4]) or 0)
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
-n = math.max(n, tonumber(ARGV[5]))
-if there ~= ARGV[3] then n = n + ARGV[6] end
+if ARGV[6] == '0' and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+n = math.max(n, tonumber(ARGV[5]))
+if there ~= ARGV[3] and ARGV[6] == '1' then n = math.max(n + 1, now) end
 local x = string.format('%.0f', now + ARGV[7])
-redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', n, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
+local number = string.format('%.0f', n)
+redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 else redis.call('HDEL', KEYS[1], s .. 'p') end
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
@@ -80,9 +100,13 @@ return {1, n}",
 /// `KEYS logins`, `ARGV scopes, number known, ms to keep it` → the number of the place, now empty.
 pub(super) static REMOVE: Script = Script::new(
     "local s = ARGV[1]
-local n = math.max(tonumber(redis.call('HGET', KEYS[1], s .. 'n')) or 0, tonumber(ARGV[2])) + 1
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
+local n = math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(ARGV[2]))
+n = math.max(n + 1, now)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
-redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', n)
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
 );
@@ -95,20 +119,47 @@ redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
 return 1",
 );
 
-/// `KEYS logins`, `ARGV ms to keep them` → how many places of the user are empty now.
-pub(super) static REMOVE_ALL: Script = Script::new(
-    "local emptied = 0
+/// `KEYS logins` → revision, scopes and record of each place that is not empty, one after the other.
+/// Of a record that is too long one letter is returned, as by [`LOAD`].
+pub(super) static LIST: Script = Script::new(
+    "if redis.call('HLEN', KEYS[1]) > 1000 then return redis.error_reply('LAYOUT too many fields') end
+local found = {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(field, -1) == 'n' then
-    local s = string.sub(field, 1, -2)
-    redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
-    redis.call('HSET', KEYS[1], s .. 'v', '')
-    redis.call('HINCRBY', KEYS[1], field, 1)
-    emptied = emptied + 1
+  local s = #field == 17 and string.match(field, '^(%x+)r$')
+  local v = s and redis.call('HGET', KEYS[1], s .. 'v')
+  if v then
+    local is_long = redis.call('HSTRLEN', KEYS[1], field) > 65536
+    local n = #found
+    found[n + 1], found[n + 2], found[n + 3] = s, v, is_long and 'X' or redis.call('HGET', KEYS[1], field)
   end
 end
-if emptied > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return emptied",
+return found",
+);
+
+/// `KEYS logins`, `ARGV ms to keep what is left` → how many logins of the user were removed.
+///
+/// The gravestone is left also where nothing stands: the server may have forgotten what others know.
+pub(super) static REMOVE_ALL: Script = Script::new(
+    "local t = redis.call('TIME')
+local n = t[1] * 1000 + math.floor(t[2] / 1000)
+n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) + 1)
+local places, removed = {}, 0
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local s = #field == 17 and string.match(field, '^(%x+)n$')
+  if s then
+    table.insert(places, s)
+    n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], field)) or 0) + 1)
+  end
+end
+local number = string.format('%.0f', n)
+for _, s in ipairs(places) do
+  removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p')
+  redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
+end
+redis.call('HSET', KEYS[1], 'g', number)
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return removed",
 );
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.

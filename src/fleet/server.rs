@@ -15,7 +15,7 @@ use redis::cluster_routing::{Route, SingleNodeRoutingInfo, Slot as HashSlot, Slo
 use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connecting::connect;
 use super::failure::Failure;
@@ -40,10 +40,27 @@ struct Slot {
     live: Option<Live>,
     /// Counts connections.
     number: u64,
+    /// Counts attempts.
+    attempts: u64,
     /// In a row, on this connection.
     timeouts: u32,
     /// The connection that is being made, for all who wait.
-    attempt: Option<watch::Receiver<Option<Connected>>>,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Clone)]
+struct Attempt {
+    number: u64,
+    began: Instant,
+    connected: watch::Receiver<Option<Connected>>,
+}
+
+impl Attempt {
+    /// One whose runtime has ended comes to nothing; one that takes longer than it may is of a
+    /// runtime that nobody drives.
+    fn is_under_way(&self) -> bool {
+        self.began.elapsed() < CONNECTING && self.connected.has_changed().is_ok()
+    }
 }
 
 pub(super) type Connected = Result<(u64, Live), FleetError>;
@@ -124,6 +141,11 @@ impl Server {
         self.reconnections.subscribe()
     }
 
+    /// The number of the connection that was made last.
+    pub(super) fn connections(&self) -> u64 {
+        self.slot.lock().number
+    }
+
     pub(super) fn stats(&self) -> FleetStats {
         self.health.stats()
     }
@@ -200,28 +222,21 @@ impl Server {
         F: Future<Output = Result<T, RedisError>>,
     {
         let result = match self.connection(limit).await {
-            Ok((number, live)) => self.in_time(number, call(live), limit).await,
+            Ok((number, live)) => {
+                let result = in_time(call(live.clone()), limit).await;
+                self.note(number, live, result.as_ref().err(), limit);
+                result
+            }
             Err(error) => Err(Failure::Error(error)),
         };
         match &result {
             Err(Failure::NoScript) => {}
-            Err(failure) => self.health.called(failure.error()),
-            Ok(_) => self.health.called(None),
+            // A server that says what stands under a key responds.
+            Ok(_) | Err(Failure::Error(FleetError::Layout)) => {
+                self.health.called(None, limit.call);
+            }
+            Err(failure) => self.health.called(failure.error(), limit.call),
         }
-        result
-    }
-
-    async fn in_time<T>(
-        &self,
-        number: u64,
-        call: impl Future<Output = Result<T, RedisError>>,
-        limit: Limit,
-    ) -> Result<T, Failure> {
-        let result = match timeout(limit.call, call).await {
-            Ok(result) => result.map_err(|error| Failure::of(&error)),
-            Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
-        };
-        self.note(number, result.as_ref().err());
         result
     }
 
@@ -246,14 +261,14 @@ impl Server {
         self: &Arc<Self>,
         slot: &mut Slot,
     ) -> Result<watch::Receiver<Option<Connected>>, FleetError> {
-        // One whose runtime has ended comes to nothing.
-        let under_way = slot.attempt.as_ref().filter(|attempt| attempt.has_changed().is_ok());
-        if let Some(attempt) = under_way {
-            return Ok(attempt.clone());
+        if let Some(attempt) = slot.attempt.as_ref().filter(|attempt| attempt.is_under_way()) {
+            return Ok(attempt.connected.clone());
         }
         let runtime = Handle::try_current().map_err(|_| no_runtime())?;
         let (sender, receiver) = watch::channel(None);
-        slot.attempt = Some(receiver.clone());
+        slot.attempts += 1;
+        let number = slot.attempts;
+        slot.attempt = Some(Attempt { number, began: Instant::now(), connected: receiver.clone() });
         let (server, url) = (Arc::downgrade(self), self.url.clone());
         runtime.spawn(async move {
             let limit = FleetError::TimedOut { limit: USUAL.connecting };
@@ -263,27 +278,33 @@ impl Server {
             };
             let live = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
             if let Some(server) = server.upgrade() {
-                sender.send_replace(Some(server.connected(live)));
+                sender.send_replace(Some(server.connected(number, live)));
             }
         });
         Ok(receiver)
     }
 
-    fn connected(&self, live: Result<Live, FleetError>) -> Connected {
+    fn connected(&self, attempt: u64, live: Result<Live, FleetError>) -> Connected {
         let mut slot = self.slot.lock();
+        if slot.attempt.as_ref().is_none_or(|current| current.number != attempt) {
+            // Another has taken its place, by a runtime that is driven.
+            let there = slot.live.clone().map(|live| (slot.number, live));
+            return there.ok_or(FleetError::TimedOut { limit: CONNECTING });
+        }
         slot.attempt = None;
         let live = live?;
         self.health.connected();
-        let number = slot.number + 1;
-        *slot = Slot { live: Some(live.clone()), number, ..Slot::default() };
+        let (number, attempts) = (slot.number + 1, slot.attempts);
+        *slot = Slot { live: Some(live.clone()), number, attempts, ..Slot::default() };
         if number > 1 {
             self.reconnections.send_replace(number);
         }
         Ok((number, live))
     }
 
-    /// A connection that has failed is used no more, and neither is one that has gone silent.
-    fn note(&self, number: u64, failure: Option<&Failure>) {
+    /// A connection that has failed is used no more, and neither is one that has gone silent. One
+    /// that is too slow for a short limit may be well: it is asked.
+    fn note(self: &Arc<Self>, number: u64, live: Live, failure: Option<&Failure>, limit: Limit) {
         let mut slot = self.slot.lock();
         if slot.number != number {
             return;
@@ -292,10 +313,41 @@ impl Server {
             Some(Failure::Error(FleetError::TimedOut { .. })) => slot.timeouts + 1,
             _ => 0,
         };
-        let is_closed = matches!(failure, Some(Failure::Closed(_) | Failure::Demoted(_)));
-        if is_closed || slot.timeouts >= MOST_TIMEOUTS {
+        if matches!(failure, Some(Failure::Closed(_) | Failure::Demoted(_))) {
             slot.live = None;
         }
+        if slot.timeouts < MOST_TIMEOUTS {
+            return;
+        }
+        match limit.call < USUAL.call {
+            true => {
+                slot.timeouts = 0;
+                self.ask_whether_it_is_silent(number, live);
+            }
+            false => slot.live = None,
+        }
+    }
+
+    fn ask_whether_it_is_silent(self: &Arc<Self>, number: u64, mut live: Live) {
+        let (Ok(runtime), server) = (Handle::try_current(), Arc::downgrade(self)) else { return };
+        runtime.spawn(async move {
+            let asked = timeout(USUAL.call, live.call(&redis::cmd("PING"))).await;
+            let Some(server) = server.upgrade().filter(|_| asked.is_err()) else { return };
+            let mut slot = server.slot.lock();
+            if slot.number == number {
+                slot.live = None;
+            }
+        });
+    }
+}
+
+async fn in_time<T>(
+    call: impl Future<Output = Result<T, RedisError>>,
+    limit: Limit,
+) -> Result<T, Failure> {
+    match timeout(limit.call, call).await {
+        Ok(result) => result.map_err(|error| Failure::of(&error)),
+        Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
     }
 }
 
@@ -331,7 +383,7 @@ impl fmt::Debug for Server {
     }
 }
 
-fn no_runtime() -> FleetError {
+pub(super) fn no_runtime() -> FleetError {
     FleetError::Config {
         reason: "there is no tokio runtime, or it has ended; call this within one",
     }

@@ -47,6 +47,11 @@ impl FromStr for ServerUrl {
             return Err(FleetError::url("has a query or a fragment; leave it out"));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // What follows a `/` in a password would be taken for a name, and shown.
+        if path.contains('@') {
+            let reason = "has a `@` behind a `/`; write a `/` in a password as `%2F`";
+            return Err(FleetError::url(reason));
+        }
         let (userinfo, hosts) = match authority.rsplit_once('@') {
             Some((userinfo, hosts)) => (Some(userinfo), hosts),
             None => (None, authority),
@@ -242,6 +247,8 @@ mod tests {
             "redis+sentinel://a",
             "redis+sentinel://a/",
             "redis+sentinel://a/m/s3cret",
+            "redis+sentinel://:p/s3cret@a/m",
+            "redis://u:p/s3cret@h",
             "redis://::1",
             "redis://[::1",
             "redis://h?password=s3cret",

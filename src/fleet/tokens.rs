@@ -12,7 +12,7 @@ use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
-use super::scripts::{LOAD, REMOVE, SAVE};
+use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::{FleetError, RedisFleet};
@@ -105,6 +105,11 @@ impl Parts {
                     self.remembered.keep(key, found.clone());
                     return Ok(found.token);
                 }
+                // By a server whose clock is behind that of the one before: the later login stays,
+                // and gets the later number.
+                Some(known) if known.is_earlier_login_than(&found) => {
+                    self.remembered.keep(key, Entry { number: known.number, ..found });
+                }
                 Some(Entry { token: Some(token), .. }) => {
                     let is_back = self.write(key, &token, &revision, "0").await?;
                     if is_back && !waits {
@@ -178,6 +183,9 @@ impl Parts {
     ) -> Result<bool, FleetError> {
         let place = self.names.place(key);
         let record = self.sealer()?.seal(key, &place, token)?;
+        if record.len() > LONGEST_RECORD {
+            return Err(FleetError::Sealed { reason: "its tokens are longer than 64 KiB" });
+        }
         let (revision, number) =
             (token.revision().to_string(), self.remembered.number(key).to_string());
         let left =

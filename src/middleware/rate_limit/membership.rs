@@ -177,7 +177,8 @@ impl Membership {
             others_wait: others_wait || wanted > 0,
             refused_for: refused.map(|(pause, _)| pause),
             refused_in: refused.map_or(0, |(_, epoch)| epoch),
-            last_rate: self.rate,
+            // Who was never alone has it from the store, which may have let it go.
+            last_rate: self.rate.filter(|_| is_alone),
             starts,
             is_urgent,
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Seconds;
 use super::bucket::{Bucket, Refusal};
+use super::rate::FASTEST;
 use super::shared::{Granted, Told};
 
 /// What a store keeps for one app. Pure, with the time as an argument.
@@ -47,7 +48,8 @@ impl Pool {
         if self.bucket.rate(now).is_none() {
             self.bucket.forget_rate();
         }
-        if let (None, Some(rate)) = (self.bucket.rate(now), told.last_rate) {
+        let last_rate = told.last_rate.filter(|rate| *rate <= FASTEST);
+        if let (None, Some(rate)) = (self.bucket.rate(now), last_rate) {
             self.bucket.pace_from(now + REJOINING, rate, now);
             self.rejoining_until = now + REJOINED;
         }

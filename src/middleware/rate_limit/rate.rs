@@ -87,4 +87,4 @@ const LATENESS_OF_MANY: Seconds = 0.1;
 const DOUBLING: Seconds = 9.0;
 pub(super) const SLOWEST: f64 = 0.1;
 /// Nobody is paced by more.
-const FASTEST: f64 = 10_000.0;
+pub(super) const FASTEST: f64 = 10_000.0;

@@ -79,7 +79,8 @@ pub struct Told {
     /// The epoch in which that request was sent. One that was sent in an earlier epoch than the
     /// store's extends a closing, and says nothing about the rate.
     pub refused_in: u64,
-    /// The rate that was known last, in requests a second: for a store that has lost its own.
+    /// The rate that was known last, in requests a second, by who has been alone: for a store that has
+    /// lost its own. One above 10,000 is none.
     pub last_rate: Option<f64>,
     /// How many starts are wanted: the requests that wait, or 0 while the limiter has starts left.
     pub starts: u32,

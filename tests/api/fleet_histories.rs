@@ -1,0 +1,306 @@
+//! What one process knows of a server meets what another, later one holds.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt;
+use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
+use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisTokenStore};
+use spotify_web::oauth::Token;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::common::RedisServer;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn anna() -> TokenKey {
+    TokenKey::new("app").with_user("anna")
+}
+
+fn token(name: &str) -> Token {
+    Token::new(name, HOUR).with_refresh_token(name)
+}
+
+fn login(name: &str) -> StoredToken {
+    StoredToken::new(token(name), SystemTime::now() + HOUR)
+}
+
+/// Several refreshes of one login.
+async fn refresh(store: &RedisTokenStore, mut login: StoredToken, times: usize) {
+    for number in 0..times {
+        let next =
+            login.followed_by(token(&format!("old{number}")), SystemTime::now() + HOUR);
+        store.save(&anna(), &next, Some(login.revision())).await.unwrap();
+        login = next;
+    }
+}
+
+async fn found(store: &RedisTokenStore) -> Option<String> {
+    let stored = store.load(&anna()).await.unwrap();
+    stored.and_then(|stored| Some(stored.token()?.access_token.expose().to_owned()))
+}
+
+/// What a second process did after a restart that lost everything, which the first does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entries() {
+    for done in ["login", "remove", "remove_user", "remove_user by who knows"] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+        let first = login("first");
+        a.save(&anna(), &first, None).await.unwrap();
+        refresh(&a, first, 3).await;
+        server.restart_empty();
+
+        match done {
+            "login" => b.save(&anna(), &login("new"), None).await.unwrap(),
+            "remove" => b.remove(&anna()).await.unwrap(),
+            "remove_user" => drop(b.remove_user("app", "anna").await.unwrap()),
+            _ => drop(a.remove_user("app", "anna").await.unwrap()),
+        }
+
+        let expected = (done == "login").then(|| "new".to_owned());
+        assert_eq!(found(&a).await, expected, "{done}");
+        assert_eq!(found(&b).await, expected, "{done}");
+    }
+}
+
+/// A failover that loses two writes; what follows them is nobody's to undo.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
+    for done in ["login", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+        let first = login("first");
+        a.save(&anna(), &first, None).await.unwrap();
+        let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        refresh(&a, first.clone(), 2).await;
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        match done {
+            "login" => b.save(&anna(), &login("new"), Some(first.revision())).await.unwrap(),
+            _ => drop(b.remove_user("app", "anna").await.unwrap()),
+        }
+
+        let expected = (done == "login").then(|| "new".to_owned());
+        assert_eq!(found(&a).await, expected, "{done}");
+        assert_eq!(found(&b).await, expected, "{done}");
+    }
+}
+
+/// The clock of the second server is behind: the login says that it is later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_login_stays_whatever_number_it_has() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+    a.save(&anna(), &login("old"), None).await.unwrap();
+    let () = server.ask(&["FLUSHALL"]);
+    b.save(&anna(), &login("new"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let fields = server.ask::<Vec<String>>(&["HKEYS", &name]);
+    let number = fields.iter().find(|field| field.ends_with('n')).unwrap();
+    let () = server.ask(&["HSET", &name, number, "1"]);
+
+    assert_eq!(found(&a).await.as_deref(), Some("new"));
+    assert_eq!(found(&b).await.as_deref(), Some("new"));
+}
+
+/// Leads to one server, and to another after `lead_to`.
+struct Switch {
+    port: u16,
+    target: Arc<AtomicU16>,
+    connections: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Switch {
+    async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let switch = Self {
+            port: listener.local_addr().unwrap().port(),
+            target: Arc::new(port.into()),
+            connections: Arc::default(),
+        };
+        let (target, connections) = (Arc::clone(&switch.target), Arc::clone(&switch.connections));
+        tokio::spawn(async move {
+            while let Ok((mut here, _)) = listener.accept().await {
+                let port = target.load(Ordering::SeqCst);
+                connections.lock().unwrap().spawn(async move {
+                    let mut there = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    tokio::io::copy_bidirectional(&mut here, &mut there).await.ok();
+                });
+            }
+        });
+        switch
+    }
+
+    fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
+        self.connections.lock().unwrap().abort_all();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_another_server_goes_on_with_leaves_nobody_out() {
+    const NUMBER: usize = 4000;
+    let Some(master) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(master.url()).tokens();
+    for number in 0..NUMBER {
+        let key = TokenKey::new("app").with_user(number.to_string());
+        store.save(&key, &login("x"), None).await.unwrap();
+    }
+    let port = master.port.to_string();
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]).unwrap();
+    while !replica.ask::<String>(&["INFO", "replication"]).contains("link_status:up") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let () = replica.ask(&["REPLICAOF", "NO", "ONE"]);
+    let switch = Switch::to(master.port).await;
+    let fleet = RedisFleet::new(format!("redis://127.0.0.1:{}/", switch.port));
+
+    let mut logins = fleet.tokens().logins();
+    let mut named = std::collections::HashSet::from([logins.next().await.unwrap().unwrap()]);
+    switch.lead_to(replica.port);
+    while let Some(key) = logins.next().await {
+        assert!(named.insert(key.unwrap()), "each once");
+    }
+
+    assert_eq!(named.len(), NUMBER);
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_what_has_an_end_evicts_logins() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for policy in ["volatile-lru", "volatile-ttl", "volatile-random", "allkeys-lfu"] {
+        let () = server.ask(&["CONFIG", "SET", "maxmemory-policy", policy]);
+        let error = RedisFleet::new(server.url()).check().await.unwrap_err();
+        assert_eq!(error, FleetError::Evicts { policy: policy.into() });
+        assert!(!error.to_string().contains("volatile-*"), "{error}");
+    }
+}
+
+/// Who removes a user without logins, among those who save.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
+    let Some(master) = RedisServer::start(&[]) else { return };
+    let port = master.port.to_string();
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]).unwrap();
+    while !replica.ask::<String>(&["INFO", "replication"]).contains("link_status:up") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let store = RedisFleet::new(master.url()).with_replicas(1).tokens();
+    store.remove_user("app", "nobody").await.unwrap();
+    let saves = (0..40).map(|number| {
+        let store = store.clone();
+        async move {
+            let user = number.to_string();
+            match number % 2 {
+                0 => drop(store.remove_user("app", &user).await.unwrap()),
+                _ => store.save(&TokenKey::new("app").with_user(user), &login("x"), None).await.unwrap(),
+            }
+        }
+    });
+    futures_util::future::join_all(saves).await;
+}
+
+/// A runtime that is not driven makes no connection, and nobody waits for it for good.
+#[test]
+fn a_connection_that_an_idle_runtime_makes_is_waited_for_by_nobody_for_good() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (idle, busy) = (runtime(), runtime());
+    // Begun and given up, before the connection is there.
+    idle.block_on(async {
+        let (store, key) = (store.clone(), anna());
+        let mut load = std::pin::pin!(async move { store.load(&key).await.map(drop) });
+        std::future::poll_fn(|context| {
+            assert!(load.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
+
+    let loaded = busy.block_on(async {
+        for _ in 0..3 {
+            if store.load(&anna()).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    });
+    assert!(loaded);
+    drop(idle);
+}
+
+#[test]
+fn a_list_without_a_runtime_ends_with_an_error() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(store.save(&anna(), &login("x"), None)).unwrap();
+    let outside = store.logins();
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let of_other = other.block_on(async { store.logins() });
+    drop(other);
+
+    for list in [outside, of_other] {
+        let items = runtime.block_on(list.collect::<Vec<_>>());
+        assert!(matches!(items[..], [Err(FleetError::Config { .. })]), "{items:?}");
+    }
+    let items = runtime.block_on(async { store.logins().collect::<Vec<_>>().await });
+    assert!(matches!(&items[..], [Ok(key)] if *key == anna()), "{items:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_something_else_wrote_is_no_trouble_of_the_fleets() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let fleet = RedisFleet::new(server.url())
+        .with_listener(move |event| log.lock().unwrap().push(event.clone()));
+    let store = fleet.tokens();
+    store.save(&anna(), &login("x"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let () = server.ask(&["SET", &name, "something else"]);
+
+    store.load(&anna()).await.unwrap_err();
+    store.load(&TokenKey::new("app").with_user("otto")).await.unwrap();
+
+    assert_eq!(fleet.stats().is_alone, Some(false));
+    assert!(!told.lock().unwrap().iter().any(|event| matches!(event, FleetEvent::Alone { .. })));
+}
+
+/// 64 KiB hold a hundred tokens; a hundred megabytes take longer than all others wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_huge_record_is_the_trouble_of_its_user_only() {
+    let Some(server) = RedisServer::start(&["--proto-max-bulk-len", "1gb"]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    let otto = TokenKey::new("app").with_user("otto");
+    store.save(&anna(), &login("x"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let fields = server.ask::<Vec<String>>(&["HKEYS", &name]);
+    let record = fields.iter().find(|field| field.ends_with('r')).unwrap();
+    let script = "return redis.call('HSET', KEYS[1], ARGV[1], string.rep('x', 100000000))";
+    let () = server.ask(&["EVAL", script, "1", &name, record]);
+    store.save(&otto, &login("y"), None).await.unwrap();
+    // What does not come back is not what keeps others up.
+    let read = || -> usize {
+        let stats = server.ask::<String>(&["INFO", "stats"]);
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let before = read();
+
+    let error = store.load(&anna()).await.unwrap_err();
+    assert!(error.to_string().contains("cannot be opened"), "{error}");
+    let listed = store.logins().collect::<Vec<_>>().await;
+    assert_eq!(listed.iter().filter(|key| key.is_ok()).count(), 1, "{listed:?}");
+    assert!(store.reseal().await.is_err());
+    assert!(read() - before < 1_000_000, "{}", read() - before);
+    let long = Token::new("x".repeat(100_000), HOUR);
+    let long = StoredToken::new(long, SystemTime::now() + HOUR);
+    store.save(&otto, &long, None).await.unwrap_err();
+}
