@@ -52,7 +52,7 @@ pub enum FleetError {
     },
     /// The server may evict logins.
     #[error(
-        "the server of the fleet may evict logins (`maxmemory-policy` is `{policy}`); set it to `noeviction`: every login has an end, so those of `volatile-*` evict them too"
+        "the server of the fleet may evict logins (`maxmemory-policy` is `{policy}`); set it to `noeviction`, since every login has an end"
     )]
     Evicts {
         /// The policy.

@@ -270,10 +270,7 @@ where
 }
 
 /// What stands in the hash of a user: scopes, revision and record of each login.
-fn standing(
-    key: &str,
-    places: Vec<(String, Vec<u8>, Vec<u8>)>,
-) -> impl Iterator<Item = Standing> {
+fn standing(key: &str, places: Vec<(String, Vec<u8>, Vec<u8>)>) -> impl Iterator<Item = Standing> {
     places.into_iter().map(move |(scopes, revision, record)| {
         let revision = String::from_utf8_lossy(&revision).into_owned();
         let place = Place { logins: key.to_owned(), scopes, lease: String::new() };

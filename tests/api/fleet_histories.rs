@@ -30,8 +30,7 @@ fn login(name: &str) -> StoredToken {
 /// Several refreshes of one login.
 async fn refresh(store: &RedisTokenStore, mut login: StoredToken, times: usize) {
     for number in 0..times {
-        let next =
-            login.followed_by(token(&format!("old{number}")), SystemTime::now() + HOUR);
+        let next = login.followed_by(token(&format!("old{number}")), SystemTime::now() + HOUR);
         store.save(&anna(), &next, Some(login.revision())).await.unwrap();
         login = next;
     }
@@ -47,7 +46,8 @@ async fn found(store: &RedisTokenStore) -> Option<String> {
 async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entries() {
     for done in ["login", "remove", "remove_user", "remove_user by who knows"] {
         let Some(mut server) = RedisServer::start(&[]) else { return };
-        let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+        let (a, b) =
+            (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
         let first = login("first");
         a.save(&anna(), &first, None).await.unwrap();
         refresh(&a, first, 3).await;
@@ -71,7 +71,8 @@ async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entrie
 async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
     for done in ["login", "remove_user"] {
         let Some(server) = RedisServer::start(&[]) else { return };
-        let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+        let (a, b) =
+            (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
         let first = login("first");
         a.save(&anna(), &first, None).await.unwrap();
         let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
@@ -197,7 +198,10 @@ async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
             let user = number.to_string();
             match number % 2 {
                 0 => drop(store.remove_user("app", &user).await.unwrap()),
-                _ => store.save(&TokenKey::new("app").with_user(user), &login("x"), None).await.unwrap(),
+                _ => store
+                    .save(&TokenKey::new("app").with_user(user), &login("x"), None)
+                    .await
+                    .unwrap(),
             }
         }
     });
@@ -209,8 +213,7 @@ async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
 fn a_connection_that_an_idle_runtime_makes_is_waited_for_by_nobody_for_good() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let store = RedisFleet::new(server.url()).tokens();
-    let runtime =
-        || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (idle, busy) = (runtime(), runtime());
     // Begun and given up, before the connection is there.
     idle.block_on(async {
