@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisTokenStore};
+use spotify_web::middleware::{SharedLimit, Told};
 use spotify_web::oauth::Token;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -306,4 +307,36 @@ async fn a_huge_record_is_the_trouble_of_its_user_only() {
     let long = Token::new("x".repeat(100_000), HOUR);
     let long = StoredToken::new(long, SystemTime::now() + HOUR);
     store.save(&otto, &long, None).await.unwrap_err();
+}
+
+/// Exchanges are too late, and calls for tokens are not: that is said once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_too_slow_for_exchanges_only_is_told_of_once() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let fleet = RedisFleet::new(server.url())
+        .with_listener(move |event| log.lock().unwrap().push(event.clone()));
+    let (store, limit) = (fleet.tokens(), fleet.shared_limit());
+    fleet.check().await.unwrap();
+    let connections = fleet.stats().connections;
+
+    for _ in 0..4 {
+        // Both wait behind what keeps the server up for 120 ms.
+        let busy = "local t = redis.call('TIME') local e = t[1] * 1e6 + t[2] + 120000
+            repeat t = redis.call('TIME') until t[1] * 1e6 + t[2] > e";
+        let url = server.url();
+        let keeps_up = tokio::task::spawn_blocking(move || {
+            let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+            redis::cmd("EVAL").arg(busy).arg(0).exec(&mut connection).unwrap();
+        });
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        limit.exchange(Some("app"), &Told::default()).await.ok();
+        keeps_up.await.unwrap();
+        store.load(&anna()).await.unwrap();
+    }
+
+    assert_eq!(fleet.stats().connections, connections);
+    let alone = |event: &&FleetEvent| matches!(event, FleetEvent::Alone { .. });
+    assert!(told.lock().unwrap().iter().filter(alone).count() <= 1, "{:?}", told.lock().unwrap());
 }
