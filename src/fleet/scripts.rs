@@ -47,8 +47,8 @@ impl Script {
     }
 }
 
-// Each place has a number that grows with what is written there, and is at least the server's time in
-// ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
+// Each place has a number that grows with what is written there. That of a login or of a removal is at
+// least the server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
 // hash is a gravestone: the number from which on the user has no login that is older.
 
 /// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
@@ -73,7 +73,7 @@ return {r[1] or '', n, left, record or '', back}",
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, 1 to count up or 0 to put back, ms left, record, ms to keep it`
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, 2 for another login, 1 to count up or 0 to put back, ms left, record, ms to keep it`
 /// → whether it stands there now, and the number.
 ///
 /// What is put back has its own number, and goes where an earlier one stands only.
@@ -87,7 +87,8 @@ if ARGV[6] == '0' and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 n = math.max(n, tonumber(ARGV[5]))
-if there ~= ARGV[3] and ARGV[6] == '1' then n = math.max(n + 1, now) end
+if there ~= ARGV[3] and ARGV[6] ~= '0' then n = n + 1 end
+if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])

@@ -156,7 +156,9 @@ impl Parts {
         token: &StoredToken,
         replaces: &str,
     ) -> Result<bool, FleetError> {
-        self.write(key, token, replaces, "1").await
+        let known = self.remembered.get(key).and_then(|entry| entry.token);
+        let is_refreshed = known.is_some_and(|known| known.login() == token.login());
+        self.write(key, token, replaces, if is_refreshed { "1" } else { "2" }).await
     }
 
     /// The same; a server that has forgotten what this replaces gets it back first.
