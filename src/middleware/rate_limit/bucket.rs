@@ -334,7 +334,7 @@ impl Bucket {
         let Some(rate) = &self.rate else { return usize::MAX };
         let time = until - rate.next.max(self.closed_until).max(now);
         // `as` saturates.
-        if time < 0.0 { 0 } else { (time * rate.at(until)) as usize + 1 }
+        if time < 0.0 { 0 } else { ((time * rate.at(until)) as usize).saturating_add(1) }
     }
 
     fn close_until(&mut self, until: Seconds) {
