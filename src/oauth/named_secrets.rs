@@ -13,7 +13,7 @@ mod near;
 
 use zeroize::Zeroizing;
 
-use self::near::{reads, take_near_names};
+use self::near::{has_long_run, reads, take_near_names};
 
 /// What has the name of a secret in `text`, as it is without escapes. `error` is its error code,
 /// which is none, wherever it is repeated: as `code`, or as what is wrong with a `token`.
@@ -96,17 +96,21 @@ enum Kind {
 }
 
 fn kind_of(name: &str) -> Option<Kind> {
-    let name = name.to_ascii_lowercase();
-    if WORDS.iter().any(|end| name.ends_with(end)) {
-        return Some(Kind::Words);
+    let whole = name.to_ascii_lowercase();
+    if CODES.contains(&whole.as_str()) {
+        return Some(Kind::Code);
     }
-    if HEADERS.iter().any(|end| name.ends_with(end)) {
-        return Some(Kind::Header);
+    // `api_key`, `apiKeys` and `api-key-value` are one name.
+    let joined = whole.replace(['_', '-'], "");
+    let name = joined.strip_suffix("value").unwrap_or(&joined);
+    let name = name.strip_suffix('s').unwrap_or(name);
+    let is_among = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    match () {
+        () if is_among(&WORDS) => Some(Kind::Words),
+        () if is_among(&HEADERS) => Some(Kind::Header),
+        () if is_among(&SECRETS) => Some(Kind::Secret),
+        () => None,
     }
-    if SECRETS.iter().any(|end| name.ends_with(end)) {
-        return Some(Kind::Secret);
-    }
-    CODES.contains(&name.as_str()).then_some(Kind::Code)
 }
 
 /// Takes the value behind a separator, and gives back what follows it.
@@ -205,6 +209,9 @@ fn take_unless_text(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
 /// Whether it is a word of a sentence, or one such as `token_revoked` and `TOKEN_REVOKED`.
 pub(super) fn is_word(text: &str) -> bool {
     let word = text.trim_matches(|letter: char| letter.is_ascii_punctuation());
+    if has_long_run(word) {
+        return false;
+    }
     let is_lower = |letter: char| letter.is_lowercase() || letter == '_';
     let is_upper = |letter: char| letter.is_uppercase() || letter == '_';
     let rest = word.strip_prefix(char::is_uppercase).unwrap_or(word);
@@ -215,12 +222,24 @@ fn is_quote(letter: char) -> bool {
     letter == '"' || letter == '\''
 }
 
-/// What the names of secrets end in, such as `id_token` and `clientSecret`.
-const SECRETS: [&str; 9] =
-    ["token", "tokens", "secret", "assertion", "verifier", "api_key", "apikey", "api-key", "jwt"];
+/// What the names of secrets end in, such as `id_token` and `clientSecrets`, without what joins their
+/// parts.
+const SECRETS: [&str; 11] = [
+    "token",
+    "secret",
+    "assertion",
+    "verifier",
+    "apikey",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "sessionid",
+    "credential",
+    "jwt",
+];
 
 /// The same, of those that people choose.
-const WORDS: [&str; 1] = ["password"];
+const WORDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
 
 /// The same, of those that begin with a word.
 const HEADERS: [&str; 2] = ["cookie", "authorization"];

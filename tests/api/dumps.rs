@@ -113,6 +113,49 @@ fn a_short_secret_shows_in_no_form_with_a_separator() {
     }
 }
 
+/// Also one of letters alone, which is too long for a word.
+#[test]
+fn no_secret_shows_behind_any_name_of_one() {
+    let hex = "0123456789abcdef0123456789abcdef";
+    let opaque = "BQDkq7Zp3LmN8xYtR2vW5sJc";
+    let letters = "qwertyuiopasdfghjklzxcvbnm";
+    let verifier = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq";
+    let dumps = [
+        (r#""client_secrets":["$"]"#, hex),
+        (r#"{"clientSecrets":{"old":"$"}}"#, hex),
+        ("secretKey=$", hex),
+        ("private_key=$", hex),
+        ("private-key: $", opaque),
+        ("AccessKey: $", opaque),
+        ("access_token_value: $", hex),
+        ("accessTokenValue=$", letters),
+        ("api_keys=$", hex),
+        ("session_id=$", hex),
+        (r#"{"sessionId":"$"}"#, letters),
+        ("credential: $", opaque),
+        ("credentials=$", hex),
+        ("passwd=$", "hunter2hunter2"),
+        ("pwd=$", "hunter2hunter2"),
+        ("passphrase=$", "correcthorsebattery"),
+        ("code_verifier: $", verifier),
+        ("code_verifier=$", verifier),
+        ("pkce verifier $", verifier),
+        ("token: $", letters),
+        ("token: $", "QWERTYUIOPASDFGHJKLZXCVBNM"),
+        ("token: $", "qWErTYuiOPasdFGhjKLzxcVBnm"),
+        (r#"{"id_token":"$"}"#, letters),
+        ("access_token=$&x=1", letters),
+    ];
+    let bodies = dumps.map(|(form, secret)| {
+        let text = format!("bad request: {}", form.replace('$', secret));
+        json!({ "error": "invalid_request", "error_description": text })
+    });
+
+    for (error, (form, secret)) in told(&bodies).iter().zip(dumps) {
+        assert!(!format!("{error} {error:?}").contains(&secret[..8]), "{form}: {error}");
+    }
+}
+
 /// What servers say of secrets without a secret in it.
 #[test]
 fn ordinary_descriptions_stay_as_they_are() {
@@ -142,6 +185,11 @@ fn ordinary_descriptions_stay_as_they_are() {
         "Token's client 0123456789abcdef0123456789abcdef differs",
         "invalid token (request_id 4bf92f3577b34da6a3ce929d0e0e4736)",
         "token: RefreshTokenExpiredException",
+        "token: refresh_token_is_revoked_for_this_application",
+        "token: TOKEN_IS_REVOKED_FOR_THIS_APPLICATION",
+        "token: internationalization",
+        "token: grant-is-revoked-for-this-application",
+        "key: invalid_value, token_value_missing, token values differ",
         "invalid session_id, private_key or credentials: none was sent",
     ];
     for code in ["x", "invalid_token", "access_token_revoked"] {

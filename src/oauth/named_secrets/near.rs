@@ -61,14 +61,20 @@ fn is_token(word: &str, before: &str, words_between: usize) -> bool {
     let has = |is_it: fn(&char) -> bool| word.chars().any(|letter| is_it(&letter));
     let (has_lower, has_upper) = (has(char::is_ascii_lowercase), has(char::is_ascii_uppercase));
     let is_plain = words_between <= 1 && (has_lower || has_upper) && !introduces_id(before);
-    // A path or the name of a program: `/api/v1/token`, `com.example.app`.
-    let is_place = word.trim_end_matches(ENDS).contains(['/', '.']) && reads(word);
     word.len() >= SHORTEST_TOKEN
-        && has(char::is_ascii_digit)
         && (is_plain || has_lower && has_upper)
-        && !is_place
+        && is_opaque(word)
         && !word.starts_with("//")
         && before != "error"
+}
+
+/// Unlike words that are joined, a path, or the name of a program: `com.example.app`.
+fn is_opaque(word: &str) -> bool {
+    if word.contains(|letter: char| letter.is_ascii_digit()) {
+        return !(word.trim_end_matches(ENDS).contains(['/', '.']) && reads(word));
+    }
+    let mut parts = word.split(|letter: char| !letter.is_ascii_alphanumeric());
+    parts.any(|part| part.len() >= SHORTEST_TOKEN && !reads(part))
 }
 
 /// `client 4bf92f35...` and `request_id: 4bf92f35...` name no secret.
@@ -85,8 +91,15 @@ pub(super) fn reads(text: &str) -> bool {
         let has_digit = words.contains(|letter: char| letter.is_ascii_digit());
         // `RefreshToken` has `efresh` and `oken`, which a single letter is none of.
         let mut ends = words.split(|letter: char| letter.is_ascii_uppercase()).skip(1);
-        !has_digit && ends.all(|end| end.len() != 1)
+        !has_digit && (words.len() <= 2 || ends.all(|end| end.len() != 1)) && !has_long_run(words)
     })
+}
+
+/// Whether more letters of one case follow each other than a word has.
+pub(super) fn has_long_run(text: &str) -> bool {
+    let is_long = |run: &str| run.len() > LONGEST_WORD;
+    text.split(|letter: char| !letter.is_ascii_lowercase()).any(is_long)
+        || text.split(|letter: char| !letter.is_ascii_uppercase()).any(is_long)
 }
 
 /// What a sentence ends in, or a word that it breaks.
@@ -100,6 +113,9 @@ const OWNERS: [&str; 5] = ["client", "user", "app", "request", "trace"];
 
 /// Spotify's secrets have 32 characters, its tokens over 100.
 const SHORTEST_TOKEN: usize = 20;
+
+/// `internationalization` has 20 letters.
+const LONGEST_WORD: usize = 22;
 
 /// How far behind a name a token is taken for its own, in bytes.
 const NEAR: usize = 40;
