@@ -164,10 +164,7 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
 
     let hangs = tokio::time::timeout(Duration::from_secs(5), store.load(&anna)).await;
     assert!(hangs.is_err(), "it hangs");
-    // The clock does not wait for the thread.
-    while keyring.0.reads.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    asked(&keyring).await;
     store.save(&bert, &entry(9), None).await.unwrap();
     // More calls for the same key cost no thread each: they wait for the first.
     for _ in 0..8 {
@@ -180,6 +177,26 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
 
     ends.send(()).unwrap();
     assert!(store.load(&anna).await.unwrap().is_none());
+}
+
+/// Its backends promise nothing to threads that use one entry at once.
+#[tokio::test(start_paused = true)]
+async fn who_writes_keeps_those_who_read_the_same_entry_waiting() {
+    let directory = Directory::new();
+    let (ends, ended) = mpsc::channel();
+    let keyring = Scripted::new(Rule::FirstReadHangs(Mutex::new(Some(ended))));
+    let (store, key) = (store(Arc::clone(&keyring), &directory), TokenKey::new("app"));
+    let (reader, of_reader) = (store.clone(), key.clone());
+
+    let writes = tokio::spawn(async move { store.save(&key, &entry(9), None).await });
+    asked(&keyring).await;
+    let reads = tokio::spawn(async move { reader.load(&of_reader).await });
+    real_time(Duration::from_millis(100)).await;
+    assert_eq!(keyring.0.reads.load(Ordering::SeqCst), 1, "two used an entry at once");
+
+    ends.send(()).unwrap();
+    writes.await.unwrap().unwrap();
+    assert!(reads.await.unwrap().unwrap().is_some(), "what was written meanwhile");
 }
 
 #[tokio::test]
@@ -216,8 +233,9 @@ async fn refreshes_and_writes_of_other_processes_are_waited_for() {
         biased;
         _ = &mut waits => panic!("it did not wait"),
         read = &mut reads => read,
+        () = real_time(Duration::from_secs(30)) => panic!("who waits to write keeps a reader waiting"),
     };
-    assert!(read.unwrap().is_some(), "who waits to write keeps no reader waiting");
+    assert!(read.unwrap().is_some());
     drop(waits);
     drop(elsewhere);
     // A cache saves while it holds the lock of its refresh.
@@ -381,6 +399,23 @@ fn entry(length: usize) -> StoredToken {
 
 /// How long one is watched that waits.
 const WHILE: Duration = Duration::from_millis(500);
+
+/// For what threads do, of which the paused clock knows nothing.
+async fn real_time(duration: Duration) {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < duration {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Until a thread reads.
+async fn asked(keyring: &Scripted) {
+    let begin = std::time::Instant::now();
+    while keyring.0.reads.load(Ordering::SeqCst) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it was never read");
+        tokio::task::yield_now().await;
+    }
+}
 
 /// A keyring in memory with one peculiarity.
 struct Scripted(Arc<Inner>);
