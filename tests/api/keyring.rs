@@ -75,6 +75,7 @@ async fn what_a_keyring_says_is_told_without_the_secret_that_it_holds() {
         told.push(store.save(&key, &entry(9), Some(first.revision())).await.unwrap_err());
         item.set_error(error());
         told.push(store.remove(&key).await.unwrap_err());
+        told.push(told_of_a_write(error).await);
         for told in told {
             let shown = format!("{told} {told:?}");
             assert!(matches!(told, StoreError::Keyring(_)), "{shown}");
@@ -85,6 +86,13 @@ async fn what_a_keyring_says_is_told_without_the_secret_that_it_holds() {
     }
     let loaded = store.load(&key).await.unwrap().unwrap();
     assert_eq!(loaded.revision(), first.revision(), "what was kept stays");
+}
+
+/// A save reads first, so a keyring whose next use fails never comes to the write.
+async fn told_of_a_write(error: MakesError) -> StoreError {
+    let directory = Directory::new();
+    let store = store(Scripted::new(Rule::FailsToWrite(error)), &directory);
+    store.save(&TokenKey::new("app"), &entry(9), None).await.unwrap_err()
 }
 
 type MakesError = fn() -> Error;
@@ -432,6 +440,7 @@ enum Rule {
     Keeps(usize),
     FirstReadHangs(Mutex<Option<mpsc::Receiver<()>>>),
     FirstReadPanics(Mutex<bool>),
+    FailsToWrite(MakesError),
 }
 
 impl Scripted {
@@ -509,6 +518,9 @@ impl CredentialApi for Item {
             && secret.len() > limit
         {
             return Err(Error::TooLong("secret".to_owned(), u32::try_from(limit).unwrap()));
+        }
+        if let Rule::FailsToWrite(error) = self.keyring.rule {
+            return Err(error());
         }
         self.keyring.kept.lock().insert(self.name.clone(), secret.to_vec());
         Ok(())
