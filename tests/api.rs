@@ -34,6 +34,8 @@ mod client;
 mod contexts;
 #[path = "api/corpus.rs"]
 mod corpus;
+#[path = "api/dead_connections.rs"]
+mod dead_connections;
 #[path = "api/disclosure.rs"]
 mod disclosure;
 #[path = "api/documentation.rs"]
@@ -74,6 +76,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/given_up_attempts.rs"]
+mod given_up_attempts;
 #[path = "api/guides.rs"]
 mod guides;
 #[path = "api/kept_parts.rs"]
@@ -160,6 +164,8 @@ mod shapes;
 mod shared_limit;
 #[path = "api/signing_in.rs"]
 mod signing_in;
+#[path = "api/slider.rs"]
+mod slider;
 #[path = "api/tls.rs"]
 mod tls;
 #[path = "api/token_cache/mod.rs"]

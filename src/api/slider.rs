@@ -1,29 +1,36 @@
 //! A control that moves faster than requests can follow: the last value wins.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Player;
 use super::request::Request;
 use super::request::params::OnDevice;
+use super::{Connection, Player};
 use crate::error::Error;
+use crate::transport::can_wait;
 
 /// A control of the player whose last value wins: of a hundred values in two seconds a few are
 /// sent, the last one for certain.
 ///
 /// From [`Player::volume_slider`] and [`Player::seek_slider`]. [`set`](Self::set) returns at once;
-/// the first value is sent at once, and after that the newest one, at most one every
-/// [`PAUSE`](Self::PAUSE) and never two at a time, so that they cannot overtake each other. Clones
-/// are the same control.
+/// the first value is sent at once, and after that the newest one, [`PAUSE`](Self::PAUSE) after the
+/// response to the one before at the earliest, so that they cannot overtake each other. Where one
+/// is to be sent again, since the server failed or was asked too often, the newest one goes in its
+/// place. Clones are the same control.
 ///
 /// Values are sent by a task of the runtime, which ends when nothing is left to send. It does not
 /// depend on who set the value: dropping the slider, or the future of [`settled`](Self::settled),
-/// cancels nothing. Wait for `settled` before the runtime ends.
+/// cancels nothing. On another runtime, its task takes over what was not sent yet. Wait for
+/// `settled` before a runtime ends, or is no longer driven: a request that is under way on it is
+/// waited for.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;
@@ -55,27 +62,54 @@ struct Shared<V> {
 struct State<V> {
     /// The newest value, until it is sent.
     wanted: Option<V>,
-    /// The value whose response has not come yet.
-    sending: Option<V>,
-    /// Whether a task sees to it.
-    is_driven: bool,
+    /// The value whose response has not come yet, and who sends it.
+    sending: Option<(V, Sender)>,
+    /// The task that sees to what is wanted.
+    driver: Option<Sender>,
+    /// How many drivers there were.
+    drivers: u64,
     /// When the next request may go out.
     not_before: Option<Instant>,
+    failures: Failures,
     /// What came of the value that was sent last.
     outcome: Result<(), Arc<Error>>,
+}
+
+/// Who sends: a task of this runtime, or a caller without any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sender {
+    runtime: Option<Id>,
+    number: u64,
 }
 
 impl<V> State<V> {
     fn is_settled(&self) -> bool {
         self.wanted.is_none() && self.sending.is_none()
     }
+
+    /// Makes a new sender the driver, unless one of this runtime is.
+    fn appoint(&mut self, runtime: Id) -> Option<Sender> {
+        let is_driven = self.driver.is_some_and(|driver| driver.runtime == Some(runtime));
+        if is_driven || self.wanted.is_none() {
+            return None;
+        }
+        self.drivers += 1;
+        self.driver = Some(Sender { runtime: Some(runtime), number: self.drivers });
+        self.driver
+    }
 }
 
 impl<V> Default for State<V> {
     fn default() -> Self {
-        let wanted = None;
-        let sending = None;
-        Self { wanted, sending, is_driven: false, not_before: None, outcome: Ok(()) }
+        Self {
+            wanted: None,
+            sending: None,
+            driver: None,
+            drivers: 0,
+            not_before: None,
+            failures: Failures::default(),
+            outcome: Ok(()),
+        }
     }
 }
 
@@ -92,7 +126,7 @@ impl Slider<Duration> {
 }
 
 impl<V: Copy + Send + Sync + 'static> Slider<V> {
-    /// At least this long passes from one request to the next: half a second.
+    /// At least this long passes from the response to one request to the next: half a second.
     pub const PAUSE: Duration = Duration::from_millis(500);
 
     fn new(player: &Player, request: fn(&Player, V) -> Request<(), OnDevice>) -> Self {
@@ -128,9 +162,9 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     ///
     /// # Errors
     ///
-    /// Why the last value that was sent was not accepted. It is not sent again unless it is set
-    /// again; the requests themselves are retried as those of [`Player::volume`] and
-    /// [`Player::seek`] are.
+    /// Why the last value that was sent was not accepted, after as many retries as those of
+    /// [`Player::volume`] and [`Player::seek`]. It is not sent again unless it is set again. An
+    /// [`Error::Panicked`] where a layer of the program's, or its observer, panicked at it.
     pub async fn settled(&self) -> Result<(), Arc<Error>> {
         let mut state = self.shared.state.subscribe();
         loop {
@@ -139,7 +173,7 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
                 && let Some(value) = self.shared.undriven()
             {
                 // Without a runtime, this is an error that says so.
-                self.shared.send(value).await;
+                self.shared.send(value, NOBODY).await;
             }
             let outcome = {
                 let state = state.borrow_and_update();
@@ -156,90 +190,188 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     /// Sees to it that a task sends what is to be sent. Returns whether there is a runtime for it.
     fn drive(&self) -> bool {
         let Ok(runtime) = Handle::try_current() else { return false };
-        let mut begins = false;
+        let mut appointed = None;
         self.shared.state.send_if_modified(|state| {
-            begins = !state.is_driven && state.wanted.is_some();
-            state.is_driven |= begins;
+            appointed = state.appoint(runtime.id());
             false
         });
-        if begins {
-            let driver = Driver { shared: Arc::clone(&self.shared), is_done: false };
-            runtime.spawn(driver.run());
+        if let Some(sender) = appointed {
+            let shared = Arc::clone(&self.shared);
+            runtime.spawn(Driver { shared, sender }.run());
         }
         true
     }
 }
 
 impl<V: Copy> Shared<V> {
-    /// The newest value, to be sent now; without one, the task that asks has nothing more to do.
-    fn next(&self) -> Option<V> {
-        let mut next = None;
+    /// When the newest value may be sent. Without one, the task that asks has nothing more to do,
+    /// nor has one that another took over from.
+    fn due(&self, sender: Sender) -> Option<Instant> {
+        let mut due = None;
         self.state.send_if_modified(|state| {
-            next = state.wanted.take();
-            state.sending = next;
-            state.is_driven = next.is_some();
+            if state.driver == Some(sender) && state.wanted.is_none() {
+                state.driver = None;
+            }
+            let is_driver = state.driver == Some(sender);
+            due = is_driver.then(|| state.not_before.unwrap_or_else(Instant::now));
             false
         });
-        next
+        due
+    }
+
+    /// The newest value, to be sent now.
+    fn take(&self, sender: Sender) -> Option<V> {
+        let mut value = None;
+        self.state.send_if_modified(|state| {
+            if state.driver == Some(sender) && state.sending.is_none() {
+                value = state.wanted.take();
+                state.sending = value.map(|value| (value, sender));
+                // Whatever becomes of it.
+                state.not_before = Instant::now().checked_add(Slider::<u32>::PAUSE);
+            }
+            false
+        });
+        value
     }
 
     /// A value that no task sees to.
     fn undriven(&self) -> Option<V> {
         let mut value = None;
         self.state.send_if_modified(|state| {
-            value = if state.is_driven { None } else { state.wanted.take() };
-            state.sending = state.sending.or(value);
+            if state.driver.is_none() && state.sending.is_none() {
+                value = state.wanted.take();
+                state.sending = value.map(|value| (value, NOBODY));
+            }
             false
         });
         value
     }
 
-    async fn send(&self, value: V) {
-        let next = Instant::now().checked_add(Slider::<u32>::PAUSE);
+    async fn send(&self, value: V, sender: Sender) {
         let request = (self.request)(&self.player, value);
         let request = match &self.device {
             Some(device) => request.device(device),
             None => request,
         };
-        let outcome = request.await.map_err(Arc::new);
+        // Each attempt is one of the newest value.
+        let outcome = guarded(request.retries(0).into_future()).await;
         self.state.send_modify(|state| {
-            state.outcome = outcome;
-            state.sending = None;
-            state.not_before = next;
+            if state.sending.is_some_and(|(_, sending)| sending == sender) {
+                state.sending = None;
+            }
+            let pause = match &outcome {
+                Ok(()) => None,
+                Err(error) => state.failures.retry(&self.player.0, error, state.wanted.is_some()),
+            };
+            state.not_before =
+                Instant::now().checked_add(pause.unwrap_or_default().max(Slider::<u32>::PAUSE));
+            if pause.is_some() {
+                state.wanted = state.wanted.or(Some(value));
+            } else {
+                state.failures = Failures::default();
+                state.outcome = outcome.map_err(Arc::new);
+            }
         });
     }
 }
 
+/// Layers, authenticators and observers are user code: that one panics is what came of the value.
+async fn guarded(sending: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let mut sending = pin!(sending);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| sending.as_mut().poll(context)));
+        polled.unwrap_or(Poll::Ready(Err(Error::Panicked)))
+    })
+    .await
+}
+
+/// Failures in a row that were retried.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    /// How long `Retry-After` has been waited for.
+    waited: Duration,
+}
+
+impl Failures {
+    /// The pause after which the newest value is sent in place of the one that failed; `None` where
+    /// that failure is final.
+    fn retry(
+        &mut self,
+        connection: &Connection,
+        error: &Error,
+        is_newer: bool,
+    ) -> Option<Duration> {
+        let is_limited = matches!(error, Error::RateLimited { .. });
+        if !is_retried(error) {
+            return None;
+        }
+        let pause = connection.pause(self.count + 1);
+        let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
+        let waited = self.waited.saturating_add(pause);
+        let may_wait = error.retry_after().is_none() || waited <= connection.max_wait();
+        if !may_wait || !(is_newer || connection.takes_retry(self.count, is_limited)) {
+            return None;
+        }
+        *self = Self { count: self.count + u32::from(!is_limited), waited };
+        Some(pause)
+    }
+}
+
+/// What the layers would retry. The rate limiter has waited already.
+fn is_retried(error: &Error) -> bool {
+    match error {
+        Error::Transport { .. } | Error::Api { .. } => error.is_transient(),
+        Error::RateLimited { status, reason, .. } => status.is_some() && reason.is_none(),
+        _ => false,
+    }
+}
+
+const NOBODY: Sender = Sender { runtime: None, number: 0 };
+
 /// The task that sends, for as long as there is something to send.
 struct Driver<V: Copy> {
     shared: Arc<Shared<V>>,
-    is_done: bool,
+    sender: Sender,
 }
 
 impl<V: Copy> Driver<V> {
-    async fn run(mut self) {
-        loop {
-            let not_before = self.shared.state.borrow().not_before;
-            if let Some(not_before) = not_before {
-                tokio::time::sleep_until(not_before).await;
+    async fn run(self) {
+        while let Some(due) = self.shared.due(self.sender) {
+            // Where there is no time, the request says so.
+            if can_wait() {
+                tokio::time::sleep_until(due).await;
             }
-            let Some(value) = self.shared.next() else { break };
-            self.shared.send(value).await;
+            self.others_end().await;
+            if let Some(value) = self.shared.take(self.sender) {
+                self.shared.send(value, self.sender).await;
+            }
         }
-        self.is_done = true;
+    }
+
+    /// What a task of another runtime is sending comes first.
+    async fn others_end(&self) {
+        let mut state = self.shared.state.subscribe();
+        // Only a sender that is gone is an error, and this is one.
+        let _ = state.wait_for(|state| state.sending.is_none()).await;
     }
 }
 
 /// A task that ended with its runtime leaves its value to the next one.
 impl<V: Copy> Drop for Driver<V> {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.shared.state.send_modify(|state| {
-                state.is_driven = false;
-                let sending = state.sending.take();
-                state.wanted = state.wanted.or(sending);
-            });
-        }
+        self.shared.state.send_if_modified(|state| {
+            let sending = state.sending.filter(|(_, sender)| *sender == self.sender);
+            if let Some((value, _)) = sending {
+                state.sending = None;
+                state.wanted = state.wanted.or(Some(value));
+            }
+            let is_driver = state.driver == Some(self.sender);
+            if is_driver {
+                state.driver = None;
+            }
+            is_driver || sending.is_some()
+        });
     }
 }
 

@@ -273,6 +273,10 @@ pub enum Error {
     /// The task that fetched a page ended with its runtime; the page can be requested on another.
     #[error("the task that fetched the page ended with its runtime; request it again")]
     Interrupted,
+    /// User code panicked while a [`Slider`](crate::api::Slider) sent a value, which may have been
+    /// carried out. Other calls hand such a panic on to their caller.
+    #[error("a layer, an authenticator or an observer of the program panicked at the request")]
+    Panicked,
     /// The response is longer than is read.
     #[error("the response to {request} is longer than {limit} bytes")]
     TooLong {
@@ -334,7 +338,7 @@ debug_for_people! {
         DeadlineExceeded { request, limit, last }
         TooLong { request, limit };
     values Id Market Authenticator Unsettled OAuth PartlyCarriedOut;
-    words Interrupted;
+    words Interrupted Panicked;
 }
 
 impl Error {

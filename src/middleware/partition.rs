@@ -1,8 +1,10 @@
 //! Whose request it is, for layers that keep something.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use http::Extensions;
@@ -98,9 +100,20 @@ impl Partition {
     pub(crate) fn unique() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let process = PROCESS.get_or_init(|| fastrand::u64(..));
+        let process = PROCESS.get_or_init(of_this_process);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self((u128::from(*process) << 64 | u128::from(number)).to_be_bytes())
+    }
+}
+
+/// A number that no other process has, whatever the program seeds its own random numbers with: what
+/// is kept on a disk must not be taken for another user's. A machine without random numbers has a
+/// clock and process ids.
+fn of_this_process() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_be_bytes(bytes),
+        Err(_) => RandomState::new().hash_one((SystemTime::now(), std::process::id())),
     }
 }
 
@@ -131,5 +144,19 @@ impl Middleware for TellPartition {
     ) -> Result<Response> {
         extensions.insert(self.0);
         next.run(request, extensions).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_number_of_its_own_whatever_the_program_seeds() {
+        let numbers = [7, 7].map(|seed| {
+            fastrand::seed(seed);
+            of_this_process()
+        });
+        assert_ne!(numbers[0], numbers[1]);
     }
 }

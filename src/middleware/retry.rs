@@ -13,11 +13,13 @@ use tokio::time::Instant;
 
 use super::attempt::attempt;
 use super::trace::{CallWaits, waiting};
-use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
+use super::{
+    Attempts, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
+};
 use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
-    may_have_arrived, read_ahead, read_body, repeated, retry_after,
+    may_have_arrived, note_failure, read_ahead, read_body, repeated, retry_after, was_left_behind,
 };
 
 /// How often a request is retried, and when.
@@ -91,10 +93,14 @@ impl Default for RetryOptions {
 /// Retries a request whose response did not arrive, or that the server failed to serve.
 ///
 /// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
-/// time-outs, where the request's [`Safety`] allows that. A 429 and a connection that was never
-/// made are always retried, since nothing was carried out. A body that is a stream cannot be sent
-/// again. A response that is truncated after its headers goes to the caller, who reads it; a
+/// time-outs, where the request's [`Safety`] allows that. A 429, a connection that was never made,
+/// and a request that an HTTP/2 server refused or left out are retried whatever their safety, since
+/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated after its headers goes to the caller, who reads it; a
 /// [`SpotifyClient`](crate::SpotifyClient) retries that too.
+///
+/// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
+/// whose connection went away before the server looked at it costs nothing: it was left out by a
+/// `GOAWAY`, or never written.
 ///
 /// A retry waits for `Retry-After`, where the response has one. A
 /// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
@@ -166,6 +172,16 @@ impl RetryMiddleware {
         self.options.max_wait.unwrap_or(RateLimitOptions::DEFAULT_MAX_WAIT)
     }
 
+    /// Whether one who retries by itself may do so after this number of retries; it is counted.
+    pub(crate) fn takes_retry(&self, retries: u32, is_limited: bool) -> bool {
+        let may = match is_limited {
+            true => self.options.retries > 0,
+            false => retries < self.options.retries && self.withdraw(ONE_RETRY),
+        };
+        self.budget.used.fetch_add(u64::from(may), Ordering::Relaxed);
+        may
+    }
+
     fn deposit(&self) {
         // `as` saturates, and the share is from 0 to 10.
         let share = (self.options.share * ONE_RETRY as f64) as u64;
@@ -174,10 +190,8 @@ impl RetryMiddleware {
         });
     }
 
-    /// Takes a retry from the budget. One that waits for a permit costs nothing: the limiter sees
-    /// to it that it does no harm.
-    fn withdraw(&self, verdict: Verdict) -> bool {
-        let cost = if verdict == Verdict::WithPermit { 0 } else { ONE_RETRY };
+    /// Takes a retry from the budget.
+    fn withdraw(&self, cost: u64) -> bool {
         let left = &self.budget.left;
         let paid =
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
@@ -186,11 +200,17 @@ impl RetryMiddleware {
 
     /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read:
     /// a write is done when its status has come, and an error is one whatever becomes of its words.
-    async fn read_ahead(&self, result: &mut Result<Response>, safety: Safety) {
+    async fn read_ahead(
+        &self,
+        result: &mut Result<Response>,
+        safety: Safety,
+        extensions: &mut Extensions,
+    ) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
         let is_truncated = read_ahead(response, limit).await;
         let is_failure = is_truncated && safety == Safety::Read && response.status().is_success();
         if is_failure && let Err(BodyError::Truncated(error)) = read_body(response, limit).await {
+            note_failure(&error, extensions);
             *result = Err(Error::Reqwest(error));
         }
     }
@@ -207,7 +227,7 @@ impl RetryMiddleware {
     ) -> Result<Response> {
         let mut retries = 0;
         for number in 2.. {
-            let verdict = judge(&result, safety);
+            let verdict = judge_call(&result, safety, extensions);
             let pause = match verdict {
                 Verdict::Done => break,
                 Verdict::WithPermit => None,
@@ -219,7 +239,7 @@ impl RetryMiddleware {
                 }
             };
             let Some(again) = repeated(&request) else { break };
-            if !self.withdraw(verdict) {
+            if !self.withdraw(cost(verdict, &result)) {
                 break;
             }
             tracing::debug!(
@@ -238,7 +258,7 @@ impl RetryMiddleware {
                 break;
             }
             self.budget.used.fetch_add(1, Ordering::Relaxed);
-            self.read_ahead(&mut result, safety).await;
+            self.read_ahead(&mut result, safety, extensions).await;
         }
         result
     }
@@ -297,16 +317,25 @@ impl Middleware for RetryMiddleware {
         };
         let retrying = {
             let mut result = sending.await;
-            self.read_ahead(&mut result, safety).await;
+            self.read_ahead(&mut result, safety, extensions).await;
             match again {
                 // What most requests do without takes no room in them.
-                Some(again) if judge(&result, safety) != Verdict::Done => {
+                Some(again) if judge_call(&result, safety, extensions) != Verdict::Done => {
                     Box::pin(self.retry(result, again, safety, most, extensions, next))
                 }
                 _ => return result,
             }
         };
         retrying.await
+    }
+}
+
+/// The last attempt does not say what became of one before it, which a layer between may have given
+/// up.
+fn judge_call(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
+    match safety == Safety::NonIdempotent && Attempts::may_be_done(extensions) {
+        true => Verdict::Done,
+        false => judge(result, safety),
     }
 }
 
@@ -335,6 +364,18 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
         }
         _ => Verdict::Done,
     }
+}
+
+/// What a retry takes from the budget. One that waits for a permit takes nothing, since the limiter
+/// sees to it that it does no harm; nor does one whose connection went away before the server
+/// looked at the request: that is no more work than was asked for, and such a connection takes many
+/// requests with it that have nothing to do with its trouble.
+fn cost(verdict: Verdict, result: &Result<Response>) -> u64 {
+    let is_free = match result {
+        Err(Error::Reqwest(error)) => was_left_behind(error),
+        _ => verdict == Verdict::WithPermit,
+    };
+    if is_free { 0 } else { ONE_RETRY }
 }
 
 /// Whether the rate limiter below did not send it.

@@ -9,8 +9,8 @@ use http_body::{Body as HttpBody, Frame};
 use reqwest::{Body, Response};
 use tokio::time::Instant;
 
-use super::TimeLimit;
 use super::body::with_body;
+use super::{Arrival, TimeLimit};
 
 /// Reads what a body begins with, up to its end, until there is more than `limit` bytes or until
 /// nothing has come for a second, for five at most, and gives the response back whole: what was
@@ -41,6 +41,7 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
     let has_stalled = response.extensions().get::<Stalled>().is_some();
     let (pause, longest) = if has_stalled { Default::default() } else { (LONGEST_PAUSE, LONGEST) };
     let began = Instant::now();
+    let mut arrival = Arrival::body_of(response);
     let mut begin = Vec::new();
     let rest = loop {
         let time = TimeLimit::after(pause.min(longest.saturating_sub(began.elapsed())));
@@ -54,6 +55,9 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
             break Rest::Comes;
         }
     };
+    if let Rest::Nothing | Rest::Comes = rest {
+        arrival.ended();
+    }
     (begin.into(), rest)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::{Response, ResponseBuilderExt};
 
+use super::Arrival;
 use super::begun::read_begin;
 use crate::sync::Mutex;
 
@@ -78,8 +79,18 @@ enum ReadAhead {
     Failed(Arc<Mutex<Option<BodyError>>>),
 }
 
-/// A body that came in one piece is not copied.
 async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
+    let mut arrival = Arrival::body_of(response);
+    let read = read_pieces(response, limit).await;
+    match &read {
+        Err(BodyError::Truncated(error)) => arrival.failed(error),
+        _ => arrival.ended(),
+    }
+    read
+}
+
+/// A body that came in one piece is not copied.
+async fn read_pieces(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let first = next_piece(response, limit).await?.unwrap_or_default();
     match next_piece(response, limit - first.len()).await? {
         None => Ok(first),

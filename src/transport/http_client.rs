@@ -89,7 +89,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
         #[cfg(feature = "http2")]
-        let builder = with_http2(builder);
+        let builder = with_http2(builder, options.connect_timeout);
         builder
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
@@ -107,15 +107,29 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
 /// Shares a connection, and finds out within ten seconds that nobody is there any more, whether
 /// something is under way or not.
 #[cfg(feature = "http2")]
-fn with_http2(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+fn with_http2(
+    builder: reqwest::ClientBuilder,
+    connect_timeout: Duration,
+) -> reqwest::ClientBuilder {
     builder
         .http2_keep_alive_interval(Duration::from_secs(5))
         .http2_keep_alive_timeout(Duration::from_secs(4))
         .http2_keep_alive_while_idle(true)
-        // The window of HTTP/2, 64 KiB, would hold up a page on a link of 150 ms.
-        .http2_adaptive_window(true)
-        .connector_layer(super::one_connection::InTurn)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .connector_layer(super::one_connection::InTurn::within(connect_timeout))
 }
+
+/// How much of a body may arrive before it is read. A page, compressed or not, comes in one go on a
+/// link of 150 ms, which the 64 KiB of HTTP/2 would hold up.
+#[cfg(feature = "http2")]
+const STREAM_WINDOW: u32 = 1 << 20;
+
+/// The same for all bodies together: so much that a thousand unread ones hold up nobody's. What is
+/// read late, in a layer that waits or a future that nobody polls, costs its own window and no
+/// other. A window that adapts begins with 64 KiB for all, which a single body fills.
+#[cfg(feature = "http2")]
+const CONNECTION_WINDOW: u32 = 1 << 30;
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
 /// that turns a POST into a GET; 307 and 308 keep the method.
@@ -148,12 +162,42 @@ const MOST_REDIRECTS: usize = 5;
 
 #[cfg(test)]
 #[cfg(feature = "http2")]
-#[expect(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
     use super::*;
+
+    fn client() -> reqwest::Client {
+        let builder = with_http2(reqwest::Client::builder(), Duration::from_secs(10));
+        builder.http2_prior_knowledge().build().unwrap()
+    }
+
+    /// Every body fills a stream's window, and more.
+    #[tokio::test]
+    async fn bodies_that_are_not_read_hold_up_no_other() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                body.send_data(vec![b'x'; 3 << 20].into(), true).unwrap();
+            }
+        });
+        let http = client();
+        let mut unread = Vec::new();
+        for _ in 0..30 {
+            unread.push(http.get(&url).send().await.unwrap());
+        }
+
+        let read = async { http.get(&url).send().await.unwrap().bytes().await };
+
+        let body = tokio::time::timeout(Duration::from_secs(60), read).await;
+        assert_eq!(body.expect("it is held up").unwrap().len(), 3 << 20);
+    }
 
     #[tokio::test]
     async fn a_dead_http2_connection_is_found_within_ten_seconds() {
@@ -170,7 +214,7 @@ mod tests {
             std::future::pending::<()>().await;
             drop(connection);
         });
-        let http = with_http2(reqwest::Client::builder()).http2_prior_knowledge().build().unwrap();
+        let http = client();
         http.get(&url).send().await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         tokio::time::pause();

@@ -1,9 +1,12 @@
 //! How a request travels: to which origin, over which connection, and how much is read.
 
+mod arrival;
 mod begun;
 mod body;
 mod http_client;
 mod json_fault;
+mod lane;
+mod listening;
 mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
@@ -25,6 +28,7 @@ use chrono::{DateTime, NaiveDateTime};
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
+pub(crate) use arrival::Arrival;
 pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
@@ -42,8 +46,8 @@ pub(crate) use shown_url::shown_url;
 pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;
-pub(crate) use undone::TlsUnavailable;
-pub(crate) use wire::Wire;
+pub(crate) use undone::{TlsUnavailable, was_left_behind};
+pub(crate) use wire::{Wire, note_failure};
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

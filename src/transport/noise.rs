@@ -10,7 +10,13 @@ pub(crate) fn noise(headers: &HeaderMap, body: &[u8]) -> Option<String> {
         if !matches!(encoding.as_str(), "" | "identity") {
             let encoding: String =
                 encoding.chars().filter(char::is_ascii_graphic).take(20).collect();
-            return Some(format!("a body compressed with {encoding}, which was not asked for"));
+            return Some(match encoding.as_str() {
+                // RFC 9110, section 8.4.1: names of codings have no case, and the two are one.
+                "gzip" | "x-gzip" if cfg!(feature = "gzip") => {
+                    "a body compressed with gzip by another name than `gzip`".to_owned()
+                }
+                _ => format!("a body compressed with {encoding}, which was not asked for"),
+            });
         }
     }
     let known = SIGNATURES.iter().find(|(signature, _)| body.starts_with(signature));

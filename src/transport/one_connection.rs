@@ -2,7 +2,8 @@
 //!
 //! A pool learns that a server has HTTP/2 when the first connection is made; until then it opens
 //! one for each request. 64 handshakes are 64 chains of certificates on the link and 64 signatures,
-//! of which 63 are thrown away. So the first connects alone, and the others wait for what it finds.
+//! of which 63 are thrown away. So the first connects alone, and the others wait for what it finds:
+//! for a moment, so that the trouble of its connection, or of its caller, does not become theirs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,16 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::Connection;
-use reqwest::Url;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tower_layer::Layer;
 use tower_service::Service;
-
-use crate::sync::Mutex;
-
-/// The servers of a pool of connections.
-#[derive(Default)]
-pub(super) struct Servers(Mutex<Vec<(String, Arc<Server>)>>);
 
 /// What is known of a server.
 pub(super) struct Server(watch::Sender<Known>);
@@ -28,8 +23,8 @@ pub(super) struct Server(watch::Sender<Known>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Nothing,
-    /// One request connects; the others wait.
-    Connecting,
+    /// One request has been connecting since then; the others wait a moment.
+    Connecting(Instant),
     /// Nobody waits for another that fails.
     Failed,
     Http1,
@@ -41,23 +36,6 @@ tokio::task_local! {
     static SERVER: Option<Arc<Server>>;
 }
 
-impl Servers {
-    /// The server that a request goes to. What is not TLS has no HTTP/2.
-    pub(super) fn of(&self, url: &Url) -> Option<Arc<Server>> {
-        (url.scheme() == "https").then(|| self.named(url.authority()))
-    }
-
-    fn named(&self, authority: &str) -> Arc<Server> {
-        let mut servers = self.0.lock();
-        if let Some((_, server)) = servers.iter().find(|(known, _)| known == authority) {
-            return Arc::clone(server);
-        }
-        let server = Arc::new(Server(watch::Sender::new(Known::Nothing)));
-        servers.push((authority.to_owned(), Arc::clone(&server)));
-        server
-    }
-}
-
 /// Sends a request to a server; a connection that it needs waits its turn.
 pub(super) fn in_turn<F: Future>(
     server: Option<Arc<Server>>,
@@ -67,48 +45,82 @@ pub(super) fn in_turn<F: Future>(
 }
 
 impl Server {
-    /// Waits while another request connects; with a turn, others wait for this one.
-    async fn turn(self: Arc<Self>) -> Result<Option<Turn>, NotNeeded> {
+    /// One of which nothing is known yet. What is not TLS has no HTTP/2.
+    pub(super) fn by_scheme(scheme: &str) -> Option<Arc<Self>> {
+        (scheme == "https").then(|| Arc::new(Self(watch::Sender::new(Known::Nothing))))
+    }
+
+    /// Waits while another request connects, for as long as `patience` at most; with a turn, others
+    /// wait for this one.
+    async fn turn(self: Arc<Self>, patience: Duration) -> Result<Option<Turn>, NotNeeded> {
         let mut known = self.0.subscribe();
+        let began = Instant::now();
+        let end = began + patience;
         loop {
-            if self.claim() {
-                return Ok(Some(Turn { server: self, found: Known::Nothing }));
-            }
-            // The sender is `self`, and is not gone.
-            let found =
-                known.wait_for(|known| *known != Known::Connecting).await.map(|found| *found);
-            match found.unwrap_or(Known::Failed) {
+            let now = Instant::now();
+            let end = match self.claim(now) {
+                Known::Http1 => return Ok(None),
+                // Who comes late to a turn that takes long does not wait for it anew.
+                Known::Connecting(since) => end.min(since + patience),
+                Known::Nothing | Known::Failed | Known::Http2 => {
+                    return Ok(Some(Turn { server: self, began: now, found: Known::Nothing }));
+                }
+            };
+            let is_over = |known: &Known| !matches!(known, Known::Connecting(_));
+            let found = timeout_at(end, async { known.wait_for(is_over).await.map(|it| *it) });
+            match found.await {
                 // Its request went away before there was anything to tell.
-                Known::Nothing | Known::Connecting => {}
-                Known::Failed | Known::Http1 => return Ok(None),
+                Ok(Ok(Known::Nothing)) => continue,
                 // The pool is about to give that connection to the request of this one.
-                Known::Http2 => tokio::time::sleep(UNTIL_SHARED).await,
+                Ok(Ok(Known::Http2)) => tokio::time::sleep(patience / 2).await,
+                _ => {}
             }
             // The pool lets a connection be made in the background whose request found another.
-            SERVER.try_with(|_| ()).map_err(|_| NotNeeded)?;
+            return SERVER.try_with(|_| None).map_err(|_| NotNeeded);
         }
     }
 
-    fn claim(&self) -> bool {
+    /// Takes the turn, unless another has it or nobody needs one. Returns what was known before.
+    fn claim(&self, now: Instant) -> Known {
+        let mut before = Known::Nothing;
         self.0.send_if_modified(|known| {
-            let free = !matches!(known, Known::Connecting | Known::Http1);
-            if free {
-                *known = Known::Connecting;
+            before = *known;
+            let is_free = !matches!(known, Known::Connecting(_) | Known::Http1);
+            if is_free {
+                *known = Known::Connecting(now);
             }
-            free
-        })
+            is_free
+        });
+        before
+    }
+
+    /// Tells of a connection that was made, whoever has the turn.
+    fn tell(&self, found: Known) {
+        self.0.send_if_modified(|known| {
+            let is_new = *known != found;
+            *known = found;
+            is_new
+        });
     }
 }
 
 /// The right to connect, while others wait.
 struct Turn {
     server: Arc<Server>,
+    began: Instant,
     found: Known,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.server.0.send_replace(self.found);
+        self.server.0.send_if_modified(|known| {
+            // One that took long may have been overtaken.
+            let is_mine = *known == Known::Connecting(self.began);
+            if is_mine {
+                *known = self.found;
+            }
+            is_mine
+        });
     }
 }
 
@@ -118,17 +130,30 @@ struct NotNeeded;
 
 /// Has the connections of a client wait their turn.
 #[derive(Clone)]
-pub(super) struct InTurn;
+pub(super) struct InTurn {
+    patience: Duration,
+}
+
+impl InTurn {
+    /// Waits for another's turn count towards the limit for making a connection, and leave most of
+    /// it to each.
+    pub(super) fn within(connect_timeout: Duration) -> Self {
+        Self { patience: PATIENCE.min(connect_timeout / 4) }
+    }
+}
 
 /// See [`InTurn`].
 #[derive(Clone)]
-pub(super) struct Connector<S>(S);
+pub(super) struct Connector<S> {
+    inner: S,
+    patience: Duration,
+}
 
 impl<S> Layer<S> for InTurn {
     type Service = Connector<S>;
 
     fn layer(&self, inner: S) -> Connector<S> {
-        Connector(inner)
+        Connector { inner, patience: self.patience }
     }
 }
 
@@ -145,31 +170,33 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(context)
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
         let server = SERVER.try_with(Option::clone).unwrap_or_default();
-        let connecting = self.0.call(request);
+        let (connecting, patience) = (self.inner.call(request), self.patience);
         Box::pin(async move {
             let Some(server) = server else { return connecting.await };
-            let turn = server.turn().await?;
+            let turn = Arc::clone(&server).turn(patience).await?;
             let result = connecting.await;
-            if let Some(mut turn) = turn {
-                turn.found = match &result {
-                    Ok(connection) if connection.connected().is_negotiated_h2() => Known::Http2,
-                    Ok(_) => Known::Http1,
-                    Err(_) => Known::Failed,
-                };
+            match (&result, turn) {
+                (Ok(connection), _) if connection.connected().is_negotiated_h2() => {
+                    server.tell(Known::Http2);
+                }
+                (Ok(_), _) => server.tell(Known::Http1),
+                (Err(_), Some(mut turn)) => turn.found = Known::Failed,
+                (Err(_), None) => {}
             }
             result
         })
     }
 }
 
-/// A connection is shared as soon as it has been told of; this is for a busy machine. Then it must
-/// be broken.
-const UNTIL_SHARED: Duration = Duration::from_millis(500);
+/// How long one request waits for another's connection: a handshake on a slow link. Half as long
+/// again it waits until the pool shares what was found, which takes no time but on a busy machine;
+/// after that it must be broken.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
@@ -179,10 +206,12 @@ mod tests {
 
     use super::*;
 
-    /// A connector that counts, takes a second, and finds what it is told.
+    /// A connector that counts, takes half a second, and finds what it is told; the first ones are
+    /// swallowed by the network.
     #[derive(Clone)]
     struct Far {
         finds: Option<bool>,
+        swallowed: usize,
         connections: watch::Sender<usize>,
     }
 
@@ -204,32 +233,40 @@ mod tests {
         }
 
         fn call(&mut self, (): ()) -> Self::Future {
-            let Self { finds, connections } = self.clone();
+            let Self { finds, swallowed, connections } = self.clone();
             Box::pin(async move {
                 connections.send_modify(|count| *count += 1);
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                if *connections.borrow() <= swallowed {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
                 finds.map(Found).ok_or_else(|| "no way".into())
             })
         }
     }
 
     fn far(finds: Option<bool>) -> (Connector<Far>, watch::Receiver<usize>) {
-        let (connections, count) = watch::channel(0);
-        (InTurn.layer(Far { finds, connections }), count)
+        far_from(finds, 0)
     }
 
-    fn servers() -> (Servers, Url) {
-        (Servers::default(), Url::parse("https://api.example.test/").unwrap())
+    fn far_from(finds: Option<bool>, swallowed: usize) -> (Connector<Far>, watch::Receiver<usize>) {
+        let (connections, count) = watch::channel(0);
+        let far = Far { finds, swallowed, connections };
+        (InTurn::within(Duration::from_secs(10)).layer(far), count)
+    }
+
+    fn server() -> Option<Arc<Server>> {
+        Server::by_scheme("https")
     }
 
     /// Ten requests at once; how many connections were begun within `seconds`.
     async fn begun(finds: Option<bool>, seconds: f64) -> usize {
-        let ((connector, count), (servers, url)) = (far(finds), servers());
+        let ((connector, count), server) = (far(finds), server());
         let mut requests = JoinSet::new();
         for _ in 0..10 {
             let mut connector = connector.clone();
             let connecting = async move { connector.call(()).await.is_ok() };
-            requests.spawn(in_turn(servers.of(&url), connecting));
+            requests.spawn(in_turn(server.clone(), connecting));
         }
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
         *count.borrow()
@@ -238,24 +275,78 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_connects_alone_and_the_others_share_what_it_finds() {
         for finds in [Some(true), Some(false), None] {
-            assert_eq!(begun(finds, 0.9).await, 1);
+            assert_eq!(begun(finds, 0.4).await, 1);
         }
-        assert_eq!(begun(Some(true), 1.4).await, 1, "the pool has one for all");
-        assert_eq!(begun(Some(false), 1.4).await, 10, "HTTP/1.1 needs one for each");
-        assert_eq!(begun(None, 1.4).await, 10, "nobody waits for a second failure");
+        assert_eq!(begun(Some(true), 0.9).await, 1, "the pool has one for all");
+        assert_eq!(begun(Some(false), 0.9).await, 10, "HTTP/1.1 needs one for each");
+        assert_eq!(begun(None, 0.9).await, 10, "nobody waits for a second failure");
+    }
+
+    /// Requests at once, each with a connection of its own in the end; how long the last one but
+    /// the swallowed takes, in milliseconds.
+    async fn last_of_ten(swallowed: usize, limit: Duration) -> u128 {
+        let ((mut connector, _), server) = (far_from(Some(true), swallowed), server());
+        connector.patience = InTurn::within(limit).patience;
+        let began = Instant::now();
+        let mut requests = JoinSet::new();
+        for _ in 0..10 {
+            let mut connector = connector.clone();
+            let connecting = async move { tokio::time::timeout(limit, connector.call(())).await };
+            requests.spawn(in_turn(server.clone(), connecting));
+        }
+        let mut last = 0;
+        while let Some(request) = requests.join_next().await {
+            if request.unwrap().is_ok() {
+                last = began.elapsed().as_millis();
+            }
+        }
+        last
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_the_network_swallows_costs_the_others_a_moment() {
+        assert_eq!(last_of_ten(1, Duration::from_secs(10)).await, 1500);
+        assert_eq!(last_of_ten(1, Duration::from_secs(2)).await, 1000);
+        assert_eq!(last_of_ten(8, Duration::from_secs(10)).await, 1500);
+    }
+
+    /// The pool had none of them for the others: each was closed as soon as it was made.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_cannot_be_shared_costs_the_others_a_moment() {
+        assert_eq!(last_of_ten(0, Duration::from_secs(10)).await, 1500);
+    }
+
+    /// As in an arm of `select!` whose neighbour goes on.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_nobody_polls_keeps_no_turn() {
+        let ((connector, _), server) = (far(Some(true)), server());
+        let connect = || {
+            let mut connector = connector.clone();
+            in_turn(server.clone(), async move { connector.call(()).await })
+        };
+        let mut unpolled = Box::pin(connect());
+        assert!(futures_util::poll!(&mut unpolled).is_pending());
+        let began = Instant::now();
+        connect().await.unwrap();
+        assert_eq!(began.elapsed().as_millis(), 1500);
+
+        // Nobody waits for it a second time.
+        connect().await.unwrap();
+        assert_eq!(began.elapsed().as_millis(), 2000);
+        unpolled.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn another_connects_when_the_first_is_dropped() {
-        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let ((connector, count), server) = (far(Some(true)), server());
         let request = || {
             let mut connector = connector.clone();
             let connecting = async move { connector.call(()).await.is_ok() };
-            tokio::spawn(in_turn(servers.of(&url), connecting))
+            tokio::spawn(in_turn(server.clone(), connecting))
         };
         let first = request();
         let second = request();
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
         first.abort();
         assert!(second.await.unwrap());
         assert_eq!(*count.borrow(), 2);
@@ -264,12 +355,12 @@ mod tests {
     /// The pool gave its request another connection, and goes on with this one in the background.
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_is_no_longer_needed_is_not_made() {
-        let ((connector, count), (servers, url)) = (far(Some(true)), servers());
+        let ((connector, count), server) = (far(Some(true)), server());
         let connect = || connector.clone().call(());
-        let (first, mut second) = in_turn(servers.of(&url), async { (connect(), connect()) }).await;
-        let first = tokio::spawn(in_turn(servers.of(&url), first));
+        let (first, mut second) = in_turn(server.clone(), async { (connect(), connect()) }).await;
+        let first = tokio::spawn(in_turn(server.clone(), first));
         tokio::task::yield_now().await;
-        let waiting = in_turn(servers.of(&url), async { futures_util::poll!(&mut second) }).await;
+        let waiting = in_turn(server.clone(), async { futures_util::poll!(&mut second) }).await;
         assert!(waiting.is_pending());
 
         assert!(second.await.is_err());
@@ -280,12 +371,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_tls_nobody_waits() {
         let (connector, count) = far(Some(false));
-        let url = Url::parse("http://127.0.0.1/").unwrap();
         let connect = || connector.clone().call(());
         let both = async { tokio::join!(connect(), connect()) };
-        let began = tokio::time::Instant::now();
-        in_turn(Servers::default().of(&url), both).await.0.unwrap();
+        let began = Instant::now();
+        in_turn(Server::by_scheme("http"), both).await.0.unwrap();
         assert_eq!(*count.borrow(), 2);
-        assert_eq!(began.elapsed().as_secs(), 1);
+        assert_eq!(began.elapsed().as_millis(), 500);
     }
 }

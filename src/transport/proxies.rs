@@ -47,9 +47,10 @@ type Kind = fn(&str) -> reqwest::Result<Proxy>;
 fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Proxy>, String> {
     let named = |name: &str| {
         let upper = name.to_ascii_uppercase();
-        let value = variable(name).map(|value| (name.to_owned(), value));
-        let value = value.or_else(|| Some((upper.clone(), variable(&upper)?)));
-        value.filter(|(_, value)| !value.trim().is_empty())
+        // An empty variable says nothing, and hides nothing.
+        let set =
+            |name: String| Some((variable(&name)?, name)).filter(|(it, _)| !it.trim().is_empty());
+        set(name.to_owned()).or_else(|| set(upper)).map(|(value, name)| (name, value))
     };
     let spared = named("no_proxy").map(|(_, value)| value).unwrap_or_default();
     // A CGI program gets the client's header `Proxy` by this name.
@@ -113,6 +114,20 @@ mod tests {
             let error = from_environment(|name| (name == "ALL_PROXY").then(|| url.to_owned()));
             let error = error.unwrap_err();
             assert!(error.contains("ALL_PROXY") && !error.contains("pa55"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_hides_none_in_capitals() {
+        for empty in ["", " "] {
+            let proxies = from_environment(|name| match name {
+                "https_proxy" | "no_proxy" => Some(empty.to_owned()),
+                "HTTPS_PROXY" => Some("http://proxy.test".to_owned()),
+                "NO_PROXY" => Some("api.example.test".to_owned()),
+                _ => None,
+            });
+            let shown = format!("{:?}", proxies.unwrap());
+            assert!(shown.contains("proxy.test") && shown.contains("api.example.test"), "{shown}");
         }
     }
 

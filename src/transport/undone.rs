@@ -43,7 +43,13 @@ impl TlsUnavailable {
 ///
 /// [RFC 9113, section 8.7]: https://www.rfc-editor.org/rfc/rfc9113#section-8.7
 pub(super) fn provably_not_carried_out(error: &reqwest::Error) -> bool {
-    error.is_connect() || causes(error).any(|cause| never_written(cause) || refused_stream(cause))
+    error.is_connect() || was_left_behind(error) || causes(error).any(is_refusal)
+}
+
+/// Whether its connection went away before the server looked at the request, which is no work for
+/// it: it was never written, or a `GOAWAY` left it out.
+pub(crate) fn was_left_behind(error: &reqwest::Error) -> bool {
+    !error.is_connect() && causes(error).any(|cause| never_written(cause) || was_left_out(cause))
 }
 
 fn never_written(cause: &(dyn Error + 'static)) -> bool {
@@ -51,16 +57,29 @@ fn never_written(cause: &(dyn Error + 'static)) -> bool {
 }
 
 #[cfg(feature = "http2")]
-fn refused_stream(cause: &(dyn Error + 'static)) -> bool {
-    let Some(error) = cause.downcast_ref::<h2::Error>() else { return false };
-    let reason = error.reason();
-    let refused = error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM);
-    let left_out = error.is_go_away() && reason == Some(h2::Reason::NO_ERROR);
-    error.is_remote() && (refused || left_out)
+fn is_refusal(cause: &(dyn Error + 'static)) -> bool {
+    let is_refusal = |error: &h2::Error| {
+        error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+    };
+    cause.downcast_ref().is_some_and(is_refusal)
+}
+
+/// With an error as its reason, a `GOAWAY` ends the streams that it does not leave out as well.
+#[cfg(feature = "http2")]
+fn was_left_out(cause: &(dyn Error + 'static)) -> bool {
+    let was_left_out = |error: &h2::Error| {
+        error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
+    };
+    cause.downcast_ref().is_some_and(was_left_out)
 }
 
 #[cfg(not(feature = "http2"))]
-fn refused_stream(_: &(dyn Error + 'static)) -> bool {
+fn is_refusal(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+#[cfg(not(feature = "http2"))]
+fn was_left_out(_: &(dyn Error + 'static)) -> bool {
     false
 }
 

@@ -268,6 +268,19 @@ async fn what_is_compressed_unasked_is_named_and_not_shown() {
     }
 }
 
+#[cfg(feature = "gzip")]
+#[tokio::test]
+async fn gzip_by_another_name_is_not_called_unasked() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = SpotifyClient::new(plain(&fake)).unwrap();
+    for name in ["GZIP", "x-gzip", "X-GZip"] {
+        let response = FakeResponse::body(200, "application/json", gzip(b"{}"));
+        fake.next_api(response.with_header("content-encoding", name));
+        let error = spotify.get::<serde_json::Value>("anything").await.unwrap_err().to_line();
+        assert!(error.contains("gzip by another name"), "{error}");
+    }
+}
+
 /// An HTTP/2 server that treats its first request as told, and carries out the others.
 #[cfg(feature = "http2")]
 async fn refusing_server(reason: h2::Reason) -> (SpotifyClient, Arc<AtomicUsize>) {

@@ -63,8 +63,13 @@ impl Connection {
         self.0.defaults.retries.pause(failures)
     }
 
+    /// Whether one who retries by itself may do so after this number of retries; it is counted.
+    pub(crate) fn takes_retry(&self, retries: u32, is_limited: bool) -> bool {
+        self.0.defaults.retries.takes_retry(retries, is_limited)
+    }
+
     /// How long a call may wait for `Retry-After`.
-    pub(super) fn max_wait(&self) -> Duration {
+    pub(crate) fn max_wait(&self) -> Duration {
         self.0.defaults.retries.max_wait()
     }
 
