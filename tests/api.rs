@@ -78,6 +78,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/given_up_attempts.rs"]
+mod given_up_attempts;
 #[path = "api/guides.rs"]
 mod guides;
 #[path = "api/kept_parts.rs"]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Level, Span, field};
 
 use super::trace::{ResponseHead, credentials_of};
-use super::{Attempts, CallTrace, EndpointName};
+use super::{Attempts, CallTrace, Departure, EndpointName};
 use crate::transport::{
     begin_sending, cannot_have_left, may_be_done, may_have_arrived, retry_after,
 };
@@ -49,9 +49,6 @@ impl Middleware for AttemptCounter {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        if let Some(trace) = extensions.get_mut::<CallTrace>() {
-            trace.attempts += 1;
-        }
         begin(&mut request, extensions);
         let event = AttemptEvent::begin(&request, extensions);
         let result = next.run(request, extensions).await;
@@ -64,6 +61,7 @@ impl Middleware for AttemptCounter {
         }
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
             attempts.is_under_way = false;
+            attempts.ended_unsent = !has_left && !has_not_left(&result);
             attempts.response = result.as_ref().ok().map(head);
             attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
             attempts.may_be_done |= has_left && may_be_carried_out(&result);
@@ -129,11 +127,31 @@ const ATTEMPTS: &str = "spotify_web::attempt";
 
 /// Notes what leaves.
 fn begin(request: &mut Request, extensions: &mut Extensions) {
+    give_up_earlier(extensions);
+    if let Some(trace) = extensions.get_mut::<CallTrace>() {
+        trace.attempts += 1;
+    }
+    Departure::note(extensions);
     begin_sending(extensions);
     let attempts = extensions.get_or_insert_default::<Attempts>();
     attempts.credentials = credentials_of(request);
     attempts.response = None;
     attempts.is_under_way = true;
+}
+
+/// A layer of the user's may have dropped the attempt before this one, which is not forgotten.
+fn give_up_earlier(extensions: &mut Extensions) {
+    let Some(attempts) = extensions.get::<Attempts>() else { return };
+    if !attempts.is_under_way {
+        return;
+    }
+    let has_left = !cannot_have_left(extensions);
+    if let Some(attempts) = extensions.get_mut::<Attempts>() {
+        attempts.may_be_done |= has_left;
+    }
+    if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
+        trace.attempts -= 1;
+    }
 }
 
 fn head(response: &Response) -> ResponseHead {

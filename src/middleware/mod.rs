@@ -27,4 +27,6 @@ pub use rate_limit::{
 };
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::{Attempts, EndpointName, LastFailure, LimitedResponse, ResponseHead};
+pub(crate) use trace::{
+    Attempts, Departure, EndpointName, LastFailure, LimitedResponse, ResponseHead,
+};

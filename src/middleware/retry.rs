@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use super::attempt::attempt;
 use super::trace::{CallWaits, waiting};
-use super::{LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety};
+use super::{
+    Attempts, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
+};
 use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
@@ -225,7 +227,7 @@ impl RetryMiddleware {
     ) -> Result<Response> {
         let mut retries = 0;
         for number in 2.. {
-            let verdict = judge(&result, safety);
+            let verdict = judge_call(&result, safety, extensions);
             let pause = match verdict {
                 Verdict::Done => break,
                 Verdict::WithPermit => None,
@@ -318,13 +320,22 @@ impl Middleware for RetryMiddleware {
             self.read_ahead(&mut result, safety, extensions).await;
             match again {
                 // What most requests do without takes no room in them.
-                Some(again) if judge(&result, safety) != Verdict::Done => {
+                Some(again) if judge_call(&result, safety, extensions) != Verdict::Done => {
                     Box::pin(self.retry(result, again, safety, most, extensions, next))
                 }
                 _ => return result,
             }
         };
         retrying.await
+    }
+}
+
+/// The last attempt does not say what became of one before it, which a layer between may have given
+/// up.
+fn judge_call(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
+    match safety == Safety::NonIdempotent && Attempts::may_be_done(extensions) {
+        true => Verdict::Done,
+        false => judge(result, safety),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happened to a call on its way through the layers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Extensions;
@@ -118,6 +119,8 @@ pub(crate) struct Attempts {
     pub(super) may_be_done: bool,
     /// The last one has not ended: a call that is given up then knows no more.
     pub(super) is_under_way: bool,
+    /// The last one ended before it could leave, although its error does not say so.
+    pub(super) ended_unsent: bool,
     /// The status of the last response that came to one of them.
     pub(crate) status: Option<StatusCode>,
     /// The response to the last one, until it is kept as a [`LastFailure`] or another one leaves.
@@ -140,6 +143,12 @@ impl Attempts {
         })
     }
 
+    /// Whether an error is of an attempt that cannot have left, as far as is known: a layer of the
+    /// user's may have sent the request by itself, after an attempt that says all about itself.
+    pub(crate) fn ended_unsent(extensions: &Extensions) -> bool {
+        extensions.get::<Self>().is_some_and(|attempts| attempts.ended_unsent)
+    }
+
     /// Whether the last one has not ended, and cannot have left so far.
     pub(crate) fn is_connecting(extensions: &Extensions) -> bool {
         let attempts = extensions.get::<Self>();
@@ -149,6 +158,26 @@ impl Attempts {
     /// What the last attempt left with; `None` also where no layer keeps it.
     pub(crate) fn last_credentials(extensions: &Extensions) -> Option<HeaderValue> {
         extensions.get::<Self>()?.credentials.clone()
+    }
+}
+
+/// An extension of a write that has a deadline: whether an attempt of it began, also one that a layer
+/// of the user's sent with a copy of the extensions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Departure(Arc<AtomicBool>);
+
+impl Departure {
+    pub(super) fn note(extensions: &Extensions) {
+        if let Some(Self(departed)) = extensions.get() {
+            departed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether one began of which nothing else is known.
+    pub(crate) fn is_unseen(extensions: &Extensions) -> bool {
+        let departed = extensions.get::<Self>();
+        extensions.get::<Attempts>().is_none()
+            && departed.is_some_and(|Self(departed)| departed.load(Ordering::Acquire))
     }
 }
 

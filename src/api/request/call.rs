@@ -12,7 +12,7 @@ use super::observing::{CallOutcome, CallReport, LoggedCall, UserObserver, millis
 use super::prepared::PreparedRequest;
 use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, CallTrace, EndpointName, LastFailure, ResponseHead};
+use crate::middleware::{Attempts, CallTrace, Departure, EndpointName, LastFailure, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{ServerError, is_transient_status};
 
@@ -40,6 +40,9 @@ impl Call {
         extensions.insert(CallTrace::default());
         if prepared.deadline.is_some() {
             extensions.insert(LastFailure::default());
+            if prepared.line().is_write() {
+                extensions.insert(Departure::default());
+            }
         }
         let endpoint: Arc<str> = prepared.endpoint.to_string().into();
         span.record("endpoint", &*endpoint);
@@ -62,7 +65,8 @@ impl Call {
     /// But a status that is final has decided it, and only the body is missing: a write is done,
     /// and an error is that error.
     pub(super) async fn out_of_time(&self, limit: Duration) -> Result<RawResponse, Error> {
-        let request = noted(&self.line, &self.extensions);
+        let mut request = noted(&self.line, &self.extensions);
+        request.may_be_done |= Departure::is_unseen(&self.extensions);
         let head = self.extensions.get::<Attempts>().and_then(|attempts| attempts.response);
         let last = match head.filter(|head| !head.status.is_success()) {
             Some(head) if is_final(head.status) => return Err(self.failure(request, head)),

@@ -142,16 +142,17 @@ pub(super) fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine 
     RequestLine { may_be_done: Attempts::may_be_done(extensions), ..line.clone() }
 }
 
-/// Why there is no response, with what is known of the attempts; of a layer that sends by itself
-/// nothing is, but what the error says.
+/// Why there is no response, with what is known of the attempts. Of a layer of the user's that sends
+/// by itself nothing is known but what the error says, which may be that of an attempt.
 pub(super) fn failed(
     line: &RequestLine,
     extensions: &Extensions,
     error: reqwest_middleware::Error,
 ) -> Error {
     let mut request = noted(line, extensions);
-    if extensions.get::<Attempts>().is_none() {
-        request.may_be_done = may_have_arrived(&error);
+    let is_of_http = matches!(error, reqwest_middleware::Error::Reqwest(_));
+    if is_of_http && !Attempts::ended_unsent(extensions) {
+        request.may_be_done |= may_have_arrived(&error);
     }
     no_response(request, error)
 }
