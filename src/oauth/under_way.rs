@@ -446,8 +446,8 @@ mod tests {
     }
 
     /// It is known until the retry says otherwise.
-    #[test]
-    fn an_obstacle_is_told_while_its_task_tries_again() {
+    #[tokio::test(start_paused = true)]
+    async fn an_obstacle_is_told_while_its_task_tries_again() {
         let (tasks, client) = (Tasks::default(), UnderWay::default());
         tasks.report_to(&client);
         let mut task = begun(&tasks, "anna");
