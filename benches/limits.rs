@@ -19,6 +19,7 @@ use self::rate_limit::simulation::{Row, table};
 #[path = "../src/middleware/rate_limit"]
 mod rate_limit {
     mod bucket;
+    mod evidence;
     mod failures;
     mod history;
     mod line;

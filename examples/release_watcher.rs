@@ -31,6 +31,8 @@ async fn run(setup: &Setup) -> Result<(), Error> {
     let spotify = SpotifyClient::new(config)?;
     let watcher = Watcher::new(spotify.clone(), authenticator.clone());
     tokio::select! {
+        biased;
+        // Heard before anything is printed.
         _ = tokio::signal::ctrl_c() => {}
         result = watch(watcher, setup) => result?,
     }

@@ -70,6 +70,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     };
     tokio::select! {
+        biased;
+        // Heard before anything is printed.
         _ = tokio::signal::ctrl_c() => Ok(()),
         result = watched => result,
     }

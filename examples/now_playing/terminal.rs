@@ -7,8 +7,8 @@ use crossterm::style::{
 };
 use crossterm::{cursor, execute, queue, terminal};
 
-use crate::cover::{Colour, Cover};
-use crate::view::{self, Line};
+use super::cover::{Colour, Cover};
+use super::view::{self, Line};
 
 /// Shows a screen of its own, and hands out each key.
 pub(crate) struct Terminal {

@@ -9,10 +9,14 @@
 //! | the value behind a name and a separator | whatever it is, short ones and passwords, too |
 //! | what stands near a name, however it is written | only what looks like nothing but a token |
 
+mod near;
+
 use zeroize::Zeroizing;
 
+use self::near::{has_long_run, reads, take_near_names};
+
 /// What has the name of a secret in `text`, as it is without escapes. `error` is its error code,
-/// which is none although it may be repeated as `code`.
+/// which is none, wherever it is repeated: as `code`, or as what is wrong with a `token`.
 pub(super) fn secrets_in(text: &str, error: Option<&str>) -> Vec<Zeroizing<String>> {
     let text = unescaped(text);
     let mut secrets = Vec::new();
@@ -24,7 +28,9 @@ pub(super) fn secrets_in(text: &str, error: Option<&str>) -> Vec<Zeroizing<Strin
             None => after.get(1..).unwrap_or_default(),
         };
     }
-    take_near_names(&text, &mut secrets);
+    let error = error.map(str::trim);
+    take_near_names(&text, error, &mut secrets);
+    secrets.retain(|secret| Some(secret.as_str()) != error || !reads(secret));
     secrets
 }
 
@@ -83,19 +89,28 @@ enum Kind {
     Secret,
     /// May have any words in it.
     Words,
+    /// May have any words in it, too, but a single one says what is wrong: `missing`.
+    Header,
     /// May also be what went wrong.
     Code,
 }
 
 fn kind_of(name: &str) -> Option<Kind> {
-    let name = name.to_ascii_lowercase();
-    if WORDS.iter().any(|end| name.ends_with(end)) {
-        return Some(Kind::Words);
+    let whole = name.to_ascii_lowercase();
+    if CODES.contains(&whole.as_str()) {
+        return Some(Kind::Code);
     }
-    if SECRETS.iter().any(|end| name.ends_with(end)) {
-        return Some(Kind::Secret);
+    // `api_key`, `apiKeys` and `api-key-value` are one name.
+    let joined = whole.replace(['_', '-'], "");
+    let name = joined.strip_suffix("value").unwrap_or(&joined);
+    let name = name.strip_suffix('s').unwrap_or(name);
+    let is_among = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    match () {
+        () if is_among(&WORDS) => Some(Kind::Words),
+        () if is_among(&HEADERS) => Some(Kind::Header),
+        () if is_among(&SECRETS) => Some(Kind::Secret),
+        () => None,
     }
-    CODES.contains(&name.as_str()).then_some(Kind::Code)
 }
 
 /// Takes the value behind a separator, and gives back what follows it.
@@ -124,11 +139,12 @@ fn take_value<'a>(
     let is_sure = is_field && quoted.is_some() && kind != Kind::Code;
     if is_sure || secret.len() >= SHORTEST && (is_field || quoted.is_some()) {
         match kind {
-            Kind::Words => secrets.push(secret.to_owned().into()),
+            Kind::Header if is_word(secret) => {}
+            Kind::Words | Kind::Header => secrets.push(secret.to_owned().into()),
             Kind::Code if Some(secret) == error => {}
             Kind::Secret | Kind::Code => take_unless_text(secret, secrets),
         }
-    } else if kind == Kind::Words && !is_field {
+    } else if matches!(kind, Kind::Words | Kind::Header) && !is_field {
         take_credentials(value, secrets);
     }
     rest
@@ -155,51 +171,6 @@ fn take_credentials(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
     };
     let words = value.split_whitespace().take(2).filter(is_mixed);
     secrets.extend(words.map(|word| word.to_owned().into()));
-}
-
-/// Takes each word that looks like a token, near a name or near another such word.
-fn take_near_names(text: &str, secrets: &mut Vec<Zeroizing<String>>) {
-    let mut reach = 0;
-    let mut words_between = 0;
-    let mut before = "";
-    for (at, word) in words_of(text) {
-        let end = at + word.len();
-        if is_name(word) {
-            (reach, words_between) = (end + NEAR, 0);
-        } else if at < reach && before != "error" && is_token(word, words_between) {
-            secrets.push(word.to_owned().into());
-            (reach, words_between) = (end + NEAR, 0);
-        } else if word.len() > 1 && word.contains(|letter: char| letter.is_ascii_alphabetic()) {
-            words_between += 1;
-        }
-        before = word;
-    }
-}
-
-/// The longest runs of what tokens consist of, and where they stand.
-fn words_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || "._~+/-".contains(letter);
-    let words = text.split(move |letter| !is_of_token(letter)).filter(|word| !word.is_empty());
-    words.map(move |word| (word.as_ptr().addr() - text.as_ptr().addr(), word))
-}
-
-/// Without `code`, which is more often that of an error.
-fn is_name(word: &str) -> bool {
-    let word = word.trim_end_matches(['.', '-', '/']);
-    !word.eq_ignore_ascii_case("code") && kind_of(word).is_some()
-        || SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
-}
-
-/// Unlike a word, a date or a URL. An id has digits and letters of one case, too, so that one of
-/// these is only taken where no sentence stands before it.
-fn is_token(word: &str, words_between: usize) -> bool {
-    let has = |is_it: fn(&char) -> bool| word.chars().any(|letter| is_it(&letter));
-    let (has_lower, has_upper) = (has(char::is_ascii_lowercase), has(char::is_ascii_uppercase));
-    let is_plain = words_between <= 1 && (has_lower || has_upper);
-    word.len() >= SHORTEST_TOKEN
-        && has(char::is_ascii_digit)
-        && (is_plain || has_lower && has_upper)
-        && !word.starts_with("//")
 }
 
 /// Takes the strings in a list or an object, other than the names in it.
@@ -238,6 +209,9 @@ fn take_unless_text(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
 /// Whether it is a word of a sentence, or one such as `token_revoked` and `TOKEN_REVOKED`.
 pub(super) fn is_word(text: &str) -> bool {
     let word = text.trim_matches(|letter: char| letter.is_ascii_punctuation());
+    if has_long_run(word) {
+        return false;
+    }
     let is_lower = |letter: char| letter.is_lowercase() || letter == '_';
     let is_upper = |letter: char| letter.is_uppercase() || letter == '_';
     let rest = word.strip_prefix(char::is_uppercase).unwrap_or(word);
@@ -248,27 +222,33 @@ fn is_quote(letter: char) -> bool {
     letter == '"' || letter == '\''
 }
 
-/// What the names of secrets end in, such as `id_token` and `clientSecret`.
-const SECRETS: [&str; 9] =
-    ["token", "tokens", "secret", "assertion", "verifier", "api_key", "apikey", "api-key", "jwt"];
+/// What the names of secrets end in, such as `id_token` and `clientSecrets`, without what joins their
+/// parts.
+const SECRETS: [&str; 11] = [
+    "token",
+    "secret",
+    "assertion",
+    "verifier",
+    "apikey",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "sessionid",
+    "credential",
+    "jwt",
+];
 
-/// The same, of those that people choose, or that begin with a word.
-const WORDS: [&str; 3] = ["password", "cookie", "authorization"];
+/// The same, of those that people choose.
+const WORDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
+
+/// The same, of those that begin with a word.
+const HEADERS: [&str; 2] = ["cookie", "authorization"];
 
 /// Whole names: an `error_code` is no secret.
 const CODES: [&str; 5] = ["code", "authorization_code", "auth_code", "device_code", "user_code"];
 
 /// What is shorter may be a word that the server would have used anyway, such as `null`.
 const SHORTEST: usize = 8;
-
-/// What an `Authorization` header begins with.
-const SCHEMES: [&str; 2] = ["bearer", "basic"];
-
-/// Spotify's secrets have 32 characters, its tokens over 100.
-const SHORTEST_TOKEN: usize = 20;
-
-/// How far behind a name a token is taken for its own, in bytes.
-const NEAR: usize = 40;
 
 /// Such as `Optional(string(30) `, in letters.
 const LONGEST_CALL: usize = 24;

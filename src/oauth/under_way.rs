@@ -58,7 +58,8 @@ impl UnderWay {
 
     /// Waits for the caches that have something under way now, each until it has nothing or is
     /// stuck: what begins later is not waited for, or traffic that goes on would never let it end.
-    /// Those that are stuck are given a moment, since who waits has them try again.
+    /// Those that are stuck are given a moment, since who waits has them try again, and what they
+    /// try then is waited for to its end.
     ///
     /// Returns, in no order, the caches that have not ended by then or within the limit, and those
     /// that became stuck meanwhile.
@@ -71,17 +72,26 @@ impl UnderWay {
     }
 
     async fn until_settled(&self, before: &[Awaited]) {
+        self.until_stuck(before).await;
         let mut loads = self.0.subscribe();
         // Its sender lives as long as `self`.
-        for cache in before {
-            drop(loads.wait_for(|load| load.goes_on(cache).is_none_or(|busy| busy.is_stuck)).await);
-        }
         let all_end = async {
             for cache in before {
                 drop(loads.wait_for(|load| load.goes_on(cache).is_none()).await);
             }
         };
-        drop(timeout(LAST_TRY, all_end).await);
+        if timeout(LAST_TRY, all_end).await.is_err() {
+            // A retry that runs now may be the one that succeeds.
+            self.until_stuck(before).await;
+        }
+    }
+
+    /// Waits until each was idle, or stuck, which it is not while it tries.
+    async fn until_stuck(&self, before: &[Awaited]) {
+        let mut loads = self.0.subscribe();
+        for cache in before {
+            drop(loads.wait_for(|load| load.goes_on(cache).is_none_or(|busy| busy.is_stuck)).await);
+        }
     }
 
     fn left_of(&self, before: &[Awaited]) -> Vec<Left> {
@@ -231,12 +241,18 @@ impl TaskGuard {
 
     /// It may end by itself, whatever kept it from that before.
     pub(crate) fn goes_on(&mut self, obstacle: Option<Obstacle>) {
-        let counted = &mut *self.tasks.0.lock();
         if self.tells || obstacle.is_some() {
             self.tells = obstacle.is_some();
-            counted.set_obstacle(obstacle);
+            self.tasks.0.lock().set_obstacle(obstacle);
         }
+        self.tries();
+    }
+
+    /// It tries again: how that ends is worth waiting for. What kept it from its end until now is
+    /// still told.
+    pub(crate) fn tries(&mut self) {
         if std::mem::take(&mut self.is_stuck) {
+            let counted = &mut *self.tasks.0.lock();
             counted.stuck -= 1;
             counted.tell(&self.tasks);
         }
@@ -278,7 +294,7 @@ async fn has_waiter(mut loads: watch::Receiver<Load>) {
     }
 }
 
-/// Longer than a task takes for a retry.
+/// Longer than a task pauses before a retry.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -400,6 +416,47 @@ mod tests {
         let (left, _stuck) = tokio::join!(settled(&client), begins_later);
 
         assert_eq!(left, [("late", true)]);
+    }
+
+    /// A retry that runs when the moment is over, whatever becomes of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_is_waited_for_to_its_end() {
+        for succeeds in [true, false] {
+            let (tasks, client) = (Tasks::default(), UnderWay::default());
+            tasks.report_to(&client);
+            let mut task = begun(&tasks, "anna");
+            task.is_stuck(obstacle());
+            let retries = async move {
+                tokio::time::sleep(LAST_TRY - Duration::from_secs(1)).await;
+                task.tries();
+                tokio::time::sleep(LAST_TRY).await;
+                if !succeeds {
+                    task.is_stuck(obstacle());
+                }
+                (!succeeds).then_some(task)
+            };
+            let begun_at = tokio::time::Instant::now();
+
+            let (left, _task) = tokio::join!(settled(&client), retries);
+
+            let expected: &[_] = if succeeds { &[] } else { &[("anna", true)] };
+            assert_eq!(left, expected);
+            assert!(begun_at.elapsed() < LAST_TRY * 2, "{:?}", begun_at.elapsed());
+        }
+    }
+
+    /// It is known until the retry says otherwise.
+    #[test]
+    fn an_obstacle_is_told_while_its_task_tries_again() {
+        let (tasks, client) = (Tasks::default(), UnderWay::default());
+        tasks.report_to(&client);
+        let mut task = begun(&tasks, "anna");
+        task.is_stuck(obstacle());
+
+        task.tries();
+
+        assert_eq!(under_way(&client), [("anna", true)]);
+        assert!(client.settle(LIMIT).now_or_never().is_none());
     }
 
     #[test]

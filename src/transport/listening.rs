@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwapOption;
 use tokio::net::UdpSocket;
 use tokio::runtime::{Handle, Id};
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
 /// When the process last sent a request, by both clocks: one of them stands still while a laptop
 /// sleeps.
@@ -24,8 +24,17 @@ pub(super) struct Listening {
 /// after whom nothing looks like a pause any more.
 struct Stretch {
     runtime: Id,
-    /// Closed when it has ended.
-    ends: watch::Receiver<()>,
+    /// Closed when it has ended: those who wait for it go on in the order in which they came.
+    ends: Arc<Semaphore>,
+}
+
+/// The end of a stretch, also where its runtime ends.
+struct End(Arc<Semaphore>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Listening {
@@ -40,9 +49,9 @@ impl Listening {
 
     /// After a pause, returns when the runtime has heard which connections were closed meanwhile.
     pub(super) async fn listen(&self) {
-        if let Some(mut ends) = self.under_way() {
-            // Nothing is ever sent: the error is the end.
-            let _ = ends.changed().await;
+        if let Some(ends) = self.under_way() {
+            // There never is a permit: the error is the end.
+            let _ = ends.acquire().await;
         }
     }
 
@@ -66,25 +75,26 @@ impl Listening {
         Duration::from_millis(by_wall.saturating_sub(silent)) > LONGEST_SLEEP
     }
 
-    fn under_way(&self) -> Option<watch::Receiver<()>> {
+    fn under_way(&self) -> Option<Arc<Semaphore>> {
         let last = self.last.load();
-        let last = last.as_ref().filter(|last| last.ends.has_changed().is_ok())?;
+        let last = last.as_ref().filter(|last| !last.ends.is_closed())?;
         match Handle::try_current() {
             Ok(runtime) if runtime.id() != last.runtime => self.begin(),
-            _ => Some(last.ends.clone()),
+            _ => Some(Arc::clone(&last.ends)),
         }
     }
 
     /// In a task of its own: the runtime sees to that, whoever waits, and has it run where the
     /// connections run. The future of `block_on` runs elsewhere, on a runtime with many threads.
-    fn begin(&self) -> Option<watch::Receiver<()>> {
+    fn begin(&self) -> Option<Arc<Semaphore>> {
         let runtime = Handle::try_current().ok()?;
-        let (sender, ends) = watch::channel(());
-        let stretch = Stretch { runtime: runtime.id(), ends: ends.clone() };
+        let ends = Arc::new(Semaphore::new(0));
+        let stretch = Stretch { runtime: runtime.id(), ends: Arc::clone(&ends) };
         self.last.store(Some(Arc::new(stretch)));
+        let end = End(Arc::clone(&ends));
         runtime.spawn(async move {
             hear().await;
-            drop(sender);
+            drop(end);
         });
         Some(ends)
     }

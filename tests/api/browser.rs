@@ -45,7 +45,7 @@ async fn a_person_signs_in_on_a_desktop_once() {
     assert_eq!(person.current_url().await.unwrap().query(), None);
     screenshot(&person, "not_signed_in").await;
     let (ended_well, errors) = run.end();
-    assert!(!ended_well && errors.contains("Denied"), "{errors}");
+    assert!(!ended_well && errors.contains("the user did not allow it"), "{errors}");
     person.close().await.unwrap();
 }
 

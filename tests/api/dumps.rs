@@ -113,6 +113,49 @@ fn a_short_secret_shows_in_no_form_with_a_separator() {
     }
 }
 
+/// Also one of letters alone, which is too long for a word.
+#[test]
+fn no_secret_shows_behind_any_name_of_one() {
+    let hex = "0123456789abcdef0123456789abcdef";
+    let opaque = "BQDkq7Zp3LmN8xYtR2vW5sJc";
+    let letters = "qwertyuiopasdfghjklzxcvbnm";
+    let verifier = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq";
+    let dumps = [
+        (r#""client_secrets":["$"]"#, hex),
+        (r#"{"clientSecrets":{"old":"$"}}"#, hex),
+        ("secretKey=$", hex),
+        ("private_key=$", hex),
+        ("private-key: $", opaque),
+        ("AccessKey: $", opaque),
+        ("access_token_value: $", hex),
+        ("accessTokenValue=$", letters),
+        ("api_keys=$", hex),
+        ("session_id=$", hex),
+        (r#"{"sessionId":"$"}"#, letters),
+        ("credential: $", opaque),
+        ("credentials=$", hex),
+        ("passwd=$", "hunter2hunter2"),
+        ("pwd=$", "hunter2hunter2"),
+        ("passphrase=$", "correcthorsebattery"),
+        ("code_verifier: $", verifier),
+        ("code_verifier=$", verifier),
+        ("pkce verifier $", verifier),
+        ("token: $", letters),
+        ("token: $", "QWERTYUIOPASDFGHJKLZXCVBNM"),
+        ("token: $", "qWErTYuiOPasdFGhjKLzxcVBnm"),
+        (r#"{"id_token":"$"}"#, letters),
+        ("access_token=$&x=1", letters),
+    ];
+    let bodies = dumps.map(|(form, secret)| {
+        let text = format!("bad request: {}", form.replace('$', secret));
+        json!({ "error": "invalid_request", "error_description": text })
+    });
+
+    for (error, (form, secret)) in told(&bodies).iter().zip(dumps) {
+        assert!(!format!("{error} {error:?}").contains(&secret[..8]), "{form}: {error}");
+    }
+}
+
 /// What servers say of secrets without a secret in it.
 #[test]
 fn ordinary_descriptions_stay_as_they_are() {
@@ -135,21 +178,61 @@ fn ordinary_descriptions_stay_as_they_are() {
         "<b>token</b> is bad; <token>expired</token>",
         "invalid refresh token (request 4bf92f3577b34da6)",
         "code: E10012345",
+        "4bf92f3577b34da6a3ce929d0e0e4736: request failed",
+        "token endpoint /api/v1/oauth2/Token-Exchange moved",
+        "the token endpoint is now accounts.example.com/api/v2/OAuthToken2",
+        "token of com.example.app.release.v2 is revoked",
+        "Token's client 0123456789abcdef0123456789abcdef differs",
+        "invalid token (request_id 4bf92f3577b34da6a3ce929d0e0e4736)",
+        "token: RefreshTokenExpiredException",
+        "token: refresh_token_is_revoked_for_this_application",
+        "token: TOKEN_IS_REVOKED_FOR_THIS_APPLICATION",
+        "token: internationalization",
+        "token: grant-is-revoked-for-this-application",
+        "key: invalid_value, token_value_missing, token values differ",
+        "invalid session_id, private_key or credentials: none was sent",
     ];
-    let bodies = descriptions.map(|text| json!({ "error": "x", "error_description": text }));
+    for code in ["x", "invalid_token", "access_token_revoked"] {
+        let bodies = descriptions.map(|text| json!({ "error": code, "error_description": text }));
+        for (error, description) in told(&bodies).iter().zip(descriptions) {
+            let OAuthError::Rejected { description: shown, .. } = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(shown.as_deref(), Some(description), "{code}");
+        }
+    }
+}
 
-    for (error, description) in told(&bodies).iter().zip(descriptions) {
-        let OAuthError::Rejected { description: shown, .. } = error else { panic!("{error:?}") };
-        assert_eq!(shown.as_deref(), Some(description));
+/// A header of which no more is said than that something is wrong with it.
+#[test]
+fn a_word_about_a_header_is_none_of_its_credentials() {
+    let bodies = [
+        json!({ "error": "x", "error_description": "The header is missing", "authorization": "missing" }),
+        json!({ "error": "x", "error_description": "no cookie was set", "cookie": "set" }),
+    ];
+
+    for (error, body) in told(&bodies).iter().zip(&bodies) {
+        let OAuthError::Rejected { description, .. } = error else { panic!("{error:?}") };
+        assert_eq!(description.as_deref(), body["error_description"].as_str());
     }
 }
 
 /// P63: what a server repeats as `code` is none of its secrets.
 #[test]
 fn a_code_that_is_told_twice_is_kept() {
-    for code in ["ERR-10012345", "E10012345", "AADSTS700082", "E10012345_Something_Long", "4001.7"]
-    {
+    for code in [
+        "ERR-10012345",
+        "E10012345",
+        "AADSTS700082",
+        "E10012345_Something_Long",
+        "4001.7",
+        "E1003-RefreshTokenExpired-v2",
+        "E1003:RefreshTokenExpired2024",
+        "missing_password",
+    ] {
         let bodies = [
+            json!({ "hint": "token", "errorCode": code, "error": code, "error_description": code }),
+            json!({ "error": code, "code": code, "token": code, "password": code }),
             json!({ "error": code, "code": code }),
             json!({ "code": code, "error": code, "error_description": code }),
             json!({ "id_token": null, "error": code }),

@@ -75,6 +75,7 @@ async fn what_a_keyring_says_is_told_without_the_secret_that_it_holds() {
         told.push(store.save(&key, &entry(9), Some(first.revision())).await.unwrap_err());
         item.set_error(error());
         told.push(store.remove(&key).await.unwrap_err());
+        told.push(told_of_a_write(error).await);
         for told in told {
             let shown = format!("{told} {told:?}");
             assert!(matches!(told, StoreError::Keyring(_)), "{shown}");
@@ -85,6 +86,13 @@ async fn what_a_keyring_says_is_told_without_the_secret_that_it_holds() {
     }
     let loaded = store.load(&key).await.unwrap().unwrap();
     assert_eq!(loaded.revision(), first.revision(), "what was kept stays");
+}
+
+/// A save reads first, so a keyring whose next use fails never comes to the write.
+async fn told_of_a_write(error: MakesError) -> StoreError {
+    let directory = Directory::new();
+    let store = store(Scripted::new(Rule::FailsToWrite(error)), &directory);
+    store.save(&TokenKey::new("app"), &entry(9), None).await.unwrap_err()
 }
 
 type MakesError = fn() -> Error;
@@ -164,10 +172,7 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
 
     let hangs = tokio::time::timeout(Duration::from_secs(5), store.load(&anna)).await;
     assert!(hangs.is_err(), "it hangs");
-    // The clock does not wait for the thread.
-    while keyring.0.reads.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    asked(&keyring).await;
     store.save(&bert, &entry(9), None).await.unwrap();
     // More calls for the same key cost no thread each: they wait for the first.
     for _ in 0..8 {
@@ -180,6 +185,26 @@ async fn a_keyring_that_hangs_keeps_neither_the_runtime_nor_other_keys() {
 
     ends.send(()).unwrap();
     assert!(store.load(&anna).await.unwrap().is_none());
+}
+
+/// Its backends promise nothing to threads that use one entry at once.
+#[tokio::test(start_paused = true)]
+async fn who_writes_keeps_those_who_read_the_same_entry_waiting() {
+    let directory = Directory::new();
+    let (ends, ended) = mpsc::channel();
+    let keyring = Scripted::new(Rule::FirstReadHangs(Mutex::new(Some(ended))));
+    let (store, key) = (store(Arc::clone(&keyring), &directory), TokenKey::new("app"));
+    let (reader, of_reader) = (store.clone(), key.clone());
+
+    let writes = tokio::spawn(async move { store.save(&key, &entry(9), None).await });
+    asked(&keyring).await;
+    let reads = tokio::spawn(async move { reader.load(&of_reader).await });
+    real_time(Duration::from_millis(100)).await;
+    assert_eq!(keyring.0.reads.load(Ordering::SeqCst), 1, "two used an entry at once");
+
+    ends.send(()).unwrap();
+    writes.await.unwrap().unwrap();
+    assert!(reads.await.unwrap().unwrap().is_some(), "what was written meanwhile");
 }
 
 #[tokio::test]
@@ -216,8 +241,9 @@ async fn refreshes_and_writes_of_other_processes_are_waited_for() {
         biased;
         _ = &mut waits => panic!("it did not wait"),
         read = &mut reads => read,
+        () = real_time(Duration::from_secs(30)) => panic!("who waits to write keeps a reader waiting"),
     };
-    assert!(read.unwrap().is_some(), "who waits to write keeps no reader waiting");
+    assert!(read.unwrap().is_some());
     drop(waits);
     drop(elsewhere);
     // A cache saves while it holds the lock of its refresh.
@@ -382,6 +408,23 @@ fn entry(length: usize) -> StoredToken {
 /// How long one is watched that waits.
 const WHILE: Duration = Duration::from_millis(500);
 
+/// For what threads do, of which the paused clock knows nothing.
+async fn real_time(duration: Duration) {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < duration {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Until a thread reads.
+async fn asked(keyring: &Scripted) {
+    let begin = std::time::Instant::now();
+    while keyring.0.reads.load(Ordering::SeqCst) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it was never read");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A keyring in memory with one peculiarity.
 struct Scripted(Arc<Inner>);
 
@@ -397,6 +440,7 @@ enum Rule {
     Keeps(usize),
     FirstReadHangs(Mutex<Option<mpsc::Receiver<()>>>),
     FirstReadPanics(Mutex<bool>),
+    FailsToWrite(MakesError),
 }
 
 impl Scripted {
@@ -474,6 +518,9 @@ impl CredentialApi for Item {
             && secret.len() > limit
         {
             return Err(Error::TooLong("secret".to_owned(), u32::try_from(limit).unwrap()));
+        }
+        if let Rule::FailsToWrite(error) = self.keyring.rule {
+            return Err(error());
         }
         self.keyring.kept.lock().insert(self.name.clone(), secret.to_vec());
         Ok(())

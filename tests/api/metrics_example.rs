@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use spotify_web::reqwest::Url;
 use spotify_web::testing::FakeSpotify;
 
 use crate::examples::program;
@@ -24,27 +25,37 @@ async fn the_figures_follow_the_conventions_and_name_no_id() {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let metrics = Metrics::of(&text);
-    let requests = metrics.named("http.client.request.duration");
-    assert!(requests.contains("Unit         : s\n"), "{requests}");
-    assert_eq!(counted(requests), 4, "{requests}");
-    for attribute in [
-        "http.request.method: GET",
-        "server.address: 127.0.0.1",
-        "http.response.status_code: 200",
-        "http.response.status_code: 503",
-        "error.type: 503",
-        "error.type: 404",
-    ] {
-        assert!(requests.contains(attribute), "{attribute}: {requests}");
-    }
+    let port = Url::parse(&fake.base_url()).unwrap().port().unwrap().to_string();
+    let sent = [("server.address", "127.0.0.1"), ("server.port", &port), ("url.scheme", "http")];
+    let of_status = |count, status| point(count, status, &sent);
+    let requests = [of_status(2, "200"), of_status(1, "404"), of_status(1, "503")];
+    assert_eq!(metrics.histogram("http.client.request.duration"), requests);
 
-    let calls = metrics.named("spotify.call.duration");
-    assert_eq!(counted(calls), 3, "{calls}");
-    assert!(calls.contains("url.template: tracks/{}"), "{calls}");
-    assert!(calls.contains("http.request.resend_count: 1"), "{calls}");
+    let (resent, template) = ("http.request.resend_count", "url.template");
+    let calls = [
+        point(1, "200", &[(resent, "0"), (template, "tracks/{}")]),
+        point(1, "200", &[(resent, "1"), (template, "tracks/{}")]),
+        point(1, "404", &[(resent, "0"), (template, "albums/{}")]),
+    ];
+    assert_eq!(metrics.histogram("spotify.call.duration"), calls);
+    assert_eq!(metrics.histogram("spotify.call.wait"), calls);
     assert!(metrics.named("spotify.token.requests").contains("Value        : 1\n"), "{text}");
     let figures = text.split_once("Metrics\n").unwrap().1;
     assert!(!figures.contains("11dFghVXANMlKmJXsNCbNl") && !figures.contains("s3cr3t"));
+}
+
+/// How many values there are with these attributes, in their order.
+type Point = (u64, Vec<String>);
+
+/// Of what got a response with this status, by the conventions, and with more attributes.
+fn point(count: u64, status: &str, more: &[(&str, &str)]) -> Point {
+    let error = (status != "200").then_some(("error.type", status));
+    let usual = [("http.request.method", "GET"), ("http.response.status_code", status)];
+    let attributes = error.iter().chain(&usual).chain(more);
+    let mut attributes: Vec<_> =
+        attributes.map(|(name, value)| format!("{name}: {value}")).collect();
+    attributes.sort();
+    (count, attributes)
 }
 
 /// What was printed of each metric.
@@ -59,10 +70,28 @@ impl<'a> Metrics<'a> {
         let line = format!("Name         : {name}\n");
         self.0.iter().find(|metric| metric.contains(&line)).unwrap_or_else(|| panic!("no {name}"))
     }
-}
 
-/// How many values a histogram has, over all of its attributes.
-fn counted(metric: &str) -> u64 {
-    let counts = metric.lines().filter_map(|line| line.trim().strip_prefix("Count        : "));
-    counts.map(|count| count.parse::<u64>().unwrap()).sum()
+    /// The points of one in seconds, with the bounds that the convention advises, by their status.
+    fn histogram(&self, name: &str) -> Vec<Point> {
+        let metric = self.named(name);
+        assert!(metric.contains("Unit         : s\n"), "{metric}");
+        let points = metric.split("DataPoint #").skip(1).map(|point| {
+            assert!(
+                point.contains(" 7.5 to 10 : ") && point.contains("-inf to 0.005 : "),
+                "{point}"
+            );
+            let lines = || point.lines().map(str::trim);
+            let count = lines().find_map(|line| line.strip_prefix("Count        : "));
+            let attributes = lines().filter_map(|line| line.strip_prefix("->  "));
+            let mut attributes: Vec<_> = attributes.map(str::to_owned).collect();
+            attributes.sort();
+            (count.unwrap().parse().unwrap(), attributes)
+        });
+        let mut points: Vec<Point> = points.collect();
+        points.sort_by_key(|(_, attributes)| {
+            let status = attributes.iter().find(|it| it.contains("status_code")).cloned();
+            (status, attributes.clone())
+        });
+        points
+    }
 }

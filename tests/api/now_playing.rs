@@ -1,5 +1,6 @@
 //! The example `now_playing`: what it draws at a time, and the program in a pipe.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -9,13 +10,17 @@ use spotify_web::api::StartPlayback;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 use self::cover::Cover;
+use self::terminal::Terminal;
 use self::view::{Key, Line, Playing, bar, cut, lines};
 use super::examples::program;
-use crate::common::Run;
+use crate::common::{Run, this_test};
 
 #[allow(dead_code, reason = "the program fetches covers, and this does not")]
 #[path = "../../examples/now_playing/cover.rs"]
 mod cover;
+#[allow(dead_code, reason = "the program draws, and this does not")]
+#[path = "../../examples/now_playing/terminal.rs"]
+mod terminal;
 #[path = "../../examples/now_playing/view.rs"]
 mod view;
 
@@ -197,7 +202,7 @@ async fn in_a_pipe_each_track_is_a_line_until_ctrl_c() {
 
     let mut run = Run::start(&program, &fake, &user(&fake), &[]);
     assert_eq!(run.printed("Cut"), "Cut");
-    std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
     let (ended_well, errors) = run.end();
 
     assert!(ended_well && errors.is_empty(), "{errors}");
@@ -216,6 +221,67 @@ async fn a_token_that_has_expired_ends_it_with_one_sentence() {
 
     assert!(!ended_well && errors.contains("The access token expired"), "{errors}");
     assert_eq!(errors.lines().count(), 1, "{errors}");
+}
+
+/// Does the work where it is started by the next test, in a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_panics_in_a_terminal() {
+    if std::env::var_os("TEST_IN_A_TERMINAL").is_none() {
+        return;
+    }
+    assert!(reads_lines());
+    let terminal = Terminal::open().unwrap();
+    assert!(!reads_lines(), "each key is read at once");
+
+    std::panic::catch_unwind(|| panic!("as it may happen")).unwrap_err();
+
+    assert!(reads_lines(), "a panic restores it, whoever still has the terminal");
+    drop(terminal);
+    drop(Terminal::open().unwrap());
+    assert!(reads_lines(), "and so does an end without one");
+    println!("done as it should be");
+}
+
+/// What a panic says is to be read afterwards, and not on a screen that is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_terminal_is_as_it_was_when_a_panic_is_told() {
+    if !has_script() {
+        return;
+    }
+    let test = this_test("now_playing::a_process_that_panics_in_a_terminal");
+    let words = [test.get_program()].into_iter().chain(test.get_args());
+    let line = words.map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TEST_IN_A_TERMINAL", "1");
+
+    let output = script.stdin(Stdio::null()).output().unwrap();
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("done as it should be"), "{text}");
+    let (opened, rest) = text.split_once("\u{1b}[?1049h").unwrap();
+    let (closed, told) = (rest.find("\u{1b}[?1049l").unwrap(), rest.find("as it may").unwrap());
+    assert!(closed < told && !opened.contains("as it may"), "{text}");
+    assert!(rest[..told].contains("\u{1b}[?25h"), "the cursor is seen again: {text}");
+}
+
+/// Whether the terminal hands out whole lines, as a shell needs it.
+#[cfg(target_os = "linux")]
+fn reads_lines() -> bool {
+    let output = Command::new("stty").arg("-a").stdin(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().split_whitespace().any(|word| word == "icanon")
+}
+
+#[cfg(target_os = "linux")]
+fn has_script() -> bool {
+    let has_script = Command::new("script").arg("--version").output().is_ok();
+    if !has_script {
+        assert!(std::env::var_os("CI").is_none(), "script is not installed");
+        eprintln!("skipped: script is not installed");
+    }
+    has_script
 }
 
 /// Where the program finds the fake, and who uses it.

@@ -4,14 +4,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::Value;
-use spotify_web::api::Request;
+use async_trait::async_trait;
+use http::Extensions;
+use parking_lot::Mutex;
+use reqwest_middleware::{Middleware, Next};
+use serde_json::{Value, json};
+use spotify_web::api::{PlaylistReorder, Request};
+use spotify_web::middleware::RequestClass;
 use spotify_web::model::SpotifyUri;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
-use spotify_web::{Error, SpotifyClient};
+use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{PLAYLIST, TRACK, plain, plain_client};
+use crate::common::{ALBUM, PLAYLIST, TRACK, plain, plain_client};
 
 #[tokio::test]
 async fn a_clone_sends_the_same_and_what_is_set_on_it_is_its_own() {
@@ -21,7 +28,7 @@ async fn a_clone_sends_the_same_and_what_is_set_on_it_is_its_own() {
     tracks.clone().await.unwrap();
     tracks.await.unwrap();
     more.await.unwrap();
-    let adding = spotify.put::<()>("me/thing").json(&serde_json::json!({ "a": "ä" })).retries(0);
+    let adding = spotify.put::<()>("me/thing").json(&json!({ "a": "ä" })).retries(0);
     for _ in 0..2 {
         fake.next_api(FakeResponse::status(200));
         adding.clone().await.unwrap();
@@ -34,6 +41,89 @@ async fn a_clone_sends_the_same_and_what_is_set_on_it_is_its_own() {
     assert_eq!((third.parameter("limit"), third.parameter("offset")), (Some("7"), Some("1")));
     assert_eq!((put.method.as_str(), &*put.body), ("PUT", "{\"a\":\"ä\"}"));
     assert_eq!(&put.body, &again.body);
+}
+
+/// Whatever was set by its endpoint or by the program: for the layers, for the server, for who reads
+/// the response, and for who reads the error or the report.
+#[tokio::test(start_paused = true)]
+async fn a_clone_is_sent_read_and_told_as_the_request_itself() {
+    let (layer, spotify) = Layer::of_a_client();
+    let limit = Duration::from_secs(7);
+    let track = || spotify.tracks().get(TRACK);
+    let uris = [TRACK, ALBUM].map(|id| format!("spotify:track:{id}"));
+    let moving = spotify.playlists().reorder_items(PLAYLIST, &PlaylistReorder::new(1, 0));
+    let lacks = json!({ "error": { "status": 403, "message": "Insufficient client scope" } });
+
+    layer.takes(track().timeout(limit), "timeout Some(7s)").await;
+    layer.takes(track().deadline(limit), "deadline: Some(Instant").await;
+    layer.takes(track().max_wait(limit), "max_wait: Some(7s)").await;
+    layer.takes(track().retries(3), "retries: Some(3)").await;
+    layer.takes(track(), "endpoint: \"tracks/{}\"").await;
+    layer.takes(spotify.player().pause(), "is_urgent: true").await;
+    layer.takes(moving.clone(), "safety: NonIdempotent").await;
+    layer.takes(moving.clone(), "\\\"range_start\\\":1").await;
+    layer.takes(moving, "\"content-type\": \"application/json\"").await;
+    layer.responds(403, &lacks);
+    layer.takes(spotify.users().top_artists(), "user-top-read").await;
+    layer.responds(200, &json!([true]));
+    layer.takes(spotify.library().contains(uris), "Err(").await;
+    layer.responds(200, &json!({ "devices": [] }));
+    layer.takes(spotify.player().devices(), "Ok([])").await;
+}
+
+/// A layer that responds by itself and notes what it sees of each request, and an observer.
+#[derive(Clone)]
+struct Layer {
+    seen: Arc<Mutex<String>>,
+    response: Arc<Mutex<(u16, String)>>,
+}
+
+impl Layer {
+    fn of_a_client() -> (Self, SpotifyClient) {
+        let response = Arc::new(Mutex::new((404, "{}".to_owned())));
+        let layer = Self { seen: Arc::default(), response };
+        let seen = Arc::clone(&layer.seen);
+        let config = SpotifyClientConfig::default().with_token("t").with_middleware(layer.clone());
+        let config = config.with_observer(move |report| *seen.lock() += &format!("{report:?}"));
+        (layer, SpotifyClient::new(config).unwrap())
+    }
+
+    fn responds(&self, status: u16, body: &Value) {
+        *self.response.lock() = (status, body.to_string());
+    }
+
+    /// The same of a request and of its clone, and `expected` in it.
+    async fn takes<T, P>(&self, request: Request<T, P>, expected: &str)
+    where
+        T: serde::de::DeserializeOwned + std::fmt::Debug + 'static,
+        P: spotify_web::api::params::Parameters + 'static,
+    {
+        let clone = request.clone();
+        let told = async |request: Request<T, P>| {
+            let result = request.await;
+            format!("{} {result:#?} {result:?}", std::mem::take(&mut *self.seen.lock()))
+        };
+        let (told, of_clone) = (told(request).await, told(clone).await);
+        assert!(told.contains(expected), "{expected} is not in {told}");
+        assert_eq!(of_clone, told);
+    }
+}
+
+#[async_trait]
+impl Middleware for Layer {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let body = request.body().and_then(|body| body.as_bytes());
+        let body = String::from_utf8_lossy(body.unwrap_or_default());
+        let (timeout, class) = (request.timeout(), extensions.get::<RequestClass>());
+        *self.seen.lock() += &format!("{request:?} {body:?} timeout {timeout:?} {class:?}");
+        let (status, body) = self.response.lock().clone();
+        Ok(http::Response::builder().status(status).body(body).unwrap().into())
+    }
 }
 
 /// Each kind of mistake, with the words that it would have had without the clone.

@@ -176,6 +176,9 @@ pub(super) async fn save_again<S: TokenSource>(
         if let Some(shared) = kept.clone().or_else(|| saver.shared.upgrade())
             && saver.may_try(&shared)
         {
+            if let Some(guard) = &mut guard {
+                guard.tries();
+            }
             let ticket = shared.state.lock().ticket();
             error = save(&shared, ticket).await.1;
         }

@@ -184,7 +184,7 @@ impl Bucket {
             return;
         }
         self.row = self.row.saturating_add(1);
-        self.run = match now - self.opening <= self.window.min(LONGEST_RUN) {
+        self.run = match self.is_in_turn(now) {
             true => self.run.saturating_add(1),
             false => 1,
         };
@@ -334,7 +334,7 @@ impl Bucket {
         let Some(rate) = &self.rate else { return usize::MAX };
         let time = until - rate.next.max(self.closed_until).max(now);
         // `as` saturates.
-        if time < 0.0 { 0 } else { (time * rate.at(until)) as usize + 1 }
+        if time < 0.0 { 0 } else { ((time * rate.at(until)) as usize).saturating_add(1) }
     }
 
     fn close_until(&mut self, until: Seconds) {
@@ -436,11 +436,14 @@ impl Bucket {
         self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
     }
 
-    /// Whether its refusals tell of a limit: it has a rate, or they came in two windows one after the
-    /// other, with too few successes for one.
-    pub(super) fn has_limit(&self, now: Seconds) -> bool {
-        let is_recent = now - self.opening <= self.window.min(LONGEST_RUN);
-        self.rate(now).is_some() || (self.run >= 2 && is_recent)
+    /// Whether a refusal now comes within a window of the last opening.
+    pub(super) fn is_in_turn(&self, now: Seconds) -> bool {
+        now - self.opening <= self.window.min(LONGEST_RUN)
+    }
+
+    /// Whether it was refused in two windows one after the other.
+    pub(super) fn was_refused_in_turn(&self, now: Seconds) -> bool {
+        self.run >= 2 && self.is_in_turn(now)
     }
 
     pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {

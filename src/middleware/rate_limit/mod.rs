@@ -14,6 +14,7 @@ mod clock;
 mod controls;
 mod endpoint;
 mod error;
+mod evidence;
 mod exchange;
 mod failures;
 mod granted;

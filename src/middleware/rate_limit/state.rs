@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
+use super::evidence::Evidence;
 use super::failures::{Ended, Failures};
 use super::membership::Membership;
 use super::pair::Pair;
@@ -71,6 +72,8 @@ pub(super) struct State {
     pub(super) last_of_app: Option<(u64, Seconds)>,
     /// How many endpoints are [suspects](Standing::Suspect).
     pub(super) suspects: usize,
+    /// Until when the last pause of an endpoint is.
+    pub(super) pauses_until: Seconds,
     /// When an endpoint was added to those for which the app is [blamed](Endpoint::is_blamed).
     pub(super) blamed_since: Seconds,
     /// How many refusals of these were taken for the app's since.
@@ -92,6 +95,7 @@ pub(super) struct Endpoint {
     /// Until when it was closed by hand.
     pub(super) by_hand_until: Seconds,
     pub(super) standing: Standing,
+    pub(super) evidence: Evidence,
     /// Whether a refusal of it was taken for the app's.
     pub(super) is_blamed: bool,
 }
@@ -106,6 +110,7 @@ impl State {
             longest,
             last_of_app: None,
             suspects: 0,
+            pauses_until: f64::NEG_INFINITY,
             blamed_since: f64::NEG_INFINITY,
             blamed_again: 0,
             cleared_in_error: (0, f64::NEG_INFINITY),
@@ -265,6 +270,9 @@ impl State {
         if self.suspects > 0 {
             self.acquit_app(ticket);
         }
+        if now < self.pauses_until {
+            self.note_evidence(ticket, now);
+        }
         // Those that waited for the end of an outage do not go all at once.
         match self.failures.succeeded(ticket.pair, now) {
             Ended::Nothing => {}
@@ -311,7 +319,8 @@ impl State {
         if !is_of_app {
             self.app.ended(ticket.app_epoch);
             if let Some(endpoint) = self.endpoints.get_mut(&key) {
-                endpoint.bucket.refused(refusal(ticket.endpoint_epoch, self.longest), now);
+                endpoint.refused(refusal(ticket.endpoint_epoch, self.longest), now);
+                self.pauses_until = self.pauses_until.max(now + pause.min(self.window));
             }
             return;
         }
@@ -371,6 +380,7 @@ impl State {
         self.app.reopen();
         self.endpoints.values_mut().for_each(Endpoint::reopen);
         self.suspects = 0;
+        self.pauses_until = f64::NEG_INFINITY;
         self.blamed_since = f64::NEG_INFINITY;
         self.blamed_again = 0;
         self.cleared_in_error = (0, f64::NEG_INFINITY);
@@ -394,7 +404,8 @@ impl Endpoint {
     fn new(name: String, bucket: Bucket) -> Self {
         let by_hand_until = f64::NEG_INFINITY;
         let standing = Standing::Well;
-        Self { name, bucket, reason: None, by_hand_until, standing, is_blamed: false }
+        let evidence = Evidence::none();
+        Self { name, bucket, reason: None, by_hand_until, standing, evidence, is_blamed: false }
     }
 
     fn reopen(&mut self) {
@@ -402,7 +413,16 @@ impl Endpoint {
         self.reason = None;
         self.by_hand_until = f64::NEG_INFINITY;
         self.standing = Standing::Well;
+        self.evidence = Evidence::none();
         self.is_blamed = false;
+    }
+
+    /// It was refused for itself.
+    fn refused(&mut self, refusal: Refusal, now: Seconds) {
+        if self.bucket.is_news(refusal.epoch) {
+            self.evidence.refused(refusal.pause, self.bucket.is_in_turn(now), now);
+        }
+        self.bucket.refused(refusal, now);
     }
 
     /// Whether it is closed by hand, and for no longer by the server.

@@ -9,7 +9,7 @@
 //! | sent before the last refusal of the app | the app's |
 //! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
-//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own, unless the app's last refusal was its own and others went through since | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own (a rate, or refusals in two windows in turn while ten requests of others went through within a pause of it), unless the app's last refusal was its own and others went through since | the app's |
 //! | any other | the endpoint's |
 //!
 //! With a limit that processes share, each of them may see one endpoint only: see
@@ -71,6 +71,15 @@ impl State {
         }
     }
 
+    /// A request succeeded while others had to pause, which says something about their refusals.
+    pub(super) fn note_evidence(&mut self, ticket: Ticket, now: Seconds) {
+        for (key, endpoint) in &mut self.endpoints {
+            if *key != ticket.pair.endpoint {
+                endpoint.evidence.another_succeeded(ticket.sent, now);
+            }
+        }
+    }
+
     pub(super) fn standing(&self, key: u64) -> Standing {
         self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
     }
@@ -93,7 +102,7 @@ impl State {
             None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
         };
         let endpoint = self.endpoints.get(&key);
-        let has_own = endpoint.is_some_and(|endpoint| endpoint.bucket.has_limit(now));
+        let has_own = endpoint.is_some_and(|endpoint| endpoint.has_limit(now));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
         let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
         is_tried && pause <= self.window && !has_own && !is_its_own
@@ -197,6 +206,13 @@ impl State {
 }
 
 impl Endpoint {
+    /// Whether its refusals tell of a limit: it has a rate, or they came in two windows one after the
+    /// other, with too few successes for one, while others went through.
+    fn has_limit(&self, now: Seconds) -> bool {
+        let is_shown = self.evidence.is_enough() && self.bucket.was_refused_in_turn(now);
+        self.bucket.rate(now).is_some() || is_shown
+    }
+
     /// Whether refusals of it were taken for the app's, and come still.
     fn is_blamed(&self, now: Seconds) -> bool {
         self.is_blamed && self.bucket.last_refused.is_some_and(|then| now - then <= BLAMED_FOR)

@@ -119,6 +119,23 @@ async fn scopes_are_needed_as_the_table_says() {
     }
 }
 
+/// Where an operation takes several, and not one of them by what it is about.
+#[tokio::test]
+async fn no_scope_of_several_may_be_missing() {
+    let fake = fake().await;
+    let list = list(&fake);
+    for (operation, scope) in [
+        ("upload-custom-playlist-cover", Scope::PlaylistModifyPublic),
+        ("upload-custom-playlist-cover", Scope::UgcImageUpload),
+        ("get-queue", Scope::UserReadCurrentlyPlaying),
+        ("get-queue", Scope::UserReadPlaybackState),
+    ] {
+        let calls = calls(&with_token(&fake, [scope]), USER, &list);
+        let call = calls.into_iter().find(|(name, _)| *name == operation).unwrap().1;
+        assert_eq!(status(call.await), Some(403), "{operation} with {scope}");
+    }
+}
+
 /// What is there without the scopes that the table has, and what they are for.
 const OPEN: &[(&str, &str)] = &[
     ("get-current-users-profile", "email, country and product are missing"),

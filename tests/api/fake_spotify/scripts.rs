@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use spotify_web::api::Quota;
 use spotify_web::model::NextLink;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient};
 
 use super::{client, fake, status};
-use crate::common::{ALBUM, TRACK, plain_client};
+use crate::common::{ALBUM, ARTIST, PLAYLIST, TRACK, plain_client};
 
 #[tokio::test]
 async fn a_script_responds_to_its_requests_only_and_may_pass() {
@@ -141,18 +142,47 @@ async fn a_search_finds_all_types_with_limit_and_offset() {
     );
 }
 
+/// Programs that ask for more are refused, as in February 2026.
+#[tokio::test]
+async fn pages_are_as_long_as_the_quota_mode_allows() {
+    let (short, long) = ((5, 10), (20, 50));
+    for (quota, list, of_items) in
+        [(Quota::Development, short, (20, 50)), (Quota::Extended, long, (100, 100))]
+    {
+        let fake = FakeSpotify::builder().with_quota(quota).start().await.unwrap();
+        let spotify = client(&fake, "anna");
+        for (path, (default, most)) in [
+            ("search?q=o&type=track".to_owned(), list),
+            ("search?q=o&type=track,show".to_owned(), list),
+            (format!("artists/{ARTIST}/albums?"), list),
+            (format!("playlists/{PLAYLIST}/items?"), of_items),
+        ] {
+            let limit = async |limit: String| {
+                let page = spotify.get::<Value>(&format!("{path}{limit}")).await?;
+                Ok::<_, Error>(page.get("tracks").unwrap_or(&page)["limit"].as_u64())
+            };
+            assert_eq!(limit(String::new()).await.unwrap(), Some(default), "{path} {quota:?}");
+            assert_eq!(limit(format!("&limit={most}")).await.unwrap(), Some(most), "{path}");
+            let more = limit(format!("&limit={}", most + 1)).await;
+            assert_eq!(status(more), Some(400), "{path} {quota:?}");
+        }
+    }
+}
+
 /// A search of one type is written in another way than one of several.
 #[tokio::test]
 async fn a_search_of_one_type_finds_what_one_of_several_does() {
     let fake = fake().await;
     let spotify = client(&fake, "anna");
     fake.add_track("4iV5W9uYEdYUVa79Axb7Rh", "The \"Loopback\" Söng");
-    for kind in ["track", "artist", "album"] {
+    for (kind, market) in
+        [("track", ""), ("artist", ""), ("album", ""), ("track", "DE"), ("album", "DE")]
+    {
         for (query, offset) in [("o", 0), ("o", 3), ("\"Loopback\" sö", 0), ("nothing like it", 0)]
         {
             let found = async |types: String| {
-                let request =
-                    spotify.get::<Value>("search").query("q", query).query("type", &types);
+                let request = spotify.get::<Value>("search").query("q", query);
+                let request = request.query("type", &types).query("market", market);
                 let found = request.query("limit", "5").query("offset", offset.to_string()).await;
                 let mut page = found.unwrap()[format!("{kind}s")].clone();
                 assert!(page["href"].as_str().unwrap().contains("offset="));
@@ -161,7 +191,7 @@ async fn a_search_of_one_type_finds_what_one_of_several_does() {
             };
             let (one, several) =
                 (found(kind.to_owned()).await, found(format!("{kind},show")).await);
-            assert_eq!(one, several, "{kind} {query}");
+            assert_eq!(one, several, "{kind} {query} {market}");
         }
     }
 }

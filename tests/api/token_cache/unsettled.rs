@@ -1,6 +1,7 @@
 //! Whose logins are at stake when settling gives up: P61.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -229,6 +230,22 @@ async fn settling_beside_traffic_waits_for_what_had_begun() {
     }
 }
 
+/// A retry is slow, and the moment for the ones that are stuck ends while it runs.
+#[tokio::test(start_paused = true)]
+async fn settling_waits_for_a_save_that_runs() {
+    for (failures, millis) in [(1, 4_900), (2, 4_500), (2, 10), (1, 10)] {
+        let base = SpotifyClient::new(SpotifyClientConfig::default()).unwrap();
+        let store = Healing::new(failures, Duration::from_millis(millis));
+        let anna = CachedAuthenticator::new(Slow).with_store(store, key("anna"));
+        base.for_user(anna.clone()).unwrap();
+        anna.cache().log_in(short()).await.unwrap();
+
+        let settled = base.settle().await;
+
+        assert!(settled.is_ok(), "{failures} failures, {millis} ms: {settled:?}");
+    }
+}
+
 /// Nor does one cache wait for logins that follow each other without end.
 #[tokio::test(start_paused = true)]
 async fn a_cache_settles_beside_logins_that_go_on() {
@@ -303,6 +320,46 @@ impl TokenStore for SlowStore {
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.remove(key).await
+    }
+}
+
+/// Has no table for a number of saves, and takes its time for those after them.
+#[derive(Debug)]
+struct Healing {
+    failures: AtomicUsize,
+    time: Duration,
+    store: MemoryTokenStore,
+}
+
+impl Healing {
+    fn new(failures: usize, time: Duration) -> Self {
+        Self { failures: failures.into(), time, store: MemoryTokenStore::new() }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Healing {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.store.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        new: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        let left = self.failures.load(Ordering::SeqCst);
+        if left > 0 {
+            self.failures.store(left - 1, Ordering::SeqCst);
+            return Err(StoreError::permanent("no such table: logins"));
+        }
+        tokio::time::sleep(self.time).await;
+        self.store.save(key, new, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.store.remove(key).await
     }
 }
 

@@ -152,15 +152,16 @@ fn a_closing_by_hand_makes_no_refusal_the_apps() {
     assert!(state.is_open(4, 5.0) && !state.is_open(3, 24.0));
 }
 
-/// With too few successes for a rate of its own.
+/// With too few successes for a rate of its own; in a pause of which ten others went through.
 #[test]
 fn an_endpoint_that_was_refused_in_two_windows_is_refused_for_itself_though_the_app_has_a_rate() {
-    for (first, is_own) in [(0.0, true), (20.0, false)] {
+    for (first, others, is_own) in [(0.0, 10, true), (20.0, 10, false), (0.0, 9, false)] {
         let mut state = state();
         for window in [0.0, 20.0].into_iter().filter(|window| *window >= first) {
             state.call(1, Outcome::Succeeded, window);
             state.call(1, refused(19.0), window + 0.1);
-            state.call(2, Outcome::Succeeded, window + 0.2);
+            let later = |number: u32| window + 0.2 + f64::from(number);
+            (0..others).for_each(|number| state.call(2, Outcome::Succeeded, later(number)));
         }
         state.app.pace(20.0, 0.0);
         state.call(1, Outcome::Succeeded, 39.2);
@@ -168,6 +169,6 @@ fn an_endpoint_that_was_refused_in_two_windows_is_refused_for_itself_though_the_
 
         state.call(1, refused(19.0), 39.5);
 
-        assert_eq!(state.is_open(3, 39.6), is_own, "first refused at {first}");
+        assert_eq!(state.is_open(3, 39.6), is_own, "first refused at {first}, {others} of others");
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints with limits of their own beside one that is called rarely, and the app's limit.
 
 use super::server::{Limit, Server, Told};
-use super::{Callers, Row, Setting, each, least, most, run, tasks};
+use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
     let own = |endpoints, count, callers, told| Own { endpoints, count, callers, told };
@@ -18,7 +18,7 @@ pub(super) fn rows() -> Vec<Row> {
         in_a_limit(own(1, 30, 2, Told::Always(1.0)), 20, [90.0, 1.0]).heavy(),
         in_a_limit(own(3, 30, 2, Told::Always(5.0)), 5, [90.0, 1.0]).heavy(),
         in_a_limit(own(2, 10, 3, Told::Right), 20, [88.0, 2.0]).heavy(),
-        in_a_limit_of(900, own(4, 10, 3, Told::Right), 3, [85.0, 1.0]).heavy(),
+        in_a_limit_of(900, own(4, 10, 3, Told::Right), 3, [85.0, 1.5]).heavy(),
         in_a_limit_of(900, own(4, 10, 3, Told::Always(1.0)), 3, [90.0, 1.4]).heavy(),
         in_a_limit_of(900, own(4, 10, 3, Told::Always(5.0)), 3, [50.0, 1.0]).heavy(),
         skewed(Told::Always(1.0)).heavy(),
@@ -28,6 +28,10 @@ pub(super) fn rows() -> Vec<Row> {
         of_the_app(5, Told::Right, 1.0, 3.5).heavy(),
         of_the_app(9, Told::Right, 1.0, 2.0).heavy(),
         of_the_app(5, Told::Always(1.0), 5.0, 3.0).heavy(),
+        beside_steady(1.8, [3.5, 200.0]),
+        beside_steady(2.2, [3.5, 950.0]),
+        of_a_low_limit(10, Told::Right, 1, 7.0, 5.0),
+        of_a_low_limit(60, Told::Always(1.0), 4, 2.0, 1.5),
     ]
 }
 
@@ -98,8 +102,8 @@ fn in_a_limit(own: Own, rest: u64, reached: [f64; 2]) -> Row {
 
 /// And a limit in 30 s of the app over the busy rest. Where it is far above what the others have
 /// together, a refusal of an endpoint whose own limit is not known yet may be taken for the app's:
-/// the app's rate is then what went through until it, and is tried again after minutes. What is reached of it, and refused after two
-/// minutes, may be less than the targets.
+/// the app's rate is then what went through until it, and is tried again after minutes. What is
+/// reached of it, and refused after two minutes, may be less than the targets.
 fn in_a_limit_of(count: usize, own: Own, rest: u64, [share, late]: [f64; 2]) -> Row {
     let name = format!("{count} per 30 s over {rest} beside {}", own.title());
     let figures = [
@@ -145,6 +149,53 @@ fn of_the_app(endpoints: u64, told: Told, period: f64, late: f64) -> Row {
         let share = outcomes.good.len() as f64 / 180.0;
         [share, outcomes.refused_percent_from(120.0), failed as f64]
     })
+}
+
+/// 60 per 30 s limit the app, over three endpoints that are called steadily and one by two that wait
+/// for each other: what is refused is the app's, though one endpoint meets it again and again.
+/// Where more is asked for than the limit allows, calls fail whatever is done.
+fn beside_steady(a_second: f64, [late, failed]: [f64; 2]) -> Row {
+    let name = format!(
+        "60 per 30 s over 3 with {a_second} a second and 1 with 2 callers, `Retry-After` always 1"
+    );
+    let figures = [
+        least(90.0, "% of it"),
+        most(1.0, "% refused after 2 min").but_reaches(late),
+        most(0.0, "fail").but_reaches(failed),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(60, 30.0), Told::Always(1.0));
+        let steady = (1..=3).map(|endpoint| each(3.0 / a_second).at(endpoint));
+        let callers = steady.chain([tasks(2).at(4)]).collect();
+        of_the_limit(60, &run(Setting::new(server, callers, seed).lasts(1800.0)))
+    })
+}
+
+/// A low limit of the app over endpoints with two callers each, and one that is called rarely.
+fn of_a_low_limit(count: usize, told: Told, endpoints: u64, period: f64, late: f64) -> Row {
+    let name = format!(
+        "{count} per 30 s over {endpoints}, 2 callers each, `Retry-After` {told}; one more called each {period} s"
+    );
+    let figures = [
+        least(90.0, "% of it"),
+        most(1.0, "% refused after 2 min").but_reaches(late),
+        most(0.0, "fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(count, 30.0), told);
+        let busy = (1..=endpoints).map(|endpoint| tasks(2).at(endpoint));
+        let callers = busy.chain([each(period).at(endpoints + 1)]).collect();
+        of_the_limit(count, &run(Setting::new(server, callers, seed).lasts(1800.0)))
+    })
+}
+
+/// What is reached of a limit in 30 s within half an hour, what is refused late, and what fails.
+fn of_the_limit(count: usize, outcomes: &Outcomes) -> [f64; 3] {
+    [
+        100.0 * outcomes.good.len() as f64 / (60.0 * count as f64),
+        outcomes.refused_percent_from(120.0),
+        outcomes.failed.len() as f64,
+    ]
 }
 
 /// 300 per 30 s limit the app; nearly all of it is one endpoint's.
