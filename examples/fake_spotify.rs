@@ -26,10 +26,13 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match builder(&Arguments::parse()).start().await {
+    let arguments = Arguments::parse();
+    match builder(&arguments).start().await {
         Ok(fake) => serve(&fake).await,
         Err(error) => {
-            eprintln!("error: {error}");
+            let port =
+                arguments.port.map_or("a free port".to_owned(), |port| format!("port {port}"));
+            eprintln!("error: {port} of 127.0.0.1 cannot be listened on: {error}");
             ExitCode::FAILURE
         }
     }
@@ -51,9 +54,10 @@ async fn serve(fake: &FakeSpotify) -> ExitCode {
     println!("authorize URL  {}", fake.authorize_url());
     println!("Any client id and secret will do. Ctrl-C ends it.");
     println!();
-    println!("A user's token, for an hour: {}", fake.user_token().expose());
+    let token = fake.user_token();
+    println!("A user's token, for an hour: {}", token.expose());
     println!();
-    println!("  curl -H 'Authorization: Bearer TOKEN' {}me", fake.base_url());
+    println!("  curl -H 'Authorization: Bearer {}' {}me", token.expose(), fake.base_url());
     match tokio::signal::ctrl_c().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,6 +7,7 @@ mod common;
 
 use std::time::Instant;
 
+use clap::Parser;
 use common::Setup;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
@@ -25,8 +26,13 @@ use spotify_web::{Error, SpotifyClient};
 const BOUNDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// Makes some calls and prints their figures.
+#[derive(Parser)]
+struct Arguments {}
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
+    Arguments::parse();
     common::run(FakeSpotify::builder(), run).await
 }
 

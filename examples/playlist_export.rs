@@ -6,8 +6,10 @@
 
 mod common;
 
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Parser;
 use common::Setup;
@@ -30,14 +32,37 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    let Arguments { directory, playlist } = Arguments::parse();
+    // Before anything is fetched, which takes minutes for a long playlist.
+    let files = match Files::create(&directory) {
+        Ok(files) => files,
+        Err(error) => return cannot_write(&directory, &error),
+    };
     let fake = FakeSpotify::builder().with_playlist_length(10_000);
-    common::run(fake, async |setup| run(setup, arguments).await).await
+    let mut written = Ok(0);
+    let fetched = common::run(fake, async |setup| {
+        let entries = fetch(setup, playlist).await?;
+        written = files.write(&entries).map(|()| entries.len());
+        Ok(())
+    });
+    let fetched = fetched.await;
+    match written {
+        Err(error) => return cannot_write(&directory, &error),
+        Ok(number) if fetched == ExitCode::SUCCESS => {
+            println!("{number} entries are in {}", directory.display());
+        }
+        Ok(_) => {}
+    }
+    fetched
 }
 
-async fn run(setup: &Setup, arguments: Arguments) -> Result<(), Error> {
-    let Arguments { directory, playlist } = arguments;
+fn cannot_write(directory: &Path, error: &io::Error) -> ExitCode {
+    eprintln!("error: the files in {} cannot be written: {error}", directory.display());
+    ExitCode::FAILURE
+}
+
+async fn fetch(setup: &Setup, playlist: String) -> Result<Vec<ListEntry<PlaylistItem>>, Error> {
     let authenticator = CredentialsAuthenticator::new(setup.client_id(), setup.client_secret());
     let spotify = SpotifyClient::new(setup.config().with_authenticator(authenticator))?;
 
@@ -46,11 +71,7 @@ async fn run(setup: &Setup, arguments: Arguments) -> Result<(), Error> {
     let items = spotify.playlists().items(playlist);
     let entries = items.all().progress(move |progress| draw(&drawn, &progress)).entries().await?;
     bar.finish();
-    match write(&directory, &entries) {
-        Ok(()) => println!("{} entries are in {}", entries.len(), directory.display()),
-        Err(error) => eprintln!("the files cannot be written: {error}"),
-    }
-    Ok(())
+    Ok(entries)
 }
 
 /// On standard error, and nowhere if that is no terminal.
@@ -67,9 +88,34 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     bar.set_position((progress.fetched + progress.left_out) as u64);
 }
 
+/// Both files, open; what an earlier run has written stays until this one has something to write.
+struct Files {
+    csv: File,
+    json: File,
+}
+
+impl Files {
+    fn create(directory: &Path) -> io::Result<Self> {
+        let open = |name| {
+            let mut options = File::options();
+            options.write(true).create(true).truncate(false).open(directory.join(name))
+        };
+        Ok(Self { csv: open("playlist.csv")?, json: open("playlist.json")? })
+    }
+
+    fn write(&self, entries: &[ListEntry<PlaylistItem>]) -> io::Result<()> {
+        self.csv.set_len(0)?;
+        self.json.set_len(0)?;
+        write_csv(&mut BufWriter::new(&self.csv), entries)?;
+        let mut json = BufWriter::new(&self.json);
+        let items: Vec<_> = entries.iter().map(|entry| &entry.item).collect();
+        serde_json::to_writer_pretty(&mut json, &items)?;
+        json.flush()
+    }
+}
+
 /// Every entry, also what has no track: with its position and the reason.
-fn write(directory: &std::path::Path, entries: &[ListEntry<PlaylistItem>]) -> std::io::Result<()> {
-    let mut csv = BufWriter::new(std::fs::File::create(directory.join("playlist.csv"))?);
+fn write_csv(csv: &mut impl Write, entries: &[ListEntry<PlaylistItem>]) -> io::Result<()> {
     writeln!(csv, "position,added_at,uri,name,reason")?;
     for ListEntry { position, item, .. } in entries {
         let added_at = item.item().and_then(|entry| entry.added_at);
@@ -80,11 +126,7 @@ fn write(directory: &std::path::Path, entries: &[ListEntry<PlaylistItem>]) -> st
         let name = quoted(playable.and_then(PlayableItem::name).unwrap_or_default());
         writeln!(csv, "{position},{added_at},{uri},{name},{}", quoted(&reason(item)))?;
     }
-    csv.flush()?;
-    let json = BufWriter::new(std::fs::File::create(directory.join("playlist.json"))?);
-    let items: Vec<_> = entries.iter().map(|entry| &entry.item).collect();
-    serde_json::to_writer_pretty(json, &items)?;
-    Ok(())
+    csv.flush()
 }
 
 /// Why there is no track.

@@ -33,16 +33,23 @@ async fn run(setup: &Setup, query: String) -> Result<(), Error> {
     println!("searching for {query:?}");
     let types = [SearchType::Artist, SearchType::Album, SearchType::Track];
     let found = spotify.search().all(query, types).await?;
+    let mut hits = 0;
     for artist in found.artists.into_iter().flat_map(Page::into_items) {
         println!("artist  {:40} {}", artist.name, artist.id.url());
+        hits += 1;
     }
     for album in found.albums.into_iter().flat_map(Page::into_items) {
         let released = album.release_date.map(|date| date.to_string()).unwrap_or_default();
         println!("album   {:40} {released}", album.name);
+        hits += 1;
     }
     for track in found.tracks.into_iter().flat_map(Page::into_items) {
         let by = track.artists.first().map_or("", |artist| &artist.name);
         println!("track   {:40} {by}", track.name);
+        hits += 1;
+    }
+    if hits == 0 {
+        println!("nothing is found");
     }
     Ok(())
 }

@@ -57,14 +57,15 @@ pub(crate) async fn run(
 }
 
 async fn set_up(fake: FakeSpotifyBuilder) -> std::io::Result<Setup> {
-    if let (Some(client_id), Some(client_secret)) =
-        (variable("SPOTIFY_CLIENT_ID"), variable("SPOTIFY_CLIENT_SECRET"))
-    {
-        return Ok(Setup { client_id, client_secret: client_secret.into(), fake: None });
-    }
-    println!(
-        "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are not set: using the built-in fake Spotify"
-    );
+    let missing = match (variable("SPOTIFY_CLIENT_ID"), variable("SPOTIFY_CLIENT_SECRET")) {
+        (Some(client_id), Some(client_secret)) => {
+            return Ok(Setup { client_id, client_secret: client_secret.into(), fake: None });
+        }
+        (Some(_), None) => "SPOTIFY_CLIENT_SECRET is",
+        (None, Some(_)) => "SPOTIFY_CLIENT_ID is",
+        (None, None) => "SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are",
+    };
+    println!("{missing} not set: using the built-in fake Spotify");
     let fake = fake.start().await?;
     let (client_id, client_secret) = ("fake-id".to_owned(), "fake-secret".into());
     Ok(Setup { client_id, client_secret, fake: Some(fake) })

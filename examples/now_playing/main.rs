@@ -16,6 +16,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser;
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use spotify_web::api::StartPlayback;
@@ -28,14 +29,30 @@ use crate::remote::{News, Remote};
 use crate::terminal::Terminal;
 use crate::view::{Key, Playing};
 
+/// Shows what is playing, of the user whose token is in SPOTIFY_TOKEN; without one, of a fake.
+///
+/// Keys: space pauses, n and p skip, + and - change the volume, q ends. In a pipe it prints a line
+/// for each track.
+#[derive(Parser)]
+struct Arguments {}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    Arguments::parse();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", line(&*error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// With its causes.
+fn line(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<spotify_web::Error>() {
+        Some(error) => error.to_line(),
+        None => error.to_string(),
     }
 }
 

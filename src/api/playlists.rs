@@ -156,7 +156,7 @@ impl Playlists {
     /// # Errors
     ///
     /// As [`add_items_in_batches`](Self::add_items_in_batches). To go on after a failure, insert
-    /// what is behind `done` at `position + done`.
+    /// what is after `done` at `position + done`.
     pub fn insert_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -193,7 +193,7 @@ impl Playlists {
     /// # Errors
     ///
     /// As [`add_items_in_batches`](Self::add_items_in_batches). To go on after a failure,
-    /// [add](Self::add_items_in_batches) what is behind `done`, if that is not 0.
+    /// [add](Self::add_items_in_batches) what is after `done`, if that is not 0.
     pub fn replace_items_in_batches(
         &self,
         id: impl IntoId<PlaylistId>,

@@ -14,7 +14,7 @@ use crate::oauth::{OAuthClient, Token};
 /// its own whatever becomes of the callers, and may fail or panic: callers get a typed error, and
 /// the next attempt waits for the back-off.
 ///
-/// A refresh token belongs into the [`Token`] that is returned, which the cache keeps, saves and
+/// A refresh token belongs in the [`Token`] that is returned, which the cache keeps, saves and
 /// gives back as `previous`. One that a source keeps to itself is the source's to save:
 /// [`settle`](super::TokenCache::settle) does not know of it.
 ///

@@ -1,7 +1,10 @@
 //! What to do about an error, where its text does not say it.
 
+use reqwest::StatusCode;
+
 use super::Error;
 use super::batch::go_on_after;
+use super::message::for_people;
 use crate::oauth::Scope;
 
 /// A sentence for whoever reads the error. The first that holds: what would do harm comes before
@@ -17,6 +20,12 @@ pub(super) fn what_to_do(error: &Error) -> Option<String> {
         Some("Start Spotify on a device, or name one of `player().devices()` with `device`.".into())
     } else if error.lacks_permission() {
         Some(ask_for(&error.missing_scopes()))
+    } else if is_old_token(error) {
+        Some(
+            "A token is valid for an hour. An authenticator, given by `with_authenticator`, gets a \
+             new one in time; one that was given by `with_token` stays as it is."
+                .into(),
+        )
     } else if error.is_transient() {
         Some(call_again(error))
     } else if error.raw_body().is_some() {
@@ -24,6 +33,11 @@ pub(super) fn what_to_do(error: &Error) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether the token was rejected, as one that has expired is.
+fn is_old_token(error: &Error) -> bool {
+    matches!(error, Error::Api { status: StatusCode::UNAUTHORIZED, .. })
 }
 
 fn ask_for(scopes: &[Scope]) -> String {
@@ -38,7 +52,7 @@ fn ask_for(scopes: &[Scope]) -> String {
 
 fn call_again(error: &Error) -> String {
     match error.retry_after() {
-        Some(wait) => format!("Call again in {} s.", wait.as_secs_f64().ceil()),
+        Some(wait) => format!("Call again in {}.", for_people(wait)),
         None => "Call again later: it may succeed without any change.".to_owned(),
     }
 }

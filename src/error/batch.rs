@@ -11,10 +11,35 @@ use crate::report::debug_for_people;
 /// A request for a part of a long list failed, and this was done before it; from the methods that
 /// end in `_in_batches`.
 ///
-/// To go on, send what is behind [`done`](Self::done), when you know what became of the batch that
+/// To go on, send what is after [`done`](Self::done), when you know what became of the batch that
 /// failed: [`may_have_been_carried_out`](Error::may_have_been_carried_out) of the
 /// [`source`](Self::source) says whether it may have been. The example is at
 /// [`Batches`](crate::api::Batches).
+///
+/// Where it may have been, a playlist's version tells, if nobody else changes the playlist: it is
+/// still [`snapshot`](Self::snapshot) (with `done` of 0, the version before the call) where the
+/// batch was not carried out, and another one where it was.
+///
+/// ```
+/// use spotify_web::{BatchError, Error, SpotifyClient};
+///
+/// /// How many of the URIs are in the playlist, which was at version `before` at first.
+/// async fn carried_out(
+///     spotify: &SpotifyClient,
+///     id: &str,
+///     before: Option<String>,
+///     failed: &BatchError,
+/// ) -> Result<usize, Error> {
+///     if !failed.source.may_have_been_carried_out() {
+///         return Ok(failed.done);
+///     }
+///     let known = failed.snapshot.as_ref().map(|version| version.snapshot_id.clone()).or(before);
+///     let is_changed = spotify.playlists().get(id).await?.snapshot_id != known;
+///     // A batch has 100 items, and the last one what is left.
+///     let batch = if is_changed { 100 } else { 0 };
+///     Ok(failed.total.min(failed.done + batch))
+/// }
+/// ```
 ///
 /// `?` makes an [`Error`] of it: the source where nothing was changed, and else an
 /// [`Error::PartlyCarriedOut`].
@@ -93,7 +118,7 @@ pub(super) fn go_on_after(done: usize, source: &Error) -> String {
     match source.may_have_been_carried_out() {
         true => format!(
             "Do not send the whole list again. The batch after the first {done} elements may have \
-             been carried out as well: look, and go on behind it."
+             been carried out as well: look, and go on after it."
         ),
         false => {
             format!("Do not send the whole list again: go on after the first {done} elements.")

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::{Error, RawBody, RequestLine};
+use super::{Error, RawBody};
 use crate::middleware::LimitKind;
-use crate::oauth::Scope;
 
 impl Error {
     /// The error and all its causes in one line, for people.
@@ -39,16 +38,29 @@ pub(super) fn with_quota(extended: Option<u32>) -> String {
     })
 }
 
-pub(super) fn detail(message: Option<&str>, reason: Option<&str>) -> String {
-    match (message, reason) {
+/// What the server says, without the full stop at its end, since the sentence goes on.
+pub(super) fn detail(status: StatusCode, message: Option<&str>, reason: Option<&str>) -> String {
+    match (message.and_then(|message| says_more(status, message)), reason) {
         (Some(message), Some(reason)) => format!(": {message} ({reason})"),
         (Some(text), None) | (None, Some(text)) => format!(": {text}"),
         (None, None) => String::new(),
     }
 }
 
-pub(super) fn advice(request: &RequestLine, status: StatusCode, scopes: &[Scope]) -> String {
-    match status {
+/// A message without its full stop; none where it only repeats the status.
+fn says_more(status: StatusCode, message: &str) -> Option<&str> {
+    let message = message.trim().trim_end_matches('.').trim_end();
+    let phrase = status.canonical_reason().unwrap_or_default();
+    (!message.is_empty() && !message.eq_ignore_ascii_case(phrase)).then_some(message)
+}
+
+/// What an error of Spotify's is for, where it does not say so itself.
+pub(super) fn advice(error: &Error) -> String {
+    let Error::Api { request, status, message, reason, scopes, .. } = error else {
+        return String::new();
+    };
+    let said = message.as_deref().and_then(|message| says_more(*status, message));
+    match *status {
         StatusCode::NOT_FOUND if request.is_of_playlist() => {
             "; the playlist is not there, or is private: then only a token of a user who may see it \
              helps, with the scope playlist-read-private"
@@ -56,6 +68,12 @@ pub(super) fn advice(request: &RequestLine, status: StatusCode, scopes: &[Scope]
         }
         StatusCode::UNAUTHORIZED => {
             "; the token was rejected, or the endpoint needs a user's token".into()
+        }
+        // Of Premium or of somebody else's playlist: no scope helps.
+        StatusCode::FORBIDDEN
+            if !error.lacks_permission() && (said.is_some() || reason.is_some()) =>
+        {
+            String::new()
         }
         StatusCode::FORBIDDEN if !scopes.is_empty() => {
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
@@ -86,8 +104,17 @@ pub(super) fn takes_more(in_batches: Option<&str>) -> String {
 }
 
 pub(super) fn wait(retry_after: Option<Duration>) -> String {
-    let seconds = |wait: Duration| wait.as_secs_f64().ceil();
-    retry_after.map(|wait| format!("; retry in {} s", seconds(wait))).unwrap_or_default()
+    retry_after.map(|wait| format!("; retry in {}", for_people(wait))).unwrap_or_default()
+}
+
+/// In seconds, and from two hours on in hours and minutes; rounded up: nobody retries too early.
+pub(super) fn for_people(wait: Duration) -> String {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    if seconds < 7200 {
+        return format!("{seconds} s");
+    }
+    let minutes = seconds.div_ceil(60);
+    format!("{} h {} min", minutes / 60, minutes % 60)
 }
 
 /// What became of a request that is limited, and why.

@@ -165,7 +165,7 @@ pub enum Error {
         source: reqwest_middleware::Error,
     },
     /// Spotify rejected the request or failed.
-    #[error("{request} failed with HTTP {status}{}{}", detail(message.as_deref(), reason.as_deref()), advice(request, *status, scopes))]
+    #[error("{request} failed with HTTP {status}{}{}", detail(*status, message.as_deref(), reason.as_deref()), advice(self))]
     Api {
         /// Which request.
         request: RequestLine,

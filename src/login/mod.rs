@@ -38,7 +38,7 @@ pub use error::SignInError;
 /// Signs a user in: opens the browser, prints the URL too, and waits for the user to come back.
 ///
 /// The login is one with [PKCE](Login::pkce) whose redirect URI is of `127.0.0.1` or `[::1]`. The
-/// URI is sent as it is given, letter by letter, since Spotify compares it so with the registered
+/// URI is sent as it is given, character by character, since Spotify compares it so with the registered
 /// one; the port in it is the one that is bound. Only where it has no port, a free one is taken and
 /// added, which Spotify allows for a URI that was registered without one.
 ///

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::SignInError;
 
-/// A redirect URI of a loopback address, letter by letter as it was given: Spotify compares it with
+/// A redirect URI of a loopback address, character by character as it was given: Spotify compares it with
 /// the registered one as a string, so that a `/` that a URL parser adds, or a `:80` that it drops,
 /// is one that it refuses ([RFC 8252, section 8.4]).
 ///

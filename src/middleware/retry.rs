@@ -245,7 +245,7 @@ impl RetryMiddleware {
             tracing::debug!(
                 attempt = number,
                 status = status_of(&result),
-                ?pause,
+                pause_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)),
                 "a request is to be retried"
             );
             LastFailure::keep(extensions, result);

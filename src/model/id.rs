@@ -264,7 +264,7 @@ base62_id!(
     /// # Forms
     ///
     /// What every id is parsed from. Neither the case of scheme, host and kind matters, nor what
-    /// stands around it: spaces, brackets, quotes, the marks of chats, the full stop behind a link.
+    /// stands around it: spaces, brackets, quotes, the marks of chats, the full stop after a link.
     /// In a URI or a link, an id ends where anything but a letter or a digit follows. A link within
     /// a text is refused, be it behind words, before them, or as in `[Song](https://…)`: the
     /// example `resolve_links` finds those.

@@ -58,7 +58,7 @@ impl Market {
 /// A string that is not the two letters of a country.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{input}` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
+    "`{input}` is not a market; expected the two letters of a country by ISO 3166-1, such as `DE`"
 )]
 #[non_exhaustive]
 pub struct MarketError {

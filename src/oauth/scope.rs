@@ -91,6 +91,10 @@ impl fmt::Display for Scope {
 /// assert_eq!(scopes.to_string(), "streaming user-read-email");
 /// assert!(scopes.contains(Scope::Streaming));
 ///
+/// // Of any number, such as those that an error names.
+/// let scopes: Scopes = vec![Scope::Streaming].into();
+/// assert_eq!(scopes.to_string(), "streaming");
+///
 /// // Also one that this version of the crate does not know.
 /// let scopes: Scopes = "streaming made-up-tomorrow".parse().unwrap();
 /// assert_eq!(scopes.iter().count(), 2);
@@ -123,6 +127,12 @@ impl FromIterator<Scope> for Scopes {
 
 impl<const N: usize> From<[Scope; N]> for Scopes {
     fn from(scopes: [Scope; N]) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl From<Vec<Scope>> for Scopes {
+    fn from(scopes: Vec<Scope>) -> Self {
         scopes.into_iter().collect()
     }
 }

@@ -85,7 +85,7 @@ pub struct FakeSpotify {
 }
 
 impl FakeSpotify {
-    /// Starts one that takes any client id and secret, and whose tokens hold for an hour.
+    /// Starts one that takes any client id and secret, and whose tokens are valid for an hour.
     ///
     /// # Errors
     ///

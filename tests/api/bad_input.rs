@@ -100,7 +100,7 @@ async fn other_parameters_are_checked_too() {
     let error = spotify.tracks().get(TRACK).market("UK").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`UK` is no market; expected the two letters of a country by ISO 3166-1, such as `DE`"
+        "`UK` is not a market; expected the two letters of a country by ISO 3166-1, such as `DE`"
     );
     let error = spotify.search().tracks(" ").await.unwrap_err();
     assert_eq!(error.to_string(), "the search's query is empty");

@@ -59,6 +59,10 @@ async fn errors() -> Vec<(&'static str, String)> {
     keep("no active device", &anna.unwrap().player().pause().await.unwrap_err());
     fake.next_api(said(403, "Insufficient client scope", None));
     keep("a scope is missing", &spotify.users().top_artists().await.unwrap_err());
+    fake.next_api(said(403, "Player command failed: Premium required", Some("PREMIUM_REQUIRED")));
+    keep("no Premium", &spotify.player().pause().await.unwrap_err());
+    fake.next_api(said(401, "The access token expired", None));
+    keep("a token that has expired", &spotify.users().me().await.unwrap_err());
     fake.next_api(FakeResponse::status(429).with_header("retry-after", "7"));
     keep("a limit without a rate limiter", &spotify.tracks().get(TRACK).await.unwrap_err());
     fake.next_api(FakeResponse::json(200, &json!({ "id": 5 })));
@@ -180,6 +184,65 @@ async fn only_words_about_scopes_need_a_login() {
     fake.next_api(said(403, "Insufficient client scope", None));
     let error = spotify.get::<Value>("me/new").await.unwrap_err();
     assert!(error.needs_login() && error.missing_scopes().is_empty());
+}
+
+/// And none where the server names another reason.
+#[tokio::test]
+async fn a_403_names_a_scope_where_it_may_help() {
+    let (fake, spotify) = plain_client().await;
+    for (message, reason, names_scope) in [
+        ("Insufficient client scope", None, true),
+        ("", None, true),
+        ("Forbidden", None, true),
+        ("Forbidden.", None, true),
+        ("Player command failed: Premium required", Some("PREMIUM_REQUIRED"), false),
+        ("", Some("PREMIUM_REQUIRED"), false),
+        ("You cannot add tracks to a playlist you don't own.", None, false),
+        ("User not registered in the Developer Dashboard", None, false),
+    ] {
+        fake.next_api(said(403, message, reason));
+        let error = spotify.player().pause().await.unwrap_err().to_string();
+        assert_eq!(error.contains("scope user-modify"), names_scope, "{error}");
+        fake.next_api(said(403, message, reason));
+        let error = spotify.get::<Value>("me/new").await.unwrap_err().to_string();
+        assert_eq!(error.contains("lacks a scope"), names_scope, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_is_told_once_and_within_a_sentence() {
+    let (fake, spotify) = plain_client().await;
+    for (status, message, end) in [
+        (404, "Not found.", "HTTP 404 Not Found; the playlist is not there"),
+        (404, "Gone away.", "HTTP 404 Not Found: Gone away; the playlist is not there"),
+        (404, " ... ", "HTTP 404 Not Found; the playlist is not there"),
+        (401, "Token expired.", "HTTP 401 Unauthorized: Token expired; the token was rejected"),
+    ] {
+        fake.next_api(said(status, message, None));
+        let error = spotify.playlists().get(PLAYLIST).await.unwrap_err().to_string();
+        assert!(error.contains(end), "{error}");
+    }
+    fake.next_api(FakeResponse::status(503));
+    let error = spotify.tracks().get(TRACK).await.unwrap_err().to_string();
+    assert!(error.ends_with("HTTP 503 Service Unavailable"), "{error}");
+}
+
+/// A ban may be for a day.
+#[tokio::test]
+async fn a_long_wait_is_told_in_hours_and_minutes() {
+    let (fake, spotify) = plain_client().await;
+    for (seconds, told) in [
+        ("0", "0 s"),
+        ("7199", "7199 s"),
+        ("7200", "2 h 0 min"),
+        ("80000", "22 h 14 min"),
+        ("86340", "23 h 59 min"),
+    ] {
+        fake.next_api(FakeResponse::status(429).with_header("retry-after", seconds));
+        let error = spotify.tracks().get(TRACK).await.unwrap_err();
+        assert!(error.to_string().ends_with(&format!("; retry in {told}")), "{error}");
+        assert!(format!("{error:?}").ends_with(&format!("Call again in {told}.")), "{error:?}");
+    }
 }
 
 #[test]

@@ -74,6 +74,43 @@ async fn a_playlist_of_ten_thousand_is_exported_to_its_last_place() {
     assert_eq!(serde_json::from_slice::<Vec<Value>>(&json).unwrap().len(), 10_000);
 }
 
+/// Before anything is fetched, and with what an earlier run has written left as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_fails_says_where_and_ends_with_1() {
+    let Some(program) = program("playlist_export") else { return };
+    let fake = FakeSpotify::builder().with_client("id", "right").start().await.unwrap();
+    let directory = Directory::new();
+    let nowhere = directory.path().join("nowhere");
+    let export = |directory: &Path| {
+        Command::new(&program).envs(variables(&fake, "right")).arg(directory).output().unwrap()
+    };
+
+    let output = export(&nowhere);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains(&nowhere.display().to_string()), "{error}");
+    assert_eq!(fake.api_requests(), 0);
+
+    let csv = directory.path().join("playlist.csv");
+    std::fs::write(&csv, "earlier").unwrap();
+    fake.next_api(FakeResponse::status(404));
+    assert_eq!(export(directory.path()).status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&csv).unwrap(), "earlier");
+}
+
+/// Also where they take no other argument.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn examples_explain_themselves() {
+    for name in ["playlist_export", "search", "fake_spotify", "metrics", "now_playing"] {
+        let Some(program) = program(name) else { return };
+        let output = Command::new(&program).arg("--help").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{output:?}");
+        let output = Command::new(program).arg("--no-such-argument").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    }
+}
+
 /// A page of 50 that begins with what is no track.
 fn first_page() -> Value {
     let mut items = vec![json!({ "item": { "type": "track", "uri": "spotify:track:x" } }); 50];

@@ -155,7 +155,7 @@ async fn an_error_says_whether_the_server_refused_and_what_is_waited_for() {
     assert!(sent.to_string().contains("failed with HTTP 429, too many requests"), "{sent}");
     assert_eq!(limit(&held), (Some(LimitKind::Endpoint), None));
     assert!(
-        held.to_string().contains("was not sent: the endpoint's rate limit; retry in"),
+        held.to_string().contains("was not sent: the endpoint is rate limited; retry in"),
         "{held}"
     );
     assert_eq!(*statuses.lock().unwrap(), [Some(429), None]);

@@ -450,10 +450,10 @@ async fn a_reason_ends_with_its_closing() {
     let client = once_over_the_quota(&limiter, 100);
     call(client.clone()).await;
     let closed = error(&client).await;
-    assert!(closed.contains("the endpoint's rate limit (QUOTA_EXCEEDED)"), "{closed}");
+    assert!(closed.contains("the endpoint is rate limited (QUOTA_EXCEEDED)"), "{closed}");
     limiter.close_for(Duration::from_secs(80));
     let both = error(&client).await;
-    assert!(both.contains("the endpoint's rate limit (QUOTA_EXCEEDED)"), "{both}");
+    assert!(both.contains("the endpoint is rate limited (QUOTA_EXCEEDED)"), "{both}");
     limiter.close_for(Duration::from_secs(3600));
     let by_hand = error(&client).await;
     assert!(by_hand.contains("the app was closed by hand; retry in 3600 s"), "{by_hand}");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use spotify_web::api::{BatchProgress, PlaylistDetails, PlaylistRemoval};
 use spotify_web::model::{PlayableItem, SpotifyUri};
-use spotify_web::testing::{FakeResponse, FakeSpotify};
+use spotify_web::testing::{FakeResponse, FakeSpotify, Fault, FaultProxy};
 use spotify_web::{Error, SpotifyClient};
 
 use crate::common::{PLAYLIST, TRACK};
@@ -205,7 +205,7 @@ async fn any_number_of_items_is_inserted_replaced_and_removed_in_its_order() {
     assert_eq!(filled().await, [] as [String; 0]);
 }
 
-/// Whatever failed, what is behind `done` completes the list.
+/// Whatever failed, what is after `done` completes the list.
 #[tokio::test]
 async fn what_failed_goes_on_after_what_was_done() {
     for failing in [1, 2] {
@@ -228,6 +228,44 @@ async fn what_failed_goes_on_after_what_was_done() {
         let entries = playlists.items(id).all().await.unwrap();
         let uris = entries.into_iter().filter_map(|entry| entry.item?.addable_uri());
         assert!(uris.map(|uri| uri.to_string()).eq(items));
+    }
+}
+
+/// As the guide does it: also where the first batch, the last one or one in between has no response.
+#[tokio::test]
+async fn the_version_says_whether_a_batch_without_a_response_was_carried_out() {
+    for (failing, fault) in [
+        (0, Fault::ResetBeforeResponse),
+        (0, Fault::GatewayError),
+        (1, Fault::ResetBeforeResponse),
+        (1, Fault::GatewayError),
+        (2, Fault::ErrorAfterwards),
+        (2, Fault::GatewayError),
+    ] {
+        let (fake, direct) = client_of(0).await;
+        let items = different(&fake, 250).await;
+        let proxy = Arc::new(FaultProxy::start(&fake, 1).await.unwrap());
+        let config = proxy.config().with_token(fake.user_token()).without_retries();
+        let spotify = SpotifyClient::new(config).unwrap();
+        let created = direct.playlists().create("filled", PlaylistDetails::new()).await.unwrap();
+        let id = &created.id;
+
+        let through = Arc::clone(&proxy);
+        if failing == 0 {
+            proxy.next(fault);
+        }
+        let adding = spotify.playlists().add_items_in_batches(id, &items);
+        let adding = adding.progress(move |so_far| {
+            if so_far.done == 100 * failing {
+                through.next(fault);
+            }
+        });
+        let failed = adding.await.unwrap_err();
+        assert_eq!(failed.done, 100 * failing);
+        assert!(failed.source.may_have_been_carried_out(), "{failed:?}");
+        let before = failed.snapshot.map(|version| version.snapshot_id).or(created.snapshot_id);
+        let now = direct.playlists().get(id).await.unwrap().snapshot_id;
+        assert_eq!(now != before, fault.reaches_server(), "{failing} {fault:?}");
     }
 }
 

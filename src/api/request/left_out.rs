@@ -87,7 +87,8 @@ impl Drop for LeftOut {
             return;
         }
         let Self { endpoint, nulls, unreadable, first, .. } = self;
-        let first = first.as_ref().map(|(position, unreadable)| (position, unreadable.path()));
-        tracing::warn!(endpoint, nulls, unreadable, ?first, "left out places of a list");
+        let position = first.as_ref().map(|(position, _)| *position);
+        let path = first.as_ref().map(|(_, unreadable)| unreadable.path());
+        tracing::warn!(endpoint, nulls, unreadable, position, path, "left out places of a list");
     }
 }

@@ -57,7 +57,7 @@ mod sealed {
     #[diagnostic::on_unimplemented(
         message = "a request is a future only when it is sent: call `.send()`",
         label = "call `.send()` on this",
-        note = "`.await` sends a request by itself; `tokio::spawn`, `join_all`, `select!` and what else takes a future want `.send()` before"
+        note = "`.await` sends a request by itself; `tokio::spawn`, `join_all`, `futures::select!` and what else takes a future want `.send()` before"
     )]
     pub trait CallSendFirst {
         fn never<T>(&self) -> Poll<T>;

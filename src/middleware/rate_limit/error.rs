@@ -52,8 +52,8 @@ pub enum LimitKind {
 impl std::fmt::Display for LimitKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::App => "the app's rate limit",
-            Self::Endpoint => "the endpoint's rate limit",
+            Self::App => "the app is rate limited",
+            Self::Endpoint => "the endpoint is rate limited",
             Self::Outage => "the server fails",
             Self::ByHand => "the app was closed by hand",
             Self::EndpointByHand => "the endpoint was closed by hand",

@@ -11,7 +11,7 @@ use spotify_web::oauth::Token;
 use tokio::sync::watch;
 
 /// Counts, can block, fail, panic and return anything. Unless it is told otherwise, its tokens are
-/// `token-1`, `token-2`, ... and hold for an hour.
+/// `token-1`, `token-2`, ... and are valid for an hour.
 #[derive(Debug, Clone)]
 pub(crate) struct ScriptedSource(Arc<Inner>);
 
