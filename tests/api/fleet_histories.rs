@@ -57,8 +57,8 @@ async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entrie
         match done {
             "login" => b.save(&anna(), &login("new"), None).await.unwrap(),
             "remove" => b.remove(&anna()).await.unwrap(),
-            "remove_user" => drop(b.remove_user("app", "anna").await.unwrap()),
-            _ => drop(a.remove_user("app", "anna").await.unwrap()),
+            "remove_user" => b.remove_user("app", "anna").await.unwrap(),
+            _ => a.remove_user("app", "anna").await.unwrap(),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -83,7 +83,7 @@ async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
 
         match done {
             "login" => b.save(&anna(), &login("new"), Some(first.revision())).await.unwrap(),
-            _ => drop(b.remove_user("app", "anna").await.unwrap()),
+            _ => b.remove_user("app", "anna").await.unwrap(),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -198,7 +198,7 @@ async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
         async move {
             let user = number.to_string();
             match number % 2 {
-                0 => drop(store.remove_user("app", &user).await.unwrap()),
+                0 => store.remove_user("app", &user).await.unwrap(),
                 _ => store
                     .save(&TokenKey::new("app").with_user(user), &login("x"), None)
                     .await
