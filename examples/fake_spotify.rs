@@ -30,8 +30,9 @@ async fn main() -> ExitCode {
     match builder(&arguments).start().await {
         Ok(fake) => serve(&fake).await,
         Err(error) => {
-            let port =
-                arguments.port.map_or("a free port".to_owned(), |port| format!("port {port}"));
+            let port = arguments
+                .port
+                .map_or_else(|| "a free port".to_owned(), |port| format!("port {port}"));
             eprintln!("error: {port} of 127.0.0.1 cannot be listened on: {error}");
             ExitCode::FAILURE
         }

@@ -38,7 +38,7 @@ pub(crate) fn says_it_all<E>(_: &E) -> Option<String> {
     None
 }
 
-/// `Debug` of an error: by [`write`], and by its variants and fields for `{:#?}`. Every variant of
+/// `Debug` of an error: by [`write()`], and by its variants and fields for `{:#?}`. Every variant of
 /// an enum is named with every field, so that the compiler misses none.
 macro_rules! debug_for_people {
     ($error:ident, $what_to_do:expr; is { $($field:ident),+ }) => {

@@ -174,7 +174,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
     let keys: usize = std::str::from_utf8(words.get(2)?).ok()?.parse().ok()?;
     let is_lease = words.get(3)?.windows(3).any(|part| part == b":l:");
     Some(match (keys, words.len() - 3 - keys, is_lease) {
-        (2, 10, _) => "exchange",
+        (2, 2, _) => "exchange",
         (2, 4, _) => "turn",
         (1, 9, false) => "save",
         (1, 1, false) => "load",

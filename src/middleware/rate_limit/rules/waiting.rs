@@ -52,7 +52,7 @@ fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
 fn waiters_of_an_endpoint_whose_rate_is_forgotten_are_before_others_however_long_ago_it_was_held() {
     for idle in [60.0, 400.0, 600.0, 900.0, 86_400.0, 1e12] {
         let mut state = state();
-        state.endpoints.get_mut(&1).unwrap().bucket.pace(1.0, 0.0);
+        state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.pace(1.0, 0.0));
         state.app.pace(10.0, idle);
         let mut queue = Queue::new();
         line_up(&mut queue, pair(1), 20);
