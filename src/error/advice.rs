@@ -7,7 +7,7 @@ use super::batch::go_on_after;
 use super::message::for_people;
 use crate::oauth::Scope;
 
-/// A sentence for whoever reads the error. The first that holds: what would do harm comes before
+/// A sentence for those who read the error. The first that holds: what would do harm comes before
 /// what would not help.
 pub(super) fn what_to_do(error: &Error) -> Option<String> {
     if let Error::PartlyCarriedOut(failed) = error {

@@ -359,7 +359,7 @@ impl Error {
         self
     }
 
-    /// The same once more, of what is wrong with a request that was not sent: values, all of them.
+    /// The same for what is wrong with a request that was not sent: values, all of them.
     pub(crate) fn of_unsent(&self) -> Self {
         match self {
             Self::Config { option, reason } => Self::Config { option, reason: reason.clone() },

@@ -157,7 +157,7 @@ impl RedisFleet {
         Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
     }
 
-    /// Has each save of a login wait until so many replicas of the server have it, for at most half
+    /// Has each save of a login wait until `number` replicas of the server have it, for at most half
     /// a second: by default none. Otherwise a failover in the moment after a save may lose what the
     /// server acknowledged; who saved looks again after ten seconds and puts it back, unless its
     /// process has ended.

@@ -84,7 +84,7 @@ impl Listening {
         }
     }
 
-    /// In a task of its own: the runtime sees to that, whoever waits, and has it run where the
+    /// In a task of its own: the runtime sees to that in any case, and has it run where the
     /// connections run. The future of `block_on` runs elsewhere, on a runtime with many threads.
     fn begin(&self) -> Option<Arc<Semaphore>> {
         let runtime = Handle::try_current().ok()?;

@@ -94,7 +94,7 @@ impl Server {
         before
     }
 
-    /// Tells of a connection that was made, whoever has the turn.
+    /// Tells of a connection that was made, also where another has the turn.
     fn tell(&self, found: Known) {
         self.0.send_if_modified(|known| {
             let is_new = *known != found;

@@ -395,7 +395,7 @@ fn store<K: CredentialStoreApi + Send + Sync + 'static>(
         .with_lock_directory(directory.path())
 }
 
-/// With tokens of so many characters, and all scopes that there are.
+/// With tokens of this many characters, and all scopes that there are.
 fn entry(length: usize) -> StoredToken {
     let hour = Duration::from_secs(3600);
     let scopes = spotify_web::oauth::Scope::ALL.iter().map(|scope| scope.as_str().to_owned());
