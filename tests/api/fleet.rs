@@ -12,15 +12,15 @@ use spotify_web::testing::check_token_store;
 
 use crate::common::{ManualClock, RedisServer, ScriptedSource, token};
 
-fn fleet(server: &RedisServer) -> RedisFleet {
+pub(crate) fn fleet(server: &RedisServer) -> RedisFleet {
     RedisFleet::new(server.url())
 }
 
-fn key() -> TokenKey {
+pub(crate) fn key() -> TokenKey {
     TokenKey::new("client-id-1").with_user("anna").with_scopes(["user-top-read"])
 }
 
-fn login(name: &str) -> StoredToken {
+pub(crate) fn login(name: &str) -> StoredToken {
     let token =
         Token::new(format!("access-{name}"), HOUR).with_refresh_token(format!("refresh-{name}"));
     StoredToken::new(token, SystemTime::now() + HOUR)

@@ -1,27 +1,11 @@
 //! Entries that who may write to the server has moved, altered or brought back: F22, F25.
 
-use std::time::{Duration, SystemTime};
-
 use futures_util::StreamExt;
-use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
-use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
-use spotify_web::oauth::Token;
+use spotify_web::auth::{StoreError, TokenKey, TokenStore};
+use spotify_web::fleet::{FleetError, RedisTokenStore, SealingKey};
 
 use crate::common::RedisServer;
-
-fn fleet(server: &RedisServer) -> RedisFleet {
-    RedisFleet::new(server.url())
-}
-
-fn key() -> TokenKey {
-    TokenKey::new("client-id-1").with_user("anna").with_scopes(["user-top-read"])
-}
-
-fn login(name: &str) -> StoredToken {
-    let token =
-        Token::new(format!("access-{name}"), HOUR).with_refresh_token(format!("refresh-{name}"));
-    StoredToken::new(token, SystemTime::now() + HOUR)
-}
+use crate::fleet::{fleet, key, login};
 
 async fn load(store: &RedisTokenStore) -> Option<String> {
     let stored = store.load(&key()).await.unwrap()?;
@@ -31,8 +15,6 @@ async fn load(store: &RedisTokenStore) -> Option<String> {
 fn keys(names: &[(&str, u8)]) -> Vec<SealingKey> {
     names.iter().map(|(name, byte)| SealingKey::new(*name, [*byte; 32])).collect()
 }
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// What stands at a user's place: all fields of its hash.
 fn fields(server: &RedisServer, name: &str) -> Vec<(String, Vec<u8>)> {
