@@ -54,8 +54,7 @@ fn main() -> ExitCode {
 
 async fn small(server: &RedisServer, rounds: usize, logins: usize) -> Vec<Figure> {
     let fleet = fleet(server);
-    let set = sets(server, rounds).await;
-    let exchange = exchanges(&fleet, rounds).await;
+    let Medians { set, exchange, turn, save } = one_at_a_time(server, &fleet, rounds).await;
     let bare = scripts_at_once(server, rounds * 10).await;
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
     let at_once = exchanges_at_once(&fleet, rounds * 10).await;
@@ -64,7 +63,6 @@ async fn small(server: &RedisServer, rounds: usize, logins: usize) -> Vec<Figure
          the server takes {} us each",
         script_micros(server),
     );
-    let (turn, save) = tokens(&fleet, rounds).await;
     println!(
         "half within: SET {:.0} us, exchange {:.0} us, turn {:.0} us, save {:.0} us",
         micros(set),
@@ -88,30 +86,43 @@ async fn small(server: &RedisServer, rounds: usize, logins: usize) -> Vec<Figure
     figures
 }
 
-/// The median of a `SET` by the bare driver.
-async fn sets(server: &RedisServer, rounds: usize) -> Duration {
-    let client = redis::Client::open(server.url()).unwrap();
-    let connection = client.get_multiplexed_async_connection().await.unwrap();
-    median(rounds, || {
-        let mut connection = connection.clone();
-        async move {
-            let set = redis::cmd("SET").arg("bare").arg("value").exec_async(&mut connection).await;
-            set.unwrap();
-        }
-    })
-    .await
+/// Half of each took at most this.
+struct Medians {
+    set: Duration,
+    exchange: Duration,
+    turn: Duration,
+    save: Duration,
 }
 
-/// The median of an exchange under a known rate that grants one start.
-async fn exchanges(fleet: &RedisFleet, rounds: usize) -> Duration {
+/// A `SET` by the bare driver, an exchange under a known rate that grants one start, a turn that
+/// another process made unnecessary, and a save. They take turns, so that a machine that is slower
+/// for a while is slower for all of them.
+async fn one_at_a_time(server: &RedisServer, fleet: &RedisFleet, rounds: usize) -> Medians {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let (limit, told) = (fleet.shared_limit(), told());
-    median(rounds, || {
-        let limit = limit.clone();
-        async move {
-            limit.exchange(Some("one"), &told).await.unwrap();
-        }
-    })
-    .await
+    let (store, key) = (fleet.tokens(), TokenKey::new("app").with_user("jane"));
+    let first = stored(0);
+    store.save(&key, &first, None).await.unwrap();
+    let mut last = first.revision();
+    let [mut set, mut exchange, mut turn, mut save] = [const { Vec::new() }; 4];
+    for round in 1..=rounds {
+        let command = redis::cmd("SET").arg("bare").arg("value").to_owned();
+        set.push(time(command.exec_async(&mut connection)).await);
+        exchange.push(time(limit.exchange(Some("one"), &told)).await);
+        let token = stored(round);
+        save.push(time(store.save(&key, &token, Some(last))).await);
+        last = token.revision();
+        turn.push(time(store.turn(&key, Some(first.revision()))).await);
+    }
+    let [set, exchange, turn, save] = [set, exchange, turn, save].map(middle);
+    Medians { set, exchange, turn, save }
+}
+
+async fn time<T, E: std::fmt::Debug>(step: impl Future<Output = Result<T, E>>) -> Duration {
+    let began = Instant::now();
+    drop(step.await.unwrap());
+    began.elapsed()
 }
 
 /// Exchanges a second, 64 under way at any time.
@@ -156,29 +167,6 @@ fn told() -> Told {
         "refused_for": null, "refused_in": 0, "last_rate": 9_000.0, "starts": 1, "is_urgent": false,
     }))
     .unwrap()
-}
-
-/// The medians of a turn that another process made unnecessary, and of a save.
-async fn tokens(fleet: &RedisFleet, rounds: usize) -> (Duration, Duration) {
-    let (store, key) = (fleet.tokens(), TokenKey::new("app").with_user("jane"));
-    let first = stored(0);
-    store.save(&key, &first, None).await.unwrap();
-    let second = stored(1);
-    store.save(&key, &second, Some(first.revision())).await.unwrap();
-    let turn = median(rounds, || async {
-        drop(store.turn(&key, Some(first.revision())).await.unwrap());
-    })
-    .await;
-    let mut last = second.revision();
-    let mut saves = Vec::with_capacity(rounds);
-    for round in 0..rounds {
-        let token = stored(round);
-        let began = Instant::now();
-        store.save(&key, &token, Some(last)).await.unwrap();
-        saves.push(began.elapsed());
-        last = token.revision();
-    }
-    (turn, middle(saves))
 }
 
 /// As many caches as processes, whose app's token has expired: who asks, and how long the last one
@@ -297,16 +285,6 @@ fn old() -> SealingKey {
 
 fn new() -> SealingKey {
     SealingKey::new("new", [3; 32])
-}
-
-async fn median<F: Future<Output = ()>>(rounds: usize, mut step: impl FnMut() -> F) -> Duration {
-    let mut took = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let began = Instant::now();
-        step().await;
-        took.push(began.elapsed());
-    }
-    middle(took)
 }
 
 fn middle(mut took: Vec<Duration>) -> Duration {
