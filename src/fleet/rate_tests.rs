@@ -67,11 +67,23 @@ fn random_told(random: &mut Rng, epoch: u64) -> Told {
         others_wait: random.bool(),
         refused_for: is_refused.then(|| Duration::from_secs(random.u64(1..40))),
         refused_in: epoch.saturating_sub(random.u64(0..2) * random.u64(0..2)),
-        last_rate: (random.f64() < 0.02).then(|| random.f64() * 50.0),
+        last_rate: (random.f64() < 0.02).then(|| random_rate(random)),
         starts: random.u32(0..12),
         is_urgent: random.f64() < 0.2,
     }
 }
+
+/// Mostly one of the law's; else one that no limiter is paced by, or none at all.
+fn random_rate(random: &mut Rng) -> f64 {
+    match random.u32(0..8) {
+        0 => random.f64() * 20_000.0,
+        1 => *random.choice(&NO_RATES).unwrap(),
+        _ => random.f64() * 50.0,
+    }
+}
+
+/// Nobody is paced by these.
+const NO_RATES: [f64; 7] = [10_000.1, 1e12, f64::MAX, f64::INFINITY, f64::NAN, 0.0, -5.0];
 
 /// F30, R6 to R14: there is one law.
 #[test]
@@ -123,6 +135,38 @@ fn a_rate_comes_back_with_the_first_that_knows_it_and_goes_when_nobody_needs_it(
         let left: i64 = server.ask(&["PTTL", key]);
         assert!((1..=1_802_000).contains(&left), "{left}");
     }
+}
+
+/// F40: a rate that is as good as none keeps nobody from learning one.
+#[test]
+fn a_last_rate_that_nobody_is_paced_by_is_none() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let mut store = Store::new(&server);
+    for last_rate in NO_RATES {
+        let () = redis::cmd("FLUSHALL").query(&mut store.connection).unwrap();
+        let mut pool = Pool::new(Duration::from_secs(30));
+        let exchanges: [&mut dyn FnMut(&Told, f64) -> Granted; 2] =
+            [&mut |told, now| store.exchange(told, now), &mut |told, now| pool.exchange(told, now)];
+        for exchange in exchanges {
+            exchange(&Told { succeeded: 100, is_open: true, ..told(1) }, 1000.0);
+            let again = Told { last_rate: Some(last_rate), ..told(1) };
+            assert_eq!(exchange(&again, 1010.0).rate, None, "{last_rate}");
+
+            for (epoch, now) in [(0, 1010.5), (1, 1011.0)] {
+                let refused_for = Some(Duration::from_secs(5));
+                let refused = Told { epoch, refused_in: epoch, refused_for, ..again };
+                exchange(&refused, now);
+            }
+
+            let learnt = exchange(&told(1), 1012.0).rate;
+            assert!(learnt.is_some_and(|rate| rate < 100.0), "{last_rate}: {learnt:?}");
+        }
+    }
+    let fastest = Told { last_rate: Some(10_000.0), ..told(1) };
+    let () = redis::cmd("FLUSHALL").query(&mut store.connection).unwrap();
+    assert_eq!(store.exchange(&fastest, 1000.0).rate, Some(10_000.0));
+    let mut pool = Pool::new(Duration::from_secs(30));
+    assert_eq!(pool.exchange(&fastest, 1000.0).rate, Some(10_000.0));
 }
 
 /// F33: up to a fifth of the rate, and four at once.

@@ -67,3 +67,46 @@ impl Remembered {
 
 /// About 20 MB. Of more logins than these, some are lost with the server.
 const MOST_ENTRIES: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(number: u64) -> Entry {
+        Entry { number, token: None }
+    }
+
+    #[test]
+    fn what_is_earlier_than_what_is_known_is_not_kept() {
+        let (remembered, key) = (Remembered::default(), TokenKey::new("app"));
+
+        for number in [5, 7, 6] {
+            remembered.keep(&key, entry(number));
+        }
+
+        assert_eq!(remembered.number(&key), 7);
+    }
+
+    #[test]
+    fn of_more_logins_than_fit_the_last_ones_are_known() {
+        let remembered = Remembered::default();
+        let key = |number: usize| TokenKey::new("app").with_user(number.to_string());
+
+        for number in 0..=MOST_ENTRIES + 9 {
+            remembered.keep(&key(number), entry(1));
+            assert!(remembered.get(&key(number)).is_some());
+        }
+
+        assert_eq!(remembered.keys().len(), MOST_ENTRIES);
+    }
+
+    #[test]
+    fn the_token_of_an_app_is_not_put_back_without_being_asked_for() {
+        let remembered = Remembered::default();
+
+        remembered.keep(&TokenKey::new("app"), entry(1));
+        remembered.keep(&TokenKey::new("app").with_user("anna"), entry(1));
+
+        assert_eq!(remembered.keys(), [TokenKey::new("app").with_user("anna")]);
+    }
+}

@@ -112,6 +112,22 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
 );
 
+/// `KEYS logins`, `ARGV scopes, number of a removal, ms to keep it` → whether it was put back.
+///
+/// It goes where an earlier entry stands only, and gets no later number: who knows what was saved
+/// after it puts that back in turn.
+pub(super) static PUT_BACK_REMOVAL: Script = Script::new(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
+if math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0) >= tonumber(ARGV[2]) then return 0 end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w')
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[2], s .. 'p', string.format('%.0f', now))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1",
+);
+
 /// `KEYS logins`, `ARGV scopes, revision, record` → whether the record of that revision was
 /// replaced.
 pub(super) static RESEAL: Script = Script::new(

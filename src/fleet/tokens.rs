@@ -12,7 +12,7 @@ use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
-use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, SAVE};
+use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::{FleetError, RedisFleet};
@@ -116,9 +116,11 @@ impl Parts {
                         return Ok(Some(token));
                     }
                 }
-                Some(Entry { token: None, .. }) => {
-                    self.remove(key).await?;
-                    return Ok(None);
+                Some(Entry { token: None, number }) => {
+                    let is_back = self.put_back_removal(&place, number).await?;
+                    if is_back && !waits {
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -220,6 +222,15 @@ impl Parts {
         let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
         self.remembered.keep(key, Entry { number: read(removed)?, token: None });
         Ok(())
+    }
+
+    /// Whether nothing stands there now, in place of an earlier entry.
+    async fn put_back_removal(&self, place: &Place, number: u64) -> Result<bool, FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let script = &PUT_BACK_REMOVAL;
+        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(put_back)? == 1)
     }
 }
 

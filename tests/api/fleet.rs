@@ -90,9 +90,13 @@ async fn a_lease_has_an_end_and_is_released_by_its_owner_alone() {
     let left: i64 = server.ask(&["PTTL", &names[0]]);
     assert!((1..=10_000).contains(&left), "{left}");
 
-    let () = server.ask(&["SET", &names[0], "another", "PX", "10000"]);
+    let () = server.ask(&["SET", &names[0], "another", "PX", "60000"]);
+    let () = server.ask(&["CONFIG", "RESETSTAT"]);
     drop(lock);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The release looks whose it is.
+    while !server.ask::<String>(&["INFO", "commandstats"]).contains("cmdstat_get:") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(server.ask::<String>(&["GET", &names[0]]), "another");
 
     let () = server.ask(&["DEL", &names[0]]);

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use spotify_web::auth::{RefreshLock, StoredToken, TokenCache, TokenKey, TokenStore};
-use spotify_web::fleet::RedisFleet;
+use spotify_web::auth::{RefreshLock, StoreError, StoredToken, TokenCache, TokenKey, TokenStore};
+use spotify_web::fleet::{FleetError, RedisFleet};
 use spotify_web::oauth::{OAuthError, OAuthErrorCode, Token};
 
 use crate::common::{Outcome, RedisServer, ScriptedSource, Wire, spawn_header, token};
+use crate::fleet_servers::until;
 
 fn key() -> TokenKey {
     TokenKey::new("client-id-1").with_user("anna")
@@ -144,6 +145,66 @@ async fn a_lease_whose_response_was_lost_is_its_owners_all_the_same() {
     drop(lock.expect("before its end").unwrap());
 }
 
+/// F17: the connection ended with the response; on the next one it is asked for by the same value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_was_taken_by_a_connection_that_ended_is_its_owners_all_the_same() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    // The server knows the script from here on.
+    drop(RedisFleet::new(server.url()).tokens().lock(&key()).await.unwrap());
+    let leases = || server.ask::<Vec<String>>(&["KEYS", "*:l:*"]);
+    let lock = loop {
+        while !leases().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let wire = Wire::to(server.port).await;
+        let store = RedisFleet::new(wire.url()).tokens();
+        store.load(&key()).await.unwrap();
+        wire.lose_responses(1);
+        let lock = tokio::spawn(async move { store.lock(&key()).await });
+        let lease = loop {
+            if let Some(lease) = leases().pop() {
+                break lease;
+            }
+        };
+        // Who does not know it as its own waits for ten minutes.
+        let () = server.ask(&["PEXPIRE", &lease, "600000"]);
+        let () = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        match tokio::time::timeout(Duration::from_secs(60), lock).await.expect("it waits").unwrap()
+        {
+            // A busy machine: what was taken is given back.
+            Err(StoreError::Fleet(FleetError::TimedOut { .. })) => drop(wire),
+            lock => break lock,
+        }
+    };
+
+    drop(lock.unwrap());
+}
+
+/// F15: whoever hangs keeps the others up for some minutes at most.
+#[tokio::test]
+async fn a_lease_of_a_task_that_hangs_is_not_renewed_for_ever() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    let lock = store.lock(&key()).await.unwrap();
+    let lease = server.ask::<Vec<String>>(&["KEYS", "*:l:*"]).remove(0);
+
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(400)).await;
+    tokio::time::resume();
+
+    // Renewed every three seconds, if at all.
+    let () = server.ask(&["SET", &lease, &server.ask::<String>(&["GET", &lease]), "PX", "5000"]);
+    let mut before = 5000;
+    while server.ask::<i64>(&["EXISTS", &lease]) == 1 {
+        let left: i64 = server.ask(&["PTTL", &lease]);
+        assert!(left <= before, "it was renewed");
+        before = left;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(lock);
+}
+
 /// F14, F18: a runtime that ends leaves a lease with an end.
 #[test]
 fn a_runtime_that_ends_leaves_a_lease_that_ends() {
@@ -182,7 +243,7 @@ async fn a_lease_that_another_has_taken_is_not_renewed() {
     let store = RedisFleet::new(server.url()).tokens();
     let lock = store.lock(&key()).await.unwrap();
     let lease = server.ask::<Vec<String>>(&["KEYS", "*:l:*"]).remove(0);
-    let () = server.ask(&["SET", &lease, "another", "PX", "8000"]);
+    let () = server.ask(&["SET", &lease, "another", "PX", "60000"]);
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
 
     tokio::task::yield_now().await;
@@ -190,11 +251,12 @@ async fn a_lease_that_another_has_taken_is_not_renewed() {
     tokio::time::advance(Duration::from_secs(4)).await;
     tokio::time::resume();
 
-    while !server.ask::<String>(&["INFO", "commandstats"]).contains("cmdstat_eval") {
+    // The renewal looks whose it is.
+    while !server.ask::<String>(&["INFO", "commandstats"]).contains("cmdstat_get:") {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let left: i64 = server.ask(&["PTTL", &lease]);
-    assert!((1..=8000).contains(&left), "{left}");
+    assert!((10_001..=60_000).contains(&left), "{left}");
     drop(lock);
 }
 
@@ -214,6 +276,25 @@ async fn what_was_lost_just_after_it_was_saved_is_put_back() {
     while server.ask::<Vec<String>>(&["KEYS", "*:t"]).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// F6: a process puts back all that it knows once it is connected again, whichever login it is asked
+/// for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_forgot_is_put_back_by_who_reconnects_for_another_login() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = RedisFleet::new(server.url()).tokens();
+    // Who saved it is gone, and looks no more.
+    RedisFleet::new(server.url()).tokens().save(&key(), &expired("r1"), None).await.unwrap();
+    assert!(store.load(&key()).await.unwrap().is_some());
+    server.restart_empty();
+
+    let other = TokenKey::new("client-id-1").with_user("otto");
+    until("connected", async || store.load(&other).await.is_ok()).await;
+
+    until("put back", async || !server.ask::<Vec<String>>(&["KEYS", "*:t"]).is_empty()).await;
+    let newcomer = RedisFleet::new(server.url()).tokens();
+    assert!(newcomer.load(&key()).await.unwrap().is_some());
 }
 
 /// F28: each write by itself, and what was removed does not outlive it either.

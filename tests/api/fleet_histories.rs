@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
-use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
+use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisTokenStore};
 use spotify_web::middleware::{SharedLimit, Told};
 use spotify_web::oauth::Token;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::common::RedisServer;
+use crate::common::{RedisServer, Steps, Stop};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -90,6 +90,80 @@ async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
         assert_eq!(found(&a).await, expected, "{done}");
         assert_eq!(found(&b).await, expected, "{done}");
     }
+}
+
+/// A login that is later than a removal stays, also where the removal is put back first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_is_put_back_undoes_no_login_that_was_made_after_it() {
+    for removed in ["one login", "the user"] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let (a, b) =
+            (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+        a.save(&anna(), &login("old"), None).await.unwrap();
+        match removed {
+            "one login" => a.remove(&anna()).await.unwrap(),
+            _ => assert!(b.remove_user("app", "anna").await.is_ok()),
+        }
+        assert_eq!(found(&a).await, None, "{removed}");
+        b.save(&anna(), &login("new"), None).await.unwrap();
+        server.restart_empty();
+
+        assert_eq!(found(&a).await, None, "{removed}: that is what it knows");
+
+        assert_eq!(found(&b).await.as_deref(), Some("new"), "{removed}");
+        assert_eq!(found(&a).await.as_deref(), Some("new"), "{removed}");
+    }
+}
+
+/// Between the look that finds it forgotten, and the removal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_is_put_back_late_undoes_no_login_that_was_made_meanwhile() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let b = RedisFleet::new(server.url()).tokens();
+    // The server has the scripts from here on.
+    b.save(&anna(), &login("first"), None).await.unwrap();
+    b.remove(&anna()).await.unwrap();
+    let () = server.ask(&["FLUSHALL"]);
+    assert_eq!(found(&b).await, None);
+    // A look, a look that finds nothing, and what is put back.
+    let wire = Steps::to(server.port, 3, Stop::Before).await;
+    let a = RedisFleet::new(wire.url()).tokens();
+    assert_eq!(found(&a).await, None);
+    let () = server.ask(&["FLUSHALL"]);
+    let late = tokio::spawn({
+        let a = a.clone();
+        async move { a.load(&anna()).await }
+    });
+    assert_eq!(wire.stopped().await, "remove or reseal");
+
+    b.save(&anna(), &login("new"), None).await.unwrap();
+    wire.go_on();
+
+    late.await.unwrap().ok();
+    assert_eq!(found(&b).await.as_deref(), Some("new"));
+    assert_eq!(found(&a).await.as_deref(), Some("new"));
+}
+
+/// A removal that is put back says that others may know better, as a login does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_a_removal_that_was_put_back_waits_for_those_who_know_a_later_login() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = || RedisFleet::new(server.url()).tokens();
+    let (a, b, newcomer) = (store(), store(), store());
+    a.save(&anna(), &login("old"), None).await.unwrap();
+    a.remove(&anna()).await.unwrap();
+    b.save(&anna(), &login("new"), None).await.unwrap();
+    server.restart_empty();
+    let of_a = tokio::spawn(async move { found(&a).await });
+    while server.ask::<Vec<String>>(&["KEYS", "*:t"]).is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let (of_newcomer, of_b) = tokio::join!(found(&newcomer), found(&b));
+
+    assert_eq!(of_b.as_deref(), Some("new"));
+    assert_eq!(of_newcomer.as_deref(), Some("new"));
+    assert_eq!(of_a.await.unwrap().as_deref(), Some("new"));
 }
 
 /// The clock of the second server is behind: the login says that it is later.
@@ -192,17 +266,30 @@ async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let store = RedisFleet::new(master.url()).with_replicas(1).tokens();
-    store.remove_user("app", "nobody").await.unwrap();
+    let remove = async |user: &str| {
+        // A busy replica is late, and not for ever.
+        while let Err(error) = store.remove_user("app", user).await {
+            assert!(matches!(error, FleetError::NotReplicated { .. }), "{error}");
+        }
+    };
+    let save = async |user: &str| {
+        let (key, mut replaces) = (TokenKey::new("app").with_user(user), None);
+        loop {
+            let login = login("x");
+            let saved = store.save(&key, &login, replaces).await;
+            let Err(error) = saved else { return };
+            let is_late = matches!(error, StoreError::Fleet(FleetError::NotReplicated { .. }));
+            assert!(is_late, "{error}");
+            replaces = Some(login.revision());
+        }
+    };
+    remove("nobody").await;
     let saves = (0..40).map(|number| {
-        let store = store.clone();
+        let (remove, save, user) = (&remove, &save, number.to_string());
         async move {
-            let user = number.to_string();
             match number % 2 {
-                0 => store.remove_user("app", &user).await.unwrap(),
-                _ => store
-                    .save(&TokenKey::new("app").with_user(user), &login("x"), None)
-                    .await
-                    .unwrap(),
+                0 => remove(&user).await,
+                _ => save(&user).await,
             }
         }
     });

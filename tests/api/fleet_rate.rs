@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spotify_web::SpotifyClient;
+use spotify_web::auth::{TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisSharedLimit};
-use spotify_web::middleware::{Granted, RateLimitOptions, SharedLimit, Sharing, Told};
+use spotify_web::middleware::{
+    Granted, RateLimitOptions, SharedLimit, SharedLimitError, Sharing, Told,
+};
 use spotify_web::testing::FakeSpotify;
 
 use crate::common::{RedisServer, TRACK, Wire};
@@ -19,10 +22,19 @@ fn told(member: u64, change: impl FnOnce(&mut Told)) -> Told {
 }
 
 async fn exchange(limit: &RedisSharedLimit, told: Told) -> Granted {
-    // A busy machine may be late, which is another test's matter.
+    exchange_of(Some("app"), limit, told).await.unwrap()
+}
+
+/// Until there is a response: a busy machine may be late, which is another test's matter.
+pub(crate) async fn exchange_of(
+    app: Option<&str>,
+    limit: &RedisSharedLimit,
+    told: Told,
+) -> Result<Granted, SharedLimitError> {
     for _ in 0..100 {
-        if let Ok(granted) = limit.exchange(Some("app"), &told).await {
-            return granted;
+        match limit.exchange(app, &told).await {
+            Err(error) if error.to_string().contains("within 50ms") => {}
+            exchanged => return exchanged,
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -53,14 +65,15 @@ async fn a_429_of_one_process_closes_all_and_the_rate_that_it_teaches_holds_for_
             (told.refused_for, told.others_wait) = (Some(Duration::from_secs(20)), true);
         }
     };
-    assert_eq!(exchange(&processes[0], told(0, refused(0))).await.epoch, 1);
-    exchange(&processes[1], told(1, refused(1))).await;
+    let first = exchange(&processes[0], told(0, refused(0))).await.epoch;
+    let second = exchange(&processes[1], told(1, refused(first))).await.epoch;
+    assert!(0 < first && first < second, "{first} {second}");
 
     for (member, process) in (0..).zip(&processes) {
         let granted = exchange(process, told(member, |_| ())).await;
         let closed = granted.closed_for.as_secs();
         assert!((15..=30).contains(&closed), "{granted:?}");
-        assert_eq!((granted.epoch, granted.rate.is_some()), (2, true), "{granted:?}");
+        assert_eq!((granted.epoch, granted.rate.is_some()), (second, true), "{granted:?}");
     }
     let later = RedisFleet::new(server.url()).shared_limit();
     let granted = exchange(&later, told(99, |told| told.starts = 5)).await;
@@ -77,8 +90,10 @@ async fn another_app_has_another_rate() {
     exchange(&limit, told(1, |told| told.last_rate = Some(5.0))).await;
 
     assert_eq!(exchange(&limit, told(2, |_| ())).await.rate, Some(5.0));
-    assert_eq!(limit.exchange(Some("other"), &told(2, |_| ())).await.unwrap().rate, None);
-    assert_eq!(limit.exchange(None, &told(2, |_| ())).await.unwrap().rate, None);
+    for app in [Some("other"), None] {
+        let granted = exchange_of(app, &limit, told(2, |_| ())).await.unwrap();
+        assert_eq!(granted.rate, None, "{app:?}");
+    }
     assert_eq!(exchange(&other, told(2, |_| ())).await.rate, None);
 }
 
@@ -165,13 +180,21 @@ async fn a_script_that_was_forgotten_is_sent_along() {
 async fn an_exchange_whose_response_was_lost_is_not_repeated() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let wire = Wire::to(server.port).await;
-    let limit = RedisFleet::new(wire.url()).shared_limit();
+    let fleet = RedisFleet::new(wire.url());
+    let (limit, store, key) = (fleet.shared_limit(), fleet.tokens(), TokenKey::new("app"));
     exchange(&limit, told(1, |told| told.last_rate = Some(5.0))).await;
+    store.load(&key).await.unwrap();
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
     wire.lose_responses(1);
 
     limit.exchange(Some("app"), &told(1, |told| told.starts = 1)).await.unwrap_err();
-    assert_eq!(evaluated(&server), 1);
+    while !wire.has_lost_all() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    // It comes after all that was sent before.
+    store.load(&key).await.unwrap();
+    assert_eq!(evaluated(&server), 2);
 }
 
 /// B28: callers that leave take nobody's response along.
@@ -242,9 +265,13 @@ async fn a_client_goes_on_without_the_server_and_comes_back() {
     while sharing() != Some(Sharing::Free) {
         call().await;
     }
-    let calls = fleet.stats().calls;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(fleet.stats().calls, calls, "an idle process sends nothing");
+    // What was under way on a busy machine ends; one that asks again does so within 1.5 s.
+    let is_quiet = async || {
+        let calls = fleet.stats().calls;
+        tokio::time::sleep(Duration::from_millis(1600)).await;
+        fleet.stats().calls == calls
+    };
+    assert!(is_quiet().await || is_quiet().await, "an idle process sends nothing");
 }
 
 /// What something else wrote is not overwritten; the limiter goes on alone, and `check` says why.
@@ -256,7 +283,7 @@ async fn keys_of_another_layout_are_left_alone() {
     let key = server.ask::<Vec<String>>(&["KEYS", "*:g"]).remove(0);
     let () = server.ask(&["SET", &key, "something else"]);
 
-    let error = limit.exchange(Some("app"), &told(1, |_| ())).await.unwrap_err();
+    let error = exchange_of(Some("app"), &limit, told(1, |_| ())).await.unwrap_err();
     assert!(error.to_string().contains("use another prefix"), "{error}");
     assert_eq!(server.ask::<String>(&["GET", &key]), "something else");
     for prefix in ["", "a{b", "a}b"] {

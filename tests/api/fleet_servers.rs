@@ -26,7 +26,7 @@ fn user(number: u32) -> TokenKey {
 }
 
 /// Waits until `is_so`, however slow the machine is.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..1200 {
         if is_so().await {
             return;
@@ -36,7 +36,8 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     panic!("not {what} within a minute");
 }
 
-async fn cluster() -> Option<Vec<RedisServer>> {
+/// Three masters, and the replica of each in the same order.
+pub(crate) async fn cluster() -> Option<Vec<RedisServer>> {
     let mut servers = Vec::new();
     for _ in 0..6 {
         let bus = free_port().to_string();

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
-use spotify_web::middleware::{SharedLimit, Told};
+use spotify_web::middleware::Told;
 use spotify_web::oauth::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::common::RedisServer;
+use crate::fleet_rate::exchange_of;
 
 fn fleet(server: &RedisServer) -> RedisFleet {
     RedisFleet::new(server.url())
@@ -228,7 +229,7 @@ async fn keys_of_another_layout_are_left_as_they_are() {
     let fleet = fleet(&server);
     fleet.tokens().save(&key(), &login("1"), None).await.unwrap();
     drop(fleet.tokens().lock(&key()).await.unwrap());
-    fleet.shared_limit().exchange(Some("app"), &Told::default()).await.unwrap();
+    exchange_of(Some("app"), &fleet.shared_limit(), Told::default()).await.unwrap();
     let names: Vec<String> = server.ask(&["KEYS", "*"]);
     let is_of = |kind: &str| names.iter().find(|name| name.ends_with(kind)).unwrap();
     let (logins, rate) = (is_of(":t"), is_of(":g"));
@@ -238,12 +239,13 @@ async fn keys_of_another_layout_are_left_as_they_are() {
     }
 
     let other = RedisFleet::new(server.url());
+    let exchanged = exchange_of(Some("app"), &other.shared_limit(), Told::default()).await;
     let errors = [
         other.tokens().load(&key()).await.unwrap_err().to_string(),
         other.tokens().save(&key(), &login("2"), None).await.unwrap_err().to_string(),
         other.tokens().remove(&key()).await.unwrap_err().to_string(),
         other.tokens().remove_user("client-id-1", "anna").await.unwrap_err().to_string(),
-        other.shared_limit().exchange(Some("app"), &Told::default()).await.unwrap_err().to_string(),
+        exchanged.unwrap_err().to_string(),
         other.check().await.unwrap_err().to_string(),
     ];
     for error in errors {

@@ -1,7 +1,11 @@
 //! A process that refreshes, and what it makes of what it finds.
 
-/// A revision: the login, and which of its tokens, each of which is good once.
+/// A revision: the login, and which of its tokens, each of which is good once. Token 0 of a login
+/// is that there is none, since it was removed; logins and removals are numbered as they come.
 pub(super) type Revision = (u8, u8);
+
+/// Nothing that anybody did.
+pub(super) const NOTHING: Revision = (0, 0);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Entry {
@@ -12,6 +16,17 @@ pub(super) struct Entry {
     pub(super) was_put_back: bool,
     pub(super) written_by: Owner,
 }
+
+impl Entry {
+    /// What nobody did under a lease.
+    pub(super) fn new(revision: Revision, number: u8) -> Self {
+        let is_ended = revision.1 == 0;
+        let (is_good, was_put_back) = (!is_ended, false);
+        Self { revision, number, is_ended, is_good, was_put_back, written_by: NOBODY }
+    }
+}
+
+pub(super) const NOBODY: Owner = (u8::MAX, 0);
 
 /// A process, and which of its refreshes.
 pub(super) type Owner = (u8, u8);
@@ -47,6 +62,20 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// One that knows what the server has.
+    pub(super) fn new(refreshes_left: u8, entry: &Entry) -> Self {
+        Self {
+            step: Step::Idle,
+            refreshes_left,
+            revision: entry.revision,
+            ancestor: None,
+            is_ended: entry.is_ended,
+            has_lease: false,
+            requests: 0,
+            remembered: (entry.number, entry.revision, entry.is_ended),
+        }
+    }
+
     /// Whether what is there is adopted: see the table in `auth/cache/credentials.rs`.
     pub(super) fn look(&mut self, entry: &Entry) -> bool {
         if entry.number >= self.remembered.0 {
@@ -82,7 +111,7 @@ impl Process {
         }
     }
 
-    pub(super) fn receive(&mut self, newest: [u8; 2]) -> Step {
+    pub(super) fn receive(&mut self, newest: [u8; 4]) -> Step {
         let replaces = self.revision;
         self.revision.1 = newest[usize::from(self.revision.0)];
         self.ancestor = Some(replaces);

@@ -7,59 +7,70 @@ pub(super) type Checked<T> = Result<T, String>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct World<const N: usize> {
-    entry: Entry,
-    before: Entry,
-    lease: Option<Owner>,
-    processes: [Process; N],
-    left: Faults,
+    pub(super) entry: Entry,
+    pub(super) before: Entry,
+    pub(super) lease: Option<Owner>,
+    pub(super) processes: [Process; N],
+    pub(super) left: Faults,
+    /// How many logins and removals there were after the first login.
+    pub(super) made: u8,
     /// The newest token of each login, at the accounts service.
-    newest: [u8; 2],
+    newest: [u8; 4],
+    /// Whether the server's clock is behind that of the one before.
+    pub(super) is_slow: bool,
     /// How often a token may be sent again: by whoever lost a lease while alive, and for who was
     /// killed before it told that a token has ended.
-    may_send_again: u8,
+    pub(super) may_send_again: u8,
     /// What followed a token is gone: with its process, its response, or the server's last write.
-    is_gone: bool,
+    pub(super) is_gone: bool,
+    /// The server came back with nothing, which those who know more put back.
+    pub(super) was_emptied: bool,
 }
 
 impl<const N: usize> World<N> {
     pub(super) fn new(refreshes: u8, left: Faults) -> Self {
-        let first = (0, 1);
-        let entry = Entry {
-            revision: first,
-            number: 1,
-            is_ended: false,
-            is_good: false,
-            was_put_back: false,
-            written_by: (u8::MAX, 0),
-        };
-        let process = Process {
-            step: Step::Idle,
-            refreshes_left: refreshes,
-            revision: first,
-            ancestor: None,
-            is_ended: false,
-            has_lease: false,
-            requests: 0,
-            remembered: (1, first, false),
-        };
+        let entry = Self::first();
         Self {
             entry,
             before: entry,
             lease: None,
-            processes: [process; N],
+            processes: [Process::new(refreshes, &entry); N],
             left,
-            newest: [1, 1],
+            made: 0,
+            newest: [1; 4],
+            is_slow: false,
             may_send_again: 0,
             is_gone: false,
+            was_emptied: false,
         }
+    }
+
+    /// A login whose access token has expired.
+    pub(super) fn first() -> Entry {
+        Entry { is_good: false, ..Entry::new((0, 1), HOUR) }
+    }
+
+    pub(super) fn description(&self) -> String {
+        format!("{} refreshes each, {:?}", self.processes[0].refreshes_left, self.left)
     }
 
     fn owner(&self, index: usize) -> Owner {
         (index as u8, self.processes[index].refreshes_left)
     }
 
-    fn is_alive(&self, owner: Owner) -> bool {
-        self.processes[usize::from(owner.0)].step != Step::Dead
+    pub(super) fn alive(&self) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(|process| process.step != Step::Dead)
+    }
+
+    /// By one that is alive.
+    fn is_known(&self, revision: Revision) -> bool {
+        self.alive().any(|it| it.remembered.1 == revision || it.revision == revision)
+    }
+
+    /// Whether it is in the refresh for which it took the lease.
+    pub(super) fn is_at_work(&self, owner: Owner) -> bool {
+        let index = usize::from(owner.0);
+        self.processes[index].step != Step::Dead && owner == self.owner(index)
     }
 
     /// All that may happen next.
@@ -76,9 +87,15 @@ impl<const N: usize> World<N> {
         for index in 0..N {
             next.extend(self.with(|world| world.lose_a_response(index, rules))?);
             next.extend(self.with(|world| world.kill(index))?);
+            next.extend(self.with(|world| world.log_in_at(index, rules))?);
+            next.extend(self.with(|world| world.remove_at(index, rules))?);
         }
-        for happen in [Self::expire, Self::forget, Self::log_in] {
+        for happen in [Self::expire, Self::forget] {
             next.extend(self.with(happen)?);
+        }
+        next.extend(self.with(|world| world.log_in(rules))?);
+        for entry in self.old_states() {
+            next.extend(self.with(|world| world.restart(entry))?);
         }
         Ok(next)
     }
@@ -108,19 +125,23 @@ impl<const N: usize> World<N> {
                 if self.is_forgotten(&process, rules) || self.waits_for_others(rules) {
                     return Ok(false);
                 }
+                let before = process.revision;
                 let is_adopted = process.look(&self.entry);
+                if process.revision.0 < before.0 {
+                    return Err(format!("{before:?} was given up for {:?}", process.revision));
+                }
                 process.after_look(is_adopted, &self.entry, rules.marks_what_was_sent)
             }
             Step::Send => self.send(&mut process)?,
             Step::Sent { renewed: true } => process.receive(self.newest),
             Step::Sent { renewed: false } => Step::LookAgain,
             Step::Save { replaces, is_second } => {
-                let saved = self.save(&mut process, replaces, false, owner, rules.saves_compare)?;
+                let saved = self.save(&mut process, replaces, false, owner, rules)?;
                 match (saved, is_second) {
                     (true, _) => Step::Release,
                     // A server that has forgotten what this replaces gets it back first.
                     (false, false) => {
-                        self.put_back(&process, rules)?;
+                        self.put_back(&mut process, rules)?;
                         Step::Save { replaces, is_second: true }
                     }
                     (false, true) => Step::Reread,
@@ -129,7 +150,7 @@ impl<const N: usize> World<N> {
             Step::Mark => {
                 process.is_ended = true;
                 let replaces = process.revision;
-                self.save(&mut process, replaces, true, owner, rules.marks_compare)?;
+                self.save(&mut process, replaces, true, owner, rules)?;
                 Step::Release
             }
             Step::Release => {
@@ -148,13 +169,14 @@ impl<const N: usize> World<N> {
 
     fn send(&mut self, process: &mut Process) -> Checked<Step> {
         let (login, token) = process.revision;
-        let newest = &mut self.newest[usize::from(login)];
+        let newest = self.newest[usize::from(login)];
         process.requests += 1;
-        if token == *newest {
-            *newest += 1;
+        if token == newest {
+            self.newest[usize::from(login)] += 1;
             return Ok(Step::Sent { renewed: true });
         }
-        if self.may_send_again == 0 && !self.is_gone {
+        let is_forgotten = self.was_emptied && !self.is_known((login, newest));
+        if self.may_send_again == 0 && !self.is_gone && !is_forgotten {
             return Err(format!("{:?} was sent again", process.revision));
         }
         self.may_send_again = self.may_send_again.saturating_sub(1);
@@ -168,16 +190,17 @@ impl<const N: usize> World<N> {
         replaces: Revision,
         is_ended: bool,
         owner: Owner,
-        compares: bool,
+        rules: Rules,
     ) -> Checked<bool> {
         let there = self.entry;
+        let compares = if is_ended { rules.marks_compare } else { rules.saves_compare };
         let is_done = there.revision == process.revision && there.written_by == owner;
         if !is_done || there.is_ended != is_ended {
             if compares && there.revision != replaces {
                 return Ok(false);
             }
             let step = u8::from(there.revision != process.revision);
-            let number = there.number.max(process.remembered.0) + step;
+            let number = there.number.max(rules.known(process)) + step;
             self.write(Entry {
                 revision: process.revision,
                 number,
@@ -192,9 +215,10 @@ impl<const N: usize> World<N> {
         Ok(true)
     }
 
-    fn write(&mut self, entry: Entry) -> Checked<()> {
+    pub(super) fn write(&mut self, entry: Entry) -> Checked<()> {
         let there = self.entry;
-        if entry.is_ended && entry.revision != there.revision {
+        let is_mark = entry.is_ended && entry.revision.1 > 0 && !entry.was_put_back;
+        if is_mark && entry.revision != there.revision {
             return Err(format!("the mark of {:?} hit {:?}", entry.revision, there.revision));
         }
         if entry.revision < there.revision {
@@ -204,32 +228,11 @@ impl<const N: usize> World<N> {
         Ok(())
     }
 
-    /// Whether the server has an earlier state than a process knows.
-    fn is_forgotten(&self, process: &Process, rules: Rules) -> bool {
-        rules.puts_back && process.remembered.0 > self.entry.number
-    }
-
-    /// What was put back may not be the latest: those who know a later one come first.
-    fn waits_for_others(&self, rules: Rules) -> bool {
-        let mut alive = self.processes.iter().filter(|process| process.step != Step::Dead);
-        self.entry.was_put_back && alive.any(|process| self.is_forgotten(process, rules))
-    }
-
-    /// A save of what has been there before, over what is there.
-    fn put_back(&mut self, process: &Process, rules: Rules) -> Checked<bool> {
-        if !self.is_forgotten(process, rules) {
-            return Ok(false);
-        }
-        let (number, revision, is_ended) = process.remembered;
-        let (is_good, written_by) = (false, (u8::MAX, 0));
-        let was_put_back = true;
-        self.write(Entry { revision, number, is_ended, is_good, was_put_back, written_by })?;
-        Ok(true)
-    }
-
     fn look_in_the_background(&mut self, index: usize, rules: Rules) -> Checked<bool> {
-        let process = self.processes[index];
-        Ok(process.step != Step::Dead && self.put_back(&process, rules)?)
+        let mut process = self.processes[index];
+        let is_put_back = process.step != Step::Dead && self.put_back(&mut process, rules)?;
+        self.processes[index] = process;
+        Ok(is_put_back)
     }
 
     /// What was called took effect, but the process does not know.
@@ -269,8 +272,7 @@ impl<const N: usize> World<N> {
 
     fn end_lease(&mut self) -> Checked<bool> {
         let Some(owner) = self.lease else { return Ok(false) };
-        let is_lost = self.is_alive(owner) && owner == self.owner(usize::from(owner.0));
-        if is_lost {
+        if self.is_at_work(owner) {
             if self.left.lost_leases == 0 {
                 return Ok(false);
             }
@@ -296,15 +298,13 @@ impl<const N: usize> World<N> {
     }
 
     /// Somewhere else, over what is there.
-    fn log_in(&mut self) -> Checked<bool> {
+    fn log_in(&mut self, rules: Rules) -> Checked<bool> {
         if self.left.logins == 0 {
             return Ok(false);
         }
         self.left.logins -= 1;
-        let number = self.entry.number + 1;
-        let (revision, written_by) = ((1, 1), (u8::MAX, 0));
-        let (is_ended, is_good, was_put_back) = (false, true, false);
-        self.write(Entry { revision, number, is_ended, is_good, was_put_back, written_by })?;
+        self.made += 1;
+        self.write(Entry::new((self.made, 1), self.number_of_another(0, rules)))?;
         Ok(true)
     }
 
@@ -316,15 +316,21 @@ impl<const N: usize> World<N> {
         if !self.processes.iter().all(is_done) {
             return Err("a living process cannot go on".into());
         }
-        let login = self.entry.revision.0;
+        let known = self.alive().map(|it| it.remembered.1.max(it.revision)).max();
+        let there = self.entry.revision;
+        if known.is_some_and(|known| there < known) {
+            return Err(format!("{known:?} is not put back, but {there:?} is there"));
+        }
+        let login = there.0;
         let newest = (login, self.newest[usize::from(login)]);
-        let works = !self.entry.is_ended && self.entry.revision == newest;
-        let has_it =
-            |process: &Process| process.remembered.1 == newest || process.revision == newest;
-        let is_known = self.processes.iter().any(|it| it.step != Step::Dead && has_it(it));
-        match works || (self.is_gone && !is_known) {
+        let works = there.1 == 0 || (!self.entry.is_ended && there == newest);
+        match works || ((self.is_gone || self.was_emptied) && !self.is_known(newest)) {
             true => Ok(()),
             false => Err("the login was lost".into()),
         }
     }
 }
+
+/// What the clock goes on by from one login or removal to the next: more than there are refreshes
+/// between them.
+pub(super) const HOUR: u8 = 16;

@@ -48,7 +48,7 @@ impl Pool {
         if self.bucket.rate(now).is_none() {
             self.bucket.forget_rate();
         }
-        let last_rate = told.last_rate.filter(|rate| *rate <= FASTEST);
+        let last_rate = told.last_rate.filter(|rate| *rate > 0.0 && *rate <= FASTEST);
         if let (None, Some(rate)) = (self.bucket.rate(now), last_rate) {
             self.bucket.pace_from(now + REJOINING, rate, now);
             self.rejoining_until = now + REJOINED;

@@ -177,6 +177,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         (2, 2, _) => "exchange",
         (2, 4, _) => "turn",
         (1, 9, false) => "save",
+        (1, 3, false) => "remove or reseal",
         (1, 1, false) => "load",
         (1, 1, true) => "release",
         (1, 2, true) => "renew or take",
