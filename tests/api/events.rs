@@ -141,6 +141,28 @@ async fn a_call_that_is_given_up_is_told_as_abandoned() {
     assert_eq!(field(&lines[0], "outcome"), Some("abandoned"));
 }
 
+/// The attempt went well, and the call did not.
+#[tokio::test]
+async fn a_call_whose_response_cannot_be_read_has_failed() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = client(fake.config().with_token(fake.user_token()));
+    fake.next_api(FakeResponse::json(200, &json!({ "name": 7 })));
+    let (result, lines) = logged(async { spotify.tracks().get(TRACK).await }).await;
+    assert!(matches!(result, Err(spotify_web::Error::Decode { .. })), "{result:?}");
+
+    assert_eq!(
+        lines.iter().map(|line| fields(line)).collect::<Vec<_>>(),
+        [
+            vec![Some("attempt"), Some("GET"), Some("tracks/{}"), Some("200"), Some("1")],
+            vec![Some("call"), Some("GET"), Some("tracks/{}"), Some("200"), Some("1")],
+        ]
+    );
+    assert_eq!(field(&lines[0], "failure"), None);
+    assert_eq!(field(&lines[1], "outcome"), Some("failed"));
+    assert_eq!(field(&lines[1], "failure"), Some("decode"));
+    assert!(lines[1].contains("spotify call{method=GET"), "{}", lines[1]);
+}
+
 /// Also where a program listens to nothing else, and where somebody else listens to nothing at all.
 #[tokio::test]
 async fn a_subscriber_of_attempts_alone_hears_of_them() {
