@@ -128,12 +128,31 @@ fn of_result(result: &reqwest_middleware::Result<Response>) -> Vec<KeyValue> {
 }
 
 fn of_status(status: StatusCode) -> Vec<KeyValue> {
-    let mut attributes =
-        vec![KeyValue::new("http.response.status_code", i64::from(status.as_u16()))];
-    if status.is_client_error() || status.is_server_error() {
+    let mut attributes = vec![status_code(status)];
+    if is_error(status) {
         attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
     }
     attributes
+}
+
+fn status_code(status: StatusCode) -> KeyValue {
+    KeyValue::new("http.response.status_code", i64::from(status.as_u16()))
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// Of a call that came to nothing: what the server said, and else what its caller was told. A
+/// response with a good status that cannot be read is `decode`.
+fn error_type(report: &CallReport) -> String {
+    match report.status.filter(|status| is_error(*status)) {
+        Some(status) => status.as_str().to_owned(),
+        None => {
+            let reason = report.reason.as_deref().or(report.failure);
+            reason.unwrap_or("abandoned").to_owned()
+        }
+    }
 }
 
 /// Each call, with its retries and with what it waited: what the caller notices. No convention has
@@ -165,11 +184,10 @@ impl Calls {
             KeyValue::new("http.request.resend_count", i64::from(report.attempts.max(1)) - 1),
         ];
         if let Some(status) = report.status {
-            attributes.extend(of_status(status));
+            attributes.push(status_code(status));
         }
-        if report.status.is_none() && report.outcome != CallOutcome::Succeeded {
-            let reason = report.reason.clone().unwrap_or_else(|| "_OTHER".to_owned());
-            attributes.push(KeyValue::new("error.type", reason));
+        if report.outcome != CallOutcome::Succeeded {
+            attributes.push(KeyValue::new("error.type", error_type(report)));
         }
         self.duration.record(report.elapsed.as_secs_f64(), &attributes);
         self.waited.record(report.waited.as_secs_f64(), &attributes);

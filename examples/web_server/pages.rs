@@ -97,24 +97,34 @@ pub(crate) fn headers(authorize_origin: &str) -> [(HeaderName, String); 4] {
 }
 
 const STYLE: &str = "
+:root { color-scheme: light dark }
 body { font: 1.1rem/1.6 system-ui, sans-serif; color: #191414; background: #eef1ee; margin: 0 }
 main { max-width: 54rem; margin: 0 auto; padding: clamp(1rem, 5vw, 3rem) }
-header { display: flex; flex-wrap: wrap; gap: 1rem; justify-content: space-between; align-items: start }
+/* A page with a few words on it. */
+main:not(:has(header)) { max-width: 28rem; padding-top: 12vh }
+header { display: flex; gap: 1rem; align-items: start; margin-bottom: 1.5rem }
 h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 1rem; overflow-wrap: anywhere }
+header h1 { flex: 1; margin: .3rem 0 0 }
 a { color: #0f5c2f }
 button { font: inherit; padding: .6rem 1.8rem; border: 0; border-radius: 2rem; background: #14733b; color: #fff; cursor: pointer }
+header button { padding: .35rem 1.2rem; border: 1px solid; background: none; color: inherit; white-space: nowrap }
 :focus-visible { outline: 3px solid #191414; outline-offset: 3px }
-.playlists { list-style: none; margin: 1rem 0; padding: 0; display: grid; gap: 1.5rem;
+.playlists { list-style: none; margin: 0; padding: 0; display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(9rem, 40vw), 1fr)) }
-.playlists li { display: flex; flex-direction: column; overflow-wrap: anywhere }
-.cover { aspect-ratio: 1; border-radius: .6rem; overflow: hidden; position: relative }
-.cover, .cover img::after { background: linear-gradient(135deg, #14733b, #b9d8c4) }
+.playlists li { display: flex; flex-direction: column; gap: .3rem; line-height: 1.35; position: relative; overflow-wrap: anywhere }
+.playlists a { text-decoration-thickness: 1px; text-underline-offset: .2em }
+/* The cover leads where the name does. */
+.playlists a::after { content: ''; position: absolute; inset: 0 }
+.cover { aspect-ratio: 1; border-radius: .6rem; overflow: hidden; position: relative; margin-bottom: .2rem; background: #dfe4df }
+.cover:empty, .cover img::after { background: linear-gradient(135deg, #14733b, #b9d8c4) }
 .cover img { width: 100%; height: 100%; object-fit: cover; display: block }
 /* Only an image that cannot be loaded has something after it, which covers its icon. */
 .cover img::after { content: ''; position: absolute; inset: 0 }
+/* So that a cover of the page's own colour has an edge. */
+.cover::after { content: ''; position: absolute; inset: 0; border-radius: inherit; box-shadow: inset 0 0 0 1px #8888 }
 small { color: #4a4a4a }
 @media (prefers-color-scheme: dark) {
   body { color: #f2f2f2; background: #121212 }
-  a { color: #7ee2a8 } small { color: #b8b8b8 } :focus-visible { outline-color: #fff }
+  a { color: #7ee2a8 } small { color: #b8b8b8 } .cover { background: #262626 } :focus-visible { outline-color: #fff }
 }
 ";

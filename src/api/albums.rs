@@ -96,7 +96,7 @@ impl Albums {
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-users-saved-albums>
-    #[doc(alias("current_user_saved_albums", "get_users_saved_albums"))]
+    #[doc(alias("GetAlbums", "current_user_saved_albums", "get_users_saved_albums"))]
     pub fn saved(&self) -> Request<Page<SavedAlbum>, MarketPaging> {
         self.0.get(path("me/albums")).scopes(LIBRARY_READ)
     }
@@ -108,7 +108,7 @@ impl Albums {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-albums-user>
-    #[doc(alias("current_user_saved_albums_add", "save_albums_user"))]
+    #[doc(alias("SaveAlbums", "current_user_saved_albums_add", "save_albums_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -130,7 +130,7 @@ impl Albums {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-albums-user>
-    #[doc(alias("current_user_saved_albums_delete", "remove_albums_user"))]
+    #[doc(alias("RemoveAlbums", "current_user_saved_albums_delete", "remove_albums_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -153,7 +153,7 @@ impl Albums {
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-albums>
-    #[doc(alias("check_users_saved_albums", "current_user_saved_albums_contains"))]
+    #[doc(alias("CheckAlbums", "check_users_saved_albums", "current_user_saved_albums_contains"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(

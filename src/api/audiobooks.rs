@@ -89,7 +89,7 @@ impl Audiobooks {
     /// [`offset`](Request::offset).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-audiobook-chapters>
-    #[doc(alias = "get_audiobook_chapters")]
+    #[doc(alias("GetChapters", "get_audiobook_chapters"))]
     pub fn chapters(
         &self,
         id: impl IntoId<AudiobookId>,
@@ -116,7 +116,7 @@ impl Audiobooks {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/save-audiobooks-user>
-    #[doc(alias = "save_audiobooks_user")]
+    #[doc(alias("SaveAudiobooks", "save_audiobooks_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -138,7 +138,7 @@ impl Audiobooks {
     /// Scopes: `user-library-modify`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-audiobooks-user>
-    #[doc(alias = "remove_audiobooks_user")]
+    #[doc(alias("RemoveAudiobooks", "remove_audiobooks_user"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(
@@ -161,7 +161,7 @@ impl Audiobooks {
     /// Scopes: `user-library-read`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-users-saved-audiobooks>
-    #[doc(alias = "check_users_saved_audiobooks")]
+    #[doc(alias("CheckAudiobooks", "check_users_saved_audiobooks"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(

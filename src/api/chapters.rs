@@ -28,7 +28,7 @@ impl Chapters {
     /// Optional: [`market`](Request::market).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-a-chapter>
-    #[doc(alias("chapter", "get_a_chapter"))]
+    #[doc(alias = "get_a_chapter")]
     pub fn get(&self, id: impl IntoId<ChapterId>) -> Request<Chapter, InMarket> {
         self.0.get(path("chapters").id(id))
     }

@@ -23,7 +23,7 @@ impl Playlists {
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-tracks>
-    #[doc(alias = "get_playlists_tracks")]
+    #[doc(alias("GetItems", "get_playlists_tracks"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "the new name is `items`, which development mode has as well")
@@ -247,7 +247,8 @@ impl Playlists {
         "FollowPlaylist",
         "current_user_follow_playlist",
         "follow_playlist",
-        "playlist_follow"
+        "playlist_follow",
+        "user_playlist_follow_playlist"
     ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
@@ -291,7 +292,8 @@ impl Playlists {
         "UnfollowPlaylist",
         "current_user_unfollow_playlist",
         "playlist_unfollow",
-        "unfollow_playlist"
+        "unfollow_playlist",
+        "user_playlist_unfollow"
     ))]
     #[cfg_attr(
         not(feature = "extended-quota"),
@@ -313,7 +315,8 @@ impl Playlists {
         "CheckPlaylist",
         "check_if_user_follows_playlist",
         "playlist_check_follow",
-        "playlist_is_following"
+        "playlist_is_following",
+        "user_playlist_is_following"
     ))]
     #[cfg_attr(
         not(feature = "extended-quota"),

@@ -59,7 +59,12 @@ impl Library {
     /// Scopes: `user-library-read`, `user-follow-read`, `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/check-library-contains>
-    #[doc(alias("CheckItems", "check_library_contains", "library_contains"))]
+    #[doc(alias(
+        "CheckItems",
+        "check_library_contains",
+        "current_user_saved_items",
+        "library_contains"
+    ))]
     pub fn contains(&self, uris: impl IntoIds<SpotifyUri>) -> Request<Vec<Option<bool>>> {
         self.0
             .get(path("me/library/contains"))

@@ -38,7 +38,7 @@ impl Playlists {
     /// [`additional_types`](Request::additional_types).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlist>
-    #[doc(alias("get_playlist", "playlist"))]
+    #[doc(alias("get_playlist", "playlist", "user_playlist"))]
     pub fn get(&self, id: impl IntoId<PlaylistId>) -> Request<Playlist, PlaylistFields> {
         self.0.get(path("playlists").id(id))
     }
@@ -52,7 +52,8 @@ impl Playlists {
         "ChangeDetails",
         "change_playlist_details",
         "playlist_change_detail",
-        "playlist_change_details"
+        "playlist_change_details",
+        "user_playlist_change_details"
     ))]
     pub fn change(&self, id: impl IntoId<PlaylistId>, details: &PlaylistDetails) -> Request<()> {
         self.0.put(path("playlists").id(id)).scopes(PLAYLIST_MODIFY).with_checked(details.body())
@@ -67,7 +68,13 @@ impl Playlists {
     /// Scopes: `playlist-read-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-playlists-items>
-    #[doc(alias("get_playlists_items", "playlist_items", "playlist_tracks"))]
+    #[doc(alias(
+        "GetPlaylistItems",
+        "get_playlists_items",
+        "playlist_items",
+        "playlist_tracks",
+        "user_playlist_tracks"
+    ))]
     pub fn items(&self, id: impl IntoId<PlaylistId>) -> Request<Page<PlaylistItem>, PlaylistItems> {
         self.0.get(path("playlists").id(id).then("items")).scopes(PLAYLIST_READ)
     }
@@ -77,7 +84,13 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/add-items-to-playlist>
-    #[doc(alias("add_items_to_playlist", "playlist_add_items", "user_playlist_add_tracks"))]
+    #[doc(alias(
+        "AddPlaylistItems",
+        "add_items_to_playlist",
+        "playlist_add_items",
+        "user_playlist_add_episodes",
+        "user_playlist_add_tracks"
+    ))]
     pub fn add_items(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -174,7 +187,12 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-items>
-    #[doc(alias("playlist_replace_items", "reorder_or_replace_playlists_items"))]
+    #[doc(alias(
+        "UpdatePlaylistItems",
+        "playlist_replace_items",
+        "reorder_or_replace_playlists_items",
+        "user_playlist_replace_tracks"
+    ))]
     pub fn replace_items(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -212,7 +230,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/reorder-or-replace-playlists-items>
-    #[doc(alias = "playlist_reorder_items")]
+    #[doc(alias("playlist_reorder_items", "user_playlist_reorder_tracks"))]
     pub fn reorder_items(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -230,7 +248,12 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
-    #[doc(alias("playlist_remove_all_occurrences_of_items", "remove_items_playlist"))]
+    #[doc(alias(
+        "RemovePlaylistItems",
+        "playlist_remove_all_occurrences_of_items",
+        "remove_items_playlist",
+        "user_playlist_remove_all_occurrences_of_tracks"
+    ))]
     pub fn remove_items(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -268,7 +291,10 @@ impl Playlists {
     /// [`remove_entries_in_batches`](Self::remove_entries_in_batches).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/remove-items-playlist>
-    #[doc(alias = "playlist_remove_specific_occurrences_of_items")]
+    #[doc(alias(
+        "playlist_remove_specific_occurrences_of_items",
+        "user_playlist_remove_specific_occurrences_of_tracks"
+    ))]
     pub fn remove_entries(
         &self,
         id: impl IntoId<PlaylistId>,
@@ -360,7 +386,7 @@ impl Playlists {
     /// Scopes: `playlist-modify-public`, `playlist-modify-private`.
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/create-playlist>
-    #[doc(alias("create_playlist", "user_playlist_create"))]
+    #[doc(alias("create_playlist", "current_user_playlist_create", "user_playlist_create"))]
     pub fn create(&self, name: impl Into<String>, details: PlaylistDetails) -> Request<Playlist> {
         self.0
             .post(path("me/playlists"))

@@ -245,7 +245,7 @@ impl Tracks {
     /// [`target`](Request::target).
     ///
     /// <https://developer.spotify.com/documentation/web-api/reference/get-recommendations>
-    #[doc(alias("GetRecommendations", "get_recommendations"))]
+    #[doc(alias("GetRecommendationTracks", "GetRecommendations", "get_recommendations"))]
     #[cfg_attr(
         not(feature = "extended-quota"),
         deprecated(note = "gone for apps that were registered after 27 November 2024")

@@ -224,6 +224,38 @@ impl Error {
         }
     }
 
+    /// The name of its variant, as the label of a figure has it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Config { .. } => "config",
+            Self::Id(_) => "id",
+            Self::Market(_) => "market",
+            Self::Range { .. } => "range",
+            Self::Count { .. } => "count",
+            Self::Parameter { .. } => "parameter",
+            Self::ForeignOrigin { .. } => "foreign_origin",
+            Self::NoRuntime { .. } => "no_runtime",
+            Self::NoAuthenticator { .. } => "no_authenticator",
+            Self::Auth { .. } => "auth",
+            Self::Authenticator(_) => "authenticator",
+            Self::Unsettled(_) => "unsettled",
+            Self::OAuth(_) => "oauth",
+            Self::Transport { .. } => "transport",
+            Self::Api { .. } => "api",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Decode { .. } => "decode",
+            Self::CarriedOut { .. } => "carried_out",
+            Self::PartlyCarriedOut(_) => "partly_carried_out",
+            Self::Paging { .. } => "paging",
+            Self::MalformedLink { .. } => "malformed_link",
+            Self::UnreadableItem { .. } => "unreadable_item",
+            Self::DeadlineExceeded { .. } => "deadline_exceeded",
+            Self::Interrupted => "interrupted",
+            Self::Panicked => "panicked",
+            Self::TooLong { .. } => "too_long",
+        }
+    }
+
     /// The request that it is about, where there is one.
     fn request(&self) -> Option<&RequestLine> {
         match self {

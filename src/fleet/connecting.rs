@@ -72,7 +72,8 @@ async fn sentinel(
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {
     url.hosts.iter().map(|(host, port)| match url.has_tls {
         true => {
-            let (host, port) = (host.clone(), *port);
+            let host = host.clone();
+            let port = *port;
             ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
         }
         false => ConnectionAddr::Tcp(host.clone(), *port),

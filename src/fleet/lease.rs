@@ -68,7 +68,8 @@ impl Lease {
     fn asked_for(server: &Arc<Server>, place: &Place) -> Result<Self, FleetError> {
         let reason = "there is no tokio runtime; call this from within one";
         let runtime = Handle::try_current().map_err(|_| FleetError::Config { reason })?;
-        let (server, key) = (Arc::clone(server), place.lease.clone());
+        let server = Arc::clone(server);
+        let key = place.lease.clone();
         let owner = format!("{:032x}", fastrand::u128(..));
         Ok(Self { server, key, owner, runtime, renewing: None })
     }
@@ -91,7 +92,9 @@ impl Lease {
 
     /// Renews it in a task of its own, as long as a refresh can take.
     fn renewed(mut self) -> Self {
-        let (server, key, owner) = (Arc::clone(&self.server), self.key.clone(), self.owner.clone());
+        let server = Arc::clone(&self.server);
+        let key = self.key.clone();
+        let owner = self.owner.clone();
         let renewing = async move {
             for _ in 0..MOST_RENEWALS {
                 sleep(RENEWAL).await;
@@ -114,7 +117,8 @@ impl Drop for Lease {
         if let Some(task) = &self.renewing {
             task.abort();
         }
-        let (server, key) = (Arc::clone(&self.server), std::mem::take(&mut self.key));
+        let server = Arc::clone(&self.server);
+        let key = std::mem::take(&mut self.key);
         let owner = std::mem::take(&mut self.owner);
         self.runtime.spawn(async move {
             let _ = server.run(&RELEASE_LEASE, &[&key], &[owner.as_bytes()]).await;

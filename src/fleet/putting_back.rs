@@ -17,7 +17,8 @@ impl Parts {
         if self.puts_back.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (mut reconnections, parts) = (server.reconnections(), Arc::downgrade(self));
+        let mut reconnections = server.reconnections();
+        let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             let _guard = ClearedAtTheEnd(Weak::clone(&parts));
             while reconnections.changed().await.is_ok() {
@@ -34,7 +35,8 @@ impl Parts {
 
     /// A failover may lose what was acknowledged: looks again, and puts it back.
     pub(super) fn look_again_later(self: &Arc<Self>, key: &TokenKey) {
-        let (parts, key) = (Arc::downgrade(self), key.clone());
+        let parts = Arc::downgrade(self);
+        let key = key.clone();
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
             tokio::time::sleep(SECOND_LOOK).await;

@@ -27,7 +27,8 @@ impl Store {
     }
 
     fn exchange(&mut self, told: &Told, now: f64) -> Granted {
-        let (seconds, micros) = (now.floor(), ((now - now.floor()) * 1e6).round());
+        let seconds = now.floor();
+        let micros = ((now - now.floor()) * 1e6).round();
         let mut call = self.script.prepare_invoke();
         call.key("{x}:g").key("{x}:m");
         let (member, told) = arguments_of(told);
@@ -89,18 +90,22 @@ const NO_RATES: [f64; 7] = [10_000.1, 1e12, f64::MAX, f64::INFINITY, f64::NAN, 0
 #[test]
 fn the_script_does_what_the_pool_in_memory_does() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let (mut rates, mut starts, mut away) = (0, 0, 0);
+    let mut rates = 0;
+    let mut starts = 0;
+    let mut away = 0;
     for seed in 0..30 {
         let mut random = Rng::with_seed(seed);
         let mut store = Store::new(&server);
         let () = redis::cmd("FLUSHALL").query(&mut store.connection).unwrap();
         let mut pool = Pool::new(Duration::from_secs(30));
-        let (mut now, mut epoch) = (1_764_100_000.0, 0);
+        let mut now = 1_764_100_000.0;
+        let mut epoch = 0;
         for step in 0..400 {
             let pause = if random.f64() < 0.02 { 60.0 } else { 0.6 };
             now = micros(now + random.f64() * pause);
             let told = random_told(&mut random, epoch);
-            let (granted, expected) = (store.exchange(&told, now), pool.exchange(&told, now));
+            let granted = store.exchange(&told, now);
+            let expected = pool.exchange(&told, now);
             assert_alike(&granted, &expected, &format!("seed {seed}, step {step}, {told:?}"));
             epoch = granted.epoch;
             rates += u32::from(granted.rate.is_some());

@@ -48,7 +48,8 @@ type Outcome = Result<Option<u32>, FleetError>;
 
 impl Replicas {
     pub(super) fn new(wanted: u32, server: Arc<Server>) -> Self {
-        let (queues, owners) = (Mutex::default(), Mutex::default());
+        let queues = Mutex::default();
+        let owners = Mutex::default();
         Self(Arc::new(Parts { wanted, server, queues, owners }))
     }
 
@@ -159,7 +160,8 @@ fn renewed(name: &str) -> Cmd {
 
 /// From what a cluster says of its slots: first, last, and the master with its port and its id.
 fn owners_in(slots: Value) -> HashMap<Slot, Slot> {
-    let (mut owners, mut first_slots) = (HashMap::new(), HashMap::new());
+    let mut owners = HashMap::new();
+    let mut first_slots = HashMap::new();
     let Value::Array(ranges) = slots else { return owners };
     for range in ranges {
         let Value::Array(mut parts) = range else { continue };

@@ -269,7 +269,8 @@ impl Server {
         slot.attempts += 1;
         let number = slot.attempts;
         slot.attempt = Some(Attempt { number, began: Instant::now(), connected: receiver.clone() });
-        let (server, url) = (Arc::downgrade(self), self.url.clone());
+        let server = Arc::downgrade(self);
+        let url = self.url.clone();
         runtime.spawn(async move {
             let limit = FleetError::TimedOut { limit: USUAL.connecting };
             let connecting = async {
@@ -294,7 +295,8 @@ impl Server {
         slot.attempt = None;
         let live = live?;
         self.health.connected();
-        let (number, attempts) = (slot.number + 1, slot.attempts);
+        let number = slot.number + 1;
+        let attempts = slot.attempts;
         *slot = Slot { live: Some(live.clone()), number, attempts, ..Slot::default() };
         if number > 1 {
             self.reconnections.send_replace(number);

@@ -44,9 +44,12 @@ pub(super) struct Parts {
 
 impl RedisTokenStore {
     pub(super) fn new(fleet: &RedisFleet) -> Self {
-        let (server, sealer) = (fleet.server(), fleet.sealer.clone());
-        let (names, clock) = (fleet.names(), Arc::clone(&fleet.clock));
-        let (remembered, puts_back) = (Remembered::default(), AtomicBool::new(false));
+        let server = fleet.server();
+        let sealer = fleet.sealer.clone();
+        let names = fleet.names();
+        let clock = Arc::clone(&fleet.clock);
+        let remembered = Remembered::default();
+        let puts_back = AtomicBool::new(false);
         let replicas = fleet.replicas.clone();
         Self(Arc::new(Parts { server, sealer, names, remembered, replicas, puts_back, clock }))
     }
@@ -190,8 +193,8 @@ impl Parts {
         if record.len() > LONGEST_RECORD {
             return Err(FleetError::Sealed { reason: "its tokens are longer than 64 KiB" });
         }
-        let (revision, number) =
-            (token.revision().to_string(), self.remembered.number(key).to_string());
+        let revision = token.revision().to_string();
+        let number = self.remembered.number(key).to_string();
         let left =
             token.expires_at().and_then(|end| end.duration_since(self.clock.now().wall).ok());
         let left = left.unwrap_or_default().min(LONGEST_LIFE).as_millis().to_string();
@@ -217,7 +220,8 @@ impl Parts {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), FleetError> {
-        let (place, number) = (self.names.place(key), self.remembered.number(key).to_string());
+        let place = self.names.place(key);
+        let number = self.remembered.number(key).to_string();
         let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
         let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
         self.remembered.keep(key, Entry { number: read(removed)?, token: None });

@@ -1,7 +1,5 @@
 //! One attempt of a call, in a span of its own, and how many of them left.
 
-use std::pin::Pin;
-
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Method, Request, Response};
@@ -15,29 +13,9 @@ use crate::transport::{
     begin_sending, cannot_have_left, may_be_done, may_have_arrived, retry_after,
 };
 
-pub(super) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
-
-/// Sends once, in a span of its own.
-pub(super) fn attempt<'a>(
-    next: &Next<'a>,
-    number: u32,
-    request: Request,
-    extensions: &'a mut Extensions,
-) -> Attempt<'a> {
-    let span = tracing::debug_span!(
-        "spotify attempt",
-        attempt = number,
-        status = field::Empty,
-        waited_ms = field::Empty,
-    );
-    match span.is_disabled() {
-        true => next.clone().run(request, extensions),
-        false => Box::pin(observed(next.clone(), span, request, extensions)),
-    }
-}
-
 /// The innermost layer, which counts what leaves and logs what came of it: a request that got no
-/// token or no permit does not.
+/// token or no permit does not. So each attempt has one number, whether a retry, a replay with
+/// another token or a layer of the user's sent it.
 #[derive(Debug)]
 pub(crate) struct AttemptCounter;
 
@@ -50,11 +28,10 @@ impl Middleware for AttemptCounter {
         next: Next<'_>,
     ) -> Result<Response> {
         begin(&mut request, extensions);
-        let event = AttemptEvent::begin(&request, extensions);
-        let result = next.run(request, extensions).await;
-        if let Some(event) = event {
-            event.end(&result);
-        }
+        let result = match LoggedAttempt::begin(&request, extensions) {
+            None => next.run(request, extensions).await,
+            Some(logged) => Box::pin(logged.send(request, extensions, next)).await,
+        };
         let has_left = result.is_ok() || !(has_not_left(&result) || cannot_have_left(extensions));
         if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts -= 1;
@@ -72,29 +49,47 @@ impl Middleware for AttemptCounter {
 
 /// What is logged of an attempt, where somebody listens: nothing that identifies a user, and no
 /// more of the URL than the endpoint.
-struct AttemptEvent {
+struct LoggedAttempt {
     method: Method,
     endpoint: EndpointName,
     number: u32,
     began: Instant,
+    span: Span,
 }
 
-/// Whether anybody hears of attempts by the log.
+/// Whether anybody hears of attempts by the log, be it their events or their spans.
 pub(crate) fn attempts_are_logged() -> bool {
-    tracing::event_enabled!(target: ATTEMPTS, Level::DEBUG)
+    tracing::event_enabled!(target: ATTEMPTS, Level::DEBUG) || tracing::span_enabled!(Level::DEBUG)
 }
 
-impl AttemptEvent {
+impl LoggedAttempt {
     fn begin(request: &Request, extensions: &Extensions) -> Option<Self> {
         if !attempts_are_logged() {
             return None;
         }
         let endpoint = extensions.get::<EndpointName>()?.clone();
         let number = extensions.get::<CallTrace>().map_or(1, |trace| trace.attempts);
-        Some(Self { method: request.method().clone(), endpoint, number, began: Instant::now() })
+        let method = request.method().clone();
+        let span = tracing::debug_span!("spotify attempt", attempt = number, status = field::Empty);
+        Some(Self { method, endpoint, number, began: Instant::now(), span })
     }
 
-    fn end(self, result: &Result<Response>) {
+    /// Sends in its span.
+    async fn send(
+        self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let result = next.run(request, extensions).instrument(self.span.clone()).await;
+        if let Ok(response) = &result {
+            self.span.record("status", response.status().as_u16());
+        }
+        self.span.in_scope(|| self.log(&result));
+        result
+    }
+
+    fn log(&self, result: &Result<Response>) {
         let (status, failure) = match result {
             Ok(response) => (Some(response.status().as_u16()), None),
             Err(error) => (None, Some(kind_of(error))),
@@ -167,22 +162,4 @@ fn may_be_carried_out(result: &Result<Response>) -> bool {
         Ok(response) => may_be_done(response.status()),
         Err(error) => may_have_arrived(error),
     }
-}
-
-async fn observed(
-    next: Next<'_>,
-    span: Span,
-    request: Request,
-    extensions: &mut Extensions,
-) -> Result<Response> {
-    let waited =
-        |extensions: &mut Extensions| extensions.get_or_insert_default::<CallTrace>().waited;
-    let before = waited(extensions);
-    let result = next.run(request, extensions).instrument(span.clone()).await;
-    let waited = waited(extensions).saturating_sub(before);
-    span.record("waited_ms", u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
-    if let Ok(response) = &result {
-        span.record("status", response.status().as_u16());
-    }
-    result
 }

@@ -11,10 +11,10 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
-use super::attempt::attempt;
 use super::trace::{CallWaits, waiting};
 use super::{
-    Attempts, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
+    Attempts, CallTrace, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass,
+    Safety,
 };
 use crate::backoff::Backoff;
 use crate::transport::{
@@ -242,6 +242,8 @@ impl RetryMiddleware {
             if !self.withdraw(cost(verdict, &result)) {
                 break;
             }
+            // As the attempt's span and event have it, which are more after a replay or a layer's.
+            let number = CallTrace::next_attempt(extensions).unwrap_or(number);
             tracing::debug!(
                 attempt = number,
                 status = status_of(&result),
@@ -252,7 +254,7 @@ impl RetryMiddleware {
             if let Some(pause) = pause {
                 waiting(extensions, pause).await;
             }
-            result = attempt(&next, number, again, extensions).await;
+            result = next.clone().run(again, extensions).await;
             if is_held_back(&result) {
                 tracing::debug!(attempt = number, "not retried: no permit within its time");
                 break;
@@ -313,7 +315,7 @@ impl Middleware for RetryMiddleware {
             let class = class.unwrap_or_else(|| RequestClass::of(request.method()));
             let most = class.retries.unwrap_or(self.options.retries);
             let again = if most > 0 { repeated(&request) } else { None };
-            (attempt(&next, 1, request, extensions), again, class.safety, most)
+            (next.clone().run(request, extensions), again, class.safety, most)
         };
         let retrying = {
             let mut result = sending.await;

@@ -24,6 +24,13 @@ pub struct CallTrace {
     pub waited: Duration,
 }
 
+impl CallTrace {
+    /// The number of the attempt that comes next, where they are counted.
+    pub(super) fn next_attempt(extensions: &Extensions) -> Option<u32> {
+        extensions.get::<Self>().map(|trace| trace.attempts.saturating_add(1))
+    }
+}
+
 /// The endpoint without ids, for the events of its attempts: an extension of a request that somebody
 /// looks at.
 #[derive(Debug, Clone)]

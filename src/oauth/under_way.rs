@@ -402,7 +402,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_becomes_stuck_meanwhile_is_told_too() {
         let client = UnderWay::default();
-        let (early, late) = (Tasks::default(), Tasks::default());
+        let early = Tasks::default();
+        let late = Tasks::default();
         [&early, &late].into_iter().for_each(|tasks| tasks.report_to(&client));
         let running = begun(&early, "early");
         let begins_later = async {
@@ -422,7 +423,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_retry_is_waited_for_to_its_end() {
         for succeeds in [true, false] {
-            let (tasks, client) = (Tasks::default(), UnderWay::default());
+            let tasks = Tasks::default();
+            let client = UnderWay::default();
             tasks.report_to(&client);
             let mut task = begun(&tasks, "anna");
             task.is_stuck(obstacle());
@@ -448,7 +450,8 @@ mod tests {
     /// It is known until the retry says otherwise.
     #[tokio::test(start_paused = true)]
     async fn an_obstacle_is_told_while_its_task_tries_again() {
-        let (tasks, client) = (Tasks::default(), UnderWay::default());
+        let tasks = Tasks::default();
+        let client = UnderWay::default();
         tasks.report_to(&client);
         let mut task = begun(&tasks, "anna");
         task.is_stuck(obstacle());
@@ -461,9 +464,11 @@ mod tests {
 
     #[test]
     fn an_obstacle_is_told_as_long_as_the_task_that_met_it() {
-        let (tasks, client) = (Tasks::default(), UnderWay::default());
+        let tasks = Tasks::default();
+        let client = UnderWay::default();
         tasks.report_to(&client);
-        let (mut saves, requests) = (begun(&tasks, "anna"), begun(&tasks, "anna"));
+        let mut saves = begun(&tasks, "anna");
+        let requests = begun(&tasks, "anna");
         saves.goes_on(Some(Arc::new(std::fmt::Error)));
         assert_eq!(under_way(&client), [("anna", true)]);
         drop(saves);

@@ -39,7 +39,8 @@ impl FakePlaylist {
         let world = &mut shared.state.lock().world;
         let known = world.playlists.called(name, owner).map(|playlist| playlist.id.clone());
         let id = known.unwrap_or_else(|| {
-            let (id, now) = (world.playlists.create(name, owner), world.now());
+            let id = world.playlists.create(name, owner);
+            let now = world.now();
             world.user(owner).library.add(&format!("spotify:playlist:{id}"), now);
             id
         });

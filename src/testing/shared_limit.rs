@@ -21,7 +21,8 @@ use crate::sync::Mutex;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let shared = FakeSharedLimit::new();
 /// let process = || RateLimiter::new(RateLimitOptions::default().with_shared(shared.clone()));
-/// let (one, other) = (process(), process());
+/// let one = process();
+/// let other = process();
 /// assert_eq!(shared.exchanges(), 0, "nothing is sent without requests");
 /// # }
 /// ```

@@ -80,7 +80,8 @@ impl User {
 
     /// As anybody sees them.
     pub(super) fn public_profile(&self, followers: usize) -> Value {
-        let (name, path) = (&self.name, encoded(&self.name));
+        let name = &self.name;
+        let path = encoded(&self.name);
         json!({
             "display_name": name,
             "external_urls": page_of("user", &path),

@@ -168,19 +168,62 @@ fn types(source: &str) -> Vec<(String, String)> {
     found
 }
 
-/// A name that another library or Spotify's reference has for a method: name, where it is from, and
-/// the method.
-fn aliases() -> Vec<(String, String)> {
+/// A name that another library or Spotify's reference has for a method.
+struct Alias {
+    name: String,
+    /// Where it is from; `word` is one that people look for.
+    sources: Vec<String>,
+    method: String,
+}
+
+fn aliases() -> Vec<Alias> {
     let table = text("tests/aliases.tsv");
     let rows = table.lines().map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
-        [name, libraries, method] => {
-            let known = ["rspotify", "spotipy", "SpotifyAPI-NET", "reference"];
-            assert!(libraries.split(',').all(|library| known.contains(&library)), "{line}");
-            (name.to_owned(), method.to_owned())
-        }
+        [name, sources, method] => Alias {
+            name: name.to_owned(),
+            sources: sources.split(',').map(str::to_owned).collect(),
+            method: method.to_owned(),
+        },
         _ => panic!("not a row: {line}"),
     });
     rows.collect()
+}
+
+/// The lines of a list of facts.
+fn facts(path: &str) -> Vec<String> {
+    let text = text(path);
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// The methods of spotipy's client, each with what it is called here.
+fn of_spotipy() -> Vec<(String, String)> {
+    let rows = facts("tests/facts/spotipy.tsv").into_iter();
+    rows.map(|row| {
+        let (name, method) = row.split_once('\t').unwrap();
+        (name.to_owned(), method.to_owned())
+    })
+    .collect()
+}
+
+/// The methods of SpotifyAPI-NET, each with the client that it is of.
+fn of_spotifyapi_net() -> Vec<(String, String)> {
+    let rows = facts("tests/facts/spotifyapi_net.txt").into_iter();
+    rows.map(|row| {
+        let (client, method) = row.split_once('.').unwrap();
+        (client.to_owned(), method.to_owned())
+    })
+    .collect()
+}
+
+/// The ids of Spotify's operations as generators of clients make method names of them.
+fn operations() -> Vec<String> {
+    let table = text("tests/operations.tsv");
+    table.lines().map(|row| row.split('\t').nth(2).unwrap().replace('-', "_")).collect()
+}
+
+/// A name as the search compares it, which finds `GetCategory` as `get_category` too.
+fn searched(name: &str) -> String {
+    name.to_lowercase().replace(['_', '.'], "")
 }
 
 #[test]
@@ -198,8 +241,9 @@ fn every_name_of_another_library_is_found_once_by_the_search() {
     }
     let names: BTreeSet<_> = there.iter().map(|(name, _)| name.to_lowercase()).collect();
     assert_eq!(names.len(), there.len(), "a name twice");
-    let (there, table): (BTreeSet<_>, BTreeSet<_>) =
-        (there.into_iter().collect(), aliases().into_iter().collect());
+    let there: BTreeSet<_> = there.into_iter().collect();
+    let table: BTreeSet<_> =
+        aliases().into_iter().map(|alias| (alias.name, alias.method)).collect();
     let difference: Vec<_> = there.symmetric_difference(&table).collect();
     assert!(difference.is_empty(), "{difference:#?}");
     for name in ["current_user", "set_volume", "skip", "next_track", "get_an_album"] {
@@ -207,15 +251,90 @@ fn every_name_of_another_library_is_found_once_by_the_search() {
     }
 }
 
-/// As generators of clients make method names of the ids of operations.
+/// None of them is from memory.
+#[test]
+fn every_alias_is_from_where_its_row_says_and_from_nowhere_else() {
+    let of_spotipy = of_spotipy().into_iter().map(|(name, _)| name);
+    let of_net = of_spotifyapi_net()
+        .into_iter()
+        .flat_map(|(client, method)| [searched(&method), searched(&format!("{client}{method}"))]);
+    let of_net: BTreeSet<_> = of_net.collect();
+    let known: [(&str, BTreeSet<String>); 3] = [
+        ("reference", operations().into_iter().collect()),
+        ("rspotify", facts("tests/facts/rspotify.txt").into_iter().collect()),
+        ("spotipy", of_spotipy.collect()),
+    ];
+    for Alias { name, sources, .. } in aliases() {
+        let mut expected = Vec::new();
+        if of_net.contains(&searched(&name)) {
+            expected.push("SpotifyAPI-NET");
+        }
+        for (source, names) in &known {
+            if names.contains(&name) {
+                expected.push(source);
+            }
+        }
+        if expected.is_empty() && name == "skip" {
+            expected.push("word");
+        }
+        assert_eq!(sources, expected, "{name}");
+    }
+}
+
+#[test]
+fn every_method_of_spotipy_that_has_a_counterpart_is_found_by_its_name() {
+    let mut methods_here = BTreeSet::new();
+    let client = [("client".to_owned(), text("src/client.rs"))];
+    for (group, source) in groups().into_iter().chain(client) {
+        methods_here.extend(methods(&source).into_iter().map(|it| format!("{group}::{}", it.name)));
+    }
+    let aliases = aliases();
+    let table = of_spotipy();
+    assert!(table.len() > 90, "{}", table.len());
+    let mut count = 0;
+    for (name, method) in table.iter().filter(|(_, method)| method != "-") {
+        count += 1;
+        assert!(methods_here.contains(method), "{name}: there is no {method}");
+        let own = method.split_once("::").unwrap().1;
+        let is_its_beginning = own.strip_prefix(name.as_str());
+        let is_own = is_its_beginning.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        let is_alias = aliases.iter().any(|it| it.name == *name && it.method == *method);
+        assert!(is_own || is_alias, "{method} is not found as {name}");
+    }
+    assert_eq!(
+        count,
+        table.len() - 3,
+        "an authenticator is plugged in, and a search has one market"
+    );
+}
+
+/// Of the clients for endpoints; pages and token requests are in the guide.
+#[test]
+fn every_method_of_spotifyapi_net_is_found_by_its_name() {
+    let own = groups().into_values().flat_map(|source| methods(&source));
+    let own = own.map(|method| searched(&method.name));
+    let aliases = aliases().into_iter().map(|alias| searched(&alias.name));
+    let names: BTreeSet<_> = own.chain(aliases).collect();
+    let others = ["OAuthClient", "Paginator", "SpotifyClient"];
+    let mut count = 0;
+    for (client, method) in of_spotifyapi_net() {
+        if others.contains(&client.as_str()) {
+            continue;
+        }
+        count += 1;
+        let is_found = names.contains(&searched(&method))
+            || names.contains(&searched(&format!("{client}{method}")));
+        assert!(is_found, "{client}.{method}");
+    }
+    assert!(count > 90, "{count}");
+}
+
 #[test]
 fn every_operation_of_the_reference_has_its_name() {
     let table = aliases();
-    for row in text("tests/operations.tsv").lines() {
-        let operation = row.split('\t').nth(2).unwrap().replace('-', "_");
-        let is_method =
-            |(_, method): &(String, String)| method.ends_with(&format!("::{operation}"));
-        let is_named = table.iter().any(|(name, _)| *name == operation);
+    for operation in operations() {
+        let is_method = |alias: &Alias| alias.method.ends_with(&format!("::{operation}"));
+        let is_named = table.iter().any(|alias| alias.name == operation);
         assert!(is_named || table.iter().any(is_method) || operation == "search", "{operation}");
     }
 }

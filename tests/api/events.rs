@@ -1,9 +1,13 @@
 //! The log tells of each call and of each attempt, so that a subscriber takes the place of a logger.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use spotify_web::http::Extensions;
 use spotify_web::middleware::RetryOptions;
+use spotify_web::reqwest::{Request, Response};
+use spotify_web::reqwest_middleware::{self, Middleware, Next};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Backoff, SpotifyClient, SpotifyClientConfig};
 use tracing::Level;
@@ -19,8 +23,8 @@ fn client(config: SpotifyClientConfig) -> SpotifyClient {
     SpotifyClient::new(config.with_retries(options)).unwrap()
 }
 
-/// The lines that are logged at `debug` while it runs, of calls and attempts alone.
-async fn logged<F: Future>(run: F) -> (F::Output, Vec<String>) {
+/// What is logged at `debug` while it runs.
+async fn whole_log<F: Future>(run: F) -> (F::Output, String) {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::DEBUG)
@@ -29,7 +33,12 @@ async fn logged<F: Future>(run: F) -> (F::Output, Vec<String>) {
         .with_writer(log.clone())
         .finish();
     let output = run.with_subscriber(subscriber).await;
-    let text = log.text();
+    (output, log.text())
+}
+
+/// The lines of calls and attempts alone.
+async fn logged<F: Future>(run: F) -> (F::Output, Vec<String>) {
+    let (output, text) = whole_log(run).await;
     let lines = text.lines().filter(|line| is_of_calls(line)).map(str::to_owned);
     (output, lines.collect())
 }
@@ -139,6 +148,88 @@ async fn a_call_that_is_given_up_is_told_as_abandoned() {
     given_up.unwrap_err();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!(field(&lines[0], "outcome"), Some("abandoned"));
+}
+
+/// The attempt went well, and the call did not.
+#[tokio::test]
+async fn a_call_whose_response_cannot_be_read_has_failed() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let spotify = client(fake.config().with_token(fake.user_token()));
+    fake.next_api(FakeResponse::json(200, &json!({ "name": 7 })));
+    let (result, lines) = logged(async { spotify.tracks().get(TRACK).await }).await;
+    assert!(matches!(result, Err(spotify_web::Error::Decode { .. })), "{result:?}");
+
+    assert_eq!(
+        lines.iter().map(|line| fields(line)).collect::<Vec<_>>(),
+        [
+            vec![Some("attempt"), Some("GET"), Some("tracks/{}"), Some("200"), Some("1")],
+            vec![Some("call"), Some("GET"), Some("tracks/{}"), Some("200"), Some("1")],
+        ]
+    );
+    assert_eq!(field(&lines[0], "failure"), None);
+    assert_eq!(field(&lines[1], "outcome"), Some("failed"));
+    assert_eq!(field(&lines[1], "failure"), Some("decode"));
+    assert!(lines[1].contains("spotify call{method=GET"), "{}", lines[1]);
+}
+
+/// That of the span, of the event and of the log of the retries: after a replay with another token,
+/// after no connection, and where a layer of the user's sends twice.
+#[tokio::test]
+async fn an_attempt_has_one_number_everywhere() {
+    type Change = fn(SpotifyClientConfig) -> SpotifyClientConfig;
+    let cases: [(Change, &[u16], &[u16]); 3] = [
+        (|config| config, &[401], &[401, 200]),
+        (|config| config, &[401, 503], &[401, 503, 200]),
+        (|config| config.with_middleware(Twice), &[], &[200, 200]),
+    ];
+    for (change, scripted, statuses) in cases {
+        let fake = FakeSpotify::start().await.unwrap();
+        let counts: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let heard = Arc::clone(&counts);
+        let config = change(fake.config_with_credentials());
+        let observed = config.with_observer(move |call| heard.lock().unwrap().push(call.attempts));
+        let spotify = client(observed);
+        spotify.tracks().get(TRACK).await.unwrap();
+        counts.lock().unwrap().clear();
+        for status in scripted {
+            fake.next(*status);
+        }
+
+        let (result, log) = whole_log(async { spotify.tracks().get(TRACK).await }).await;
+
+        result.unwrap();
+        let attempts: Vec<_> = log.lines().filter(|line| line.contains(": attempt ")).collect();
+        assert_eq!(attempts.len(), statuses.len(), "{log}");
+        for (number, (status, line)) in (1_u32..).zip(statuses.iter().zip(attempts)) {
+            assert_eq!(field(line, "attempt"), Some(number.to_string().as_str()), "{log}");
+            assert_eq!(field(line, "status"), Some(status.to_string().as_str()), "{log}");
+            let span = format!("spotify attempt{{attempt={number} status={status}}}:");
+            assert_eq!(line.matches("spotify attempt{").count(), 1, "{log}");
+            assert!(line.contains(&span), "{log}");
+        }
+        let retried = log.lines().find(|line| line.contains("a request is to be retried"));
+        assert_eq!(retried.is_some(), scripted.contains(&503), "{log}");
+        let of_retry = format!(" attempt={} status=503 ", statuses.len());
+        assert!(retried.is_none_or(|line| line.contains(&of_retry)), "{log}");
+        assert_eq!(*counts.lock().unwrap(), [u32::try_from(statuses.len()).unwrap()]);
+    }
+}
+
+/// Sends each request twice.
+struct Twice;
+
+#[spotify_web::async_trait::async_trait]
+impl Middleware for Twice {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let first = request.try_clone().unwrap();
+        next.clone().run(first, extensions).await?;
+        next.run(request, extensions).await
+    }
 }
 
 /// Also where a program listens to nothing else, and where somebody else listens to nothing at all.

@@ -1,11 +1,26 @@
 //! The example `metrics` as a program: the figures that it exports.
 
+use std::path::Path;
 use std::process::Command;
 
-use spotify_web::reqwest::Url;
-use spotify_web::testing::FakeSpotify;
+use serde_json::json;
+use spotify_web::reqwest::{Method, Url};
+use spotify_web::testing::{FakeResponse, FakeSpotify};
 
 use crate::examples::program;
+
+/// What the example prints, before a fake.
+fn figures(program: &Path, fake: &FakeSpotify) -> String {
+    let output = Command::new(program)
+        .env("SPOTIFY_CLIENT_ID", "id")
+        .env("SPOTIFY_CLIENT_SECRET", "s3cr3t")
+        .env("SPOTIFY_BASE_URL", fake.base_url())
+        .env("SPOTIFY_TOKEN_URL", fake.token_url())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
 
 /// Three calls with four requests: a call that is retried is two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -14,16 +29,8 @@ async fn the_figures_follow_the_conventions_and_name_no_id() {
     let fake = FakeSpotify::start().await.unwrap();
     fake.next(503);
 
-    let output = Command::new(program)
-        .env("SPOTIFY_CLIENT_ID", "id")
-        .env("SPOTIFY_CLIENT_SECRET", "s3cr3t")
-        .env("SPOTIFY_BASE_URL", fake.base_url())
-        .env("SPOTIFY_TOKEN_URL", fake.token_url())
-        .output()
-        .unwrap();
+    let text = figures(&program, &fake);
 
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
     let metrics = Metrics::of(&text);
     let port = Url::parse(&fake.base_url()).unwrap().port().unwrap().to_string();
     let sent = [("server.address", "127.0.0.1"), ("server.port", &port), ("url.scheme", "http")];
@@ -42,6 +49,33 @@ async fn the_figures_follow_the_conventions_and_name_no_id() {
     assert!(metrics.named("spotify.token.requests").contains("Value        : 1\n"), "{text}");
     let figures = text.split_once("Metrics\n").unwrap().1;
     assert!(!figures.contains("11dFghVXANMlKmJXsNCbNl") && !figures.contains("s3cr3t"));
+}
+
+/// The request went well, and its caller has nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_response_that_cannot_be_read_is_an_error_of_the_call_alone() {
+    let Some(program) = program("metrics") else { return };
+    let fake = FakeSpotify::start().await.unwrap();
+    let bad = |_: &_| FakeResponse::json(200, &json!({ "name": 7 }));
+    fake.on(Method::GET, "/v1/albums/{id}", bad);
+
+    let text = figures(&program, &fake);
+
+    let metrics = Metrics::of(&text);
+    let errors = |name: &str| -> Vec<_> {
+        let points = metrics.histogram(name).into_iter();
+        points.filter(|(_, it)| it.iter().any(|it| it.starts_with("error.type"))).collect()
+    };
+    assert!(errors("http.client.request.duration").is_empty(), "{text}");
+    let mut attributes = vec![
+        "error.type: decode".to_owned(),
+        "http.request.method: GET".to_owned(),
+        "http.request.resend_count: 0".to_owned(),
+        "http.response.status_code: 200".to_owned(),
+        "url.template: albums/{}".to_owned(),
+    ];
+    attributes.sort();
+    assert_eq!(errors("spotify.call.duration"), [(1, attributes)]);
 }
 
 /// How many values there are with these attributes, in their order.

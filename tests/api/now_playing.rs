@@ -236,7 +236,7 @@ fn a_process_that_panics_in_a_terminal() {
 
     std::panic::catch_unwind(|| panic!("as it may happen")).unwrap_err();
 
-    assert!(reads_lines(), "a panic restores it, whoever still has the terminal");
+    assert!(reads_lines(), "a panic restores it, though the terminal is still open");
     drop(terminal);
     drop(Terminal::open().unwrap());
     assert!(reads_lines(), "and so does an end without one");

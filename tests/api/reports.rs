@@ -10,7 +10,7 @@ use spotify_web::model::Page;
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 
-use crate::common::{PausedTime, TRACK, by_tokio_clock};
+use crate::common::{ALBUM, PLAYLIST, PausedTime, TRACK, by_tokio_clock, settle};
 
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<CallReport>>>);
@@ -143,6 +143,107 @@ fn a_call_outside_of_a_runtime_is_told() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(call.poll(&mut context).is_ready());
     assert_eq!(reports.only().attempts, 0);
+}
+
+/// A good status is not the call's success; and what its caller did not want read cannot fail.
+#[tokio::test]
+async fn a_call_has_failed_where_its_caller_has_an_error() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let reports = Reports::default();
+    let spotify = reports.of(fake.config().with_token(fake.user_token()));
+    let bad = || fake.next_api(FakeResponse::body(200, "application/json", "{\"name\": 7"));
+    let failed = |failure: &str, status: Option<u16>| {
+        let report = reports.only();
+        assert_eq!(report.outcome, CallOutcome::Failed, "{report:?}");
+        assert_eq!(report.failure, Some(failure));
+        assert_eq!(report.status.map(|status| status.as_u16()), status);
+    };
+    let succeeded = || {
+        let report = reports.only();
+        assert_eq!((report.outcome, report.failure), (CallOutcome::Succeeded, None));
+    };
+
+    bad();
+    spotify.tracks().get(TRACK).await.unwrap_err();
+    failed("decode", Some(200));
+    bad();
+    spotify.tracks().get(TRACK).send_with_response().await.unwrap_err();
+    failed("decode", Some(200));
+    bad();
+    spotify.albums().tracks(ALBUM).all().await.unwrap_err();
+    failed("decode", Some(200));
+    bad();
+    spotify.put::<u64>("me/library").await.unwrap_err();
+    failed("carried_out", Some(200));
+    fake.next_api(FakeResponse::body(200, "application/json", "[true]"));
+    let uri = format!("spotify:track:{TRACK}");
+    spotify.library().contains([uri.as_str(), uri.as_str()]).await.unwrap_err();
+    failed("decode", Some(200));
+    bad();
+    spotify.put::<()>("me/library").await.unwrap();
+    succeeded();
+    spotify.tracks().get(TRACK).await.unwrap();
+    succeeded();
+
+    spotify.tracks().get("no id").await.unwrap_err();
+    failed("id", None);
+    fake.next(404);
+    spotify.tracks().get(TRACK).await.unwrap_err();
+    failed("api", Some(404));
+    fake.next_api(FakeResponse::hang_up());
+    spotify.tracks().get(TRACK).retries(0).await.unwrap_err();
+    failed("transport", None);
+    fake.next_api(FakeResponse::never());
+    spotify.tracks().get(TRACK).deadline(Duration::from_millis(50)).await.unwrap_err();
+    failed("deadline_exceeded", None);
+    spotify.rate_limiter().unwrap().close_for(Duration::from_secs(3600));
+    spotify.tracks().get(TRACK).await.unwrap_err();
+    failed("rate_limited", None);
+}
+
+/// Whether they had come when the list was dropped or not.
+#[tokio::test]
+async fn pages_that_were_fetched_ahead_and_not_taken_are_abandoned() {
+    let fake = FakeSpotify::builder().with_playlist_length(300).start().await.unwrap();
+    let reports = Reports::default();
+    let spotify = reports.of(fake.config().with_token(fake.user_token()));
+    let mut items = spotify.playlists().items(PLAYLIST).stream().concurrency(3);
+    items.next().await.unwrap().unwrap();
+    assert_eq!(reports.only().outcome, CallOutcome::Succeeded);
+    while fake.api_requests() < 3 {
+        settle().await;
+    }
+    settle().await;
+    drop(items);
+
+    while reports.0.lock().unwrap().len() < 2 {
+        settle().await;
+    }
+    for report in &*reports.0.lock().unwrap() {
+        assert_eq!((report.outcome, report.failure), (CallOutcome::Abandoned, None), "{report:?}");
+    }
+}
+
+/// It is told of as abandoned: nobody has its value, and no error either.
+#[tokio::test]
+async fn a_model_that_panics_ends_its_call() {
+    #[derive(Debug)]
+    struct Panics;
+
+    impl<'de> serde::Deserialize<'de> for Panics {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            panic!("in a model of the program's")
+        }
+    }
+
+    let fake = FakeSpotify::start().await.unwrap();
+    let reports = Reports::default();
+    let spotify = reports.of(fake.config().with_token(fake.user_token()));
+    let call = tokio::spawn(spotify.get::<Panics>("me").send());
+    assert!(call.await.unwrap_err().is_panic());
+    let report = reports.only();
+    assert_eq!((report.outcome, report.failure), (CallOutcome::Abandoned, None));
+    assert_eq!(report.status.map(|status| status.as_u16()), Some(200));
 }
 
 #[tokio::test]

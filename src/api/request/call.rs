@@ -16,7 +16,8 @@ use crate::middleware::{Attempts, CallTrace, Departure, EndpointName, LastFailur
 use crate::oauth::Scope;
 use crate::transport::{ServerError, is_transient_status};
 
-/// A call while it is made. Dropped before its end, it was abandoned, which is told as well.
+/// A call until its caller has its value or its error. Dropped before that, it was abandoned, which
+/// is told as well.
 pub(super) struct Call {
     observer: Option<Arc<UserObserver>>,
     pub(super) line: RequestLine,
@@ -27,6 +28,9 @@ pub(super) struct Call {
     pub(super) status: Option<StatusCode>,
     reason: Option<String>,
     outcome: CallOutcome,
+    failure: Option<&'static str>,
+    /// How long it took until its response or its error was there: a page may be read much later.
+    elapsed: Option<Duration>,
     pub(super) extensions: Extensions,
 }
 
@@ -57,6 +61,8 @@ impl Call {
             status: None,
             reason: None,
             outcome: CallOutcome::Abandoned,
+            failure: None,
+            elapsed: None,
             extensions,
         }
     }
@@ -97,18 +103,35 @@ impl Call {
         }
     }
 
-    pub(super) fn end(&mut self, result: &Result<RawResponse, Error>) {
-        self.outcome = match result {
-            Ok(response) => {
+    /// What came of it; a response goes on to be read, and the call with it.
+    pub(super) fn respond(
+        mut self,
+        result: Result<RawResponse, Error>,
+    ) -> Result<RawResponse, Error> {
+        self.elapsed = Some(self.began.elapsed());
+        match result {
+            Ok(mut response) => {
                 self.status = Some(response.status);
-                CallOutcome::Succeeded
+                response.call = Some(Box::new(self));
+                Ok(response)
             }
             Err(error) => {
-                self.status = self.status.or_else(|| error.status());
-                self.reason = error.reason().map(str::to_owned);
-                CallOutcome::Failed
+                self.end(Some(&error));
+                Err(error)
             }
+        }
+    }
+
+    /// Its caller has the value, or this error.
+    pub(super) fn end(mut self, error: Option<&Error>) {
+        let Some(error) = error else {
+            self.outcome = CallOutcome::Succeeded;
+            return;
         };
+        self.outcome = CallOutcome::Failed;
+        self.failure = Some(error.kind());
+        self.status = self.status.or_else(|| error.status());
+        self.reason = error.reason().map(str::to_owned);
     }
 }
 
@@ -126,11 +149,12 @@ impl Drop for Call {
         if let Some(status) = self.status {
             self.span.record("status", status.as_u16());
         }
-        let elapsed = self.began.elapsed();
+        let elapsed = self.elapsed.unwrap_or_else(|| self.began.elapsed());
         let logged = LoggedCall {
             method: &self.line.method,
             endpoint: &self.endpoint,
             outcome: self.outcome,
+            failure: self.failure,
             status: self.status,
             reason: self.reason.as_deref(),
             attempts,
@@ -145,6 +169,7 @@ impl Drop for Call {
             client_id: observer.client_id.clone(),
             partition: observer.partition,
             outcome: self.outcome,
+            failure: self.failure,
             status: self.status,
             reason: self.reason.take(),
             attempts,

@@ -97,8 +97,14 @@ impl<G: DeserializeOwned + 'static> Decoder<G> {
 }
 
 impl<T> Decoder<T> {
-    pub(crate) fn decode(self, response: RawResponse) -> Result<T, Error> {
-        (self.read)(response, self.shape)
+    /// Reads the body, which ends the call.
+    pub(crate) fn decode(self, mut response: RawResponse) -> Result<T, Error> {
+        let call = response.call.take();
+        let decoded = (self.read)(response, self.shape);
+        if let Some(call) = call {
+            call.end(decoded.as_ref().err());
+        }
+        decoded
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use tracing::Level;
 
+use crate::error::Error;
 use crate::middleware::Partition;
 
 /// What became of a call, for metrics; see
@@ -29,8 +30,13 @@ pub struct CallReport {
     /// name, give each a [named](Partition::named) one by
     /// [`for_user_in`](crate::SpotifyClient::for_user_in).
     pub partition: Partition,
-    /// How the call ended.
+    /// How the call ended for its caller, whatever the last status was: a response that cannot be
+    /// read is a failure.
     pub outcome: CallOutcome,
+    /// Where it failed, which kind of error its caller has: the name of the variant of
+    /// [`Error`](crate::Error), such as `decode` or `deadline_exceeded`. Few values, as a label
+    /// wants.
+    pub failure: Option<&'static str>,
     /// The status of the last response that came, to whichever attempt; `None` where none came, as
     /// for a call that the rate limiter did not send.
     pub status: Option<StatusCode>,
@@ -44,19 +50,25 @@ pub struct CallReport {
     pub attempts: u32,
     /// How long it waited for a permit and for retries.
     pub waited: Duration,
-    /// How long it took, with that.
+    /// How long it took, with that, until its response or its error was there.
     pub elapsed: Duration,
 }
 
 impl CallReport {
     /// Of a call that was wrong, so that nothing was sent.
-    pub(super) fn unsent(method: Method, endpoint: &Endpoint, observer: &UserObserver) -> Self {
+    pub(super) fn unsent(
+        method: Method,
+        endpoint: &Endpoint,
+        observer: &UserObserver,
+        error: &Error,
+    ) -> Self {
         Self {
             method,
             endpoint: endpoint.to_string(),
             client_id: observer.client_id.clone(),
             partition: observer.partition,
             outcome: CallOutcome::Failed,
+            failure: Some(error.kind()),
             status: None,
             reason: None,
             attempts: 0,
@@ -71,6 +83,7 @@ pub(super) struct LoggedCall<'a> {
     pub(super) method: &'a Method,
     pub(super) endpoint: &'a str,
     pub(super) outcome: CallOutcome,
+    pub(super) failure: Option<&'static str>,
     pub(super) status: Option<StatusCode>,
     pub(super) reason: Option<&'a str>,
     pub(super) attempts: u32,
@@ -80,10 +93,18 @@ pub(super) struct LoggedCall<'a> {
 
 impl<'a> LoggedCall<'a> {
     /// Of a call that was wrong, so that nothing was sent.
-    pub(super) fn unsent(method: &'a Method, endpoint: &'a str) -> Self {
-        let (outcome, none) = (CallOutcome::Failed, Duration::ZERO);
-        let (status, reason, attempts) = (None, None, 0);
-        Self { method, endpoint, outcome, status, reason, attempts, waited: none, elapsed: none }
+    pub(super) fn unsent(method: &'a Method, endpoint: &'a str, error: &Error) -> Self {
+        Self {
+            method,
+            endpoint,
+            outcome: CallOutcome::Failed,
+            failure: Some(error.kind()),
+            status: None,
+            reason: None,
+            attempts: 0,
+            waited: Duration::ZERO,
+            elapsed: Duration::ZERO,
+        }
     }
 
     /// Whether anybody hears of calls by the log.
@@ -97,6 +118,7 @@ impl<'a> LoggedCall<'a> {
             method = %self.method,
             endpoint = self.endpoint,
             outcome = self.outcome.as_str(),
+            failure = self.failure,
             status = self.status.map(|status| status.as_u16()),
             reason = self.reason,
             attempts = self.attempts,
@@ -111,11 +133,11 @@ impl<'a> LoggedCall<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallOutcome {
-    /// With a successful response.
+    /// With a value for its caller.
     Succeeded,
     /// With an error.
     Failed,
-    /// Its caller dropped it.
+    /// Its caller dropped it; so is a page that was fetched ahead and not taken.
     Abandoned,
 }
 

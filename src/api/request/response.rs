@@ -5,6 +5,7 @@ use http::Extensions;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Version};
 
+use super::call::Call;
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
@@ -56,6 +57,8 @@ pub(crate) struct RawResponse {
     pub(crate) credentials: Option<HeaderValue>,
     /// Whether its connection carries others side by side.
     pub(crate) shares_connection: bool,
+    /// The call, where it is told of: it ends when the body is read.
+    pub(super) call: Option<Box<Call>>,
 }
 
 impl RawResponse {
@@ -66,7 +69,8 @@ impl RawResponse {
         let needs_user = true;
         let credentials = None;
         let shares_connection = false;
-        Self { line, status, headers, body, needs_user, credentials, shares_connection }
+        let call = None;
+        Self { line, status, headers, body, needs_user, credentials, shares_connection, call }
     }
 
     /// Reads a response to its end; one that is not successful is an error.
@@ -104,6 +108,7 @@ impl RawResponse {
                         needs_user,
                         credentials,
                         shares_connection,
+                        call: None,
                     })
                 }
             };

@@ -51,9 +51,9 @@ impl Connection {
     /// The response to a request that is wrong and never sent: its error, when it is polled.
     pub(super) fn refuse(self, method: Method, endpoint: Endpoint, error: Error) -> Responding {
         Box::pin(async move {
-            LoggedCall::unsent(&method, &endpoint.to_string()).log();
+            LoggedCall::unsent(&method, &endpoint.to_string(), &error).log();
             if let Some(observer) = self.observer() {
-                observer.tell(&CallReport::unsent(method, &endpoint, observer));
+                observer.tell(&CallReport::unsent(method, &endpoint, observer, &error));
             }
             Err(error)
         })
@@ -80,9 +80,7 @@ impl Connection {
         prepared.class.deadline = end.map(|(end, _)| end);
         let mut call = Call::begin(self.observer().cloned(), &prepared, span);
         if let Err(error) = self.check(&call.line) {
-            let refused = Err(error);
-            call.end(&refused);
-            return refused;
+            return call.respond(Err(error));
         }
         let result = match end {
             Some((end, _)) if end <= Instant::now() => None,
@@ -95,8 +93,7 @@ impl Connection {
             Some(result) => result,
             None => call.out_of_time(end.map(|(_, limit)| limit).unwrap_or_default()).await,
         };
-        call.end(&result);
-        result
+        call.respond(result)
     }
 
     async fn make(&self, call: &mut Call, prepared: PreparedRequest) -> Result<RawResponse, Error> {

@@ -108,7 +108,8 @@ impl KeyringTokenStore {
         work: impl FnOnce(&Item) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let name = digest(&turn.key().to_string());
-        let (service, keyring) = (Arc::clone(&self.service), self.keyring.clone());
+        let service = Arc::clone(&self.service);
+        let keyring = self.keyring.clone();
         let work = move || {
             let done = Item::of(keyring, &service, &name).and_then(|item| work(&item));
             drop(turn);

@@ -59,7 +59,8 @@ fn introduces_code(before: &str) -> bool {
 /// these is only taken where neither a sentence stands before it nor whose it is.
 fn is_token(word: &str, before: &str, words_between: usize) -> bool {
     let has = |is_it: fn(&char) -> bool| word.chars().any(|letter| is_it(&letter));
-    let (has_lower, has_upper) = (has(char::is_ascii_lowercase), has(char::is_ascii_uppercase));
+    let has_lower = has(char::is_ascii_lowercase);
+    let has_upper = has(char::is_ascii_uppercase);
     let is_plain = words_between <= 1 && (has_lower || has_upper) && !introduces_id(before);
     word.len() >= SHORTEST_TOKEN
         && (is_plain || has_lower && has_upper)

@@ -226,7 +226,8 @@ impl Catalogue {
     }
 
     fn add(&mut self, thing: Thing) -> Arc<Thing> {
-        let (place, thing) = (self.things.len(), Arc::new(thing));
+        let place = self.things.len();
+        let thing = Arc::new(thing);
         self.by_id.insert((thing.kind, thing.id.clone()), place);
         self.by_uri.insert(thing.uri.clone(), place);
         self.things.push(Arc::clone(&thing));

@@ -54,7 +54,8 @@ fn add(catalogue: &mut Catalogue, spoken: &Spoken, parts: usize) {
 }
 
 fn whole(spoken: &Spoken, parts: usize) -> Value {
-    let (id, kind) = (spoken.id, spoken.kind.name());
+    let id = spoken.id;
+    let kind = spoken.kind.name();
     let mut json = json!({
         "available_markets": ["DE", "SE", "US"],
         "copyrights": [],

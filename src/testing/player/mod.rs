@@ -89,7 +89,8 @@ impl Player {
 
     /// A device more, which is on and does not play.
     pub(super) fn add_device(&mut self, id: &str, name: &str) {
-        let (id, name) = (id.to_owned(), name.to_owned());
+        let id = id.to_owned();
+        let name = name.to_owned();
         self.devices.push(Device { id, name, kind: "Computer", volume: 50 });
     }
 

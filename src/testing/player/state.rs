@@ -77,7 +77,8 @@ impl Device {
 /// What something is played from.
 pub(in super::super) fn context(uri: &str) -> Value {
     let mut parts = uri.split(':').skip(1);
-    let (kind, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let kind = parts.next().unwrap_or_default();
+    let id = parts.next().unwrap_or_default();
     let kind = if uri.ends_with(":collection") { "collection" } else { kind };
     let path = format!("{kind}s/{id}");
     let json =

@@ -119,7 +119,8 @@ impl Call<'_> {
 
     fn check(&self, uri: &str) -> Result<(), FakeResponse> {
         let mut parts = uri.split(':').skip(1);
-        let (kind, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let kind = parts.next().unwrap_or_default();
+        let id = parts.next().unwrap_or_default();
         let is_there = match kind {
             "user" => true,
             "playlist" => self.world.playlists.get(id).is_some(),

@@ -217,7 +217,8 @@ impl Call<'_> {
             let value = self.parameter(name).map(str::parse::<i64>).transpose();
             value.map_err(|_| error(400, &format!("Invalid {name}")))
         };
-        let (after, before) = (cursor("after")?, cursor("before")?);
+        let after = cursor("after")?;
+        let before = cursor("before")?;
         if after.is_some() && before.is_some() {
             return Err(error(400, "Only one of after and before may be given"));
         }

@@ -100,7 +100,8 @@ impl Call<'_> {
         if uris.len() > 100 {
             return Err(error(400, "You can add a maximum of 100 tracks per request."));
         }
-        let (by, at) = (self.user()?, text_of(self.world.now()));
+        let by = self.user()?;
+        let at = text_of(self.world.now());
         let entry = |uri: &String| {
             let thing = self.world.catalogue.by_uri(uri).filter(|thing| thing.kind.is_playable());
             thing.map(|thing| Entry::new(thing, by, &at))

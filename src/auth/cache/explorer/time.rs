@@ -413,7 +413,8 @@ impl World {
 
     fn begin_login(&mut self) {
         if self.seen.logins.len() < 2 {
-            let (latest, now) = (self.state.latest_login(), self.seen.now);
+            let latest = self.state.latest_login();
+            let now = self.seen.now;
             let new = Replacement {
                 login: LoginId::after(now.wall, latest, 0),
                 revision: Revision(0),

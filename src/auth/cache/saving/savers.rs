@@ -116,7 +116,8 @@ impl<S> Saver<S> {
         let unfinished = slot.get_or_insert_default();
         unfinished.begun = unfinished.begun.wrapping_add(1);
         unfinished.tasks.push(unfinished.begun);
-        let (number, changed) = (unfinished.begun, Arc::clone(&unfinished.changed));
+        let number = unfinished.begun;
+        let changed = Arc::clone(&unfinished.changed);
         Self { shared: Arc::downgrade(shared), number, changed }
     }
 
