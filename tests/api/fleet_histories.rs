@@ -140,8 +140,51 @@ async fn a_removal_that_is_put_back_late_undoes_no_login_that_was_made_meanwhile
     wire.go_on();
 
     late.await.unwrap().ok();
-    assert_eq!(found(&b).await.as_deref(), Some("new"));
+    // Who made the login would put it back.
+    let newcomer = RedisFleet::new(server.url()).tokens();
+    assert_eq!(found(&newcomer).await.as_deref(), Some("new"));
     assert_eq!(found(&a).await.as_deref(), Some("new"));
+}
+
+/// The same of a login that is put back, when it was removed meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_is_put_back_late_undoes_no_removal_that_was_made_meanwhile() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let b = RedisFleet::new(server.url()).tokens();
+    b.save(&anna(), &login("old"), None).await.unwrap();
+    // The server has the scripts from here on.
+    assert_eq!(found(&b).await.as_deref(), Some("old"));
+    let wire = Steps::to(server.port, 3, Stop::Before).await;
+    let a = RedisFleet::new(wire.url()).tokens();
+    assert_eq!(found(&a).await.as_deref(), Some("old"));
+    let () = server.ask(&["FLUSHALL"]);
+    let late = tokio::spawn({
+        let a = a.clone();
+        async move { a.load(&anna()).await }
+    });
+    assert_eq!(wire.stopped().await, "save");
+
+    b.remove(&anna()).await.unwrap();
+    wire.go_on();
+
+    late.await.unwrap().ok();
+    let newcomer = RedisFleet::new(server.url()).tokens();
+    assert_eq!(found(&newcomer).await, None);
+    assert_eq!(found(&a).await, None);
+}
+
+/// By who knows nothing of the removal: the time says which was later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_was_made_after_a_restart_is_later_than_a_removal_before_it() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let (a, b) = (RedisFleet::new(server.url()).tokens(), RedisFleet::new(server.url()).tokens());
+    a.save(&anna(), &login("old"), None).await.unwrap();
+    a.remove(&anna()).await.unwrap();
+    server.restart_empty();
+    b.save(&anna(), &login("new"), None).await.unwrap();
+
+    assert_eq!(found(&a).await.as_deref(), Some("new"));
+    assert_eq!(found(&b).await.as_deref(), Some("new"));
 }
 
 /// A removal that is put back says that others may know better, as a login does.

@@ -73,6 +73,14 @@ impl RedisServer {
         redis::cmd(name).arg(arguments).query(&mut connection).unwrap()
     }
 
+    /// How often a command was called, also by scripts, since `CONFIG RESETSTAT`.
+    pub(crate) fn calls(&self, command: &str) -> usize {
+        let stats: String = self.ask(&["INFO", "commandstats"]);
+        let name = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&name));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    }
+
     /// Kills it, and starts an empty one in its place.
     pub(crate) fn restart_empty(&mut self) {
         self.process.kill().unwrap();

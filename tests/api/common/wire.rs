@@ -59,11 +59,6 @@ impl Wire {
         self.shared.lost_responses.store(count, Ordering::SeqCst);
     }
 
-    /// Whether as many were lost as were to be.
-    pub(crate) fn has_lost_all(&self) -> bool {
-        self.shared.lost_responses.load(Ordering::SeqCst) == 0
-    }
-
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
