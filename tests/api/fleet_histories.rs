@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
-use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
+use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisTokenStore};
 use spotify_web::middleware::{SharedLimit, Told};
 use spotify_web::oauth::Token;
@@ -57,8 +57,8 @@ async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entrie
         match done {
             "login" => b.save(&anna(), &login("new"), None).await.unwrap(),
             "remove" => b.remove(&anna()).await.unwrap(),
-            "remove_user" => b.remove_user("app", "anna").await.unwrap(),
-            _ => a.remove_user("app", "anna").await.unwrap(),
+            "remove_user" => assert_eq!(b.remove_user("app", "anna").await.unwrap(), 0),
+            _ => assert_eq!(a.remove_user("app", "anna").await.unwrap(), 0),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -83,7 +83,7 @@ async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
 
         match done {
             "login" => b.save(&anna(), &login("new"), Some(first.revision())).await.unwrap(),
-            _ => b.remove_user("app", "anna").await.unwrap(),
+            _ => assert_eq!(b.remove_user("app", "anna").await.unwrap(), 1),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -192,13 +192,13 @@ async fn a_user_without_logins_is_removed_and_is_the_trouble_of_no_save() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let store = RedisFleet::new(master.url()).with_replicas(1).tokens();
-    store.remove_user("app", "nobody").await.unwrap();
+    assert_eq!(store.remove_user("app", "nobody").await.unwrap(), 0);
     let saves = (0..40).map(|number| {
         let store = store.clone();
         async move {
             let user = number.to_string();
             match number % 2 {
-                0 => store.remove_user("app", &user).await.unwrap(),
+                0 => drop(store.remove_user("app", &user).await.unwrap()),
                 _ => store
                     .save(&TokenKey::new("app").with_user(user), &login("x"), None)
                     .await
@@ -306,7 +306,9 @@ async fn a_huge_record_is_the_trouble_of_its_user_only() {
     assert!(read() - before < 1_000_000, "{}", read() - before);
     let long = Token::new("x".repeat(100_000), HOUR);
     let long = StoredToken::new(long, SystemTime::now() + HOUR);
-    store.save(&otto, &long, None).await.unwrap_err();
+    let error = store.save(&otto, &long, None).await.unwrap_err();
+    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.. }));
+    assert!(is_told && !error.is_transient(), "{error}");
 }
 
 /// Exchanges are too late, and calls for tokens are not: that is said once.
