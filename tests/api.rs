@@ -58,6 +58,8 @@ mod fake_spotify;
 mod faults;
 #[path = "api/fleet.rs"]
 mod fleet;
+#[path = "api/fleet_adoption.rs"]
+mod fleet_adoption;
 #[path = "api/fleet_caches.rs"]
 mod fleet_caches;
 #[path = "api/fleet_faults.rs"]

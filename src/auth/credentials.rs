@@ -74,6 +74,11 @@ impl TokenSource for CredentialsSource {
         Ok(self.oauth.get_or_init(|| oauth.clone()).check_url()?)
     }
 
+    /// The next token is one request away.
+    fn needs_saving(&self) -> bool {
+        false
+    }
+
     fn client_id(&self) -> Option<&str> {
         self.request.client_id()
     }

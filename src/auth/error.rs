@@ -46,10 +46,16 @@ pub enum AuthError {
         /// Which.
         missing: Vec<String>,
     },
-    /// The token store failed, so that it is not known whose token is the newest. Nothing is lost,
-    /// and it is tried again.
+    /// The token store failed, so that it is not known whether anybody is logged in, or whose token
+    /// is the newest. Nothing is lost, and it is no log-out: it is tried again.
     #[error("the token store failed; no refresh token is sent until it works again")]
-    Store(#[source] StoreError),
+    Store {
+        /// Why.
+        source: Arc<StoreError>,
+        /// After what time the token cache looks into it again, if a token is needed then; `None`
+        /// where no cache has said so, and where waiting does not help.
+        retry_in: Option<Duration>,
+    },
     /// A log-out is not in the token store yet. It holds in this process, and saving is tried
     /// again; other processes that share the store do not know of it.
     #[error("the log-out could not be saved; it holds in this process alone")]
@@ -127,13 +133,14 @@ debug_for_people! {
     AuthError, says_it_all;
     fields
         Request { source, retry_in }
+        Store { source, retry_in }
         LoginEnded { source }
         MissingScopes { missing }
         TimedOut { limit }
         KeyOfAnotherApp { key, client_id }
         Option { name, reason }
         Custom { message, transient, source };
-    values Store NotSaved NotSettled;
+    values NotSaved NotSettled;
     words
         NotLoggedIn NotConnected ExpiredOnArrival RejectedBefore SourcePanicked Interrupted
         WithinFetch NoRuntime NoIo Malformed;
@@ -160,7 +167,8 @@ impl AuthError {
         match self {
             Self::Request { source, .. } => source.is_transient(),
             Self::Custom { transient, .. } => *transient,
-            Self::Store(error) | Self::NotSaved(error) => error.is_transient(),
+            Self::Store { source, .. } => source.is_transient(),
+            Self::NotSaved(error) => error.is_transient(),
             Self::NotSettled(unsettled) => unsettled.is_transient(),
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
@@ -190,6 +198,7 @@ impl AuthError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Request { source, retry_in } => retry_in.or_else(|| source.retry_after()),
+            Self::Store { retry_in, .. } => *retry_in,
             _ => None,
         }
     }
@@ -210,9 +219,8 @@ impl AuthError {
     /// is nothing to wait for.
     pub(super) fn is_the_callers(&self) -> bool {
         match self {
-            Self::NotConnected | Self::NoRuntime | Self::NoIo | Self::Store(StoreError::NoIo) => {
-                true
-            }
+            Self::NotConnected | Self::NoRuntime | Self::NoIo => true,
+            Self::Store { source, .. } => matches!(**source, StoreError::NoIo),
             Self::Request { source, .. } => matches!(**source, OAuthError::NoRuntime),
             _ => false,
         }
@@ -223,6 +231,11 @@ impl AuthError {
         Self::of_request(Arc::new(error))
     }
 
+    /// A store that failed.
+    pub(super) fn of_store(source: StoreError) -> Self {
+        Self::Store { source: Arc::new(source), retry_in: None }
+    }
+
     fn of_request(source: Arc<OAuthError>) -> Self {
         Self::Request { source, retry_in: None }
     }
@@ -230,7 +243,7 @@ impl AuthError {
     /// Says when the cache asks again, if waiting helps.
     pub(super) fn with_retry_in(mut self, wait: Option<Duration>) -> Self {
         let helps = self.is_transient() || self.retry_after().is_some();
-        if let Self::Request { retry_in, .. } = &mut self {
+        if let Self::Request { retry_in, .. } | Self::Store { retry_in, .. } = &mut self {
             *retry_in = wait.filter(|_| helps).or(*retry_in);
         }
         self

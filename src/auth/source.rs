@@ -59,6 +59,14 @@ pub trait TokenSource: Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether a token is lost where the program ends before it is saved, as that of a login is:
+    /// [`settle`](super::TokenCache::settle) waits for it then, and its error says that it is not
+    /// saved. `false` for a source whose tokens anybody can request again, as the app's own; a
+    /// login that the cache has all the same is waited for.
+    fn needs_saving(&self) -> bool {
+        true
+    }
+
     /// The client id of the app whose tokens it requests, where it is known; see
     /// [`Authenticator::client_id`](super::Authenticator::client_id). The key of a store must name
     /// the same app.
@@ -76,6 +84,10 @@ impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
 
     fn connect(&self, oauth: &OAuthClient) -> Result<(), AuthError> {
         (**self).connect(oauth)
+    }
+
+    fn needs_saving(&self) -> bool {
+        (**self).needs_saving()
     }
 
     fn client_id(&self) -> Option<&str> {

@@ -22,6 +22,8 @@ impl SpotifyClient {
     /// Waits until nothing is under way that would be lost if the program ended now, such as a
     /// refresh whose rotated token is not saved yet. For a clean end of the program, as on Ctrl-C.
     ///
+    /// An app's own token is not waited for, whatever its store does: the next is a request away.
+    ///
     /// End the calls first: what begins while it waits is not waited for, so that neither traffic
     /// that goes on nor a store that fails for one user makes it wait for the others again.
     ///

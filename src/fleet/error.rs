@@ -9,23 +9,46 @@ pub enum FleetError {
     /// The URL of the server cannot be read.
     #[error("the URL of the fleet's server {reason}")]
     Url {
-        /// What is wrong with it; never a part of it.
+        /// What is wrong with it, and what to do; never a part of it.
         reason: &'static str,
     },
-    /// A sealing key or the prefix cannot be used.
+    /// A name that the program gave cannot be used: a prefix, the name of a sealing key, or a client
+    /// id, a user or a scope of a [`TokenKey`](crate::auth::TokenKey).
+    ///
+    /// | name | how long, in UTF-8 | which characters |
+    /// |---|---|---|
+    /// | the prefix | 1 to 128 bytes | all but braces, white space and control characters |
+    /// | of a sealing key | 1 to 32 bytes | any |
+    /// | a client id, a user, a scope | up to 1,024 bytes | any; `é` as one character and as two are different names |
+    ///
+    /// An empty user is another one than none.
+    #[error("{what} {reason}")]
+    Name {
+        /// Which name, as in "the prefix of a fleet".
+        what: &'static str,
+        /// What is wrong with it, and what is allowed; never a client id or a user.
+        reason: String,
+    },
+    /// A setting cannot be used.
     #[error("{reason}")]
     Config {
         /// What is wrong with it, and what to do.
         reason: &'static str,
     },
     /// No server could be reached. Transient.
-    #[error("no server of the fleet could be reached: {reason}")]
+    #[error(
+        "no server of the fleet could be reached: {reason}; see whether it runs, and whether its URL has the \
+         right host and port"
+    )]
     Unreachable {
         /// What the system said.
         reason: String,
     },
     /// The server did not respond in time. Transient.
-    #[error("the server of the fleet did not respond within {limit:?}")]
+    #[error(
+        "the server of the fleet did not respond within {limit:?}; see whether it is overloaded, and whether \
+         the network to it is well"
+    )]
     TimedOut {
         /// The limit of the call.
         limit: Duration,
@@ -35,8 +58,20 @@ pub enum FleetError {
         "the server of the fleet does not accept the user name or the password; set them in its URL"
     )]
     WrongPassword,
+    /// The certificate that the server shows is not one to be trusted.
+    #[error(
+        "the certificate of the fleet's server is not trusted: {reason}; one of an authority of your own is \
+         trusted with `with_certificates`, and it has to be for the host in the URL"
+    )]
+    Certificate {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The user of the server may not run a command.
-    #[error("the user of the fleet's server may not run a command: {reason}; grant `{GRANTS}`")]
+    #[error(
+        "the user of the fleet's server may not run a command: {reason}; grant `{GRANTS}`, with the prefix of \
+         `with_prefix` in place of `spotify-web`"
+    )]
     NoPermission {
         /// What the server said.
         reason: String,
@@ -45,7 +80,9 @@ pub enum FleetError {
     #[error("the server of the fleet has no memory left; raise its `maxmemory`")]
     OutOfMemory,
     /// The server is older than Redis 5.
-    #[error("the server of the fleet has version {version}; Redis 5 or Valkey is needed")]
+    #[error(
+        "the server of the fleet has version {version}; Redis 5 or Valkey is needed, so update it"
+    )]
     TooOld {
         /// What it said.
         version: String,
@@ -58,12 +95,35 @@ pub enum FleetError {
         /// The policy.
         policy: String,
     },
-    /// A record cannot be opened: it was sealed with another key, altered, or moved from another
-    /// place. It is left as it is.
-    #[error("a record of the fleet cannot be opened: {reason}")]
+    /// A record is sealed with a key that this process does not have. It is left as it is.
+    #[error(
+        "a login of the fleet is sealed with the key {id:?}, which this process does not have; add that key \
+         to `with_sealing_keys`, behind the first"
+    )]
+    UnknownKey {
+        /// The name of the key: see [`SealingKey::new`](super::SealingKey::new).
+        id: String,
+    },
+    /// A login was saved before there were sealing keys. It is left as it is.
+    #[error(
+        "a login of the fleet was saved without a seal, and there are sealing keys now; take such logins over \
+         with `adopt_unsealed`, or have `remove_user` remove it"
+    )]
+    Unsealed,
+    /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
+    /// from another place. It is left as it is.
+    #[error(
+        "a login of the fleet cannot be opened: it {reason}; it stays as it is until `remove_user` removes it"
+    )]
     Sealed {
-        /// Why not, and what to do.
+        /// What is wrong with it.
         reason: &'static str,
+    },
+    /// A login is too long to be kept, with its tokens and names.
+    #[error("a login of the fleet has {bytes} bytes, and is not saved; 65,536 are allowed")]
+    TooLong {
+        /// How long its record would be.
+        bytes: usize,
     },
     /// What stands under one of the fleet's names was written by something else. It is left as it is.
     #[error(
@@ -110,5 +170,5 @@ impl FleetError {
 
 /// What the fleet needs of a server's access list, with the default prefix.
 const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
-                      +hlen +hstrlen +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
+                      +hlen +hstrlen +get +set +del +pexpire +time +scan +wait +info +zadd +zscore \
                       +zcard +zrange +zremrangebyscore +select +cluster|slots";

@@ -36,6 +36,17 @@ impl Failure {
             {
                 Self::Error(FleetError::NoPermission { reason })
             }
+            // By rustls and by OpenSSL. No new connection shows another certificate.
+            _ if ["invalid peer certificate", "certificate verify failed"]
+                .iter()
+                .any(|text| reason.contains(text)) =>
+            {
+                Self::Error(FleetError::Certificate { reason })
+            }
+            // What the URL says of the server is not so, and will not become so.
+            _ if reason.contains("cluster support disabled") => Self::of_url(NO_CLUSTER),
+            _ if reason.contains("does not point to a sentinel") => Self::of_url(NO_SENTINEL),
+            _ if reason.contains("switch database") => Self::of_url(NO_DATABASE),
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
             (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Error(FleetError::Layout),
@@ -56,6 +67,20 @@ impl Failure {
         }
     }
 
+    fn of_url(reason: &'static str) -> Self {
+        Self::Error(FleetError::Config { reason })
+    }
+
+    /// The same where there is one server: one that sends elsewhere is a node of a cluster.
+    pub(super) fn of_single(error: &RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
+                Self::of_url(IS_CLUSTER)
+            }
+            _ => Self::of(error),
+        }
+    }
+
     pub(super) fn error(&self) -> Option<&FleetError> {
         match self {
             Self::NoScript => None,
@@ -70,3 +95,12 @@ impl Failure {
         }
     }
 }
+
+pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
+    `redis://` in its URL";
+const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
+    in its URL";
+const NO_SENTINEL: &str = "a host in the URL of the fleet's server is no Sentinel; name those, with their port, or write \
+    `redis://` in place of `redis+sentinel://`";
+const NO_DATABASE: &str =
+    "the fleet's server does not have the database that its URL names; name another, or none";

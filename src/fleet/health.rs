@@ -78,6 +78,11 @@ impl Health {
         Self { counts: Mutex::default(), listener: Some(listener) }
     }
 
+    /// Of nothing yet, for the same listener.
+    pub(super) fn anew(&self) -> Self {
+        Self { counts: Mutex::default(), listener: self.listener.clone() }
+    }
+
     pub(super) fn connected(&self) {
         self.counts.lock().connections += 1;
     }

@@ -87,7 +87,7 @@ impl Lease {
     async fn is_taken(&self) -> Result<bool, FleetError> {
         let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
         let taken = self.server.run(&TAKE_LEASE, &[&self.key], &arguments).await?;
-        Ok(read::<(u32, i64)>(taken)?.0 == 1)
+        Ok(read::<u32>(taken)? == 1)
     }
 
     /// Renews it in a task of its own, as long as a refresh can take.

@@ -13,17 +13,29 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::failure::Failure;
-use super::names::Place;
+use super::names::{Names, Place};
 use super::scripts::{LIST, RESEAL};
-use super::sealing::Opened;
+use super::sealing::{Opened, is_unsealed};
 use super::server::{Master, Server, To};
 use super::tokens::{Parts, read};
+use super::unsealed::has_login;
+use crate::auth::TokenKey;
 
 /// A login as it stands in the server.
 pub(super) struct Standing {
-    place: Place,
-    revision: String,
-    record: Vec<u8>,
+    pub(super) place: Place,
+    pub(super) revision: String,
+    pub(super) record: Vec<u8>,
+}
+
+/// What sealing anew takes.
+enum Sealing {
+    /// It is sealed with the first key.
+    IsDone,
+    /// Another record at its place.
+    InPlace(Vec<u8>),
+    /// It was saved before there were sealing keys, at another place.
+    Elsewhere(TokenKey),
 }
 
 /// Some logins of one master; where something else stands, an error.
@@ -109,8 +121,17 @@ impl Step {
         let (mut sealed, mut resealed) = (Vec::new(), Resealed::default());
         for login in &self.logins {
             let login = login.as_ref().map_err(FleetError::clone);
-            match login.and_then(|login| Ok((login, login.sealed_anew(parts)?))) {
-                Ok((login, record)) => sealed.extend(record.map(|record| (login, record))),
+            match login.and_then(|login| Ok((login, login.sealing(parts)?))) {
+                Ok((_, Sealing::IsDone)) => {}
+                Ok((login, Sealing::InPlace(record))) => sealed.push((login, record)),
+                Ok((login, Sealing::Elsewhere(key))) => {
+                    let key = &key;
+                    match patiently(move || parts.move_here(key, login)).await {
+                        Ok(is_moved) => resealed.number += u64::from(is_moved),
+                        Err(error) if error.is_transient() => return Err(error),
+                        Err(error) => resealed.failure = resealed.failure.or(Some(error)),
+                    }
+                }
                 Err(error) => resealed.failure = resealed.failure.or(Some(error)),
             }
         }
@@ -130,18 +151,42 @@ impl Step {
 }
 
 impl Standing {
+    /// What a login is, wherever it may stand.
     pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
-        parts.sealer()?.open(&self.place, &self.revision, &self.record)
-    }
-
-    /// The record sealed with the first key, if it is not.
-    fn sealed_anew(&self, parts: &Parts) -> Result<Option<Vec<u8>>, FleetError> {
         let Self { place, revision, record } = self;
         let sealer = parts.sealer()?;
-        let Opened { key, token, is_current } = sealer.open_any(place, revision, record)?;
+        let opened = sealer.open_any(place, revision, record)?;
+        if self.is_in(&parts.names, &opened.key) {
+            sealer.check_seal(record)?;
+            return Ok(opened);
+        }
+        match &parts.unsealed {
+            Some(unsealed) if self.is_in(&unsealed.names, &opened.key) => {
+                match unsealed.adopts || !has_login(&opened.token) {
+                    true => Ok(opened),
+                    false => Err(FleetError::Unsealed),
+                }
+            }
+            Some(_) if !is_unsealed(record) => Err(FleetError::Config { reason: OTHER_NAME_KEY }),
+            _ => Err(FleetError::Sealed { reason: "stands at the place of another one" }),
+        }
+    }
+
+    /// Whether it stands where `names` has this login.
+    fn is_in(&self, names: &Names, key: &TokenKey) -> bool {
+        names.place(key).is_ok_and(|place| {
+            (&place.logins, &place.scopes) == (&self.place.logins, &self.place.scopes)
+        })
+    }
+
+    fn sealing(&self, parts: &Parts) -> Result<Sealing, FleetError> {
+        let Opened { key, token, is_current } = self.open(parts)?;
+        if !self.is_in(&parts.names, &key) {
+            return Ok(Sealing::Elsewhere(key));
+        }
         match is_current {
-            true => Ok(None),
-            false => sealer.seal(&key, place, &token).map(Some),
+            true => Ok(Sealing::IsDone),
+            false => parts.sealer()?.seal(&key, &self.place, &token).map(Sealing::InPlace),
         }
     }
 
@@ -270,7 +315,10 @@ where
 }
 
 /// What stands in the hash of a user: scopes, revision and record of each login.
-fn standing(key: &str, places: Vec<(String, Vec<u8>, Vec<u8>)>) -> impl Iterator<Item = Standing> {
+pub(super) fn standing(
+    key: &str,
+    places: Vec<(String, Vec<u8>, Vec<u8>)>,
+) -> impl Iterator<Item = Standing> {
     places.into_iter().map(move |(scopes, revision, record)| {
         let revision = String::from_utf8_lossy(&revision).into_owned();
         let place = Place { logins: key.to_owned(), scopes, lease: String::new() };
@@ -298,6 +346,9 @@ async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, Fleet
     }
     Ok(masters)
 }
+
+const OTHER_NAME_KEY: &str = "the logins in the fleet's server have names that were made with another name key; \
+                              give `with_sealing_keys` the name key that they were saved with";
 
 /// Between two attempts: five in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -1,6 +1,8 @@
 //! What concerns many logins at once: listing, removing and sealing them anew.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,7 +13,7 @@ use tokio::sync::mpsc;
 use super::listing::{Listing, Standing, Step};
 use super::scripts::REMOVE_ALL;
 use super::server::no_runtime;
-use super::tokens::{KEPT_FOR_MS, Parts};
+use super::tokens::{KEPT_FOR_MS, Parts, read};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
@@ -23,6 +25,9 @@ pub struct Logins {
     /// What is left of a step. They are opened as they are taken, while the next step is under way.
     logins: std::vec::IntoIter<Result<Standing, FleetError>>,
     parts: Arc<Parts>,
+    /// Where logins are taken over, one may stand at two places.
+    seen: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl RedisTokenStore {
@@ -53,31 +58,43 @@ impl RedisTokenStore {
             runtime.spawn(listing);
         }
         let (logins, parts) = (Vec::new().into_iter(), Arc::clone(self.parts()));
-        Logins { steps, is_over: false, logins, parts }
+        let (seen, hasher) = (HashSet::new(), RandomState::new());
+        Logins { steps, is_over: false, logins, parts, seen, hasher }
     }
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
+    /// Returns how many it removed, one for each set of scopes: 0 where the user had none, which is
+    /// no error. A login that was ended by a log-out counts too, as long as its mark is kept.
     ///
     /// Other processes notice when they next look into the store, which is before a refresh; until
-    /// then the access token that they have is good. No process puts a removed login back.
+    /// then the access token that they have is good. No process puts a removed login back, also
+    /// where there was none to remove.
     ///
     /// # Errors
     ///
-    /// A [`FleetError`] when the logins may still be there.
-    pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<(), FleetError> {
+    /// A [`FleetError`] when the logins may still be there; [`FleetError::NotReplicated`] when they
+    /// are removed, but may come back with a failover.
+    pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<u64, FleetError> {
         let parts = self.parts();
-        let name = parts.names.logins(client_id, Some(user));
-        parts.server()?.run(&REMOVE_ALL, &[&name], &[KEPT_FOR_MS.as_bytes()]).await?;
-        parts.confirm(&TokenKey::new(client_id).with_user(user)).await
+        let name = parts.names.logins(client_id, Some(user))?;
+        // By which a call that is sent again finds what it removed.
+        let mark = format!("{:016x}", fastrand::u64(..));
+        let unsealed = parts.remove_unsealed_user(client_id, user, &mark).await?;
+        let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
+        let removed: u64 = read(parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?)?;
+        parts.confirm(&TokenKey::new(client_id).with_user(user)).await?;
+        Ok(removed + unsealed)
     }
 
-    /// Seals with the first key what was sealed with another or not at all. Returns how many logins
-    /// it sealed anew. A login that is refreshed meanwhile is sealed with the first key anyway.
+    /// Seals with the first key what was sealed with another, and with
+    /// [`adopt_unsealed`](super::RedisFleet::adopt_unsealed) also what was not sealed at all. Returns how many
+    /// logins it sealed anew. A login that is refreshed meanwhile is sealed with the first key anyway.
     ///
     /// # Errors
     ///
     /// A [`FleetError`] of the server, at once; what was sealed before it stays so. One of a record
-    /// that cannot be opened when all others are sealed anew.
+    /// that cannot be opened when all others are sealed anew: [`FleetError::UnknownKey`] where a key
+    /// is missing, [`FleetError::Unsealed`] where `adopt_unsealed` is.
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
         let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
@@ -90,22 +107,32 @@ impl RedisTokenStore {
     }
 
     /// Whether the first logins that are found can be opened. One of them that cannot is its user's
-    /// trouble; when none can, it is that of the sealing keys.
+    /// trouble; when none can, it is that of the sealing keys. One that is not sealed is one of many
+    /// that were saved before there were keys.
     pub(super) async fn check_some(&self) -> Result<(), FleetError> {
         let parts = self.parts();
         let Some(step) = Listing::new(parts).next().await? else { return Ok(()) };
-        let mut opened = step.logins.into_iter().map(|login| login?.open(parts).map(drop));
-        let Some(Err(error)) = opened.next() else { return Ok(()) };
-        if opened.any(|opened| opened.is_ok()) { Ok(()) } else { Err(error) }
+        let opened = step.logins.into_iter().map(|login| login?.open(parts).map(drop));
+        let opened: Vec<_> = opened.collect();
+        if opened.contains(&Err(FleetError::Unsealed)) {
+            return Err(FleetError::Unsealed);
+        }
+        match opened.iter().any(Result::is_ok) {
+            true => Ok(()),
+            false => opened.into_iter().next().unwrap_or(Ok(())),
+        }
     }
 }
 
 impl Logins {
     /// The next of the step who has not logged out.
     fn next_key(&mut self) -> Option<Result<TokenKey, FleetError>> {
-        let Self { logins, parts, .. } = self;
+        let Self { logins, parts, seen, hasher, .. } = self;
         logins.find_map(|login| match login.and_then(|login| login.open(parts)) {
             Ok(opened) if opened.token.is_logged_out() => None,
+            Ok(opened) if parts.adopts_unsealed() => {
+                seen.insert(hasher.hash_one(&opened.key)).then_some(Ok(opened.key))
+            }
             opened => Some(opened.map(|opened| opened.key)),
         })
     }

@@ -28,6 +28,7 @@
 //! | `health.rs` | whether the server responds, as it is told |
 //! | `scripts.rs` | what runs in the server, in one step each |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
+//! | `unsealed.rs` | what was saved before there were sealing keys |
 //! | `tokens.rs` | the store of tokens |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
 //! | `replicas.rs` | that replicas have what was saved |
@@ -58,6 +59,7 @@ mod server;
 mod server_url;
 mod tls;
 mod tokens;
+mod unsealed;
 
 #[cfg(test)]
 #[path = "../../tests/api/common/directory.rs"]
@@ -75,10 +77,11 @@ use redis::Value;
 
 #[cfg(test)]
 use self::directory::Directory;
-use self::names::Names;
+use self::names::{Name, Names};
 use self::replicas::Replicas;
 use self::sealing::Sealer;
 use self::server::Server;
+use self::unsealed::Unsealed;
 use crate::auth::{Clock, Listener, SystemClock};
 
 pub use error::FleetError;
@@ -98,6 +101,7 @@ pub struct RedisFleet {
     prefix: String,
     name_key: Option<[u8; 32]>,
     sealer: Result<Sealer, FleetError>,
+    adopts_unsealed: bool,
     replicas: Option<Replicas>,
     clock: Arc<dyn Clock>,
 }
@@ -112,8 +116,9 @@ impl RedisFleet {
     /// | `redis+sentinel://HOST[:26379],…/MASTER[/DATABASE]` | the master that Sentinels know by its name |
     ///
     /// `valkey` and `valkeys` mean the same. `rediss` is TLS: the server shows a certificate for
-    /// its host by an authority that the system trusts, or one of `SSL_CERT_FILE`; where rustls
-    /// finds none of these, feature `webpki-roots` has Mozilla's trusted. A user name or a password
+    /// its host by an authority that the system trusts, one of `SSL_CERT_FILE`, or one of
+    /// [`with_certificates`](Self::with_certificates); where rustls finds none of these, feature
+    /// `webpki-roots` has Mozilla's trusted. A user name or a password
     /// with characters such as `@` is percent-encoded. No error and no log shows it.
     pub fn new(url: impl AsRef<str>) -> Self {
         Self {
@@ -121,13 +126,39 @@ impl RedisFleet {
             prefix: "spotify-web".to_owned(),
             name_key: None,
             sealer: Ok(Sealer::default()),
+            adopts_unsealed: false,
             replicas: None,
             clock: Arc::new(SystemClock),
         }
     }
 
+    /// Trusts the certificates of other authorities than those of the system for TLS to the server,
+    /// such as one of your own, given as PEM. Those of the system stay trusted, and connections to
+    /// Spotify are not concerned, as they would be by `SSL_CERT_FILE`. Set it before the fleet is
+    /// used. With the feature `native-tls` alone it is an error.
+    ///
+    /// ```no_run
+    /// use spotify_web::fleet::RedisFleet;
+    ///
+    /// # fn example() -> std::io::Result<()> {
+    /// let authority = std::fs::read("/etc/redis/authority.pem")?;
+    /// let fleet = RedisFleet::new("rediss://redis.internal/").with_certificates(authority);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_certificates(self, pem: impl Into<Vec<u8>>) -> Self {
+        let pem: Arc<[u8]> = pem.into().into();
+        let server = self.server.map(|server| Arc::new(server.trusting(pem)));
+        let replicas = match &server {
+            Ok(server) => self.replicas.map(|replicas| replicas.of(server)),
+            Err(_) => None,
+        };
+        Self { server, replicas, ..self }
+    }
+
     /// Sets what all keys in the server begin with: `spotify-web` by default. Fleets with other
-    /// prefixes share nothing.
+    /// prefixes share nothing. [`FleetError::Name`] has the rules for it.
     #[must_use]
     pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
@@ -136,10 +167,14 @@ impl RedisFleet {
     /// Seals what is kept in the server, so that who can read it there learns no token, no client
     /// id and no user. Without keys, tokens stand there readable.
     ///
-    /// The first key seals, all of them open. To replace one, put the new key in front, let every
-    /// process run with both, and call [`RedisTokenStore::reseal`] before the old one goes.
+    /// The first key seals, all of them open. To replace one, put the new key behind the old one in
+    /// every process; when all run with both, in front; when all run with that, call
+    /// [`RedisTokenStore::reseal`] before the old one goes. A process that lacks a key gets
+    /// [`FleetError::UnknownKey`].
+    ///
     /// `name_key` makes the names of the keys in the server, and never changes: with another nobody
-    /// has logged in.
+    /// has logged in, and [`check`](Self::check) says so. Where logins stand in the server that were
+    /// saved without keys, see [`adopt_unsealed`](Self::adopt_unsealed).
     ///
     /// ```
     /// use spotify_web::fleet::{RedisFleet, SealingKey};
@@ -155,6 +190,31 @@ impl RedisFleet {
         keys: impl IntoIterator<Item = SealingKey>,
     ) -> Self {
         Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
+    }
+
+    /// Takes over logins that were saved before there were sealing keys: off by default. Without
+    /// sealing keys it changes nothing.
+    ///
+    /// What stands in the server unsealed is read, and sealed when it is first used; where a login
+    /// is found both sealed and not, the later one counts. [`RedisTokenStore::reseal`] seals all
+    /// others, and removes what was not sealed. Without this option, a login that is not sealed is
+    /// [`FleetError::Unsealed`].
+    ///
+    /// As long as it is on, who can write to the server can log users of this program in with tokens
+    /// of their own choice. So turn it on when sealing keys are first set, and off again when `reseal`
+    /// has returned and no process runs without the keys; the guide `fleet` has the steps.
+    ///
+    /// ```
+    /// use spotify_web::fleet::{RedisFleet, SealingKey};
+    ///
+    /// # let (name_key, key) = ([1; 32], [2; 32]);
+    /// let fleet = RedisFleet::new("rediss://redis.internal/")
+    ///     .with_sealing_keys(name_key, [SealingKey::new("2026-11", key)])
+    ///     .adopt_unsealed();
+    /// ```
+    #[must_use]
+    pub fn adopt_unsealed(self) -> Self {
+        Self { adopts_unsealed: true, ..self }
     }
 
     /// Has each save of a login wait until `number` replicas of the server have it, for at most half
@@ -238,13 +298,21 @@ impl RedisFleet {
     /// # Errors
     ///
     /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
-    /// cannot be reached, does not accept the password, is too old, lacks a right or a replica, may
-    /// evict logins, or has logins that none of the sealing keys opens. A server that does not tell its configuration passes.
+    /// cannot be reached, is not trusted, does not accept the password, is too old, lacks a right or a
+    /// replica, may evict logins, or has logins that are not sealed, that none of the sealing keys
+    /// opens, or that were saved with another name key. A server that does not tell its
+    /// configuration passes.
     pub async fn check(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
         let server = self.server()?;
         let info = server.command(redis::cmd("INFO").arg("server")).await;
-        if let Some(version) = info.ok().as_ref().and_then(text_of).and_then(version_in) {
+        let info = info.ok();
+        let info = info.as_ref().and_then(text_of);
+        let is_of_cluster = info.is_some_and(|info| info.contains("redis_mode:cluster"));
+        if is_of_cluster && !server.is_cluster().await? {
+            return Err(FleetError::Config { reason: failure::IS_CLUSTER });
+        }
+        if let Some(version) = info.and_then(version_in) {
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_some_and(|major| major < OLDEST) {
                 return Err(FleetError::TooOld { version: version.to_owned() });
@@ -266,12 +334,16 @@ impl RedisFleet {
         }
     }
 
-    /// A prefix with a brace would decide where keys are in a cluster.
+    /// As long as its names can be used.
     fn server(&self) -> Result<Arc<Server>, FleetError> {
-        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
-            return Err(FleetError::Config { reason: "the prefix is empty, or has a brace in it" });
-        }
+        Name::Prefix.check(&self.prefix)?;
         self.server.clone()
+    }
+
+    /// With sealing keys only.
+    fn unsealed(&self) -> Option<Unsealed> {
+        self.name_key?;
+        Some(Unsealed::new(Names::new(self.prefix.clone(), None), self.adopts_unsealed))
     }
 
     fn names(&self) -> Names {

@@ -1,10 +1,65 @@
 //! The names of keys. They show neither client ids nor users, and the keys of one user share a slot
 //! of a cluster.
+//!
+//! What a program gives names to is checked here, and nowhere else: [`Name`] has the rules.
 
 use hmac_sha256::HMAC;
 use zeroize::Zeroizing;
 
+use super::FleetError;
 use crate::auth::TokenKey;
+
+/// What a program gives a name to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    Prefix,
+    SealingKey,
+    ClientId,
+    User,
+    Scope,
+}
+
+impl Name {
+    /// Client ids, users and scopes only become hashes and stand in records: any characters will
+    /// do, also braces, patterns and spaces, and none at all. A prefix stands before the names in the server, and in
+    /// its access list.
+    pub(super) fn check(self, name: &str) -> Result<(), FleetError> {
+        let (what, longest) = match self {
+            Self::Prefix => ("the prefix of a fleet", 128),
+            Self::SealingKey => ("the name of a sealing key", 32),
+            Self::ClientId => ("the client id of a login", LONGEST_NAME),
+            Self::User => ("the user of a login", LONGEST_NAME),
+            Self::Scope => ("a scope of a login", LONGEST_NAME),
+        };
+        let wrong = |reason: String| Err(FleetError::Name { what, reason });
+        if name.is_empty() && matches!(self, Self::Prefix | Self::SealingKey) {
+            return wrong("is empty".to_owned());
+        }
+        if name.len() > longest {
+            return wrong(format!("has {} bytes; {longest} are allowed", name.len()));
+        }
+        if self != Self::Prefix {
+            return Ok(());
+        }
+        // Braces would decide where keys are in a cluster.
+        let bad = |it: &char| matches!(it, '{' | '}') || it.is_whitespace() || it.is_control();
+        match name.chars().find(bad) {
+            Some(bad) => wrong(format!("has {bad:?} in it; braces and spaces are not allowed")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Of a key, each of its names.
+fn check_key(key: &TokenKey) -> Result<(), FleetError> {
+    check_user(key.client_id(), key.user())?;
+    key.scopes().iter().try_for_each(|scope| Name::Scope.check(scope))
+}
+
+fn check_user(client_id: &str, user: Option<&str>) -> Result<(), FleetError> {
+    Name::ClientId.check(client_id)?;
+    user.map_or(Ok(()), |user| Name::User.check(user))
+}
 
 /// Makes the names of keys.
 #[derive(Clone)]
@@ -31,27 +86,30 @@ impl Names {
         Self { prefix, name_key: Zeroizing::new(name_key) }
     }
 
-    pub(super) fn place(&self, key: &TokenKey) -> Place {
+    pub(super) fn place(&self, key: &TokenKey) -> Result<Place, FleetError> {
+        check_key(key)?;
         let scopes = self.hash("scopes", key.scopes().iter().map(String::as_str), 8);
         let owner = self.owner(key.client_id(), key.user());
         let (prefix, lease) = (&self.prefix, format!("{owner}:l:{scopes}"));
-        Place {
+        Ok(Place {
             logins: format!("{prefix}:{LAYOUT}:{owner}:t"),
             lease: format!("{prefix}:{LAYOUT}:{lease}"),
             scopes,
-        }
+        })
     }
 
     /// The hash with all logins of a user.
-    pub(super) fn logins(&self, client_id: &str, user: Option<&str>) -> String {
-        format!("{}:{LAYOUT}:{}:t", self.prefix, self.owner(client_id, user))
+    pub(super) fn logins(&self, client_id: &str, user: Option<&str>) -> Result<String, FleetError> {
+        check_user(client_id, user)?;
+        Ok(format!("{}:{LAYOUT}:{}:t", self.prefix, self.owner(client_id, user)))
     }
 
     /// The state of an app's rate, and who shares it.
-    pub(super) fn rate(&self, client_id: Option<&str>) -> [String; 2] {
+    pub(super) fn rate(&self, client_id: Option<&str>) -> Result<[String; 2], FleetError> {
+        client_id.map_or(Ok(()), |client_id| Name::ClientId.check(client_id))?;
         let kind = if client_id.is_some() { "rate" } else { "rate of nobody" };
         let app = self.hash(kind, [client_id.unwrap_or_default()], 16);
-        ["g", "m"].map(|kind| format!("{}:{LAYOUT}:{{{app}}}:{kind}", self.prefix))
+        Ok(["g", "m"].map(|kind| format!("{}:{LAYOUT}:{{{app}}}:{kind}", self.prefix)))
     }
 
     /// What all hashes of logins match, for `SCAN`.
@@ -93,6 +151,9 @@ const LAYOUT: u32 = 1;
 
 const FIXED: &[u8] = b"spotify-web fleet names";
 
+/// Far more than any id has, and so little that a record has room for its tokens.
+const LONGEST_NAME: usize = 1024;
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
 mod tests {
@@ -106,18 +167,81 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_user_share_a_slot_and_show_nothing() {
-        let place = names().place(&TokenKey::new("app").with_user("anna").with_scopes(["b", "a"]));
+        let key = TokenKey::new("app").with_user("anna").with_scopes(["b", "a"]);
+        let place = names().place(&key).unwrap();
 
         let tag = |key: &str| key[key.find('{').unwrap()..key.find('}').unwrap()].to_owned();
         assert_eq!(tag(&place.logins), tag(&place.lease));
         assert!(!format!("{place:?}").contains("anna"));
-        assert_eq!(place.logins, names().logins("app", Some("anna")));
+        assert_eq!(place.logins, names().logins("app", Some("anna")).unwrap());
     }
 
     #[test]
     fn a_prefix_is_no_pattern() {
         let names = Names::new("a*[b]".into(), None);
         assert_eq!(names.all_logins(), "a\\*\\[b\\]:1:{*}:t");
+    }
+
+    /// Whatever Spotify has for an id, or a program for a user.
+    #[test]
+    fn client_ids_and_users_may_have_any_characters() {
+        let odd = [
+            "",
+            "spotify:user:x",
+            "{}",
+            "{a}:t",
+            "*",
+            "[^a]?\\",
+            "a b",
+            " ",
+            "\u{0}",
+            "\n",
+            "é",
+            "e\u{301}",
+            "\u{202e}",
+            "a@b.example",
+            "%20",
+            "😀",
+            &"x".repeat(LONGEST_NAME),
+        ];
+        let places: std::collections::HashSet<_> = odd
+            .iter()
+            .flat_map(|name| [TokenKey::new(*name), TokenKey::new("app").with_user(*name)])
+            .map(|key| {
+                let place = names().place(&key).unwrap();
+                assert_eq!(place.logins.len(), "spotify-web:1:{}:t".len() + 32, "{key}");
+                place
+            })
+            .collect();
+        assert_eq!(places.len(), odd.len() * 2);
+        for name in odd {
+            names().rate(Some(name)).unwrap();
+            names().logins(name, Some(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_used_is_refused_with_what_is_wrong_with_it() {
+        let long = "é".repeat(LONGEST_NAME);
+        for (key, said) in [
+            (TokenKey::new(&*long), "the client id of a login has 2048 bytes; 1024 are allowed"),
+            (TokenKey::new("app").with_user(&*long), "the user of a login has 2048 bytes"),
+            (TokenKey::new("app").with_scopes([&*long]), "a scope of a login has 2048 bytes"),
+        ] {
+            let error = names().place(&key).unwrap_err();
+            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(matches!(error, FleetError::Name { .. }) && !error.is_transient());
+        }
+        names().rate(Some(&long)).unwrap_err();
+        names().logins(&long, Some("anna")).unwrap_err();
+        names().logins("app", Some(&long)).unwrap_err();
+        for bad in ["", "a{b", "a}b", "a b", "a\tb", "a\u{a0}b", "a\0b", &"a".repeat(129)] {
+            let error = Name::Prefix.check(bad).unwrap_err().to_string();
+            assert!(error.starts_with("the prefix of a fleet "), "{error}");
+        }
+        for good in ["a", "my-bots", "a:b", "a*[b]?", "é", &"a".repeat(128)] {
+            Name::Prefix.check(good).unwrap();
+        }
     }
 
     /// Where the border between two parts is makes another key, and so does which part there is.
@@ -135,7 +259,7 @@ mod tests {
             key("abc").with_user("d").with_scopes(["e"]),
         ];
         let places: std::collections::HashSet<_> =
-            keys.iter().map(|key| names().place(key)).collect();
+            keys.iter().map(|key| names().place(key).unwrap()).collect();
         assert_eq!(places.len(), keys.len());
     }
 
@@ -151,7 +275,8 @@ mod tests {
                 match user { Some(user) => key.with_user(user), None => key }
             };
             let (one, other) = (key(one), key(other));
-            prop_assert_eq!(one == other, names().place(&one) == names().place(&other));
+            let place = |key| names().place(key).unwrap();
+            prop_assert_eq!(one == other, place(&one) == place(&other));
         }
     }
 }

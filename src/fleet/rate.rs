@@ -42,7 +42,7 @@ impl RedisSharedLimit {
         let app = format!("check {:016x}", fastrand::u64(..));
         let server = self.server.as_ref().map_err(FleetError::clone)?;
         let (member, told) = arguments_of(&Told::default());
-        let [state, members] = self.names.rate(Some(&app));
+        let [state, members] = self.names.rate(Some(&app))?;
         let arguments = [member.as_bytes(), &told];
         let granted = server.run(&EXCHANGE, &[&state, &members], &arguments).await?;
         granted_of(&read::<Vec<u8>>(granted)?)?;
@@ -52,7 +52,7 @@ impl RedisSharedLimit {
     async fn take_part(&self, app: Option<&str>, told: &Told) -> Result<Granted, FleetError> {
         let server = self.server.as_ref().map_err(FleetError::clone)?;
         let (member, told) = arguments_of(told);
-        let [state, members] = self.names.rate(app);
+        let [state, members] = self.names.rate(app)?;
         let arguments = [member.as_bytes(), &told];
         let granted = server.run_once(&EXCHANGE, &[&state, &members], &arguments, LIMIT).await?;
         granted_of(&read::<Vec<u8>>(granted)?)

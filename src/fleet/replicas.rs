@@ -53,6 +53,11 @@ impl Replicas {
         Self(Arc::new(Parts { wanted, server, queues, owners }))
     }
 
+    /// The same number of replicas of another server.
+    pub(super) fn of(&self, server: &Server) -> Self {
+        Self::new(self.0.wanted, Arc::new(server.beside()))
+    }
+
     /// Waits until enough replicas have what was written before under the name of a key, but not
     /// for long: replicas that are away keep nobody from going on.
     pub(super) async fn confirm(&self, name: &str) -> Result<(), FleetError> {

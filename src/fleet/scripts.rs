@@ -73,21 +73,24 @@ return {r[1] or '', n, left, record or '', back}",
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, 2 for another login, 1 to count up or 0 to put back, ms left, record, ms to keep it`
-/// → whether it stands there now, and the number.
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it`
+/// → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
+/// back, and 3 for what stood at another place until now.
 ///
-/// What is put back has its own number, and goes where an earlier one stands only.
+/// What is put back, or comes from another place, has its own number, and goes where an earlier one
+/// stands only.
 pub(super) static SAVE: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g')
 local there, n = r[1] or '', math.max(tonumber(r[2]) or 0, tonumber(r[4]) or 0)
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
-if ARGV[6] == '0' and n >= tonumber(ARGV[5]) then return {0, n} end
+local is_known = ARGV[6] == '0' or ARGV[6] == '3'
+if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 n = math.max(n, tonumber(ARGV[5]))
-if there ~= ARGV[3] and ARGV[6] ~= '0' then n = n + 1 end
+if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
@@ -136,6 +139,15 @@ redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
 return 1",
 );
 
+/// `KEYS logins`, `ARGV scopes, revision` → whether that revision stood there, and is gone with its
+/// number, as if nothing had ever stood there.
+pub(super) static FORGET: Script = Script::new(
+    "local s = ARGV[1]
+if redis.call('HGET', KEYS[1], s .. 'v') ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p')
+return 1",
+);
+
 /// `KEYS logins` → revision, scopes and record of each place that is not empty, one after the other.
 /// Of a record that is too long one letter is returned, as by [`LOAD`].
 pub(super) static LIST: Script = Script::new(
@@ -153,11 +165,14 @@ end
 return found",
 );
 
-/// `KEYS logins`, `ARGV ms to keep what is left` → how many logins of the user were removed.
+/// `KEYS logins`, `ARGV ms to keep what is left, what marks this call` → how many logins of the user
+/// were removed; of a call that is sent again, how many it removed the first time.
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
 pub(super) static REMOVE_ALL: Script = Script::new(
-    "local t = redis.call('TIME')
+    "local r = redis.call('HMGET', KEYS[1], 'gm', 'gc')
+if r[1] == ARGV[2] then return tonumber(r[2]) end
+local t = redis.call('TIME')
 local n = t[1] * 1000 + math.floor(t[2] / 1000)
 n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) + 1)
 local places, removed = {}, 0
@@ -174,7 +189,7 @@ for _, s in ipairs(places) do
   redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p')
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
 end
-redis.call('HSET', KEYS[1], 'g', number)
+redis.call('HSET', KEYS[1], 'g', number, 'gm', ARGV[2], 'gc', removed)
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return removed",
 );
@@ -195,12 +210,12 @@ redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's, and for how long it is another's.
+/// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's.
 pub(super) static TAKE_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return {0, redis.call('PTTL', KEYS[1])} end
+if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return {1, 0}",
+return 1",
 );
 
 /// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's.

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::FleetError;
-use super::names::Place;
+use super::names::{Name, Place};
 use crate::auth::{StoredToken, TokenKey};
+use crate::transport::clipped;
 
 /// A key that seals what a fleet keeps in its server: 32 random bytes, with a name that says which.
 ///
@@ -81,10 +82,7 @@ impl Sealer {
             let reason = "there is no sealing key; give at least one, or do not set them";
             return Err(FleetError::Config { reason });
         }
-        if keys.iter().any(|key| !(1..=32).contains(&key.name.len())) {
-            let reason = "the name of a sealing key is empty or longer than 32 bytes";
-            return Err(FleetError::Config { reason });
-        }
+        keys.iter().try_for_each(|key| Name::SealingKey.check(&key.name))?;
         for (number, key) in keys.iter().enumerate() {
             let is_again = |other: &SealingKey| other.name == key.name;
             if keys.iter().skip(number + 1).any(is_again) {
@@ -116,25 +114,30 @@ impl Sealer {
         let context = context_of(place, &token.revision().to_string());
         let of_record = first.of_record(&salt)?;
         let sealing = of_record.seal_in_place_append_tag(nonce(), Aad::from(context), &mut sealed);
-        sealing.map_err(|_| FleetError::Sealed { reason: "it cannot be sealed" })?;
+        sealing.map_err(|_| FleetError::Sealed { reason: "cannot be sealed" })?;
         // At most 32, as was checked.
         let length = u8::try_from(first.name.len()).unwrap_or_default();
         Ok([SEALED, &[length], first.name.as_bytes(), &salt, &sealed].concat())
     }
 
-    /// Opens what stands at a place under a revision. Where there are keys, what is not sealed is
-    /// anybody's who can write to the server, and is refused.
+    /// Opens what stands at a place under a revision, where what is not sealed is anybody's who can
+    /// write to the server: it is refused if there are keys.
     pub(super) fn open(
         &self,
         place: &Place,
         revision: &str,
         record: &[u8],
     ) -> Result<Opened, FleetError> {
-        if self.has_keys() && record.starts_with(PLAIN) {
-            let reason = "it is not sealed, but there are sealing keys; seal it by `reseal`";
-            return Err(FleetError::Sealed { reason });
-        }
+        self.check_seal(record)?;
         self.open_any(place, revision, record)
+    }
+
+    pub(super) fn check_seal(&self, record: &[u8]) -> Result<(), FleetError> {
+        let reason = "is not sealed, and stands where only sealed ones do";
+        match self.has_keys() && is_unsealed(record) {
+            true => Err(FleetError::Sealed { reason }),
+            false => Ok(()),
+        }
     }
 
     /// The same, sealed or not.
@@ -147,11 +150,13 @@ impl Sealer {
         let opened = match (record.strip_prefix(PLAIN), record.strip_prefix(SEALED)) {
             (Some(json), _) => read(json, !self.has_keys()),
             (None, Some(sealed)) => self.open_sealed(place, revision, sealed),
-            (None, None) => Err(FleetError::Sealed { reason: "it is no record of this layout" }),
+            (None, None) => Err(FleetError::Sealed { reason: "is no record of this layout" }),
         }?;
         // Sealed or not, it is what it says it is.
         if opened.token.revision().to_string() != revision {
-            return Err(FleetError::Sealed { reason: "it was altered: its revision is another" });
+            return Err(FleetError::Sealed {
+                reason: "was altered, since its revision is another",
+            });
         }
         Ok(opened)
     }
@@ -163,17 +168,16 @@ impl Sealer {
         sealed: &[u8],
     ) -> Result<Opened, FleetError> {
         let (name, salt, sealed) =
-            parts_of(sealed).ok_or(FleetError::Sealed { reason: "it is truncated" })?;
-        let number = self.keys.iter().position(|key| key.name.as_bytes() == name);
-        let (number, key) = number.and_then(|it| Some((it, self.keys.get(it)?))).ok_or({
-            let reason = "the key that sealed it is not among the sealing keys; add it again";
-            FleetError::Sealed { reason }
+            parts_of(sealed).ok_or(FleetError::Sealed { reason: "is truncated" })?;
+        let mut keys = self.keys.iter().enumerate();
+        let (number, key) = keys.find(|(_, key)| key.name.as_bytes() == name).ok_or_else(|| {
+            FleetError::UnknownKey { id: clipped(&String::from_utf8_lossy(name)) }
         })?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let context = context_of(place, revision);
         let opened = key.of_record(salt)?.open_in_place(nonce(), Aad::from(context), &mut sealed);
         let json = opened.map_err(|_| FleetError::Sealed {
-            reason: "it was altered or moved, or the key of its name is another",
+            reason: "was altered or moved, or its sealing key is another one of the same name",
         })?;
         read(json, number == 0)
     }
@@ -183,8 +187,7 @@ impl SealingKey {
     fn of_record(&self, salt: &[u8]) -> Result<LessSafeKey, FleetError> {
         let key = Zeroizing::new(HMAC::mac(salt, self.key.as_slice()));
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice());
-        key.map(LessSafeKey::new)
-            .map_err(|_| FleetError::Sealed { reason: "its key has no 32 bytes" })
+        key.map(LessSafeKey::new).map_err(|_| FleetError::Sealed { reason: "cannot be sealed" })
     }
 }
 
@@ -200,7 +203,7 @@ impl Record {
 }
 
 fn read(json: &[u8], is_current: bool) -> Result<Opened, FleetError> {
-    let unreadable = FleetError::Sealed { reason: "it is damaged; remove the login" };
+    let unreadable = FleetError::Sealed { reason: "is damaged" };
     let record: Record = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
     let token = StoredToken::from_text(&record.token).map_err(|_| unreadable)?;
     let key = TokenKey::new(record.client_id.as_str()).with_scopes(record.scopes);
@@ -209,6 +212,11 @@ fn read(json: &[u8], is_current: bool) -> Result<Opened, FleetError> {
         None => key,
     };
     Ok(Opened { key, token, is_current })
+}
+
+/// As it is without a key.
+pub(super) fn is_unsealed(record: &[u8]) -> bool {
+    record.starts_with(PLAIN)
 }
 
 /// The name of the key, the salt, and what was sealed.

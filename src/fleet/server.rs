@@ -29,6 +29,8 @@ use crate::auth::Listener;
 /// The server of a fleet.
 pub(super) struct Server {
     url: ServerUrl,
+    /// Certificates of authorities that the program trusts beside those of the system, as PEM.
+    trusted: Option<Arc<[u8]>>,
     slot: Mutex<Slot>,
     health: Health,
     /// The number of the connection.
@@ -119,21 +121,24 @@ impl Limit {
 
 impl Server {
     pub(super) fn new(url: ServerUrl) -> Self {
-        Self::counted_by(Health::default(), url)
+        let (slot, health) = (Mutex::default(), Health::default());
+        Self { url, trusted: None, slot, health, reconnections: watch::Sender::new(0) }
     }
 
     /// The same server, with nothing done yet.
     pub(super) fn told_to(&self, listener: Listener<FleetEvent>) -> Self {
-        Self::counted_by(Health::told_to(listener), self.url.clone())
+        Self { health: Health::told_to(listener), ..self.beside() }
     }
 
-    fn counted_by(health: Health, url: ServerUrl) -> Self {
-        Self { url, slot: Mutex::default(), health, reconnections: watch::Sender::new(0) }
+    /// The same, with other certificates to be trusted.
+    pub(super) fn trusting(&self, pem: Arc<[u8]>) -> Self {
+        let health = self.health.anew();
+        Self { trusted: Some(pem), health, ..self.beside() }
     }
 
     /// The same server, by a connection of its own.
     pub(super) fn beside(&self) -> Self {
-        Self::new(self.url.clone())
+        Self { trusted: self.trusted.clone(), ..Self::new(self.url.clone()) }
     }
 
     /// Changes with each connection that takes the place of another.
@@ -223,7 +228,8 @@ impl Server {
     {
         let result = match self.connection(limit).await {
             Ok((number, live)) => {
-                let result = in_time(call(live.clone()), limit).await;
+                let is_single = matches!(live, Live::One(_));
+                let result = in_time(call(live.clone()), limit, is_single).await;
                 self.note(number, live, result.as_ref().err(), limit);
                 result
             }
@@ -271,10 +277,11 @@ impl Server {
         slot.attempt = Some(Attempt { number, began: Instant::now(), connected: receiver.clone() });
         let server = Arc::downgrade(self);
         let url = self.url.clone();
+        let trusted = self.trusted.clone();
         runtime.spawn(async move {
             let limit = FleetError::TimedOut { limit: USUAL.connecting };
             let connecting = async {
-                let connected = connect(&url, Tls::of(&url)?).await;
+                let connected = connect(&url, Tls::of(&url, trusted.as_deref())?).await;
                 connected.map_err(|error| Failure::of(&error).into_error())
             };
             let live = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
@@ -346,8 +353,10 @@ impl Server {
 async fn in_time<T>(
     call: impl Future<Output = Result<T, RedisError>>,
     limit: Limit,
+    is_single: bool,
 ) -> Result<T, Failure> {
     match timeout(limit.call, call).await {
+        Ok(Err(error)) if is_single => Err(Failure::of_single(&error)),
         Ok(result) => result.map_err(|error| Failure::of(&error)),
         Err(_) => Err(Failure::Error(FleetError::TimedOut { limit: limit.call })),
     }

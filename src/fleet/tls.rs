@@ -9,8 +9,9 @@ use super::server_url::ServerUrl;
 
 /// What the connections to a server with TLS are made with.
 ///
-/// With rustls, the certificates of the system. Where it has none the driver trusts Mozilla's list,
-/// which is compiled in; so it gets that far with feature `webpki-roots` alone.
+/// With rustls, the certificates of the system, and those that the program gave. Where there is none
+/// of either, the driver trusts Mozilla's list, which is compiled in; so it gets that far with feature
+/// `webpki-roots` alone.
 #[derive(Default)]
 pub(super) struct Tls {
     #[cfg(feature = "__rustls")]
@@ -20,13 +21,20 @@ pub(super) struct Tls {
 impl Tls {
     /// Read anew for each connection: certificates are renewed while a program runs.
     #[cfg(feature = "__rustls")]
-    pub(super) fn of(url: &ServerUrl) -> Result<Self, FleetError> {
+    pub(super) fn of(url: &ServerUrl, given: Option<&[u8]>) -> Result<Self, FleetError> {
         if !url.has_tls {
             return Ok(Self::default());
         }
+        let given = match given.map(super::roots::of_the_program) {
+            Some(None) => return Err(FleetError::Config { reason: NO_PEM }),
+            given => given.flatten(),
+        };
         // The driver takes the process's, and panics where it is not clear which that is.
         crate::transport::provide_for_process().map_err(|reason| FleetError::Config { reason })?;
-        let root_cert = super::roots::of_the_system();
+        let root_cert = match (super::roots::of_the_system(), given) {
+            (Some(of_system), Some(given)) => Some([of_system, given].concat()),
+            (of_system, given) => of_system.or(given),
+        };
         if root_cert.is_none() && cfg!(not(feature = "webpki-roots")) {
             return Err(FleetError::Config { reason: NO_CERTIFICATES });
         }
@@ -36,8 +44,11 @@ impl Tls {
     }
 
     #[cfg(not(feature = "__rustls"))]
-    pub(super) fn of(_url: &ServerUrl) -> Result<Self, FleetError> {
-        Ok(Self::default())
+    pub(super) fn of(url: &ServerUrl, given: Option<&[u8]>) -> Result<Self, FleetError> {
+        match url.has_tls && given.is_some() {
+            true => Err(FleetError::Config { reason: NO_RUSTLS }),
+            false => Ok(Self::default()),
+        }
     }
 
     pub(super) fn client(self, info: ConnectionInfo) -> Result<Client, RedisError> {
@@ -73,3 +84,11 @@ impl Tls {
 #[cfg(feature = "__rustls")]
 const NO_CERTIFICATES: &str = "no certificate of the operating system can be read; install the package \
     `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web";
+
+#[cfg(feature = "__rustls")]
+const NO_PEM: &str = "what `with_certificates` was given has no certificate in it that can be used; give it the \
+    certificate of an authority as PEM, from `-----BEGIN CERTIFICATE-----` on";
+
+#[cfg(not(feature = "__rustls"))]
+const NO_RUSTLS: &str = "`with_certificates` needs rustls; with the feature `native-tls` alone, have the \
+    operating system trust the certificate";

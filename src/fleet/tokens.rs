@@ -15,6 +15,7 @@ use super::replicas::Replicas;
 use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
+use super::unsealed::Unsealed;
 use super::{FleetError, RedisFleet};
 use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
@@ -36,6 +37,8 @@ pub(super) struct Parts {
     pub(super) sealer: Result<Sealer, FleetError>,
     pub(super) names: Names,
     pub(super) remembered: Remembered,
+    /// Of a fleet with sealing keys.
+    pub(super) unsealed: Option<Unsealed>,
     replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
@@ -44,14 +47,16 @@ pub(super) struct Parts {
 
 impl RedisTokenStore {
     pub(super) fn new(fleet: &RedisFleet) -> Self {
-        let server = fleet.server();
-        let sealer = fleet.sealer.clone();
-        let names = fleet.names();
-        let clock = Arc::clone(&fleet.clock);
-        let remembered = Remembered::default();
-        let puts_back = AtomicBool::new(false);
-        let replicas = fleet.replicas.clone();
-        Self(Arc::new(Parts { server, sealer, names, remembered, replicas, puts_back, clock }))
+        Self(Arc::new(Parts {
+            server: fleet.server(),
+            sealer: fleet.sealer.clone(),
+            names: fleet.names(),
+            remembered: Remembered::default(),
+            unsealed: fleet.unsealed(),
+            replicas: fleet.replicas.clone(),
+            puts_back: AtomicBool::new(false),
+            clock: Arc::clone(&fleet.clock),
+        }))
     }
 
     pub(super) fn parts(&self) -> &Arc<Parts> {
@@ -63,7 +68,7 @@ impl RedisTokenStore {
         let key = TokenKey::new("check").with_user(format!("{:016x}", fastrand::u64(..)));
         let token = crate::oauth::Token::new("check", Duration::from_secs(60));
         let stored = StoredToken::new(token, self.0.clock.now().wall);
-        let place = self.0.names.place(&key);
+        let place = self.0.names.place(&key)?;
         drop(lease::take(self.0.server()?, &place).await?);
         self.0.save_over(&key, &stored, "").await?;
         let confirmed = self.0.confirm(&key).await;
@@ -85,7 +90,7 @@ impl Parts {
     /// Waits for the replicas that are to have what was written of a user, if any.
     pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
         let Some(replicas) = &self.replicas else { return Ok(()) };
-        replicas.confirm(&self.names.logins(key.client_id(), key.user())).await
+        replicas.confirm(&self.names.logins(key.client_id(), key.user())?).await
     }
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
@@ -98,8 +103,12 @@ impl Parts {
     ) -> Result<Option<StoredToken>, FleetError> {
         let waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
-            let place = self.names.place(key);
-            let (found, revision, put_back_for) = self.look(key, &place).await?;
+            let place = self.names.place(key)?;
+            let Found { entry: found, revision, put_back_for } =
+                self.look(key, &place, false).await?;
+            if self.adopt(key, &found, &revision).await? {
+                continue;
+            }
             let lost = self.remembered.get(key).filter(|known| known.number > found.number);
             let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
             match lost {
@@ -130,28 +139,31 @@ impl Parts {
         Err(FleetError::Server { reason: "an entry changes faster than it can be read".into() })
     }
 
-    /// What stands in the server, with its revision, which is empty where nothing does; and for how
-    /// long it does, if it was put back.
-    async fn look(
+    /// What stands at a place of the server, where unsealed records may be or not.
+    pub(super) async fn look(
         &self,
         key: &TokenKey,
         place: &Place,
-    ) -> Result<(Entry, String, Option<Duration>), FleetError> {
+        is_of_unsealed: bool,
+    ) -> Result<Found, FleetError> {
         let sealer = self.sealer()?;
         let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
         let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
             read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
-            return Ok((Entry { number, token: None }, revision, put_back_for));
+            return Ok(Found { entry: Entry { number, token: None }, revision, put_back_for });
         }
-        let Opened { key: of, token, .. } = sealer.open(place, &revision, &record)?;
+        let Opened { key: of, token, .. } = match is_of_unsealed {
+            true => sealer.open_any(place, &revision, &record),
+            false => sealer.open(place, &revision, &record),
+        }?;
         if of != *key {
-            return Err(FleetError::Sealed { reason: "it is of another login" });
+            return Err(FleetError::Sealed { reason: "stands at the place of another one" });
         }
         let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
         let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
-        Ok((Entry { number, token: Some(token) }, revision, put_back_for))
+        Ok(Found { entry: Entry { number, token: Some(token) }, revision, put_back_for })
     }
 
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
@@ -188,13 +200,30 @@ impl Parts {
         replaces: &str,
         step: &str,
     ) -> Result<bool, FleetError> {
-        let place = self.names.place(key);
+        let known = self.remembered.number(key);
+        let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
+        if is_saved {
+            self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
+        }
+        Ok(is_saved)
+    }
+
+    /// Whether it stands there now, and its number.
+    pub(super) async fn put(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: &str,
+        step: &str,
+        number: u64,
+    ) -> Result<(bool, u64), FleetError> {
+        let place = self.names.place(key)?;
         let record = self.sealer()?.seal(key, &place, token)?;
         if record.len() > LONGEST_RECORD {
-            return Err(FleetError::Sealed { reason: "its tokens are longer than 64 KiB" });
+            return Err(FleetError::TooLong { bytes: record.len() });
         }
         let revision = token.revision().to_string();
-        let number = self.remembered.number(key).to_string();
+        let number = number.to_string();
         let left =
             token.expires_at().and_then(|end| end.duration_since(self.clock.now().wall).ok());
         let left = left.unwrap_or_default().min(LONGEST_LIFE).as_millis().to_string();
@@ -213,19 +242,21 @@ impl Parts {
         ];
         let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
-        if is_saved == 1 {
-            self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
-        }
-        Ok(is_saved == 1)
+        Ok((is_saved == 1, number))
     }
 
-    async fn remove(&self, key: &TokenKey) -> Result<(), FleetError> {
-        let place = self.names.place(key);
-        let number = self.remembered.number(key).to_string();
-        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
-        self.remembered.keep(key, Entry { number: read(removed)?, token: None });
+    /// From the place of `key`; what stands unsealed is elsewhere.
+    pub(super) async fn remove_here(&self, key: &TokenKey) -> Result<(), FleetError> {
+        let number = self.remove_at(&self.names.place(key)?, self.remembered.number(key)).await?;
+        self.remembered.keep(key, Entry { number, token: None });
         Ok(())
+    }
+
+    /// The number of the place, which is empty then.
+    pub(super) async fn remove_at(&self, place: &Place, known: u64) -> Result<u64, FleetError> {
+        let known = known.to_string();
+        let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)
     }
 
     /// Whether nothing stands there now, in place of an earlier entry.
@@ -236,6 +267,15 @@ impl Parts {
         let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(put_back)? == 1)
     }
+}
+
+/// What stands at a place.
+pub(super) struct Found {
+    pub(super) entry: Entry,
+    /// Empty where nothing does.
+    pub(super) revision: String,
+    /// For how long it does, if it was put back.
+    put_back_for: Option<Duration>,
 }
 
 #[async_trait]
@@ -252,6 +292,9 @@ impl TokenStore for RedisTokenStore {
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
+        if token.is_logged_out() && self.0.adopts_unsealed() {
+            self.0.remove_unsealed(key).await?;
+        }
         if !self.0.save_or_put_back(key, token, &replaces).await? {
             return Err(StoreError::Stale);
         }
@@ -262,7 +305,8 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.remove(key).await?;
+        self.0.remove_here(key).await?;
+        self.0.remove_unsealed(key).await?;
         Ok(self.0.confirm(key).await?)
     }
 
@@ -272,7 +316,7 @@ impl TokenStore for RedisTokenStore {
         known: Option<Revision>,
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
-        let place = self.0.names.place(key);
+        let place = self.0.names.place(key)?;
         Ok(match lease::take_turn(self.0.server()?, &place, &known).await? {
             Some(lease) => RefreshLock::new(lease),
             None => RefreshLock::passed(),
@@ -280,7 +324,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        let lease = lease::take(self.0.server()?, &self.0.names.place(key)).await?;
+        let lease = lease::take(self.0.server()?, &self.0.names.place(key)?).await?;
         Ok(RefreshLock::new(lease))
     }
 }
@@ -296,6 +340,9 @@ impl fmt::Debug for RedisTokenStore {
 pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
     redis::from_redis_value(value).map_err(|_| FleetError::Layout)
 }
+
+/// The step of a save that takes over what stood at another place.
+pub(super) const ADOPTED: &str = "3";
 
 /// How often somebody else may be faster.
 const MOST_CONFLICTS: u32 = 8;

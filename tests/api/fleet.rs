@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use spotify_web::auth::{StoreError, StoredToken, TokenCache, TokenKey, TokenStore};
+use spotify_web::auth::{AuthError, StoreError, StoredToken, TokenCache, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 use spotify_web::testing::check_token_store;
 
-use crate::common::{ManualClock, RedisServer, ScriptedSource, token};
+use crate::common::{ManualClock, RedisServer, ScriptedSource, Steps, Stop, token};
 
 pub(crate) fn fleet(server: &RedisServer) -> RedisFleet {
     RedisFleet::new(server.url())
@@ -190,10 +190,11 @@ async fn a_record_that_was_moved_or_altered_is_refused_and_stays() {
         assert_eq!(server.ask::<Vec<u8>>(&["HGET", &name, record]), *bad);
     }
     set(&good);
-    for wrong in [sealed("b", 2), sealed("a", 3)] {
-        let error = wrong.tokens().load(&anna).await.unwrap_err();
-        assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
-    }
+    let error = sealed("a", 3).tokens().load(&anna).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
+    let error = sealed("b", 2).tokens().load(&anna).await.unwrap_err();
+    let StoreError::Fleet(error) = error else { panic!("{error}") };
+    assert_eq!(error, FleetError::UnknownKey { id: "a".into() });
     assert_eq!(load(&store).await.as_deref(), Some("refresh-1"));
 }
 
@@ -221,7 +222,8 @@ async fn a_user_is_removed_in_every_set_of_scopes() {
     a.save(&more, &second, None).await.unwrap();
     a.save(&TokenKey::new("client-id-1").with_user("bert"), &login("3"), None).await.unwrap();
 
-    b.remove_user("client-id-1", "anna").await.unwrap();
+    assert_eq!(b.remove_user("client-id-1", "anna").await.unwrap(), 2);
+    assert_eq!(b.remove_user("client-id-1", "anna").await.unwrap(), 0, "there is none left");
 
     let late = a.save(&key(), &login("4"), Some(first.revision())).await;
     assert!(matches!(late, Err(StoreError::Stale)));
@@ -230,6 +232,25 @@ async fn a_user_is_removed_in_every_set_of_scopes() {
     assert!(b.load(&TokenKey::new("client-id-1").with_user("bert")).await.unwrap().is_some());
     a.save(&key(), &login("5"), None).await.unwrap();
     assert_eq!(load(&b).await.as_deref(), Some("refresh-5"));
+}
+
+/// The connection ends before the response to a call that the server has carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_that_are_removed_by_a_call_that_is_sent_again_are_counted() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    store.save(&key().with_scopes(["streaming"]), &login("2"), None).await.unwrap();
+    // From now on the server knows the script.
+    assert_eq!(store.remove_user("client-id-1", "bert").await.unwrap(), 0);
+    let wire = Steps::to(server.port, 1, Stop::After).await;
+    let remover = RedisFleet::new(wire.url()).tokens();
+    let removing = tokio::spawn(async move { remover.remove_user("client-id-1", "anna").await });
+    assert_eq!(wire.stopped().await, "remove all");
+    wire.hang_up();
+
+    assert_eq!(removing.await.unwrap().unwrap(), 2);
+    assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 0);
 }
 
 /// F26, F27
@@ -335,6 +356,7 @@ async fn without_the_server_an_app_goes_on_and_a_user_waits() {
         }
     };
     assert!(error.is_transient() && !error.needs_login(), "{error}");
+    assert!(matches!(error, AuthError::Store { .. }) && error.retry_after().is_some(), "{error}");
 
     server.signal("-CONT");
     while of_user.header().await.is_err() {

@@ -3,13 +3,20 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use http::StatusCode;
-use spotify_web::auth::{RefreshLock, StoreError, StoredToken, TokenCache, TokenKey, TokenStore};
+use spotify_web::auth::{
+    AuthError, CredentialsAuthenticator, PkceAuthenticator, RefreshLock, StoreError, StoredToken,
+    TokenCache, TokenKey, TokenStore,
+};
 use spotify_web::fleet::{FleetError, RedisFleet};
+use spotify_web::middleware::RateLimitOptions;
 use spotify_web::oauth::{OAuthError, OAuthErrorCode, Token};
+use spotify_web::testing::FakeSpotify;
+use spotify_web::{Error, SpotifyClient};
 
-use crate::common::{Outcome, RedisServer, ScriptedSource, Wire, spawn_header, token};
+use crate::common::{Outcome, RedisServer, ScriptedSource, TRACK, Wire, spawn_header, token};
 use crate::fleet_servers::until;
 
 fn key() -> TokenKey {
@@ -330,6 +337,54 @@ async fn a_login_that_nobody_uses_is_gone_after_200_days() {
     lasts_200_days("put back");
     store.remove_user("client-id-1", "anna").await.unwrap();
     lasts_200_days("removed everywhere");
+}
+
+/// F11: a client that has an app's token only, of a fleet whose server is away or goes away, ends at
+/// once and without an error; its calls went well all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_with_the_token_of_an_app_settles_at_once_without_the_server() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let nowhere = format!("redis://127.0.0.1:{}/", crate::common::free_port());
+    for url in [nowhere, server.url()] {
+        let (fake, fleet) = (FakeSpotify::start().await.unwrap(), RedisFleet::new(url));
+        let app = CredentialsAuthenticator::new("id", "secret")
+            .with_store(fleet.tokens(), TokenKey::new("id"));
+        let rate = RateLimitOptions::default().with_shared(fleet.shared_limit());
+        let config = fake.config().with_authenticator(app).with_rate_limit(rate);
+        let spotify = SpotifyClient::new(config).unwrap();
+        spotify.tracks().get(TRACK).await.unwrap();
+        server.signal("-STOP");
+        fake.expire_tokens();
+        spotify.tracks().get(TRACK).await.unwrap();
+
+        spotify.settle().now_or_never().unwrap().unwrap();
+        server.signal("-CONT");
+    }
+}
+
+/// F11: what a program gets of its call when the server is away, until it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_a_user_without_the_server_says_when_to_ask_again_and_is_no_log_out() {
+    let (fake, port) = (FakeSpotify::start().await.unwrap(), crate::common::free_port());
+    let fleet = RedisFleet::new(format!("redis://127.0.0.1:{port}/"));
+    let anna = PkceAuthenticator::new("client-id-1").with_store(fleet.tokens(), key());
+    let config = fake.config().without_retries().with_authenticator(anna.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    for _ in 0..2 {
+        let error = spotify.users().me().await.unwrap_err();
+        assert!(error.is_transient() && !error.needs_login(), "{error:?}");
+        assert!(error.retry_after().is_some(), "{error:?}");
+        let Error::Auth { source: AuthError::Store { source, retry_in }, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(*retry_in, error.retry_after());
+        let is_away = matches!(**source, StoreError::Fleet(FleetError::Unreachable { .. }));
+        assert!(is_away, "{source}");
+        let error = anna.needs_login().await.unwrap_err();
+        assert!(error.is_transient(), "nobody knows: {error}");
+    }
+    assert_eq!(fake.token_requests(), 0);
 }
 
 /// F11, B13: what is good is handed out while the server is away, and no login is taken for ended.

@@ -57,8 +57,8 @@ async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entrie
         match done {
             "login" => b.save(&anna(), &login("new"), None).await.unwrap(),
             "remove" => b.remove(&anna()).await.unwrap(),
-            "remove_user" => b.remove_user("app", "anna").await.unwrap(),
-            _ => a.remove_user("app", "anna").await.unwrap(),
+            "remove_user" => assert_eq!(b.remove_user("app", "anna").await.unwrap(), 0),
+            _ => assert_eq!(a.remove_user("app", "anna").await.unwrap(), 0),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -83,7 +83,7 @@ async fn what_was_done_after_lost_writes_is_not_undone_by_who_made_them() {
 
         match done {
             "login" => b.save(&anna(), &login("new"), Some(first.revision())).await.unwrap(),
-            _ => b.remove_user("app", "anna").await.unwrap(),
+            _ => assert_eq!(b.remove_user("app", "anna").await.unwrap(), 1),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -436,7 +436,9 @@ async fn a_huge_record_is_the_trouble_of_its_user_only() {
     assert!(read() - before < 1_000_000, "{}", read() - before);
     let long = Token::new("x".repeat(100_000), HOUR);
     let long = StoredToken::new(long, SystemTime::now() + HOUR);
-    store.save(&otto, &long, None).await.unwrap_err();
+    let error = store.save(&otto, &long, None).await.unwrap_err();
+    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.. }));
+    assert!(is_told && !error.is_transient(), "{error}");
 }
 
 /// Exchanges are too late, and calls for tokens are not: that is said once.

@@ -280,6 +280,6 @@ async fn keys_of_another_layout_are_left_alone() {
     assert_eq!(server.ask::<String>(&["GET", &key]), "something else");
     for prefix in ["", "a{b", "a}b"] {
         let error = RedisFleet::new(server.url()).with_prefix(prefix).check().await.unwrap_err();
-        assert!(matches!(error, FleetError::Config { .. }), "{error}");
+        assert!(matches!(error, FleetError::Name { .. }), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
-use spotify_web::fleet::RedisFleet;
+use spotify_web::fleet::{FleetError, RedisFleet};
 use spotify_web::middleware::{SharedLimit, Told};
 use spotify_web::oauth::Token;
 use spotify_web::testing::check_token_store;
@@ -170,13 +170,28 @@ async fn sentinels_lead_to_the_new_master() {
 #[tokio::test]
 async fn a_program_that_checks_its_fleet() {
     let Ok(url) = std::env::var("FLEET_TLS_URL") else { return };
-    let checked = RedisFleet::new(url).check().await;
+    let fleet = match std::env::var("FLEET_TLS_AUTHORITY") {
+        Ok(file) => RedisFleet::new(url).with_certificates(std::fs::read(file).unwrap()),
+        Err(_) => RedisFleet::new(url),
+    };
+    let checked = fleet.check().await;
+    if let Err(error) = &checked {
+        let is_certificate = matches!(error, FleetError::Certificate { .. });
+        assert_eq!(is_certificate, error.to_string().contains("is not trusted"), "{error}");
+        assert!(!is_certificate || !error.is_transient());
+    }
     println!("checked: {}", checked.map_or_else(|error| error.to_string(), |()| "well".into()));
 }
 
 /// What such a program says.
 fn checked(url: &str, trusted: &str) -> String {
+    checked_with(url, trusted, None)
+}
+
+/// The same, with an authority that the program gives.
+fn checked_with(url: &str, trusted: &str, authority: Option<&str>) -> String {
     let mut program: Command = this_test("fleet_servers::a_program_that_checks_its_fleet");
+    program.envs(authority.map(|file| ("FLEET_TLS_AUTHORITY", file)));
     program.env("FLEET_TLS_URL", url).env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
     let output = program.output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
@@ -232,8 +247,33 @@ fn a_server_with_tls_is_used_if_its_certificate_is_good() {
     let url = |host: &str| format!("rediss://{host}:{port}/");
 
     assert_eq!(checked(&url("localhost"), &certificates.authority), "well");
-    assert_ne!(checked(&url("127.0.0.1"), &certificates.authority), "well", "of another name");
-    assert_ne!(checked(&url("localhost"), &certificates.certificate), "well", "not trusted");
+    for (host, trusted) in
+        [("127.0.0.1", &certificates.authority), ("localhost", &certificates.certificate)]
+    {
+        let said = checked(&url(host), trusted);
+        assert!(said.contains("certificate of the fleet's server is not trusted"), "{said}");
+        assert!(said.contains("`with_certificates`"), "{said}");
+    }
+}
+
+/// Beside those of the system, and where the system has none.
+#[test]
+fn an_authority_that_the_program_gives_is_trusted() {
+    let (certificates, port) = (Certificates::new(), free_port().to_string());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let url = format!("rediss://localhost:{port}/");
+    let (other, none) =
+        (Certificates::new(), file_in(&certificates.directory, "none.pem", "no certificate"));
+    let own = &*certificates.authority;
+
+    for of_system in [&other.authority, &none] {
+        assert_eq!(checked_with(&url, of_system, Some(own)), "well");
+    }
+    assert_eq!(checked_with(&url, own, Some(&other.authority)), "well", "both are trusted");
+    let said = checked_with(&url, &none, Some(&other.authority));
+    assert!(said.contains("is not trusted"), "{said}");
+    let said = checked_with(&url, own, Some(&none));
+    assert!(said.contains("`with_certificates` was given has no certificate"), "{said}");
 }
 
 #[test]
@@ -253,7 +293,10 @@ fn a_sentinel_with_tls_is_used_if_its_certificate_is_good() {
     let url = format!("rediss+sentinel://localhost:{own}/mymaster");
 
     assert_eq!(checked(&url, authority), "well");
-    assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
+    let said = checked(&url, &certificates.certificate);
+    assert!(said.contains("certificate of the fleet's server is not trusted"), "{said}");
+    let own = Some(&**authority);
+    assert_eq!(checked_with(&url, &certificates.certificate, own), "well");
 }
 
 /// Three masters that talk to each other by TLS as well, and name each other by host.
@@ -285,7 +328,10 @@ async fn a_cluster_with_tls_is_used_if_its_certificates_are_good() {
     let url = format!("rediss+cluster://{}", hosts.join(","));
 
     assert_eq!(checked(&url, &certificates.authority), "well");
-    assert_ne!(checked(&url, &certificates.certificate), "well", "not trusted");
+    let said = checked(&url, &certificates.certificate);
+    assert!(said.contains("certificate of the fleet's server is not trusted"), "{said}");
+    let own = Some(&*certificates.authority);
+    assert_eq!(checked_with(&url, &certificates.certificate, own), "well");
 }
 
 #[test]

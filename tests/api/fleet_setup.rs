@@ -86,6 +86,7 @@ async fn the_rights_that_the_error_names_are_enough() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let nobody = FleetError::NoPermission { reason: String::new() }.to_string();
     let grants = nobody.split('`').nth(1).unwrap().to_owned();
+    assert!(include_str!("../../docs/fleet.md").contains(&grants), "the guide has the list");
     let user: Vec<_> =
         ["ACL", "SETUSER", "bot", "on", ">pw"].into_iter().chain(grants.split(' ')).collect();
     let () = server.ask(&user);
@@ -162,6 +163,25 @@ async fn a_server_that_is_too_old_is_named_at_the_first_use_and_by_the_check() {
     }
 }
 
+/// What the URL says of the server is not so: no wait helps.
+#[tokio::test]
+async fn a_url_that_does_not_fit_the_server_is_not_transient_and_says_which_does() {
+    let Some(single) = RedisServer::start(&[]) else { return };
+    let bus = crate::common::free_port().to_string();
+    let node = RedisServer::start(&["--cluster-enabled", "yes", "--cluster-port", &bus]).unwrap();
+    let () = node.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
+    for (url, said) in [
+        (format!("redis+cluster://127.0.0.1:{}", single.port), "write `redis://`"),
+        (format!("redis+sentinel://127.0.0.1:{}/mymaster", single.port), "is no Sentinel"),
+        (format!("redis://127.0.0.1:{}/99", single.port), "the database that its URL names"),
+        (node.url(), "write `redis+cluster://`"),
+    ] {
+        let error = RedisFleet::new(&url).check().await.unwrap_err();
+        assert!(error.to_string().contains(said), "{url}: {error}");
+        assert!(matches!(error, FleetError::Config { .. }) && !error.is_transient(), "{error}");
+    }
+}
+
 /// F22, F23: one that opens nothing is a wrong key; one record that is damaged is its user's trouble.
 #[tokio::test]
 async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
@@ -180,13 +200,24 @@ async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
     let all = || names.iter().map(fields).collect::<Vec<_>>();
     let before = all();
     right.check().await.unwrap();
-    for wrong in [sealed(("b", 2)), sealed(("a", 3))] {
+    let is_altered = |error: &FleetError| matches!(error, FleetError::Sealed { .. });
+    let is_unknown = |error: &FleetError| *error == FleetError::UnknownKey { id: "a".into() };
+    for (wrong, is_it) in [
+        (sealed(("b", 2)), &is_unknown as &dyn Fn(&FleetError) -> bool),
+        (fleet(&server), &is_unknown),
+        (sealed(("a", 3)), &is_altered),
+    ] {
         let error = wrong.check().await.unwrap_err();
-        assert!(matches!(error, FleetError::Sealed { .. }) && !error.is_transient(), "{error}");
-        wrong.tokens().load(&user(0)).await.unwrap_err();
+        assert!(is_it(&error) && !error.is_transient(), "{error}");
         let error = wrong.tokens().reseal().await.unwrap_err();
-        assert!(matches!(error, FleetError::Sealed { .. }), "{error}");
+        assert!(is_it(&error), "{error}");
     }
+    for wrong in [sealed(("b", 2)), sealed(("a", 3))] {
+        wrong.tokens().load(&user(0)).await.unwrap_err();
+    }
+    let other_names = fleet(&server).with_sealing_keys([9; 32], keys(&[("a", 2)]));
+    let error = other_names.check().await.unwrap_err();
+    assert!(error.to_string().contains("another name key") && !error.is_transient(), "{error}");
     assert_eq!(all(), before, "nothing was overwritten");
 
     let (record, _) =

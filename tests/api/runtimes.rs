@@ -123,7 +123,10 @@ fn a_store_that_needs_io_says_so_and_is_asked_at_once_elsewhere() {
 
     let error = Place::OnlyTime.run(user.needs_login()).unwrap_err();
 
-    assert!(matches!(error, AuthError::Store(StoreError::NoIo)), "{error:?}");
+    assert!(
+        matches!(&error, AuthError::Store { source, .. } if matches!(**source, StoreError::NoIo)),
+        "{error:?}"
+    );
     assert!(!error.is_transient() && !error.needs_login());
     let line = Error::Authenticator(error).to_line();
     assert!(line.contains("IO enabled"), "{line}");

@@ -82,7 +82,7 @@ impl<S: TokenSource> Fetch<S> {
             ticket: start.ticket,
             signal: start.signal,
             is_complete: false,
-            guard: shared.task_guard(),
+            guard: shared.has_something_to_lose().then(|| shared.task_guard()).flatten(),
             events: Vec::new(),
             store: StoreTrust::default(),
         };

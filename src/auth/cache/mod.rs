@@ -395,8 +395,10 @@ impl<S: TokenSource> TokenCache<S> {
     /// minutes. A refresh that begins meanwhile, as where calls go on, is not waited for: end the
     /// calls first.
     ///
-    /// A request is not waited for where its token could not be lost: there is no store to save it
-    /// in, and it was not requested with a refresh token.
+    /// A request is not waited for where its token could not be lost: it was not requested with a
+    /// refresh token, and there is no store to save it in, or its source
+    /// [does not need it](TokenSource::needs_saving), as for an app's own token. Such a token that
+    /// is not saved is no error either.
     ///
     /// # Errors
     ///
@@ -639,6 +641,14 @@ impl<S: TokenSource> Shared<S> {
         })
     }
 
+    /// Whether a token that is under way, or not saved, may be the only one that still works.
+    fn has_something_to_lose(&self) -> bool {
+        let needs_saving = || catch_unwind(AssertUnwindSafe(|| self.source.needs_saving()));
+        // Of a source that panics, nobody knows.
+        (self.storage.is_some() && needs_saving().unwrap_or(true))
+            || self.state.lock().credentials.is_precious()
+    }
+
     /// Which user's, for logs.
     fn user(&self) -> Option<&str> {
         self.storage.as_ref()?.key().user()
@@ -749,11 +759,6 @@ impl<S> Shared<S> {
     /// Whether it is the first time.
     fn tells_that_there_are_no_locks(&self) -> bool {
         !self.has_told_of_locks.swap(true, Ordering::Relaxed)
-    }
-
-    /// Whether a token that is under way may be the only one that still works.
-    fn has_something_to_lose(&self) -> bool {
-        self.storage.is_some() || self.state.lock().credentials.has_refresh_token()
     }
 
     /// Waits for the fetch and the logins that are under way now. What begins later is not waited

@@ -2,7 +2,7 @@
 //! runs.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +37,7 @@ struct Shared {
     /// The name of the call at which it stands.
     stopped: watch::Sender<Option<&'static str>>,
     goes_on: watch::Sender<bool>,
+    hangs_up: AtomicBool,
 }
 
 impl Steps {
@@ -51,6 +52,7 @@ impl Steps {
             held: Mutex::new(None),
             stopped: watch::Sender::new(None),
             goes_on: watch::Sender::new(false),
+            hangs_up: AtomicBool::new(false),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { port, shared, task }
@@ -69,6 +71,12 @@ impl Steps {
     /// What was held is carried on, and everything after it.
     pub(crate) fn go_on(&self) {
         self.shared.goes_on.send_replace(true);
+    }
+
+    /// The response that was held is lost with its connection, and others are carried on.
+    pub(crate) fn hang_up(&self) {
+        self.shared.hangs_up.store(true, Ordering::SeqCst);
+        self.go_on();
     }
 }
 
@@ -134,6 +142,9 @@ impl Shared {
             if held.is_some() {
                 self.stopped.send_replace(held);
                 self.wait().await;
+                if self.hangs_up.swap(false, Ordering::SeqCst) {
+                    return;
+                }
             }
             if to.write_all(&buffer[..read]).await.is_err() {
                 return;
@@ -179,6 +190,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         (1, 9, false) => "save",
         (1, 3, false) => "remove or reseal",
         (1, 1, false) => "load",
+        (1, 2, false) => "remove all",
         (1, 1, true) => "release",
         (1, 2, true) => "renew or take",
         _ => "another",

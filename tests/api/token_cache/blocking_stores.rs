@@ -109,11 +109,12 @@ fn a_store_that_blocks_the_only_thread_of_a_runtime_keeps_no_other_runtime() {
 }
 
 fn is_time_out_of_store(error: AuthError) {
-    let is_right = matches!(
-        error,
-        AuthError::Store(StoreError::TimedOut { .. })
-            | AuthError::NotSaved(StoreError::TimedOut { .. })
-    );
+    let source: &StoreError = match &error {
+        AuthError::Store { source, .. } => source,
+        AuthError::NotSaved(source) => source,
+        other => panic!("{other:?}"),
+    };
+    let is_right = matches!(source, StoreError::TimedOut { .. });
     assert!(is_right && error.is_transient() && !error.needs_login(), "{error:?}");
 }
 

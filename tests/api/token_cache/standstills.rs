@@ -1,8 +1,9 @@
 //! A process that stood still, and a runtime that fails one caller: P14, P57 and P58.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use spotify_web::auth::{AuthError, TokenCache, TokenCacheOptions};
+use spotify_web::auth::{AuthError, StoreError, TokenCache, TokenCacheOptions};
 use spotify_web::oauth::Token;
 
 use crate::common::{
@@ -77,7 +78,7 @@ async fn who_waits_for_a_fetch_on_a_runtime_that_lacks_something_gets_a_fetch_of
     for error in [
         AuthError::NoIo,
         AuthError::NoRuntime,
-        AuthError::Store(spotify_web::auth::StoreError::NoIo),
+        AuthError::Store { source: Arc::new(StoreError::NoIo), retry_in: None },
     ] {
         let (cache, source) = cache_with(TokenCacheOptions::default());
         source.next(Outcome::Fail(error));

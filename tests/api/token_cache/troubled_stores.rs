@@ -430,7 +430,7 @@ fn ahead(stored: &StoredToken) -> StoredToken {
 }
 
 fn is_failure_of_store(error: AuthError) {
-    assert!(matches!(error, AuthError::Store(_)), "{error:?}");
+    assert!(matches!(error, AuthError::Store { .. }), "{error:?}");
     assert!(error.is_transient() && !error.needs_login(), "{error:?}");
 }
 

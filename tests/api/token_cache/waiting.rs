@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use spotify_web::auth::{
     AuthError, CachedAuthenticator, PkceAuthenticator, TokenCache, TokenCacheOptions, TokenKey,
+    TokenSource,
 };
 use spotify_web::oauth::Token;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
@@ -275,6 +277,56 @@ async fn settling_does_not_wait_for_a_token_that_can_be_requested_again() {
 
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!((source.in_flight(), waiting.is_finished()), (1, false));
+}
+
+/// P61: the same with a store that does not respond, or fails: the next one is a request away.
+#[tokio::test(start_paused = true)]
+async fn settling_does_not_wait_for_the_token_of_an_app_whatever_its_store_does() {
+    for fails in [false, true] {
+        let (store, source) = (FailingStore::default(), ScriptedSource::default());
+        let app = CachedAuthenticator::new(OfApp(source)).with_store(store.clone(), key(0));
+        let config = SpotifyClientConfig::default().with_authenticator(app.clone());
+        let spotify = SpotifyClient::new(config).unwrap();
+        match fails {
+            true => store.fail_saves(1000),
+            false => store.hang_loads(1),
+        }
+        let cache = app.cache().clone();
+        let waiting = tokio::spawn(async move { cache.header().await });
+        settle().await;
+        assert_eq!(waiting.is_finished(), fails, "one is under way, or one is not saved");
+
+        spotify.settle().now_or_never().unwrap().unwrap();
+        app.cache().settle().now_or_never().unwrap().unwrap();
+    }
+}
+
+/// P61: a login that a source without logins has been given is one all the same.
+#[tokio::test(start_paused = true)]
+async fn settling_saves_a_login_of_a_source_that_needs_no_saving() {
+    let (store, source) = (FailingStore::default(), ScriptedSource::default());
+    let cache = TokenCache::new(OfApp(source)).with_store(store.clone(), key(0));
+    store.fail_saves(1);
+    cache.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+    assert_eq!(store.refresh_token(&key(0)).await, None);
+
+    cache.settle().await.unwrap();
+
+    assert_eq!(store.refresh_token(&key(0)).await.as_deref(), Some("r1"));
+}
+
+#[derive(Debug)]
+struct OfApp(ScriptedSource);
+
+#[async_trait]
+impl TokenSource for OfApp {
+    async fn request_token(&self, previous: Option<&Token>) -> Result<Token, AuthError> {
+        self.0.request_token(previous).await
+    }
+
+    fn needs_saving(&self) -> bool {
+        false
+    }
 }
 
 /// P61: but a refresh token that is only in memory is somebody's login.

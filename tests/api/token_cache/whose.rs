@@ -258,10 +258,16 @@ async fn a_store_that_is_down_is_no_missing_login() {
     store.fail_loads(1);
 
     let error = authenticator.needs_login().await.unwrap_err();
-    assert!(matches!(error, AuthError::Store(_)) && error.is_transient(), "{error:?}");
+    assert!(matches!(error, AuthError::Store { .. }) && error.is_transient(), "{error:?}");
     assert!(!error.needs_login());
+    let wait = error.retry_after().unwrap();
+    let is_told = matches!(error, AuthError::Store { retry_in, .. } if retry_in == Some(wait));
+    assert!(is_told && !wait.is_zero(), "{wait:?}");
+    clock.advance(wait.as_secs_f64() / 2.0);
+    let again = authenticator.needs_login().await.unwrap_err();
+    assert_eq!(again.retry_after(), Some(wait / 2), "what is left of it: {again:?}");
 
-    clock.advance(1.0);
+    clock.advance(wait.as_secs_f64() / 2.0);
     let error = authenticator.needs_login().await.unwrap_err();
     assert!(matches!(error, AuthError::NotConnected), "it goes on to its request: {error:?}");
 }
@@ -284,7 +290,10 @@ async fn without_the_lock_no_refresh_token_is_sent() {
     };
 
     assert!(error.is_transient() && !error.needs_login(), "{error:?}");
-    assert!(matches!(error, AuthError::Store(StoreError::TimedOut { .. })), "{error:?}");
+    assert!(
+        matches!(&error, AuthError::Store { source, .. } if matches!(**source, StoreError::TimedOut { .. })),
+        "{error:?}"
+    );
     assert!(begun.elapsed() >= Duration::from_secs(180), "longer than any holder holds it");
     assert_eq!(source.requests(), 0);
     store.set_locks(Locks::Right);

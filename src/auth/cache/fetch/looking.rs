@@ -157,7 +157,7 @@ impl<S: TokenSource> Fetch<S> {
         self.store.error = None;
         let look = self.look_into_store().await?;
         match self.store.error.clone() {
-            Some(error) => Err(AuthError::Store(error).into()),
+            Some(error) => Err(AuthError::of_store(error).into()),
             None => Ok(look),
         }
     }
@@ -178,7 +178,7 @@ impl StoreTrust {
         };
         match &self.error {
             Some(error) if is_shared && sent.has_refresh_token => {
-                Err(AuthError::Store(error.clone()))
+                Err(AuthError::of_store(error.clone()))
             }
             _ => Ok(()),
         }
@@ -187,7 +187,7 @@ impl StoreTrust {
     /// Nobody knows whether anybody has logged in when the store could not be read.
     pub(super) fn explain(&self, result: Result<Token, AuthError>) -> Result<Token, AuthError> {
         match (result, &self.error) {
-            (Err(AuthError::NotLoggedIn), Some(error)) => Err(AuthError::Store(error.clone())),
+            (Err(AuthError::NotLoggedIn), Some(error)) => Err(AuthError::of_store(error.clone())),
             (result, _) => result,
         }
     }

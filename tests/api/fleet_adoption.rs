@@ -1,0 +1,272 @@
+//! Sealing keys that are set where logins stand unsealed already: an error by default, and with
+//! `adopt_unsealed` each login is taken over, sealed and removed from where it was.
+
+use futures_util::StreamExt;
+use spotify_web::auth::{
+    AuthError, PkceAuthenticator, StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
+};
+use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
+use spotify_web::oauth::Token;
+
+use crate::common::{RedisServer, ScriptedSource, token};
+use crate::fleet::{fleet, key, login};
+
+fn sealed(server: &RedisServer) -> RedisFleet {
+    fleet(server).with_sealing_keys([1; 32], [SealingKey::new("2026-11", [2; 32])])
+}
+
+fn adopting(server: &RedisServer) -> RedisTokenStore {
+    sealed(server).adopt_unsealed().tokens()
+}
+
+fn user(name: &str) -> TokenKey {
+    TokenKey::new("client-id-1").with_user(name)
+}
+
+async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<String> {
+    let stored = store.load(key).await.unwrap()?;
+    Some(stored.token()?.refresh_token.as_ref()?.expose().to_owned())
+}
+
+/// Everything that stands in the server, as text.
+fn all(server: &RedisServer) -> String {
+    let mut seen = String::new();
+    let mut names: Vec<String> = server.ask(&["KEYS", "*:t"]);
+    names.sort();
+    for name in names {
+        let mut fields: Vec<(String, Vec<u8>)> = server.ask(&["HGETALL", &name]);
+        fields.sort();
+        for (field, value) in fields {
+            seen.push_str(&format!("{field} {}\n", String::from_utf8_lossy(&value)));
+        }
+    }
+    seen
+}
+
+fn is_unsealed(error: StoreError) -> bool {
+    matches!(error, StoreError::Fleet(FleetError::Unsealed))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unsealed_logins_are_an_error_of_their_own_once_there_are_sealing_keys() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let plain = fleet(&server).tokens();
+    plain.save(&key(), &login("1"), None).await.unwrap();
+    plain.save(&user("bert"), &login("2"), None).await.unwrap();
+    let before = all(&server);
+
+    let error = sealed(&server).check().await.unwrap_err();
+    assert_eq!(error, FleetError::Unsealed);
+    assert!(!error.is_transient());
+    let said = error.to_string();
+    assert!(said.contains("`adopt_unsealed`") && said.contains("`remove_user`"), "{said}");
+    let store = sealed(&server).tokens();
+    assert!(is_unsealed(store.load(&key()).await.unwrap_err()));
+    assert_eq!(found(&store, &user("carl")).await, None, "who never had a login");
+    assert_eq!(store.reseal().await, Err(FleetError::Unsealed));
+    let listed: Vec<_> = store.logins().collect().await;
+    assert_eq!(listed, [Err(FleetError::Unsealed), Err(FleetError::Unsealed)]);
+    assert_eq!(all(&server), before, "nothing was changed");
+
+    // To a program it is no log-out.
+    let anna = PkceAuthenticator::new("client-id-1").with_store(store.clone(), key());
+    let error = anna.needs_login().await.unwrap_err();
+    let AuthError::Store { source, .. } = error else { panic!("{error:?}") };
+    assert!(is_unsealed((*source).clone()));
+
+    // A new user logs in, and one whose login is given up.
+    store.save(&user("carl"), &login("3"), None).await.unwrap();
+    assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 1);
+    assert_eq!(found(&store, &key()).await, None);
+    store.save(&key(), &login("4"), None).await.unwrap();
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-4"));
+    assert!(is_unsealed(store.load(&user("bert")).await.unwrap_err()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unsealed_login_is_adopted_sealed_and_removed_from_where_it_was() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let plain = fleet(&server).tokens();
+    plain.save(&key(), &login("1"), None).await.unwrap();
+    plain.save(&user("bert"), &login("2"), None).await.unwrap();
+    plain.save(&TokenKey::new("client-id-1"), &login("app"), None).await.unwrap();
+    let store = adopting(&server);
+    sealed(&server).adopt_unsealed().check().await.unwrap();
+
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-1"));
+    assert_eq!(found(&sealed(&server).tokens(), &key()).await.as_deref(), Some("refresh-1"));
+    let mut listed: Vec<_> = store.logins().map(Result::unwrap).collect().await;
+    listed.sort();
+    let mut expected = vec![key(), user("bert"), TokenKey::new("client-id-1")];
+    expected.sort();
+    assert_eq!(listed, expected, "each once, also the one that stands at two places");
+
+    assert_eq!(store.reseal().await.unwrap(), 3);
+    assert_eq!(store.reseal().await.unwrap(), 0);
+
+    let left = all(&server);
+    for secret in ["refresh-", "access-", "anna", "client-id"] {
+        assert!(!left.contains(secret), "{secret} in {left}");
+    }
+    let strict = sealed(&server);
+    strict.check().await.unwrap();
+    let strict = strict.tokens();
+    assert_eq!(found(&strict, &user("bert")).await.as_deref(), Some("refresh-2"));
+    let mut listed: Vec<_> = strict.logins().map(Result::unwrap).collect().await;
+    listed.sort();
+    assert_eq!(listed, expected);
+}
+
+/// A refresh by who adopts: what it saves is sealed, and what it replaces comes back for nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adopted_login_is_refreshed_once_and_saved_sealed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let expired = Token::new("old", std::time::Duration::ZERO).with_refresh_token("r1");
+    let expired = StoredToken::new(expired, std::time::SystemTime::now());
+    fleet(&server).tokens().save(&key(), &expired, None).await.unwrap();
+    let source = ScriptedSource::default();
+    let caches: Vec<_> = (0..2)
+        .map(|_| TokenCache::new(source.clone()).with_store(adopting(&server), key()))
+        .collect();
+
+    let (one, other) = tokio::join!(caches[0].header(), caches[1].header());
+
+    assert_eq!((token(one), token(other)), ("token-1".into(), "token-1".into()));
+    assert_eq!(source.previous(), [Some("r1".to_owned())]);
+    let later = sealed(&server).tokens().load(&key()).await.unwrap().unwrap();
+    assert_eq!(later.token().unwrap().access_token.expose(), "token-1");
+    adopting(&server).reseal().await.unwrap();
+    let there = adopting(&server).load(&key()).await.unwrap().unwrap();
+    assert_eq!(there.revision(), later.revision());
+}
+
+/// Processes without the keys go on while others have them already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_later_of_a_sealed_and_an_unsealed_login_counts() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (plain, store) = (fleet(&server).tokens(), adopting(&server));
+    let first = login("1");
+    plain.save(&key(), &first, None).await.unwrap();
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-1"));
+
+    // Refreshed by a process without the keys.
+    plain.save(&key(), &login("2"), Some(first.revision())).await.unwrap();
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-2"));
+
+    // Logged in anew by one with them.
+    let there = store.load(&key()).await.unwrap().map(|stored| stored.revision());
+    store.save(&key(), &login("3"), there).await.unwrap();
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-3"));
+    assert_eq!(found(&adopting(&server), &key()).await.as_deref(), Some("refresh-3"));
+    assert_eq!(store.reseal().await.unwrap(), 1, "the unsealed one is gone");
+    assert_eq!(found(&adopting(&server), &key()).await.as_deref(), Some("refresh-3"));
+}
+
+/// F25, also where a process removes or logs out by the other place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_login_is_adopted_by_nobody() {
+    for done in
+        ["remove", "remove_user", "log_out", "remove without keys", "remove_user without keys"]
+    {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let (plain, store) = (fleet(&server).tokens(), adopting(&server));
+        plain.save(&key(), &login("1"), None).await.unwrap();
+        assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-1"));
+
+        match done {
+            "remove" => store.remove(&key()).await.unwrap(),
+            "remove_user" => {
+                assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 1, "not two");
+            }
+            "log_out" => {
+                let cache = TokenCache::new(ScriptedSource::default());
+                cache.with_store(store.clone(), key()).log_out().await.unwrap();
+            }
+            "remove without keys" => plain.remove(&key()).await.unwrap(),
+            _ => assert_eq!(plain.remove_user("client-id-1", "anna").await.unwrap(), 1),
+        }
+
+        for store in [&store, &adopting(&server)] {
+            assert_eq!(found(store, &key()).await, None, "{done}");
+        }
+        // Nor does who has it in memory still.
+        assert_eq!(found(&plain, &key()).await, None, "{done}");
+        assert_eq!(adopting(&server).reseal().await.unwrap(), 0, "{done}");
+        assert_eq!(found(&adopting(&server), &key()).await, None, "{done}");
+        assert_eq!(found(&sealed(&server).tokens(), &key()).await, None, "{done}");
+    }
+}
+
+/// What stands unsealed where only sealed logins do was written by somebody without the keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_without_a_seal_at_the_place_of_a_sealed_one_is_refused_also_by_who_adopts() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = adopting(&server);
+    store.save(&key(), &login("1"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let fields: Vec<(String, Vec<u8>)> = server.ask(&["HGETALL", &name]);
+    let record = fields.iter().find(|(field, _)| field.ends_with('r')).unwrap();
+    let revision = fields.iter().find(|(field, _)| field.ends_with('v')).unwrap();
+    fleet(&server).with_prefix("forged").tokens().save(&key(), &login("2"), None).await.unwrap();
+    let forged = server.ask::<Vec<String>>(&["KEYS", "forged:*:t"]).remove(0);
+    let of_forged: Vec<(String, Vec<u8>)> = server.ask(&["HGETALL", &forged]);
+    for (field, value) in &of_forged {
+        let field = match field.chars().last() {
+            Some('r') => &record.0,
+            Some('v') => &revision.0,
+            _ => continue,
+        };
+        let client = redis::Client::open(server.url()).unwrap();
+        let mut connection = client.get_connection().unwrap();
+        redis::cmd("HSET").arg(&name).arg(field).arg(value).exec(&mut connection).unwrap();
+    }
+    let planted = all(&server);
+
+    for store in [adopting(&server), sealed(&server).tokens()] {
+        let error = store.load(&key()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
+        let error = store.reseal().await.unwrap_err();
+        assert!(matches!(error, FleetError::Sealed { .. }), "{error}");
+    }
+    assert_eq!(all(&server), planted, "it was not sealed");
+}
+
+/// F21: who has sealed from the start sends no name that can be guessed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_without_unsealed_logins_never_asks_for_one() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+    let guessed = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let () = server.ask(&["FLUSHALL"]);
+    let () = server.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    let () = server.ask(&["CONFIG", "SET", "slowlog-max-len", "10000"]);
+    let () = server.ask(&["SLOWLOG", "RESET"]);
+
+    let store = sealed(&server).tokens();
+    assert_eq!(found(&store, &key()).await, None);
+    store.save(&key(), &login("1"), None).await.unwrap();
+    store.remove(&key()).await.unwrap();
+    store.remove_user("client-id-1", "anna").await.unwrap();
+    store.reseal().await.unwrap();
+
+    let log: redis::Value = server.ask(&["SLOWLOG", "GET", "-1"]);
+    let log = format!("{log:?}");
+    let hash = guessed.split(['{', '}']).nth(1).unwrap();
+    assert!(log.contains("EVALSHA") && !log.contains(hash), "{log}");
+}
+
+/// What an app requests again is no reason to keep it from that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apps_own_token_without_a_seal_is_no_error() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let key = TokenKey::new("client-id-1");
+    let source = ScriptedSource::default();
+    let plain = TokenCache::new(source.clone()).with_store(fleet(&server).tokens(), key.clone());
+    assert_eq!(token(plain.header().await), "token-1");
+
+    sealed(&server).check().await.unwrap();
+    let store = sealed(&server).tokens();
+    assert_eq!(found(&store, &key).await, None);
+    let cache = TokenCache::new(source.clone()).with_store(store, key);
+    assert_eq!(token(cache.header().await), "token-2");
+}
