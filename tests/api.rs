@@ -24,7 +24,7 @@ mod browser;
 mod by_hand;
 #[path = "api/calls.rs"]
 mod calls;
-#[path = "api/check_shared_limit.rs"]
+#[path = "api/check_shared_limit/mod.rs"]
 mod check_shared_limit;
 #[path = "api/check_token_store.rs"]
 mod check_token_store;

@@ -3,8 +3,8 @@
 //! [`FakeSpotify`] is a real HTTP server with Spotify's accounts service and its Web API. Users and
 //! playlists are set up by [`FakeUser`] and [`FakePlaylist`]; it is scripted from the test, and
 //! counts what arrives. A [`FaultProxy`] in front of it injects faults. A [`FakeSharedLimit`] is
-//! shared by several rate limiters. [`check_token_store()`] and [`check_shared_limit()`] run every
-//! promise of a token store and of a shared limit against one of yours.
+//! shared by several rate limiters. [`check_token_store()`] and [`check_shared_limit()`] run the
+//! promises of a token store and of a shared limit against one of yours.
 
 mod accounts;
 mod builder;

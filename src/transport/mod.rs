@@ -65,16 +65,19 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// A number, which may be one of several that a proxy joined, or have a sign, a fraction or a
-/// parameter. What only begins with digits is a date, or has a unit.
+/// A number, which may be one of several that a proxy joined, or have a sign, a fraction (rounded
+/// up) or a parameter. What only begins with digits is a date, or has a unit.
 fn parse_seconds(value: &str) -> Option<Duration> {
     let first = value.split([',', ';']).next()?.trim();
     let first = first.strip_prefix('+').unwrap_or(first);
     let (whole, fraction) = first.split_once('.').unwrap_or((first, ""));
     let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = !whole.is_empty() && are_digits(whole) && are_digits(fraction);
+    // A fraction is against the RFC, and a request before its end would be too early.
+    let rest = u64::from(fraction.bytes().any(|byte| byte != b'0'));
     // More than fits is as long as can be said.
-    is_number.then(|| Duration::from_secs(whole.parse().unwrap_or(u64::MAX)))
+    let seconds = || whole.parse().unwrap_or(u64::MAX).saturating_add(rest);
+    is_number.then(|| Duration::from_secs(seconds()))
 }
 
 /// In one of the three forms of RFC 9110, section 5.6.7, of which two are obsolete.

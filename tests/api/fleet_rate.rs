@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use spotify_web::SpotifyClient;
 use spotify_web::auth::{TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisSharedLimit};
 use spotify_web::middleware::{
     Granted, RateLimitOptions, SharedLimit, SharedLimitError, Sharing, Told,
 };
-use spotify_web::testing::FakeSpotify;
+use spotify_web::testing::{FakeSpotify, check_shared_limit};
 
 use crate::common::{RedisServer, TRACK, Wire};
 
@@ -39,6 +40,24 @@ pub(crate) async fn exchange_of(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("no response")
+}
+
+/// A busy machine may be late.
+#[derive(Debug)]
+struct Patient(RedisSharedLimit);
+
+#[async_trait]
+impl SharedLimit for Patient {
+    async fn exchange(&self, app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError> {
+        exchange_of(app, &self.0, told.clone()).await
+    }
+}
+
+#[tokio::test]
+async fn a_rate_that_is_shared_through_redis_keeps_every_promise() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let limit = RedisFleet::new(server.url()).shared_limit();
+    check_shared_limit(Patient(limit)).await.unwrap();
 }
 
 /// F29, F30, B19: each process with a connection of its own.

@@ -15,7 +15,19 @@ use serde::{Deserialize, Serialize};
 /// Plugged in with [`RateLimitOptions::with_shared`](super::RateLimitOptions::with_shared). The
 /// store keeps one state for each app: the rate, until when it is closed, and when the next start
 /// is free. A limiter tells it what happened and asks for starts, in one exchange. An
-/// implementation on Redis is one script.
+/// implementation on Redis is one script. What it promises:
+///
+/// - A 429 of this epoch closes the app for all its processes until `Retry-After` is over, or for
+///   half a minute where that is longer, and begins an epoch. A store may close it for longer than
+///   it was told, up to half a minute in all.
+/// - While the app is closed no start is granted for an earlier time, urgent ones included.
+/// - A rate that is known stays known: a closing neither ends nor raises it, and a rate that a
+///   process brings along changes nothing. One that is refused time after time, though, is lowered;
+///   how, and how a first rate is found, is the store's affair. It may be forgotten when a single
+///   process is left, or when it has grown beyond what anybody needs.
+/// - Over some seconds all processes together are granted no more starts than the rate allows,
+///   urgent ones included, and no less than half of it where they want that many. Each that wants
+///   starts gets some. Within a second they may come at once.
 ///
 /// A limiter has at most one exchange for each app under way, and at most one batch of starts.
 /// While no limit is known it makes one exchange a second, as long as there are requests; under a
@@ -23,7 +35,7 @@ use serde::{Deserialize, Serialize};
 /// nothing. When there is no response within 200 ms, an error, or a panic, it goes on alone, at its
 /// share of the last rate, and asks again every 0.5 to 1.5 s. Endpoints that are refused for
 /// themselves are each process's own. With the feature `testing`, `testing::check_shared_limit`
-/// runs all that is promised here against a store.
+/// runs what is promised here against a store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +62,8 @@ use serde::{Deserialize, Serialize};
 #[async_trait]
 pub trait SharedLimit: Debug + Send + Sync {
     /// Takes over what a limiter tells, and grants it starts. `app` is the client id; `None` for
-    /// clients without one.
+    /// clients without one, and for requests that pass a limiter without a client: these have a
+    /// state of their own. No app has an empty client id, so that a store may write `None` as one.
     ///
     /// # Errors
     ///
@@ -74,13 +87,16 @@ pub struct Told {
     pub is_open: bool,
     /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
     pub others_wait: bool,
-    /// `Retry-After` of the first 429 of its epoch. An epoch ends with it.
+    /// `Retry-After` of the first 429 of its epoch, which may be longer than a clock can express.
+    /// An epoch ends with it.
     pub refused_for: Option<Duration>,
     /// The epoch in which that request was sent. One that was sent in an earlier epoch than the
-    /// store's extends a closing, and says nothing about the rate.
+    /// store's extends a closing, if it asks for longer than is left, and says nothing about the
+    /// rate. Where it asks for no longer it changes nothing, the epoch included.
     pub refused_in: u64,
-    /// The rate that was known last, in requests a second, by who has been alone: for a store that has
-    /// lost its own. One above 10,000 is none.
+    /// The rate that was known last, in requests a second, by who has been alone: for a store that
+    /// has lost its own, which takes it over, or a little less. A store that has a rate ignores it.
+    /// One above 10,000 is none.
     pub last_rate: Option<f64>,
     /// How many starts are wanted: the requests that wait, or 0 while the limiter has starts left.
     pub starts: u32,
@@ -93,15 +109,19 @@ pub struct Told {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Granted {
-    /// Changes with each closing. Starts of an earlier epoch are void.
+    /// Changes with each closing, to one that was not there before. Starts of an earlier epoch are
+    /// void.
     pub epoch: u64,
-    /// For how long nobody may start. No longer than the limiter's window: then it asks again.
+    /// For how long nobody may start: all the time that is left, not rounded down. No longer than
+    /// the limiter's window: then it asks again.
     pub closed_for: Duration,
     /// Requests a second of all together; `None` while no limit is known: then any number may
     /// start. Less than one in ten seconds counts as that. Under a rate nothing starts but the
     /// `starts` that are granted.
     pub rate: Option<f64>,
-    /// Processes that take part at present, this one included.
+    /// Processes that take part at present, this one included. Each counts once, and for more than
+    /// a second after its last exchange; half a minute after it at the latest it counts no longer.
+    /// A limiter that goes on alone takes the rate divided by this.
     pub active: u32,
     /// How many may start under the rate: at most as many as were wanted, or one that is urgent.
     /// Those that are more than ten seconds away, after a closing, are not waited for: the limiter
@@ -109,7 +129,7 @@ pub struct Granted {
     pub starts: u32,
     /// When the first of them may.
     pub first_in: Duration,
-    /// Between each and the next.
+    /// Between each and the next. Zero lets them go at once.
     pub step: Duration,
     /// When to ask again where none were granted.
     pub come_back_in: Duration,
