@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 
+use super::lane::Traffic;
 use super::reached::{NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
 
@@ -80,7 +81,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
     #[cfg(feature = "__rustls")]
     let tls = super::tls::config()?;
-    let make = move |reached: &Arc<Reached>| {
+    let make = move |reached: &Arc<Reached>, _traffic: Traffic| {
         // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
         let mut builder = reqwest::Client::builder().no_proxy();
         for proxy in &proxies {
@@ -89,7 +90,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
         #[cfg(feature = "http2")]
-        let builder = with_http2(builder, options.connect_timeout);
+        let builder = with_http2(builder, options.connect_timeout, _traffic);
         builder
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
@@ -104,17 +105,26 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     Wire::made_by(make).map_err(|error| with_causes(&error))
 }
 
-/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether
-/// something is under way or not.
+/// Shares a connection. Of calls it finds out within ten seconds that nobody is there any more,
+/// whether something is under way or not.
+///
+/// A token request's connection is not asked. What a process that stood still for four seconds
+/// finds first is that a ping was not responded to; only then would it read the response, which may
+/// have the only refresh token. The request has a limit of its own, and others do not wait for it.
 #[cfg(feature = "http2")]
 fn with_http2(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
+    traffic: Traffic,
 ) -> reqwest::ClientBuilder {
+    let builder = match traffic {
+        Traffic::TokenRequests => builder,
+        Traffic::Calls => builder
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_timeout(Duration::from_secs(4))
+            .http2_keep_alive_while_idle(true),
+    };
     builder
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .http2_keep_alive_timeout(Duration::from_secs(4))
-        .http2_keep_alive_while_idle(true)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .connector_layer(super::one_connection::InTurn::within(connect_timeout))
@@ -170,8 +180,12 @@ mod tests {
     use super::*;
 
     fn client() -> reqwest::Client {
-        let builder = with_http2(reqwest::Client::builder(), Duration::from_secs(10));
-        builder.http2_prior_knowledge().build().unwrap()
+        client_for(Traffic::Calls).unwrap()
+    }
+
+    fn client_for(traffic: Traffic) -> reqwest::Result<reqwest::Client> {
+        let builder = with_http2(reqwest::Client::builder(), Duration::from_secs(10), traffic);
+        builder.http2_prior_knowledge().build()
     }
 
     /// Every body fills a stream's window, and more.
@@ -223,5 +237,29 @@ mod tests {
         http.get(&url).timeout(Duration::from_secs(30)).send().await.unwrap_err();
 
         assert!(began.elapsed() <= Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+
+    /// As in a process that was frozen while a ping was under way: nothing moves for a while, and
+    /// then the response is there.
+    #[tokio::test]
+    async fn a_token_request_is_not_given_up_for_a_ping() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            respond.send_response(http::Response::new(()), true).unwrap();
+            connection.accept().await;
+        });
+        let wire = Wire::made_by(|_, traffic| client_for(traffic)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::POST, url.parse().unwrap());
+
+        let sent = tokio::spawn(async move { wire.execute(request).await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::pause();
+
+        assert!(sent.await.unwrap().unwrap().status().is_success());
     }
 }

@@ -6,6 +6,7 @@ mod body;
 mod http_client;
 mod json_fault;
 mod lane;
+mod left_out;
 mod listening;
 mod noise;
 #[cfg(feature = "http2")]

@@ -152,7 +152,7 @@ pub(super) fn failed(
     let mut request = noted(line, extensions);
     let is_of_http = matches!(error, reqwest_middleware::Error::Reqwest(_));
     if is_of_http && !Attempts::ended_unsent(extensions) {
-        request.may_be_done |= may_have_arrived(&error);
+        request.may_be_done |= may_have_arrived(&error, extensions);
     }
     no_response(request, error)
 }
