@@ -8,6 +8,7 @@ mod json_fault;
 mod lane;
 mod left_out;
 mod listening;
+mod loopback;
 mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
