@@ -35,7 +35,7 @@ pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
-pub(crate) use noise::noise;
+pub(crate) use noise::{noise, unread_coding};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
 pub(crate) use reached::{begin as begin_sending, cannot_have_left};

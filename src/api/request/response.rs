@@ -11,7 +11,7 @@ use crate::error::{Error, RequestLine};
 use crate::middleware::{Attempts, LimitKind, LimitedResponse, RateLimited, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{
-    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after,
+    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after, unread_coding,
 };
 
 /// A decoded response with its status and headers.
@@ -109,8 +109,9 @@ impl RawResponse {
             };
         }
         // The status says enough, whatever becomes of the words.
-        let words =
+        let mut words =
             without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
+        words.message = words.message.or_else(|| unread_coding(&headers));
         Err(failure(request, ResponseHead { status, retry_after }, words, scopes, limit))
     }
 }
