@@ -165,6 +165,11 @@ impl RetryMiddleware {
         self.budget.used.load(Ordering::Relaxed)
     }
 
+    /// The number of retries of a request that does not set its own.
+    pub(crate) fn most_retries(&self) -> u32 {
+        self.options.retries
+    }
+
     /// The pause after this number of failures in a row, from 1: a random part of its step.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         self.options.backoff.pause(failures, fastrand::f64())
