@@ -143,7 +143,7 @@ impl Drop for Call {
             method: self.line.method.clone(),
             endpoint: self.endpoint.to_string(),
             client_id: observer.client_id.clone(),
-            partition: observer.partition,
+            partition: observer.whose.partition(),
             outcome: self.outcome,
             status: self.status,
             reason: self.reason.take(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use tracing::Level;
 
-use crate::middleware::Partition;
+use crate::middleware::{Partition, Whose};
 
 /// What became of a call, for metrics; see
 /// [`SpotifyClientConfig::with_observer`](crate::SpotifyClientConfig::with_observer).
@@ -55,7 +55,7 @@ impl CallReport {
             method,
             endpoint: endpoint.to_string(),
             client_id: observer.client_id.clone(),
-            partition: observer.partition,
+            partition: observer.whose.partition(),
             outcome: CallOutcome::Failed,
             status: None,
             reason: None,
@@ -152,7 +152,7 @@ impl Observer {
 pub(crate) struct UserObserver {
     pub(crate) callback: Observer,
     pub(crate) client_id: Option<String>,
-    pub(crate) partition: Partition,
+    pub(crate) whose: Whose,
 }
 
 impl UserObserver {
