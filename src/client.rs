@@ -90,7 +90,7 @@ impl SpotifyClient {
     ///
     /// [`Error::Authenticator`] for an authenticator that cannot be used.
     pub fn for_user(&self, authenticator: impl Authenticator + 'static) -> Result<Self, Error> {
-        self.for_user_in(Partition::unique(), authenticator)
+        self.user(None, Arc::new(authenticator))
     }
 
     /// The same for a user whose [`Partition`] is known, as a cache that outlives the process needs
@@ -104,15 +104,7 @@ impl SpotifyClient {
         partition: Partition,
         authenticator: impl Authenticator + 'static,
     ) -> Result<Self, Error> {
-        let authenticator: Arc<dyn Authenticator> = Arc::new(authenticator);
-        let config = SpotifyClientConfig::clone(&self.config)
-            .with_authenticator(Arc::clone(&authenticator))
-            .with_partition(partition);
-        let layers = self.layers.for_user(&config);
-        let connection = layers.connect(&config, &self.oauth)?;
-        let config = Arc::clone(&self.config);
-        let oauth = self.oauth.clone();
-        Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
+        self.user(Some(partition), Arc::new(authenticator))
     }
 
     /// A client that acts with this access token, as long as it is good: to learn who has just
@@ -296,6 +288,24 @@ impl SpotifyClient {
     /// [`Request::all`](crate::api::Request::all).
     pub fn all<G: Paged>(&self, page: G) -> All<G::Item> {
         All::new(entries_from(&self.connection, page))
+    }
+
+    fn user(
+        &self,
+        partition: Option<Partition>,
+        authenticator: Arc<dyn Authenticator>,
+    ) -> Result<Self, Error> {
+        let config =
+            SpotifyClientConfig::clone(&self.config).with_authenticator(Arc::clone(&authenticator));
+        let config = match partition {
+            Some(partition) => config.with_partition(partition),
+            None => config,
+        };
+        let layers = self.layers.for_user(&config);
+        let connection = layers.connect(&config, &self.oauth)?;
+        let config = Arc::clone(&self.config);
+        let oauth = self.oauth.clone();
+        Ok(Self { connection, config, oauth, layers, settles: Settles::User(authenticator) })
     }
 
     fn request<T>(&self, method: Method, path: &str) -> Request<T, Anything> {

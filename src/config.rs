@@ -41,7 +41,9 @@ pub struct SpotifyClientConfig {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) inner_middleware: Vec<Arc<dyn Middleware>>,
-    pub(crate) partition: Partition,
+    partition: Partition,
+    /// Whether the program named it.
+    is_named: bool,
     base_url: String,
     token_url: String,
     market: Option<Result<Market, MarketError>>,
@@ -72,6 +74,7 @@ impl Default for SpotifyClientConfig {
             middleware: Vec::new(),
             inner_middleware: Vec::new(),
             partition: Partition::unique(),
+            is_named: false,
             base_url: Self::SPOTIFY_BASE_URL.to_owned(),
             token_url: OAuthConfig::SPOTIFY_TOKEN_URL.to_owned(),
             market: None,
@@ -104,7 +107,8 @@ impl SpotifyClientConfig {
     #[must_use]
     pub fn with_authenticator(self, authenticator: impl Authenticator + 'static) -> Self {
         let partition = Partition::unique();
-        Self { authenticator: Some(Arc::new(authenticator)), partition, ..self }
+        let authenticator: Option<Arc<dyn Authenticator>> = Some(Arc::new(authenticator));
+        Self { authenticator, partition, is_named: false, ..self }
     }
 
     /// Adds a layer that every API request passes through, outside authentication: tracing, an
@@ -130,11 +134,11 @@ impl SpotifyClientConfig {
     }
 
     /// Whose requests these are, for layers that keep something; one of the authenticator's own by
-    /// default. To be set after the authenticator: [`Partition::named`] is the same in every
-    /// process.
+    /// default, which changes with the login. To be set after the authenticator:
+    /// [`Partition::named`] is the same in every process, whoever is logged in.
     #[must_use]
     pub fn with_partition(self, partition: Partition) -> Self {
-        Self { partition, ..self }
+        Self { partition, is_named: true, ..self }
     }
 
     /// Where the Web API is: another URL for a reverse proxy or a fake. HTTPS, or HTTP to loopback.
@@ -181,8 +185,9 @@ impl SpotifyClientConfig {
         self.with_http_options(|options| options.connect_timeout = timeout)
     }
 
-    /// How long a connection may be idle and still be used; 30 s by default, which is shorter than
-    /// servers and the routers before them wait. Has no effect on an HTTP client of your own.
+    /// How long a connection may be idle and still be used, a day at most; 30 s by default, which is
+    /// shorter than servers and the routers before them wait. Has no effect on an HTTP client of
+    /// your own.
     #[must_use]
     pub fn with_idle_timeout(self, timeout: Duration) -> Self {
         self.with_http_options(|options| options.idle_timeout = timeout)
@@ -306,7 +311,8 @@ impl SpotifyClientConfig {
     /// Give it a redirect policy that stays on the server, as the built-in one does: `reqwest`
     /// strips `Authorization` from redirects elsewhere, but not the form of a token request. Have
     /// it follow none for writes: `reqwest` makes a `GET` of a `POST` that gets a 301, 302 or 303,
-    /// and the call then succeeds though nothing was written.
+    /// and the call then succeeds though nothing was written. A write that gets a 307 or 308 is sent
+    /// to where it has moved on its server, whatever the policy.
     #[must_use]
     pub fn with_http_client(self, client: reqwest::Client) -> Self {
         Self { http: SharedHttpClient::Given(client), ..self }

@@ -24,7 +24,9 @@ use crate::transport::can_wait;
 /// the first value is sent at once, and after that the newest one, [`PAUSE`](Self::PAUSE) after the
 /// response to the one before at the earliest, so that they cannot overtake each other. Where one
 /// is to be sent again, since the server failed or was asked too often, the newest one goes in its
-/// place. Clones are the same control.
+/// place. As long as the server has asked to wait for longer than a call
+/// [may](crate::SpotifyClientConfig::with_max_wait), values end with its error at once. Clones are
+/// the same control.
 ///
 /// Values are sent by a task of the runtime, which ends when nothing is left to send. It does not
 /// depend on who set the value: dropping the slider, or the future of [`settled`](Self::settled),
@@ -71,6 +73,8 @@ struct State<V> {
     /// When the next request may go out.
     not_before: Option<Instant>,
     failures: Failures,
+    /// Until when the server asked to wait with an error that ended a value.
+    closed: Option<(Instant, Arc<Error>)>,
     /// What came of the value that was sent last.
     outcome: Result<(), Arc<Error>>,
 }
@@ -85,6 +89,32 @@ struct Sender {
 impl<V> State<V> {
     fn is_settled(&self) -> bool {
         self.wanted.is_none() && self.sending.is_none()
+    }
+
+    /// A value that would have to wait for longer than a call may ends as the one before it. Says
+    /// whether there was one.
+    fn refuse(&mut self, max_wait: Duration) -> bool {
+        let Some((end, error)) = &self.closed else { return false };
+        let is_long = end.saturating_duration_since(Instant::now()) > max_wait;
+        let is_refused = is_long && self.wanted.take().is_some();
+        if is_refused {
+            self.outcome = Err(Arc::clone(error));
+        }
+        is_refused
+    }
+
+    /// What came of the value that was sent last, for good.
+    fn end(&mut self, outcome: Result<(), Error>) {
+        self.failures = Failures::default();
+        self.outcome = outcome.map_err(Arc::new);
+        self.closed = match &self.outcome {
+            Ok(()) => None,
+            Err(error) => {
+                let asked = error.retry_after().and_then(|asked| Instant::now().checked_add(asked));
+                asked.map(|end| (end, Arc::clone(error)))
+            }
+        };
+        self.not_before = self.not_before.max(self.closed.as_ref().map(|(end, _)| *end));
     }
 
     /// Makes a new sender the driver, unless one of this runtime is.
@@ -108,6 +138,7 @@ impl<V> Default for State<V> {
             drivers: 0,
             not_before: None,
             failures: Failures::default(),
+            closed: None,
             outcome: Ok(()),
         }
     }
@@ -208,13 +239,15 @@ impl<V: Copy> Shared<V> {
     /// nor has one that another took over from.
     fn due(&self, sender: Sender) -> Option<Instant> {
         let mut due = None;
+        let max_wait = self.player.0.max_wait();
         self.state.send_if_modified(|state| {
+            let is_refused = state.refuse(max_wait);
             if state.driver == Some(sender) && state.wanted.is_none() {
                 state.driver = None;
             }
             let is_driver = state.driver == Some(sender);
             due = is_driver.then(|| state.not_before.unwrap_or_else(Instant::now));
-            false
+            is_refused
         });
         due
     }
@@ -268,8 +301,7 @@ impl<V: Copy> Shared<V> {
             if pause.is_some() {
                 state.wanted = state.wanted.or(Some(value));
             } else {
-                state.failures = Failures::default();
-                state.outcome = outcome.map_err(Arc::new);
+                state.end(outcome);
             }
         });
     }

@@ -112,6 +112,15 @@ pub trait Authenticator: Debug + Send + Sync {
     fn client_id(&self) -> Option<&str> {
         None
     }
+
+    /// Which login it signs for: another number when the user logs out or another one logs in, and
+    /// the same as long as tokens are refreshed. With it changes the
+    /// [`Partition`](crate::middleware::Partition) of its requests.
+    ///
+    /// One that signs by another authenticator returns that one's.
+    fn login_number(&self) -> u64 {
+        0
+    }
 }
 
 /// What [`Authenticator::unfinished`] waits for.
@@ -187,5 +196,9 @@ impl<A: Authenticator + ?Sized> Authenticator for Arc<A> {
 
     fn client_id(&self) -> Option<&str> {
         (**self).client_id()
+    }
+
+    fn login_number(&self) -> u64 {
+        (**self).login_number()
     }
 }

@@ -134,6 +134,10 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
     fn client_id(&self) -> Option<&str> {
         self.cache.source().client_id()
     }
+
+    fn login_number(&self) -> u64 {
+        self.cache.login_number()
+    }
 }
 
 /// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its
@@ -230,6 +234,10 @@ macro_rules! signs_by_its_cache {
 
             fn client_id(&self) -> Option<&str> {
                 self.inner.client_id()
+            }
+
+            fn login_number(&self) -> u64 {
+                self.inner.login_number()
             }
         }
     };

@@ -76,7 +76,7 @@ impl Layers {
     fn observer(&self, config: &SpotifyClientConfig) -> Option<Arc<UserObserver>> {
         let callback = config.observer.clone()?;
         let client_id = self.client_id(config);
-        Some(Arc::new(UserObserver { callback, client_id, partition: config.partition }))
+        Some(Arc::new(UserObserver { callback, client_id, whose: config.whose() }))
     }
 
     /// The connection of a user.
@@ -112,7 +112,7 @@ impl Layers {
         let mut http =
             ClientBuilder::new(self.wire.client()).with_arc(Arc::clone(&self.retries) as _);
         if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
-            http = http.with(TellPartition(config.partition));
+            http = http.with(TellPartition(config.whose()));
         }
         for middleware in &config.middleware {
             http = http.with_arc(Arc::clone(middleware));

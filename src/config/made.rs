@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{RateLimit, SpotifyClientConfig};
 use crate::error::Error;
-use crate::middleware::{RateLimiter, RetryOptions};
+use crate::middleware::{RateLimiter, RetryOptions, Whose};
 use crate::model::Market;
 use crate::oauth::OAuthConfig;
 use crate::transport::{OriginError, Wire};
@@ -17,6 +17,12 @@ impl SpotifyClientConfig {
         self.http.get(&self.http_options).map_err(|reason| {
             Error::config("HTTP client", format_args!("cannot be built: {reason}"))
         })
+    }
+
+    /// Whose its requests are: what the program has named does not change with the login.
+    pub(crate) fn whose(&self) -> Whose {
+        let authenticator = self.authenticator.clone().filter(|_| !self.is_named);
+        Whose::new(self.partition, authenticator)
     }
 
     /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.

@@ -171,7 +171,7 @@ pub enum Error {
         request: RequestLine,
         /// The status of the response.
         status: StatusCode,
-        /// What Spotify says about it, clipped to 200 characters.
+        /// What Spotify says about it, clipped to 200 characters, or what kept that from being read.
         message: Option<Box<str>>,
         /// A word that names the reason, as the player gives: `NO_ACTIVE_DEVICE`.
         reason: Option<Box<str>>,

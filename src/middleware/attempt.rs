@@ -36,12 +36,13 @@ impl Middleware for AttemptCounter {
         if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
             trace.attempts -= 1;
         }
+        let may_be_done = has_left && may_be_carried_out(&result, extensions);
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
             attempts.is_under_way = false;
             attempts.ended_unsent = !has_left && !has_not_left(&result);
             attempts.response = result.as_ref().ok().map(head);
             attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
-            attempts.may_be_done |= has_left && may_be_carried_out(&result);
+            attempts.may_be_done |= may_be_done;
         }
         result
     }
@@ -157,9 +158,9 @@ fn has_not_left(result: &Result<Response>) -> bool {
     matches!(result, Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder())
 }
 
-fn may_be_carried_out(result: &Result<Response>) -> bool {
+fn may_be_carried_out(result: &Result<Response>, extensions: &Extensions) -> bool {
     match result {
         Ok(response) => may_be_done(response.status()),
-        Err(error) => may_have_arrived(error),
+        Err(error) => may_have_arrived(error, extensions),
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use attempt::{AttemptCounter, attempts_are_logged};
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub use partition::Partition;
-pub(crate) use partition::TellPartition;
+pub(crate) use partition::{TellPartition, Whose};
 #[cfg(feature = "testing")]
 pub(crate) use rate_limit::Pool;
 pub use rate_limit::{

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -11,16 +11,24 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
+use crate::auth::Authenticator;
+
 /// Whose request it is: an extension of every request that reaches a layer of the user's own.
 ///
 /// The layers of [`with_middleware`](crate::SpotifyClientConfig::with_middleware) stand outside
 /// authentication and see no credentials, so that `GET me` looks the same for everybody. A layer
 /// that keeps responses, or anything else of one user, makes the partition a part of its key.
 ///
-/// Requests with the same partition are signed by the same authenticator; it stays when the token
-/// is refreshed. It says nothing about the user, and may be logged and stored. By default each
-/// authenticator that is plugged in has one of its own, which ends with the process; one that is
-/// [named](Self::named) is the same in every process.
+/// It says nothing about the user, and may be logged and stored.
+///
+/// - By default each authenticator that is plugged in has one of its own, which ends with the
+///   process. It stays when the token is refreshed, and is another one when the user logs out or in:
+///   also when that happened in another process, from when on it is seen here, and with an
+///   authenticator of your own, where it has a
+///   [`login_number`](crate::auth::Authenticator::login_number). What one user got is not found
+///   under the partition of the next.
+/// - One that the program has [named](Self::named) is the same in every process, and whoever is
+///   logged in: name the user by it, and not the place of a login that changes.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;
@@ -96,6 +104,17 @@ impl Partition {
         Self(bytes)
     }
 
+    /// That of a login of the authenticator that this one was made for.
+    fn of_login(self, number: u64) -> Self {
+        if number == 0 {
+            return self;
+        }
+        let hash = hmac_sha256::HMAC::mac(number.to_be_bytes(), self.0);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
+        Self(bytes)
+    }
+
     /// One that no other authenticator has.
     pub(crate) fn unique() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
@@ -130,9 +149,29 @@ impl fmt::Debug for Partition {
     }
 }
 
+/// Whose the requests of a client are.
+#[derive(Debug, Clone)]
+pub(crate) struct Whose {
+    partition: Partition,
+    /// Whose logins it changes with, unless the program named it.
+    authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+impl Whose {
+    pub(crate) fn new(partition: Partition, authenticator: Option<Arc<dyn Authenticator>>) -> Self {
+        Self { partition, authenticator }
+    }
+
+    /// Whose they are now.
+    pub(crate) fn partition(&self) -> Partition {
+        let number = self.authenticator.as_ref().map_or(0, |plugged| plugged.login_number());
+        self.partition.of_login(number)
+    }
+}
+
 /// Tells the layers below it whose requests these are.
 #[derive(Debug)]
-pub(crate) struct TellPartition(pub(crate) Partition);
+pub(crate) struct TellPartition(pub(crate) Whose);
 
 #[async_trait]
 impl Middleware for TellPartition {
@@ -142,7 +181,7 @@ impl Middleware for TellPartition {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        extensions.insert(self.0);
+        extensions.insert(self.0.partition());
         next.run(request, extensions).await
     }
 }

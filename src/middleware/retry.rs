@@ -94,9 +94,10 @@ impl Default for RetryOptions {
 ///
 /// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
 /// time-outs, where the request's [`Safety`] allows that. A 429, a connection that was never made,
-/// and a request that an HTTP/2 server refused or left out are retried whatever their safety, since
-/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated after its headers goes to the caller, who reads it; a
-/// [`SpotifyClient`](crate::SpotifyClient) retries that too.
+/// and a request that an HTTP/2 server refused are retried whatever their safety, since nothing was
+/// carried out; so is one that it left out when it went away, where a [`SpotifyClient`] sends it.
+/// A body that is a stream cannot be sent again. A response that is truncated after its headers goes to the caller,
+/// who reads it; a [`SpotifyClient`] retries that too.
 ///
 /// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
 /// whose connection went away before the server looked at it costs nothing: it was left out by a
@@ -105,6 +106,8 @@ impl Default for RetryOptions {
 /// A retry waits for `Retry-After`, where the response has one. A
 /// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
 /// its waits allow, and costs no budget. Clones share the budget.
+///
+/// [`SpotifyClient`]: crate::SpotifyClient
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -160,6 +163,11 @@ impl RetryMiddleware {
     /// How many retries were sent.
     pub fn retries(&self) -> u64 {
         self.budget.used.load(Ordering::Relaxed)
+    }
+
+    /// The number of retries of a request that does not set its own.
+    pub(crate) fn most_retries(&self) -> u32 {
+        self.options.retries
     }
 
     /// The pause after this number of failures in a row, from 1: a random part of its step.
@@ -337,18 +345,20 @@ impl Middleware for RetryMiddleware {
 fn judge_call(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
     match safety == Safety::NonIdempotent && Attempts::may_be_done(extensions) {
         true => Verdict::Done,
-        false => judge(result, safety),
+        false => judge(result, safety, extensions),
     }
 }
 
-fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
+fn judge(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
         Err(error) if !is_transient_failure(error) => Verdict::Done,
-        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
-            Verdict::Retry(None)
+        Err(error) => {
+            match safety == Safety::NonIdempotent && may_have_arrived(error, extensions) {
+                true => Verdict::Done,
+                false => Verdict::Retry(None),
+            }
         }
-        Err(_) => Verdict::Done,
     }
 }
 

@@ -56,12 +56,14 @@ pub enum OAuthError {
         retry_after: Option<Duration>,
     },
     /// The accounts service, or a proxy before it, sent a status without a reason.
-    #[error("the response to the token request is HTTP {status}")]
+    #[error("the response to the token request is HTTP {status}{}", with(unread.as_deref()))]
     Status {
         /// The status of the response.
         status: StatusCode,
         /// How long the service asks the client to wait.
         retry_after: Option<Duration>,
+        /// What kept its words from being read, such as a compression that was not asked for.
+        unread: Option<String>,
     },
     /// A success status without a token.
     #[error("the response to the token request has no token: {reason}")]
@@ -93,11 +95,15 @@ debug_for_people! {
         Transport { source }
         TimedOut { limit }
         Rejected { status, code, description, retry_after }
-        Status { status, retry_after }
+        Status { status, retry_after, unread }
         NoToken { reason }
         Unusable { status, code, reason, retry_after, token };
     values;
     words NoRuntime;
+}
+
+fn with(unread: Option<&str>) -> String {
+    unread.map_or_else(String::new, |unread| format!(", with {unread}"))
 }
 
 impl OAuthError {

@@ -17,6 +17,8 @@ pub(super) struct TokenResponse {
     pub(super) status: StatusCode,
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Zeroizing<Vec<u8>>,
+    /// What the body is said to be, if not text.
+    pub(super) coding: Option<String>,
 }
 
 impl TokenResponse {
@@ -58,7 +60,7 @@ impl TokenResponse {
         Err(match cut {
             Some(cut) => cut,
             None if status.is_success() && has_content => OAuthError::NoToken { reason },
-            None => OAuthError::Status { status, retry_after },
+            None => OAuthError::Status { status, retry_after, unread: self.coding.clone() },
         })
     }
 
@@ -68,9 +70,12 @@ impl TokenResponse {
             return Some(format!("it came with HTTP {}", self.status));
         }
         if let Some(syntax) = &fields.syntax {
-            return Some(syntax.clone());
+            return Some(self.coded().unwrap_or_else(|| syntax.clone()));
         }
         let Some(access_token) = &fields.access_token else {
+            if let Some(coded) = self.coded() {
+                return Some(coded);
+            }
             return Some("access_token is missing, empty or not a string".to_owned());
         };
         if !can_be_sent(access_token) {
@@ -82,6 +87,10 @@ impl TokenResponse {
             return Some(format!("its type is {:?}, not bearer", scrubber.words(other)));
         }
         fields.lifetime().err()
+    }
+
+    fn coded(&self) -> Option<String> {
+        self.coding.as_ref().map(|coding| format!("it has {coding}"))
     }
 
     /// A whole response with an access token, about which something else makes no sense.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 
+use super::lane::Traffic;
 use super::reached::{NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
 
@@ -80,7 +81,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
     #[cfg(feature = "__rustls")]
     let tls = super::tls::config()?;
-    let make = move |reached: &Arc<Reached>| {
+    let make = move |reached: &Arc<Reached>, _traffic: Traffic| {
         // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
         let mut builder = reqwest::Client::builder().no_proxy();
         for proxy in &proxies {
@@ -89,11 +90,11 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
         #[cfg(feature = "http2")]
-        let builder = with_http2(builder, options.connect_timeout);
+        let builder = with_http2(builder, options.connect_timeout, _traffic);
         builder
             .connect_timeout(options.connect_timeout)
             .timeout(options.timeout)
-            .pool_idle_timeout(options.idle_timeout)
+            .pool_idle_timeout(options.idle_timeout.min(LONGEST_IDLE))
             .user_agent(&options.user_agent)
             // The layers see each retry: it costs a permit of the rate limiter.
             .retry(reqwest::retry::never())
@@ -104,17 +105,26 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     Wire::made_by(make).map_err(|error| with_causes(&error))
 }
 
-/// Shares a connection, and finds out within ten seconds that nobody is there any more, whether
-/// something is under way or not.
+/// Shares a connection. Of calls it finds out within ten seconds that nobody is there any more,
+/// whether something is under way or not.
+///
+/// A token request's connection is not asked. What a process that stood still for four seconds
+/// finds first is that a ping was not responded to; only then would it read the response, which may
+/// have the only refresh token. The request has a limit of its own, and others do not wait for it.
 #[cfg(feature = "http2")]
 fn with_http2(
     builder: reqwest::ClientBuilder,
     connect_timeout: Duration,
+    traffic: Traffic,
 ) -> reqwest::ClientBuilder {
+    let builder = match traffic {
+        Traffic::TokenRequests => builder,
+        Traffic::Calls => builder
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_timeout(Duration::from_secs(4))
+            .http2_keep_alive_while_idle(true),
+    };
     builder
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .http2_keep_alive_timeout(Duration::from_secs(4))
-        .http2_keep_alive_while_idle(true)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .connector_layer(super::one_connection::InTurn::within(connect_timeout))
@@ -125,11 +135,16 @@ fn with_http2(
 #[cfg(feature = "http2")]
 const STREAM_WINDOW: u32 = 1 << 20;
 
-/// The same for all bodies together: so much that a thousand unread ones hold up nobody's. What is
-/// read late, in a layer that waits or a future that nobody polls, costs its own window and no
-/// other. A window that adapts begins with 64 KiB for all, which a single body fills.
+/// The same for all bodies together: one of each of the 128 requests that the common servers let be
+/// under way at once (nginx and AWS 128, Envoy 100), so that bodies that are not read hold up no
+/// window but their own. One that adapts begins with 64 KiB for all, which a single body fills.
+///
+/// And no more: the half of it is what `h2` lets frames be smaller than 256 bytes, all that lie
+/// unread together. 64 MiB are 263,000 frames with a byte each, of some 250 bytes in memory, hence
+/// as much again as the half; then the connection ends with `ENHANCE_YOUR_CALM`. With a window of 1
+/// GiB a body of a megabyte could cost 250.
 #[cfg(feature = "http2")]
-const CONNECTION_WINDOW: u32 = 1 << 30;
+const CONNECTION_WINDOW: u32 = 128 * STREAM_WINDOW;
 
 /// A redirect elsewhere is not followed: it would take a token request's form along. Neither is one
 /// that turns a POST into a GET; 307 and 308 keep the method.
@@ -156,6 +171,9 @@ const HAS_TLS: bool = cfg!(any(feature = "__rustls", feature = "native-tls"));
 pub(crate) const NO_TLS: &str = "needs TLS, and this build has none: enable the feature \
     `rustls-aws-lc-rs`, `rustls-ring`, `rustls-no-provider` or `native-tls`, or set an HTTP client of your own";
 
+/// The pool adds it to the time that it is, which must have room for it.
+const LONGEST_IDLE: Duration = Duration::from_secs(24 * 3600);
+
 /// Enough for a server that moved, and for its `http` to `https` and trailing slash; browsers give
 /// up after 20, and no caller wants to wait for that many.
 const MOST_REDIRECTS: usize = 5;
@@ -164,14 +182,20 @@ const MOST_REDIRECTS: usize = 5;
 #[cfg(feature = "http2")]
 #[expect(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
     use tokio::time::Instant;
 
     use super::*;
 
     fn client() -> reqwest::Client {
-        let builder = with_http2(reqwest::Client::builder(), Duration::from_secs(10));
-        builder.http2_prior_knowledge().build().unwrap()
+        client_for(Traffic::Calls).unwrap()
+    }
+
+    fn client_for(traffic: Traffic) -> reqwest::Result<reqwest::Client> {
+        let builder = with_http2(reqwest::Client::builder(), Duration::from_secs(10), traffic);
+        builder.http2_prior_knowledge().build()
     }
 
     /// Every body fills a stream's window, and more.
@@ -223,5 +247,90 @@ mod tests {
         http.get(&url).timeout(Duration::from_secs(30)).send().await.unwrap_err();
 
         assert!(began.elapsed() <= Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+
+    /// A frame of one byte costs hundreds in memory.
+    #[tokio::test]
+    async fn a_body_in_the_smallest_frames_is_given_up_when_nobody_reads_it() {
+        let (url, are_there) = server_of_frames(300_000).await;
+        let response = client().get(&url).send().await.unwrap();
+        are_there.await.unwrap();
+
+        let body = response.bytes().await.map(|body| body.len());
+
+        let shown = format!("{body:?}");
+        assert!(shown.contains("ENHANCE_YOUR_CALM"), "{shown}");
+
+        // The largest body that can come unread, in frames of a size that is not odd.
+        let (url, are_there) = server_of_frames(0).await;
+        let response = client().get(&url).send().await.unwrap();
+        are_there.await.unwrap();
+        assert_eq!(response.bytes().await.unwrap().len(), 64 * 16_384);
+    }
+
+    /// Responds with frames of a byte each, or with large ones. Tells when the client has them, or
+    /// has closed.
+    async fn server_of_frames(bytes: usize) -> (String, oneshot::Receiver<()>) {
+        const PING_ACK: [u8; 2] = [6, 1];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (tell, are_there) = oneshot::channel();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+            stream.read_exact(&mut [0; 24]).await.unwrap();
+            let mut next = async |kind: fn([u8; 2]) -> bool, sent: &[u8]| {
+                stream.write_all(sent).await?;
+                loop {
+                    let mut head = [0; 9];
+                    stream.read_exact(&mut head).await?;
+                    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                    stream.read_exact(&mut vec![0; length as usize]).await?;
+                    if kind([head[3], head[4]]) {
+                        return std::io::Result::Ok(());
+                    }
+                }
+            };
+            next(|kind| kind[0] == 1, &[]).await.unwrap();
+            // The client's window is its own from when on its settings are acknowledged.
+            let mut sent = vec![0, 0, 0, 4, 1, 0, 0, 0, 0];
+            sent.extend([0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88]);
+            sent.extend([0, 0, 1, 0, 0, 0, 0, 0, 1, b'x'].repeat(bytes));
+            if bytes == 0 {
+                let large = [[0, 0x40, 0, 0, 0, 0, 0, 0, 1].as_slice(), &[b'x'; 16_384]].concat();
+                sent.extend(large.repeat(64));
+            }
+            sent.extend([0, 0, 0, 0, 1, 0, 0, 0, 1]);
+            sent.extend([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+            // That it has closed is as good.
+            let _ = next(|kind| kind == PING_ACK, &sent).await;
+            tell.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        (url, are_there)
+    }
+
+    /// As in a process that was frozen while a ping was under way: nothing moves for a while, and
+    /// then the response is there.
+    #[tokio::test]
+    async fn a_token_request_is_not_given_up_for_a_ping() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            respond.send_response(http::Response::new(()), true).unwrap();
+            connection.accept().await;
+        });
+        let wire = Wire::made_by(|_, traffic| client_for(traffic)).unwrap();
+        let request = reqwest::Request::new(reqwest::Method::POST, url.parse().unwrap());
+
+        let sent = tokio::spawn(async move { wire.execute(request).await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::pause();
+
+        assert!(sent.await.unwrap().unwrap().status().is_success());
     }
 }

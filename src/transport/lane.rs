@@ -13,14 +13,23 @@ use super::reached::Reached;
 
 /// Where HTTP clients come from.
 pub(super) struct Clients {
-    /// The one that was made last. What is sent to a server for the first time goes by it.
+    /// The one that was made last for calls. What is sent to a server for the first time goes by it.
     latest: ArcSwap<Http>,
     /// Makes another by the same options; a client of the user's own stays the only one.
     make: Option<Make>,
 }
 
 /// Its connections are noted where it is told.
-type Make = Box<dyn Fn(&Arc<Reached>) -> reqwest::Result<Client> + Send + Sync>;
+type Make = Box<dyn Fn(&Arc<Reached>, Traffic) -> reqwest::Result<Client> + Send + Sync>;
+
+/// What a connection carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traffic {
+    Calls,
+    /// Few, with a response that comes once and must not be lost: a connection is never given up
+    /// while one is under way, unless its own limit has passed.
+    TokenRequests,
+}
 
 /// A client, and which servers it had a connection to.
 #[derive(Clone)]
@@ -30,9 +39,9 @@ struct Http {
 }
 
 impl Http {
-    fn made_by(make: &Make) -> reqwest::Result<Self> {
+    fn made_by(make: &Make, traffic: Traffic) -> reqwest::Result<Self> {
         let reached = Arc::default();
-        Ok(Self { client: make(&reached)?, reached })
+        Ok(Self { client: make(&reached, traffic)?, reached })
     }
 }
 
@@ -43,7 +52,7 @@ impl Clients {
     }
 
     pub(super) fn made_by(make: Make) -> reqwest::Result<Self> {
-        let latest = ArcSwap::from_pointee(Http::made_by(&make)?);
+        let latest = ArcSwap::from_pointee(Http::made_by(&make, Traffic::Calls)?);
         Ok(Self { latest, make: Some(make) })
     }
 
@@ -55,14 +64,15 @@ impl Clients {
         self.make.is_none()
     }
 
-    fn another(&self) -> Option<Http> {
+    fn another(&self, traffic: Traffic) -> Option<Http> {
         // What could be made once can be made again; if not, the old one is no worse.
-        Http::made_by(self.make.as_ref()?).ok()
+        Http::made_by(self.make.as_ref()?, traffic).ok()
     }
 }
 
-/// The connections to one server.
+/// The connections to one server, for one traffic.
 pub(super) struct Lane {
+    traffic: Traffic,
     scheme: String,
     authority: String,
     clients: Arc<Clients>,
@@ -70,14 +80,20 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn to(url: &Url, clients: Arc<Clients>) -> Self {
+    pub(super) fn to(url: &Url, traffic: Traffic, clients: Arc<Clients>) -> Self {
         let (scheme, authority) = (url.scheme().to_owned(), url.authority().to_owned());
-        let pool = ArcSwap::from_pointee(Pool::new(&scheme, Http::clone(&clients.latest.load())));
-        Self { scheme, authority, clients, pool }
+        let own = match traffic {
+            Traffic::Calls => None,
+            Traffic::TokenRequests => clients.another(traffic),
+        };
+        let http = own.unwrap_or_else(|| Http::clone(&clients.latest.load()));
+        let pool = ArcSwap::from_pointee(Pool::new(&scheme, http));
+        Self { traffic, scheme, authority, clients, pool }
     }
 
-    pub(super) fn leads_to(&self, url: &Url) -> bool {
-        self.authority == url.authority() && self.scheme == url.scheme()
+    pub(super) fn leads_to(&self, url: &Url, traffic: Traffic) -> bool {
+        let is_of_server = self.authority == url.authority() && self.scheme == url.scheme();
+        is_of_server && self.traffic == traffic
     }
 
     pub(super) fn pool(&self) -> Arc<Pool> {
@@ -86,7 +102,7 @@ impl Lane {
 
     /// A pool without a connection in it.
     pub(super) fn fresh(&self) -> Option<Arc<Pool>> {
-        Some(Arc::new(Pool::new(&self.scheme, self.clients.another()?)))
+        Some(Arc::new(Pool::new(&self.scheme, self.clients.another(self.traffic)?)))
     }
 
     /// Uses connections of `pool` no more, unless they were replaced already.
@@ -96,7 +112,9 @@ impl Lane {
         }
         if let Some(fresh) = self.fresh() {
             tracing::debug!("connections that may be dead are not used any more");
-            self.clients.latest.store(Arc::new(fresh.http.clone()));
+            if self.traffic == Traffic::Calls {
+                self.clients.latest.store(Arc::new(fresh.http.clone()));
+            }
             self.pool.compare_and_swap(pool, fresh);
         }
     }

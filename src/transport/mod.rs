@@ -6,7 +6,9 @@ mod body;
 mod http_client;
 mod json_fault;
 mod lane;
+mod left_out;
 mod listening;
+mod loopback;
 mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
@@ -33,7 +35,7 @@ pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
-pub(crate) use noise::noise;
+pub(crate) use noise::{noise, unread_coding};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
 pub(crate) use reached::{begin as begin_sending, cannot_have_left};

@@ -2,22 +2,28 @@
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
+/// What to say in place of a body that is said to be compressed, and was not decompressed.
+pub(crate) fn unread_coding(headers: &HeaderMap) -> Option<String> {
+    // One that was decompressed has lost the header.
+    let encoding = headers.get(CONTENT_ENCODING)?;
+    let encoding = String::from_utf8_lossy(encoding.as_bytes()).trim().to_ascii_lowercase();
+    if matches!(encoding.as_str(), "" | "identity") {
+        return None;
+    }
+    let encoding: String = encoding.chars().filter(char::is_ascii_graphic).take(20).collect();
+    Some(match encoding.as_str() {
+        // RFC 9110, section 8.4.1: names of codings have no case, and the two are one.
+        "gzip" | "x-gzip" if cfg!(feature = "gzip") => {
+            "a body compressed with gzip by another name than `gzip`".to_owned()
+        }
+        _ => format!("a body compressed with {encoding}, which was not asked for"),
+    })
+}
+
 /// What to say in place of a body that is compressed, or no text at all; `None` for text.
 pub(crate) fn noise(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    // One that was decompressed has lost the header.
-    if let Some(encoding) = headers.get(CONTENT_ENCODING) {
-        let encoding = String::from_utf8_lossy(encoding.as_bytes()).trim().to_ascii_lowercase();
-        if !matches!(encoding.as_str(), "" | "identity") {
-            let encoding: String =
-                encoding.chars().filter(char::is_ascii_graphic).take(20).collect();
-            return Some(match encoding.as_str() {
-                // RFC 9110, section 8.4.1: names of codings have no case, and the two are one.
-                "gzip" | "x-gzip" if cfg!(feature = "gzip") => {
-                    "a body compressed with gzip by another name than `gzip`".to_owned()
-                }
-                _ => format!("a body compressed with {encoding}, which was not asked for"),
-            });
-        }
+    if let Some(coding) = unread_coding(headers) {
+        return Some(coding);
     }
     let known = SIGNATURES.iter().find(|(signature, _)| body.starts_with(signature));
     if let Some((_, encoding)) = known {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
+use super::loopback::is_loopback;
+
 /// A server by scheme, host and port. Credentials go to their own origin and to no other.
 ///
 /// Plain HTTP is allowed to loopback alone, where no one else can listen.
@@ -91,13 +93,4 @@ pub enum OriginError {
     /// A user name or password in the URL, which would show in logs.
     #[error("holds a user name or password; leave them out")]
     UserInfo,
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }

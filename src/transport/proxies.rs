@@ -2,6 +2,8 @@
 
 use reqwest::{NoProxy, Proxy};
 
+use super::loopback::WITHOUT_PROXY;
+
 /// Whose proxies are used.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum ProxyChoice {
@@ -96,15 +98,16 @@ fn proxy(
 /// What is reached without a proxy: what the user says, and this machine, since what is sent there
 /// may be in the clear.
 fn except(spared: &str) -> Option<NoProxy> {
-    NoProxy::from_string(&format!("{spared},{LOOPBACK}"))
+    NoProxy::from_string(&format!("{spared},{WITHOUT_PROXY}"))
 }
-
-const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::transport::Origin;
 
     #[test]
     fn a_proxy_of_an_unknown_scheme_is_an_error_without_its_password() {
@@ -140,5 +143,70 @@ mod tests {
             _ => None,
         };
         assert!(from_environment(cgi).unwrap().is_empty());
+    }
+
+    /// How many requests to hosts go through a proxy.
+    async fn proxied(hosts: &[&str]) -> usize {
+        let closed = listening().await.local_addr().unwrap();
+        let listener = listening().await;
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut count = 0;
+        for host in hosts {
+            let mut builder = reqwest::Client::builder().no_proxy();
+            for proxy in ProxyChoice::Url(url.clone()).proxies().unwrap() {
+                builder = builder.proxy(proxy);
+            }
+            // Nothing is looked up, and nobody is there.
+            let http = builder.resolve(host, closed).build().unwrap();
+            let sent = http.get(format!("http://{host}:{}/", closed.port())).send();
+            tokio::select! {
+                _ = sent => {}
+                _ = listener.accept() => count += 1,
+            }
+        }
+        count
+    }
+
+    async fn listening() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    const LOOPBACK: [&str; 13] = [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "2130706433",
+        "127.255.255.254",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:0.0.0.0]",
+    ];
+    const BELOW_LOCALHOST: [&str; 2] = ["api.localhost", "api.localhost."];
+    const ELSEWHERE: [&str; 6] = [
+        "localhost.example.test",
+        "notlocalhost",
+        "128.0.0.1",
+        "[::2]",
+        "[::ffff:128.0.0.1]",
+        "localhost.localdomain",
+    ];
+
+    #[tokio::test]
+    async fn no_spelling_of_loopback_goes_through_a_proxy() {
+        assert_eq!(proxied(&LOOPBACK).await, 0);
+        assert_eq!(proxied(&BELOW_LOCALHOST).await, 0);
+        assert_eq!(proxied(&ELSEWHERE).await, ELSEWHERE.len());
+    }
+
+    #[test]
+    fn what_goes_through_no_proxy_may_be_plain_http_unless_its_name_may_lead_elsewhere() {
+        let is_plain = |host: &&str| format!("http://{host}/").parse::<Origin>().is_ok();
+        assert_eq!(LOOPBACK.iter().find(|host| !is_plain(host)), None);
+        assert_eq!(BELOW_LOCALHOST.iter().chain(&ELSEWHERE).find(|host| is_plain(host)), None);
     }
 }

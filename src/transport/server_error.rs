@@ -1,5 +1,6 @@
 //! What a server says with a response that is not successful: read here, once, for all layers.
 
+use http::Extensions;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -83,10 +84,10 @@ pub(crate) fn is_transient_failure(error: &reqwest_middleware::Error) -> bool {
 }
 
 /// Whether a request that failed without a response may have reached the server.
-pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error) -> bool {
+pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error, extensions: &Extensions) -> bool {
     match error {
         reqwest_middleware::Error::Reqwest(error) => {
-            !error.is_builder() && !provably_not_carried_out(error)
+            !error.is_builder() && !provably_not_carried_out(error, extensions)
         }
         reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
     }

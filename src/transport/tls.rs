@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
 use super::undone::TlsUnavailable;
+use crate::sync::Mutex;
 
 /// A config whose certificates are read at the first handshake.
 ///
@@ -16,7 +17,7 @@ use super::undone::TlsUnavailable;
 /// does not wait for them to be read.
 pub(super) fn config() -> Result<ClientConfig, String> {
     let provider = provider().ok_or(NO_PROVIDER)?;
-    let verifier = Arc::new(LazyVerifier::new(Arc::clone(&provider)));
+    let verifier = Arc::new(LazyVerifier::new(Arc::clone(&provider), verifier));
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
@@ -66,20 +67,36 @@ fn named_provider() -> Option<Arc<CryptoProvider>> {
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     algorithms: WebPkiSupportedAlgorithms,
-    verifier: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
+    read: Read,
+    /// Held while they are read, so that handshakes at once read them once.
+    reading: Mutex<()>,
+    verifier: OnceLock<Verifier>,
 }
 
+type Verifier = Arc<dyn ServerCertVerifier>;
+type Read = fn(&Arc<CryptoProvider>) -> Result<Verifier, String>;
+
 impl LazyVerifier {
-    fn new(provider: Arc<CryptoProvider>) -> Self {
+    fn new(provider: Arc<CryptoProvider>, read: Read) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        Self { provider, algorithms, verifier: OnceLock::new() }
+        let (reading, verifier) = Default::default();
+        Self { provider, algorithms, read, reading, verifier }
     }
 
+    /// That they cannot be read is not kept: what was wrong may have passed, such as a moment
+    /// without a free file descriptor.
     fn get(&self) -> Result<&dyn ServerCertVerifier, Error> {
-        let verifier = self.verifier.get_or_init(|| verifier(&self.provider));
-        verifier.as_deref().map_err(|reason| {
-            Error::Other(OtherError(Arc::new(TlsUnavailable::new(reason.clone()))))
-        })
+        if let Some(verifier) = self.verifier.get() {
+            return Ok(&**verifier);
+        }
+        let _reading = self.reading.lock();
+        if let Some(verifier) = self.verifier.get() {
+            return Ok(&**verifier);
+        }
+        let read = (self.read)(&self.provider);
+        let read =
+            read.map_err(|reason| Error::Other(OtherError(Arc::new(TlsUnavailable::new(reason)))))?;
+        Ok(&**self.verifier.get_or_init(|| read))
     }
 }
 
@@ -120,7 +137,7 @@ impl ServerCertVerifier for LazyVerifier {
 }
 
 #[cfg(feature = "webpki-roots")]
-fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
 
@@ -131,7 +148,7 @@ fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier
 }
 
 #[cfg(not(feature = "webpki-roots"))]
-fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
     match rustls_platform_verifier::Verifier::new(Arc::clone(provider)) {
         Ok(verifier) => Ok(Arc::new(verifier)),
         Err(error) => Err(format!(
@@ -149,3 +166,46 @@ const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
 const NO_PROVIDER: &str = "there is no rustls provider; install one for the process with \
     `CryptoProvider::install_default`, or turn on the feature `rustls-aws-lc-rs` or `rustls-ring` of \
     spotify-web";
+
+#[cfg(all(test, any(feature = "rustls-ring", feature = "rustls-aws-lc-rs")))]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rustls::client::WebPkiServerVerifier;
+
+    use super::*;
+
+    /// As with no free file descriptor at the first handshake.
+    #[test]
+    fn certificates_that_could_not_be_read_once_are_read_again_and_then_kept() {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let verifier = LazyVerifier::new(named_provider().unwrap(), |provider| {
+            if READS.fetch_add(1, Ordering::SeqCst) < 2 {
+                return Err("too many open files".to_owned());
+            }
+            // It trusts nobody that a test would ask it about.
+            let roots = rustls::RootCertStore { roots: vec![any_root()] };
+            let builder =
+                WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
+            Ok(builder.build().unwrap())
+        });
+
+        for _ in 0..2 {
+            let error = verifier.get().map(drop).unwrap_err();
+            assert!(error.to_string().contains("too many open files"), "{error}");
+        }
+        for _ in 0..3 {
+            verifier.get().map(drop).unwrap();
+        }
+        assert_eq!(READS.load(Ordering::SeqCst), 3);
+    }
+
+    fn any_root() -> rustls::pki_types::TrustAnchor<'static> {
+        rustls::pki_types::TrustAnchor {
+            subject: [].as_slice().into(),
+            subject_public_key_info: [].as_slice().into(),
+            name_constraints: None,
+        }
+    }
+}

@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::io;
 
+use http::Extensions;
+
+use super::left_out;
+
 /// TLS is needed and cannot be set up. Waiting does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -39,17 +43,20 @@ impl TlsUnavailable {
 /// So it is when no connection was made, when the connection was closed before anything of the
 /// request was written, and when an HTTP/2 server says so: by `REFUSED_STREAM`
 /// ([RFC 9113, section 8.7]) or by a `GOAWAY` without an error that leaves the request out (section
-/// 6.8).
+/// 6.8), which its extensions know.
 ///
 /// [RFC 9113, section 8.7]: https://www.rfc-editor.org/rfc/rfc9113#section-8.7
-pub(super) fn provably_not_carried_out(error: &reqwest::Error) -> bool {
-    error.is_connect() || was_left_behind(error) || causes(error).any(is_refusal)
+pub(super) fn provably_not_carried_out(error: &reqwest::Error, extensions: &Extensions) -> bool {
+    let is_left_out = || left_out::was_left_out(extensions) && causes(error).any(is_good_bye);
+    error.is_connect()
+        || causes(error).any(|it| never_written(it) || is_refusal(it))
+        || is_left_out()
 }
 
-/// Whether its connection went away before the server looked at the request, which is no work for
-/// it: it was never written, or a `GOAWAY` left it out.
+/// Whether its connection went away, as it seems before the server looked at the request, which is
+/// no work for it: it was never written, or there was a `GOAWAY`. No proof.
 pub(crate) fn was_left_behind(error: &reqwest::Error) -> bool {
-    !error.is_connect() && causes(error).any(|cause| never_written(cause) || was_left_out(cause))
+    !error.is_connect() && causes(error).any(|cause| never_written(cause) || is_good_bye(cause))
 }
 
 fn never_written(cause: &(dyn Error + 'static)) -> bool {
@@ -66,11 +73,11 @@ fn is_refusal(cause: &(dyn Error + 'static)) -> bool {
 
 /// With an error as its reason, a `GOAWAY` ends the streams that it does not leave out as well.
 #[cfg(feature = "http2")]
-fn was_left_out(cause: &(dyn Error + 'static)) -> bool {
-    let was_left_out = |error: &h2::Error| {
+fn is_good_bye(cause: &(dyn Error + 'static)) -> bool {
+    let is_good_bye = |error: &h2::Error| {
         error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
     };
-    cause.downcast_ref().is_some_and(was_left_out)
+    cause.downcast_ref().is_some_and(is_good_bye)
 }
 
 #[cfg(not(feature = "http2"))]
@@ -79,7 +86,7 @@ fn is_refusal(_: &(dyn Error + 'static)) -> bool {
 }
 
 #[cfg(not(feature = "http2"))]
-fn was_left_out(_: &(dyn Error + 'static)) -> bool {
+fn is_good_bye(_: &(dyn Error + 'static)) -> bool {
     false
 }
 

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::Extensions;
+use reqwest::header::LOCATION;
 use reqwest::{Client, Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::arrival::Arrival;
-use super::lane::{Clients, Lane};
+use super::lane::{Clients, Lane, Pool, Traffic};
+use super::left_out::{self, note_asking};
 use super::listening::Listening;
 use super::reached::{Reached, sends_unseen};
+use super::repeated;
 use super::undone::TlsUnavailable;
 
 /// Sends requests, and replaces connections that must be taken for dead.
@@ -27,7 +30,7 @@ pub(crate) struct Wire(Arc<Inner>);
 
 struct Inner {
     clients: Arc<Clients>,
-    /// One for each server; a few.
+    /// One for each server and traffic; a few.
     lanes: ArcSwap<Vec<Arc<Lane>>>,
     listening: Listening,
 }
@@ -52,7 +55,7 @@ impl Wire {
 
     /// By a client that can be made again.
     pub(super) fn made_by(
-        make: impl Fn(&Arc<Reached>) -> reqwest::Result<Client> + Send + Sync + 'static,
+        make: impl Fn(&Arc<Reached>, Traffic) -> reqwest::Result<Client> + Send + Sync + 'static,
     ) -> reqwest::Result<Self> {
         Ok(Self::new(Clients::made_by(Box::new(make))?))
     }
@@ -67,31 +70,32 @@ impl Wire {
         self.0.clients.latest()
     }
 
-    /// Sends a request that is not of the layers: a rare one, after whose time-out the connections
-    /// to its server are replaced in any case, since nothing is carried over to the next.
+    /// Sends a token request, by connections of its own kind. They are replaced after a time-out in
+    /// any case, since nothing is carried over to the next one.
     pub(crate) async fn execute(&self, request: Request) -> Result<Response> {
-        self.send(request, &mut Extensions::new(), true).await
+        self.send(request, &mut Extensions::new(), Traffic::TokenRequests).await
     }
 
     async fn send(
         &self,
         request: Request,
         extensions: &mut Extensions,
-        is_rare: bool,
+        traffic: Traffic,
     ) -> Result<Response> {
         if self.0.clients.is_given() {
-            sends_unseen(extensions);
-            return Ok(self.client().execute(request).await?);
+            let way = Way::Unseen(self.client());
+            return Ok(way.send(request, extensions).await?);
         }
         if self.0.listening.note() {
             self.0.lanes.load().iter().for_each(|lane| lane.replace(&lane.pool()));
         }
         self.0.listening.listen().await;
-        let lane = self.0.lane(request.url());
+        let lane = self.0.lane(request.url(), traffic);
         let fresh = extensions.remove::<TimedOut>().and_then(|_| lane.fresh());
         let pool = fresh.unwrap_or_else(|| lane.pool());
+        let is_rare = traffic == Traffic::TokenRequests;
         let mut arrival = Arrival::new(lane, Arc::clone(&pool), is_rare);
-        let error = match pool.execute(request, extensions).await {
+        let error = match Way::Pool(pool).send(request, extensions).await {
             Ok(mut response) => {
                 arrival.head_came(&mut response);
                 return Ok(response);
@@ -107,13 +111,85 @@ impl Wire {
     }
 }
 
+/// What a request goes by.
+enum Way {
+    /// A client of which nothing is known.
+    Unseen(Client),
+    Pool(Arc<Pool>),
+}
+
+impl Way {
+    /// Notes of a write whether a `GOAWAY` leaves it out.
+    async fn send(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+    ) -> reqwest::Result<Response> {
+        left_out::begin(extensions);
+        match request.method().is_safe() {
+            true => self.execute(request, extensions).await,
+            false => Box::pin(self.send_noting(request, extensions)).await,
+        }
+    }
+
+    async fn send_noting(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+    ) -> reqwest::Result<Response> {
+        let again = repeated(&request);
+        let asked = note_asking(&mut request);
+        let result = self.execute(request, extensions).await;
+        match (result, again) {
+            (Ok(response), Some(mut again)) => match moved_to(&response) {
+                Some(url) => {
+                    *again.url_mut() = url;
+                    self.execute(again, extensions).await
+                }
+                None => Ok(response),
+            },
+            (Err(error), _) => {
+                asked.failed(extensions);
+                Err(error)
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn execute(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+    ) -> reqwest::Result<Response> {
+        match self {
+            Self::Unseen(client) => {
+                sends_unseen(extensions);
+                client.execute(request).await
+            }
+            Self::Pool(pool) => pool.execute(request, extensions).await,
+        }
+    }
+}
+
+/// Where a write has moved to, on its origin. The HTTP client does not follow what it sends once;
+/// from there on it does.
+fn moved_to(response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let url = response.url().join(location).ok()?;
+    (url.origin() == response.url().origin()).then_some(url)
+}
+
 impl Inner {
-    fn lane(&self, url: &Url) -> Arc<Lane> {
-        let known = |lanes: &Vec<Arc<Lane>>| lanes.iter().find(|lane| lane.leads_to(url)).cloned();
+    fn lane(&self, url: &Url, traffic: Traffic) -> Arc<Lane> {
+        let leads = |lane: &&Arc<Lane>| lane.leads_to(url, traffic);
+        let known = |lanes: &Vec<Arc<Lane>>| lanes.iter().find(leads).cloned();
         if let Some(lane) = known(&self.lanes.load()) {
             return lane;
         }
-        let lane = Arc::new(Lane::to(url, Arc::clone(&self.clients)));
+        let lane = Arc::new(Lane::to(url, traffic, Arc::clone(&self.clients)));
         self.lanes.rcu(|lanes| match known(lanes) {
             Some(_) => Vec::clone(lanes),
             None => lanes.iter().chain([&lane]).cloned().collect(),
@@ -132,12 +208,125 @@ impl Middleware for Wire {
         extensions: &mut Extensions,
         _: Next<'_>,
     ) -> Result<Response> {
-        self.send(request, extensions, false).await
+        self.send(request, extensions, Traffic::Calls).await
     }
 }
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use reqwest::Method;
+    use reqwest::redirect::Policy;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn listening() -> (TcpListener, Url) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/", listener.local_addr().unwrap()).parse().unwrap();
+        (listener, url)
+    }
+
+    /// The HTTP client says the same of a request that the server has looked at.
+    #[cfg(feature = "http2")]
+    #[tokio::test]
+    async fn a_goaway_proves_something_of_a_write_whose_body_was_asked_for() {
+        use crate::transport::may_have_arrived;
+
+        for (method, body, is_proof) in [
+            (Method::POST, "", true),
+            (Method::POST, "{}", true),
+            (Method::PUT, "", true),
+            (Method::DELETE, "", true),
+            (Method::GET, "", false),
+        ] {
+            let (listener, url) = listening().await;
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let settings_and_goaway_0 =
+                    [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                // The preface, and a little more.
+                stream.read_exact(&mut [0; 100]).await.unwrap();
+                stream.write_all(&settings_and_goaway_0).await.unwrap();
+                std::future::pending::<()>().await;
+            });
+            let http = Client::builder().http2_prior_knowledge();
+            let http = http.retry(reqwest::retry::never()).build().unwrap();
+            let mut request = Request::new(method.clone(), url);
+            *request.body_mut() = (!body.is_empty()).then(|| body.into());
+            let mut extensions = Extensions::new();
+
+            let sent = Wire::given(http).send(request, &mut extensions, Traffic::Calls).await;
+
+            let error = sent.unwrap_err();
+            assert_eq!(may_have_arrived(&error, &extensions), !is_proof, "{method}: {error:?}");
+            assert!(may_have_arrived(&error, &Extensions::new()), "by itself it is none");
+            left_out::begin(&mut extensions);
+            assert!(may_have_arrived(&error, &extensions), "nor is it one of the next attempt");
+        }
+    }
+
+    /// Reads a request of HTTP/1.1.
+    async fn read_request(stream: &mut TcpStream) -> String {
+        let mut read = String::new();
+        while !read.ends_with("\r\n\r\n") {
+            read.push(char::from(stream.read_u8().await.unwrap()));
+        }
+        read.make_ascii_lowercase();
+        let length = read
+            .split_once("content-length: ")
+            .and_then(|(_, length)| length.split("\r\n").next().unwrap().parse().ok());
+        let mut body = vec![0; length.unwrap_or_default()];
+        stream.read_exact(&mut body).await.unwrap();
+        read + &String::from_utf8(body).unwrap()
+    }
+
+    /// With HTTP/1.1 a write looks as it always did, and follows where it is led.
+    #[tokio::test]
+    async fn a_write_has_its_length_and_its_body_where_it_is_redirected() {
+        for (status, location, body, follows) in [
+            (307, "/there", "", true),
+            (308, "/there", "{}", true),
+            (307, "http://127.0.0.1:1/there", "{}", false),
+            (302, "/there", "", false),
+            (307, "", "", true),
+        ] {
+            let (listener, url) = listening().await;
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut requests = vec![read_request(&mut stream).await];
+                let head = format!("HTTP/1.1 {status} Moved\r\nlocation: {location}\r\n");
+                let moved = head + "content-length: 0\r\n\r\n";
+                stream.write_all(moved.as_bytes()).await.unwrap();
+                if follows {
+                    requests.push(read_request(&mut stream).await);
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+                }
+                requests
+            });
+            let wire =
+                Wire::made_by(|_, _| Client::builder().redirect(Policy::none()).build()).unwrap();
+            let mut request = Request::new(Method::POST, url);
+            *request.body_mut() = (!body.is_empty()).then(|| body.into());
+
+            let sent = wire.send(request, &mut Extensions::new(), Traffic::Calls).await;
+
+            let expected = if follows { 204 } else { status };
+            assert_eq!(sent.unwrap().status().as_u16(), expected, "{status} {location}");
+            let requests = server.await.unwrap();
+            assert!(requests[0].contains(&format!("content-length: {}\r\n", body.len())));
+            for request in requests {
+                assert!(request.starts_with("post /"), "{request}");
+                assert!(request.ends_with(&format!("\r\n\r\n{body}")), "{request}");
+                assert!(!request.contains("transfer-encoding"), "{request}");
+            }
+        }
     }
 }

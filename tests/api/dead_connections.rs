@@ -241,3 +241,73 @@ async fn read_requests(stream: &mut tokio::net::TcpStream, mut left: usize) {
         left -= usize::from(head[3] == HEADERS);
     }
 }
+
+/// It carries out what it gets, and as the second of each connection comes, says that it was the
+/// last one. Now and then the client hears that between sending a request and asking how it is.
+#[cfg(feature = "http2")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "takes 60 s, and proves something on a busy machine only; run by hand"]
+async fn no_write_is_carried_out_twice_by_a_server_that_goes_away() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HEADERS: u8 = 1;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/", listener.local_addr().unwrap());
+    let received = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&received);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let count = Arc::clone(&count);
+            tokio::spawn(async move {
+                stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+                stream.read_exact(&mut [0; 24]).await?;
+                let mut requests = 0;
+                loop {
+                    let mut head = [0; 9];
+                    stream.read_exact(&mut head).await?;
+                    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                    stream.read_exact(&mut vec![0; length as usize]).await?;
+                    if head[3] != HEADERS {
+                        continue;
+                    }
+                    count.fetch_add(1, Ordering::SeqCst);
+                    requests += 1;
+                    let id = head[8];
+                    let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, id, 0, 0, 0, 0];
+                    let status_204 = [0, 0, 1, 1, 5, 0, 0, 0, id, 0x89];
+                    let goaway = if requests == 2 { goaway.as_slice() } else { &[] };
+                    stream.write_all(&[goaway, &status_204].concat()).await?;
+                }
+                #[allow(unreachable_code)]
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    let callers = (0..8).map(|_| {
+        let http = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+        let config = SpotifyClientConfig::default().with_base_url(&url).with_http_client(http);
+        let config = config.with_token("token").without_rate_limiter();
+        let spotify = SpotifyClient::new(config).unwrap();
+        tokio::spawn(async move {
+            let began = std::time::Instant::now();
+            let (mut calls, mut failed) = (0, 0);
+            while began.elapsed() < Duration::from_secs(60) {
+                calls += 1;
+                if let Err(error) = spotify.player().next().await {
+                    assert!(error.may_have_been_carried_out(), "{}", error.to_line());
+                    failed += 1;
+                }
+            }
+            (calls, failed)
+        })
+    });
+    let (mut calls, mut failed) = (0, 0);
+    for caller in join_all(callers).await {
+        let (of_calls, of_failed) = caller.unwrap();
+        (calls, failed) = (calls + of_calls, failed + of_failed);
+    }
+
+    println!("{calls} calls, {failed} that may have been carried out");
+    assert_eq!(received.load(Ordering::SeqCst), calls);
+}

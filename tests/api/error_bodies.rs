@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use spotify_web::api::CallReport;
 use spotify_web::model::Page;
+use spotify_web::testing::FakeResponse;
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -165,5 +166,19 @@ async fn a_report_has_the_last_status_that_came() {
             assert_eq!(report.status.map(|status| status.as_u16()), Some(503), "{limit} {last:?}");
             assert_eq!(report.attempts, 2, "{limit} {last:?}");
         }
+    }
+}
+
+/// The server's words are in it, and cannot be read.
+#[tokio::test]
+async fn a_coding_that_nobody_asked_for_is_named_in_an_error_of_the_api() {
+    let (fake, spotify) = crate::common::plain_client().await;
+    for (status, coding) in [(404, "br"), (403, "zstd"), (503, "x-gzip"), (429, "br")] {
+        let body = FakeResponse::body(status, "application/json", "\u{b}\u{2}\u{80}");
+        fake.next_api(body.with_header("content-encoding", coding));
+        let error = spotify.tracks().get(crate::common::TRACK).await.unwrap_err();
+        let is_named = error.to_string().contains("a body compressed with");
+        assert_eq!(is_named, status != 429, "{coding}: {error}");
+        assert_eq!(error.status().unwrap().as_u16(), status);
     }
 }

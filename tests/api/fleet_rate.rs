@@ -49,7 +49,7 @@ struct Patient(RedisSharedLimit);
 #[async_trait]
 impl SharedLimit for Patient {
     async fn exchange(&self, app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError> {
-        exchange_of(app, &self.0, told.clone()).await
+        exchange_of(app, &self.0, *told).await
     }
 }
 

@@ -59,6 +59,7 @@ fn sources() -> String {
         "src/auth/store",
         "src/fleet",
         "src/fleet/protocol",
+        "src/transport",
     ];
     let (rules, simulation) = (format!("{RATE_LIMIT}/rules"), format!("{RATE_LIMIT}/simulation"));
     for directory in places.into_iter().chain([RATE_LIMIT, &rules, &simulation]) {

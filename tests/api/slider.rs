@@ -16,6 +16,7 @@ use tokio::time::Instant;
 struct Told {
     seen: Arc<Mutex<Vec<(String, Instant)>>>,
     respond: fn(usize) -> Response,
+    latency: Duration,
 }
 
 #[async_trait]
@@ -32,13 +33,16 @@ impl Middleware for Told {
             seen.push((volume.unwrap().1.into_owned(), Instant::now()));
             seen.len()
         };
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
         Ok((self.respond)(number))
     }
 }
 
 impl Told {
     fn new(respond: fn(usize) -> Response) -> Self {
-        Self { seen: Arc::default(), respond }
+        Self { seen: Arc::default(), respond, latency: Duration::ZERO }
     }
 
     fn client(&self) -> SpotifyClient {
@@ -179,4 +183,55 @@ fn a_runtime_without_time_is_an_error_and_no_panic() {
 
     assert!(matches!(*error, Error::NoRuntime { .. }), "{error:?}");
     assert_eq!(told.values(), ["10"]);
+}
+
+/// As a user who drags on through an outage.
+#[tokio::test(start_paused = true)]
+async fn newer_values_make_no_pause_longer_than_those_of_one_value() {
+    let told = Told::new(|number| response(if number <= 16 { 503 } else { 204 }, None));
+    let told = Told { latency: Duration::from_millis(200), ..told };
+    let volume = told.client().player().volume_slider();
+    for value in 0.. {
+        volume.set(value % 101);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if told.values().len() > 16 {
+            break;
+        }
+    }
+
+    volume.settled().await.unwrap();
+
+    // The third retry of a value comes 4 s after the failure before it at the latest.
+    let longest = told.pauses().into_iter().max().unwrap();
+    assert!(longest <= told.latency + Duration::from_millis(4100), "{longest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ended_a_value_holds_for_newer_ones() {
+    for status in [429, 503] {
+        let told = Told::new(match status {
+            429 => |number| response(if number == 1 { 429 } else { 204 }, Some("120")),
+            _ => |number| response(if number == 1 { 503 } else { 204 }, Some("120")),
+        });
+        let volume = told.client().player().volume_slider();
+        volume.set(1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for value in 2..20 {
+            volume.set(value);
+            let error = volume.settled().await.unwrap_err();
+            assert_eq!(error.status().unwrap().as_u16(), status);
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        assert_eq!(told.values(), ["1"], "that is longer than a call may wait");
+
+        // What is left of it by now is not.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        volume.set(50);
+        volume.settled().await.unwrap();
+        assert_eq!(told.values(), ["1", "50"]);
+        assert!(told.pauses()[0] >= Duration::from_secs(120));
+        volume.set(51);
+        volume.settled().await.unwrap();
+        assert!(told.pauses()[1] < Duration::from_secs(1));
+    }
 }

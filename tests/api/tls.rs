@@ -105,13 +105,13 @@ async fn http2_is_offered_in_the_handshake() {
 }
 
 /// Who vouches for servers.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -120,8 +120,12 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// A certificate for `name` that holds until the beginning of a year.
-    fn vouch_for(&self, name: &str, until: i32) -> ServerConfig {
+    pub(crate) fn vouch_for(&self, name: &str, until: i32) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2010, 1, 1);

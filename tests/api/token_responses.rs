@@ -944,3 +944,23 @@ async fn ask_with(secret: &str, response: FakeResponse) -> Result<Token, OAuthEr
 async fn request(config: &SpotifyClientConfig) -> Result<Token, OAuthError> {
     OAuthClient::new(config).request_token(ClientCredentialsRequest::new("id", "the-secret")).await
 }
+
+/// It is no token and no word of an error, and the reader of the log sees why.
+#[tokio::test]
+async fn a_coding_that_nobody_asked_for_is_named_in_the_error() {
+    for (coding, words) in [
+        ("br", "a body compressed with br, which was not asked for"),
+        ("deflate, gzip", "which was not asked for"),
+        ("x-gzip", "a body compressed with"),
+    ] {
+        for status in [200, 400, 503] {
+            let response = FakeResponse::body(status, "application/json", "\u{b}\u{2}\u{80}{}");
+            let error = ask(response.with_header("content-encoding", coding)).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{coding}, {status}: {error}");
+            assert!(error.is_transient(), "{coding}, {status}: {error}");
+        }
+    }
+    let response = FakeResponse::body(400, "application/json", "{\"error\":\"invalid_grant\"}");
+    let error = ask(response.with_header("content-encoding", "identity")).await.unwrap_err();
+    assert!(matches!(error, OAuthError::Rejected { .. }), "{error:?}");
+}

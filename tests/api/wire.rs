@@ -12,8 +12,11 @@ use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
-use spotify_web::auth::{Backoff, TokenAuthenticator};
+use spotify_web::auth::{
+    Backoff, MemoryTokenStore, PkceAuthenticator, TokenAuthenticator, TokenKey,
+};
 use spotify_web::middleware::{Partition, RetryOptions};
+use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient, Token};
 use spotify_web::testing::{FakeResponse, FakeSpotify};
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
 
@@ -441,4 +444,62 @@ async fn layers_are_told_whose_request_it_is() {
     let inner = inner.0.lock().unwrap().clone();
     assert!(inner.iter().all(|(_, signed)| *signed), "inside authentication");
     assert!(inner.iter().map(|(partition, _)| partition).eq(seen.iter().map(|(it, _)| it)));
+}
+
+/// A login, as the user agrees to it.
+async fn login_at(fake: &FakeSpotify) -> Token {
+    let login = Login::pkce("id", "http://127.0.0.1:8888/callback");
+    let pending = login.with_authorize_url(fake.authorize_url()).begin().unwrap();
+    let code = pending.finish(&fake.agree(pending.url())).unwrap();
+    let request = AuthorizationCodeRequest::public("id", code);
+    OAuthClient::new(&fake.config()).request_token(request).await.unwrap()
+}
+
+/// A layer outside of authentication keeps what one user got by it.
+#[tokio::test]
+async fn another_login_of_the_same_authenticator_has_another_partition() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let (store, seen) = (MemoryTokenStore::default(), Seen::default());
+    let authenticator =
+        || PkceAuthenticator::new("id").with_store(store.clone(), TokenKey::new("id"));
+    let (here, there) = (authenticator(), authenticator());
+    let reports = Arc::<Mutex<Vec<Partition>>>::default();
+    let config = fake.config().with_middleware(seen.clone()).with_authenticator(here.clone());
+    let (told, plain) = (Arc::clone(&reports), config.clone());
+    let config = config.with_observer(move |call| told.lock().unwrap().push(call.partition));
+    let spotify = SpotifyClient::new(config).unwrap();
+    let _bound = SpotifyClient::new(plain.with_authenticator(there.clone())).unwrap();
+    let partition = async || {
+        let result = spotify.users().me().await;
+        (seen.0.lock().unwrap().last().unwrap().0.unwrap(), result.is_ok())
+    };
+
+    here.log_in(login_at(&fake).await).await.unwrap();
+    let (alice, _) = partition().await;
+    fake.expire_tokens();
+    assert_eq!(partition().await, (alice, true), "it stays when the token is replaced");
+    assert_eq!(fake.token_requests(), 2);
+
+    here.log_out().await.unwrap();
+    let (nobody, has_result) = partition().await;
+    assert!(!has_result && nobody != alice);
+    here.log_in(login_at(&fake).await).await.unwrap();
+    let (bob, _) = partition().await;
+    assert!(bob != alice && bob != nobody);
+
+    // By another process: seen where the store is read.
+    fake.expire_tokens();
+    there.log_in(login_at(&fake).await).await.unwrap();
+    partition().await;
+    let (carol, has_result) = partition().await;
+    assert!(has_result && ![alice, nobody, bob].contains(&carol));
+    assert_eq!(partition().await, (carol, true));
+
+    // Whose calls they were, reports say too; one that the program names is as it names it.
+    assert_eq!(reports.lock().unwrap().last(), Some(&carol));
+    let named = Partition::named("the one user");
+    let spotify = spotify.for_user_in(named, here.clone()).unwrap();
+    here.log_in(login_at(&fake).await).await.unwrap();
+    spotify.users().me().await.unwrap();
+    assert_eq!(reports.lock().unwrap().last(), Some(&named));
 }

@@ -58,9 +58,11 @@ impl Connection {
         self.0.defaults.quota
     }
 
-    /// The pause after this number of failures in a row, from 1.
+    /// The pause after this number of failures in a row, from 1; after more than one request has,
+    /// that after its last.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
-        self.0.defaults.retries.pause(failures)
+        let retries = &self.0.defaults.retries;
+        retries.pause(failures.min(retries.most_retries().max(1)))
     }
 
     /// Whether one who retries by itself may do so after this number of retries; it is counted.

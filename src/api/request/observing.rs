@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tracing::Level;
 
 use crate::error::Error;
-use crate::middleware::Partition;
+use crate::middleware::{Partition, Whose};
 
 /// What became of a call, for metrics; see
 /// [`SpotifyClientConfig::with_observer`](crate::SpotifyClientConfig::with_observer).
@@ -66,7 +66,7 @@ impl CallReport {
             method,
             endpoint: endpoint.to_string(),
             client_id: observer.client_id.clone(),
-            partition: observer.partition,
+            partition: observer.whose.partition(),
             outcome: CallOutcome::Failed,
             failure: Some(error.kind()),
             status: None,
@@ -174,7 +174,7 @@ impl Observer {
 pub(crate) struct UserObserver {
     pub(crate) callback: Observer,
     pub(crate) client_id: Option<String>,
-    pub(crate) partition: Partition,
+    pub(crate) whose: Whose,
 }
 
 impl UserObserver {

@@ -12,7 +12,7 @@ use crate::error::{Error, RequestLine};
 use crate::middleware::{Attempts, LimitKind, LimitedResponse, RateLimited, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{
-    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after,
+    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after, unread_coding,
 };
 
 /// A decoded response with its status and headers.
@@ -114,8 +114,9 @@ impl RawResponse {
             };
         }
         // The status says enough, whatever becomes of the words.
-        let words =
+        let mut words =
             without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
+        words.message = words.message.or_else(|| unread_coding(&headers));
         Err(failure(request, ResponseHead { status, retry_after }, words, scopes, limit))
     }
 }
@@ -157,7 +158,7 @@ pub(super) fn failed(
     let mut request = noted(line, extensions);
     let is_of_http = matches!(error, reqwest_middleware::Error::Reqwest(_));
     if is_of_http && !Attempts::ended_unsent(extensions) {
-        request.may_be_done |= may_have_arrived(&error);
+        request.may_be_done |= may_have_arrived(&error, extensions);
     }
     no_response(request, error)
 }

@@ -456,6 +456,11 @@ impl<S: TokenSource> TokenCache<S> {
         self.shared.state.lock().credentials.token.as_ref()?.scopes.clone()
     }
 
+    /// Counts the logins that were replaced by another or by none, here or by another process.
+    pub(super) fn login_number(&self) -> u64 {
+        self.shared.state.lock().login_number
+    }
+
     /// Has a client wait at its end for what is under way here, also when nobody has the cache any
     /// more.
     pub(super) fn report_to(&self, under_way: &UnderWay) {

@@ -39,6 +39,8 @@ pub(super) struct State {
     logins: Vec<(u32, Flight, PendingLogin)>,
     /// The last login that was taken over, by its number.
     last_login: u32,
+    /// How often the user may have become another one, or none.
+    pub(super) login_number: u64,
     begun: u32,
     /// In boxes, since most of ten thousand idle users have none.
     pause: Option<Box<Pause>>,
@@ -263,9 +265,12 @@ impl State {
         }
         let login = self.credentials.login;
         let seen = self.credentials.look(found, now);
-        if seen == Seen::LoggedOut || self.credentials.login != login {
+        let is_other = self.credentials.login != login;
+        if seen == Seen::LoggedOut || is_other {
             self.current = None;
         }
+        // The first that is found is whose requests all have been.
+        self.login_number += u64::from(is_other && login.is_some());
         Some(seen)
     }
 
@@ -378,6 +383,7 @@ impl State {
             return Ok(());
         }
         self.last_login = id;
+        self.login_number += 1;
         self.reset();
         (self.current, self.rejected) = (None, None);
         self.superseded = self.fetch.take();

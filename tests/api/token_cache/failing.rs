@@ -421,7 +421,7 @@ fn refusal(code: OAuthErrorCode) -> AuthError {
 }
 
 fn busy(retry_after: Option<Duration>) -> AuthError {
-    OAuthError::Status { status: StatusCode::TOO_MANY_REQUESTS, retry_after }.into()
+    OAuthError::Status { status: StatusCode::TOO_MANY_REQUESTS, retry_after, unread: None }.into()
 }
 
 /// What a caller is told to wait is what the cache itself waits, however long the service asks for.

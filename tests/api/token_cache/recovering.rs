@@ -206,5 +206,5 @@ fn invalid_grant() -> FakeResponse {
 }
 
 fn unavailable(retry_after: Option<Duration>) -> AuthError {
-    OAuthError::Status { status: StatusCode::SERVICE_UNAVAILABLE, retry_after }.into()
+    OAuthError::Status { status: StatusCode::SERVICE_UNAVAILABLE, retry_after, unread: None }.into()
 }

@@ -290,8 +290,12 @@ async fn transient_failures_leave_the_store_alone() {
     for outcome in [
         Outcome::Fail(AuthError::custom("no DNS", "no such host")),
         Outcome::Fail(
-            OAuthError::Status { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: None }
-                .into(),
+            OAuthError::Status {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: None,
+                unread: None,
+            }
+            .into(),
         ),
         Outcome::Panic,
         Outcome::Fail(AuthError::permanent("the secret is wrong")),
