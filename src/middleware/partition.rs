@@ -164,7 +164,7 @@ impl Whose {
 
     /// Whose they are now.
     pub(crate) fn partition(&self) -> Partition {
-        let number = self.authenticator.as_ref().map_or(0, |plugged| plugged.login_number());
+        let number = self.authenticator.as_ref().map_or(0, Authenticator::login_number);
         self.partition.of_login(number)
     }
 }

@@ -321,7 +321,8 @@ mod tests {
             let expected = if follows { 204 } else { status };
             assert_eq!(sent.unwrap().status().as_u16(), expected, "{status} {location}");
             let requests = server.await.unwrap();
-            assert!(requests[0].contains(&format!("content-length: {}\r\n", body.len())));
+            let length = format!("content-length: {}\r\n", body.len());
+            assert!(requests.first().unwrap().contains(&length));
             for request in requests {
                 assert!(request.starts_with("post /"), "{request}");
                 assert!(request.ends_with(&format!("\r\n\r\n{body}")), "{request}");

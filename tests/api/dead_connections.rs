@@ -309,5 +309,6 @@ async fn no_write_is_carried_out_twice_by_a_server_that_goes_away() {
     }
 
     println!("{calls} calls, {failed} that may have been carried out");
-    assert_eq!(received.load(Ordering::SeqCst), calls);
+    let received = received.load(Ordering::SeqCst);
+    assert!((calls - failed..=calls).contains(&received), "{received} were carried out");
 }
