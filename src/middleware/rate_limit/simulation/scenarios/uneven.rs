@@ -17,7 +17,7 @@ pub(super) fn rows() -> Vec<Row> {
         moving(300, right, 20.0, [95.0, 3.0]).heavy(),
         moving(300, always(1.0), 7.0, [95.0, 1.0]).heavy(),
         moving(900, right, 45.0, [95.0, 1.0]).heavy(),
-        moving(900, always(1.0), 10.0, [88.0, 4.0]).heavy(),
+        moving(900, always(1.0), 10.0, [88.0, 2.5]).heavy(),
         of_few(1, 1.0, 6, [88.0, 1.5]),
         of_few(1, 1.0, 2, [60.0, 2.5]),
         of_few(5, 1.0, 8, [90.0, 1.0]).heavy(),
