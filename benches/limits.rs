@@ -31,6 +31,7 @@ mod rate_limit {
     mod shared;
     pub(crate) mod simulation;
     mod state;
+    mod trial;
     mod whose;
 
     type Seconds = f64;

@@ -24,10 +24,14 @@ pub(super) struct Bucket {
     pub(super) closed_until: Seconds,
     /// Counts the openings, so that only what was sent since the last one is counted in its width.
     pub(super) epoch: u64,
+    /// Until when it is closed by other than its refusals.
+    closed_otherwise_until: Seconds,
     /// The epoch that the last refusal began, so that the refusals of one burst count once.
     refused_epoch: u64,
     /// Refusals since the last success.
     row: u32,
+    /// How many rows there were.
+    pub(super) rows: u32,
     /// Refusals that each came within a window of the last opening, or two minutes of it.
     run: u32,
     /// How many may be under way at once, after a closing; `None` is any number.
@@ -40,6 +44,8 @@ pub(super) struct Bucket {
     is_first_rate: bool,
     /// Refusals within a window though the rate was kept to, and when the first of them came.
     kept: (u32, Seconds),
+    /// How many were refused by the last trial of a rate, if there was one.
+    cost: Option<u32>,
     history: History,
     /// The number of successes within the window before the row of refusals.
     before_row: f64,
@@ -84,8 +90,10 @@ impl Bucket {
             window,
             closed_until: 0.0,
             epoch: 0,
+            closed_otherwise_until: 0.0,
             refused_epoch: 0,
             row: 0,
+            rows: 0,
             run: 0,
             width: None,
             in_flight: 0,
@@ -93,6 +101,7 @@ impl Bucket {
             rate: None,
             is_first_rate: false,
             kept: (0, f64::NEG_INFINITY),
+            cost: None,
             history: History::new(window),
             before_row: 0.0,
             refused: 0,
@@ -110,6 +119,11 @@ impl Bucket {
         self.check_width(now)
     }
 
+    /// Whether nothing but its refusals closes it.
+    pub(super) fn is_closed_by_refusals(&self, now: Seconds) -> bool {
+        self.closed_otherwise_until <= now
+    }
+
     pub(super) fn check_closed(&self, now: Seconds) -> Result<(), Blocked> {
         match now < self.closed_until {
             true => Err(Blocked::Until(self.closed_until)),
@@ -125,6 +139,13 @@ impl Bucket {
                 Err(Blocked::Narrow(self.opening + next))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A request starts of which its epoch knows nothing.
+    pub(super) fn start_beyond(&mut self, now: Seconds) {
+        if let Some(rate) = &mut self.rate {
+            rate.start(now);
         }
     }
 
@@ -180,15 +201,18 @@ impl Bucket {
         self.last_refused = Some(now);
         let pause = refusal.pause.min(refusal.longest);
         if !self.is_news(refusal.epoch) {
-            self.close(now + pause);
+            self.extend(now + pause);
+            self.cost_more(now);
             return;
         }
+        self.cost = None;
         self.row = self.row.saturating_add(1);
         self.run = match self.is_in_turn(now) {
             true => self.run.saturating_add(1),
             false => 1,
         };
         if self.row == 1 {
+            self.rows = self.rows.saturating_add(1);
             self.before_row = self.history.recent(now);
         }
         let pause = self.doubled(pause).min(refusal.longest);
@@ -242,6 +266,7 @@ impl Bucket {
             let lowered = level.min(rate.tried);
             rate.lower(lowered, lowered, opening);
         }
+        self.cost = (row == 1).then_some(1);
         self.hold(refusal.pause.min(self.window), now);
     }
 
@@ -294,11 +319,25 @@ impl Bucket {
         };
     }
 
+    /// Another was under way when the rate was found to be too high: the next trial will cost as
+    /// many, and comes later.
+    fn cost_more(&mut self, now: Seconds) {
+        self.cost = self.cost.map(|cost| cost.saturating_add(1));
+        let Some(rate) = self.rate.as_mut().filter(|_| self.cost > Some(COST)) else { return };
+        let later = rate.hold_until + REQUESTS_HELD / f64::from(COST) / rate.tried;
+        rate.hold_until = later.min(now + LONGEST_HOLD).max(rate.hold_until);
+    }
+
     /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience
     /// yields loses nothing, whatever the server's window is.
     fn measured(&self) -> f64 {
         let first = self.history.first().unwrap_or(self.closed_until);
         self.before_row / (self.closed_until - first).clamp(0.1, self.window)
+    }
+
+    /// Successes within the window.
+    pub(super) fn recent(&mut self, now: Seconds) -> f64 {
+        self.history.recent(now)
     }
 
     /// Whether as much succeeded as the rate allows, less one request under way.
@@ -312,6 +351,11 @@ impl Bucket {
     /// Closes it without a refusal that is news. What closes it for no longer than it is closes
     /// nothing.
     pub(super) fn close(&mut self, until: Seconds) {
+        self.closed_otherwise_until = self.closed_otherwise_until.max(until);
+        self.extend(until);
+    }
+
+    fn extend(&mut self, until: Seconds) {
         if until > self.closed_until {
             self.close_until(until);
             self.narrow(until);
@@ -320,10 +364,13 @@ impl Bucket {
 
     /// When the next request could start at the earliest, and the pace from then on.
     pub(super) fn wait(&self, before: usize, now: Seconds) -> Seconds {
-        let closed = self.closed_until - now;
-        let Some(rate) = &self.rate else { return closed.max(0.0) };
-        let paced = (rate.next - now).max(closed) + before as f64 / rate.at(now);
-        paced.max(0.0)
+        let closed = self.closed_for(now);
+        let Some(rate) = &self.rate else { return closed };
+        (rate.next - now).max(closed) + before as f64 / rate.at(now)
+    }
+
+    pub(super) fn closed_for(&self, now: Seconds) -> Seconds {
+        (self.closed_until - now).max(0.0)
     }
 
     /// How many requests can start until a time.
@@ -436,6 +483,14 @@ impl Bucket {
         self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
     }
 
+    /// Whether a refusal now comes though a rate is kept to that was measured, and is not being
+    /// raised.
+    pub(super) fn is_kept(&self, now: Seconds) -> bool {
+        let is_settled = |rate: &Rate| !rate.is_growing(now) && rate.tried <= rate.base;
+        let is_proven = self.last_refused.is_some_and(|then| now - then > self.window);
+        is_proven && self.row == 0 && self.rate.as_ref().is_some_and(is_settled)
+    }
+
     /// Whether a refusal now comes within a window of the last opening.
     pub(super) fn is_in_turn(&self, now: Seconds) -> bool {
         now - self.opening <= self.window.min(LONGEST_RUN)
@@ -482,6 +537,7 @@ const LONGEST_RUN: Seconds = 120.0;
 const FEWEST_FOR_A_LIMIT: f64 = 10.0;
 /// One trial costs two or three refusals: at most one request in a hundred.
 const REQUESTS_HELD: f64 = 240.0;
+const COST: u32 = 3;
 /// What was measured over a few seconds is half closings, and so is not held for longer than it was
 /// measured. With less, 200 calls at once before 5 a second take 1.16 times the ideal in place of
 /// 1.14.

@@ -25,7 +25,8 @@ impl Evidence {
     /// window after the other.
     pub(super) fn refused(&mut self, pause: Seconds, is_in_turn: bool, now: Seconds) {
         let is_enough = self.is_enough && is_in_turn;
-        *self = Self { from: now, until: now + pause, through: 0, is_enough };
+        let until = now + pause - ROUNDED_UP;
+        *self = Self { from: now, until, through: 0, is_enough };
     }
 
     /// A request of another endpoint succeeded.
@@ -41,6 +42,8 @@ impl Evidence {
     }
 }
 
+/// `Retry-After` is in whole seconds: a slot may fall free as much earlier.
+const ROUNDED_UP: Seconds = 1.0;
 /// A limit of the app of 60 in 30 s lets two a second go during a pause; with three, such a limit is
 /// taken for an endpoint's.
 const ENOUGH: u32 = 10;
@@ -58,7 +61,7 @@ mod tests {
     #[test]
     fn only_what_was_sent_and_succeeded_within_the_pause_is_evidence() {
         for (sent, ended, is_enough) in
-            [(0.0, 4.9, true), (-0.1, 0.1, false), (4.9, 5.0, false), (6.0, 6.1, false)]
+            [(0.0, 3.9, true), (-0.1, 0.1, false), (0.0, 4.1, false), (6.0, 6.1, false)]
         {
             let mut evidence = refused_at_zero();
             (0..100).for_each(|_| evidence.another_succeeded(sent, ended));

@@ -165,7 +165,7 @@ impl Core {
     pub(super) fn dismiss_hopeless(&mut self, now: Seconds) {
         let state = &self.state;
         let slept = self.timeline.slept();
-        for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint) - slept) {
+        for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint, now) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
             let _ = waiter.owner.told.send(Err(error));
         }

@@ -34,6 +34,7 @@ mod shared;
 mod signer;
 mod state;
 mod stats;
+mod trial;
 mod whose;
 
 #[cfg(test)]

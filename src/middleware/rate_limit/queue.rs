@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Seconds;
+use super::bucket::Blocked;
 use super::line::Line;
 use super::pair::Pair;
 use super::state::State;
@@ -102,7 +103,7 @@ impl<W> Queue<W> {
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
         let own = self.own(state, pair, place, now);
         let mut wait = state.wait(pair, (own, 0), now);
-        if !state.is_paced(now) {
+        if !state.is_paced(now) || (state.is_trial_open(now) && state.may_try(pair.endpoint, now)) {
             return wait;
         }
         let ahead = self.ahead(state, place, now);
@@ -144,11 +145,14 @@ impl<W> Queue<W> {
 
     /// Takes out who may go next, or says when somebody may.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
-        if let Err(blocked) = state.check_app(now) {
-            return Err(blocked.until());
+        let blocked = state.check_app(now).err();
+        let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
+        let until = blocked.map_or(f64::INFINITY, Blocked::until);
+        if blocked.is_some() && !state.is_trial_open(now) {
+            return Err(until);
         }
-        let mut first = Heads { urgent: None, other: None, until: f64::INFINITY };
-        for (endpoint, line) in &self.lines {
+        let mut first = Heads { urgent: None, other: None, until };
+        for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
             first.look(*endpoint, line, state, now);
         }
         let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW;

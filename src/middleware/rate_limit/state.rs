@@ -13,7 +13,8 @@ use super::failures::{Ended, Failures};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::shared::{Granted, Told};
-use super::whose::Standing;
+use super::trial::Trial;
+use super::whose::{Standing, Through};
 
 /// A request that may go.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub(super) struct Ticket {
     /// That of the limit that is shared with other processes.
     shared_epoch: u64,
     pub(super) waited: bool,
+    /// Whether the app's rate said that it was too early.
+    pub(super) is_beyond: bool,
 }
 
 /// What became of a request.
@@ -78,9 +81,15 @@ pub(super) struct State {
     pub(super) blamed_since: Seconds,
     /// How many refusals of these were taken for the app's since.
     pub(super) blamed_again: usize,
+    /// What went through since, others than these being those that were not refused.
+    pub(super) through_since_blamed: Through,
+    /// What went through since the app's last refusal.
+    pub(super) through_since_app: Through,
     /// How often these were taken to be refused for themselves, until another was refused too, and
     /// when that was last.
     pub(super) cleared_in_error: (u32, Seconds),
+    /// Who goes beyond the app's rate.
+    pub(super) trial: Trial,
     /// Its part in a limit that is shared with other processes.
     pub(super) membership: Option<Membership>,
 }
@@ -113,7 +122,10 @@ impl State {
             pauses_until: f64::NEG_INFINITY,
             blamed_since: f64::NEG_INFINITY,
             blamed_again: 0,
+            through_since_blamed: Through::default(),
+            through_since_app: Through::default(),
             cleared_in_error: (0, f64::NEG_INFINITY),
+            trial: Trial::none(),
             membership: None,
         }
     }
@@ -151,7 +163,13 @@ impl State {
 
     /// Whether a request may go now, or what it waits for.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Result<(), Obstacle> {
-        self.check_app(now).map_err(Obstacle::App)?;
+        self.check_app(now)
+            .or_else(
+                |blocked| {
+                    if self.may_go_beyond(pair.endpoint, now) { Ok(()) } else { Err(blocked) }
+                },
+            )
+            .map_err(Obstacle::App)?;
         self.check_bucket(pair.endpoint, now)?;
         self.failures.check(pair, now).map_or(Ok(()), |until| Err(Obstacle::Failing(until)))
     }
@@ -184,6 +202,7 @@ impl State {
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
         let app = match &self.membership {
+            None if self.is_trial_open(now) && self.may_try(pair.endpoint, now) => 0.0,
             None => self.app.wait(all, now),
             Some(membership) => membership.wait(&self.app, all, now),
         };
@@ -211,9 +230,13 @@ impl State {
     }
 
     /// When a request to an endpoint could go at the earliest.
-    pub(super) fn opens(&self, endpoint: u64) -> Seconds {
+    pub(super) fn opens(&self, endpoint: u64, now: Seconds) -> Seconds {
+        let app = match self.is_trial_open(now) && self.may_try(endpoint, now) {
+            true => 0.0,
+            false => self.app.closed_until,
+        };
         let endpoint = self.endpoints.get(&endpoint);
-        endpoint.map_or(0.0, |endpoint| endpoint.bucket.closed_until).max(self.app.closed_until)
+        endpoint.map_or(app, |endpoint| endpoint.bucket.closed_until.max(app))
     }
 
     /// A request goes, after [`check`](Self::check).
@@ -222,20 +245,21 @@ impl State {
         let endpoint = self.endpoints.get_mut(&pair.endpoint);
         let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
         let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
-        let app_epoch = self.app.start(now);
-        Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited }
+        let is_beyond = self.start_beyond(pair.endpoint, now);
+        let app_epoch = if is_beyond { OF_NO_EPOCH } else { self.app.start(now) };
+        Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited, is_beyond }
     }
 
     /// Whether a request that was let go, but has not gone yet, still may.
     pub(super) fn is_current(&self, ticket: Ticket, now: Seconds) -> bool {
         let endpoint = self.endpoints.get(&ticket.pair.endpoint);
-        let is_of_epoch = ticket.app_epoch == self.app.epoch
+        let is_of_epoch = (ticket.is_beyond || ticket.app_epoch == self.app.epoch)
             && endpoint.is_none_or(|endpoint| endpoint.bucket.epoch == ticket.endpoint_epoch)
             && self
                 .membership
                 .as_ref()
                 .is_none_or(|membership| membership.epoch() == ticket.shared_epoch);
-        is_of_epoch && self.opens(ticket.pair.endpoint) <= now
+        is_of_epoch && self.opens(ticket.pair.endpoint, now) <= now
     }
 
     /// A request ended, while others wait or not.
@@ -267,8 +291,10 @@ impl State {
                 endpoint.standing = Standing::Well;
             }
         }
+        self.count_through(ticket, now);
+        self.succeeded_beyond(ticket, now);
         if self.suspects > 0 {
-            self.acquit_app(ticket);
+            self.acquit_app(ticket, now);
         }
         if now < self.pauses_until {
             self.note_evidence(ticket, now);
@@ -285,6 +311,7 @@ impl State {
     }
 
     fn ended(&mut self, ticket: Ticket) {
+        self.ended_beyond(ticket);
         self.app.ended(ticket.app_epoch);
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.ended(ticket.endpoint_epoch);
@@ -313,6 +340,7 @@ impl State {
             self.blame_app(key, now);
         }
         self.note_refusal(key, now);
+        self.refused_beyond(ticket, now);
         if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
             return self.refused_again(ticket, pause, now);
         }
@@ -332,6 +360,7 @@ impl State {
         }
         self.app.refused(refusal(ticket.app_epoch, self.window), now);
         self.last_of_app = Some((key, now));
+        self.through_since_app = Through::default();
         let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
         endpoint.bucket.ended(ticket.endpoint_epoch);
         endpoint.bucket.last_refused = Some(now);
@@ -383,7 +412,9 @@ impl State {
         self.pauses_until = f64::NEG_INFINITY;
         self.blamed_since = f64::NEG_INFINITY;
         self.blamed_again = 0;
+        self.through_since_blamed = Through::default();
         self.cleared_in_error = (0, f64::NEG_INFINITY);
+        self.trial = Trial::none();
         if let Some(membership) = &mut self.membership {
             membership.reopen();
         }
@@ -433,6 +464,8 @@ impl Endpoint {
 
 /// `Retry-After` of nothing is no law either.
 const SHORTEST_PAUSE: Seconds = 1.0;
+/// Before all that an app's bucket counts.
+const OF_NO_EPOCH: u64 = 0;
 const MOST_ENDPOINTS: usize = 256;
 pub(super) const THE_REST: u64 = 0;
 pub(super) const NAME_OF_THE_REST: &str = "(others)";

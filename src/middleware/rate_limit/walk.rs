@@ -79,7 +79,7 @@ impl Walk {
             match self.queue.next(&self.state, self.now) {
                 Ok(waiter) => {
                     assert!(
-                        self.state.opens(waiter.pair.endpoint) <= self.now,
+                        self.state.opens(waiter.pair.endpoint, self.now) <= self.now,
                         "nothing goes while closed"
                     );
                     self.granted.push((waiter.pair, waiter.owner));

@@ -3,13 +3,13 @@
 //!
 //! | refusal | whose |
 //! |---|---|
-//! | of an endpoint that was refused, and has not succeeded since although another has | the endpoint's |
-//! | of one of those for which the app was blamed lately, when refusals went on without a new one among them, and one that was not blamed has gone through since | the endpoint's |
+//! | of an endpoint that was refused, and has not succeeded since although another has that was not refused within the window | the endpoint's |
+//! | of one of those for which the app was blamed lately, when refusals went on without a new one among them, and so much of what went through since was of others that these would have met the app's limit four times | the endpoint's |
 //! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
 //! | sent before the last refusal of the app | the app's |
 //! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
-//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own (a rate, or refusals in two windows in turn while ten requests of others went through within a pause of it), unless the app's last refusal was its own and others went through since | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own (a rate, but not one that it kept to for a window while the app's grew; or refusals in two windows in turn while ten requests of others went through within a pause of it), unless the app's last refusal was its own and half of what went through since was others' | the app's |
 //! | any other | the endpoint's |
 //!
 //! With a limit that processes share, each of them may see one endpoint only: see
@@ -40,7 +40,34 @@ impl Standing {
     }
 }
 
+/// The requests that went through since a time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Through {
+    all: u32,
+    /// Those of other endpoints than of which it is asked.
+    others: u32,
+}
+
+impl Through {
+    fn count(&mut self, is_others: bool) {
+        self.all = self.all.saturating_add(1);
+        self.others = self.others.saturating_add(u32::from(is_others));
+    }
+}
+
 impl State {
+    /// A request succeeded.
+    pub(super) fn count_through(&mut self, ticket: Ticket, now: Seconds) {
+        let key = ticket.pair.endpoint;
+        if ticket.sent >= self.blamed_since {
+            let is_blamed = self.endpoints.get(&key).is_some_and(|it| it.is_blamed(now));
+            self.through_since_blamed.count(!is_blamed);
+        }
+        if let Some((last, _)) = self.last_of_app.filter(|(_, when)| ticket.sent >= *when) {
+            self.through_since_app.count(last != key);
+        }
+    }
+
     /// Whether an endpoint succeeded within the window. A full window refuses for no longer.
     pub(super) fn was_well(&self, key: u64, now: Seconds) -> bool {
         let success =
@@ -58,8 +85,14 @@ impl State {
     }
 
     /// Something went through: what was refused before it was sent, and is not, is refused for
-    /// itself.
-    pub(super) fn acquit_app(&mut self, ticket: Ticket) {
+    /// itself. Of an endpoint that is refused as well it says nothing: each slot of a low limit that
+    /// falls free is one endpoint's.
+    pub(super) fn acquit_app(&mut self, ticket: Ticket, now: Seconds) {
+        let witness = self.endpoints.get(&ticket.pair.endpoint);
+        let refused = witness.and_then(|endpoint| endpoint.bucket.last_refused);
+        if refused.is_some_and(|then| now - then <= self.window) {
+            return;
+        }
         for (key, endpoint) in &mut self.endpoints {
             if let Standing::Suspect(since) = endpoint.standing
                 && since <= ticket.sent
@@ -102,9 +135,12 @@ impl State {
             None => self.app.rate(now).is_some() && (self.app.has_growing_rate(now) || lately),
         };
         let endpoint = self.endpoints.get(&key);
-        let has_own = endpoint.is_some_and(|endpoint| endpoint.has_limit(now));
+        let is_growing = self.app.has_growing_rate(now);
+        let has_own =
+            endpoint.is_some_and(|it| it.has_limit(now) && !(is_growing && it.bucket.is_kept(now)));
         let again = self.last_of_app.filter(|(last, _)| *last == key);
-        let is_its_own = again.is_some_and(|(_, when)| self.others_succeeded(&[key], when));
+        let Through { all, others } = self.through_since_app;
+        let is_its_own = again.is_some() && all > 0 && 2 * others >= all;
         is_tried && pause <= self.window && !has_own && !is_its_own
     }
 
@@ -124,7 +160,6 @@ impl State {
     /// Whether another endpoint was refused shortly before, and nothing of a third went through
     /// since.
     fn was_another_refused(&self, key: u64, sent: Seconds, now: Seconds) -> bool {
-        let recent = |then: Seconds| then <= sent && sent - then <= self.window;
         let is_own = |endpoint: &Endpoint| matches!(endpoint.standing, Standing::Own(_));
         let has_rate = |endpoint: &Endpoint| endpoint.bucket.rate(sent).is_some();
         let is_known = self.endpoints.get(&key).is_some_and(has_rate);
@@ -132,11 +167,12 @@ impl State {
             let are_both_known = is_known && has_rate(endpoint);
             **other != key && !is_own(endpoint) && !are_both_known && !self.is_cleared(**other, now)
         });
-        let refused =
-            others.filter_map(|(other, endpoint)| Some((*other, endpoint.bucket.last_refused?)));
-        let last = refused
-            .filter(|(_, then)| recent(*then))
-            .max_by(|one, other| one.1.total_cmp(&other.1));
+        let refused = others.filter_map(|(other, endpoint)| {
+            let then = endpoint.bucket.last_refused?;
+            let pause = (endpoint.bucket.closed_until - then).clamp(0.0, self.window);
+            (then <= sent && sent - then - pause <= self.window).then_some((*other, then))
+        });
+        let last = refused.max_by(|one, other| one.1.total_cmp(&other.1));
         last.is_some_and(|(other, then)| !self.others_succeeded(&[key, other], then))
     }
 
@@ -149,12 +185,16 @@ impl State {
             blamed.for_each(|endpoint| endpoint.bucket.forget_rate());
         }
         let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
+        if endpoint.bucket.is_kept(now) {
+            endpoint.bucket.forget_rate();
+        }
         if endpoint.is_blamed(now) {
             self.blamed_again = self.blamed_again.saturating_add(1);
         } else {
             endpoint.is_blamed = true;
             self.blamed_since = now;
             self.blamed_again = 0;
+            self.through_since_blamed = Through::default();
         }
     }
 
@@ -168,10 +208,10 @@ impl State {
     /// Whether those for which the app was blamed are refused for themselves: refusals went on
     /// without a new one among them, and one that is not has gone through since.
     fn are_cleared(&self, now: Seconds) -> bool {
-        let blamed = self.endpoints.values().filter(|endpoint| endpoint.is_blamed(now)).count();
-        let enough = if blamed > FEW { blamed } else { ENOUGH_OF_FEW };
-        let enough = enough << (2 * self.errors(now).min(MOST_ERRORS));
-        self.blamed_again >= enough
+        let Through { all, others } = self.through_since_blamed;
+        let enough = ENOUGH << (2 * self.errors(now).min(MOST_ERRORS));
+        let expected = self.blamed_again as f64 * f64::from(others) / f64::from(all.max(1));
+        expected >= f64::from(enough)
             && self.endpoints.values().any(|endpoint| self.is_unblamed(endpoint, now))
     }
 
@@ -222,9 +262,8 @@ impl Endpoint {
 /// A rate is held for so long at the most without a long `Retry-After`, so that refusals that go
 /// on come within this time.
 const BLAMED_FOR: Seconds = 300.0;
-/// The app's limit is met by one endpoint after the other as well, by chance: of few that are all
-/// there is known after two refusals more, of many after one more each.
-const FEW: usize = 8;
-const ENOUGH_OF_FEW: usize = 2;
+/// Those who call an endpoint that has a part of the traffic meet the app's limit as often: none of
+/// this number of refusals is theirs by chance in 2 of 100 cases.
+const ENOUGH: u32 = 4;
 const MOST_ERRORS: u32 = 1;
 const ERRORS_KEPT: Seconds = 86_400.0;

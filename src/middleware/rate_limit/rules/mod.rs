@@ -6,6 +6,7 @@
 mod alone;
 mod failing;
 mod refusals;
+mod trial;
 mod waiting;
 mod whose;
 

@@ -16,6 +16,8 @@ pub(crate) enum Load {
     Poller(Seconds),
     /// A number of calls at once, and no more.
     Batch(usize),
+    /// A number of calls at once, each time that this number of seconds has passed.
+    Bursts(usize, Seconds),
 }
 
 /// A group of callers.
@@ -27,6 +29,8 @@ pub(crate) struct Callers {
     pub(crate) user: u64,
     pub(crate) is_urgent: bool,
     pub(crate) from: Seconds,
+    /// When they stop.
+    pub(crate) until: Seconds,
     /// The number of their calls.
     pub(crate) most: usize,
     pub(crate) max_wait: Seconds,
@@ -93,6 +97,7 @@ impl Callers {
             user: 0,
             is_urgent: false,
             from: 0.0,
+            until: f64::INFINITY,
             most: usize::MAX,
             max_wait: 60.0,
             process: 0,

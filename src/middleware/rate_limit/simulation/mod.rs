@@ -111,7 +111,7 @@ impl World {
         for group in 0..self.setting.callers.len() {
             let Callers { load, from, .. } = self.setting.callers[group];
             let count = match load {
-                Load::Tasks(count) | Load::Batch(count) => count,
+                Load::Tasks(count) | Load::Batch(count) | Load::Bursts(count, _) => count,
                 Load::Each(_) | Load::Poller(_) => 1,
             };
             (0..count).for_each(|_| self.at(from, Event::Begins(group)));
@@ -197,10 +197,11 @@ impl World {
 
     fn begin(&mut self, group: usize) {
         let callers = self.setting.callers[group];
-        if self.begun[group] >= callers.most || self.is_dead(callers.process) {
+        let is_over = self.begun[group] >= callers.most || self.now >= callers.until;
+        if is_over || self.is_dead(callers.process) {
             return;
         }
-        if let Load::Each(seconds) = callers.load {
+        if let Load::Each(seconds) | Load::Bursts(_, seconds) = callers.load {
             self.at(self.now + seconds, Event::Begins(group));
         }
         let (first, count) = callers.endpoints;
@@ -335,8 +336,9 @@ impl World {
     }
 
     fn dismiss_hopeless(&mut self, process: usize) {
+        let now = self.now;
         let Client { state, queue, .. } = &mut self.clients[process];
-        for waiter in queue.take_hopeless(|endpoint| state.opens(endpoint)) {
+        for waiter in queue.take_hopeless(|endpoint| state.opens(endpoint, now)) {
             self.ends_waiting(waiter.owner);
             self.fail(waiter.owner);
         }
@@ -369,7 +371,7 @@ impl World {
             Load::Tasks(_) if lasted == 0.0 => self.at(self.now + 0.1, Event::Begins(group)),
             Load::Tasks(_) => self.at(self.now, Event::Begins(group)),
             Load::Poller(pause) => self.at(self.now + pause, Event::Begins(group)),
-            Load::Each(_) | Load::Batch(_) => {}
+            Load::Each(_) | Load::Batch(_) | Load::Bursts(..) => {}
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn held_out() -> Vec<Row> {
         row(rolling(70, 10.0), always(3), 0.05, asked().share(83.0)),
         row(rolling(123, 10.0), RIGHT, 0.3, asked().refused(3.0, 1.3)),
         row(rolling(37, 12.0), always(2), 0.4, asked().share(80.0)),
-        row(rolling(1500, 60.0), RIGHT, 0.05, asked().share(53.0).refused(4.0, 4.5)),
+        row(rolling(1500, 60.0), RIGHT, 0.05, asked().share(49.0)),
         row(rolling(1500, 60.0), always(1), 0.05, asked().share(88.0).refused(3.0, 1.4)),
         row(rolling(600, 120.0), RIGHT, 0.2, asked().share(80.0).refused(3.0, 2.6)),
     ]

@@ -7,6 +7,7 @@ mod own;
 mod processes;
 mod shared;
 mod strays;
+mod uneven;
 mod whose;
 
 use super::table::{Figure, least, most};
@@ -22,6 +23,7 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
         ("Refusals that are no limit", strays::rows()),
         ("Whose limit it is", whose::rows()),
         ("Whose limit it is, and a rare endpoint", own::rows()),
+        ("Whose limit it is, and calls come unevenly", uneven::rows()),
         ("Failures", failures::rows()),
         ("Processes that share nothing", processes::rows()),
         ("Processes that share a limit through a store", shared::rows()),
