@@ -6,11 +6,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use async_trait::async_trait;
-use http::Extensions;
-use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next, Result};
-
 /// Whose request it is: an extension of every request that reaches a layer of the user's own.
 ///
 /// The layers of [`with_middleware`](crate::SpotifyClientConfig::with_middleware) stand outside
@@ -127,23 +122,6 @@ impl fmt::Display for Partition {
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Partition({self})")
-    }
-}
-
-/// Tells the layers below it whose requests these are.
-#[derive(Debug)]
-pub(crate) struct TellPartition(pub(crate) Partition);
-
-#[async_trait]
-impl Middleware for TellPartition {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        extensions.insert(self.0);
-        next.run(request, extensions).await
     }
 }
 

@@ -14,12 +14,12 @@ use tokio::time::Instant;
 use super::attempt::attempt;
 use super::trace::{CallWaits, waiting};
 use super::{
-    Attempts, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
+    CallRecord, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
 };
 use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
-    may_have_arrived, note_failure, read_ahead, read_body, repeated, retry_after, was_left_behind,
+    note_failure, read_ahead, read_body, repeated, retry_after, was_left_behind,
 };
 
 /// How often a request is retried, and when.
@@ -95,8 +95,10 @@ impl Default for RetryOptions {
 /// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
 /// time-outs, where the request's [`Safety`] allows that. A 429, a connection that was never made,
 /// and a request that an HTTP/2 server refused or left out are retried whatever their safety, since
-/// nothing was carried out. A body that is a stream cannot be sent again. A response that is truncated after its headers goes to the caller, who reads it; a
-/// [`SpotifyClient`](crate::SpotifyClient) retries that too.
+/// nothing was carried out. Outside of a [`SpotifyClient`](crate::SpotifyClient), where nothing
+/// counts what the layers below send, that holds of a 429 alone. A body that is a stream cannot be
+/// sent again. A response that is truncated after its headers goes to the caller, who reads it; a
+/// `SpotifyClient` retries that too.
 ///
 /// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
 /// whose connection went away before the server looked at it costs nothing: it was left out by a
@@ -227,7 +229,7 @@ impl RetryMiddleware {
     ) -> Result<Response> {
         let mut retries = 0;
         for number in 2.. {
-            let verdict = judge_call(&result, safety, extensions);
+            let verdict = judge(&result, safety, extensions);
             let pause = match verdict {
                 Verdict::Done => break,
                 Verdict::WithPermit => None,
@@ -320,7 +322,7 @@ impl Middleware for RetryMiddleware {
             self.read_ahead(&mut result, safety, extensions).await;
             match again {
                 // What most requests do without takes no room in them.
-                Some(again) if judge_call(&result, safety, extensions) != Verdict::Done => {
+                Some(again) if judge(&result, safety, extensions) != Verdict::Done => {
                     Box::pin(self.retry(result, again, safety, most, extensions, next))
                 }
                 _ => return result,
@@ -330,22 +332,17 @@ impl Middleware for RetryMiddleware {
     }
 }
 
-/// The last attempt does not say what became of one before it, which a layer between may have given
-/// up.
-fn judge_call(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
-    match safety == Safety::NonIdempotent && Attempts::may_be_done(extensions) {
-        true => Verdict::Done,
-        false => judge(result, safety),
+/// The result does not say what became of an attempt before it, which a layer between may have
+/// given up; the record of the call does. Where there is none, an error is no proof of anything.
+fn judge(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
+    let record = CallRecord::of(extensions).filter(|_| safety == Safety::NonIdempotent);
+    if record.as_ref().is_some_and(|record| record.may_be_done()) {
+        return Verdict::Done;
     }
-}
-
-fn judge(result: &Result<Response>, safety: Safety) -> Verdict {
     match result {
         Ok(response) => judge_response(response, safety),
         Err(error) if !is_transient_failure(error) => Verdict::Done,
-        Err(error) if safety != Safety::NonIdempotent || !may_have_arrived(error) => {
-            Verdict::Retry(None)
-        }
+        Err(_) if safety != Safety::NonIdempotent || record.is_some() => Verdict::Retry(None),
         Err(_) => Verdict::Done,
     }
 }

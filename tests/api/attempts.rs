@@ -269,3 +269,17 @@ async fn a_write_with_a_client_of_the_users_own_may_have_left_while_it_connects(
     let error = request.await.unwrap_err();
     assert!(error.may_have_been_carried_out(), "{error:?}");
 }
+
+/// One that runs into the time limit of its attempt while it connects never left either.
+#[tokio::test]
+async fn a_write_whose_attempt_ran_out_of_time_while_it_connected_is_retried() {
+    let way = silent(|port| format!("https://127.0.0.1:{port}/"), None).await;
+    let config = SpotifyClientConfig::default().with_base_url(&way.base).with_token("token");
+    let config = config.with_retries(without_pauses()).with_timeout(Duration::from_millis(50));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.post::<Value>("new/thing").await.unwrap_err();
+
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(spotify.stats().retries, 3);
+}
