@@ -18,8 +18,9 @@ use super::{
 };
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
-    note_failure, read_ahead, read_body, repeated, retry_after, was_left_behind,
+    BodyError, ServerError, body_read_ahead, found_connection, is_transient_failure,
+    is_transient_status, note_failure, read_ahead, read_body, repeated, retry_after,
+    was_left_behind,
 };
 
 /// How often a request is retried, and when.
@@ -101,8 +102,8 @@ impl Default for RetryOptions {
 /// `SpotifyClient` retries that too.
 ///
 /// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
-/// whose connection went away before the server looked at it costs nothing: it was left out by a
-/// `GOAWAY`, or never written.
+/// whose connection went away before the server looked at it costs nothing, where the connection was
+/// not made for it: it was left out by a `GOAWAY`, or never written.
 ///
 /// A retry waits for `Retry-After`, where the response has one. A
 /// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
@@ -241,7 +242,7 @@ impl RetryMiddleware {
                 }
             };
             let Some(again) = repeated(&request) else { break };
-            if !self.withdraw(cost(verdict, &result)) {
+            if !self.withdraw(cost(verdict, &result, extensions)) {
                 break;
             }
             tracing::debug!(
@@ -364,12 +365,13 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
 }
 
 /// What a retry takes from the budget. One that waits for a permit takes nothing, since the limiter
-/// sees to it that it does no harm; nor does one whose connection went away before the server
-/// looked at the request: that is no more work than was asked for, and such a connection takes many
-/// requests with it that have nothing to do with its trouble.
-fn cost(verdict: Verdict, result: &Result<Response>) -> u64 {
+/// sees to it that it does no harm; nor does one that found a connection which went away before the
+/// server looked at the request: that is no more work than was asked for, and such a connection
+/// takes many requests with it that have nothing to do with its trouble. A connection that was made
+/// for the request is work, also where the server closes it at once.
+fn cost(verdict: Verdict, result: &Result<Response>, extensions: &Extensions) -> u64 {
     let is_free = match result {
-        Err(Error::Reqwest(error)) => was_left_behind(error),
+        Err(Error::Reqwest(error)) => was_left_behind(error) && found_connection(extensions),
         _ => verdict == Verdict::WithPermit,
     };
     if is_free { 0 } else { ONE_RETRY }
