@@ -117,6 +117,12 @@ impl SpotifyClientConfig {
     ///
     /// All users of a client share the layer, and it sees no credentials: what it keeps of a user
     /// must be kept by the extension [`Partition`], as the cache in its documentation does.
+    ///
+    /// A layer may give a write up, repeat it, and send it by `next` with any extensions: all of
+    /// that counts for [`Error::may_have_been_carried_out`] and for retries. What it sends by other
+    /// means is not seen. So the error of another HTTP client proves nothing, nor does a deadline
+    /// that passes while a layer has the request. But an error of `next` does, and so does a
+    /// response: a layer that has sent a write by itself before returns an error of its own instead.
     #[must_use]
     pub fn with_middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
@@ -311,8 +317,10 @@ impl SpotifyClientConfig {
     /// Give it a redirect policy that stays on the server, as the built-in one does: `reqwest`
     /// strips `Authorization` from redirects elsewhere, but not the form of a token request. Have
     /// it follow none for writes: `reqwest` makes a `GET` of a `POST` that gets a 301, 302 or 303,
-    /// and the call then succeeds though nothing was written. A write that gets a 307 or 308 is sent
-    /// to where it has moved on its server, whatever the policy.
+    /// and the call then succeeds though nothing was written. Nor does `reqwest` tell an error of
+    /// that `GET` from one of the `POST`: where nothing is at its URL, the write is retried, and its
+    /// error says that it was not carried out, whatever the first server did. A write that gets a 307
+    /// or 308 is sent to where it has moved on its server, whatever the policy.
     #[must_use]
     pub fn with_http_client(self, client: reqwest::Client) -> Self {
         Self { http: SharedHttpClient::Given(client), ..self }

@@ -90,6 +90,8 @@ mod guides;
 mod kept_parts;
 #[path = "api/keyring.rs"]
 mod keyring;
+#[path = "api/layers_and_failures.rs"]
+mod layers_and_failures;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]

@@ -8,9 +8,7 @@ use url::Url;
 use crate::api::{Connection, Defaults, LONGEST_BODY, UserObserver};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::{
-    AttemptCounter, AuthMiddleware, RateLimiter, RetryMiddleware, TellPartition,
-};
+use crate::middleware::{AttemptCounter, AuthMiddleware, HandOver, RateLimiter, RetryMiddleware};
 use crate::oauth::OAuthClient;
 use crate::transport::{NO_TLS, Origin, Wire};
 
@@ -112,7 +110,7 @@ impl Layers {
         let mut http =
             ClientBuilder::new(self.wire.client()).with_arc(Arc::clone(&self.retries) as _);
         if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
-            http = http.with(TellPartition(config.whose()));
+            http = http.with(HandOver(config.whose()));
         }
         for middleware in &config.middleware {
             http = http.with_arc(Arc::clone(middleware));

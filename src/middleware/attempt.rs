@@ -7,11 +7,10 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 use tracing::{Instrument, Level, Span, field};
 
+use super::record::Attempt;
 use super::trace::{ResponseHead, credentials_of};
-use super::{Attempts, CallTrace, Departure, EndpointName};
-use crate::transport::{
-    begin_sending, cannot_have_left, may_be_done, may_have_arrived, retry_after,
-};
+use super::{Attempts, EndpointName};
+use crate::transport::retry_after;
 
 /// The innermost layer, which counts what leaves and logs what came of it: a request that got no
 /// token or no permit does not. So each attempt has one number, whether a retry, a replay with
@@ -27,23 +26,19 @@ impl Middleware for AttemptCounter {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        begin(&mut request, extensions);
-        let result = match LoggedAttempt::begin(&request, extensions) {
-            None => next.run(request, extensions).await,
-            Some(logged) => Box::pin(logged.send(request, extensions, next)).await,
+        let attempts = extensions.get_or_insert_default::<Attempts>();
+        attempts.credentials = credentials_of(&mut request);
+        attempts.response = None;
+        let attempt = Attempt::begin(&request, extensions);
+        let mut result = match LoggedAttempt::begin(&request, &attempt) {
+            None => next.run(request, attempt.extensions).await,
+            Some(logged) => Box::pin(logged.send(request, attempt.extensions, next)).await,
         };
-        let has_left = result.is_ok() || !(has_not_left(&result) || cannot_have_left(extensions));
-        if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
-            trace.attempts -= 1;
-        }
-        let may_be_done = has_left && may_be_carried_out(&result, extensions);
-        if let Some(attempts) = extensions.get_mut::<Attempts>() {
-            attempts.is_under_way = false;
-            attempts.ended_unsent = !has_left && !has_not_left(&result);
+        if let Some(attempts) = attempt.extensions.get_mut::<Attempts>() {
             attempts.response = result.as_ref().ok().map(head);
             attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
-            attempts.may_be_done |= may_be_done;
         }
+        attempt.end(&mut result);
         result
     }
 }
@@ -64,12 +59,12 @@ pub(crate) fn attempts_are_logged() -> bool {
 }
 
 impl LoggedAttempt {
-    fn begin(request: &Request, extensions: &Extensions) -> Option<Self> {
+    fn begin(request: &Request, attempt: &Attempt<'_>) -> Option<Self> {
         if !attempts_are_logged() {
             return None;
         }
-        let endpoint = extensions.get::<EndpointName>()?.clone();
-        let number = extensions.get::<CallTrace>().map_or(1, |trace| trace.attempts);
+        let endpoint = attempt.extensions.get::<EndpointName>()?.clone();
+        let number = attempt.number();
         let method = request.method().clone();
         let span = tracing::debug_span!("spotify attempt", attempt = number, status = field::Empty);
         Some(Self { method, endpoint, number, began: Instant::now(), span })
@@ -121,46 +116,6 @@ fn kind_of(error: &Error) -> &'static str {
 /// The target of the event of each attempt, by which a subscriber picks it.
 const ATTEMPTS: &str = "spotify_web::attempt";
 
-/// Notes what leaves.
-fn begin(request: &mut Request, extensions: &mut Extensions) {
-    give_up_earlier(extensions);
-    if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.attempts += 1;
-    }
-    Departure::note(extensions);
-    begin_sending(extensions);
-    let attempts = extensions.get_or_insert_default::<Attempts>();
-    attempts.credentials = credentials_of(request);
-    attempts.response = None;
-    attempts.is_under_way = true;
-}
-
-/// A layer of the user's may have dropped the attempt before this one, which is not forgotten.
-fn give_up_earlier(extensions: &mut Extensions) {
-    let Some(attempts) = extensions.get::<Attempts>() else { return };
-    if !attempts.is_under_way {
-        return;
-    }
-    let has_left = !cannot_have_left(extensions);
-    if let Some(attempts) = extensions.get_mut::<Attempts>() {
-        attempts.may_be_done |= has_left;
-    }
-    if !has_left && let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.attempts -= 1;
-    }
-}
-
 fn head(response: &Response) -> ResponseHead {
     ResponseHead { status: response.status(), retry_after: retry_after(response) }
-}
-
-fn has_not_left(result: &Result<Response>) -> bool {
-    matches!(result, Err(Error::Reqwest(error)) if error.is_connect() || error.is_builder())
-}
-
-fn may_be_carried_out(result: &Result<Response>, extensions: &Extensions) -> bool {
-    match result {
-        Ok(response) => may_be_done(response.status()),
-        Err(error) => may_have_arrived(error, extensions),
-    }
 }

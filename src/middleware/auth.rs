@@ -13,8 +13,8 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::rejection;
 use super::trace::{Attempts, credentials_of};
+use super::{CallRecord, rejection};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
 use crate::transport::{Origin, can_wait, repeated};
 
@@ -22,7 +22,9 @@ use crate::transport::{Origin, can_wait, repeated};
 ///
 /// Requests to any other origin pass through without credentials. A request that is rejected with
 /// 401 is sent again, if the authenticator has a different token for it; that is safe for writes
-/// too, since the server rejected it before it acted. A body that is a stream cannot be sent again:
+/// too, since the server rejected it before it acted. Of a
+/// [`SpotifyClient`](crate::SpotifyClient), a write of which a layer below gave up an attempt that
+/// may have been carried out is not. A body that is a stream cannot be sent again:
 /// then the 401 is the response. When the other token is rejected as well, the request is at fault,
 /// and its 401 is the response, whole.
 ///
@@ -102,6 +104,9 @@ impl AuthMiddleware {
         let (response, reason) = rejection::read(response).await;
         let rejection = Rejection::new(rejected, reason);
         let replay = self.rejected(&rejection).await?;
+        // An attempt before the one that was rejected may have been carried out.
+        let may_repeat = CallRecord::of(extensions).is_none_or(|record| record.may_repeat());
+        let again = again.filter(|_| may_repeat);
         let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(response) };
         let other = self.sign(&mut again).await?;
         let Some(other) = other.filter(|other| *other != rejection.credentials) else {

@@ -8,8 +8,10 @@
 mod attempt;
 mod auth;
 mod class;
+mod hand_over;
 mod partition;
 mod rate_limit;
+mod record;
 mod rejection;
 mod retry;
 mod trace;
@@ -17,16 +19,16 @@ mod trace;
 pub(crate) use attempt::{AttemptCounter, attempts_are_logged};
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
+pub(crate) use hand_over::HandOver;
 pub use partition::Partition;
-pub(crate) use partition::{TellPartition, Whose};
+pub(crate) use partition::Whose;
 #[cfg(feature = "testing")]
 pub(crate) use rate_limit::Pool;
 pub use rate_limit::{
     BucketStats, Closing, Closings, Granted, InvalidEndpoint, LimitKind, RateLimitOptions,
     RateLimitStats, RateLimited, RateLimiter, SharedLimit, SharedLimitError, Sharing, Told,
 };
+pub(crate) use record::CallRecord;
 pub use retry::{RetryMiddleware, RetryOptions};
 pub use trace::CallTrace;
-pub(crate) use trace::{
-    Attempts, Departure, EndpointName, LastFailure, LimitedResponse, ResponseHead,
-};
+pub(crate) use trace::{Attempts, EndpointName, LastFailure, LimitedResponse, ResponseHead};

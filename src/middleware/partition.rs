@@ -6,11 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use async_trait::async_trait;
-use http::Extensions;
-use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next, Result};
-
 use crate::auth::Authenticator;
 
 /// Whose request it is: an extension of every request that reaches a layer of the user's own.
@@ -166,23 +161,6 @@ impl Whose {
     pub(crate) fn partition(&self) -> Partition {
         let number = self.authenticator.as_ref().map_or(0, Authenticator::login_number);
         self.partition.of_login(number)
-    }
-}
-
-/// Tells the layers below it whose requests these are.
-#[derive(Debug)]
-pub(crate) struct TellPartition(pub(crate) Whose);
-
-#[async_trait]
-impl Middleware for TellPartition {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        extensions.insert(self.0.partition());
-        next.run(request, extensions).await
     }
 }
 

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::trace::{CallWaits, waiting};
 use super::{
-    Attempts, CallTrace, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass,
-    Safety,
+    CallRecord, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
 };
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
-    may_have_arrived, note_failure, read_ahead, read_body, repeated, retry_after, was_left_behind,
+    BodyError, ServerError, body_read_ahead, found_connection, is_transient_failure,
+    is_transient_status, note_failure, read_ahead, read_body, repeated, retry_after,
+    was_left_behind,
 };
 
 /// How often a request is retried, and when.
@@ -94,14 +94,15 @@ impl Default for RetryOptions {
 ///
 /// It retries 408, server errors other than 501 and 505, connections that fail or are reset, and
 /// time-outs, where the request's [`Safety`] allows that. A 429, a connection that was never made,
-/// and a request that an HTTP/2 server refused are retried whatever their safety, since nothing was
-/// carried out; so is one that it left out when it went away, where a [`SpotifyClient`] sends it.
-/// A body that is a stream cannot be sent again. A response that is truncated after its headers goes to the caller,
-/// who reads it; a [`SpotifyClient`] retries that too.
+/// and a request that an HTTP/2 server refused or left out are retried whatever their safety, since
+/// nothing was carried out. Outside of a [`SpotifyClient`](crate::SpotifyClient), where nothing
+/// counts what the layers below send, that holds of a 429 alone. A body that is a stream cannot be
+/// sent again. A response that is truncated after its headers goes to the caller, who reads it; a
+/// `SpotifyClient` retries that too.
 ///
 /// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
-/// whose connection went away before the server looked at it costs nothing: it was left out by a
-/// `GOAWAY`, or never written.
+/// whose connection went away before the server looked at it costs nothing, where the connection was
+/// not made for it: it was left out by a `GOAWAY`, or never written.
 ///
 /// A retry waits for `Retry-After`, where the response has one. A
 /// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
@@ -235,7 +236,7 @@ impl RetryMiddleware {
     ) -> Result<Response> {
         let mut retries = 0;
         for number in 2.. {
-            let verdict = judge_call(&result, safety, extensions);
+            let verdict = judge(&result, safety, extensions);
             let pause = match verdict {
                 Verdict::Done => break,
                 Verdict::WithPermit => None,
@@ -247,11 +248,11 @@ impl RetryMiddleware {
                 }
             };
             let Some(again) = repeated(&request) else { break };
-            if !self.withdraw(cost(verdict, &result)) {
+            if !self.withdraw(cost(verdict, &result, extensions)) {
                 break;
             }
             // As the attempt's span and event have it, which are more after a replay or a layer's.
-            let number = CallTrace::next_attempt(extensions).unwrap_or(number);
+            let number = CallRecord::of(extensions).map_or(number, |record| record.attempts() + 1);
             tracing::debug!(
                 attempt = number,
                 status = status_of(&result),
@@ -330,7 +331,7 @@ impl Middleware for RetryMiddleware {
             self.read_ahead(&mut result, safety, extensions).await;
             match again {
                 // What most requests do without takes no room in them.
-                Some(again) if judge_call(&result, safety, extensions) != Verdict::Done => {
+                Some(again) if judge(&result, safety, extensions) != Verdict::Done => {
                     Box::pin(self.retry(result, again, safety, most, extensions, next))
                 }
                 _ => return result,
@@ -340,25 +341,18 @@ impl Middleware for RetryMiddleware {
     }
 }
 
-/// The last attempt does not say what became of one before it, which a layer between may have given
-/// up.
-fn judge_call(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
-    match safety == Safety::NonIdempotent && Attempts::may_be_done(extensions) {
-        true => Verdict::Done,
-        false => judge(result, safety, extensions),
-    }
-}
-
+/// The result does not say what became of an attempt before it, which a layer between may have
+/// given up; the record of the call does. Where there is none, an error is no proof of anything.
 fn judge(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
+    let record = CallRecord::of(extensions).filter(|_| safety == Safety::NonIdempotent);
+    if record.as_ref().is_some_and(|record| record.may_be_done()) {
+        return Verdict::Done;
+    }
     match result {
         Ok(response) => judge_response(response, safety),
         Err(error) if !is_transient_failure(error) => Verdict::Done,
-        Err(error) => {
-            match safety == Safety::NonIdempotent && may_have_arrived(error, extensions) {
-                true => Verdict::Done,
-                false => Verdict::Retry(None),
-            }
-        }
+        Err(_) if safety != Safety::NonIdempotent || record.is_some() => Verdict::Retry(None),
+        Err(_) => Verdict::Done,
     }
 }
 
@@ -379,12 +373,13 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
 }
 
 /// What a retry takes from the budget. One that waits for a permit takes nothing, since the limiter
-/// sees to it that it does no harm; nor does one whose connection went away before the server
-/// looked at the request: that is no more work than was asked for, and such a connection takes many
-/// requests with it that have nothing to do with its trouble.
-fn cost(verdict: Verdict, result: &Result<Response>) -> u64 {
+/// sees to it that it does no harm; nor does one that found a connection which went away before the
+/// server looked at the request: that is no more work than was asked for, and such a connection
+/// takes many requests with it that have nothing to do with its trouble. A connection that was made
+/// for the request is work, also where the server closes it at once.
+fn cost(verdict: Verdict, result: &Result<Response>, extensions: &Extensions) -> u64 {
     let is_free = match result {
-        Err(Error::Reqwest(error)) => was_left_behind(error),
+        Err(Error::Reqwest(error)) => was_left_behind(error) && found_connection(extensions),
         _ => verdict == Verdict::WithPermit,
     };
     if is_free { 0 } else { ONE_RETRY }

@@ -1,7 +1,6 @@
 //! What happened to a call on its way through the layers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Extensions;
@@ -9,11 +8,11 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::LimitKind;
+use super::{CallRecord, LimitKind};
 use crate::sync::Mutex;
-use crate::transport::cannot_have_left;
 
-/// Counted by the layers where it is in the extensions of the request.
+/// Counted by the layers where it is in the extensions of the request. What is changed in it by
+/// hand changes no [`CallReport`](crate::api::CallReport).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallTrace {
@@ -22,13 +21,6 @@ pub struct CallTrace {
     pub attempts: u32,
     /// How long it waited: for permits, and for retries.
     pub waited: Duration,
-}
-
-impl CallTrace {
-    /// The number of the attempt that comes next, where they are counted.
-    pub(super) fn next_attempt(extensions: &Extensions) -> Option<u32> {
-        extensions.get::<Self>().map(|trace| trace.attempts.saturating_add(1))
-    }
 }
 
 /// The endpoint without ids, for the events of its attempts: an extension of a request that somebody
@@ -60,7 +52,10 @@ impl CallWaits {
 fn note_wait(extensions: &mut Extensions, waited: Duration) {
     extensions.get_or_insert_default::<CallWaits>().waited += waited;
     if let Some(trace) = extensions.get_mut::<CallTrace>() {
-        trace.waited += waited;
+        trace.waited = trace.waited.saturating_add(waited);
+    }
+    if let Some(record) = CallRecord::of(extensions) {
+        record.note_wait(waited);
     }
 }
 
@@ -117,17 +112,12 @@ pub(crate) struct LimitedResponse {
     pub(crate) is_quota: bool,
 }
 
-/// What became of the attempts of a call: an extension of its request, kept by the innermost layer.
+/// What the last attempt of a call left with and got: an extension of its request, kept by the
+/// innermost layer. What must not be lost is in the [`CallRecord`].
 #[derive(Clone, Default)]
 pub(crate) struct Attempts {
     /// What the last one left with, which a server may send back.
     pub(crate) credentials: Option<HeaderValue>,
-    /// Whether one that has ended may have been carried out, whatever came of those after it.
-    pub(super) may_be_done: bool,
-    /// The last one has not ended: a call that is given up then knows no more.
-    pub(super) is_under_way: bool,
-    /// The last one ended before it could leave, although its error does not say so.
-    pub(super) ended_unsent: bool,
     /// The status of the last response that came to one of them.
     pub(crate) status: Option<StatusCode>,
     /// The response to the last one, until it is kept as a [`LastFailure`] or another one leaves.
@@ -143,48 +133,9 @@ pub(crate) struct ResponseHead {
 }
 
 impl Attempts {
-    /// Whether one of them may have been carried out.
-    pub(crate) fn may_be_done(extensions: &Extensions) -> bool {
-        extensions.get::<Self>().is_some_and(|attempts| {
-            attempts.may_be_done || (attempts.is_under_way && !cannot_have_left(extensions))
-        })
-    }
-
-    /// Whether an error is of an attempt that cannot have left, as far as is known: a layer of the
-    /// user's may have sent the request by itself, after an attempt that says all about itself.
-    pub(crate) fn ended_unsent(extensions: &Extensions) -> bool {
-        extensions.get::<Self>().is_some_and(|attempts| attempts.ended_unsent)
-    }
-
-    /// Whether the last one has not ended, and cannot have left so far.
-    pub(crate) fn is_connecting(extensions: &Extensions) -> bool {
-        let attempts = extensions.get::<Self>();
-        attempts.is_some_and(|attempts| attempts.is_under_way) && cannot_have_left(extensions)
-    }
-
     /// What the last attempt left with; `None` also where no layer keeps it.
     pub(crate) fn last_credentials(extensions: &Extensions) -> Option<HeaderValue> {
         extensions.get::<Self>()?.credentials.clone()
-    }
-}
-
-/// An extension of a write that has a deadline: whether an attempt of it began, also one that a layer
-/// of the user's sent with a copy of the extensions.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Departure(Arc<AtomicBool>);
-
-impl Departure {
-    pub(super) fn note(extensions: &Extensions) {
-        if let Some(Self(departed)) = extensions.get() {
-            departed.store(true, Ordering::Release);
-        }
-    }
-
-    /// Whether one began of which nothing else is known.
-    pub(crate) fn is_unseen(extensions: &Extensions) -> bool {
-        let departed = extensions.get::<Self>();
-        extensions.get::<Attempts>().is_none()
-            && departed.is_some_and(|Self(departed)| departed.load(Ordering::Acquire))
     }
 }
 

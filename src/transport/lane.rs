@@ -154,7 +154,7 @@ impl Pool {
         extensions: &mut Extensions,
     ) -> reqwest::Result<Response> {
         let route = self.http.reached.route(request.url());
-        route.sending(extensions, self.execute_in_turn(request)).await
+        route.send(extensions, self.execute_in_turn(request)).await
     }
 
     #[cfg(feature = "http2")]

@@ -38,11 +38,11 @@ pub(crate) use json_fault::json_fault;
 pub(crate) use noise::{noise, unread_coding};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
-pub(crate) use reached::{begin as begin_sending, cannot_have_left};
+pub(crate) use reached::{begin as begin_sending, cannot_have_left, found_connection};
 pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, lacks_permission, may_be_done,
-    may_have_arrived,
+    may_have_arrived, never_left,
 };
 pub(crate) use shown_url::shown_url;
 pub(crate) use time_limit::TimeLimit;

@@ -4,7 +4,8 @@
 //! connection that others have, so that none of its own proves nothing. But a pool of connections
 //! that never had one to its server cannot have sent it.
 
-use std::pin::Pin;
+use std::cell::Cell;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -28,7 +29,11 @@ type Server = Arc<AtomicBool>;
 
 /// An extension of a request: where it goes, as soon as it is on its way.
 #[derive(Clone, Default)]
-struct Destination(Option<Route>);
+struct Destination {
+    route: Option<Route>,
+    /// It has ended, and there was a connection for it from the start.
+    found_connection: bool,
+}
 
 /// To a server, over the connections of a pool.
 #[derive(Clone)]
@@ -37,9 +42,19 @@ pub(super) struct Route {
     any: Server,
 }
 
+/// An extension of a request that is sent by a client of which nothing is known.
+#[derive(Clone)]
+struct Unseen;
+
+/// A request that a task is sending.
+struct Sending {
+    server: Server,
+    /// Whether a connection was asked for, to send it on.
+    connects: Cell<bool>,
+}
+
 tokio::task_local! {
-    /// The server of the request that a task is sending.
-    static SERVER: Server;
+    static SENDING: Sending;
 }
 
 impl Reached {
@@ -61,13 +76,16 @@ impl Reached {
 impl Route {
     /// Sends a request with these extensions on it: a connection that it needs is one to its
     /// server.
-    pub(super) fn sending<F: Future>(
-        &self,
-        extensions: &mut Extensions,
-        sending: F,
-    ) -> impl Future<Output = F::Output> + use<F> {
-        extensions.insert(Destination(Some(self.clone())));
-        SERVER.scope(Arc::clone(&self.server), sending)
+    pub(super) async fn send<F: Future>(self, extensions: &mut Extensions, send: F) -> F::Output {
+        let sending = Sending { server: Arc::clone(&self.server), connects: Cell::new(false) };
+        extensions.insert(Destination { route: Some(self), found_connection: false });
+        let mut sending = pin!(SENDING.scope(sending, send));
+        let output = sending.as_mut().await;
+        let connects = sending.take_value().is_none_or(|sending| sending.connects.get());
+        if let Some(destination) = extensions.get_mut::<Destination>() {
+            destination.found_connection = !connects;
+        }
+        output
     }
 
     fn was_used(&self) -> bool {
@@ -77,18 +95,28 @@ impl Route {
 
 /// A request begins, and is not on its way yet.
 pub(crate) fn begin(extensions: &mut Extensions) {
-    *extensions.get_or_insert_default() = Destination(None);
+    *extensions.get_or_insert_default() = Destination::default();
 }
 
 /// It is sent by a client of which nothing is known.
 pub(super) fn sends_unseen(extensions: &mut Extensions) {
     extensions.remove::<Destination>();
+    extensions.insert(Unseen);
 }
 
 /// Whether the last request that [began](begin) cannot have left, whatever became of it.
 pub(crate) fn cannot_have_left(extensions: &Extensions) -> bool {
     let destination = extensions.get::<Destination>();
-    destination.is_some_and(|to| to.0.as_ref().is_none_or(|route| !route.was_used()))
+    destination.is_some_and(|to| to.route.as_ref().is_none_or(|route| !route.was_used()))
+}
+
+/// Whether the last request that was sent found a connection, which may have been others' as well,
+/// or may have found one.
+pub(crate) fn found_connection(extensions: &Extensions) -> bool {
+    match extensions.get::<Destination>() {
+        Some(destination) => destination.found_connection,
+        None => extensions.get::<Unseen>().is_some(),
+    }
 }
 
 /// Notes each connection that a client makes.
@@ -124,7 +152,11 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let server = SERVER.try_with(Arc::clone).unwrap_or_else(|_| Arc::clone(&self.reached.any));
+        let server = SENDING.try_with(|sending| {
+            sending.connects.set(true);
+            Arc::clone(&sending.server)
+        });
+        let server = server.unwrap_or_else(|_| Arc::clone(&self.reached.any));
         let connecting = self.inner.call(request);
         Box::pin(async move {
             let connection = connecting.await?;
@@ -171,11 +203,15 @@ mod tests {
         begin(&mut extensions);
         assert!(cannot_have_left(&extensions), "it is not on its way");
 
-        accounts.sending(&mut extensions, async { connector.call(()).await }).await.unwrap();
+        let send = async { connector.call(()).await };
+        accounts.clone().send(&mut extensions, send).await.unwrap();
 
         assert!(!cannot_have_left(&extensions));
+        assert!(!found_connection(&extensions));
         assert!(!reached.route(&url("api.example.test")).was_used());
         assert!(reached.route(&url("accounts.example.test")).was_used());
+        accounts.send(&mut extensions, async {}).await;
+        assert!(found_connection(&extensions));
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::clipped;
-use super::undone::{TlsUnavailable, provably_not_carried_out};
+use super::undone::{TlsUnavailable, provably_not_carried_out, was_never_written};
 
 /// The words of an error response: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something
 /// that is not JSON.
@@ -90,6 +90,16 @@ pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error, extensions: &E
             !error.is_builder() && !provably_not_carried_out(error, extensions)
         }
         reqwest_middleware::Error::Middleware(error) => !error.is::<TlsUnavailable>(),
+    }
+}
+
+/// Whether nothing of a request that failed without a response was written.
+pub(crate) fn never_left(error: &reqwest_middleware::Error) -> bool {
+    match error {
+        reqwest_middleware::Error::Reqwest(error) => {
+            error.is_builder() || error.is_connect() || was_never_written(error)
+        }
+        reqwest_middleware::Error::Middleware(error) => error.is::<TlsUnavailable>(),
     }
 }
 

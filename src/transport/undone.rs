@@ -59,6 +59,11 @@ pub(crate) fn was_left_behind(error: &reqwest::Error) -> bool {
     !error.is_connect() && causes(error).any(|cause| never_written(cause) || is_good_bye(cause))
 }
 
+/// Whether its connection was closed before anything of it was written.
+pub(super) fn was_never_written(error: &reqwest::Error) -> bool {
+    causes(error).any(never_written)
+}
+
 fn never_written(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
 }

@@ -269,3 +269,57 @@ async fn a_write_with_a_client_of_the_users_own_may_have_left_while_it_connects(
     let error = request.await.unwrap_err();
     assert!(error.may_have_been_carried_out(), "{error:?}");
 }
+
+/// A server that accepts connections and closes them at once, before anything is read.
+async fn closing_server() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await.unwrap());
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn retries_at_a_server_that_closes_at_once_are_paid_for_and_what_never_left_is_no_attempt() {
+    const CALLS: u64 = 100;
+    for method in ["GET", "POST"] {
+        let base = closing_server().await;
+        let reports = Reports::default();
+        let heard = Arc::clone(&reports);
+        let config = SpotifyClientConfig::default().with_base_url(base).with_token("token");
+        let config = config.with_retries(without_pauses()).without_rate_limiter();
+        let config = config.with_observer(move |call| heard.lock().unwrap().push(call.clone()));
+        let spotify = SpotifyClient::new(config).unwrap();
+        for call in 0..CALLS {
+            let error = match method {
+                "GET" => spotify.get::<Value>("new/thing").await.unwrap_err(),
+                _ => spotify.post::<Value>("new/thing").await.unwrap_err(),
+            };
+            // The HTTP client may have written it before it found out.
+            let attempts = reports.lock().unwrap()[usize::try_from(call).unwrap()].attempts;
+            if method == "POST" {
+                assert_eq!(error.may_have_been_carried_out(), attempts > 0, "{error:#?}");
+            }
+        }
+
+        // Ten to begin with, and one for ten calls.
+        assert!(spotify.stats().retries <= 10 + CALLS / 10, "{method}: {:?}", spotify.stats());
+    }
+}
+
+/// One that runs into the time limit of its attempt while it connects never left either.
+#[tokio::test]
+async fn a_write_whose_attempt_ran_out_of_time_while_it_connected_is_retried() {
+    let way = silent(|port| format!("https://127.0.0.1:{port}/"), None).await;
+    let config = SpotifyClientConfig::default().with_base_url(&way.base).with_token("token");
+    let config = config.with_retries(without_pauses()).with_timeout(Duration::from_millis(50));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.post::<Value>("new/thing").await.unwrap_err();
+
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(spotify.stats().retries, 3);
+}

@@ -12,7 +12,7 @@ use super::observing::{CallOutcome, CallReport, LoggedCall, UserObserver, millis
 use super::prepared::PreparedRequest;
 use super::response::{RawResponse, failure, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, CallTrace, Departure, EndpointName, LastFailure, ResponseHead};
+use crate::middleware::{Attempts, CallRecord, CallTrace, EndpointName, LastFailure, ResponseHead};
 use crate::oauth::Scope;
 use crate::transport::{ServerError, is_transient_status};
 
@@ -32,6 +32,7 @@ pub(super) struct Call {
     /// How long it took until its response or its error was there: a page may be read much later.
     elapsed: Option<Duration>,
     pub(super) extensions: Extensions,
+    pub(super) record: Arc<CallRecord>,
 }
 
 impl Call {
@@ -40,13 +41,11 @@ impl Call {
         prepared: &PreparedRequest,
         span: Span,
     ) -> Self {
-        let mut extensions = prepared.extensions();
+        let record = prepared.record();
+        let mut extensions = prepared.extensions(Some(&record));
         extensions.insert(CallTrace::default());
         if prepared.deadline.is_some() {
             extensions.insert(LastFailure::default());
-            if prepared.line().is_write() {
-                extensions.insert(Departure::default());
-            }
         }
         let endpoint: Arc<str> = prepared.endpoint.to_string().into();
         span.record("endpoint", &*endpoint);
@@ -64,6 +63,7 @@ impl Call {
             failure: None,
             elapsed: None,
             extensions,
+            record,
         }
     }
 
@@ -71,8 +71,7 @@ impl Call {
     /// But a status that is final has decided it, and only the body is missing: a write is done,
     /// and an error is that error.
     pub(super) async fn out_of_time(&self, limit: Duration) -> Result<RawResponse, Error> {
-        let mut request = noted(&self.line, &self.extensions);
-        request.may_be_done |= Departure::is_unseen(&self.extensions);
+        let request = noted(&self.line, Some(&self.record));
         let head = self.extensions.get::<Attempts>().and_then(|attempts| attempts.response);
         let last = match head.filter(|head| !head.status.is_success()) {
             Some(head) if is_final(head.status) => return Err(self.failure(request, head)),
@@ -97,7 +96,8 @@ impl Call {
         match self.extensions.get::<LastFailure>()?.take()? {
             // Its body was read by the layer that kept it.
             Ok(mut response) => {
-                read(request, &mut response, self.scopes, &self.extensions).await.err()
+                let (scopes, record) = (self.scopes, Some(&*self.record));
+                read(request, &mut response, scopes, &self.extensions, record).await.err()
             }
             Err(error) => Some(no_response(request.clone(), error)),
         }
@@ -137,10 +137,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let trace = self.extensions.get::<CallTrace>().copied().unwrap_or_default();
-        let waited = trace.waited;
-        let is_connecting = Attempts::is_connecting(&self.extensions);
-        let attempts = trace.attempts - u32::from(is_connecting);
+        let (attempts, waited) = (self.record.attempts(), self.record.waited());
         // The last attempt, or one before it, may have had a response.
         let last = self.extensions.get::<Attempts>().and_then(|attempts| attempts.status);
         self.status = self.status.or(last);

@@ -42,8 +42,9 @@ pub struct CallReport {
     pub status: Option<StatusCode>,
     /// A word of the server that names the reason, such as `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
-    /// How often the request left: 0 for one that is wrong, or that got no token, no permit or no
-    /// connection. An attempt whose time was up while it was under way counts, unless there never
+    /// How often the request left by the client, whatever layers did with it: 0 for one that is
+    /// wrong, or that got no token, no permit or no connection, or one that was closed before
+    /// anything was written. An attempt whose time was up while it was under way counts, unless there never
     /// was a connection to its server: where others had one, or with
     /// [an HTTP client of your own](crate::SpotifyClientConfig::with_http_client), nobody can say
     /// whether it still waited for one.

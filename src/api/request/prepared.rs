@@ -1,5 +1,6 @@
 //! A request that is ready to be sent, and when it has to be over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::observing::Endpoint;
 use crate::error::RequestLine;
-use crate::middleware::RequestClass;
+use crate::middleware::{CallRecord, RequestClass};
 use crate::oauth::Scope;
 use crate::transport::repeated;
 
@@ -47,9 +48,17 @@ impl PreparedRequest {
         RequestLine { method: method.clone(), path: url.path().into(), may_be_done: false }
     }
 
+    /// A record of what is sent; a read needs none for its own sake.
+    pub(super) fn record(&self) -> Arc<CallRecord> {
+        CallRecord::begin(self.class.safety)
+    }
+
     /// What the layers are to know; what they know without being told costs nothing.
-    pub(super) fn extensions(&self) -> Extensions {
+    pub(super) fn extensions(&self, record: Option<&Arc<CallRecord>>) -> Extensions {
         let mut extensions = Extensions::new();
+        if let Some(record) = record {
+            extensions.insert(Arc::clone(record));
+        }
         if self.class != RequestClass::of(self.request.method()) {
             extensions.insert(self.class);
         }

@@ -9,10 +9,12 @@ use super::call::Call;
 use super::disclosure::without_credentials;
 use crate::auth::AuthError;
 use crate::error::{Error, RequestLine};
-use crate::middleware::{Attempts, LimitKind, LimitedResponse, RateLimited, ResponseHead};
+use crate::middleware::{
+    Attempts, CallRecord, LimitKind, LimitedResponse, RateLimited, ResponseHead,
+};
 use crate::oauth::Scope;
 use crate::transport::{
-    BodyError, ServerError, TlsUnavailable, may_have_arrived, read_body, retry_after, unread_coding,
+    BodyError, ServerError, TlsUnavailable, read_body, retry_after, unread_coding,
 };
 
 /// A decoded response with its status and headers.
@@ -143,24 +145,10 @@ pub(super) fn failure(
     }
 }
 
-/// A request, with what is known of its attempts.
-pub(super) fn noted(line: &RequestLine, extensions: &Extensions) -> RequestLine {
-    RequestLine { may_be_done: Attempts::may_be_done(extensions), ..line.clone() }
-}
-
-/// Why there is no response, with what is known of the attempts. Of a layer of the user's that sends
-/// by itself nothing is known but what the error says, which may be that of an attempt.
-pub(super) fn failed(
-    line: &RequestLine,
-    extensions: &Extensions,
-    error: reqwest_middleware::Error,
-) -> Error {
-    let mut request = noted(line, extensions);
-    let is_of_http = matches!(error, reqwest_middleware::Error::Reqwest(_));
-    if is_of_http && !Attempts::ended_unsent(extensions) {
-        request.may_be_done |= may_have_arrived(&error, extensions);
-    }
-    no_response(request, error)
+/// A request, with what is known of its attempts. Of a read, none of them matters.
+pub(super) fn noted(line: &RequestLine, record: Option<&CallRecord>) -> RequestLine {
+    let may_be_done = record.is_some_and(CallRecord::may_be_done);
+    RequestLine { may_be_done, ..line.clone() }
 }
 
 /// Reads a response, with what is known of the attempts before it.
@@ -169,9 +157,10 @@ pub(super) async fn read(
     response: &mut reqwest::Response,
     scopes: &'static [Scope],
     extensions: &Extensions,
+    record: Option<&CallRecord>,
 ) -> Result<RawResponse, Error> {
     let credentials = Attempts::last_credentials(extensions);
-    RawResponse::read(noted(line, extensions), response, scopes, credentials).await
+    RawResponse::read(noted(line, record), response, scopes, credentials).await
 }
 
 fn unread(request: RequestLine, error: BodyError) -> Error {

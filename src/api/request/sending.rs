@@ -1,6 +1,7 @@
 //! Sending a prepared request: within its deadline, and along redirects.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
@@ -12,9 +13,9 @@ use super::call::Call;
 use super::connection::Connection;
 use super::observing::{CallReport, Endpoint, LoggedCall};
 use super::prepared::{Deadline, PreparedRequest};
-use super::response::{RawResponse, failed, read};
+use super::response::{RawResponse, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::attempts_are_logged;
+use crate::middleware::{CallRecord, attempts_are_logged};
 use crate::transport::can_send;
 
 /// What will come of a request. It is boxed here, and not where its type is known, since the large
@@ -39,12 +40,15 @@ impl Connection {
             return Box::pin(self.send_observed(prepared, span));
         }
         let line = prepared.line();
-        let mut extensions = prepared.extensions();
+        let record = line.is_write().then(|| prepared.record());
+        let mut extensions = prepared.extensions(record.as_ref());
         let PreparedRequest { request, scopes, .. } = prepared;
         Box::pin(async move {
             self.check(&line)?;
-            let mut response = self.exchange(line.clone(), request, &mut extensions).await?;
-            read(&line, &mut response, scopes, &extensions).await
+            let record = record.as_ref();
+            let sent = self.exchange(line.clone(), request, &mut extensions, record);
+            let mut response = sent.await?;
+            read(&line, &mut response, scopes, &extensions, record.map(Arc::as_ref)).await
         })
     }
 
@@ -101,10 +105,11 @@ impl Connection {
         let span = call.span.clone();
         let PreparedRequest { request, scopes, .. } = prepared;
         let exchange = async {
-            let sent = self.exchange(line.clone(), request, &mut call.extensions);
+            let record = Some(&call.record);
+            let sent = self.exchange(line.clone(), request, &mut call.extensions, record);
             let mut response = sent.await?;
             call.status = Some(response.status());
-            read(&line, &mut response, scopes, &call.extensions).await
+            read(&line, &mut response, scopes, &call.extensions, Some(&*call.record)).await
         };
         exchange.instrument(span).await
     }
@@ -116,14 +121,27 @@ impl Connection {
         line: RequestLine,
         request: Request,
         extensions: &mut Extensions,
+        record: Option<&Arc<CallRecord>>,
     ) -> Result<reqwest::Response, Error> {
         let timeout = request.timeout().copied();
-        let sent = self.http().execute_with_extensions(request, extensions).await;
-        let response = sent.map_err(|error| failed(&line, extensions, error))?;
+        let response = self.execute(&line, request, extensions, record).await?;
         if line.is_write() || !is_redirect(response.status()) {
             return Ok(response);
         }
-        Box::pin(self.follow(line, response, timeout, extensions)).await
+        Box::pin(self.follow(line, response, timeout, extensions, record)).await
+    }
+
+    /// Sends through the layers.
+    async fn execute(
+        &self,
+        line: &RequestLine,
+        request: Request,
+        extensions: &mut Extensions,
+        record: Option<&Arc<CallRecord>>,
+    ) -> Result<reqwest::Response, Error> {
+        let sending = self.http().execute_with_extensions(request, extensions);
+        let sent = CallRecord::during(record.cloned(), sending).await;
+        sent.map_err(|error| no_response(noted(line, record.map(Arc::as_ref)), error))
     }
 
     async fn follow(
@@ -132,6 +150,7 @@ impl Connection {
         mut response: reqwest::Response,
         timeout: Option<Duration>,
         extensions: &mut Extensions,
+        record: Option<&Arc<CallRecord>>,
     ) -> Result<reqwest::Response, Error> {
         for _ in 0..MOST_REDIRECTS {
             let Some(url) = self.location(&response).filter(|_| is_redirect(response.status()))
@@ -140,8 +159,7 @@ impl Connection {
             };
             let mut request = Request::new(line.method.clone(), url);
             *request.timeout_mut() = timeout;
-            let sent = self.http().execute_with_extensions(request, extensions).await;
-            response = sent.map_err(|error| failed(&line, extensions, error))?;
+            response = self.execute(&line, request, extensions, record).await?;
         }
         Ok(response)
     }

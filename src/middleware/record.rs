@@ -1,0 +1,245 @@
+//! What was sent of a call, kept where no layer can lose it, and what proves that nothing was.
+//!
+//! A layer of the user's may give an attempt up, repeat it, send by itself, copy the extensions of
+//! the request, replace them, or put old ones back. So a call has a record of its attempts, with
+//! which each of them is registered where it leaves the client: by the task that makes the call,
+//! and by the extensions, where they still have it. A request that leaves with neither is counted
+//! for all calls that are under way.
+//!
+//! A call of which the record knows of nothing that may have been carried out was not carried out,
+//! but for what a layer did without the client. So an error that comes from the user's layers says
+//! so by itself: the client's own errors of what never left are marked, and what is not marked is
+//! no proof. A layer that sends by other means, and then returns the error of `next`, hides that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Extensions;
+use reqwest::{Request, Response, Url};
+use reqwest_middleware::{Error, Result};
+
+use super::{CallTrace, RateLimited, Safety};
+use crate::auth::AuthError;
+use crate::sync::Mutex;
+use crate::transport::{
+    TlsUnavailable, begin_sending, cannot_have_left, may_be_done, may_have_arrived, never_left,
+};
+
+/// What is known of the attempts of a call: all that were sent through the client.
+#[derive(Debug)]
+pub(crate) struct CallRecord {
+    /// No other has it.
+    number: u64,
+    safety: Safety,
+    /// How many attempts of no known call there were before.
+    strays: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many left, or may leave yet.
+    attempts: u32,
+    /// How many of them have not ended.
+    under_way: u32,
+    /// One of those that have ended may have been carried out, or something else of the call.
+    may_be_done: bool,
+    /// How long the call waited, for permits and for retries.
+    waited: Duration,
+}
+
+tokio::task_local! {
+    /// The record of the call that a task makes.
+    static CALL: Option<Arc<CallRecord>>;
+}
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// The attempts so far that belong to no known call.
+static STRAYS: AtomicU64 = AtomicU64::new(0);
+
+impl CallRecord {
+    pub(crate) fn begin(safety: Safety) -> Arc<Self> {
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
+        let strays = STRAYS.load(Ordering::Acquire);
+        Arc::new(Self { number, safety, strays, state: Mutex::default() })
+    }
+
+    /// Makes a call with this record; one without has not that of the call in which it is made.
+    pub(crate) fn during<F: Future>(
+        record: Option<Arc<Self>>,
+        call: F,
+    ) -> impl Future<Output = F::Output> {
+        CALL.scope(record, call)
+    }
+
+    /// That of the call that is made.
+    pub(crate) fn of(extensions: &Extensions) -> Option<Arc<Self>> {
+        Self::of_task().or_else(|| extensions.get().cloned())
+    }
+
+    fn of_task() -> Option<Arc<Self>> {
+        CALL.try_with(Option::clone).ok().flatten()
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.state.lock().attempts
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        self.state.lock().waited
+    }
+
+    pub(super) fn note_wait(&self, waited: Duration) {
+        self.state.lock().waited += waited;
+    }
+
+    /// Whether something of the call may have been carried out.
+    pub(crate) fn may_be_done(&self) -> bool {
+        let state = self.state.lock();
+        state.may_be_done || state.under_way > 0 || STRAYS.load(Ordering::Acquire) != self.strays
+    }
+
+    /// Whether it does no harm to send the request again, as far as what was sent so far goes.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.safety != Safety::NonIdempotent || !self.may_be_done()
+    }
+
+    fn add(&self) {
+        let mut state = self.state.lock();
+        state.attempts = state.attempts.saturating_add(1);
+        state.under_way = state.under_way.saturating_add(1);
+    }
+
+    fn set_may_be_done(&self) {
+        self.state.lock().may_be_done = true;
+    }
+
+    /// Whether an error says by itself that nothing came of the request: one of the client's own, of
+    /// this call.
+    fn is_proof(&self, error: &Error) -> bool {
+        match error {
+            Error::Reqwest(error) => {
+                let mark = error.url().and_then(Url::fragment);
+                mark.is_some_and(|mark| mark == self.mark())
+            }
+            Error::Middleware(error) => {
+                error.is::<AuthError>() || error.is::<RateLimited>() || error.is::<TlsUnavailable>()
+            }
+        }
+    }
+
+    /// The fragment of the URL of an error that proves it: an error of the HTTP client has nothing
+    /// else to take a mark, and no fragment is sent.
+    fn mark(&self) -> String {
+        format!("not-sent-{}", self.number)
+    }
+}
+
+/// Layers of the user's own have the request. What is dropped there may have been sent.
+pub(super) struct HandedOver(Option<Arc<CallRecord>>);
+
+impl HandedOver {
+    pub(super) fn begin(extensions: &Extensions) -> Self {
+        Self(CallRecord::of(extensions))
+    }
+
+    pub(super) fn end(mut self, result: &Result<Response>) {
+        if let Some(record) = self.0.take()
+            && let Err(error) = result
+            && !record.is_proof(error)
+        {
+            record.set_may_be_done();
+        }
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        if let Some(record) = &self.0 {
+            record.set_may_be_done();
+        }
+    }
+}
+
+/// An attempt under way, from where it leaves the client. Of one that is dropped nothing more is
+/// known than whether there was a connection by then.
+pub(super) struct Attempt<'a> {
+    pub(super) extensions: &'a mut Extensions,
+    /// Of the task and of the extensions, where these have another.
+    records: [Option<Arc<CallRecord>>; 2],
+    has_ended: bool,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn begin(request: &Request, extensions: &'a mut Extensions) -> Self {
+        let of_task = CallRecord::of_task();
+        let carried = extensions.get::<Arc<CallRecord>>().filter(|carried| {
+            of_task.as_ref().is_none_or(|of_task| !Arc::ptr_eq(of_task, carried))
+        });
+        let records = [carried.cloned(), of_task].map(|record| record.inspect(|it| it.add()));
+        let is_known = records.iter().any(Option::is_some);
+        if !request.method().is_safe() && !is_known {
+            STRAYS.fetch_add(1, Ordering::AcqRel);
+        }
+        if let Some(trace) = extensions.get_mut::<CallTrace>() {
+            trace.attempts = trace.attempts.saturating_add(1);
+        }
+        begin_sending(extensions);
+        Self { extensions, records, has_ended: false }
+    }
+
+    /// Its number in its call, from 1.
+    pub(super) fn number(&self) -> u32 {
+        let record = self.records.iter().flatten().next_back();
+        record.map_or(1, |record| record.attempts())
+    }
+
+    /// Notes what came of it, and marks an error that proves that it was not carried out.
+    pub(super) fn end(mut self, result: &mut Result<Response>) {
+        let (has_left, may_be_done) = self.judge(result);
+        self.settle(has_left, may_be_done);
+        if !may_be_done
+            && let Err(Error::Reqwest(error)) = result
+            && let Some(record) = self.records.iter().flatten().next_back()
+            && let Some(url) = error.url_mut()
+        {
+            url.set_fragment(Some(&record.mark()));
+        }
+    }
+
+    /// Whether it left, and whether it may have been carried out.
+    fn judge(&self, result: &Result<Response>) -> (bool, bool) {
+        let error = match result {
+            Ok(response) => return (true, may_be_done(response.status())),
+            Err(error) => error,
+        };
+        if cannot_have_left(self.extensions) {
+            return (false, false);
+        }
+        (!never_left(error), may_have_arrived(error, self.extensions))
+    }
+
+    fn settle(&mut self, has_left: bool, may_be_done: bool) {
+        self.has_ended = true;
+        for record in self.records.iter().flatten() {
+            let mut state = record.state.lock();
+            state.under_way = state.under_way.saturating_sub(1);
+            state.attempts = state.attempts.saturating_sub(u32::from(!has_left));
+            state.may_be_done |= may_be_done;
+        }
+        if !has_left && let Some(trace) = self.extensions.get_mut::<CallTrace>() {
+            trace.attempts = trace.attempts.saturating_sub(1);
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let has_left = !cannot_have_left(self.extensions);
+            self.settle(has_left, has_left);
+        }
+    }
+}
