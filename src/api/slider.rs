@@ -338,7 +338,7 @@ impl Failures {
         if !is_retried(error) {
             return None;
         }
-        let pause = connection.pause(self.count + 1);
+        let pause = connection.pause_before_retry(self.count + 1);
         let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
         let waited = self.waited.saturating_add(pause);
         let may_wait = error.retry_after().is_none() || waited <= connection.max_wait();

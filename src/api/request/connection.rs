@@ -58,11 +58,14 @@ impl Connection {
         self.0.defaults.quota
     }
 
-    /// The pause after this number of failures in a row, from 1; after more than one request has,
-    /// that after its last.
+    /// The pause after this number of failures in a row, from 1.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
-        let retries = &self.0.defaults.retries;
-        retries.pause(failures.min(retries.most_retries().max(1)))
+        self.0.defaults.retries.pause(failures)
+    }
+
+    /// The same where it is to be no longer than that before a request's last retry.
+    pub(crate) fn pause_before_retry(&self, failures: u32) -> Duration {
+        self.pause(failures.min(self.0.defaults.retries.most_retries().max(1)))
     }
 
     /// Whether one who retries by itself may do so after this number of retries; it is counted.
