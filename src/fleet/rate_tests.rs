@@ -142,6 +142,8 @@ fn a_rate_comes_back_with_the_first_that_knows_it_and_goes_when_nobody_needs_it(
     }
 }
 
+type Exchange<'a> = dyn FnMut(&Told, f64) -> Granted + 'a;
+
 /// F40: a rate that is as good as none keeps nobody from learning one.
 #[test]
 fn a_last_rate_that_nobody_is_paced_by_is_none() {
@@ -150,7 +152,7 @@ fn a_last_rate_that_nobody_is_paced_by_is_none() {
     for last_rate in NO_RATES {
         let () = redis::cmd("FLUSHALL").query(&mut store.connection).unwrap();
         let mut pool = Pool::new(Duration::from_secs(30));
-        let exchanges: [&mut dyn FnMut(&Told, f64) -> Granted; 2] =
+        let exchanges: [&mut Exchange<'_>; 2] =
             [&mut |told, now| store.exchange(told, now), &mut |told, now| pool.exchange(told, now)];
         for exchange in exchanges {
             exchange(&Told { succeeded: 100, is_open: true, ..told(1) }, 1000.0);
