@@ -34,7 +34,7 @@ pub struct CallReport {
     /// read is a failure.
     pub outcome: CallOutcome,
     /// Where it failed, which kind of error its caller has: the name of the variant of
-    /// [`Error`](crate::Error), such as `decode` or `deadline_exceeded`. Few values, as a label
+    /// [`Error`], such as `decode` or `deadline_exceeded`. Few values, as a label
     /// wants.
     pub failure: Option<&'static str>,
     /// The status of the last response that came, to whichever attempt; `None` where none came, as
