@@ -205,7 +205,7 @@ fn whatever_is_taken_out_of_the_protocol_breaks_a_promise() {
         (Rules { has_leases: false, ..ALL }, "was sent again"),
         (Rules { releases_compare: false, ..ALL }, "was sent again"),
         (Rules { marks_what_was_sent: false, ..ALL }, "the login was lost"),
-        (Rules { puts_back: false, ..ALL }, "the login was lost"),
+        (Rules { puts_back: false, ..ALL }, "was given up for"),
     ];
     for (rules, expected) in taken_out {
         let faults = Faults { kills: 0, lost_tokens: 0, ..EACH };
