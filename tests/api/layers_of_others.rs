@@ -1,14 +1,17 @@
 //! What the layers of other clients say, and what a layer gives to a request, is no proof of what
 //! came of a call.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http_body::{Body as HttpBody, Frame};
 use spotify_web::async_trait::async_trait;
 use spotify_web::auth::{AuthError, Authenticator};
 use spotify_web::http::Extensions;
 use spotify_web::middleware::{RateLimiter, RetryMiddleware, RetryOptions};
-use spotify_web::reqwest::{self, Request, Response};
+use spotify_web::reqwest::{self, Body, Request, Response};
 use spotify_web::reqwest_middleware::{
     ClientBuilder, ClientWithMiddleware, Middleware, Next, Result,
 };
@@ -208,4 +211,53 @@ async fn that_of_the_client_proves_what_it_did_not_let_through() {
         assert!(matches!(error, spotify_web::Error::RateLimited { .. }), "{error:?}");
         assert!(!error.may_have_been_carried_out(), "{is_outer} {is_inner}: {error:?}");
     }
+}
+
+/// A body that fails after a part of it.
+struct Fails(Vec<reqwest::Result<bytes::Bytes>>);
+
+impl HttpBody for Fails {
+    type Data = bytes::Bytes;
+    type Error = reqwest::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<reqwest::Result<Frame<bytes::Bytes>>>> {
+        Poll::Ready(self.0.pop().map(|part| part.map(Frame::data)))
+    }
+}
+
+/// Streams the body from another server, which cannot be reached in the end.
+struct Streams;
+
+#[async_trait]
+impl Middleware for Streams {
+    async fn handle(
+        &self,
+        mut request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let refused = http().get("http://127.0.0.1:1/").send().await.unwrap_err();
+        request.headers_mut().remove("content-length");
+        let body = Fails(vec![Err(refused), Ok("a part".into())]);
+        *request.body_mut() = Some(Body::wrap(body));
+        next.run(request, on).await
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_streamed_body_is_not_that_of_its_request() {
+    let (base, _) = server(|_| None).await;
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&reports);
+    let config = config(&base).with_middleware(Streams);
+    let config = config.with_observer(move |call| heard.lock().unwrap().push(call.attempts));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.player().next().await.unwrap_err();
+
+    assert!(error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(*reports.lock().unwrap(), [1]);
 }
