@@ -261,3 +261,26 @@ async fn an_error_of_a_streamed_body_is_not_that_of_its_request() {
     assert!(error.may_have_been_carried_out(), "{error:?}");
     assert_eq!(*reports.lock().unwrap(), [1]);
 }
+
+/// The HTTP client's own policy has left the server that the credentials are for.
+#[tokio::test]
+async fn a_write_that_the_http_client_redirected_is_not_sent_on() {
+    let (other, heads) = server(|head| match head.contains("/final") {
+        true => is_done(head),
+        false => responds("307 Temporary Redirect\r\nlocation: /final"),
+    })
+    .await;
+    let (base, _) = server(move |_| responds(&format!("302 Found\r\nlocation: {other}"))).await;
+    let once = reqwest::redirect::Policy::custom(|attempt| match attempt.previous().len() {
+        0 | 1 => attempt.follow(),
+        _ => attempt.stop(),
+    });
+    let http = reqwest::Client::builder().no_proxy().redirect(once).build().unwrap();
+    let spotify = SpotifyClient::new(config(&base).with_http_client(http)).unwrap();
+
+    spotify.player().next().await.unwrap_err();
+
+    let heads = heads.lock().unwrap();
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    assert!(!heads[0].contains("bearer"), "{heads:?}");
+}
