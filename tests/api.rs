@@ -92,6 +92,8 @@ mod kept_parts;
 mod keyring;
 #[path = "api/layers_and_failures.rs"]
 mod layers_and_failures;
+#[path = "api/layers_of_others.rs"]
+mod layers_of_others;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/link_forms.rs"]

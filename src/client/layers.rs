@@ -8,7 +8,10 @@ use url::Url;
 use crate::api::{Connection, Defaults, LONGEST_BODY, UserObserver};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
-use crate::middleware::{AttemptCounter, AuthMiddleware, HandOver, RateLimiter, RetryMiddleware};
+use crate::middleware::{
+    AttemptCounter, AuthMiddleware, HandBack, HandOver, HandOverInside, RateLimiter,
+    RetryMiddleware,
+};
 use crate::oauth::OAuthClient;
 use crate::transport::{NO_TLS, Origin, Wire};
 
@@ -109,11 +112,15 @@ impl Layers {
         let origin = &self.origin;
         let mut http =
             ClientBuilder::new(self.wire.client()).with_arc(Arc::clone(&self.retries) as _);
-        if !config.middleware.is_empty() || !config.inner_middleware.is_empty() {
+        let is_handed_over = !config.middleware.is_empty() || !config.inner_middleware.is_empty();
+        if is_handed_over {
             http = http.with(HandOver(config.whose()));
         }
         for middleware in &config.middleware {
             http = http.with_arc(Arc::clone(middleware));
+        }
+        if is_handed_over {
+            http = http.with(HandBack);
         }
         if let Some(authenticator) = &config.authenticator {
             http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
@@ -125,6 +132,9 @@ impl Layers {
                 }
                 None => limiter,
             });
+        }
+        if !config.inner_middleware.is_empty() {
+            http = http.with(HandOverInside);
         }
         for middleware in &config.inner_middleware {
             http = http.with_arc(Arc::clone(middleware));

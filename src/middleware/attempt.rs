@@ -30,7 +30,7 @@ impl Middleware for AttemptCounter {
         attempts.credentials = credentials_of(&mut request);
         attempts.response = None;
         let attempt = Attempt::begin(&request, extensions);
-        let mut result = match LoggedAttempt::begin(&request, &attempt) {
+        let result = match LoggedAttempt::begin(&request, &attempt) {
             None => next.run(request, attempt.extensions).await,
             Some(logged) => Box::pin(logged.send(request, attempt.extensions, next)).await,
         };
@@ -38,8 +38,7 @@ impl Middleware for AttemptCounter {
             attempts.response = result.as_ref().ok().map(head);
             attempts.status = attempts.response.map(|head| head.status).or(attempts.status);
         }
-        attempt.end(&mut result);
-        result
+        attempt.end(result)
     }
 }
 

@@ -105,7 +105,7 @@ impl AuthMiddleware {
         let rejection = Rejection::new(rejected, reason);
         let replay = self.rejected(&rejection).await?;
         // An attempt before the one that was rejected may have been carried out.
-        let may_repeat = CallRecord::of(extensions).is_none_or(|record| record.may_repeat());
+        let may_repeat = CallRecord::carried(extensions).is_none_or(|record| record.may_repeat());
         let again = again.filter(|_| may_repeat);
         let (Replay::Yes, Some(mut again)) = (replay, again) else { return Ok(response) };
         let other = self.sign(&mut again).await?;

@@ -11,6 +11,7 @@
 //! so by itself: the client's own errors of what never left are marked, and what is not marked is
 //! no proof. A layer that sends by other means, and then returns the error of `next`, hides that.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::{CallTrace, RateLimited, Safety};
 use crate::auth::AuthError;
 use crate::sync::Mutex;
 use crate::transport::{
-    TlsUnavailable, begin_sending, cannot_have_left, may_be_done, may_have_arrived, never_left,
+    begin_sending, cannot_have_left, may_be_done, may_have_arrived, never_left,
 };
 
 /// What is known of the attempts of a call: all that were sent through the client.
@@ -74,9 +75,15 @@ impl CallRecord {
         CALL.scope(record, call)
     }
 
-    /// That of the call that is made.
-    pub(crate) fn of(extensions: &Extensions) -> Option<Arc<Self>> {
-        Self::of_task().or_else(|| extensions.get().cloned())
+    /// That of the request which has these extensions. Another client, which a layer sends by, has
+    /// none, whatever the task is: it counts nothing on it.
+    pub(crate) fn carried(extensions: &Extensions) -> Option<Arc<Self>> {
+        extensions.get().cloned()
+    }
+
+    /// That of the call that is made, for layers that no other client has.
+    fn of(extensions: &Extensions) -> Option<Arc<Self>> {
+        Self::of_task().or_else(|| Self::carried(extensions))
     }
 
     fn of_task() -> Option<Arc<Self>> {
@@ -117,15 +124,31 @@ impl CallRecord {
     }
 
     /// Whether an error says by itself that nothing came of the request: one of the client's own, of
-    /// this call.
-    fn is_proof(&self, error: &Error) -> bool {
+    /// this call. An error of another client's layers looks the same but for the mark.
+    pub(super) fn is_proof(&self, error: &Error) -> bool {
         match error {
             Error::Reqwest(error) => {
                 let mark = error.url().and_then(Url::fragment);
                 mark.is_some_and(|mark| mark == self.mark())
             }
             Error::Middleware(error) => {
-                error.is::<AuthError>() || error.is::<RateLimited>() || error.is::<TlsUnavailable>()
+                error.downcast_ref::<NotSent>().is_some_and(|mark| mark.call == self.number)
+            }
+        }
+    }
+
+    /// Marks an error that proves it.
+    fn mark_proof(&self, error: Error) -> Error {
+        match error {
+            Error::Reqwest(mut error) => {
+                if let Some(url) = error.url_mut() {
+                    url.set_fragment(Some(&self.mark()));
+                }
+                Error::Reqwest(error)
+            }
+            Error::Middleware(error) => {
+                let text = error.to_string();
+                Error::Middleware(error.context(NotSent { call: self.number, text }))
             }
         }
     }
@@ -137,6 +160,41 @@ impl CallRecord {
     }
 }
 
+/// The mark of an error of the client's own layers. It reads as the error does.
+#[derive(Debug)]
+struct NotSent {
+    call: u64,
+    text: String,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The client's own layers have the request, from the user's. What these layers know of the call
+/// they know by its extensions, wherever a layer above left the record out.
+pub(super) fn carry(extensions: &mut Extensions) {
+    if extensions.get::<Arc<CallRecord>>().is_none()
+        && let Some(record) = CallRecord::of_task()
+    {
+        extensions.insert(record);
+    }
+}
+
+/// Marks what these layers say of a request that they did not send.
+pub(super) fn proven(result: Result<Response>, extensions: &Extensions) -> Result<Response> {
+    result.map_err(|error| match (&error, CallRecord::of(extensions)) {
+        (Error::Middleware(of), Some(record))
+            if (of.is::<AuthError>() || of.is::<RateLimited>()) && !record.may_be_done() =>
+        {
+            record.mark_proof(error)
+        }
+        _ => error,
+    })
+}
+
 /// Layers of the user's own have the request. What is dropped there may have been sent.
 pub(super) struct HandedOver(Option<Arc<CallRecord>>);
 
@@ -145,13 +203,15 @@ impl HandedOver {
         Self(CallRecord::of(extensions))
     }
 
-    pub(super) fn end(mut self, result: &Result<Response>) {
-        if let Some(record) = self.0.take()
-            && let Err(error) = result
+    /// The layers above go on with the record, whatever those below did with the extensions.
+    pub(super) fn end(mut self, result: &Result<Response>, extensions: &mut Extensions) {
+        let Some(record) = self.0.take() else { return };
+        if let Err(error) = result
             && !record.is_proof(error)
         {
             record.set_may_be_done();
         }
+        extensions.insert(record);
     }
 }
 
@@ -197,15 +257,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Notes what came of it, and marks an error that proves that it was not carried out.
-    pub(super) fn end(mut self, result: &mut Result<Response>) {
-        let (has_left, may_be_done) = self.judge(result);
+    pub(super) fn end(mut self, result: Result<Response>) -> Result<Response> {
+        let (has_left, may_be_done) = self.judge(&result);
         self.settle(has_left, may_be_done);
-        if !may_be_done
-            && let Err(Error::Reqwest(error)) = result
-            && let Some(record) = self.records.iter().flatten().next_back()
-            && let Some(url) = error.url_mut()
-        {
-            url.set_fragment(Some(&record.mark()));
+        match self.records.iter().flatten().next_back() {
+            Some(record) if !may_be_done => result.map_err(|error| record.mark_proof(error)),
+            _ => result,
         }
     }
 

@@ -252,7 +252,8 @@ impl RetryMiddleware {
                 break;
             }
             // As the attempt's span and event have it, which are more after a replay or a layer's.
-            let number = CallRecord::of(extensions).map_or(number, |record| record.attempts() + 1);
+            let number =
+                CallRecord::carried(extensions).map_or(number, |record| record.attempts() + 1);
             tracing::debug!(
                 attempt = number,
                 status = status_of(&result),
@@ -342,16 +343,18 @@ impl Middleware for RetryMiddleware {
 }
 
 /// The result does not say what became of an attempt before it, which a layer between may have
-/// given up; the record of the call does. Where there is none, an error is no proof of anything.
+/// given up; the record of the call does. Where there is none, or the error is another client's, it
+/// is no proof of anything.
 fn judge(result: &Result<Response>, safety: Safety, extensions: &Extensions) -> Verdict {
-    let record = CallRecord::of(extensions).filter(|_| safety == Safety::NonIdempotent);
+    let record = CallRecord::carried(extensions).filter(|_| safety == Safety::NonIdempotent);
     if record.as_ref().is_some_and(|record| record.may_be_done()) {
         return Verdict::Done;
     }
     match result {
         Ok(response) => judge_response(response, safety),
         Err(error) if !is_transient_failure(error) => Verdict::Done,
-        Err(_) if safety != Safety::NonIdempotent || record.is_some() => Verdict::Retry(None),
+        Err(_) if safety != Safety::NonIdempotent => Verdict::Retry(None),
+        Err(error) if record.is_some_and(|record| record.is_proof(error)) => Verdict::Retry(None),
         Err(_) => Verdict::Done,
     }
 }

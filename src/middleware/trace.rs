@@ -54,7 +54,7 @@ fn note_wait(extensions: &mut Extensions, waited: Duration) {
     if let Some(trace) = extensions.get_mut::<CallTrace>() {
         trace.waited = trace.waited.saturating_add(waited);
     }
-    if let Some(record) = CallRecord::of(extensions) {
+    if let Some(record) = CallRecord::carried(extensions) {
         record.note_wait(waited);
     }
 }

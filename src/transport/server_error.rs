@@ -5,7 +5,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::clipped;
-use super::undone::{TlsUnavailable, provably_not_carried_out, was_never_written};
+use super::undone::{
+    TlsUnavailable, has_no_connection, provably_not_carried_out, was_never_written,
+};
 
 /// The words of an error response: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something
 /// that is not JSON.
@@ -97,7 +99,7 @@ pub(crate) fn may_have_arrived(error: &reqwest_middleware::Error, extensions: &E
 pub(crate) fn never_left(error: &reqwest_middleware::Error) -> bool {
     match error {
         reqwest_middleware::Error::Reqwest(error) => {
-            error.is_builder() || error.is_connect() || was_never_written(error)
+            error.is_builder() || has_no_connection(error) || was_never_written(error)
         }
         reqwest_middleware::Error::Middleware(error) => error.is::<TlsUnavailable>(),
     }

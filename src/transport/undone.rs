@@ -48,7 +48,7 @@ impl TlsUnavailable {
 /// [RFC 9113, section 8.7]: https://www.rfc-editor.org/rfc/rfc9113#section-8.7
 pub(super) fn provably_not_carried_out(error: &reqwest::Error, extensions: &Extensions) -> bool {
     let is_left_out = || left_out::was_left_out(extensions) && causes(error).any(is_good_bye);
-    error.is_connect()
+    has_no_connection(error)
         || causes(error).any(|it| never_written(it) || is_refusal(it))
         || is_left_out()
 }
@@ -56,7 +56,19 @@ pub(super) fn provably_not_carried_out(error: &reqwest::Error, extensions: &Exte
 /// Whether its connection went away, as it seems before the server looked at the request, which is
 /// no work for it: it was never written, or there was a `GOAWAY`. No proof.
 pub(crate) fn was_left_behind(error: &reqwest::Error) -> bool {
-    !error.is_connect() && causes(error).any(|cause| never_written(cause) || is_good_bye(cause))
+    !has_no_connection(error)
+        && causes(error).any(|cause| never_written(cause) || is_good_bye(cause))
+}
+
+/// Whether no connection was made for it. The HTTP client says so as well where the body of the
+/// request came from a server that could not be reached.
+pub(super) fn has_no_connection(error: &reqwest::Error) -> bool {
+    error.is_connect() && !all_causes(error).any(is_user_fault)
+}
+
+/// Whether it is the user's body that failed, as far as this HTTP client goes.
+fn is_user_fault(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user)
 }
 
 /// Whether its connection was closed before anything of it was written.
@@ -95,8 +107,14 @@ fn is_good_bye(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// All causes of an error. An [`io::Error`] names what is in it by `get_ref` only.
+/// All causes of an error that are of its request; what made the user's body fail says nothing of
+/// that.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    all_causes(error).take_while(|cause| !is_user_fault(*cause))
+}
+
+/// An [`io::Error`] names what is in it by `get_ref` only.
+fn all_causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |cause| {
         let cause: &'_ (dyn Error + 'static) = *cause;
         match cause.downcast_ref::<io::Error>() {

@@ -141,7 +141,7 @@ impl Way {
         let asked = note_asking(&mut request);
         let result = self.execute(request, extensions).await;
         match (result, again) {
-            (Ok(response), Some(mut again)) => match moved_to(&response) {
+            (Ok(response), Some(mut again)) => match moved_to(&response, again.url()) {
                 Some(url) => {
                     *again.url_mut() = url;
                     self.execute(again, extensions).await
@@ -171,15 +171,16 @@ impl Way {
     }
 }
 
-/// Where a write has moved to, on its origin. The HTTP client does not follow what it sends once;
-/// from there on it does.
-fn moved_to(response: &Response) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 307 | 308) {
+/// Where a write that was sent to a URL has moved to, on its origin. The HTTP client does not follow
+/// what it sends once; from there on it does. What responded to anything that it made of the write,
+/// by a policy of the user's, says nothing about the write.
+fn moved_to(response: &Response, sent: &Url) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 307 | 308) || response.url() != sent {
         return None;
     }
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     let url = response.url().join(location).ok()?;
-    (url.origin() == response.url().origin()).then_some(url)
+    (url.origin() == sent.origin()).then_some(url)
 }
 
 impl Inner {
