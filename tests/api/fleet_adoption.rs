@@ -270,3 +270,60 @@ async fn an_apps_own_token_without_a_seal_is_no_error() {
     let cache = TokenCache::new(source.clone()).with_store(store, key);
     assert_eq!(token(cache.header().await), "token-2");
 }
+
+/// The name of the field that ends so, where there is one login.
+fn field(server: &RedisServer, name: &str, end: char) -> String {
+    let fields: Vec<String> = server.ask(&["HKEYS", name]);
+    fields.into_iter().find(|field| field.len() == 17 && field.ends_with(end)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_would_be_too_long_with_the_new_key_stays_sealed_with_the_old_one() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let old = || SealingKey::new("k", [2; 32]);
+    let store = fleet(&server).with_sealing_keys([1; 32], [old()]).tokens();
+    let (mut revision, mut size) = (None, 20_000);
+    loop {
+        let stored = login(&"x".repeat(size));
+        store.save(&key(), &stored, revision).await.unwrap();
+        revision = Some(stored.revision());
+        let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+        let length: usize = server.ask(&["HSTRLEN", &name, &field(&server, &name, 'r')]);
+        if length > 65_520 {
+            break;
+        }
+        size += (65_536 - length).div_ceil(4);
+    }
+    let keys = [SealingKey::new("n".repeat(32), [3; 32]), old()];
+    let later = fleet(&server).with_sealing_keys([1; 32], keys).tokens();
+
+    let error = later.reseal().await.unwrap_err();
+
+    assert!(matches!(error, FleetError::TooLong { .. }), "{error}");
+    assert!(found(&later, &key()).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_planted_without_a_seal_is_not_listed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let app = TokenKey::new("client-id-1");
+    let token = || Token::new("access", std::time::Duration::from_secs(3_600));
+    let end = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
+    let store = sealed(&server).tokens();
+    store.save(&app, &StoredToken::new(token(), end), None).await.unwrap();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    let plain = fleet(&server).tokens();
+    for planted in [&app, &user("mallory")] {
+        plain.save(planted, &StoredToken::new(token(), end), None).await.unwrap();
+    }
+    let before = all(&server);
+
+    let mut listed: Vec<_> = sealed(&server).tokens().logins().map(Result::unwrap).collect().await;
+    listed.sort();
+
+    let mut expected = [app, key()];
+    expected.sort();
+    assert_eq!(listed, expected);
+    assert_eq!(sealed(&server).tokens().reseal().await, Ok(0));
+    assert_eq!(all(&server), before);
+}
