@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::FleetError;
 use super::failure::Failure;
 use super::names::{Names, Place};
-use super::scripts::{LIST, RESEAL};
+use super::scripts::{LIST, LONGEST_RECORD, RESEAL};
 use super::sealing::{Opened, is_unsealed};
 use super::server::{Master, Server, To};
 use super::tokens::{Parts, read};
@@ -30,7 +30,7 @@ pub(super) struct Standing {
 
 /// What sealing anew takes.
 enum Sealing {
-    /// It is sealed with the first key.
+    /// It is sealed with the first key, or not taken over.
     IsDone,
     /// Another record at its place.
     InPlace(Vec<u8>),
@@ -116,7 +116,7 @@ impl<'a> Listing<'a> {
 
 impl Step {
     /// Seals anew what is not sealed with the first key, unless somebody replaces it meanwhile.
-    pub(super) async fn reseal(&self, parts: &Parts) -> Result<Resealed, FleetError> {
+    pub(super) async fn reseal(&self, parts: &Arc<Parts>) -> Result<Resealed, FleetError> {
         let server = parts.server()?;
         let (mut sealed, mut resealed) = (Vec::new(), Resealed::default());
         for login in &self.logins {
@@ -172,6 +172,11 @@ impl Standing {
         }
     }
 
+    /// Whether it is not sealed, and that is taken over by nobody.
+    pub(super) fn is_ignored(&self, parts: &Parts) -> bool {
+        parts.unsealed.as_ref().is_some_and(|it| !it.adopts) && is_unsealed(&self.record)
+    }
+
     /// Whether it stands where `names` has this login.
     fn is_in(&self, names: &Names, key: &TokenKey) -> bool {
         names.place(key).is_ok_and(|place| {
@@ -181,12 +186,21 @@ impl Standing {
 
     fn sealing(&self, parts: &Parts) -> Result<Sealing, FleetError> {
         let Opened { key, token, is_current } = self.open(parts)?;
+        if self.is_ignored(parts) {
+            return Ok(Sealing::IsDone);
+        }
         if !self.is_in(&parts.names, &key) {
             return Ok(Sealing::Elsewhere(key));
         }
         match is_current {
             true => Ok(Sealing::IsDone),
-            false => parts.sealer()?.seal(&key, &self.place, &token).map(Sealing::InPlace),
+            false => match parts.sealer()?.seal(&key, &self.place, &token)? {
+                // Nobody could open it any more.
+                record if record.len() > LONGEST_RECORD => {
+                    Err(FleetError::TooLong { bytes: record.len() })
+                }
+                record => Ok(Sealing::InPlace(record)),
+            },
         }
     }
 

@@ -128,12 +128,15 @@ impl Logins {
     /// The next of the step who has not logged out.
     fn next_key(&mut self) -> Option<Result<TokenKey, FleetError>> {
         let Self { logins, parts, seen, hasher, .. } = self;
-        logins.find_map(|login| match login.and_then(|login| login.open(parts)) {
-            Ok(opened) if opened.token.is_logged_out() => None,
-            Ok(opened) if parts.adopts_unsealed() => {
-                seen.insert(hasher.hash_one(&opened.key)).then_some(Ok(opened.key))
+        logins.find_map(|login| {
+            let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
+            match login.and_then(|login| login.open(parts)) {
+                Ok(opened) if is_ignored || opened.token.is_logged_out() => None,
+                Ok(opened) if parts.adopts_unsealed() => {
+                    seen.insert(hasher.hash_one(&opened.key)).then_some(Ok(opened.key))
+                }
+                opened => Some(opened.map(|opened| opened.key)),
             }
-            opened => Some(opened.map(|opened| opened.key)),
         })
     }
 }

@@ -28,6 +28,17 @@ impl Entry {
         let (Some(token), Some(of_other)) = (&self.token, &other.token) else { return false };
         token.login() < of_other.login()
     }
+
+    /// Whether `other`, of another place, holds this or what came after it. The two places of a
+    /// cluster have two clocks: of two logins the later one counts, whatever their numbers are.
+    pub(super) fn is_covered_by(&self, other: &Self) -> bool {
+        match (&self.token, &other.token) {
+            (Some(token), Some(of_other)) if token.login() != of_other.login() => {
+                token.login() < of_other.login()
+            }
+            _ => self.number <= other.number,
+        }
+    }
 }
 
 impl Remembered {

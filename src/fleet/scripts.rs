@@ -115,6 +115,19 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
 );
 
+/// `KEYS logins`, `ARGV scopes, revision, number, ms to keep it` → whether the entry of that revision
+/// was removed. The place gets that number, unless it has a later one.
+pub(super) static REMOVE_SEEN: Script = Script::new(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
+if (r[1] or '') ~= ARGV[2] then return 0 end
+local n = math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0, tonumber(ARGV[3]))
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return 1",
+);
+
 /// `KEYS logins`, `ARGV scopes, number of a removal, ms to keep it` → whether it was put back.
 ///
 /// It goes where an earlier entry stands only, and gets no later number: who knows what was saved

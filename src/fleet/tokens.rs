@@ -12,7 +12,7 @@ use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
-use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, SAVE};
+use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::unsealed::Unsealed;
@@ -136,7 +136,7 @@ impl Parts {
                 }
             }
         }
-        Err(FleetError::Server { reason: "an entry changes faster than it can be read".into() })
+        Err(changes_too_fast())
     }
 
     /// What stands at a place of the server, where unsealed records may be or not.
@@ -192,7 +192,8 @@ impl Parts {
         self.save_over(key, token, replaces).await
     }
 
-    /// `step` is 0 for what has been there before.
+    /// `step` is 0 for what has been there before. Another login is later than what was removed
+    /// without the keys until now; one that is refreshed may be what was removed.
     async fn write(
         &self,
         key: &TokenKey,
@@ -200,7 +201,10 @@ impl Parts {
         replaces: &str,
         step: &str,
     ) -> Result<bool, FleetError> {
-        let known = self.remembered.number(key);
+        let known = match step {
+            "2" => self.remembered.number(key).max(self.unsealed_number(key).await?),
+            _ => self.remembered.number(key),
+        };
         let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
         if is_saved {
             self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
@@ -245,18 +249,34 @@ impl Parts {
         Ok((is_saved == 1, number))
     }
 
-    /// From the place of `key`; what stands unsealed is elsewhere.
+    /// From the place of `key`; what stands unsealed is elsewhere, and earlier than this.
     pub(super) async fn remove_here(&self, key: &TokenKey) -> Result<(), FleetError> {
-        let number = self.remove_at(&self.names.place(key)?, self.remembered.number(key)).await?;
+        let place = self.names.place(key)?;
+        let known = self.remembered.number(key).max(self.unsealed_number(key).await?).to_string();
+        let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
         self.remembered.keep(key, Entry { number, token: None });
         Ok(())
     }
 
-    /// The number of the place, which is empty then.
-    pub(super) async fn remove_at(&self, place: &Place, known: u64) -> Result<u64, FleetError> {
-        let known = known.to_string();
-        let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)
+    /// Whether the entry of a revision was removed, and no other.
+    pub(super) async fn remove_seen(
+        &self,
+        place: &Place,
+        revision: &str,
+        number: u64,
+    ) -> Result<bool, FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), number.as_bytes()];
+        let arguments = [&arguments[..], &[KEPT_FOR_MS.as_bytes()]].concat();
+        let removed = self.server()?.run(&REMOVE_SEEN, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(removed)? == 1)
+    }
+
+    /// Whether this very entry was saved already, by a call whose other half failed.
+    fn is_there(&self, key: &TokenKey, token: &StoredToken) -> bool {
+        let there = self.remembered.get(key).and_then(|entry| entry.token);
+        there.is_some_and(|there| there.revision() == token.revision())
     }
 
     /// Whether nothing stands there now, in place of an earlier entry.
@@ -292,11 +312,14 @@ impl TokenStore for RedisTokenStore {
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
-        if token.is_logged_out() && self.0.adopts_unsealed() {
-            self.0.remove_unsealed(key).await?;
-        }
-        if !self.0.save_or_put_back(key, token, &replaces).await? {
+        let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
+        if !self.0.save_or_put_back(key, token, &replaces).await?
+            && !(ends_unsealed && self.0.is_there(key, token))
+        {
             return Err(StoreError::Stale);
+        }
+        if ends_unsealed {
+            self.0.end_unsealed(key, token).await?;
         }
         if key.user().is_some() {
             self.0.look_again_later(key);
@@ -305,8 +328,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.remove_here(key).await?;
-        self.0.remove_unsealed(key).await?;
+        self.0.remove_everywhere(key).await?;
         Ok(self.0.confirm(key).await?)
     }
 
@@ -341,11 +363,15 @@ pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetErr
     redis::from_redis_value(value).map_err(|_| FleetError::Layout)
 }
 
+pub(super) fn changes_too_fast() -> FleetError {
+    FleetError::Server { reason: "an entry changes faster than it can be read".into() }
+}
+
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
 
 /// How often somebody else may be faster.
-const MOST_CONFLICTS: u32 = 8;
+pub(super) const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
 const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);

@@ -3,16 +3,23 @@
 //!
 //! They are taken over where the program says so, and an error where it does not. A server that has
 //! had sealing keys from the start is never asked for such a name: it could be guessed.
+//!
+//! The sealed place is written first, by compare, and what ends or replaces a login there gets a
+//! number later than that of both places. The other place is touched only after that, and only the
+//! revision that was seen there; so no number of one place's clock outlives a login of the other's.
 
+use std::sync::Arc;
+
+use redis::Value;
 use tokio::sync::OnceCell;
 
 use super::FleetError;
 use super::listing::{Listing, Standing, standing};
 use super::names::Names;
 use super::remembered::Entry;
-use super::scripts::{FORGET, LIST, REMOVE_ALL};
-use super::sealing::is_unsealed;
-use super::tokens::{ADOPTED, KEPT_FOR_MS, Parts, read};
+use super::scripts::{FORGET, LIST, LOAD, REMOVE_ALL};
+use super::sealing::{Opened, is_unsealed};
+use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast, read};
 use crate::auth::{StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
@@ -46,29 +53,33 @@ impl Parts {
         let Some(unsealed) = &self.unsealed else { return Ok(false) };
         if !unsealed.adopts {
             let is_nothing = found.number == 0 && self.remembered.number(key) == 0;
-            if is_nothing && self.has_unsealed().await {
-                let entry = self.look_unsealed(unsealed, key).await?;
-                let is_login = |entry: &Entry| entry.token.as_ref().is_some_and(has_login);
-                if is_login(&entry) {
+            if is_nothing && self.has_unsealed().await? {
+                let entry = self.look_unsealed(unsealed, key).await?.entry;
+                if entry.token.as_ref().is_some_and(has_login) {
                     return Err(FleetError::Unsealed);
                 }
             }
             return Ok(false);
         }
         let entry = match self.look_unsealed(unsealed, key).await {
-            Ok(entry) => entry,
+            Ok(found) => found.entry,
             // What somebody else has put there is no trouble of a login that is sealed.
             Err(error) if !error.is_transient() && found.number > 0 => return Ok(false),
             Err(error) => return Err(error),
         };
-        if entry.number <= found.number.max(self.remembered.number(key))
-            || entry.is_earlier_login_than(found)
-        {
+        let known = self.remembered.get(key);
+        let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
+        if entry.is_covered_by(found) || known.is_some_and(|known| entry.is_covered_by(&known)) {
             return Ok(false);
         }
         match &entry.token {
-            Some(token) => self.put(key, token, revision, ADOPTED, entry.number).await.map(drop)?,
-            None if found.token.is_some() => self.remove_here(key).await?,
+            Some(token) => {
+                let number = entry.number.max(found.number + 1);
+                self.put(key, token, revision, ADOPTED, number).await?;
+            }
+            None if found.token.is_some() => {
+                self.remove_seen(&self.names.place(key)?, revision, entry.number).await?;
+            }
             None => return Ok(false),
         }
         Ok(true)
@@ -78,39 +89,69 @@ impl Parts {
         &self,
         unsealed: &Unsealed,
         key: &TokenKey,
-    ) -> Result<Entry, FleetError> {
-        Ok(self.look(key, &unsealed.names.place(key)?, true).await?.entry)
+    ) -> Result<Found, FleetError> {
+        self.look(key, &unsealed.names.place(key)?, true).await
     }
 
-    /// Whether there are logins that nobody takes over. The first that are found tell, and are
-    /// looked for once: a server that does not say has none.
-    async fn has_unsealed(&self) -> bool {
-        let Some(unsealed) = &self.unsealed else { return false };
+    /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over.
+    pub(super) async fn unsealed_number(&self, key: &TokenKey) -> Result<u64, FleetError> {
+        let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return Ok(0) };
+        let place = unsealed.names.place(key)?;
+        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await;
+        match found.and_then(read::<(Value, u64, Value, Value, Value)>) {
+            Ok((_, number, ..)) => Ok(number),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(0),
+        }
+    }
+
+    /// Whether there are logins that nobody takes over, which is looked for once. A server that does
+    /// not say has none.
+    async fn has_unsealed(&self) -> Result<bool, FleetError> {
+        let Some(unsealed) = &self.unsealed else { return Ok(false) };
         let looked = unsealed.are_there.get_or_try_init(|| async {
             let mut listing = Listing::new(self);
             for _ in 0..MOST_STEPS {
                 let Some(step) = listing.next().await? else { break };
-                if !step.logins.is_empty() {
-                    let logins = step.logins.iter().flatten();
-                    return Ok(logins.into_iter().any(|login| is_unsealed(&login.record)));
+                if step.logins.iter().flatten().any(|login| is_unsealed(&login.record)) {
+                    return Ok(true);
                 }
             }
             Ok::<_, FleetError>(false)
         });
-        looked.await.is_ok_and(|are_there| *are_there)
+        match looked.await {
+            Ok(are_there) => Ok(*are_there),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
-    /// Seals a login that stands unsealed, at its place, and removes it from where it was. Says
-    /// whether it did: not if it was replaced meanwhile.
+    /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
+    /// sealed place is seen to hold it, or what came after it, and replicas have that. Says whether
+    /// it did: not if it was replaced meanwhile.
     pub(super) async fn move_here(
-        &self,
+        self: &Arc<Self>,
         key: &TokenKey,
         login: &Standing,
     ) -> Result<bool, FleetError> {
+        let Some(unsealed) = &self.unsealed else { return Ok(false) };
         let place = self.names.place(key)?;
-        let found = self.look(key, &place, false).await?;
-        self.adopt(key, &found.entry, &found.revision).await?;
-        self.forget(login).await
+        for _ in 0..MOST_CONFLICTS {
+            self.load(key, false).await?;
+            let Found { entry, revision, .. } = self.look_unsealed(unsealed, key).await?;
+            if revision != login.revision {
+                return Ok(false);
+            }
+            let there = self.look(key, &place, false).await?.entry;
+            if entry.is_covered_by(&there) {
+                self.confirm(key).await?;
+                if key.user().is_some() {
+                    self.look_again_later(key);
+                }
+                return self.forget(login).await;
+            }
+        }
+        Err(changes_too_fast())
     }
 
     async fn forget(&self, login: &Standing) -> Result<bool, FleetError> {
@@ -120,44 +161,72 @@ impl Parts {
         Ok(read::<u32>(forgotten)? == 1)
     }
 
-    /// Removes what stands unsealed under `key`, so that a process without sealing keys notices.
-    pub(super) async fn remove_unsealed(&self, key: &TokenKey) -> Result<(), FleetError> {
-        let Some(unsealed) = self.unsealed_to_remove().await else { return Ok(()) };
-        let place = unsealed.names.place(key)?;
-        if self
-            .unsealed_logins(&place.logins)
-            .await?
-            .iter()
-            .any(|it| it.place.scopes == place.scopes)
-        {
-            self.remove_at(&place, 0).await?;
+    /// From both places, so that a process without sealing keys notices: the sealed one first, and
+    /// from the other only what was seen before that, with the same number.
+    pub(super) async fn remove_everywhere(&self, key: &TokenKey) -> Result<(), FleetError> {
+        for _ in 0..MOST_CONFLICTS {
+            let seen = self.seen_unsealed(key).await?;
+            self.remove_here(key).await?;
+            let Some(Standing { place, revision, .. }) = &seen else { return Ok(()) };
+            if self.remove_seen(place, revision, self.remembered.number(key)).await? {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(changes_too_fast())
     }
 
-    /// The same for a user, and how many of these were not sealed as well.
+    /// Removes what stands unsealed of the login that ended with `mark`, which was saved already.
+    pub(super) async fn end_unsealed(
+        &self,
+        key: &TokenKey,
+        mark: &StoredToken,
+    ) -> Result<(), FleetError> {
+        for _ in 0..MOST_CONFLICTS {
+            let Some(login) = self.seen_unsealed(key).await? else { return Ok(()) };
+            let opened = login.open(self);
+            let is_later = opened.is_ok_and(|opened| opened.token.login() > mark.login());
+            let Standing { place, revision, .. } = &login;
+            if is_later || self.remove_seen(place, revision, self.remembered.number(key)).await? {
+                return Ok(());
+            }
+        }
+        Err(changes_too_fast())
+    }
+
+    /// What stands unsealed under `key`, where that is to be removed.
+    async fn seen_unsealed(&self, key: &TokenKey) -> Result<Option<Standing>, FleetError> {
+        let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
+        let place = unsealed.names.place(key)?;
+        let logins = self.unsealed_logins(&place.logins).await?;
+        Ok(logins.into_iter().find(|login| login.place.scopes == place.scopes))
+    }
+
+    /// Removes a user's logins that stand unsealed, and returns how many of these were not sealed as
+    /// well.
     pub(super) async fn remove_unsealed_user(
         &self,
         client_id: &str,
         user: &str,
         mark: &str,
     ) -> Result<u64, FleetError> {
-        let Some(unsealed) = self.unsealed_to_remove().await else { return Ok(0) };
+        let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(0) };
         let name = unsealed.names.logins(client_id, Some(user))?;
         let logins = self.unsealed_logins(&name).await?;
         if logins.is_empty() {
             return Ok(0);
         }
+        let mut sealed_as_well = 0;
         for login in &logins {
-            // One that is sealed as well counts there.
             if unsealed.adopts
-                && let Ok(opened) = login.open(self)
+                && let Ok(Opened { key, .. }) = login.open(self)
+                && let Ok(found) = self.look(&key, &self.names.place(&key)?, false).await
             {
-                self.move_here(&opened.key, login).await?;
+                sealed_as_well += u64::from(found.entry.token.is_some());
             }
         }
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        read(self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?)
+        let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
+        Ok(read::<u64>(removed)?.saturating_sub(sealed_as_well))
     }
 
     async fn unsealed_logins(&self, name: &str) -> Result<Vec<Standing>, FleetError> {
@@ -165,9 +234,9 @@ impl Parts {
         Ok(standing(name, places).collect())
     }
 
-    async fn unsealed_to_remove(&self) -> Option<&Unsealed> {
-        let unsealed = self.unsealed.as_ref()?;
-        (unsealed.adopts || self.has_unsealed().await).then_some(unsealed)
+    async fn unsealed_to_remove(&self) -> Result<Option<&Unsealed>, FleetError> {
+        let Some(unsealed) = &self.unsealed else { return Ok(None) };
+        Ok((unsealed.adopts || self.has_unsealed().await?).then_some(unsealed))
     }
 }
 
@@ -176,5 +245,5 @@ pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
 
-/// In which no login is found, before the search ends: many entries of others may stand beside them.
+/// In which no such login is found, before the search ends.
 const MOST_STEPS: u32 = 64;

@@ -1,9 +1,12 @@
 //! Sealing keys that are set where logins stand unsealed already: an error by default, and with
 //! `adopt_unsealed` each login is taken over, sealed and removed from where it was.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use spotify_web::auth::{
-    AuthError, PkceAuthenticator, StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
+    AuthError, MemoryTokenStore, PkceAuthenticator, StoreError, StoredToken, TokenCache, TokenKey,
+    TokenStore,
 };
 use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
@@ -269,4 +272,172 @@ async fn an_apps_own_token_without_a_seal_is_no_error() {
     assert_eq!(found(&store, &key).await, None);
     let cache = TokenCache::new(source.clone()).with_store(store, key);
     assert_eq!(token(cache.header().await), "token-2");
+}
+
+/// What a log-out saves in place of `login`.
+async fn mark_of(login: &StoredToken) -> StoredToken {
+    let kept = Arc::new(MemoryTokenStore::new());
+    kept.save(&key(), login, None).await.unwrap();
+    let anna = PkceAuthenticator::new("client-id-1").with_store(Arc::clone(&kept), key());
+    anna.log_out().await.unwrap();
+    kept.load(&key()).await.unwrap().unwrap()
+}
+
+/// The name of the field that ends so, where there is one login.
+fn field(server: &RedisServer, name: &str, end: char) -> String {
+    let fields: Vec<String> = server.ask(&["HKEYS", name]);
+    fields.into_iter().find(|field| field.len() == 17 && field.ends_with(end)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_out_that_comes_too_late_leaves_the_later_login() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let first = login("1");
+    fleet(&server).tokens().save(&key(), &first, None).await.unwrap();
+    let (late, other) = (adopting(&server), adopting(&server));
+    assert_eq!(found(&late, &key()).await.as_deref(), Some("refresh-1"));
+    let mark = mark_of(&first).await;
+    other.save(&key(), &login("2"), Some(first.revision())).await.unwrap();
+
+    let error = late.save(&key(), &mark, Some(first.revision())).await.unwrap_err();
+
+    assert!(matches!(error, StoreError::Stale), "{error}");
+    for store in [other, late, adopting(&server), sealed(&server).tokens()] {
+        assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-2"));
+    }
+}
+
+/// In a cluster the two places have two clocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_after_a_removal_is_later_also_where_the_other_places_clock_is_ahead() {
+    for done in ["remove", "remove_user", "log_out", "remove without keys"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let plain = fleet(&server).tokens();
+        let first = login("1");
+        plain.save(&key(), &first, None).await.unwrap();
+        let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+        let store = adopting(&server);
+        assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-1"));
+        let mut replaces = None;
+        match done {
+            "remove" => store.remove(&key()).await.unwrap(),
+            "remove_user" => assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1)),
+            "log_out" => {
+                let mark = mark_of(&first).await;
+                store.save(&key(), &mark, Some(first.revision())).await.unwrap();
+                replaces = Some(mark.revision());
+            }
+            _ => plain.remove(&key()).await.unwrap(),
+        }
+        let number = field(&server, &name, 'n');
+        let at: u64 = server.ask(&["HGET", &name, &number]);
+        let _: u64 = server.ask(&["HSET", &name, &number, &(at + 3_000).to_string()]);
+        if done == "remove without keys" {
+            assert_eq!(found(&store, &key()).await, None);
+        }
+
+        store.save(&key(), &login("2"), replaces).await.unwrap();
+
+        for store in [&store, &adopting(&server)] {
+            assert_eq!(found(store, &key()).await.as_deref(), Some("refresh-2"), "{done}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_too_few_replicas_have_sealed_stays_where_it_was() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+
+    let store = sealed(&server).adopt_unsealed().with_replicas(1).tokens();
+    let error = store.reseal().await.unwrap_err();
+
+    assert_eq!(error, FleetError::NotReplicated { wanted: 1, confirmed: 0 });
+    assert_eq!(server.ask::<u64>(&["EXISTS", &name]), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealed_login_that_the_server_lost_is_back_before_the_other_copy_goes() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+    let plain = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let store = adopting(&server);
+    assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-1"));
+    for name in server.ask::<Vec<String>>(&["KEYS", "*:t"]) {
+        if name != plain {
+            let _: u64 = server.ask(&["DEL", &name]);
+        }
+    }
+
+    assert_eq!(store.reseal().await, Ok(1));
+
+    assert_eq!(server.ask::<u64>(&["EXISTS", &plain]), 0);
+    assert_eq!(found(&adopting(&server), &key()).await.as_deref(), Some("refresh-1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_would_be_too_long_with_the_new_key_stays_sealed_with_the_old_one() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let old = || SealingKey::new("k", [2; 32]);
+    let store = fleet(&server).with_sealing_keys([1; 32], [old()]).tokens();
+    let (mut revision, mut size) = (None, 20_000);
+    loop {
+        let stored = login(&"x".repeat(size));
+        store.save(&key(), &stored, revision).await.unwrap();
+        revision = Some(stored.revision());
+        let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+        let length: usize = server.ask(&["HSTRLEN", &name, &field(&server, &name, 'r')]);
+        if length > 65_520 {
+            break;
+        }
+        size += (65_536 - length).div_ceil(4);
+    }
+    let keys = [SealingKey::new("n".repeat(32), [3; 32]), old()];
+    let later = fleet(&server).with_sealing_keys([1; 32], keys).tokens();
+
+    let error = later.reseal().await.unwrap_err();
+
+    assert!(matches!(error, FleetError::TooLong { .. }), "{error}");
+    assert!(found(&later, &key()).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_planted_without_a_seal_is_not_listed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let app = TokenKey::new("client-id-1");
+    let token = || Token::new("access", std::time::Duration::from_secs(3_600));
+    let end = std::time::SystemTime::now() + std::time::Duration::from_secs(3_600);
+    let store = sealed(&server).tokens();
+    store.save(&app, &StoredToken::new(token(), end), None).await.unwrap();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    let plain = fleet(&server).tokens();
+    for planted in [&app, &user("mallory")] {
+        plain.save(planted, &StoredToken::new(token(), end), None).await.unwrap();
+    }
+    let before = all(&server);
+
+    let mut listed: Vec<_> = sealed(&server).tokens().logins().map(Result::unwrap).collect().await;
+    listed.sort();
+
+    let mut expected = [app, key()];
+    expected.sort();
+    assert_eq!(listed, expected);
+    assert_eq!(sealed(&server).tokens().reseal().await, Ok(0));
+    assert_eq!(all(&server), before);
+}
+
+/// Some were taken over, and then the option was left out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_login_without_a_seal_among_many_with_one_is_an_error_and_no_log_out() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = sealed(&server).tokens();
+    for number in 0..1_500 {
+        store.save(&user(&format!("user-{number}")), &login("1"), None).await.unwrap();
+    }
+    fleet(&server).tokens().save(&key(), &login("2"), None).await.unwrap();
+
+    for store in [store, sealed(&server).tokens()] {
+        assert!(is_unsealed(store.load(&key()).await.unwrap_err()));
+    }
 }

@@ -189,6 +189,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         (2, 4, _) => "turn",
         (1, 9, false) => "save",
         (1, 3, false) => "remove or reseal",
+        (1, 4, false) => "remove seen",
         (1, 1, false) => "load",
         (1, 2, false) => "remove all",
         (1, 1, true) => "release",
