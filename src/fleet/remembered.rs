@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::sync::Mutex;
 
-use crate::auth::{StoredToken, TokenKey};
+use crate::auth::{LoginId, StoredToken, TokenKey};
 
 #[derive(Default)]
 pub(super) struct Remembered(Mutex<HashMap<TokenKey, Entry>>);
@@ -20,13 +20,24 @@ pub(super) struct Entry {
     pub(super) number: u64,
     /// `None` when it was removed.
     pub(super) token: Option<StoredToken>,
+    /// Of a removal by this process: later than every login that was made before it.
+    pub(super) removal: Option<LoginId>,
 }
 
 impl Entry {
+    pub(super) fn new(number: u64, token: Option<StoredToken>) -> Self {
+        Self { number, token, removal: None }
+    }
+
+    /// Which login it holds, or which moment ended the ones before it.
+    pub(super) fn login(&self) -> Option<LoginId> {
+        self.token.as_ref().map(StoredToken::login).or(self.removal)
+    }
+
     /// Whether `other` holds a login that was made later.
     pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
-        let (Some(token), Some(of_other)) = (&self.token, &other.token) else { return false };
-        token.login() < of_other.login()
+        let (Some(login), Some(of_other)) = (self.login(), &other.token) else { return false };
+        login < of_other.login()
     }
 
     /// Whether `other`, of another place, holds this or what came after it. The two places of a
@@ -46,7 +57,8 @@ impl Remembered {
     pub(super) fn keep(&self, key: &TokenKey, entry: Entry) {
         let mut entries = self.0.lock();
         if let Some(there) = entries.get_mut(key) {
-            if there.number <= entry.number {
+            let is_same_removal = there.number == entry.number && entry.login().is_none();
+            if there.number <= entry.number && !(is_same_removal && there.removal.is_some()) {
                 *there = entry;
             }
             return;
@@ -84,7 +96,7 @@ mod tests {
     use super::*;
 
     fn entry(number: u64) -> Entry {
-        Entry { number, token: None }
+        Entry::new(number, None)
     }
 
     #[test]

@@ -17,7 +17,9 @@ use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::unsealed::Unsealed;
 use super::{FleetError, RedisFleet};
-use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::auth::{
+    Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
+};
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
@@ -128,7 +130,7 @@ impl Parts {
                         return Ok(Some(token));
                     }
                 }
-                Some(Entry { token: None, number }) => {
+                Some(Entry { token: None, number, .. }) => {
                     let is_back = self.put_back_removal(&place, number).await?;
                     if is_back && !waits {
                         return Ok(None);
@@ -152,7 +154,7 @@ impl Parts {
             read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
-            return Ok(Found { entry: Entry { number, token: None }, revision, put_back_for });
+            return Ok(Found { entry: Entry::new(number, None), revision, put_back_for });
         }
         let Opened { key: of, token, .. } = match is_of_unsealed {
             true => sealer.open_any(place, &revision, &record),
@@ -163,7 +165,7 @@ impl Parts {
         }
         let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
         let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
-        Ok(Found { entry: Entry { number, token: Some(token) }, revision, put_back_for })
+        Ok(Found { entry: Entry::new(number, Some(token)), revision, put_back_for })
     }
 
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
@@ -207,7 +209,7 @@ impl Parts {
         };
         let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
         if is_saved {
-            self.remembered.keep(key, Entry { number, token: Some(token.clone()) });
+            self.remembered.keep(key, Entry::new(number, Some(token.clone())));
         }
         Ok(is_saved)
     }
@@ -255,7 +257,9 @@ impl Parts {
         let known = self.remembered.number(key).max(self.unsealed_number(key).await?).to_string();
         let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
         let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
-        self.remembered.keep(key, Entry { number, token: None });
+        let last = self.remembered.get(key).and_then(|entry| entry.login());
+        let removal = Some(LoginId::next(self.clock.now().wall, last));
+        self.remembered.keep(key, Entry { number, token: None, removal });
         Ok(())
     }
 
@@ -313,9 +317,9 @@ impl TokenStore for RedisTokenStore {
     ) -> Result<(), StoreError> {
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
         let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
-        if !self.0.save_or_put_back(key, token, &replaces).await?
-            && !(ends_unsealed && self.0.is_there(key, token))
-        {
+        let is_saved = self.0.save_or_put_back(key, token, &replaces).await?
+            || ends_unsealed && self.0.is_there(key, token);
+        if !is_saved {
             return Err(StoreError::Stale);
         }
         if ends_unsealed {

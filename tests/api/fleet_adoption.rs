@@ -11,7 +11,7 @@ use spotify_web::auth::{
 use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
-use crate::common::{RedisServer, ScriptedSource, token};
+use crate::common::{RedisServer, ScriptedSource, Steps, Stop, token};
 use crate::fleet::{fleet, key, login};
 
 fn sealed(server: &RedisServer) -> RedisFleet {
@@ -439,5 +439,93 @@ async fn one_login_without_a_seal_among_many_with_one_is_an_error_and_no_log_out
 
     for store in [store, sealed(&server).tokens()] {
         assert!(is_unsealed(store.load(&key()).await.unwrap_err()));
+    }
+}
+
+/// By a server whose clock is behind that of the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_the_server_lost_does_not_end_a_login_that_was_made_after_it() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    store.remove(&key()).await.unwrap();
+    let () = server.ask(&["FLUSHALL"]);
+    fleet(&server).tokens().save(&key(), &login("2"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let number = field(&server, &name, 'n');
+    let at: u64 = server.ask(&["HGET", &name, &number]);
+    let _: u64 = server.ask(&["HSET", &name, &number, &(at - 3_000).to_string()]);
+
+    for store in [store, fleet(&server).tokens()] {
+        assert_eq!(found(&store, &key()).await.as_deref(), Some("refresh-2"));
+    }
+}
+
+/// Whatever another process does between two steps of `reseal`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_loses_nothing_to_what_happens_between_its_steps() {
+    for done in ["refresh", "log in", "log in without keys", "remove", "lose the sealed one"] {
+        let mut is_over = false;
+        for number in 1..40 {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let first = login("1");
+            let plain = fleet(&server).tokens();
+            plain.save(&key(), &first, None).await.unwrap();
+            let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+            let other = adopting(&server);
+            assert!(found(&other, &key()).await.is_some());
+            let steps = Steps::to(server.port, number, Stop::Before).await;
+            let keys = [SealingKey::new("2026-11", [2; 32])];
+            let moving = RedisFleet::new(steps.url()).with_sealing_keys([1; 32], keys);
+            let store = moving.adopt_unsealed().tokens();
+            let mut moved = tokio::spawn(async move { store.reseal().await });
+            tokio::select! {
+                _ = steps.stopped() => {}
+                moved = &mut moved => {
+                    assert_eq!(moved.unwrap(), Ok(1));
+                    is_over = true;
+                    break;
+                }
+            }
+            let expected = match done {
+                "refresh" => {
+                    let token = Token::new("a", std::time::Duration::from_secs(60));
+                    let end = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+                    let later = first.followed_by(token.with_refresh_token("later"), end);
+                    other.save(&key(), &later, Some(first.revision())).await.unwrap();
+                    Some("later")
+                }
+                "log in" => {
+                    other.save(&key(), &login("2"), Some(first.revision())).await.unwrap();
+                    Some("refresh-2")
+                }
+                "log in without keys" => {
+                    let there = plain.load(&key()).await.unwrap().map(|it| it.revision());
+                    plain.save(&key(), &login("2"), there).await.unwrap();
+                    Some("refresh-2")
+                }
+                "remove" => {
+                    other.remove(&key()).await.unwrap();
+                    None
+                }
+                _ => {
+                    for sealed in server.ask::<Vec<String>>(&["KEYS", "*:t"]) {
+                        if sealed != name {
+                            let _: u64 = server.ask(&["DEL", &sealed]);
+                        }
+                    }
+                    Some("refresh-1")
+                }
+            };
+            drop(other);
+            steps.go_on();
+            moved.await.unwrap().unwrap();
+            let there = found(&adopting(&server), &key()).await;
+            // After the last look, only a process that knows it has what the server loses then.
+            if done != "lose the sealed one" || server.ask::<u64>(&["EXISTS", &name]) == 1 {
+                assert_eq!(there.as_deref(), expected, "{done} before step {number}");
+            }
+        }
+        assert!(is_over, "{done}");
     }
 }

@@ -145,7 +145,7 @@ pub struct LoginId {
 
 impl LoginId {
     /// The id of a login at `now` that replaces `old`.
-    pub(in crate::auth) fn next(now: SystemTime, old: Option<Self>) -> Self {
+    pub(crate) fn next(now: SystemTime, old: Option<Self>) -> Self {
         static PROCESS: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
