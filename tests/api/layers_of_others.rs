@@ -284,3 +284,73 @@ async fn a_write_that_the_http_client_redirected_is_not_sent_on() {
     assert_eq!(heads.len(), 1, "{heads:?}");
     assert!(!heads[0].contains("bearer"), "{heads:?}");
 }
+
+/// Sends reads as writes, as a server with long queries may want it.
+struct Overrides;
+
+#[async_trait]
+impl Middleware for Overrides {
+    async fn handle(
+        &self,
+        mut request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        *request.method_mut() = reqwest::Method::POST;
+        next.run(request, on).await
+    }
+}
+
+/// Sends once another client has sent something.
+struct Waits(SpotifyClient);
+
+#[async_trait]
+impl Middleware for Waits {
+    async fn handle(
+        &self,
+        request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let other = self.0.clone();
+        tokio::spawn(async move { other.get::<()>("me").await }).await.unwrap().unwrap();
+        next.run(request, on).await
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_sent_as_a_write_is_no_attempt_of_other_calls() {
+    let (base, heads) = server(is_done).await;
+    let reader = SpotifyClient::new(config(&base).with_middleware(Overrides)).unwrap();
+    let writer = config("http://127.0.0.1:1/").with_middleware(Waits(reader));
+    let writer = SpotifyClient::new(writer).unwrap();
+
+    let error = writer.player().next().await.unwrap_err();
+
+    assert!(heads.lock().unwrap()[0].starts_with("post /me "));
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(writer.stats().retries, 2);
+}
+
+#[tokio::test]
+async fn a_write_that_was_redirected_has_left_though_it_got_no_further() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        let moved = responds("307 Temporary Redirect\r\nlocation: /there").unwrap();
+        stream.write_all(moved.as_bytes()).await.unwrap();
+    });
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&reports);
+    let config = config(&base).without_retries();
+    let config = config.with_observer(move |call| told.lock().unwrap().push(call.attempts));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.player().next().await.unwrap_err();
+
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(*reports.lock().unwrap(), [1]);
+}
