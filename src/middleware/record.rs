@@ -20,7 +20,7 @@ use http::Extensions;
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Result};
 
-use super::{CallTrace, RateLimited, Safety};
+use super::{CallTrace, Partition, RateLimited, Safety};
 use crate::auth::AuthError;
 use crate::sync::Mutex;
 use crate::transport::{
@@ -48,6 +48,8 @@ struct State {
     may_be_done: bool,
     /// How long the call waited, for permits and for retries.
     waited: Duration,
+    /// Whose the last attempt was.
+    partition: Option<Partition>,
 }
 
 tokio::task_local! {
@@ -96,6 +98,15 @@ impl CallRecord {
 
     pub(crate) fn waited(&self) -> Duration {
         self.state.lock().waited
+    }
+
+    /// Whose the last attempt was that was signed.
+    pub(crate) fn partition(&self) -> Option<Partition> {
+        self.state.lock().partition
+    }
+
+    pub(super) fn note_partition(&self, partition: Partition) {
+        self.state.lock().partition = Some(partition);
     }
 
     pub(super) fn note_wait(&self, waited: Duration) {
