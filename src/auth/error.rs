@@ -90,6 +90,10 @@ pub enum AuthError {
     /// The token source returned the very token that the server has rejected.
     #[error("the token source returned the token that the server has rejected")]
     RejectedBefore,
+    /// Another login began while the request waited. It was not sent: the layers of the user's took
+    /// it for the other user's.
+    #[error("another login began while the request waited; try again")]
+    OtherLogin,
     /// The token source or the store panicked.
     #[error("the token source or its store panicked; the next attempt starts anew")]
     SourcePanicked,
@@ -142,8 +146,8 @@ debug_for_people! {
         Custom { message, transient, source };
     values NotSaved NotSettled;
     words
-        NotLoggedIn NotConnected ExpiredOnArrival RejectedBefore SourcePanicked Interrupted
-        WithinFetch NoRuntime NoIo Malformed;
+        NotLoggedIn NotConnected ExpiredOnArrival RejectedBefore OtherLogin SourcePanicked
+        Interrupted WithinFetch NoRuntime NoIo Malformed;
 }
 
 impl AuthError {
@@ -173,6 +177,7 @@ impl AuthError {
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
             | Self::RejectedBefore
+            | Self::OtherLogin
             | Self::SourcePanicked
             | Self::Interrupted => true,
             Self::LoginEnded { .. }

@@ -9,7 +9,7 @@ use crate::api::{Connection, Defaults, LONGEST_BODY, UserObserver};
 use crate::config::SpotifyClientConfig;
 use crate::error::Error;
 use crate::middleware::{
-    AttemptCounter, AuthMiddleware, HandBack, HandOver, HandOverInside, RateLimiter,
+    AttemptCounter, AuthMiddleware, HandBack, HandOver, HandOverInside, NoteWhose, RateLimiter,
     RetryMiddleware,
 };
 use crate::oauth::OAuthClient;
@@ -132,6 +132,9 @@ impl Layers {
                 }
                 None => limiter,
             });
+        }
+        if is_handed_over || config.observer.is_some() {
+            http = http.with(NoteWhose(config.whose()));
         }
         if !config.inner_middleware.is_empty() {
             http = http.with(HandOverInside);

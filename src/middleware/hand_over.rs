@@ -3,10 +3,15 @@
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next, Result};
+use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::Whose;
 use super::record::{HandedOver, carry, proven};
+use super::{CallRecord, Partition, Whose};
+use crate::auth::AuthError;
+
+/// An extension of a request: whose it is, as the user's layers were told.
+#[derive(Clone)]
+struct Told(Partition);
 
 /// Tells the layers below it whose requests these are, and takes what they return for no proof of
 /// what they did.
@@ -21,7 +26,9 @@ impl Middleware for HandOver {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        extensions.insert(self.0.partition());
+        let partition = self.0.partition();
+        extensions.insert(partition);
+        extensions.insert(Told(partition));
         hand_over(request, extensions, next).await
     }
 }
@@ -52,6 +59,30 @@ async fn hand_over(
     let result = next.run(request, extensions).await;
     handed_over.end(&result, extensions);
     result
+}
+
+/// Where a request is signed and goes out: notes whose it is. A login may have changed that while it
+/// waited; then it does not go as what the user's layers took it for.
+#[derive(Debug)]
+pub(crate) struct NoteWhose(pub(crate) Whose);
+
+#[async_trait]
+impl Middleware for NoteWhose {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let partition = self.0.partition();
+        if extensions.get().is_some_and(|Told(told)| *told != partition) {
+            return Err(Error::middleware(AuthError::OtherLogin));
+        }
+        if let Some(record) = CallRecord::carried(extensions) {
+            record.note_partition(partition);
+        }
+        next.run(request, extensions).await
+    }
 }
 
 /// Where the user's layers hand a request back to the client's own: below it are authentication and

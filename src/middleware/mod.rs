@@ -19,7 +19,7 @@ mod trace;
 pub(crate) use attempt::{AttemptCounter, attempts_are_logged};
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
-pub(crate) use hand_over::{HandBack, HandOver, HandOverInside};
+pub(crate) use hand_over::{HandBack, HandOver, HandOverInside, NoteWhose};
 pub use partition::Partition;
 pub(crate) use partition::Whose;
 #[cfg(feature = "testing")]

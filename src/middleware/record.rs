@@ -20,11 +20,11 @@ use http::Extensions;
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Result};
 
-use super::{CallTrace, RateLimited, Safety};
+use super::{CallTrace, Partition, RateLimited, Safety};
 use crate::auth::AuthError;
 use crate::sync::Mutex;
 use crate::transport::{
-    begin_sending, cannot_have_left, may_be_done, may_have_arrived, never_left,
+    begin_sending, cannot_have_left, may_be_done, may_have_arrived, never_left, was_moved,
 };
 
 /// What is known of the attempts of a call: all that were sent through the client.
@@ -48,10 +48,12 @@ struct State {
     may_be_done: bool,
     /// How long the call waited, for permits and for retries.
     waited: Duration,
+    /// Whose the last attempt was.
+    partition: Option<Partition>,
 }
 
 tokio::task_local! {
-    /// The record of the call that a task makes.
+    /// The record of the call that a task makes; a read that nobody observes has none.
     static CALL: Option<Arc<CallRecord>>;
 }
 
@@ -96,6 +98,15 @@ impl CallRecord {
 
     pub(crate) fn waited(&self) -> Duration {
         self.state.lock().waited
+    }
+
+    /// Whose the last attempt was that was signed.
+    pub(crate) fn partition(&self) -> Option<Partition> {
+        self.state.lock().partition
+    }
+
+    pub(super) fn note_partition(&self, partition: Partition) {
+        self.state.lock().partition = Some(partition);
     }
 
     pub(super) fn note_wait(&self, waited: Duration) {
@@ -239,7 +250,8 @@ impl<'a> Attempt<'a> {
             of_task.as_ref().is_none_or(|of_task| !Arc::ptr_eq(of_task, carried))
         });
         let records = [carried.cloned(), of_task].map(|record| record.inspect(|it| it.add()));
-        let is_known = records.iter().any(Option::is_some);
+        let is_in_call = CALL.try_with(|_| ()).is_ok();
+        let is_known = is_in_call || records.iter().any(Option::is_some);
         if !request.method().is_safe() && !is_known {
             STRAYS.fetch_add(1, Ordering::AcqRel);
         }
@@ -275,7 +287,7 @@ impl<'a> Attempt<'a> {
         if cannot_have_left(self.extensions) {
             return (false, false);
         }
-        (!never_left(error), may_have_arrived(error, self.extensions))
+        (was_moved(self.extensions) || !never_left(error), may_have_arrived(error, self.extensions))
     }
 
     fn settle(&mut self, has_left: bool, may_be_done: bool) {

@@ -49,7 +49,7 @@ pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;
 pub(crate) use undone::{TlsUnavailable, was_left_behind};
-pub(crate) use wire::{Wire, note_failure};
+pub(crate) use wire::{Wire, note_failure, was_moved};
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

@@ -40,6 +40,16 @@ struct Inner {
 #[derive(Clone)]
 struct TimedOut;
 
+/// An extension of a request: a server has redirected it, so that it has left, whatever became of it
+/// then.
+#[derive(Clone)]
+struct Moved;
+
+/// Whether a server redirected the last attempt.
+pub(crate) fn was_moved(extensions: &Extensions) -> bool {
+    extensions.get::<Moved>().is_some()
+}
+
 /// Notes that an attempt failed, for the next one.
 pub(crate) fn note_failure(error: &reqwest::Error, extensions: &mut Extensions) {
     if error.is_timeout() {
@@ -126,6 +136,7 @@ impl Way {
         extensions: &mut Extensions,
     ) -> reqwest::Result<Response> {
         left_out::begin(extensions);
+        extensions.remove::<Moved>();
         match request.method().is_safe() {
             true => self.execute(request, extensions).await,
             false => Box::pin(self.send_noting(request, extensions)).await,
@@ -144,6 +155,7 @@ impl Way {
             (Ok(response), Some(mut again)) => match moved_to(&response, again.url()) {
                 Some(url) => {
                     *again.url_mut() = url;
+                    extensions.insert(Moved);
                     self.execute(again, extensions).await
                 }
                 None => Ok(response),

@@ -2,6 +2,7 @@
 //! came of a call.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use http_body::{Body as HttpBody, Frame};
 use spotify_web::async_trait::async_trait;
 use spotify_web::auth::{AuthError, Authenticator};
 use spotify_web::http::Extensions;
-use spotify_web::middleware::{RateLimiter, RetryMiddleware, RetryOptions};
+use spotify_web::middleware::{Partition, RateLimiter, RetryMiddleware, RetryOptions};
 use spotify_web::reqwest::{self, Body, Request, Response};
 use spotify_web::reqwest_middleware::{
     ClientBuilder, ClientWithMiddleware, Middleware, Next, Result,
@@ -283,4 +284,170 @@ async fn a_write_that_the_http_client_redirected_is_not_sent_on() {
     let heads = heads.lock().unwrap();
     assert_eq!(heads.len(), 1, "{heads:?}");
     assert!(!heads[0].contains("bearer"), "{heads:?}");
+}
+
+/// Signs for a user who may change.
+#[derive(Debug, Clone)]
+struct Logins(Arc<AtomicU64>);
+
+#[async_trait]
+impl Authenticator for Logins {
+    async fn apply(&self, request: &mut Request) -> std::result::Result<(), AuthError> {
+        let user = format!("Bearer user{}", self.login_number());
+        request.headers_mut().insert("authorization", user.parse().unwrap());
+        Ok(())
+    }
+
+    fn login_number(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Notes whose requests leave.
+#[derive(Clone, Default)]
+struct Whose(Arc<Mutex<Vec<Partition>>>);
+
+#[async_trait]
+impl Middleware for Whose {
+    async fn handle(
+        &self,
+        request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        self.0.lock().unwrap().push(*on.get().unwrap());
+        next.run(request, on).await
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_of_the_login_that_the_call_was_sent_for() {
+    for is_layered in [true, false] {
+        let number = Arc::new(AtomicU64::new(1));
+        let changes = Arc::clone(&number);
+        let (base, _) = server(move |head| {
+            changes.fetch_add(1, Ordering::SeqCst);
+            is_done(head)
+        })
+        .await;
+        let (seen, reports) = (Whose::default(), Whose::default());
+        let told = reports.clone();
+        let mut config = SpotifyClientConfig::default()
+            .with_base_url(&base)
+            .with_authenticator(Logins(number))
+            .with_observer(move |call| told.0.lock().unwrap().push(call.partition));
+        if is_layered {
+            config = config.with_inner_middleware(seen.clone());
+        }
+        let spotify = SpotifyClient::new(config).unwrap();
+        for _ in 0..2 {
+            spotify.player().pause().await.unwrap();
+        }
+
+        let reports = reports.0.lock().unwrap();
+        assert_ne!(reports[0], reports[1]);
+        if is_layered {
+            assert_eq!(*reports, *seen.0.lock().unwrap());
+        }
+    }
+}
+
+/// What waits for a permit does not go as somebody else's.
+#[tokio::test]
+async fn what_waited_for_a_permit_is_not_sent_for_another_login() {
+    let number = Arc::new(AtomicU64::new(1));
+    let (base, heads) = server(is_done).await;
+    let config = SpotifyClientConfig::default().with_base_url(&base);
+    let config = config.with_authenticator(Logins(Arc::clone(&number))).with_middleware(Plain);
+    let spotify = SpotifyClient::new(config).unwrap();
+    let limiter = spotify.rate_limiter().unwrap();
+    limiter.close_for(Duration::from_secs(20));
+    let login = async {
+        while limiter.stats().app.waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        number.store(2, Ordering::SeqCst);
+        limiter.reopen();
+    };
+
+    let (result, ()) = tokio::join!(spotify.player().next().into_future(), login);
+
+    let error = result.unwrap_err();
+    let is_other_login =
+        matches!(error, spotify_web::Error::Auth { source: AuthError::OtherLogin, .. });
+    assert!(is_other_login, "{error:?}");
+    assert!(!error.may_have_been_carried_out());
+    assert!(heads.lock().unwrap().is_empty());
+    spotify.player().next().await.unwrap();
+    assert!(heads.lock().unwrap()[0].contains("bearer user2"));
+}
+
+/// Sends reads as writes, as a server with long queries may want it.
+struct Overrides;
+
+#[async_trait]
+impl Middleware for Overrides {
+    async fn handle(
+        &self,
+        mut request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        *request.method_mut() = reqwest::Method::POST;
+        next.run(request, on).await
+    }
+}
+
+/// Sends once another client has sent something.
+struct Waits(SpotifyClient);
+
+#[async_trait]
+impl Middleware for Waits {
+    async fn handle(
+        &self,
+        request: Request,
+        on: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let other = self.0.clone();
+        tokio::spawn(async move { other.get::<()>("me").await }).await.unwrap().unwrap();
+        next.run(request, on).await
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_sent_as_a_write_is_no_attempt_of_other_calls() {
+    let (base, heads) = server(is_done).await;
+    let reader = SpotifyClient::new(config(&base).with_middleware(Overrides)).unwrap();
+    let writer = config("http://127.0.0.1:1/").with_middleware(Waits(reader));
+    let writer = SpotifyClient::new(writer).unwrap();
+
+    let error = writer.player().next().await.unwrap_err();
+
+    assert!(heads.lock().unwrap()[0].starts_with("post /me "));
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(writer.stats().retries, 2);
+}
+
+#[tokio::test]
+async fn a_write_that_was_redirected_has_left_though_it_got_no_further() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        let moved = responds("307 Temporary Redirect\r\nlocation: /there").unwrap();
+        stream.write_all(moved.as_bytes()).await.unwrap();
+    });
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&reports);
+    let config = config(&base).without_retries();
+    let config = config.with_observer(move |call| told.lock().unwrap().push(call.attempts));
+    let spotify = SpotifyClient::new(config).unwrap();
+
+    let error = spotify.player().next().await.unwrap_err();
+
+    assert!(!error.may_have_been_carried_out(), "{error:?}");
+    assert_eq!(*reports.lock().unwrap(), [1]);
 }

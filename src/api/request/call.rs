@@ -164,7 +164,7 @@ impl Drop for Call {
             method: self.line.method.clone(),
             endpoint: self.endpoint.to_string(),
             client_id: observer.client_id.clone(),
-            partition: observer.whose.partition(),
+            partition: self.record.partition().unwrap_or_else(|| observer.whose.partition()),
             outcome: self.outcome,
             failure: self.failure,
             status: self.status,
