@@ -104,7 +104,7 @@ impl Partition {
         if number == 0 {
             return self;
         }
-        let hash = hmac_sha256::HMAC::mac(number.to_be_bytes(), self.0);
+        let hash = hmac_sha256::HMAC::mac(number.to_be_bytes().as_slice(), self.0.as_slice());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
         Self(bytes)
