@@ -141,7 +141,7 @@ impl SpotifyClientConfig {
 
     /// Whose requests these are, for layers that keep something; one of the authenticator's own by
     /// default, which changes with the login. To be set after the authenticator:
-    /// [`Partition::named`] is the same in every process, whoever is logged in.
+    /// [`Partition::named`] is the same in every process, for every login.
     #[must_use]
     pub fn with_partition(self, partition: Partition) -> Self {
         Self { partition, is_named: true, ..self }

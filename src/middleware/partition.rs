@@ -22,8 +22,8 @@ use crate::auth::Authenticator;
 ///   authenticator of your own, where it has a
 ///   [`login_number`](crate::auth::Authenticator::login_number). What one user got is not found
 ///   under the partition of the next.
-/// - One that the program has [named](Self::named) is the same in every process, and whoever is
-///   logged in: name the user by it, and not the place of a login that changes.
+/// - One that the program has [named](Self::named) is the same in every process and for
+///   every login: name the user by it, and not the place of a login that changes.
 ///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;

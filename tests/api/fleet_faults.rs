@@ -192,7 +192,7 @@ async fn a_lease_that_was_taken_by_a_connection_that_ended_is_its_owners_all_the
     drop(lock.unwrap());
 }
 
-/// F15: whoever hangs keeps the others up for some minutes at most.
+/// F15: a process that hangs keeps the others up for some minutes at most.
 #[tokio::test]
 async fn a_lease_of_a_task_that_hangs_is_not_renewed_for_ever() {
     let Some(server) = RedisServer::start(&[]) else { return };
