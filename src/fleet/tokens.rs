@@ -271,8 +271,12 @@ impl Parts {
         number: u64,
     ) -> Result<bool, FleetError> {
         let number = number.to_string();
-        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), number.as_bytes()];
-        let arguments = [&arguments[..], &[KEPT_FOR_MS.as_bytes()]].concat();
+        let arguments = [
+            place.scopes.as_bytes(),
+            revision.as_bytes(),
+            number.as_bytes(),
+            KEPT_FOR_MS.as_bytes(),
+        ];
         let removed = self.server()?.run(&REMOVE_SEEN, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(removed)? == 1)
     }

@@ -93,10 +93,7 @@ impl Partition {
     /// assert_ne!(Partition::named("user 7"), Partition::named("user 8"));
     /// ```
     pub fn named(name: &str) -> Self {
-        let hash = hmac_sha256::HMAC::mac(name.as_bytes(), b"spotify-web partition");
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
-        Self(bytes)
+        Self::hashed(name.as_bytes(), b"spotify-web partition")
     }
 
     /// That of a login of the authenticator that this one was made for.
@@ -104,7 +101,11 @@ impl Partition {
         if number == 0 {
             return self;
         }
-        let hash = hmac_sha256::HMAC::mac(number.to_be_bytes().as_slice(), self.0.as_slice());
+        Self::hashed(&number.to_be_bytes(), &self.0)
+    }
+
+    fn hashed(of: &[u8], key: &[u8]) -> Self {
+        let hash = hmac_sha256::HMAC::mac(of, key);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(hash.first_chunk::<16>().unwrap_or(&[0; 16]));
         Self(bytes)
