@@ -43,9 +43,15 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
     let began = Instant::now();
     let mut arrival = Arrival::body_of(response);
     let mut begin = Vec::new();
+    let mut late = 0;
     let rest = loop {
-        let time = TimeLimit::after(pause.min(longest.saturating_sub(began.elapsed())));
-        match time.run(response.chunk()).await {
+        let left = longest.saturating_sub(began.elapsed());
+        // What has come by the end of the time is read; what goes on coming is not.
+        late += u32::from(left.is_zero());
+        if late > MOST_LATE {
+            break Rest::Stalls;
+        }
+        match TimeLimit::after(pause.min(left)).run(response.chunk()).await {
             Some(Ok(Some(piece))) => begin.extend_from_slice(&piece),
             Some(Ok(None)) => break Rest::Nothing,
             Some(Err(error)) => break Rest::Broken(Some(error)),
@@ -68,6 +74,8 @@ struct Stalled;
 /// What says why a request failed comes with its status; who waits for more waits for nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
+/// Pieces that are read after that: a process that stood still finds a whole body.
+const MOST_LATE: u32 = 16;
 
 enum Rest {
     Nothing,
@@ -105,7 +113,7 @@ impl HttpBody for Begun {
 mod tests {
     use std::convert::Infallible;
 
-    use tokio::time::{Sleep, sleep};
+    use tokio::time::{Sleep, advance, sleep};
 
     use super::*;
 
@@ -156,5 +164,47 @@ mod tests {
             peek_body(response, 1_000_000).await;
             assert!(began.elapsed() <= Duration::from_secs(longest), "{words:?}");
         }
+    }
+
+    /// A word at each turn of the runtime, as from a server that never pauses and never ends.
+    struct EachTurn {
+        is_next: bool,
+    }
+
+    impl HttpBody for EachTurn {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.is_next = !self.is_next;
+            if self.is_next {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"word ")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_without_end_are_waited_for_a_few_seconds_at_most() {
+        let turn = Duration::from_millis(50);
+        let clock = tokio::spawn(async move {
+            loop {
+                advance(turn).await;
+            }
+        });
+        let began = Instant::now();
+        let body = Body::wrap(EachTurn { is_next: false });
+        let mut response = http::Response::new(body).into();
+        for times in 1..=3 {
+            let (whole, words) = peek_body(response, 1_000_000).await;
+            response = whole;
+            let longest = LONGEST + turn * 3 * times * MOST_LATE;
+            assert!(began.elapsed() <= longest, "{} bytes", words.len());
+        }
+        clock.abort();
     }
 }

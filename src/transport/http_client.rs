@@ -81,6 +81,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
     #[cfg(feature = "__rustls")]
     let tls = super::tls::config()?;
+    let timeout = options.timeout;
     let make = move |reached: &Arc<Reached>, _traffic: Traffic| {
         // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
         let mut builder = reqwest::Client::builder().no_proxy();
@@ -102,7 +103,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
             .connector_layer(NoteConnections(Arc::clone(reached)))
             .build()
     };
-    Wire::made_by(make).map_err(|error| with_causes(&error))
+    Wire::made_by(timeout, make).map_err(|error| with_causes(&error))
 }
 
 /// Shares a connection. Of calls it finds out within ten seconds that nobody is there any more,
@@ -324,7 +325,8 @@ mod tests {
             respond.send_response(http::Response::new(()), true).unwrap();
             connection.accept().await;
         });
-        let wire = Wire::made_by(|_, traffic| client_for(traffic)).unwrap();
+        let wire =
+            Wire::made_by(Duration::from_secs(30), |_, traffic| client_for(traffic)).unwrap();
         let request = reqwest::Request::new(reqwest::Method::POST, url.parse().unwrap());
 
         let sent = tokio::spawn(async move { wire.execute(request).await });

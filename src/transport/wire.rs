@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use http::Extensions;
 use reqwest::header::LOCATION;
 use reqwest::{Client, Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::time::Instant;
 
 use super::arrival::Arrival;
 use super::lane::{Clients, Lane, Pool, Traffic};
@@ -33,6 +35,8 @@ struct Inner {
     /// One for each server and traffic; a few.
     lanes: ArcSwap<Vec<Arc<Lane>>>,
     listening: Listening,
+    /// A request's, redirects included. A client of the user's own has one of its own.
+    timeout: Option<Duration>,
 }
 
 /// An extension of a request: its last attempt timed out, so that the next needs a connection of
@@ -60,19 +64,20 @@ pub(crate) fn note_failure(error: &reqwest::Error, extensions: &mut Extensions) 
 impl Wire {
     /// By a client of the user's own.
     pub(crate) fn given(client: Client) -> Self {
-        Self::new(Clients::given(client))
+        Self::new(Clients::given(client), None)
     }
 
     /// By a client that can be made again.
     pub(super) fn made_by(
+        timeout: Duration,
         make: impl Fn(&Arc<Reached>, Traffic) -> reqwest::Result<Client> + Send + Sync + 'static,
     ) -> reqwest::Result<Self> {
-        Ok(Self::new(Clients::made_by(Box::new(make))?))
+        Ok(Self::new(Clients::made_by(Box::new(make))?, Some(timeout)))
     }
 
-    fn new(clients: Clients) -> Self {
+    fn new(clients: Clients, timeout: Option<Duration>) -> Self {
         let (clients, lanes) = (Arc::new(clients), ArcSwap::default());
-        Self(Arc::new(Inner { clients, lanes, listening: Listening::new() }))
+        Self(Arc::new(Inner { clients, lanes, listening: Listening::new(), timeout }))
     }
 
     /// The client that is used now. Clones of it share its connections.
@@ -88,10 +93,12 @@ impl Wire {
 
     async fn send(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         traffic: Traffic,
     ) -> Result<Response> {
+        let timeout = request.timeout().copied().or(self.0.timeout);
+        *request.timeout_mut() = timeout;
         if self.0.clients.is_given() {
             let way = Way::Unseen(self.client());
             return Ok(way.send(request, extensions).await?);
@@ -148,6 +155,7 @@ impl Way {
         mut request: Request,
         extensions: &mut Extensions,
     ) -> reqwest::Result<Response> {
+        let began = Instant::now();
         let again = repeated(&request);
         let asked = note_asking(&mut request);
         let result = self.execute(request, extensions).await;
@@ -155,6 +163,8 @@ impl Way {
             (Ok(response), Some(mut again)) => match moved_to(&response, again.url()) {
                 Some(url) => {
                     *again.url_mut() = url;
+                    let left = |limit: &Duration| limit.saturating_sub(began.elapsed());
+                    *again.timeout_mut() = again.timeout().map(left);
                     extensions.insert(Moved);
                     self.execute(again, extensions).await
                 }
@@ -238,6 +248,8 @@ mod tests {
     use reqwest::redirect::Policy;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::yield_now;
+    use tokio::time::advance;
 
     use super::*;
 
@@ -324,8 +336,7 @@ mod tests {
                 }
                 requests
             });
-            let wire =
-                Wire::made_by(|_, _| Client::builder().redirect(Policy::none()).build()).unwrap();
+            let wire = wire_within(Duration::from_secs(30));
             let mut request = Request::new(Method::POST, url);
             *request.body_mut() = (!body.is_empty()).then(|| body.into());
 
@@ -340,6 +351,49 @@ mod tests {
                 assert!(request.starts_with("post /"), "{request}");
                 assert!(request.ends_with(&format!("\r\n\r\n{body}")), "{request}");
                 assert!(!request.contains("transfer-encoding"), "{request}");
+            }
+        }
+    }
+
+    fn wire_within(timeout: Duration) -> Wire {
+        let make = |_: &_, _| Client::builder().redirect(Policy::none()).build();
+        Wire::made_by(timeout, make).unwrap()
+    }
+
+    /// The time does not go on by itself: there is always something to do.
+    #[tokio::test(start_paused = true)]
+    async fn the_time_limit_of_a_write_includes_its_redirect() {
+        tokio::spawn(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        for (limit, each, is_in_time) in [(10, 4, true), (6, 4, false), (6, 7, false)] {
+            for has_own_limit in [false, true] {
+                let (listener, url) = listening().await;
+                tokio::spawn(async move {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    for head in ["HTTP/1.1 307 Moved\r\nlocation: /there", "HTTP/1.1 200 OK"] {
+                        read_request(&mut stream).await;
+                        advance(Duration::from_secs(each)).await;
+                        let response = format!("{head}\r\ncontent-length: 0\r\n\r\n");
+                        // The client may be gone.
+                        stream.write_all(response.as_bytes()).await.ok();
+                    }
+                });
+                let limit = Duration::from_secs(limit);
+                let wire = wire_within(if has_own_limit { limit * 100 } else { limit });
+                let mut request = Request::new(Method::POST, url);
+                *request.timeout_mut() = has_own_limit.then_some(limit);
+
+                let sent = wire.send(request, &mut Extensions::new(), Traffic::Calls).await;
+
+                let is_right = match &sent {
+                    Ok(response) => is_in_time && response.status() == 200,
+                    Err(Error::Reqwest(error)) => !is_in_time && error.is_timeout(),
+                    Err(_) => false,
+                };
+                assert!(is_right, "{limit:?}, {each} s each: {sent:?}");
             }
         }
     }
