@@ -5,7 +5,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::record::{HandedOver, carry, proven};
+use super::record::{HandedOver, carry, note_told, proven, told};
 use super::{CallRecord, Partition, Whose};
 use crate::auth::AuthError;
 
@@ -29,6 +29,7 @@ impl Middleware for HandOver {
         let partition = self.0.partition();
         extensions.insert(partition);
         extensions.insert(Told(partition));
+        note_told(partition);
         hand_over(request, extensions, next).await
     }
 }
@@ -75,7 +76,9 @@ impl Middleware for NoteWhose {
         next: Next<'_>,
     ) -> Result<Response> {
         let partition = self.0.partition();
-        if extensions.get().is_some_and(|Told(told)| *told != partition) {
+        // A layer may have extensions of its own.
+        let told = extensions.get().map(|Told(told)| *told).or_else(told);
+        if told.is_some_and(|told| told != partition) {
             return Err(Error::middleware(AuthError::OtherLogin));
         }
         if let Some(record) = CallRecord::carried(extensions) {

@@ -11,6 +11,7 @@
 //! so by itself: the client's own errors of what never left are marked, and what is not marked is
 //! no proof. A layer that sends by other means, and then returns the error of `next`, hides that.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,9 +53,26 @@ struct State {
     partition: Option<Partition>,
 }
 
+/// The call that a task makes.
+struct Call {
+    /// A read that nobody observes has none.
+    record: Option<Arc<CallRecord>>,
+    /// Whose it is, as the user's layers were told.
+    told: Cell<Option<Partition>>,
+}
+
 tokio::task_local! {
-    /// The record of the call that a task makes; a read that nobody observes has none.
-    static CALL: Option<Arc<CallRecord>>;
+    static CALL: Call;
+}
+
+/// Notes that the user's layers are told whose the task's call is.
+pub(super) fn note_told(partition: Partition) {
+    let _ = CALL.try_with(|call| call.told.set(Some(partition)));
+}
+
+/// Whose the task's call is, as the user's layers were told.
+pub(super) fn told() -> Option<Partition> {
+    CALL.try_with(|call| call.told.get()).ok().flatten()
 }
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -74,7 +92,7 @@ impl CallRecord {
         record: Option<Arc<Self>>,
         call: F,
     ) -> impl Future<Output = F::Output> {
-        CALL.scope(record, call)
+        CALL.scope(Call { record, told: Cell::new(None) }, call)
     }
 
     /// That of the request which has these extensions. Another client, which a layer sends by, has
@@ -89,7 +107,7 @@ impl CallRecord {
     }
 
     fn of_task() -> Option<Arc<Self>> {
-        CALL.try_with(Option::clone).ok().flatten()
+        CALL.try_with(|call| call.record.clone()).ok().flatten()
     }
 
     pub(crate) fn attempts(&self) -> u32 {

@@ -49,10 +49,18 @@ impl Arrival {
         }
     }
 
-    /// The response has come whole, or is of no more interest.
+    /// The response has come whole, or as far as it is of interest.
     pub(crate) fn ended(&mut self) {
         if let Some(journey) = self.journey.take() {
             journey.pool.count_response();
+        }
+    }
+
+    /// What is left of the response is of no interest.
+    pub(crate) fn left(&mut self) {
+        if let Some(journey) = self.journey.take() {
+            journey.pool.count_response();
+            journey.give_up();
         }
     }
 
@@ -61,6 +69,7 @@ impl Arrival {
             && error.is_timeout()
         {
             journey.suspect();
+            journey.give_up();
         }
     }
 }
@@ -73,15 +82,22 @@ impl Journey {
             self.lane.replace(&self.pool);
         }
     }
+
+    /// The connection may have to carry on without what is still on its way.
+    fn give_up(&self) {
+        if self.pool.is_worn_by_giving_up() {
+            self.lane.replace(&self.pool);
+        }
+    }
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        if self.began.elapsed() >= GIVEN_UP
-            && let Some(journey) = self.journey.take()
-        {
+        let Some(journey) = self.journey.take() else { return };
+        if self.began.elapsed() >= GIVEN_UP {
             journey.suspect();
         }
+        journey.give_up();
     }
 }
 

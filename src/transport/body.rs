@@ -83,8 +83,9 @@ async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError>
     let mut arrival = Arrival::body_of(response);
     let read = read_pieces(response, limit).await;
     match &read {
+        Ok(_) => arrival.ended(),
+        Err(BodyError::TooLong) => arrival.left(),
         Err(BodyError::Truncated(error)) => arrival.failed(error),
-        _ => arrival.ended(),
     }
     read
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
+use url::Url;
 
 use super::lane::Traffic;
 use super::reached::{NoteConnections, Reached};
@@ -153,12 +154,17 @@ fn stay_on_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if !matches!(attempt.status().as_u16(), 307 | 308) {
         return attempt.stop();
     }
-    let same =
-        attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
-    match same && attempt.previous().len() <= MOST_REDIRECTS {
+    let stays = attempt.previous().last().is_some_and(|from| is_within_origin(attempt.url(), from));
+    match stays && attempt.previous().len() <= MOST_REDIRECTS {
         true => attempt.follow(),
         false => attempt.stop(),
     }
+}
+
+/// Whether a redirect leads to the server that it came from. One with a user name or a password in
+/// its URL does not: the HTTP client would keep a connection by that name beside the server's own.
+pub(super) fn is_within_origin(url: &Url, from: &Url) -> bool {
+    url.origin() == from.origin() && url.username().is_empty() && url.password().is_none()
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -1,7 +1,7 @@
 //! The connections to one server: what becomes of them is no other server's trouble.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use http::Extensions;
@@ -125,6 +125,8 @@ pub(super) struct Pool {
     http: Http,
     /// How many responses came, to the end of their bodies.
     responses: AtomicU64,
+    /// How many requests were given up before their response had come.
+    given_up: AtomicU32,
     #[cfg(feature = "http2")]
     server: Option<Arc<Server>>,
 }
@@ -134,6 +136,7 @@ impl Pool {
         Self {
             http,
             responses: AtomicU64::new(0),
+            given_up: AtomicU32::new(0),
             #[cfg(feature = "http2")]
             server: Server::by_scheme(_scheme),
         }
@@ -145,6 +148,27 @@ impl Pool {
 
     pub(super) fn count_response(&self) {
         self.responses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a request was given up. Returns whether they are too many for one connection that
+    /// all share.
+    ///
+    /// HTTP/2 knows of the last 50, for a second, that what still comes of them is of no interest.
+    /// Each frame of others counts as an error of the server, and after 1,024 the connection ends,
+    /// with the requests of all who share it.
+    pub(super) fn is_worn_by_giving_up(&self) -> bool {
+        let given_up = self.given_up.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        given_up >= MOST_GIVEN_UP && self.is_shared()
+    }
+
+    #[cfg(feature = "http2")]
+    fn is_shared(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.has_http2())
+    }
+
+    #[cfg(not(feature = "http2"))]
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Notes where the request goes, as long as it is under way.
@@ -165,5 +189,38 @@ impl Pool {
     #[cfg(not(feature = "http2"))]
     async fn execute_in_turn(&self, request: Request) -> reqwest::Result<Response> {
         self.http.client.execute(request).await
+    }
+}
+
+/// With those that are under way when it is reached, 128 at most servers, and a page of 200 KB for
+/// each, fewer frames than end a connection.
+const MOST_GIVEN_UP: u32 = 32;
+
+#[cfg(all(test, feature = "http2"))]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use super::super::arrival::Arrival;
+    use super::super::one_connection::Known;
+    use super::*;
+
+    /// Whether requests that are given up have the next ones take another connection.
+    fn is_replaced(found: Known, given_up: u32) -> bool {
+        let clients = Clients::made_by(Box::new(|_, _| Client::builder().build())).unwrap();
+        let url = "https://api.example.test/v1/".parse().unwrap();
+        let lane = Arc::new(Lane::to(&url, Traffic::Calls, Arc::new(clients)));
+        let pool = lane.pool();
+        pool.server.as_ref().unwrap().tell(found);
+        for _ in 0..given_up {
+            drop(Arrival::new(Arc::clone(&lane), Arc::clone(&pool), false));
+        }
+        !Arc::ptr_eq(&pool, &lane.pool())
+    }
+
+    #[test]
+    fn a_shared_connection_is_left_before_what_was_given_up_on_it_ends_it() {
+        assert!(is_replaced(Known::Http2, MOST_GIVEN_UP));
+        assert!(is_replaced(Known::Http2, 10 * MOST_GIVEN_UP));
+        assert!(!is_replaced(Known::Http2, MOST_GIVEN_UP - 1));
+        assert!(!is_replaced(Known::Http1, 10 * MOST_GIVEN_UP), "each had its own");
     }
 }

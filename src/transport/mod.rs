@@ -23,6 +23,7 @@ mod time_limit;
 mod tls;
 mod undone;
 mod wire;
+mod words;
 
 use std::time::{Duration, SystemTime};
 

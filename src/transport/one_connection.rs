@@ -21,7 +21,7 @@ use tower_service::Service;
 pub(super) struct Server(watch::Sender<Known>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     Nothing,
     /// One request has been connecting since then; the others wait a moment.
     Connecting(Instant),
@@ -48,6 +48,10 @@ impl Server {
     /// One of which nothing is known yet. What is not TLS has no HTTP/2.
     pub(super) fn by_scheme(scheme: &str) -> Option<Arc<Self>> {
         (scheme == "https").then(|| Arc::new(Self(watch::Sender::new(Known::Nothing))))
+    }
+
+    pub(super) fn has_http2(&self) -> bool {
+        *self.0.borrow() == Known::Http2
     }
 
     /// Waits while another request connects, for as long as `patience` at most; with a turn, others
@@ -95,7 +99,7 @@ impl Server {
     }
 
     /// Tells of a connection that was made, also where another has the turn.
-    fn tell(&self, found: Known) {
+    pub(super) fn tell(&self, found: Known) {
         self.0.send_if_modified(|known| {
             let is_new = *known != found;
             *known = found;

@@ -14,6 +14,7 @@ use http::Extensions;
 use reqwest::Url;
 use tower_layer::Layer;
 use tower_service::Service;
+use url::Position::{AfterPort, BeforeHost};
 
 use crate::sync::Mutex;
 
@@ -59,16 +60,17 @@ tokio::task_local! {
 
 impl Reached {
     pub(super) fn route(&self, url: &Url) -> Route {
-        Route { server: self.server(url.authority()), any: Arc::clone(&self.any) }
+        Route { server: self.server(&url[BeforeHost..AfterPort]), any: Arc::clone(&self.any) }
     }
 
-    fn server(&self, authority: &str) -> Server {
+    /// By host and port.
+    fn server(&self, place: &str) -> Server {
         let mut servers = self.servers.lock();
-        if let Some((_, server)) = servers.iter().find(|(known, _)| known == authority) {
+        if let Some((_, server)) = servers.iter().find(|(known, _)| known == place) {
             return Arc::clone(server);
         }
         let server = Server::default();
-        servers.push((authority.to_owned(), Arc::clone(&server)));
+        servers.push((place.to_owned(), Arc::clone(&server)));
         server
     }
 }

@@ -2,12 +2,12 @@
 
 use http::Extensions;
 use reqwest::StatusCode;
-use serde_json::Value;
 
 use super::clipped;
 use super::undone::{
     TlsUnavailable, has_no_connection, provably_not_carried_out, was_never_written,
 };
+use super::words;
 
 /// The words of an error response: `{"error":{"message","reason"}}`, `{"error":"…"}`, or something
 /// that is not JSON.
@@ -26,20 +26,10 @@ impl ServerError {
 
     /// Reads the body of an error response; one that says nothing is no error of its own.
     pub(crate) fn of(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else { return Self::default() };
-        match body.get("error") {
-            Some(Value::String(message)) => Self { message: Some(clipped(message)), reason: None },
-            Some(error) => {
-                let reason = text(error, "reason").filter(|reason| is_word(reason));
-                Self { message: text(error, "message").map(clipped), reason: reason.map(clipped) }
-            }
-            None => Self::default(),
-        }
+        let Self { message, reason } = words::read(body).unwrap_or_default();
+        let reason = reason.filter(|reason| is_word(reason));
+        Self { message: message.as_deref().map(clipped), reason: reason.as_deref().map(clipped) }
     }
-}
-
-fn text<'a>(error: &'a Value, name: &str) -> Option<&'a str> {
-    error.get(name).and_then(Value::as_str)
 }
 
 /// Whether it is a word for programs, as all of Spotify's are, and not something that was sent

@@ -13,6 +13,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
 use super::arrival::Arrival;
+use super::http_client::is_within_origin;
 use super::lane::{Clients, Lane, Pool, Traffic};
 use super::left_out::{self, note_asking};
 use super::listening::Listening;
@@ -202,7 +203,7 @@ fn moved_to(response: &Response, sent: &Url) -> Option<Url> {
     }
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     let url = response.url().join(location).ok()?;
-    (url.origin() == sent.origin()).then_some(url)
+    is_within_origin(&url, sent).then_some(url)
 }
 
 impl Inner {

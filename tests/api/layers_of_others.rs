@@ -352,31 +352,54 @@ async fn a_report_is_of_the_login_that_the_call_was_sent_for() {
     }
 }
 
+/// Hands nothing on of what is known of a request.
+struct Forgets;
+
+#[async_trait]
+impl Middleware for Forgets {
+    async fn handle(
+        &self,
+        request: Request,
+        _: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        next.run(request, &mut Extensions::new()).await
+    }
+}
+
 /// What waits for a permit does not go as somebody else's.
 #[tokio::test]
 async fn what_waited_for_a_permit_is_not_sent_for_another_login() {
+    what_waited_is_not_sent_for_another_login(Plain).await;
+    what_waited_is_not_sent_for_another_login(Forgets).await;
+}
+
+async fn what_waited_is_not_sent_for_another_login(layer: impl Middleware) {
     let number = Arc::new(AtomicU64::new(1));
     let (base, heads) = server(is_done).await;
     let config = SpotifyClientConfig::default().with_base_url(&base);
-    let config = config.with_authenticator(Logins(Arc::clone(&number))).with_middleware(Plain);
+    let config = config.with_authenticator(Logins(Arc::clone(&number))).with_middleware(layer);
     let spotify = SpotifyClient::new(config).unwrap();
     let limiter = spotify.rate_limiter().unwrap();
     limiter.close_for(Duration::from_secs(20));
     let login = async {
-        while limiter.stats().app.waiting == 0 {
+        while limiter.stats().app.waiting < 2 {
             tokio::task::yield_now().await;
         }
         number.store(2, Ordering::SeqCst);
         limiter.reopen();
     };
 
-    let (result, ()) = tokio::join!(spotify.player().next().into_future(), login);
+    // A read has less that is kept of it.
+    let (read, write) = (spotify.get::<()>("me"), spotify.player().next());
+    let (read, write, ()) = tokio::join!(read.into_future(), write.into_future(), login);
 
-    let error = result.unwrap_err();
-    let is_other_login =
-        matches!(error, spotify_web::Error::Auth { source: AuthError::OtherLogin, .. });
-    assert!(is_other_login, "{error:?}");
-    assert!(!error.may_have_been_carried_out());
+    for error in [read.unwrap_err(), write.unwrap_err()] {
+        let is_other_login =
+            matches!(error, spotify_web::Error::Auth { source: AuthError::OtherLogin, .. });
+        assert!(is_other_login, "{error:?}");
+        assert!(!error.may_have_been_carried_out());
+    }
     assert!(heads.lock().unwrap().is_empty());
     spotify.player().next().await.unwrap();
     assert!(heads.lock().unwrap()[0].contains("bearer user2"));
@@ -450,4 +473,23 @@ async fn a_write_that_was_redirected_has_left_though_it_got_no_further() {
 
     assert!(!error.may_have_been_carried_out(), "{error:?}");
     assert_eq!(*reports.lock().unwrap(), [1]);
+}
+
+/// The HTTP client keeps a connection by the name in the URL beside the server's own, of which is
+/// not known whether a write found it.
+#[tokio::test]
+async fn a_redirect_with_a_user_name_is_not_followed() {
+    let (base, heads) = server(|head| {
+        let host = head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+        responds(&format!("307 Temporary Redirect\r\nlocation: http://user:pw@{host}/there"))
+    })
+    .await;
+    let spotify = SpotifyClient::new(config(&base)).unwrap();
+
+    spotify.get::<()>("me").await.unwrap_err();
+    spotify.player().next().await.unwrap_err();
+
+    let heads = heads.lock().unwrap();
+    let is_first = |head: &String| head.starts_with("get /me ") || head.starts_with("post /me/");
+    assert!(heads.len() == 2 && heads.iter().all(is_first), "{heads:?}");
 }
