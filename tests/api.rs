@@ -82,6 +82,9 @@ mod fleet_setup;
 mod fleet_tampering;
 #[path = "api/frozen.rs"]
 mod frozen;
+#[cfg(feature = "http2")]
+#[path = "api/full_connections.rs"]
+mod full_connections;
 #[path = "api/given_up_attempts.rs"]
 mod given_up_attempts;
 #[path = "api/guides.rs"]

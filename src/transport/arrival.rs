@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::Instant;
 
-use super::lane::{Lane, Pool};
+use super::lane::{Lane, Place, Pool};
 
 /// A wait for a response, or for the rest of it. One that is dropped after a while without an end
 /// timed out for its caller.
@@ -19,7 +19,7 @@ pub(crate) struct Arrival {
 #[derive(Clone)]
 struct Journey {
     lane: Arc<Lane>,
-    pool: Arc<Pool>,
+    place: Arc<Place>,
     /// How many responses had come on them before.
     responses: u64,
     /// Whether the connections are replaced after a time-out though others get responses.
@@ -29,7 +29,8 @@ struct Journey {
 impl Arrival {
     pub(super) fn new(lane: Arc<Lane>, pool: Arc<Pool>, is_rare: bool) -> Self {
         let responses = pool.responses();
-        Self::of(Some(Journey { lane, pool, responses, is_rare }))
+        let place = Arc::new(Place::on(pool));
+        Self::of(Some(Journey { lane, place, responses, is_rare }))
     }
 
     fn of(journey: Option<Journey>) -> Self {
@@ -52,14 +53,14 @@ impl Arrival {
     /// The response has come whole, or as far as it is of interest.
     pub(crate) fn ended(&mut self) {
         if let Some(journey) = self.journey.take() {
-            journey.pool.count_response();
+            journey.pool().count_response();
         }
     }
 
     /// What is left of the response is of no interest.
     pub(crate) fn left(&mut self) {
         if let Some(journey) = self.journey.take() {
-            journey.pool.count_response();
+            journey.pool().count_response();
             journey.give_up();
         }
     }
@@ -75,18 +76,22 @@ impl Arrival {
 }
 
 impl Journey {
+    fn pool(&self) -> &Arc<Pool> {
+        self.place.pool()
+    }
+
     /// Replaces the connections, unless others got their responses on them meanwhile: then it is
     /// the request that is slow, and nobody else's concern.
     fn suspect(&self) {
-        if self.is_rare || self.pool.responses() == self.responses {
-            self.lane.replace(&self.pool);
+        if self.is_rare || self.pool().responses() == self.responses {
+            self.lane.replace(self.pool());
         }
     }
 
     /// The connection may have to carry on without what is still on its way.
     fn give_up(&self) {
-        if self.pool.is_worn_by_giving_up() {
-            self.lane.replace(&self.pool);
+        if self.pool().is_worn_by_giving_up() {
+            self.lane.replace(self.pool());
         }
     }
 }

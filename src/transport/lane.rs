@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::Extensions;
 use reqwest::{Client, Request, Response, Url};
 
 #[cfg(feature = "http2")]
-use super::one_connection::{Server, in_turn};
+use super::one_connection::{Known, Server, in_turn};
 use super::reached::Reached;
 
 /// Where HTTP clients come from.
@@ -76,6 +76,7 @@ pub(super) struct Lane {
     scheme: String,
     authority: String,
     clients: Arc<Clients>,
+    /// The first; others come after it where one is full.
     pool: ArcSwap<Pool>,
 }
 
@@ -96,8 +97,23 @@ impl Lane {
         is_of_server && self.traffic == traffic
     }
 
+    /// The first one that has room for another request.
     pub(super) fn pool(&self) -> Arc<Pool> {
-        self.pool.load_full()
+        let mut pool = self.pool.load_full();
+        while pool.is_full() {
+            match pool.next.load_full().or_else(|| self.add_after(&pool)) {
+                Some(next) => pool = next,
+                None => break,
+            }
+        }
+        pool
+    }
+
+    fn add_after(&self, pool: &Pool) -> Option<Arc<Pool>> {
+        let nothing: Option<Arc<Pool>> = None;
+        // Another may have come first.
+        pool.next.compare_and_swap(&nothing, Some(self.fresh()?));
+        pool.next.load_full()
     }
 
     /// A pool without a connection in it.
@@ -105,9 +121,15 @@ impl Lane {
         Some(Arc::new(Pool::new(&self.scheme, self.clients.another(self.traffic)?)))
     }
 
+    /// Uses none of the connections any more.
+    pub(super) fn replace_all(&self) {
+        self.replace(&self.pool.load());
+    }
+
     /// Uses connections of `pool` no more, unless they were replaced already.
     pub(super) fn replace(&self, pool: &Arc<Pool>) {
         if !Arc::ptr_eq(&self.pool.load(), pool) {
+            self.leave_out(pool);
             return;
         }
         if let Some(fresh) = self.fresh() {
@@ -116,6 +138,17 @@ impl Lane {
                 self.clients.latest.store(Arc::new(fresh.http.clone()));
             }
             self.pool.compare_and_swap(pool, fresh);
+        }
+    }
+
+    fn leave_out(&self, pool: &Arc<Pool>) {
+        let mut before = self.pool.load_full();
+        while let Some(next) = before.next.load_full() {
+            if Arc::ptr_eq(&next, pool) {
+                before.next.compare_and_swap(&next, pool.next.load_full());
+                return;
+            }
+            before = next;
         }
     }
 }
@@ -127,8 +160,31 @@ pub(super) struct Pool {
     responses: AtomicU64,
     /// How many requests were given up before their response had come.
     given_up: AtomicU32,
+    under_way: AtomicU32,
+    /// Where what has no room goes.
+    next: ArcSwapOption<Pool>,
     #[cfg(feature = "http2")]
     server: Option<Arc<Server>>,
+}
+
+/// A place of a request among those under way, until its response has been read or is dropped.
+pub(super) struct Place(Arc<Pool>);
+
+impl Place {
+    pub(super) fn on(pool: Arc<Pool>) -> Self {
+        pool.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(pool)
+    }
+
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -137,6 +193,8 @@ impl Pool {
             http,
             responses: AtomicU64::new(0),
             given_up: AtomicU32::new(0),
+            under_way: AtomicU32::new(0),
+            next: ArcSwapOption::empty(),
             #[cfg(feature = "http2")]
             server: Server::by_scheme(_scheme),
         }
@@ -161,9 +219,25 @@ impl Pool {
         given_up >= MOST_GIVEN_UP && self.is_shared()
     }
 
+    /// Whether more requests are under way than a server may let be on one connection, if it is
+    /// one.
+    fn is_full(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) >= MOST_AT_ONCE && self.may_be_shared()
+    }
+
+    #[cfg(feature = "http2")]
+    fn may_be_shared(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.known() != Known::Http1)
+    }
+
     #[cfg(feature = "http2")]
     fn is_shared(&self) -> bool {
-        self.server.as_ref().is_some_and(|server| server.has_http2())
+        self.server.as_ref().is_some_and(|server| server.known() == Known::Http2)
+    }
+
+    #[cfg(not(feature = "http2"))]
+    fn may_be_shared(&self) -> bool {
+        false
     }
 
     #[cfg(not(feature = "http2"))]
@@ -192,27 +266,42 @@ impl Pool {
     }
 }
 
-/// With those that are under way when it is reached, 128 at most servers, and a page of 200 KB for
-/// each, fewer frames than end a connection.
+/// Google's front ends and Envoy let 100 requests be under way on a connection, nginx and AWS 128.
+/// What is more waits until others end, which those to an endpoint that hangs do not.
+const MOST_AT_ONCE: u32 = 90;
+
+/// With those that are under way when it is reached, and a page of 200 KB for each, fewer frames
+/// than end a connection.
 const MOST_GIVEN_UP: u32 = 32;
 
 #[cfg(all(test, feature = "http2"))]
 #[expect(clippy::unwrap_used)]
 mod tests {
     use super::super::arrival::Arrival;
-    use super::super::one_connection::Known;
     use super::*;
+
+    fn lane() -> Arc<Lane> {
+        let clients = Clients::made_by(Box::new(|_, _| Client::builder().build())).unwrap();
+        let url = "https://api.example.test/v1/".parse().unwrap();
+        Arc::new(Lane::to(&url, Traffic::Calls, Arc::new(clients)))
+    }
+
+    fn pool_that_found(found: Known, lane: &Lane) -> Arc<Pool> {
+        let pool = lane.pool();
+        pool.server.as_ref().unwrap().tell(found);
+        pool
+    }
+
+    fn requests(count: u32, lane: &Arc<Lane>, pool: &Arc<Pool>) -> Vec<Arrival> {
+        let request = |_| Arrival::new(Arc::clone(lane), Arc::clone(pool), false);
+        (0..count).map(request).collect()
+    }
 
     /// Whether requests that are given up have the next ones take another connection.
     fn is_replaced(found: Known, given_up: u32) -> bool {
-        let clients = Clients::made_by(Box::new(|_, _| Client::builder().build())).unwrap();
-        let url = "https://api.example.test/v1/".parse().unwrap();
-        let lane = Arc::new(Lane::to(&url, Traffic::Calls, Arc::new(clients)));
-        let pool = lane.pool();
-        pool.server.as_ref().unwrap().tell(found);
-        for _ in 0..given_up {
-            drop(Arrival::new(Arc::clone(&lane), Arc::clone(&pool), false));
-        }
+        let lane = lane();
+        let pool = pool_that_found(found, &lane);
+        drop(requests(given_up, &lane, &pool));
         !Arc::ptr_eq(&pool, &lane.pool())
     }
 
@@ -222,5 +311,63 @@ mod tests {
         assert!(is_replaced(Known::Http2, 10 * MOST_GIVEN_UP));
         assert!(!is_replaced(Known::Http2, MOST_GIVEN_UP - 1));
         assert!(!is_replaced(Known::Http1, 10 * MOST_GIVEN_UP), "each had its own");
+    }
+
+    #[test]
+    fn what_has_no_room_on_a_shared_connection_takes_another() {
+        let lane = lane();
+        let first = pool_that_found(Known::Http2, &lane);
+        let mut on_first = requests(MOST_AT_ONCE - 1, &lane, &first);
+        assert!(Arc::ptr_eq(&first, &lane.pool()));
+
+        on_first.extend(requests(1, &lane, &first));
+
+        let second = pool_that_found(Known::Http2, &lane);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &lane.pool()), "one for all of them");
+        let mut on_second = requests(MOST_AT_ONCE, &lane, &second);
+        assert!(![&first, &second].iter().any(|full| Arc::ptr_eq(full, &lane.pool())));
+        on_second.pop().unwrap().ended();
+        assert!(Arc::ptr_eq(&second, &lane.pool()));
+        on_first.pop().unwrap().ended();
+        assert!(Arc::ptr_eq(&first, &lane.pool()), "the first as soon as it has room");
+    }
+
+    #[test]
+    fn one_that_is_dead_is_left_out_wherever_it_stands() {
+        let lane = lane();
+        let pools: Vec<_> = (0..3)
+            .map(|_| {
+                let pool = pool_that_found(Known::Http2, &lane);
+                requests(MOST_AT_ONCE, &lane, &pool).into_iter().for_each(std::mem::forget);
+                pool
+            })
+            .collect();
+        let next = |pool: &Pool| pool.next.load_full().unwrap();
+
+        lane.replace(&pools[1]);
+        lane.replace(&pools[1]);
+
+        assert!(Arc::ptr_eq(&next(&pools[0]), &pools[2]));
+        lane.replace_all();
+        let fresh = lane.pool();
+        assert!(!pools.iter().any(|pool| Arc::ptr_eq(pool, &fresh)));
+        assert!(fresh.next.load().is_none());
+    }
+
+    #[test]
+    fn what_comes_before_the_first_connection_is_made_has_no_more_room() {
+        let lane = lane();
+        let first = lane.pool();
+        let _under_way = requests(MOST_AT_ONCE, &lane, &first);
+        assert!(!Arc::ptr_eq(&first, &lane.pool()));
+    }
+
+    #[test]
+    fn connections_that_are_not_shared_are_never_full() {
+        let lane = lane();
+        let first = pool_that_found(Known::Http1, &lane);
+        let _under_way = requests(10 * MOST_AT_ONCE, &lane, &first);
+        assert!(Arc::ptr_eq(&first, &lane.pool()));
     }
 }

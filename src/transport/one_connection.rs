@@ -50,8 +50,8 @@ impl Server {
         (scheme == "https").then(|| Arc::new(Self(watch::Sender::new(Known::Nothing))))
     }
 
-    pub(super) fn has_http2(&self) -> bool {
-        *self.0.borrow() == Known::Http2
+    pub(super) fn known(&self) -> Known {
+        *self.0.borrow()
     }
 
     /// Waits while another request connects, for as long as `patience` at most; with a turn, others

@@ -105,7 +105,7 @@ impl Wire {
             return Ok(way.send(request, extensions).await?);
         }
         if self.0.listening.note() {
-            self.0.lanes.load().iter().for_each(|lane| lane.replace(&lane.pool()));
+            self.0.lanes.load().iter().for_each(|lane| lane.replace_all());
         }
         self.0.listening.listen().await;
         let lane = self.0.lane(request.url(), traffic);
