@@ -76,6 +76,29 @@ pub enum FleetError {
         /// What the server said.
         reason: String,
     },
+    /// The server is a replica: it takes no writes, and nothing is read from it, since it may lag
+    /// behind. A server that was the master a moment ago, and one that Sentinels or a cluster name, is
+    /// a failover under way instead: [`Server`](Self::Server), which is transient.
+    #[error(
+        "the fleet's server is a replica, which takes no writes; name its master in the URL, or have it found \
+         by `redis+sentinel://` or `redis+cluster://`"
+    )]
+    Replica,
+    /// The server runs in protected mode, in which it serves its own machine only.
+    #[error(
+        "the fleet's server runs in protected mode, and serves nobody on another machine; set a password there \
+         (`requirepass`) and in the URL, or `protected-mode no` where nobody else can reach it"
+    )]
+    Protected,
+    /// The server cannot write its data to disk, and takes no writes until it can.
+    #[error(
+        "the fleet's server takes no writes, as it cannot save its data to disk: {reason}; see its log, make \
+         room on the disk, and let it write to its `dir`"
+    )]
+    NotPersisted {
+        /// What the server said.
+        reason: String,
+    },
     /// The server has no room left.
     #[error("the server of the fleet has no memory left; raise its `maxmemory`")]
     OutOfMemory,

@@ -19,6 +19,8 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn of(error: &RedisError) -> Self {
         let reason = clipped(&error.to_string());
+        // Before Redis 7, the error of what a script calls stands within one of the script.
+        let says = |code| error.code() == Some(code) || reason.contains(&format!(": -{code} "));
         match (error.kind(), error.code()) {
             (ErrorKind::Server(ServerErrorKind::NoScript), _) => Self::NoScript,
             (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => {
@@ -57,7 +59,9 @@ impl Failure {
             _ if reason.contains("unknown command") => {
                 Self::Error(FleetError::NoPermission { reason })
             }
-            (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
+            _ if says("OOM") => Self::Error(FleetError::OutOfMemory),
+            _ if says("MISCONF") => Self::Error(FleetError::NotPersisted { reason }),
+            _ if says("READONLY") => Self::Demoted(FleetError::Server { reason }),
             _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECTING }),
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
@@ -96,6 +100,13 @@ impl Failure {
     }
 }
 
+pub(super) const HAS_TLS: &str = "the fleet's server speaks TLS; write `rediss` in place of `redis` in its URL, as in \
+    `rediss://`";
+pub(super) const NO_TLS: &str = "the fleet's server does not speak TLS on this port; name the port that does, or write \
+    `redis` in place of `rediss` in its URL, as in `redis://`";
+/// Of a server that was the master until now.
+pub(super) const DEMOTED: &str =
+    "it has become a replica, and its URL does not lead to another yet";
 pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
     `redis://` in its URL";
 const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \

@@ -13,10 +13,11 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::failure::Failure;
+use super::live::{Master, To};
 use super::names::{Names, Place};
 use super::scripts::{LIST, LONGEST_RECORD, RESEAL};
 use super::sealing::{Opened, is_unsealed};
-use super::server::{Master, Server, To};
+use super::server::Server;
 use super::tokens::{Parts, read};
 use super::unsealed::has_login;
 use crate::auth::TokenKey;

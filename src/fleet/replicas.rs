@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::FleetError;
 use super::failure::Failure;
-use super::server::{Server, To};
+use super::live::To;
+use super::server::Server;
 use super::tokens::{KEPT_FOR_MS, read};
 use crate::sync::Mutex;
 

@@ -124,8 +124,8 @@ async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
     }
 }
 
-/// Says what Redis 4 says to `INFO` and to scripts that look at the clock before they write.
-async fn redis_4() -> String {
+/// Says what an old Redis says to `INFO`, and to scripts that it fails.
+pub(crate) async fn old_redis(to_info: &'static str, to_scripts: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -137,8 +137,8 @@ async fn redis_4() -> String {
                     // Each command is sent by itself, or all of them want the same response.
                     let commands = text.matches("\r\n$4\r\nINFO").count();
                     let response = match (commands, text.contains("EVAL")) {
-                        (1.., _) => "$20\r\nredis_version:4.0.14\r\n",
-                        (0, true) => TOO_OLD,
+                        (1.., _) => to_info,
+                        (0, true) => to_scripts,
                         (0, false) => "+OK\r\n+OK\r\n",
                     };
                     let _ = stream.write_all(response.as_bytes()).await;
@@ -149,12 +149,13 @@ async fn redis_4() -> String {
     url
 }
 
+/// To scripts that look at the clock before they write.
 const TOO_OLD: &str = "-ERR Error running script (call to f_1): @user_script:9: @user_script: 9: Write \
                        commands not allowed after non deterministic commands.\r\n";
 
 #[tokio::test]
 async fn a_server_that_is_too_old_is_named_at_the_first_use_and_by_the_check() {
-    let fleet = RedisFleet::new(redis_4().await);
+    let fleet = RedisFleet::new(old_redis("$20\r\nredis_version:4.0.14\r\n", TOO_OLD).await);
     let checked = fleet.check().await.unwrap_err();
     assert_eq!(checked, FleetError::TooOld { version: "4.0.14".into() });
     for error in first_uses(&fleet).await {
