@@ -9,6 +9,8 @@ use crate::transport::clipped;
 pub(super) enum Failure {
     /// The script is to be sent along.
     NoScript,
+    /// Something else stands under the key.
+    Layout,
     /// The connection is of no use any more.
     Closed(FleetError),
     /// The server is no master any more.
@@ -51,8 +53,8 @@ impl Failure {
             _ if reason.contains("switch database") => Self::of_url(NO_DATABASE),
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
-            (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Error(FleetError::Layout),
-            _ if reason.contains("WRONGTYPE") => Self::Error(FleetError::Layout),
+            (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Layout,
+            _ if reason.contains("WRONGTYPE") => Self::Layout,
             _ if reason.contains("after non deterministic commands") => {
                 Self::Error(FleetError::TooOld { version: "4 or older".into() })
             }
@@ -87,17 +89,31 @@ impl Failure {
 
     pub(super) fn error(&self) -> Option<&FleetError> {
         match self {
-            Self::NoScript => None,
+            Self::NoScript | Self::Layout => None,
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
+        }
+    }
+
+    /// Of a script on `key`.
+    pub(super) fn into_error_of(self, key: &str) -> FleetError {
+        match self {
+            Self::Layout => FleetError::layout(key),
+            failure => failure.into_error(),
         }
     }
 
     pub(super) fn into_error(self) -> FleetError {
         match self {
+            Self::Layout => odd_response(),
             Self::NoScript => FleetError::Server { reason: "it forgets scripts at once".into() },
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => error,
         }
     }
+}
+
+/// To a command that depends on no key of the fleet's.
+pub(super) fn odd_response() -> FleetError {
+    FleetError::Server { reason: "its response is none of Redis or Valkey".into() }
 }
 
 pub(super) const HAS_TLS: &str = "the fleet's server speaks TLS; write `rediss` in place of `redis` in its URL, as in \

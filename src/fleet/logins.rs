@@ -11,9 +11,10 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 
 use super::listing::{Listing, Standing, Step};
+use super::returned::read;
 use super::scripts::REMOVE_ALL;
 use super::server::no_runtime;
-use super::tokens::{KEPT_FOR_MS, Parts, read};
+use super::tokens::{KEPT_FOR_MS, Parts};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 

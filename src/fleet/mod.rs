@@ -27,7 +27,7 @@
 //! | `greeting.rs` | what a server is to which none can be made |
 //! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
-//! | `scripts.rs` | what runs in the server, in one step each |
+//! | `scripts.rs`, `returned.rs` | what runs in the server, in one step each, and what it returns |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `unsealed.rs` | what was saved before there were sealing keys |
 //! | `tokens.rs` | the store of tokens |
@@ -54,6 +54,7 @@ mod putting_back;
 mod rate;
 mod remembered;
 mod replicas;
+mod returned;
 #[cfg(feature = "__rustls")]
 mod roots;
 mod scripts;

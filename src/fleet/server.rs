@@ -19,6 +19,7 @@ use super::failure::{DEMOTED, Failure};
 use super::greeting::explained;
 use super::health::{FleetStats, Health};
 use super::live::{Live, To};
+use super::returned::Returned;
 use super::scripts::Script;
 use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
@@ -134,12 +135,12 @@ impl Server {
         script: &Script,
         keys: &[&str],
         arguments: &[&[u8]],
-    ) -> Result<Value, FleetError> {
-        match self.call(&script.known(keys, arguments)).await {
+    ) -> Result<Returned, FleetError> {
+        let result = match self.call(&script.known(keys, arguments)).await {
             Err(Failure::NoScript) => self.call(&script.whole(keys, arguments)).await,
             result => result,
-        }
-        .map_err(Failure::into_error)
+        };
+        Returned::of(keys, result)
     }
 
     /// Runs a script that must not run twice.
@@ -149,12 +150,12 @@ impl Server {
         keys: &[&str],
         arguments: &[&[u8]],
         limit: Limit,
-    ) -> Result<Value, FleetError> {
-        match self.send(&script.known(keys, arguments), limit).await {
+    ) -> Result<Returned, FleetError> {
+        let result = match self.send(&script.known(keys, arguments), limit).await {
             Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit).await,
             result => result,
-        }
-        .map_err(Failure::into_error)
+        };
+        Returned::of(keys, result)
     }
 
     /// Runs a command that may run twice.
@@ -212,7 +213,7 @@ impl Server {
         match &result {
             Err(Failure::NoScript) => {}
             // A server that says what stands under a key responds.
-            Ok(_) | Err(Failure::Error(FleetError::Layout)) => {
+            Ok(_) | Err(Failure::Layout) => {
                 self.health.called(None, limit.call);
             }
             Err(failure) => self.health.called(failure.error(), limit.call),

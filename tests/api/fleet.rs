@@ -194,7 +194,8 @@ async fn a_record_that_was_moved_or_altered_is_refused_and_stays() {
     assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
     let error = sealed("b", 2).tokens().load(&anna).await.unwrap_err();
     let StoreError::Fleet(error) = error else { panic!("{error}") };
-    assert_eq!(error, FleetError::UnknownKey { id: "a".into() });
+    let FleetError::UnknownKey { place, id } = &error else { panic!("{error}") };
+    assert_eq!((place, id.as_str()), (&name, "a"));
     assert_eq!(load(&store).await.as_deref(), Some("refresh-1"));
 }
 

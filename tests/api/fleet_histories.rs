@@ -437,7 +437,7 @@ async fn a_huge_record_is_the_trouble_of_its_user_only() {
     let long = Token::new("x".repeat(100_000), HOUR);
     let long = StoredToken::new(long, SystemTime::now() + HOUR);
     let error = store.save(&otto, &long, None).await.unwrap_err();
-    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.. }));
+    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.., .. }));
     assert!(is_told && !error.is_transient(), "{error}");
 }
 

@@ -202,7 +202,8 @@ async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
     let before = all();
     right.check().await.unwrap();
     let is_altered = |error: &FleetError| matches!(error, FleetError::Sealed { .. });
-    let is_unknown = |error: &FleetError| *error == FleetError::UnknownKey { id: "a".into() };
+    let is_unknown =
+        |error: &FleetError| matches!(error, FleetError::UnknownKey { id, .. } if id == "a");
     for (wrong, is_it) in [
         (sealed(("b", 2)), &is_unknown as &dyn Fn(&FleetError) -> bool),
         (fleet(&server), &is_unknown),
@@ -246,7 +247,8 @@ async fn records_that_cannot_be_opened_keep_no_other_from_being_listed_or_sealed
     let store = with(&[("new", 3), ("old", 2)]);
     let listed: Vec<_> = store.logins().collect().await;
     assert_eq!(listed.iter().filter(|key| key.is_ok()).count(), 18);
-    assert!(listed.contains(&Err(FleetError::Layout)), "{listed:?}");
+    let of_another = FleetError::Layout { place: names[7].clone() };
+    assert!(listed.contains(&Err(of_another)), "{listed:?}");
     store.reseal().await.unwrap_err();
 
     let listed: Vec<_> = with(&[("new", 3)]).logins().collect().await;
@@ -280,12 +282,14 @@ async fn keys_of_another_layout_are_left_as_they_are() {
         exchanged.unwrap_err().to_string(),
         other.check().await.unwrap_err().to_string(),
     ];
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
         assert!(error.contains("another prefix"), "{error}");
+        let place = if number == 4 { rate } else { logins };
+        assert!(error.contains(&format!("`{place}`")), "{error}");
     }
     for name in [logins, rate] {
         assert_eq!(server.ask::<String>(&["GET", name]), "something else");
     }
-    assert!(!StoreError::from(FleetError::Layout).is_transient());
+    assert!(!StoreError::from(FleetError::Layout { place: logins.clone() }).is_transient());
     other.with_prefix("other").check().await.unwrap();
 }
