@@ -65,7 +65,8 @@ impl RedisTokenStore {
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
     /// Returns how many it removed, one for each set of scopes: 0 where the user had none, which is
-    /// no error. A login that was ended by a log-out counts too, as long as its mark is kept.
+    /// no error. A login that was ended by a log-out counts too, as long as its mark is kept. Of calls
+    /// at once for one user each counts what it has removed itself.
     ///
     /// Other processes notice when they next look into the store, which is before a refresh; until
     /// then the access token that they have is good. No process puts a removed login back, also
