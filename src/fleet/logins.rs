@@ -83,8 +83,11 @@ impl RedisTokenStore {
         let mark = format!("{:016x}", fastrand::u64(..));
         let unsealed = parts.remove_unsealed_user(client_id, user, &mark).await?;
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed: u64 = read(parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?)?;
-        parts.confirm(&TokenKey::new(client_id).with_user(user)).await?;
+        let removed = parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
+        let (removed, number): (u64, u64) = read(removed)?;
+        let user = TokenKey::new(client_id).with_user(user);
+        parts.remember_removal(&user, number);
+        parts.confirm(&user).await?;
         Ok(removed + unsealed)
     }
 

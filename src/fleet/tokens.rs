@@ -44,7 +44,7 @@ pub(super) struct Parts {
     replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl RedisTokenStore {

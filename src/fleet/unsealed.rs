@@ -227,7 +227,8 @@ impl Parts {
         }
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
         let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
-        Ok(read::<u64>(removed)?.saturating_sub(sealed_as_well))
+        let (removed, _): (u64, u64) = read(removed)?;
+        Ok(removed.saturating_sub(sealed_as_well))
     }
 
     async fn unsealed_logins(&self, name: &str) -> Result<Vec<Standing>, FleetError> {
