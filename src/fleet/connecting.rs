@@ -141,4 +141,4 @@ fn tcp() -> TcpSettings {
 const MOST_AT_ONCE: usize = 1_024;
 
 /// One of several servers may be gone: the next is tried then.
-const STEP_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const STEP_LIMIT: Duration = Duration::from_millis(500);

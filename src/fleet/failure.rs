@@ -3,7 +3,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::FleetError;
-use super::server::CONNECTING;
+use super::connecting::STEP_LIMIT;
 use crate::transport::clipped;
 
 pub(super) enum Failure {
@@ -64,7 +64,8 @@ impl Failure {
             _ if says("OOM") => Self::Error(FleetError::OutOfMemory),
             _ if says("MISCONF") => Self::Error(FleetError::NotPersisted { reason }),
             _ if says("READONLY") => Self::Demoted(FleetError::Server { reason }),
-            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECTING }),
+            // Of the driver, in a step of connecting.
+            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: STEP_LIMIT }),
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
                 Self::Closed(FleetError::Unreachable { reason })

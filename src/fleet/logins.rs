@@ -113,18 +113,23 @@ impl RedisTokenStore {
 
     /// Whether the first logins that are found can be opened. One of them that cannot is its user's
     /// trouble; when none can, it is that of the sealing keys. One that is not sealed is one of many
-    /// that were saved before there were keys.
+    /// that were saved before there were keys; an app's own token that is not sealed says nothing.
     pub(super) async fn check_some(&self) -> Result<(), FleetError> {
         let parts = self.parts();
         let Some(step) = Listing::new(parts).next().await? else { return Ok(()) };
-        let opened = step.logins.into_iter().map(|login| login?.open(parts).map(drop));
-        let opened: Vec<_> = opened.collect();
-        if opened.contains(&Err(FleetError::Unsealed)) {
-            return Err(FleetError::Unsealed);
+        let mut is_any_opened = false;
+        let mut first = None;
+        for login in step.logins {
+            let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
+            match login.and_then(|login| login.open(parts)) {
+                Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
+                Ok(_) => is_any_opened |= !is_ignored,
+                Err(error) => first = first.or(Some(error)),
+            }
         }
-        match opened.iter().any(Result::is_ok) {
-            true => Ok(()),
-            false => opened.into_iter().next().unwrap_or(Ok(())),
+        match first {
+            Some(error) if !is_any_opened => Err(error),
+            _ => Ok(()),
         }
     }
 }

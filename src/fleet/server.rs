@@ -376,7 +376,7 @@ pub(super) fn no_runtime() -> FleetError {
 /// of it fits into what a token cache gives its store.
 const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
 
-pub(super) const CONNECTING: Duration = Duration::from_millis(1500);
+const CONNECTING: Duration = Duration::from_millis(1500);
 
 /// Longer than it takes until a name leads to the new master.
 const FAILOVER: Duration = Duration::from_secs(60);

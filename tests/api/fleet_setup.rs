@@ -228,6 +228,34 @@ async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
     right.check().await.unwrap();
 }
 
+/// An app's own token without a seal is read by nobody, and may be planted.
+#[tokio::test]
+async fn a_token_without_a_seal_hides_no_wrong_sealing_key_from_the_check() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let sealed = |key: (&str, u8)| fleet(&server).with_sealing_keys([1; 32], keys(&[key]));
+    sealed(("a", 2)).tokens().save(&user(1), &login("1"), None).await.unwrap();
+    let of_app = StoredToken::new(Token::new("access", HOUR), SystemTime::now() + HOUR);
+    fleet(&server).tokens().save(&TokenKey::new("client-id-1"), &of_app, None).await.unwrap();
+
+    sealed(("a", 2)).check().await.unwrap();
+    let error = sealed(("b", 2)).check().await.unwrap_err();
+    assert!(matches!(error, FleetError::UnknownKey { .. }), "{error}");
+}
+
+/// In steps of half a second, of which one is over.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_told_with_the_time_that_was_waited() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let began = tokio::time::Instant::now();
+
+    let error = RedisFleet::new(url).tokens().load(&key()).await.unwrap_err();
+
+    let limit = Duration::from_millis(500);
+    assert!(matches!(error, StoreError::Fleet(FleetError::TimedOut { limit: it }) if it == limit));
+    assert_eq!(began.elapsed().as_millis() / 100, 5, "{error}");
+}
+
 /// The trouble of one login is no other's.
 #[tokio::test]
 async fn records_that_cannot_be_opened_keep_no_other_from_being_listed_or_sealed_anew() {
