@@ -80,6 +80,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/fleet_unfit.rs"]
+mod fleet_unfit;
 #[path = "api/frozen.rs"]
 mod frozen;
 #[cfg(feature = "http2")]

@@ -39,7 +39,7 @@ pub use refreshing::{AuthorizationCodeAuthenticator, PkceAuthenticator, TokenSwa
 pub use source::TokenSource;
 pub use store::{
     FileTokenStore, LoginId, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken,
-    TokenKey, TokenStore, TokenText,
+    TokenKey, TokenKeyError, TokenStore, TokenText,
 };
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs_spotify_web, doc(cfg(feature = "keyring")))]

@@ -2,31 +2,60 @@
 
 use std::time::Duration;
 
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError,
+    RedisError, Value,
 };
 
-use super::server::Live;
+use super::live::Live;
 use super::server_url::{ServerKind, ServerUrl};
+use super::text_of;
 use super::tls::Tls;
 
-pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
-    match &url.kind {
-        ServerKind::Standalone { database } => standalone(url, tls, *database).await,
-        ServerKind::Cluster => cluster(url, tls).await,
-        ServerKind::Sentinel { master, database } => sentinel(url, tls, master, *database).await,
-    }
+/// What a single server says that it is.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    Master,
+    Replica,
+    /// It may not say, or is one that Sentinels or a cluster have named.
+    Unknown,
 }
 
-async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<Live, RedisError> {
+pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<(Live, Role), RedisError> {
+    let live = match &url.kind {
+        ServerKind::Standalone { database } => return standalone(url, tls, *database).await,
+        ServerKind::Cluster => cluster(url, tls).await,
+        ServerKind::Sentinel { master, database } => sentinel(url, tls, master, *database).await,
+    };
+    Ok((live?, Role::Unknown))
+}
+
+/// A replica would be read from without a word, and may lag behind; so it is asked.
+async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<(Live, Role), RedisError> {
     let info = infos(url, database)?.into_iter().next();
     let info = info.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
     let client = tls.client(info)?;
-    Ok(Live::One(client.get_multiplexed_async_connection_with_config(&config()).await?))
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
+    let role = role_of(&mut connection).await?;
+    Ok((Live::One(connection), role))
+}
+
+async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisError> {
+    let info = redis::cmd("INFO").arg("replication").take();
+    let info = match connection.req_packed_command(&info).await.and_then(Value::extract_error) {
+        Err(error) if error.is_io_error() => return Err(error),
+        info => info.ok(),
+    };
+    let says = |role: &str| info.as_ref().and_then(text_of).is_some_and(|info| info.contains(role));
+    Ok(match (says("role:master"), says("role:slave")) {
+        (true, _) => Role::Master,
+        (_, true) => Role::Replica,
+        _ => Role::Unknown,
+    })
 }
 
 async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
@@ -112,4 +141,4 @@ fn tcp() -> TcpSettings {
 const MOST_AT_ONCE: usize = 1_024;
 
 /// One of several servers may be gone: the next is tried then.
-const STEP_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const STEP_LIMIT: Duration = Duration::from_millis(500);

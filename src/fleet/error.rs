@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::names::Place;
+use crate::transport::clipped;
+
 /// Why the fleet's server could not do what it was asked. No text of it shows a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -76,6 +79,29 @@ pub enum FleetError {
         /// What the server said.
         reason: String,
     },
+    /// The server is a replica: it takes no writes, and nothing is read from it, since it may lag
+    /// behind. A server that was the master a moment ago, and one that Sentinels or a cluster name, is
+    /// a failover under way instead: [`Server`](Self::Server), which is transient.
+    #[error(
+        "the fleet's server is a replica, which takes no writes; name its master in the URL, or have it found \
+         by `redis+sentinel://` or `redis+cluster://`"
+    )]
+    Replica,
+    /// The server runs in protected mode, in which it serves its own machine only.
+    #[error(
+        "the fleet's server runs in protected mode, and serves nobody on another machine; set a password there \
+         (`requirepass`) and in the URL, or `protected-mode no` where nobody else can reach it"
+    )]
+    Protected,
+    /// The server cannot write its data to disk, and takes no writes until it can.
+    #[error(
+        "the fleet's server takes no writes, as it cannot save its data to disk: {reason}; see its log, make \
+         room on the disk, and let it write to its `dir`"
+    )]
+    NotPersisted {
+        /// What the server said.
+        reason: String,
+    },
     /// The server has no room left.
     #[error("the server of the fleet has no memory left; raise its `maxmemory`")]
     OutOfMemory,
@@ -97,10 +123,12 @@ pub enum FleetError {
     },
     /// A record is sealed with a key that this process does not have. It is left as it is.
     #[error(
-        "a login of the fleet is sealed with the key {id:?}, which this process does not have; add that key \
-         to `with_sealing_keys`, behind the first"
+        "the login under `{place}` in the fleet's server is sealed with the key {id:?}, which this process does \
+         not have; add that key to `with_sealing_keys`, behind the first"
     )]
     UnknownKey {
+        /// Where it stands: a key of the server, which shows neither the app nor the user.
+        place: String,
         /// The name of the key: see [`SealingKey::new`](super::SealingKey::new).
         id: String,
     },
@@ -113,24 +141,34 @@ pub enum FleetError {
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
-        "a login of the fleet cannot be opened: it {reason}; it stays as it is until `remove_user` removes it"
+        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; it stays as it is until \
+         `remove_user` removes it, or `DEL` does"
     )]
     Sealed {
+        /// Where it stands: a key of the server, with all logins of one user.
+        place: String,
         /// What is wrong with it.
         reason: &'static str,
     },
     /// A login is too long to be kept, with its tokens and names.
-    #[error("a login of the fleet has {bytes} bytes, and is not saved; 65,536 are allowed")]
+    #[error(
+        "the login for `{place}` in the fleet's server has {bytes} bytes, and is not saved; 65,536 are allowed"
+    )]
     TooLong {
+        /// Where it was to stand: a key of the server.
+        place: String,
         /// How long its record would be.
         bytes: usize,
     },
     /// What stands under one of the fleet's names was written by something else. It is left as it is.
     #[error(
-        "what stands under a name of the fleet was written by something else, or by another version; use \
-         another prefix (`with_prefix`), or remove it"
+        "what stands under `{place}` in the fleet's server was written by something else, or by another version; \
+         use another prefix (`with_prefix`), or remove it"
     )]
-    Layout,
+    Layout {
+        /// Where it stands: a key of the server.
+        place: String,
+    },
     /// What was saved stands in the server, but too few of its replicas confirmed it in time: it is
     /// lost if the server fails before they have it. Transient.
     #[error(
@@ -154,6 +192,24 @@ pub enum FleetError {
 impl FleetError {
     pub(super) fn url(reason: &'static str) -> Self {
         Self::Url { reason }
+    }
+
+    /// What else may write to the server gives keys any names.
+    pub(super) fn layout(place: &str) -> Self {
+        Self::Layout { place: clipped(place) }
+    }
+
+    pub(super) fn sealed(place: &Place, reason: &'static str) -> Self {
+        Self::Sealed { place: clipped(&place.logins), reason }
+    }
+
+    pub(super) fn unknown_key(place: &Place, id: &[u8]) -> Self {
+        let id = clipped(&String::from_utf8_lossy(id));
+        Self::UnknownKey { place: clipped(&place.logins), id }
+    }
+
+    pub(super) fn too_long(place: &Place, bytes: usize) -> Self {
+        Self::TooLong { place: clipped(&place.logins), bytes }
     }
 
     /// Whether the same call may well succeed later without anybody's doing.

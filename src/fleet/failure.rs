@@ -3,12 +3,14 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::FleetError;
-use super::server::CONNECTING;
+use super::connecting::STEP_LIMIT;
 use crate::transport::clipped;
 
 pub(super) enum Failure {
     /// The script is to be sent along.
     NoScript,
+    /// Something else stands under the key.
+    Layout,
     /// The connection is of no use any more.
     Closed(FleetError),
     /// The server is no master any more.
@@ -19,6 +21,8 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn of(error: &RedisError) -> Self {
         let reason = clipped(&error.to_string());
+        // Before Redis 7, the error of what a script calls stands within one of the script.
+        let says = |code| error.code() == Some(code) || reason.contains(&format!(": -{code} "));
         match (error.kind(), error.code()) {
             (ErrorKind::Server(ServerErrorKind::NoScript), _) => Self::NoScript,
             (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => {
@@ -49,16 +53,19 @@ impl Failure {
             _ if reason.contains("switch database") => Self::of_url(NO_DATABASE),
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
-            (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Error(FleetError::Layout),
-            _ if reason.contains("WRONGTYPE") => Self::Error(FleetError::Layout),
+            (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Layout,
+            _ if reason.contains("WRONGTYPE") => Self::Layout,
             _ if reason.contains("after non deterministic commands") => {
                 Self::Error(FleetError::TooOld { version: "4 or older".into() })
             }
             _ if reason.contains("unknown command") => {
                 Self::Error(FleetError::NoPermission { reason })
             }
-            (_, Some("OOM")) => Self::Error(FleetError::OutOfMemory),
-            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: CONNECTING }),
+            _ if says("OOM") => Self::Error(FleetError::OutOfMemory),
+            _ if says("MISCONF") => Self::Error(FleetError::NotPersisted { reason }),
+            _ if says("READONLY") => Self::Demoted(FleetError::Server { reason }),
+            // Of the driver, in a step of connecting.
+            _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: STEP_LIMIT }),
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
                 Self::Closed(FleetError::Unreachable { reason })
@@ -83,19 +90,40 @@ impl Failure {
 
     pub(super) fn error(&self) -> Option<&FleetError> {
         match self {
-            Self::NoScript => None,
+            Self::NoScript | Self::Layout => None,
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
+        }
+    }
+
+    /// Of a script on `key`.
+    pub(super) fn into_error_of(self, key: &str) -> FleetError {
+        match self {
+            Self::Layout => FleetError::layout(key),
+            failure => failure.into_error(),
         }
     }
 
     pub(super) fn into_error(self) -> FleetError {
         match self {
+            Self::Layout => odd_response(),
             Self::NoScript => FleetError::Server { reason: "it forgets scripts at once".into() },
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => error,
         }
     }
 }
 
+/// To a command that depends on no key of the fleet's.
+pub(super) fn odd_response() -> FleetError {
+    FleetError::Server { reason: "its response is none of Redis or Valkey".into() }
+}
+
+pub(super) const HAS_TLS: &str = "the fleet's server speaks TLS; write `rediss` in place of `redis` in its URL, as in \
+    `rediss://`";
+pub(super) const NO_TLS: &str = "the fleet's server does not speak TLS on this port; name the port that does, or write \
+    `redis` in place of `rediss` in its URL, as in `redis://`";
+/// Of a server that was the master until now.
+pub(super) const DEMOTED: &str =
+    "it has become a replica, and its URL does not lead to another yet";
 pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
     `redis://` in its URL";
 const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \

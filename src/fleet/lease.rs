@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::names::Place;
+use super::returned::read;
 use super::scripts::{RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE, TAKE_TURN};
 use super::server::Server;
-use super::tokens::read;
 
 /// Keeps other processes from refreshing the same token, until it is dropped or its process dies.
 pub(super) struct Lease {

@@ -13,11 +13,13 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::failure::Failure;
+use super::live::{Master, To};
 use super::names::{Names, Place};
+use super::returned::{Returned, read, read_plain};
 use super::scripts::{LIST, LONGEST_RECORD, RESEAL};
 use super::sealing::{Opened, is_unsealed};
-use super::server::{Master, Server, To};
-use super::tokens::{Parts, read};
+use super::server::Server;
+use super::tokens::Parts;
 use super::unsealed::has_login;
 use crate::auth::TokenKey;
 
@@ -141,7 +143,7 @@ impl Step {
         let done = several(server, self.master.as_ref(), commands).await?;
         for ((login, record), done) in sealed.iter().zip(done) {
             let done = match done {
-                Some(done) => done,
+                Some(done) => Returned::new(&login.place.logins, done),
                 None => login.replace(record, server).await?,
             };
             resealed.number += read::<u64>(done)?;
@@ -157,7 +159,7 @@ impl Standing {
         let sealer = parts.sealer()?;
         let opened = sealer.open_any(place, revision, record)?;
         if self.is_in(&parts.names, &opened.key) {
-            sealer.check_seal(record)?;
+            sealer.check_seal(place, record)?;
             return Ok(opened);
         }
         match &parts.unsealed {
@@ -168,7 +170,7 @@ impl Standing {
                 }
             }
             Some(_) if !is_unsealed(record) => Err(FleetError::Config { reason: OTHER_NAME_KEY }),
-            _ => Err(FleetError::Sealed { reason: "stands at the place of another one" }),
+            _ => Err(FleetError::sealed(&self.place, "stands at the place of another one")),
         }
     }
 
@@ -197,7 +199,7 @@ impl Standing {
             false => match parts.sealer()?.seal(&key, &self.place, &token)? {
                 // Nobody could open it any more.
                 record if record.len() > LONGEST_RECORD => {
-                    Err(FleetError::TooLong { bytes: record.len() })
+                    Err(FleetError::too_long(&self.place, record.len()))
                 }
                 record => Ok(Sealing::InPlace(record)),
             },
@@ -208,7 +210,7 @@ impl Standing {
         [self.place.scopes.as_bytes(), self.revision.as_bytes(), record]
     }
 
-    async fn replace(&self, record: &[u8], server: &Arc<Server>) -> Result<Value, FleetError> {
+    async fn replace(&self, record: &[u8], server: &Arc<Server>) -> Result<Returned, FleetError> {
         let (keys, arguments) = (&[self.place.logins.as_str()], &self.replacing_by(record));
         patiently(move || server.run(&RESEAL, keys, arguments)).await
     }
@@ -233,7 +235,7 @@ async fn standing_at(
     let mut logins = Vec::new();
     for (key, places) in keys.iter().zip(found) {
         let places = match places {
-            Some(places) => Ok(places),
+            Some(places) => Ok(Returned::new(key, places)),
             None => {
                 let name = &[key.as_str()];
                 patiently(move || server.run(&LIST, name, &[])).await
@@ -241,7 +243,7 @@ async fn standing_at(
         };
         match places.and_then(read) {
             Ok(places) => logins.extend(standing(key, places).map(Ok)),
-            Err(FleetError::Layout) => logins.push(Err(FleetError::Layout)),
+            Err(error @ FleetError::Layout { .. }) => logins.push(Err(error)),
             Err(error) => return Err(error),
         }
     }
@@ -250,8 +252,10 @@ async fn standing_at(
 
 impl Scanned {
     fn of(server: &Server, about: Option<Value>, scanned: Value) -> Result<Self, FleetError> {
-        let (cursor, keys) = read(scanned)?;
-        let about = about.and_then(|about| read::<String>(about).ok()).unwrap_or_default();
+        let (cursor, keys): (u64, Vec<Vec<u8>>) = read_plain(scanned)?;
+        // Nothing of the fleet's stands under a name that is not UTF-8.
+        let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
+        let about = about.and_then(|about| read_plain::<String>(about).ok()).unwrap_or_default();
         let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
         // One that says nothing of itself is known by the connection to it.
         let server = run.map_or_else(|| server.connections().to_string(), str::to_owned);
@@ -353,7 +357,7 @@ async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, Fleet
         let Some(Value::Array(master)) = parts.into_iter().nth(2) else { continue };
         let mut master = master.into_iter();
         let (Some(host), Some(port)) = (master.next(), master.next()) else { continue };
-        let master = Some((read::<String>(host)?, read::<u16>(port)?));
+        let master = Some((read_plain::<String>(host)?, read_plain::<u16>(port)?));
         if !masters.contains(&master) {
             masters.push_back(master);
         }

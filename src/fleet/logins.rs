@@ -11,9 +11,10 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 
 use super::listing::{Listing, Standing, Step};
+use super::returned::read;
 use super::scripts::REMOVE_ALL;
 use super::server::no_runtime;
-use super::tokens::{KEPT_FOR_MS, Parts, read};
+use super::tokens::{KEPT_FOR_MS, Parts};
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
@@ -64,7 +65,8 @@ impl RedisTokenStore {
 
     /// Logs a user out of one app everywhere, in one step: all logins, in every set of scopes.
     /// Returns how many it removed, one for each set of scopes: 0 where the user had none, which is
-    /// no error. A login that was ended by a log-out counts too, as long as its mark is kept.
+    /// no error. A login that was ended by a log-out counts too, as long as its mark is kept. Of calls
+    /// at once for one user each counts what it has removed itself.
     ///
     /// Other processes notice when they next look into the store, which is before a refresh; until
     /// then the access token that they have is good. No process puts a removed login back, also
@@ -81,8 +83,11 @@ impl RedisTokenStore {
         let mark = format!("{:016x}", fastrand::u64(..));
         let unsealed = parts.remove_unsealed_user(client_id, user, &mark).await?;
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed: u64 = read(parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?)?;
-        parts.confirm(&TokenKey::new(client_id).with_user(user)).await?;
+        let removed = parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
+        let (removed, number): (u64, u64) = read(removed)?;
+        let user = TokenKey::new(client_id).with_user(user);
+        parts.remember_removal(&user, number);
+        parts.confirm(&user).await?;
         Ok(removed + unsealed)
     }
 
@@ -108,18 +113,23 @@ impl RedisTokenStore {
 
     /// Whether the first logins that are found can be opened. One of them that cannot is its user's
     /// trouble; when none can, it is that of the sealing keys. One that is not sealed is one of many
-    /// that were saved before there were keys.
+    /// that were saved before there were keys; an app's own token that is not sealed says nothing.
     pub(super) async fn check_some(&self) -> Result<(), FleetError> {
         let parts = self.parts();
         let Some(step) = Listing::new(parts).next().await? else { return Ok(()) };
-        let opened = step.logins.into_iter().map(|login| login?.open(parts).map(drop));
-        let opened: Vec<_> = opened.collect();
-        if opened.contains(&Err(FleetError::Unsealed)) {
-            return Err(FleetError::Unsealed);
+        let mut is_any_opened = false;
+        let mut first = None;
+        for login in step.logins {
+            let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
+            match login.and_then(|login| login.open(parts)) {
+                Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
+                Ok(_) => is_any_opened |= !is_ignored,
+                Err(error) => first = first.or(Some(error)),
+            }
         }
-        match opened.iter().any(Result::is_ok) {
-            true => Ok(()),
-            false => opened.into_iter().next().unwrap_or(Ok(())),
+        match first {
+            Some(error) if !is_any_opened => Err(error),
+            _ => Ok(()),
         }
     }
 }

@@ -23,10 +23,11 @@
 //! | file | what it is |
 //! |---|---|
 //! | `server_url.rs` | what URLs there are |
-//! | `connecting.rs`, `server.rs`, `failure.rs` | the connection, and what becomes of it when it fails |
+//! | `connecting.rs`, `live.rs`, `server.rs`, `failure.rs` | the connection, and what becomes of it when it fails |
+//! | `greeting.rs` | what a server is to which none can be made |
 //! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
-//! | `scripts.rs` | what runs in the server, in one step each |
+//! | `scripts.rs`, `returned.rs` | what runs in the server, in one step each, and what it returns |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `unsealed.rs` | what was saved before there were sealing keys |
 //! | `tokens.rs` | the store of tokens |
@@ -40,9 +41,11 @@
 mod connecting;
 mod error;
 mod failure;
+mod greeting;
 mod health;
 mod lease;
 mod listing;
+mod live;
 mod logins;
 mod names;
 #[cfg(test)]
@@ -51,6 +54,7 @@ mod putting_back;
 mod rate;
 mod remembered;
 mod replicas;
+mod returned;
 #[cfg(feature = "__rustls")]
 mod roots;
 mod scripts;
@@ -298,8 +302,8 @@ impl RedisFleet {
     /// # Errors
     ///
     /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
-    /// cannot be reached, is not trusted, does not accept the password, is too old, lacks a right or a
-    /// replica, may evict logins, or has logins that are not sealed, that none of the sealing keys
+    /// cannot be reached, is not trusted, does not accept the password, is a replica, takes no writes,
+    /// is too old, lacks a right or a replica, may evict logins, or has logins that are not sealed, that none of the sealing keys
     /// opens, or that were saved with another name key. A server that does not tell its
     /// configuration passes.
     pub async fn check(&self) -> Result<(), FleetError> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::names::Names;
+use super::returned::read;
 use super::scripts::EXCHANGE;
 use super::server::{Limit, Server};
-use super::tokens::read;
 use super::{FleetError, RedisFleet};
 use crate::middleware::{Granted, SharedLimit, SharedLimitError, Told};
 
@@ -45,7 +45,7 @@ impl RedisSharedLimit {
         let [state, members] = self.names.rate(Some(&app))?;
         let arguments = [member.as_bytes(), &told];
         let granted = server.run(&EXCHANGE, &[&state, &members], &arguments).await?;
-        granted_of(&read::<Vec<u8>>(granted)?)?;
+        granted_of(&read::<Vec<u8>>(granted)?).ok_or_else(|| FleetError::layout(&state))?;
         server.command(redis::cmd("DEL").arg(&[state, members])).await.map(drop)
     }
 
@@ -55,7 +55,7 @@ impl RedisSharedLimit {
         let [state, members] = self.names.rate(app)?;
         let arguments = [member.as_bytes(), &told];
         let granted = server.run_once(&EXCHANGE, &[&state, &members], &arguments, LIMIT).await?;
-        granted_of(&read::<Vec<u8>>(granted)?)
+        granted_of(&read::<Vec<u8>>(granted)?).ok_or_else(|| FleetError::layout(&state))
     }
 }
 
@@ -78,20 +78,20 @@ pub(super) fn arguments_of(told: &Told) -> (String, Vec<u8>) {
     (told.member.to_string(), numbers.iter().flat_map(|number| number.to_le_bytes()).collect())
 }
 
-pub(super) fn granted_of(numbers: &[u8]) -> Result<Granted, FleetError> {
+pub(super) fn granted_of(numbers: &[u8]) -> Option<Granted> {
     let (numbers, rest) = numbers.as_chunks();
     let [epoch, closed_for, rate, active, starts, first_in, step, come_back_in] = *numbers else {
-        return Err(FleetError::Layout);
+        return None;
     };
     if !rest.is_empty() {
-        return Err(FleetError::Layout);
+        return None;
     }
     let [epoch, closed_for, rate, active, starts, first_in, step, come_back_in] =
         [epoch, closed_for, rate, active, starts, first_in, step, come_back_in]
             .map(f64::from_le_bytes);
     let seconds = |it: f64| Duration::try_from_secs_f64(it.max(0.0)).unwrap_or(Duration::MAX);
     // `as` saturates.
-    Ok(Granted {
+    Some(Granted {
         epoch: epoch as u64,
         closed_for: seconds(closed_for),
         rate: Some(rate).filter(|rate| *rate > 0.0),

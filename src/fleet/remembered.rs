@@ -5,13 +5,26 @@
 //! later one than it finds puts it back.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use crate::sync::Mutex;
 
 use crate::auth::{LoginId, StoredToken, TokenKey};
 
 #[derive(Default)]
-pub(super) struct Remembered(Mutex<HashMap<TokenKey, Entry>>);
+pub(super) struct Remembered {
+    entries: Mutex<HashMap<TokenKey, Entry>>,
+    /// By keys without scopes.
+    users: Mutex<HashMap<TokenKey, UserRemoval>>,
+}
+
+/// The removal of a user by this process, in every set of scopes.
+#[derive(Clone, Copy)]
+pub(super) struct UserRemoval {
+    pub(super) number: u64,
+    /// Later than every login that was made before it.
+    pub(super) login: LoginId,
+}
 
 /// An entry as it was last seen or written.
 #[derive(Clone)]
@@ -55,7 +68,7 @@ impl Entry {
 impl Remembered {
     /// Keeps `entry`, unless a later one is known.
     pub(super) fn keep(&self, key: &TokenKey, entry: Entry) {
-        let mut entries = self.0.lock();
+        let mut entries = self.entries.lock();
         if let Some(there) = entries.get_mut(key) {
             let is_same_removal = there.number == entry.number && entry.login().is_none();
             if there.number <= entry.number && !(is_same_removal && there.removal.is_some()) {
@@ -63,28 +76,75 @@ impl Remembered {
             }
             return;
         }
-        if entries.len() >= MOST_ENTRIES {
-            // Any: whose login it is asks again, or not.
-            let one = entries.keys().next().cloned();
-            one.and_then(|key| entries.remove(&key));
-        }
+        make_room(&mut entries);
         entries.insert(key.clone(), entry);
     }
 
-    /// What is known of `key`.
+    /// Keeps that a user was removed at `now`, with what the server has for it; `user` is a key without
+    /// scopes.
+    pub(super) fn keep_removal(&self, user: &TokenKey, number: u64, now: SystemTime) {
+        let of_user = |(key, entry): (&TokenKey, &Entry)| {
+            let is_of_user = key.client_id() == user.client_id() && key.user() == user.user();
+            entry.login().filter(|_| is_of_user)
+        };
+        let last = self.entries.lock().iter().filter_map(of_user).max();
+        let removal = UserRemoval { number, login: LoginId::next(now, last) };
+        let mut users = self.users.lock();
+        make_room(&mut users);
+        users.insert(user.clone(), removal);
+    }
+
+    /// Of all users that this process has removed.
+    pub(super) fn removals(&self) -> Vec<(TokenKey, UserRemoval)> {
+        self.users.lock().iter().map(|(user, removal)| (user.clone(), *removal)).collect()
+    }
+
+    /// What is known of `key`: its entry, or a later removal of its user.
     pub(super) fn get(&self, key: &TokenKey) -> Option<Entry> {
-        self.0.lock().get(key).cloned()
+        let entry = self.entries.lock().get(key).cloned();
+        let removal = self.removal_of(key);
+        match removal.filter(|it| entry.as_ref().is_none_or(|entry| entry.number < it.number)) {
+            Some(UserRemoval { number, login }) => {
+                Some(Entry { number, token: None, removal: Some(login) })
+            }
+            None => entry,
+        }
+    }
+
+    /// The removal of its user by this process.
+    pub(super) fn removal_of(&self, key: &TokenKey) -> Option<UserRemoval> {
+        let users = self.users.lock();
+        if users.is_empty() {
+            return None;
+        }
+        users.get(&without_scopes(key)).copied()
     }
 
     /// Of all logins of users: an app's token is just as well requested again.
     pub(super) fn keys(&self) -> Vec<TokenKey> {
-        let entries = self.0.lock();
+        let entries = self.entries.lock();
         entries.keys().filter(|key| key.user().is_some()).cloned().collect()
     }
 
     /// The number that is known of `key`, or 0.
     pub(super) fn number(&self, key: &TokenKey) -> u64 {
-        self.0.lock().get(key).map_or(0, |entry| entry.number)
+        self.get(key).map_or(0, |entry| entry.number)
+    }
+}
+
+/// For one more. Any goes: whose login it is asks again, or not.
+fn make_room<T>(entries: &mut HashMap<TokenKey, T>) {
+    if entries.len() >= MOST_ENTRIES {
+        let one = entries.keys().next().cloned();
+        one.and_then(|key| entries.remove(&key));
+    }
+}
+
+fn without_scopes(key: &TokenKey) -> TokenKey {
+    let app = TokenKey::new(key.client_id());
+    match key.user() {
+        Some(user) => app.with_user(user),
+        None => app,
     }
 }
 

@@ -12,8 +12,10 @@ use tokio::time::timeout;
 
 use super::FleetError;
 use super::failure::Failure;
-use super::server::{Server, To};
-use super::tokens::{KEPT_FOR_MS, read};
+use super::live::To;
+use super::returned::read_plain;
+use super::server::Server;
+use super::tokens::KEPT_FOR_MS;
 use crate::sync::Mutex;
 
 /// How many replicas are to confirm, and who asks them.
@@ -117,10 +119,10 @@ impl Parts {
         let mut values = self.server.pipeline(&commands, To::HolderOf(first)).await?;
         let confirmed = values.pop().unwrap_or(Value::Int(0)).extract_error();
         let confirmed = confirmed.map_err(|error| Failure::of(&error).into_error())?;
-        let confirmed = read::<u32>(confirmed)?;
+        let confirmed = read_plain::<u32>(confirmed)?;
         let outcome = |renewed: Value| match renewed.extract_error() {
             // Another server has taken over, which does not have it.
-            Ok(renewed) => Ok(Some(if read::<u32>(renewed)? == 0 { 0 } else { confirmed })),
+            Ok(renewed) => Ok(Some(if read_plain::<u32>(renewed)? == 0 { 0 } else { confirmed })),
             Err(_) => Ok(None),
         };
         Ok(values.into_iter().map(outcome).collect())
@@ -172,7 +174,9 @@ fn owners_in(slots: Value) -> HashMap<Slot, Slot> {
         let Value::Array(mut parts) = range else { continue };
         parts.truncate(3);
         let Ok([first, last, master]) = <[Value; 3]>::try_from(parts) else { continue };
-        let (Ok(first), Ok(last)) = (read::<u16>(first), read::<u16>(last)) else { continue };
+        let (Ok(first), Ok(last)) = (read_plain::<u16>(first), read_plain::<u16>(last)) else {
+            continue;
+        };
         let Some(start) = Slot::new(first) else { continue };
         let owner = *first_slots.entry(format!("{master:?}")).or_insert(start);
         owners.extend((first..=last).filter_map(Slot::new).map(|slot| (slot, owner)));

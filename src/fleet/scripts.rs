@@ -179,12 +179,14 @@ return found",
 );
 
 /// `KEYS logins`, `ARGV ms to keep what is left, what marks this call` → how many logins of the user
-/// were removed; of a call that is sent again, how many it removed the first time.
+/// were removed, and the number of the gravestone; of a call that is sent again, how many it removed
+/// the first time. The last four calls are known by their marks: several may be under way for one user.
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
 pub(super) static REMOVE_ALL: Script = Script::new(
-    "local r = redis.call('HMGET', KEYS[1], 'gm', 'gc')
-if r[1] == ARGV[2] then return tonumber(r[2]) end
+    "local calls = redis.call('HGET', KEYS[1], 'gm') or ''
+local before = string.match(calls, ARGV[2] .. ':(%d+)')
+if before then return {tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
 local t = redis.call('TIME')
 local n = t[1] * 1000 + math.floor(t[2] / 1000)
 n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) + 1)
@@ -202,9 +204,19 @@ for _, s in ipairs(places) do
   redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p')
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
 end
-redis.call('HSET', KEYS[1], 'g', number, 'gm', ARGV[2], 'gc', removed)
+calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')
+redis.call('HSET', KEYS[1], 'g', number, 'gm', calls)
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return removed",
+return {removed, n}",
+);
+
+/// `KEYS logins`, `ARGV number of a gravestone, ms to keep it` → whether it was put back, which is where
+/// none of that number or a later one stands. What stands beside it stays: it may be later.
+pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(
+    "if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'g', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1",
 );
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.

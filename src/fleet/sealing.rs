@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 use super::FleetError;
 use super::names::{Name, Place};
 use crate::auth::{StoredToken, TokenKey};
-use crate::transport::clipped;
 
 /// A key that seals what a fleet keeps in its server: 32 random bytes, with a name that says which.
 ///
@@ -112,9 +111,10 @@ impl Sealer {
         getrandom::fill(&mut salt).map_err(|_| no_random_numbers())?;
         let mut sealed = json.to_vec();
         let context = context_of(place, &token.revision().to_string());
-        let of_record = first.of_record(&salt)?;
+        let of_record =
+            first.of_record(&salt).ok_or_else(|| FleetError::sealed(place, UNSEALABLE))?;
         let sealing = of_record.seal_in_place_append_tag(nonce(), Aad::from(context), &mut sealed);
-        sealing.map_err(|_| FleetError::Sealed { reason: "cannot be sealed" })?;
+        sealing.map_err(|_| FleetError::sealed(place, UNSEALABLE))?;
         // At most 32, as was checked.
         let length = u8::try_from(first.name.len()).unwrap_or_default();
         Ok([SEALED, &[length], first.name.as_bytes(), &salt, &sealed].concat())
@@ -128,14 +128,14 @@ impl Sealer {
         revision: &str,
         record: &[u8],
     ) -> Result<Opened, FleetError> {
-        self.check_seal(record)?;
+        self.check_seal(place, record)?;
         self.open_any(place, revision, record)
     }
 
-    pub(super) fn check_seal(&self, record: &[u8]) -> Result<(), FleetError> {
+    pub(super) fn check_seal(&self, place: &Place, record: &[u8]) -> Result<(), FleetError> {
         let reason = "is not sealed, and stands where only sealed ones do";
         match self.has_keys() && is_unsealed(record) {
-            true => Err(FleetError::Sealed { reason }),
+            true => Err(FleetError::sealed(place, reason)),
             false => Ok(()),
         }
     }
@@ -149,45 +149,48 @@ impl Sealer {
     ) -> Result<Opened, FleetError> {
         let opened = match (record.strip_prefix(PLAIN), record.strip_prefix(SEALED)) {
             (Some(json), _) => read(json, !self.has_keys()),
-            (None, Some(sealed)) => self.open_sealed(place, revision, sealed),
-            (None, None) => Err(FleetError::Sealed { reason: "is no record of this layout" }),
-        }?;
+            (None, Some(sealed)) => {
+                let (json, is_current) = self.open_sealed(place, revision, sealed)?;
+                read(&json, is_current)
+            }
+            (None, None) => None,
+        };
+        let opened = opened.ok_or_else(|| FleetError::sealed(place, UNREADABLE))?;
         // Sealed or not, it is what it says it is.
         if opened.token.revision().to_string() != revision {
-            return Err(FleetError::Sealed {
-                reason: "was altered, since its revision is another",
-            });
+            return Err(FleetError::sealed(place, "was altered, since its revision is another"));
         }
         Ok(opened)
     }
 
+    /// What was sealed, and whether the first key did it.
     fn open_sealed(
         &self,
         place: &Place,
         revision: &str,
         sealed: &[u8],
-    ) -> Result<Opened, FleetError> {
+    ) -> Result<(Zeroizing<Vec<u8>>, bool), FleetError> {
         let (name, salt, sealed) =
-            parts_of(sealed).ok_or(FleetError::Sealed { reason: "is truncated" })?;
+            parts_of(sealed).ok_or_else(|| FleetError::sealed(place, "is truncated"))?;
         let mut keys = self.keys.iter().enumerate();
-        let (number, key) = keys.find(|(_, key)| key.name.as_bytes() == name).ok_or_else(|| {
-            FleetError::UnknownKey { id: clipped(&String::from_utf8_lossy(name)) }
-        })?;
+        let (number, key) = keys
+            .find(|(_, key)| key.name.as_bytes() == name)
+            .ok_or_else(|| FleetError::unknown_key(place, name))?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let context = context_of(place, revision);
-        let opened = key.of_record(salt)?.open_in_place(nonce(), Aad::from(context), &mut sealed);
-        let json = opened.map_err(|_| FleetError::Sealed {
-            reason: "was altered or moved, or its sealing key is another one of the same name",
-        })?;
-        read(json, number == 0)
+        let of_record = key.of_record(salt).ok_or_else(|| FleetError::sealed(place, ALTERED))?;
+        let opened = of_record.open_in_place(nonce(), Aad::from(context), &mut sealed);
+        let length = opened.map_err(|_| FleetError::sealed(place, ALTERED))?.len();
+        sealed.truncate(length);
+        Ok((sealed, number == 0))
     }
 }
 
 impl SealingKey {
-    fn of_record(&self, salt: &[u8]) -> Result<LessSafeKey, FleetError> {
+    /// Keys of this length always make one.
+    fn of_record(&self, salt: &[u8]) -> Option<LessSafeKey> {
         let key = Zeroizing::new(HMAC::mac(salt, self.key.as_slice()));
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_slice());
-        key.map(LessSafeKey::new).map_err(|_| FleetError::Sealed { reason: "cannot be sealed" })
+        UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).ok().map(LessSafeKey::new)
     }
 }
 
@@ -202,16 +205,15 @@ impl Record {
     }
 }
 
-fn read(json: &[u8], is_current: bool) -> Result<Opened, FleetError> {
-    let unreadable = FleetError::Sealed { reason: "is damaged" };
-    let record: Record = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
-    let token = StoredToken::from_text(&record.token).map_err(|_| unreadable)?;
+fn read(json: &[u8], is_current: bool) -> Option<Opened> {
+    let record: Record = serde_json::from_slice(json).ok()?;
+    let token = StoredToken::from_text(&record.token).ok()?;
     let key = TokenKey::new(record.client_id.as_str()).with_scopes(record.scopes);
     let key = match &record.user {
         Some(user) => key.with_user(user.as_str()),
         None => key,
     };
-    Ok(Opened { key, token, is_current })
+    Some(Opened { key, token, is_current })
 }
 
 /// As it is without a key.
@@ -240,6 +242,10 @@ fn nonce() -> Nonce {
 fn no_random_numbers() -> FleetError {
     FleetError::Config { reason: "the system gives no random numbers" }
 }
+
+const UNREADABLE: &str = "is damaged, or was written by another version of spotify-web";
+const ALTERED: &str = "was altered or moved, or its sealing key is another one of the same name";
+const UNSEALABLE: &str = "cannot be sealed";
 
 const PLAIN: &[u8] = b"P1";
 const SEALED: &[u8] = b"S1";

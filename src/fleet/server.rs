@@ -9,19 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::Mutex;
-use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{Route, SingleNodeRoutingInfo, Slot as HashSlot, SlotAddr};
 use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::connecting::connect;
-use super::failure::Failure;
+use super::connecting::{Role, connect};
+use super::failure::{DEMOTED, Failure};
+use super::greeting::explained;
 use super::health::{FleetStats, Health};
+use super::live::{Live, To};
+use super::returned::Returned;
 use super::scripts::Script;
-use super::server_url::ServerUrl;
+use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
 use super::{FleetError, FleetEvent};
 use crate::auth::Listener;
@@ -46,6 +46,8 @@ struct Slot {
     attempts: u64,
     /// In a row, on this connection.
     timeouts: u32,
+    /// When a single server that has said that it is the master responded last.
+    was_master: Option<Instant>,
     /// The connection that is being made, for all who wait.
     attempt: Option<Attempt>,
 }
@@ -65,45 +67,17 @@ impl Attempt {
     }
 }
 
-pub(super) type Connected = Result<(u64, Live), FleetError>;
-
-/// A connection, or one for each master of a cluster.
-#[derive(Clone)]
-pub(super) enum Live {
-    One(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
-/// A master of a cluster, by host and port.
-pub(super) type Master = (String, u16);
-
-/// Which of a cluster's servers is to be sent something; a single one is sent everything.
-#[derive(Clone, Copy)]
-pub(super) enum To<'a> {
-    Any,
-    Master(&'a Master),
-    /// The master that has this key.
-    HolderOf(&'a str),
-}
-
-impl<'a> To<'a> {
-    pub(super) fn of(master: Option<&'a Master>) -> Self {
-        master.map_or(Self::Any, Self::Master)
-    }
-
-    fn route(self) -> SingleNodeRoutingInfo {
-        match self {
-            Self::Any => SingleNodeRoutingInfo::Random,
-            Self::Master((host, port)) => {
-                SingleNodeRoutingInfo::ByAddress { host: host.clone(), port: *port }
-            }
-            Self::HolderOf(key) => SingleNodeRoutingInfo::SpecificNode(Route::with_slot(
-                HashSlot::for_key(key),
-                SlotAddr::Master,
-            )),
+impl Slot {
+    /// A master that has become a replica has a successor, to which its URL may lead soon.
+    fn error_of_replica(&self) -> FleetError {
+        match self.was_master.is_some_and(|at| at.elapsed() < FAILOVER) {
+            true => FleetError::Server { reason: DEMOTED.to_owned() },
+            false => FleetError::Replica,
         }
     }
 }
+
+pub(super) type Connected = Result<(u64, Live), FleetError>;
 
 /// How long a call may take.
 #[derive(Clone, Copy)]
@@ -161,12 +135,12 @@ impl Server {
         script: &Script,
         keys: &[&str],
         arguments: &[&[u8]],
-    ) -> Result<Value, FleetError> {
-        match self.call(&script.known(keys, arguments)).await {
+    ) -> Result<Returned, FleetError> {
+        let result = match self.call(&script.known(keys, arguments)).await {
             Err(Failure::NoScript) => self.call(&script.whole(keys, arguments)).await,
             result => result,
-        }
-        .map_err(Failure::into_error)
+        };
+        Returned::of(keys, result)
     }
 
     /// Runs a script that must not run twice.
@@ -176,12 +150,12 @@ impl Server {
         keys: &[&str],
         arguments: &[&[u8]],
         limit: Limit,
-    ) -> Result<Value, FleetError> {
-        match self.send(&script.known(keys, arguments), limit).await {
+    ) -> Result<Returned, FleetError> {
+        let result = match self.send(&script.known(keys, arguments), limit).await {
             Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit).await,
             result => result,
-        }
-        .map_err(Failure::into_error)
+        };
+        Returned::of(keys, result)
     }
 
     /// Runs a command that may run twice.
@@ -230,6 +204,7 @@ impl Server {
             Ok((number, live)) => {
                 let is_single = matches!(live, Live::One(_));
                 let result = in_time(call(live.clone()), limit, is_single).await;
+                let result = result.map_err(|failure| self.of_its_kind(failure));
                 self.note(number, live, result.as_ref().err(), limit);
                 result
             }
@@ -238,12 +213,22 @@ impl Server {
         match &result {
             Err(Failure::NoScript) => {}
             // A server that says what stands under a key responds.
-            Ok(_) | Err(Failure::Error(FleetError::Layout)) => {
+            Ok(_) | Err(Failure::Layout) => {
                 self.health.called(None, limit.call);
             }
             Err(failure) => self.health.called(failure.error(), limit.call),
         }
         result
+    }
+
+    /// Sentinels and clusters know of another master; a URL of one server may not.
+    fn of_its_kind(&self, failure: Failure) -> Failure {
+        match (failure, &self.url.kind) {
+            (Failure::Demoted(_), ServerKind::Standalone { .. }) => {
+                Failure::Demoted(self.slot.lock().error_of_replica())
+            }
+            (failure, _) => failure,
+        }
     }
 
     async fn connection(self: &Arc<Self>, limit: Limit) -> Connected {
@@ -281,18 +266,20 @@ impl Server {
         runtime.spawn(async move {
             let limit = FleetError::TimedOut { limit: USUAL.connecting };
             let connecting = async {
-                let connected = connect(&url, Tls::of(&url, trusted.as_deref())?).await;
-                connected.map_err(|error| Failure::of(&error).into_error())
+                match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
+                    Ok(connected) => Ok(connected),
+                    Err(error) => Err(explained(Failure::of(&error), &url).await),
+                }
             };
-            let live = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
+            let connected = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
             if let Some(server) = server.upgrade() {
-                sender.send_replace(Some(server.connected(number, live)));
+                sender.send_replace(Some(server.connected(number, connected)));
             }
         });
         Ok(receiver)
     }
 
-    fn connected(&self, attempt: u64, live: Result<Live, FleetError>) -> Connected {
+    fn connected(&self, attempt: u64, connected: Result<(Live, Role), FleetError>) -> Connected {
         let mut slot = self.slot.lock();
         if slot.attempt.as_ref().is_none_or(|current| current.number != attempt) {
             // Another has taken its place, by a runtime that is driven.
@@ -300,11 +287,18 @@ impl Server {
             return there.ok_or(FleetError::TimedOut { limit: CONNECTING });
         }
         slot.attempt = None;
-        let live = live?;
+        let live = match connected? {
+            (_, Role::Replica) => return Err(slot.error_of_replica()),
+            (live, Role::Master) => {
+                slot.was_master = Some(Instant::now());
+                live
+            }
+            (live, Role::Unknown) => live,
+        };
         self.health.connected();
         let number = slot.number + 1;
-        let attempts = slot.attempts;
-        *slot = Slot { live: Some(live.clone()), number, attempts, ..Slot::default() };
+        let Slot { attempts, was_master, .. } = *slot;
+        *slot = Slot { live: Some(live.clone()), number, attempts, was_master, ..Slot::default() };
         if number > 1 {
             self.reconnections.send_replace(number);
         }
@@ -317,6 +311,9 @@ impl Server {
         let mut slot = self.slot.lock();
         if slot.number != number {
             return;
+        }
+        if failure.is_none() {
+            slot.was_master = slot.was_master.map(|_| Instant::now());
         }
         slot.timeouts = match failure {
             Some(Failure::Error(FleetError::TimedOut { .. })) => slot.timeouts + 1,
@@ -362,31 +359,6 @@ async fn in_time<T>(
     }
 }
 
-impl Live {
-    pub(super) async fn call(&mut self, command: &Cmd) -> Result<Value, RedisError> {
-        match self {
-            Self::One(connection) => connection.req_packed_command(command).await,
-            Self::Cluster(connection) => connection.req_packed_command(command).await,
-        }
-        .and_then(Value::extract_error)
-    }
-
-    async fn pipeline(
-        &mut self,
-        commands: &Pipeline,
-        to: To<'_>,
-    ) -> Result<Vec<Value>, RedisError> {
-        match self {
-            Self::One(connection) => {
-                connection.req_packed_commands(commands, 0, commands.len()).await
-            }
-            Self::Cluster(cluster) => {
-                cluster.route_pipeline(commands.clone(), 0, commands.len(), to.route()).await
-            }
-        }
-    }
-}
-
 /// Without the driver's connection, which says nothing.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -404,7 +376,10 @@ pub(super) fn no_runtime() -> FleetError {
 /// of it fits into what a token cache gives its store.
 const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
 
-pub(super) const CONNECTING: Duration = Duration::from_millis(1500);
+const CONNECTING: Duration = Duration::from_millis(1500);
+
+/// Longer than it takes until a name leads to the new master.
+const FAILOVER: Duration = Duration::from_secs(60);
 
 /// A server that is only slow is not helped by new connections.
 const MOST_TIMEOUTS: u32 = 3;

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use redis::Value;
 
 use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
+use super::returned::read;
 use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
@@ -44,7 +44,7 @@ pub(super) struct Parts {
     replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl RedisTokenStore {
@@ -161,7 +161,7 @@ impl Parts {
             false => sealer.open(place, &revision, &record),
         }?;
         if of != *key {
-            return Err(FleetError::Sealed { reason: "stands at the place of another one" });
+            return Err(FleetError::sealed(place, "stands at the place of another one"));
         }
         let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
         let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
@@ -226,7 +226,7 @@ impl Parts {
         let place = self.names.place(key)?;
         let record = self.sealer()?.seal(key, &place, token)?;
         if record.len() > LONGEST_RECORD {
-            return Err(FleetError::TooLong { bytes: record.len() });
+            return Err(FleetError::too_long(&place, record.len()));
         }
         let revision = token.revision().to_string();
         let number = number.to_string();
@@ -364,11 +364,6 @@ impl fmt::Debug for RedisTokenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RedisTokenStore").field(&self.0.server).finish()
     }
-}
-
-/// What a script returned.
-pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetError> {
-    redis::from_redis_value(value).map_err(|_| FleetError::Layout)
 }
 
 pub(super) fn changes_too_fast() -> FleetError {

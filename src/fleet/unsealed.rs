@@ -17,9 +17,10 @@ use super::FleetError;
 use super::listing::{Listing, Standing, standing};
 use super::names::Names;
 use super::remembered::Entry;
+use super::returned::read;
 use super::scripts::{FORGET, LIST, LOAD, REMOVE_ALL};
 use super::sealing::{Opened, is_unsealed};
-use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast, read};
+use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
@@ -226,7 +227,8 @@ impl Parts {
         }
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
         let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
-        Ok(read::<u64>(removed)?.saturating_sub(sealed_as_well))
+        let (removed, _): (u64, u64) = read(removed)?;
+        Ok(removed.saturating_sub(sealed_as_well))
     }
 
     async fn unsealed_logins(&self, name: &str) -> Result<Vec<Standing>, FleetError> {

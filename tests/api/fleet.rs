@@ -194,7 +194,8 @@ async fn a_record_that_was_moved_or_altered_is_refused_and_stays() {
     assert!(matches!(error, StoreError::Fleet(FleetError::Sealed { .. })), "{error}");
     let error = sealed("b", 2).tokens().load(&anna).await.unwrap_err();
     let StoreError::Fleet(error) = error else { panic!("{error}") };
-    assert_eq!(error, FleetError::UnknownKey { id: "a".into() });
+    let FleetError::UnknownKey { place, id } = &error else { panic!("{error}") };
+    assert_eq!((place, id.as_str()), (&name, "a"));
     assert_eq!(load(&store).await.as_deref(), Some("refresh-1"));
 }
 
@@ -251,6 +252,31 @@ async fn logins_that_are_removed_by_a_call_that_is_sent_again_are_counted() {
 
     assert_eq!(removing.await.unwrap().unwrap(), 2);
     assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 0);
+}
+
+/// Another call for the user comes before the one that is sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_several_removals_at_once_counts_what_it_has_removed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    // From now on the server knows the script.
+    assert_eq!(store.remove_user("client-id-1", "bert").await.unwrap(), 0);
+    for others in [1, 3] {
+        store.save(&key(), &login("1"), None).await.unwrap();
+        store.save(&key().with_scopes(["streaming"]), &login("2"), None).await.unwrap();
+        let wire = Steps::to(server.port, 1, Stop::After).await;
+        let remover = RedisFleet::new(wire.url()).tokens();
+        let removing =
+            tokio::spawn(async move { remover.remove_user("client-id-1", "anna").await });
+        assert_eq!(wire.stopped().await, "remove all");
+        for _ in 0..others {
+            assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 0);
+        }
+
+        wire.hang_up();
+
+        assert_eq!(removing.await.unwrap().unwrap(), 2, "{others}");
+    }
 }
 
 /// F26, F27

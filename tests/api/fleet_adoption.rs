@@ -398,7 +398,8 @@ async fn a_login_that_would_be_too_long_with_the_new_key_stays_sealed_with_the_o
 
     let error = later.reseal().await.unwrap_err();
 
-    assert!(matches!(error, FleetError::TooLong { .. }), "{error}");
+    let FleetError::TooLong { place, .. } = &error else { panic!("{error}") };
+    assert_eq!(server.ask::<Vec<String>>(&["KEYS", "*:t"]), [place.as_str()]);
     assert!(found(&later, &key()).await.is_some());
 }
 

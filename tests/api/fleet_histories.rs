@@ -115,6 +115,55 @@ async fn a_removal_that_is_put_back_undoes_no_login_that_was_made_after_it() {
     }
 }
 
+/// F25: who removed a user need not have known the login. One that was made since stays, also by the
+/// clock of a server that is behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_removed_a_user_puts_that_back_when_the_server_forgets_it() {
+    for (done, expected) in [
+        ("nothing", None),
+        ("put the old one back", None),
+        ("log in", Some("new")),
+        ("log in, by a clock that is behind", Some("new")),
+    ] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let url = server.url();
+        let process = || RedisFleet::new(&url).tokens();
+        let (old, remover, new) = (process(), process(), process());
+        old.save(&anna(), &login("old"), None).await.unwrap();
+        assert_eq!(remover.remove_user("app", "anna").await.unwrap(), 1);
+        if done.starts_with("log in") {
+            new.save(&anna(), &login("new"), None).await.unwrap();
+        }
+        server.restart_empty();
+
+        if done == "put the old one back" {
+            assert_eq!(found(&old).await.as_deref(), Some("old"), "that is what it knows");
+        }
+        if done.ends_with("is behind") {
+            assert_eq!(found(&new).await.as_deref(), Some("new"));
+            let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+            let fields: Vec<String> = server.ask(&["HKEYS", &name]);
+            let number = fields.iter().find(|it| it.len() == 17 && it.ends_with('n')).unwrap();
+            let () = server.ask(&["HSET", &name, number, "5"]);
+        }
+        remover.load(&TokenKey::new("app").with_user("bert")).await.unwrap();
+        let mut is_marked = false;
+        for _ in 0..200 {
+            let names: Vec<String> = server.ask(&["KEYS", "*:t"]);
+            is_marked = names.iter().any(|name| server.ask(&["HEXISTS", name, "g"]));
+            if is_marked && found(&process()).await.as_deref() == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(is_marked, "{done}");
+        // The last of them puts back what it knows, where that is later.
+        for store in [&new, &old, &remover, &process()] {
+            assert_eq!(found(store).await.as_deref(), expected, "{done}");
+        }
+    }
+}
+
 /// Between the look that finds it forgotten, and the removal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_that_is_put_back_late_undoes_no_login_that_was_made_meanwhile() {
@@ -437,7 +486,7 @@ async fn a_huge_record_is_the_trouble_of_its_user_only() {
     let long = Token::new("x".repeat(100_000), HOUR);
     let long = StoredToken::new(long, SystemTime::now() + HOUR);
     let error = store.save(&otto, &long, None).await.unwrap_err();
-    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.. }));
+    let is_told = matches!(error, StoreError::Fleet(FleetError::TooLong { bytes: 100_000.., .. }));
     assert!(is_told && !error.is_transient(), "{error}");
 }
 

@@ -124,8 +124,8 @@ async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
     }
 }
 
-/// Says what Redis 4 says to `INFO` and to scripts that look at the clock before they write.
-async fn redis_4() -> String {
+/// Says what an old Redis says to `INFO`, and to scripts that it fails.
+pub(crate) async fn old_redis(to_info: &'static str, to_scripts: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -137,8 +137,8 @@ async fn redis_4() -> String {
                     // Each command is sent by itself, or all of them want the same response.
                     let commands = text.matches("\r\n$4\r\nINFO").count();
                     let response = match (commands, text.contains("EVAL")) {
-                        (1.., _) => "$20\r\nredis_version:4.0.14\r\n",
-                        (0, true) => TOO_OLD,
+                        (1.., _) => to_info,
+                        (0, true) => to_scripts,
                         (0, false) => "+OK\r\n+OK\r\n",
                     };
                     let _ = stream.write_all(response.as_bytes()).await;
@@ -149,12 +149,13 @@ async fn redis_4() -> String {
     url
 }
 
+/// To scripts that look at the clock before they write.
 const TOO_OLD: &str = "-ERR Error running script (call to f_1): @user_script:9: @user_script: 9: Write \
                        commands not allowed after non deterministic commands.\r\n";
 
 #[tokio::test]
 async fn a_server_that_is_too_old_is_named_at_the_first_use_and_by_the_check() {
-    let fleet = RedisFleet::new(redis_4().await);
+    let fleet = RedisFleet::new(old_redis("$20\r\nredis_version:4.0.14\r\n", TOO_OLD).await);
     let checked = fleet.check().await.unwrap_err();
     assert_eq!(checked, FleetError::TooOld { version: "4.0.14".into() });
     for error in first_uses(&fleet).await {
@@ -201,7 +202,8 @@ async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
     let before = all();
     right.check().await.unwrap();
     let is_altered = |error: &FleetError| matches!(error, FleetError::Sealed { .. });
-    let is_unknown = |error: &FleetError| *error == FleetError::UnknownKey { id: "a".into() };
+    let is_unknown =
+        |error: &FleetError| matches!(error, FleetError::UnknownKey { id, .. } if id == "a");
     for (wrong, is_it) in [
         (sealed(("b", 2)), &is_unknown as &dyn Fn(&FleetError) -> bool),
         (fleet(&server), &is_unknown),
@@ -226,6 +228,34 @@ async fn the_check_tells_a_wrong_sealing_key_from_a_damaged_record() {
     right.check().await.unwrap();
 }
 
+/// An app's own token without a seal is read by nobody, and may be planted.
+#[tokio::test]
+async fn a_token_without_a_seal_hides_no_wrong_sealing_key_from_the_check() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let sealed = |key: (&str, u8)| fleet(&server).with_sealing_keys([1; 32], keys(&[key]));
+    sealed(("a", 2)).tokens().save(&user(1), &login("1"), None).await.unwrap();
+    let of_app = StoredToken::new(Token::new("access", HOUR), SystemTime::now() + HOUR);
+    fleet(&server).tokens().save(&TokenKey::new("client-id-1"), &of_app, None).await.unwrap();
+
+    sealed(("a", 2)).check().await.unwrap();
+    let error = sealed(("b", 2)).check().await.unwrap_err();
+    assert!(matches!(error, FleetError::UnknownKey { .. }), "{error}");
+}
+
+/// In steps of half a second, of which one is over.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_told_with_the_time_that_was_waited() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let began = tokio::time::Instant::now();
+
+    let error = RedisFleet::new(url).tokens().load(&key()).await.unwrap_err();
+
+    let limit = Duration::from_millis(500);
+    assert!(matches!(error, StoreError::Fleet(FleetError::TimedOut { limit: it }) if it == limit));
+    assert_eq!(began.elapsed().as_millis() / 100, 5, "{error}");
+}
+
 /// The trouble of one login is no other's.
 #[tokio::test]
 async fn records_that_cannot_be_opened_keep_no_other_from_being_listed_or_sealed_anew() {
@@ -245,7 +275,8 @@ async fn records_that_cannot_be_opened_keep_no_other_from_being_listed_or_sealed
     let store = with(&[("new", 3), ("old", 2)]);
     let listed: Vec<_> = store.logins().collect().await;
     assert_eq!(listed.iter().filter(|key| key.is_ok()).count(), 18);
-    assert!(listed.contains(&Err(FleetError::Layout)), "{listed:?}");
+    let of_another = FleetError::Layout { place: names[7].clone() };
+    assert!(listed.contains(&Err(of_another)), "{listed:?}");
     store.reseal().await.unwrap_err();
 
     let listed: Vec<_> = with(&[("new", 3)]).logins().collect().await;
@@ -279,12 +310,14 @@ async fn keys_of_another_layout_are_left_as_they_are() {
         exchanged.unwrap_err().to_string(),
         other.check().await.unwrap_err().to_string(),
     ];
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
         assert!(error.contains("another prefix"), "{error}");
+        let place = if number == 4 { rate } else { logins };
+        assert!(error.contains(&format!("`{place}`")), "{error}");
     }
     for name in [logins, rate] {
         assert_eq!(server.ask::<String>(&["GET", name]), "something else");
     }
-    assert!(!StoreError::from(FleetError::Layout).is_transient());
+    assert!(!StoreError::from(FleetError::Layout { place: logins.clone() }).is_transient());
     other.with_prefix("other").check().await.unwrap();
 }

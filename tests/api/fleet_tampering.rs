@@ -112,3 +112,55 @@ async fn a_removed_user_whom_the_server_brings_back_is_removed_again_by_who_saw_
     assert_eq!(load(&store).await, None);
     assert_eq!(load(&fleet(&server).tokens()).await, None);
 }
+
+/// An operator finds by the error what to look at or to delete, and no user.
+#[tokio::test]
+async fn a_record_that_cannot_be_opened_is_named_by_its_place() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let sealed = |key: (&str, u8)| fleet(&server).with_sealing_keys([1; 32], keys(&[key])).tokens();
+    sealed(("a", 2)).save(&key(), &login("1"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let (field, good) =
+        fields(&server, &name).into_iter().find(|(field, _)| field.ends_with('r')).unwrap();
+    let later = [b"S2", &good[2..]].concat();
+    for (store, record, said) in [
+        (sealed(("b", 2)), good.clone(), "sealed with the key"),
+        (sealed(("a", 3)), good.clone(), "was altered or moved"),
+        (sealed(("a", 2)), good[..15].to_vec(), "is truncated"),
+        (sealed(("a", 2)), later, "by another version"),
+    ] {
+        put_fields(&server, &name, &[(field.clone(), record)]);
+
+        let listed: Vec<_> = store.logins().collect().await;
+        let errors = [
+            store.load(&key()).await.unwrap_err().to_string(),
+            store.reseal().await.unwrap_err().to_string(),
+            listed[0].clone().unwrap_err().to_string(),
+        ];
+
+        for error in errors {
+            assert!(error.contains(said) && error.contains(&format!("`{name}`")), "{error}");
+            assert!(!error.contains("anna") && !error.contains("client-id"), "{error}");
+        }
+    }
+}
+
+/// Who may write to the server gives keys any names: none of them ends a list, or a line of a log.
+#[tokio::test]
+async fn what_stands_under_an_odd_name_keeps_no_login_from_being_listed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.save(&key(), &login("1"), None).await.unwrap();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let odd = [b"spotify-web:1:{\xff}:t".as_slice(), b"spotify-web:1:{a\nb}:t"];
+    for name in odd {
+        redis::cmd("SET").arg(name).arg("something else").exec(&mut connection).unwrap();
+    }
+
+    let listed: Vec<_> = store.logins().collect().await;
+
+    assert!(listed.contains(&Ok(key())), "{listed:?}");
+    let errors: Vec<_> = listed.into_iter().filter_map(Result::err).collect();
+    assert_eq!(errors, [FleetError::Layout { place: "spotify-web:1:{ab}:t".into() }]);
+}

@@ -61,6 +61,29 @@ impl FileTokenStore {
         Self { path: Arc::from(path.into()), threads: Threads::named("token-file") }
     }
 
+    /// The keys of all logins in the file, and of apps' own tokens, in the order of their texts. Users
+    /// who have logged out are not among them.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let file = std::env::temp_dir().join(format!("spotify-web-logins-{}", std::process::id()));
+    /// use spotify_web::auth::{FileTokenStore, TokenStore};
+    ///
+    /// let store = FileTokenStore::new(&file);
+    /// for key in store.logins().await? {
+    ///     let login = store.load(&key).await?;
+    /// }
+    /// # Ok::<(), spotify_web::auth::StoreError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] when the file cannot be read.
+    pub async fn logins(&self) -> Result<Vec<TokenKey>, StoreError> {
+        self.blocking(|disk| disk.read()?.logins()).await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static,

@@ -1,6 +1,7 @@
 //! Whose token it is.
 
 use std::fmt::{self, Write};
+use std::str::FromStr;
 
 /// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
 ///
@@ -13,6 +14,16 @@ use std::fmt::{self, Write};
 ///
 /// let key = TokenKey::new("CLIENT_ID").with_user("anna").with_scopes(["user-top-read"]);
 /// assert_ne!(key, TokenKey::new("CLIENT_ID").with_user("bert").with_scopes(["user-top-read"]));
+/// ```
+///
+/// `Display` and `FromStr` are a text, for a column of a database:
+///
+/// ```
+/// use spotify_web::auth::TokenKey;
+///
+/// let key = TokenKey::new("CLIENT_ID").with_user("anna");
+/// assert_eq!(key.to_string(), r#""CLIENT_ID" user "anna""#);
+/// assert_eq!(key.to_string().parse(), Ok(key));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenKey {
@@ -90,6 +101,71 @@ fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')
 }
 
+/// A text is not one that [`TokenKey`]'s `Display` makes. It shows nothing of the text, which may name
+/// a user.
+///
+/// ```
+/// use spotify_web::auth::TokenKey;
+///
+/// let error = "anna".parse::<TokenKey>().unwrap_err();
+/// assert!(error.to_string().starts_with("this is not the text of a token key"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not the text of a token key; expected one that `to_string` of a `TokenKey` has made, such as \
+     `\"CLIENT_ID\" user \"anna\"`"
+)]
+#[non_exhaustive]
+pub struct TokenKeyError {}
+
+/// Reads what `Display` makes, and nothing else: two texts are never one key.
+impl FromStr for TokenKey {
+    type Err = TokenKeyError;
+
+    fn from_str(text: &str) -> Result<Self, TokenKeyError> {
+        read(text).filter(|key| key.to_string() == text).ok_or(TokenKeyError {})
+    }
+}
+
+fn read(text: &str) -> Option<TokenKey> {
+    let (client_id, rest) = quoted(text)?;
+    let key = TokenKey::new(client_id);
+    let (key, mut rest) = match rest.strip_prefix(" user ") {
+        Some(rest) => {
+            let (user, rest) = quoted(rest)?;
+            (key.with_user(user), rest)
+        }
+        None => (key, rest.strip_prefix(" app")?),
+    };
+    let mut scopes = Vec::new();
+    while !rest.is_empty() {
+        let (scope, after) = quoted(rest.strip_prefix(' ')?)?;
+        scopes.push(scope);
+        rest = after;
+    }
+    Some(key.with_scopes(scopes))
+}
+
+/// What was quoted at the beginning of a text, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut characters = text.strip_prefix('"')?.chars();
+    loop {
+        match characters.next()? {
+            '"' => return Some((part, characters.as_str())),
+            '\\' => match characters.next()? {
+                'u' => {
+                    let (code, after) = characters.as_str().strip_prefix('{')?.split_once('}')?;
+                    part.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+                    characters = after.chars();
+                }
+                escaped => part.push(escaped),
+            },
+            character => part.push(character),
+        }
+    }
+}
+
 /// No name of a user becomes one of a file or of an entry, whose lengths and characters are limited
 /// and some of which ignore case.
 pub(super) fn digest(key: &str) -> String {
@@ -98,7 +174,10 @@ pub(super) fn digest(key: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -119,6 +198,47 @@ mod tests {
     fn the_text_of_a_key_does_not_depend_on_what_unicode_says_of_its_characters() {
         assert_eq!(text("anna"), r#""app" user "anna""#);
         assert_eq!(text("\u{301}\u{200b}\u{e000}"), "\"app\" user \"\u{301}\u{200b}\u{e000}\"");
+    }
+
+    #[test]
+    fn what_is_not_the_text_of_a_key_is_refused_without_being_shown() {
+        for text in [
+            "",
+            "anna",
+            r#""app""#,
+            r#""app" "#,
+            r#""app" app "#,
+            r#""app"  app"#,
+            r#""app" user anna"#,
+            r#""app" user "anna"#,
+            r#""app" user "anna""b""#,
+            r#""app" user "anna" app"#,
+            r#""app" app "b" "a""#,
+            r#""app" app "a" "a""#,
+            r#""\a" app"#,
+            r#""\u{61}" app"#,
+            r#""\u{07}" app"#,
+            r#""\u{d800}" app"#,
+            r#""\u" app"#,
+            "\"\u{7}\" app",
+            r#" "app" app"#,
+        ] {
+            let error = text.parse::<TokenKey>().unwrap_err();
+            assert!(!error.to_string().contains("\"app"), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_read_from_its_text(
+            client_id in ".*|[a\"\\\\u{}\n]*",
+            user in proptest::option::of(".*|[a\"\\\\u{}\n]*"),
+            scopes in proptest::collection::vec("[a\"\\\\ \n]{0,3}", 0..4),
+        ) {
+            let key = TokenKey::new(client_id).with_scopes(scopes);
+            let key = match user { Some(user) => key.with_user(user), None => key };
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 
 pub use error::StoreError;
 pub use file::FileTokenStore;
-pub use key::TokenKey;
+pub use key::{TokenKey, TokenKeyError};
 #[cfg(feature = "keyring")]
 pub use keyring::{KeyringError, KeyringTokenStore};
 pub use memory::MemoryTokenStore;

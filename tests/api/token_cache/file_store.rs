@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
+use serde_json::Value;
 use spotify_web::auth::{
-    FileTokenStore, StoreError, StoredToken, TokenCacheOptions, TokenEvent, TokenEventKind,
-    TokenKey, TokenStore,
+    FileTokenStore, PkceAuthenticator, StoreError, StoredToken, TokenCacheOptions, TokenEvent,
+    TokenEventKind, TokenKey, TokenStore,
 };
 use spotify_web::oauth::Token;
 
@@ -35,6 +36,35 @@ async fn what_is_saved_is_loaded() {
     assert!(!loaded.has_ended());
     let off = saved.expires_at().unwrap().duration_since(loaded.expires_at().unwrap()).unwrap();
     assert!(off < Duration::from_secs(1), "whole seconds, rounded down");
+}
+
+#[tokio::test]
+async fn the_keys_of_all_logins_are_listed() {
+    let directory = Directory::new();
+    let store = FileTokenStore::new(directory.file());
+    assert_eq!(store.logins().await.unwrap(), []);
+    let odd = key().with_user("an\"na\\ \u{7}é").with_scopes(["user-top-read", "streaming"]);
+    let keys = [TokenKey::new("app"), key().with_user("gone"), key().with_user("later"), odd];
+    for key in &keys {
+        store.save(key, &stored(1), None).await.unwrap();
+    }
+    let gone =
+        PkceAuthenticator::new(keys[1].client_id()).with_store(store.clone(), keys[1].clone());
+    gone.log_out().await.unwrap();
+    // One that only a later version can read is one all the same.
+    let mut file: Value = serde_json::from_slice(&fs::read(directory.file()).unwrap()).unwrap();
+    file["entries"][keys[2].to_string()]["version"] = 2.into();
+    file["entries"]["no key"] = file["entries"][keys[0].to_string()].clone();
+    fs::write(directory.file(), file.to_string()).unwrap();
+
+    let mut listed = store.logins().await.unwrap();
+
+    listed.sort();
+    let mut expected = vec![keys[0].clone(), keys[2].clone(), keys[3].clone()];
+    expected.sort();
+    assert_eq!(listed, expected);
+    fs::write(directory.file(), "damaged").unwrap();
+    assert!(matches!(store.logins().await.unwrap_err(), StoreError::Corrupt { .. }));
 }
 
 #[tokio::test]

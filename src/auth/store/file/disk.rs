@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::super::key::digest;
 use super::super::text::Entry;
-use crate::auth::{StoreError, StoredToken};
+use crate::auth::{StoreError, StoredToken, TokenKey};
 use crate::sync::Mutex;
 use crate::transport::json_fault;
 
@@ -215,6 +215,16 @@ impl Content {
         let Some(entry) = self.layout()?.entries.remove(key) else { return Ok(None) };
         let entry: Entry = self.parsed(entry.get().as_bytes())?;
         entry.into_stored().map(Some)
+    }
+
+    /// The keys of all entries but those of who has logged out. One that cannot be read may be a login.
+    pub(super) fn logins(&self) -> Result<Vec<TokenKey>, StoreError> {
+        let mut entries = self.layout()?.entries;
+        entries.retain(|_, entry| {
+            let entry = self.parsed::<Entry>(entry.get().as_bytes()).and_then(Entry::into_stored);
+            !entry.is_ok_and(|stored| stored.is_logged_out())
+        });
+        Ok(entries.keys().filter_map(|key| key.parse().ok()).collect())
     }
 
     /// The same file with `stored` under `key`.

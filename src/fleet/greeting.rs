@@ -1,0 +1,89 @@
+//! What a server is to which no connection could be made: what it says before any login tells one
+//! with TLS from one without, and one that serves its own machine only.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::FleetError;
+use super::failure::{Failure, HAS_TLS, NO_TLS};
+use super::server_url::ServerUrl;
+
+/// What is wrong with the URL or the server, where a connection failed for that reason.
+pub(super) async fn explained(failure: Failure, url: &ServerUrl) -> FleetError {
+    let may_be = match &failure {
+        Failure::Closed(_) => true,
+        // A server without TLS waits for the end of what it takes for a command.
+        Failure::Error(FleetError::TimedOut { .. }) => url.has_tls,
+        _ => false,
+    };
+    for (host, port) in url.hosts.iter().filter(|_| may_be) {
+        if let Some(error) = mismatch(host, *port, url.has_tls).await {
+            return error;
+        }
+    }
+    failure.into_error()
+}
+
+async fn mismatch(host: &str, port: u16, has_tls: bool) -> Option<FleetError> {
+    let said = first_response(host, port, PING).await;
+    let of_url = |reason| Some(FleetError::Config { reason });
+    match (said.as_deref(), has_tls) {
+        (Some(said), _) if said.starts_with(b"-DENIED") => Some(FleetError::Protected),
+        (Some([b'+' | b'-', ..]), true) => of_url(NO_TLS),
+        (Some([HANDSHAKE | ALERT, ..]), false) => of_url(HAS_TLS),
+        (None, false) => match first_response(host, port, &client_hello()).await?.first() {
+            Some(&(HANDSHAKE | ALERT)) => of_url(HAS_TLS),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The beginning of what a server says on a connection of its own, if it says anything.
+async fn first_response(host: &str, port: u16, sent: &[u8]) -> Option<Vec<u8>> {
+    let talk = async {
+        let stream = TcpStream::connect((host, port)).await.ok()?;
+        stream.writable().await.ok()?;
+        // One that has hung up already may have said why.
+        stream.try_write(sent).ok();
+        loop {
+            stream.readable().await.ok()?;
+            let mut said = vec![0; LONGEST];
+            match stream.try_read(&mut said) {
+                Ok(length @ 1..) => {
+                    said.truncate(length);
+                    return Some(said);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return None,
+            }
+        }
+    };
+    timeout(LIMIT, talk).await.ok()?
+}
+
+/// The least that begins TLS 1.2 ([RFC 5246, section 7.4.1.2]): a server with TLS goes on, or says
+/// by an alert why not.
+///
+/// [RFC 5246, section 7.4.1.2]: https://www.rfc-editor.org/rfc/rfc5246#section-7.4.1.2
+fn client_hello() -> Vec<u8> {
+    let record_and_version = [HANDSHAKE, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    let session_cipher_and_compression = [0, 0, 2, 0, 0x2f, 1, 0];
+    [&record_and_version[..], &[0; 32], &session_cipher_and_compression].concat()
+}
+
+/// As an inline command, which a server without TLS responds to before any login.
+const PING: &[u8] = b"PING\r\n";
+
+/// Types of TLS records.
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+
+/// More than is looked at.
+const LONGEST: usize = 64;
+
+/// Twice this is left for connecting, and once where Sentinels were asked before.
+const LIMIT: Duration = Duration::from_millis(400);
