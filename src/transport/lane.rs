@@ -162,7 +162,7 @@ pub(super) struct Pool {
     given_up: AtomicU32,
     under_way: AtomicU32,
     /// Where what has no room goes.
-    next: ArcSwapOption<Pool>,
+    next: ArcSwapOption<Self>,
     #[cfg(feature = "http2")]
     server: Option<Arc<Server>>,
 }
