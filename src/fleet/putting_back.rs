@@ -1,17 +1,24 @@
-//! When it is looked whether the server has forgotten something, without anybody asking for it.
+//! What the server has forgotten, and this process knows: when that is looked for without anybody
+//! asking, and how it is put back.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
-use super::tokens::Parts;
+use super::FleetError;
+use super::names::Place;
+use super::scripts::PUT_BACK_REMOVAL;
+use super::tokens::{KEPT_FOR_MS, Parts, read};
 use crate::auth::TokenKey;
 
 impl Parts {
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks,
-    /// one after the other, as long as there is a handle.
+    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, as
+    /// long as there is a handle.
     pub(super) fn put_back_after_reconnecting(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
         if self.puts_back.swap(true, Ordering::AcqRel) {
@@ -22,30 +29,74 @@ impl Parts {
         runtime.spawn(async move {
             let _guard = ClearedAtTheEnd(Weak::clone(&parts));
             while reconnections.changed().await.is_ok() {
-                let Some(parts) = parts.upgrade() else { return };
-                for key in parts.remembered.keys() {
-                    let put_back = parts.load(&key, false).await;
-                    if put_back.is_err_and(|error| error.is_transient()) {
-                        break;
-                    }
-                }
+                let known = parts.upgrade().map(|parts| parts.remembered.keys());
+                let Some(keys) = known else { return };
+                put_back(&parts, keys, &reconnections).await;
             }
         });
     }
 
     /// A failover may lose what was acknowledged: looks again, and puts it back.
     pub(super) fn look_again_later(self: &Arc<Self>, key: &TokenKey) {
+        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        let reconnections = server.reconnections();
         let parts = Arc::downgrade(self);
         let key = key.clone();
-        let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            tokio::time::sleep(SECOND_LOOK).await;
-            let Some(parts) = parts.upgrade() else { return };
-            if let Err(error) = parts.load(&key, false).await {
-                tracing::debug!(%error, "a login that was saved could not be looked at again");
-            }
+            sleep(SECOND_LOOK).await;
+            put_back(&parts, vec![key], &reconnections).await;
         });
     }
+
+    /// Whether nothing stands there now, in place of an earlier entry.
+    pub(super) async fn put_back_removal(
+        &self,
+        place: &Place,
+        number: u64,
+    ) -> Result<bool, FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let script = &PUT_BACK_REMOVAL;
+        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(put_back)? == 1)
+    }
+}
+
+/// One after the other. What fails is tried again, behind the others, until it is done or there is
+/// another connection: all of it is put back by that one.
+async fn put_back(parts: &Weak<Parts>, keys: Vec<TokenKey>, reconnections: &watch::Receiver<u64>) {
+    let (mut keys, mut pause) = (VecDeque::from(keys), FIRST_PAUSE);
+    while let Some(key) = keys.pop_front() {
+        let Some(parts) = parts.upgrade() else { return };
+        let Err(error) = parts.load(&key, false).await else {
+            pause = FIRST_PAUSE;
+            continue;
+        };
+        tracing::debug!(%error, "a login could not be looked at, or put back");
+        if is_of_one_login(&error) {
+            continue;
+        }
+        drop(parts);
+        if reconnections.has_changed().unwrap_or(true) {
+            return;
+        }
+        keys.push_back(key);
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What stands there does not become better by being read again.
+fn is_of_one_login(error: &FleetError) -> bool {
+    matches!(
+        error,
+        FleetError::Sealed { .. }
+            | FleetError::UnknownKey { .. }
+            | FleetError::Unsealed
+            | FleetError::Layout
+            | FleetError::TooLong { .. }
+            | FleetError::Name { .. }
+    )
 }
 
 /// However its task ends, another may begin.
@@ -61,3 +112,8 @@ impl Drop for ClearedAtTheEnd {
 
 /// Longer than a failover takes.
 const SECOND_LOOK: Duration = Duration::from_secs(10);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Those who find what was put back wait three seconds for who knows more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
-use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, REMOVE_SEEN, SAVE};
+use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::unsealed::Unsealed;
@@ -286,15 +286,6 @@ impl Parts {
         let there = self.remembered.get(key).and_then(|entry| entry.token);
         there.is_some_and(|there| there.revision() == token.revision())
     }
-
-    /// Whether nothing stands there now, in place of an earlier entry.
-    async fn put_back_removal(&self, place: &Place, number: u64) -> Result<bool, FleetError> {
-        let number = number.to_string();
-        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let script = &PUT_BACK_REMOVAL;
-        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
-        Ok(read::<u32>(put_back)? == 1)
-    }
 }
 
 /// What stands at a place.
@@ -319,6 +310,7 @@ impl TokenStore for RedisTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
+        self.0.put_back_after_reconnecting();
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
         let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
         let is_saved = self.0.save_or_put_back(key, token, &replaces).await?
