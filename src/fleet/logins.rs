@@ -82,6 +82,7 @@ impl RedisTokenStore {
         let unsealed = parts.remove_unsealed_user(client_id, user, &mark).await?;
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
         let removed: u64 = read(parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?)?;
+        parts.remember_removals(client_id, user).await;
         parts.confirm(&TokenKey::new(client_id).with_user(user)).await?;
         Ok(removed + unsealed)
     }

@@ -12,9 +12,10 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::names::Place;
+use super::remembered::Entry;
 use super::scripts::PUT_BACK_REMOVAL;
 use super::tokens::{KEPT_FOR_MS, Parts, read};
-use crate::auth::TokenKey;
+use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
     /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, as
@@ -59,6 +60,37 @@ impl Parts {
         let script = &PUT_BACK_REMOVAL;
         let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(put_back)? == 1)
+    }
+
+    /// A removal by this process is later than every login that was made before it.
+    pub(super) fn remember_removal(&self, key: &TokenKey, number: u64, last: Option<LoginId>) {
+        let removal = Some(LoginId::next(self.clock.now().wall, last));
+        self.remembered.keep(key, Entry { number, token: None, removal });
+    }
+
+    /// The same of a user's logins that this process knows, once they are removed. What cannot be
+    /// looked at is forgotten, so that it does not come back from here.
+    pub(super) async fn remember_removals(&self, client_id: &str, user: &str) {
+        for key in self.remembered.keys_of(client_id, user) {
+            if self.look_whether_it_is_removed(&key).await.is_err() {
+                self.remembered.forget(&key);
+            }
+        }
+    }
+
+    /// A removal is later than all that is known, whatever the server's clock says.
+    async fn look_whether_it_is_removed(&self, key: &TokenKey) -> Result<(), FleetError> {
+        let Some(known) = self.remembered.get(key) else { return Ok(()) };
+        let place = self.names.place(key)?;
+        let there = self.look(key, &place, false).await?.entry;
+        if there.token.is_none() {
+            let number = there.number.max(known.number + 1);
+            if number > there.number {
+                self.put_back_removal(&place, number).await?;
+            }
+            self.remember_removal(key, number, known.login());
+        }
+        Ok(())
     }
 }
 

@@ -34,6 +34,11 @@ impl Entry {
         self.token.as_ref().map(StoredToken::login).or(self.removal)
     }
 
+    /// Which entry it is; empty where nothing stands.
+    fn revision(&self) -> String {
+        self.token.as_ref().map(|token| token.revision().to_string()).unwrap_or_default()
+    }
+
     /// Whether `other` holds a login that was made later.
     pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
         let (Some(login), Some(of_other)) = (self.login(), &other.token) else { return false };
@@ -80,6 +85,22 @@ impl Remembered {
     pub(super) fn keys(&self) -> Vec<TokenKey> {
         let entries = self.0.lock();
         entries.keys().filter(|key| key.user().is_some()).cloned().collect()
+    }
+
+    /// The same, of one user of an app.
+    pub(super) fn keys_of(&self, client_id: &str, user: &str) -> Vec<TokenKey> {
+        let is_of = |key: &&TokenKey| key.client_id() == client_id && key.user() == Some(user);
+        self.0.lock().keys().filter(is_of).cloned().collect()
+    }
+
+    pub(super) fn forget(&self, key: &TokenKey) {
+        self.0.lock().remove(key);
+    }
+
+    /// The revision that is known to stand under `key`; empty where nothing does, or nothing is
+    /// known.
+    pub(super) fn revision(&self, key: &TokenKey) -> String {
+        self.0.lock().get(key).map(Entry::revision).unwrap_or_default()
     }
 
     /// The number that is known of `key`, or 0.

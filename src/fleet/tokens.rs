@@ -17,9 +17,7 @@ use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::unsealed::Unsealed;
 use super::{FleetError, RedisFleet};
-use crate::auth::{
-    Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
-};
+use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
@@ -44,7 +42,7 @@ pub(super) struct Parts {
     replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl RedisTokenStore {
@@ -125,7 +123,7 @@ impl Parts {
                     self.remembered.keep(key, Entry { number: known.number, ..found });
                 }
                 Some(Entry { token: Some(token), .. }) => {
-                    let is_back = self.write(key, &token, &revision, "0").await?;
+                    let is_back = self.write(key, &token, &revision, PUT_BACK).await?;
                     if is_back && !waits {
                         return Ok(Some(token));
                     }
@@ -180,7 +178,8 @@ impl Parts {
         self.write(key, token, replaces, if is_refreshed { "1" } else { "2" }).await
     }
 
-    /// The same; a server that has forgotten what this replaces gets it back first.
+    /// The same; a server that has forgotten what this replaces, or what is later than that, gets it
+    /// back first.
     async fn save_or_put_back(
         &self,
         key: &TokenKey,
@@ -194,8 +193,9 @@ impl Parts {
         self.save_over(key, token, replaces).await
     }
 
-    /// `step` is 0 for what has been there before. Another login is later than what was removed
-    /// without the keys until now; one that is refreshed may be what was removed.
+    /// In place of what this process knows to be there, and of nothing else: what it knows may be
+    /// later than what the server has, and must be put back then. Another login is later than what
+    /// was removed without the keys until now; one that is refreshed may be what was removed.
     async fn write(
         &self,
         key: &TokenKey,
@@ -207,6 +207,9 @@ impl Parts {
             "2" => self.remembered.number(key).max(self.unsealed_number(key).await?),
             _ => self.remembered.number(key),
         };
+        if step != PUT_BACK && self.remembered.revision(key) != replaces {
+            return Ok(false);
+        }
         let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
         if is_saved {
             self.remembered.keep(key, Entry::new(number, Some(token.clone())));
@@ -258,8 +261,7 @@ impl Parts {
         let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
         let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
         let last = self.remembered.get(key).and_then(|entry| entry.login());
-        let removal = Some(LoginId::next(self.clock.now().wall, last));
-        self.remembered.keep(key, Entry { number, token: None, removal });
+        self.remember_removal(key, number, last);
         Ok(())
     }
 
@@ -366,6 +368,9 @@ pub(super) fn read<T: redis::FromRedisValue>(value: Value) -> Result<T, FleetErr
 pub(super) fn changes_too_fast() -> FleetError {
     FleetError::Server { reason: "an entry changes faster than it can be read".into() }
 }
+
+/// The step of a save of what has been there before.
+const PUT_BACK: &str = "0";
 
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";

@@ -1,9 +1,10 @@
-//! What a process knows of a server that has lost something is put back, whatever else fails.
+//! What a process knows of a server that has lost something is put back, whatever else fails, and
+//! before anything that is earlier.
 
 use std::time::{Duration, SystemTime};
 
-use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
-use spotify_web::fleet::RedisTokenStore;
+use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
+use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
 use crate::common::{Directory, RedisServer};
@@ -29,6 +30,11 @@ fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
     login.followed_by(token(name), SystemTime::now() + HOUR)
 }
 
+fn adopting(server: &RedisServer) -> RedisTokenStore {
+    let keys = [SealingKey::new("2026-11", [2; 32])];
+    fleet(server).with_sealing_keys([1; 32], keys).adopt_unsealed().tokens()
+}
+
 async fn found(store: &RedisTokenStore) -> Option<String> {
     let stored = store.load(&anna()).await.unwrap()?;
     Some(stored.token()?.refresh_token.as_ref()?.expose().to_owned())
@@ -42,6 +48,12 @@ fn names(server: &RedisServer) -> Vec<String> {
 fn field(server: &RedisServer, name: &str, end: char) -> String {
     let fields: Vec<String> = server.ask(&["HKEYS", name]);
     fields.into_iter().find(|field| field.len() == 17 && field.ends_with(end)).unwrap()
+}
+
+/// The server's clock.
+fn millis(server: &RedisServer) -> u64 {
+    let time: Vec<u64> = server.ask(&["TIME"]);
+    time[0] * 1000 + time[1] / 1000
 }
 
 /// It says `LOADING` to who is connected already.
@@ -94,4 +106,98 @@ async fn what_could_not_be_put_back_in_time_is_put_back_later() {
     let () = server.ask(&["CLIENT", "UNPAUSE"]);
 
     until("put back", async || names(&server).len() == USERS).await;
+}
+
+/// A failover that lost a removal, or a later login, while a refresh of the earlier one was under
+/// way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_refresh_is_not_saved_over_what_is_known_to_be_later() {
+    for done in ["remove", "remove_user", "a removal that it saw", "login", "a login that it saw"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let (store, other) = (fleet(&server).tokens(), fleet(&server).tokens());
+        let first = login("1");
+        store.save(&anna(), &first, None).await.unwrap();
+        let name = names(&server).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        let is_known = match done {
+            "remove" => store.remove(&anna()).await.map(|()| None),
+            "remove_user" => {
+                assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1));
+                Ok(None)
+            }
+            "a removal that it saw" => {
+                other.remove(&anna()).await.unwrap();
+                Ok(found(&store).await)
+            }
+            "login" => {
+                let saved = store.save(&anna(), &login("new"), Some(first.revision())).await;
+                saved.map(|()| Some("refresh-new".to_owned()))
+            }
+            _ => {
+                other.save(&anna(), &login("new"), Some(first.revision())).await.unwrap();
+                Ok(found(&store).await)
+            }
+        };
+        let expected = is_known.unwrap();
+        drop(other);
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        let late = refreshed(&first, "late");
+        let saved = store.save(&anna(), &late, Some(first.revision())).await;
+
+        assert!(matches!(saved, Err(StoreError::Stale)), "{done}: {saved:?}");
+        assert_eq!(found(&store).await, expected, "{done}");
+        assert_eq!(found(&fleet(&server).tokens()).await, expected, "{done}");
+    }
+}
+
+/// Of a store that has forgotten what it replaces; of a login that was removed without the keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_by_who_does_not_remember_the_login_is_not_saved_over_a_removal() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let plain = fleet(&server).tokens();
+    let first = login("1");
+    plain.save(&anna(), &first, None).await.unwrap();
+    assert_eq!(found(&adopting(&server)).await.as_deref(), Some("refresh-1"));
+    assert_eq!(plain.remove_user("client-id-1", "anna").await, Ok(1));
+
+    let late = refreshed(&first, "late");
+    let saved = adopting(&server).save(&anna(), &late, Some(first.revision())).await;
+
+    assert!(matches!(saved, Err(StoreError::Stale)), "{saved:?}");
+    assert_eq!(found(&adopting(&server)).await, None);
+}
+
+/// The same where the server has lost the removal, which somebody else knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_by_who_does_not_remember_the_login_is_no_later_login() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    let first = login("1");
+    store.save(&anna(), &first, None).await.unwrap();
+    let name = names(&server).remove(0);
+    let () = server.ask(&["COPY", &name, "before"]);
+    // A removal within the same millisecond has the number of the refresh.
+    let saved_at: u64 = server.ask(&["HGET", &name, &field(&server, &name, 'n')]);
+    while millis(&server) <= saved_at + 1 {}
+    store.remove(&anna()).await.unwrap();
+    let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+    let late = refreshed(&first, "late");
+    fleet(&server).tokens().save(&anna(), &late, Some(first.revision())).await.unwrap();
+
+    assert_eq!(found(&store).await, None);
+    assert_eq!(found(&fleet(&server).tokens()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_removed_a_user_does_not_put_the_user_back() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.save(&anna(), &login("1"), None).await.unwrap();
+    assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1));
+    server.restart_empty();
+
+    assert_eq!(found(&store).await, None);
+    assert_eq!(found(&fleet(&server).tokens()).await, None);
 }
