@@ -95,13 +95,14 @@ impl Parts {
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
     /// waits then, until those who know a later one have put that back: an old refresh token may
-    /// end a login.
+    /// end a login. It waits once, however often something is put back, and whatever the server's
+    /// clock does meanwhile.
     pub(super) async fn load(
         &self,
         key: &TokenKey,
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
-        let waits = will_use && key.user().is_some();
+        let mut waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
             let Found { entry: found, revision, put_back_for } =
@@ -112,7 +113,10 @@ impl Parts {
             let lost = self.remembered.get(key).filter(|known| known.number > found.number);
             let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
             match lost {
-                None if waits && let Some(left) = early => tokio::time::sleep(left).await,
+                None if waits && let Some(left) = early => {
+                    tokio::time::sleep(left).await;
+                    waits = false;
+                }
                 None => {
                     self.remembered.keep(key, found.clone());
                     return Ok(found.token);

@@ -201,3 +201,18 @@ async fn who_removed_a_user_does_not_put_the_user_back() {
     assert_eq!(found(&store).await, None);
     assert_eq!(found(&fleet(&server).tokens()).await, None);
 }
+
+/// The server's clock was ahead when a login was put back, and has been set since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_what_was_put_back_in_the_future_waits_once() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.save(&anna(), &login("1"), None).await.unwrap();
+    let () = server.ask(&["FLUSHALL"]);
+    assert_eq!(found(&store).await.as_deref(), Some("refresh-1"));
+    let name = names(&server).remove(0);
+    let at = field(&server, &name, 'p');
+    let _: u64 = server.ask(&["HINCRBY", &name, &at, "600000"]);
+
+    assert_eq!(found(&fleet(&server).tokens()).await.as_deref(), Some("refresh-1"));
+}
