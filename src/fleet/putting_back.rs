@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::FleetError;
 use super::names::Place;
 use super::remembered::Entry;
-use super::scripts::PUT_BACK_REMOVAL;
+use super::scripts::{PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, Parts, read};
 use crate::auth::{LoginId, TokenKey};
 
@@ -60,6 +60,20 @@ impl Parts {
         let script = &PUT_BACK_REMOVAL;
         let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(put_back)? == 1)
+    }
+
+    /// Gives what stands there the number of what is known to be earlier, unless it was replaced
+    /// meanwhile: what comes after it gets a later one.
+    pub(super) async fn raise(
+        &self,
+        place: &Place,
+        revision: &str,
+        number: u64,
+    ) -> Result<(), FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), number.as_bytes()];
+        self.server()?.run(&RAISE, &[&place.logins], &arguments).await?;
+        Ok(())
     }
 
     /// A removal by this process is later than every login that was made before it.

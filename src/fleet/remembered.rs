@@ -76,6 +76,13 @@ impl Remembered {
         entries.insert(key.clone(), entry);
     }
 
+    /// Keeps `entry` in place of what is known, whatever its number is.
+    pub(super) fn replace(&self, key: &TokenKey, entry: Entry) {
+        if let Some(there) = self.0.lock().get_mut(key) {
+            *there = entry;
+        }
+    }
+
     /// What is known of `key`.
     pub(super) fn get(&self, key: &TokenKey) -> Option<Entry> {
         self.0.lock().get(key).cloned()

@@ -153,6 +153,16 @@ redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
 return 1",
 );
 
+/// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
+/// number or a later one.
+pub(super) static RAISE: Script = Script::new(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n')
+if (r[1] or '') ~= ARGV[2] then return 0 end
+if (tonumber(r[2]) or 0) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], s .. 'n', ARGV[3]) end
+return 1",
+);
+
 /// `KEYS logins`, `ARGV scopes, revision` → whether that revision stood there, and is gone with its
 /// number, as if nothing had ever stood there.
 pub(super) static FORGET: Script = Script::new(

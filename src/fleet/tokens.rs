@@ -122,9 +122,10 @@ impl Parts {
                     return Ok(found.token);
                 }
                 // By a server whose clock is behind that of the one before: the later login stays,
-                // and gets the later number.
+                // and gets the later number, which counts once it stands there.
                 Some(known) if known.is_earlier_login_than(&found) => {
-                    self.remembered.keep(key, Entry { number: known.number, ..found });
+                    self.remembered.replace(key, found);
+                    self.raise(&place, &revision, known.number).await?;
                 }
                 Some(Entry { token: Some(token), .. }) => {
                     let is_back = self.write(key, &token, &revision, PUT_BACK).await?;

@@ -7,7 +7,7 @@ use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
-use crate::common::{Directory, RedisServer};
+use crate::common::{Directory, RedisServer, Steps, Stop};
 use crate::fleet::{fleet, login};
 use crate::fleet_servers::until;
 
@@ -215,4 +215,45 @@ async fn who_finds_what_was_put_back_in_the_future_waits_once() {
     let _: u64 = server.ask(&["HINCRBY", &name, &at, "600000"]);
 
     assert_eq!(found(&fleet(&server).tokens()).await.as_deref(), Some("refresh-1"));
+}
+
+/// A later login is found under an earlier number, as of a server whose clock is behind, and is
+/// removed while that number is corrected.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_after_a_later_login_is_not_undone_by_who_knows_an_earlier_one() {
+    for done in ["remove", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        // The server has the scripts from here on.
+        fleet(&server).tokens().save(&anna(), &login("0"), None).await.unwrap();
+        assert!(found(&fleet(&server).tokens()).await.is_some());
+        let () = server.ask(&["FLUSHALL"]);
+        // A save, a look, and what comes next.
+        let wire = Steps::to(server.port, 3, Stop::Before).await;
+        let store = RedisFleet::new(wire.url()).tokens();
+        store.save(&anna(), &login("1"), None).await.unwrap();
+        let () = server.ask(&["FLUSHALL"]);
+        fleet(&server).tokens().save(&anna(), &login("2"), None).await.unwrap();
+        let name = names(&server).remove(0);
+        let number = field(&server, &name, 'n');
+        let at: u64 = server.ask(&["HGET", &name, &number]);
+        let behind = |by: u64| (at - 60_000 + by).to_string();
+        let _: u64 = server.ask(&["HSET", &name, &number, &behind(0)]);
+        let late = tokio::spawn({
+            let store = store.clone();
+            async move { store.load(&anna()).await }
+        });
+        wire.stopped().await;
+
+        let other = fleet(&server).tokens();
+        match done {
+            "remove" => other.remove(&anna()).await.unwrap(),
+            _ => assert_eq!(other.remove_user("client-id-1", "anna").await, Ok(1)),
+        }
+        let _: u64 = server.ask(&["HSET", &name, &number, &behind(1), "g", &behind(1)]);
+        wire.go_on();
+
+        late.await.unwrap().ok();
+        assert_eq!(found(&store).await, None, "{done}");
+        assert_eq!(found(&fleet(&server).tokens()).await, None, "{done}");
+    }
 }
