@@ -45,11 +45,12 @@ impl Entry {
         login < of_other.login()
     }
 
-    /// Whether `other`, of another place, holds this or what came after it. The two places of a
-    /// cluster have two clocks: of two logins the later one counts, whatever their numbers are.
-    pub(super) fn is_covered_by(&self, other: &Self) -> bool {
+    /// Whether `other`, of another place, holds this or what came after it. Where the places do not
+    /// have one clock, as in a cluster, the clocks of processes say which of two logins is later.
+    pub(super) fn is_covered_by(&self, other: &Self, has_one_clock: bool) -> bool {
+        let have_numbers = has_one_clock && self.number > 0 && other.number > 0;
         match (&self.token, &other.token) {
-            (Some(token), Some(of_other)) if token.login() != of_other.login() => {
+            (Some(token), Some(of_other)) if token.login() != of_other.login() && !have_numbers => {
                 token.login() < of_other.login()
             }
             _ => self.number <= other.number,

@@ -21,7 +21,7 @@ use super::connecting::connect;
 use super::failure::Failure;
 use super::health::{FleetStats, Health};
 use super::scripts::Script;
-use super::server_url::ServerUrl;
+use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
 use super::{FleetError, FleetEvent};
 use crate::auth::Listener;
@@ -144,6 +144,11 @@ impl Server {
     /// Changes with each connection that takes the place of another.
     pub(super) fn reconnections(&self) -> watch::Receiver<u64> {
         self.reconnections.subscribe()
+    }
+
+    /// Whether all numbers that it gives to logins are by one clock.
+    pub(super) fn has_one_clock(&self) -> bool {
+        !matches!(self.url.kind, ServerKind::Cluster)
     }
 
     /// The number of the connection that was made last.

@@ -87,6 +87,11 @@ impl Parts {
         self.sealer.as_ref().map_err(FleetError::clone)
     }
 
+    /// Whether all numbers of logins are by one clock.
+    pub(super) fn has_one_clock(&self) -> bool {
+        self.server().is_ok_and(|server| server.has_one_clock())
+    }
+
     /// Waits for the replicas that are to have what was written of a user, if any.
     pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
         let Some(replicas) = &self.replicas else { return Ok(()) };

@@ -3,11 +3,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
+use spotify_web::auth::{
+    StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenKey, TokenStore,
+};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
-use crate::common::{Directory, RedisServer, Steps, Stop};
+use crate::common::{Directory, ManualClock, RedisServer, ScriptedSource, Steps, Stop};
 use crate::fleet::{fleet, login};
 use crate::fleet_servers::until;
 
@@ -255,5 +257,33 @@ async fn what_was_done_after_a_later_login_is_not_undone_by_who_knows_an_earlier
         late.await.unwrap().ok();
         assert_eq!(found(&store).await, None, "{done}");
         assert_eq!(found(&fleet(&server).tokens()).await, None, "{done}");
+    }
+}
+
+/// F20: a login with the sealing keys, and then one without them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_a_process_does_not_say_which_of_two_logins_on_one_server_is_later() {
+    for seconds in [-3600, 3600] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let clock = ManualClock::new();
+        clock.jump_wall(seconds);
+        let cache = |store: RedisTokenStore, options: TokenCacheOptions| {
+            let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
+            cache.with_store(store, anna())
+        };
+        let skewed = || TokenCacheOptions::default().with_clock(clock.clone());
+        let plain = || RedisFleet::new(server.url()).with_clock(clock.clone()).tokens();
+        cache(plain(), skewed()).log_in(token("1")).await.unwrap();
+        assert_eq!(found(&adopting(&server)).await.as_deref(), Some("refresh-1"));
+
+        cache(adopting(&server), TokenCacheOptions::default()).log_in(token("2")).await.unwrap();
+        assert_eq!(found(&adopting(&server)).await.as_deref(), Some("refresh-2"), "{seconds}");
+
+        let last = cache(plain(), skewed());
+        last.log_in(token("3")).await.unwrap();
+        assert_eq!(found(&adopting(&server)).await.as_deref(), Some("refresh-3"), "{seconds}");
+
+        last.log_out().await.unwrap();
+        assert_eq!(found(&adopting(&server)).await, None, "{seconds}");
     }
 }
