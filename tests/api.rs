@@ -70,6 +70,8 @@ mod fleet_histories;
 mod fleet_kills;
 #[path = "api/fleet_processes.rs"]
 mod fleet_processes;
+#[path = "api/fleet_put_back.rs"]
+mod fleet_put_back;
 #[path = "api/fleet_rate.rs"]
 mod fleet_rate;
 #[path = "api/fleet_replicas.rs"]

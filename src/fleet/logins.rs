@@ -86,7 +86,7 @@ impl RedisTokenStore {
         let removed = parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
         let (removed, number): (u64, u64) = read(removed)?;
         let user = TokenKey::new(client_id).with_user(user);
-        parts.remember_removal(&user, number);
+        parts.remember_user_removal(&user, number).await?;
         parts.confirm(&user).await?;
         Ok(removed + unsealed)
     }

@@ -1,22 +1,27 @@
-//! When it is looked whether the server has forgotten something, without anybody asking for it.
+//! What the server has forgotten, and this process knows: when that is looked for without anybody
+//! asking, and how it is put back.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::FleetError;
 use super::listing::standing;
-use super::remembered::UserRemoval;
+use super::names::Place;
+use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
-use super::scripts::{LIST, PUT_BACK_GRAVESTONE};
+use super::scripts::{LIST, PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, Parts};
-use crate::auth::TokenKey;
+use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks,
-    /// one after the other, as long as there is a handle.
+    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, as
+    /// long as there is a handle.
     pub(super) fn put_back_after_reconnecting(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
         if self.puts_back.swap(true, Ordering::AcqRel) {
@@ -27,45 +32,43 @@ impl Parts {
         runtime.spawn(async move {
             let _guard = ClearedAtTheEnd(Weak::clone(&parts));
             while reconnections.changed().await.is_ok() {
-                let Some(parts) = parts.upgrade() else { return };
-                if let Err(error) = parts.put_all_back().await {
-                    tracing::debug!(%error, "what the server may have forgotten is not put back");
-                }
+                let known = parts.upgrade().map(|parts| parts.all_that_is_known());
+                let Some(known) = known else { return };
+                put_back(&parts, known, &reconnections).await;
             }
         });
     }
 
-    /// Until the server is away again: removals first, so that nothing they ended is put back.
-    async fn put_all_back(&self) -> Result<(), FleetError> {
-        for (user, removal) in self.remembered.removals() {
-            match self.put_back_user_removal(&user, removal).await {
-                Err(error) if error.is_transient() => return Err(error),
-                _ => {}
-            }
-        }
-        for key in self.remembered.keys() {
-            match self.load(&key, false).await {
-                Err(error) if error.is_transient() => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+    /// Removals first, so that nothing they ended is put back.
+    fn all_that_is_known(&self) -> Vec<Known> {
+        let removals = self.remembered.removed_users().into_iter().map(Known::RemovalOf);
+        removals.chain(self.remembered.keys().into_iter().map(Known::Login)).collect()
     }
 
-    /// Has this process put the removal of a user back where the server forgets it.
-    pub(super) fn remember_removal(self: &Arc<Self>, user: &TokenKey, number: u64) {
-        self.remembered.keep_removal(user, number, self.clock.now().wall);
+    async fn look_and_put_back(&self, known: &Known) -> Result<(), FleetError> {
+        match known {
+            Known::Login(key) => self.load(key, false).await.map(drop),
+            Known::RemovalOf(user) => match self.remembered.removal_of(user) {
+                Some(removal) => self.put_back_user_removal(user, removal).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Has this process put the removal of a user back where the server forgets it. One by a server
+    /// whose clock is behind gets the later number there as well.
+    pub(super) async fn remember_user_removal(
+        self: &Arc<Self>,
+        user: &TokenKey,
+        number: u64,
+    ) -> Result<(), FleetError> {
+        let removal = self.remembered.keep_removal(user, number, self.clock.now().wall);
         self.put_back_after_reconnecting();
-        let (parts, user) = (Arc::downgrade(self), user.clone());
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            tokio::time::sleep(SECOND_LOOK).await;
-            let Some(parts) = parts.upgrade() else { return };
-            let Some(removal) = parts.remembered.removal_of(&user) else { return };
-            if let Err(error) = parts.put_back_user_removal(&user, removal).await {
-                tracing::debug!(%error, "a removal could not be looked at again");
-            }
-        });
+        self.look_later(Known::RemovalOf(user.clone()));
+        match removal.number > number {
+            true => self.put_back_user_removal(user, removal).await,
+            false => Ok(()),
+        }
     }
 
     /// The gravestone first: from then on nothing is put back that is earlier. Of what was put back
@@ -94,17 +97,96 @@ impl Parts {
 
     /// A failover may lose what was acknowledged: looks again, and puts it back.
     pub(super) fn look_again_later(self: &Arc<Self>, key: &TokenKey) {
+        self.look_later(Known::Login(key.clone()));
+    }
+
+    fn look_later(self: &Arc<Self>, known: Known) {
+        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        let reconnections = server.reconnections();
         let parts = Arc::downgrade(self);
-        let key = key.clone();
-        let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            tokio::time::sleep(SECOND_LOOK).await;
-            let Some(parts) = parts.upgrade() else { return };
-            if let Err(error) = parts.load(&key, false).await {
-                tracing::debug!(%error, "a login that was saved could not be looked at again");
-            }
+            sleep(SECOND_LOOK).await;
+            put_back(&parts, vec![known], &reconnections).await;
         });
     }
+
+    /// Whether nothing stands there now, in place of an earlier entry.
+    pub(super) async fn put_back_removal(
+        &self,
+        place: &Place,
+        number: u64,
+    ) -> Result<bool, FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let script = &PUT_BACK_REMOVAL;
+        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(put_back)? == 1)
+    }
+
+    /// Gives what stands there the number of what is known to be earlier, unless it was replaced
+    /// meanwhile: what comes after it gets a later one.
+    pub(super) async fn raise(
+        &self,
+        place: &Place,
+        revision: &str,
+        number: u64,
+    ) -> Result<(), FleetError> {
+        let number = number.to_string();
+        let arguments = [place.scopes.as_bytes(), revision.as_bytes(), number.as_bytes()];
+        self.server()?.run(&RAISE, &[&place.logins], &arguments).await?;
+        Ok(())
+    }
+
+    /// A removal by this process is later than every login that was made before it.
+    pub(super) fn remember_removal(&self, key: &TokenKey, number: u64, last: Option<LoginId>) {
+        let removal = Some(LoginId::next(self.clock.now().wall, last));
+        self.remembered.keep(key, Entry { number, token: None, removal });
+    }
+}
+
+/// What this process knows, and the server may have forgotten.
+enum Known {
+    Login(TokenKey),
+    /// Of a user, by a key without scopes.
+    RemovalOf(TokenKey),
+}
+
+/// One after the other. What fails is tried again, behind the others, until it is done or there is
+/// another connection: all of it is put back by that one.
+async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch::Receiver<u64>) {
+    let mut left = VecDeque::from(known);
+    let mut pause = FIRST_PAUSE;
+    while let Some(known) = left.pop_front() {
+        let Some(parts) = parts.upgrade() else { return };
+        let Err(error) = parts.look_and_put_back(&known).await else {
+            pause = FIRST_PAUSE;
+            continue;
+        };
+        tracing::debug!(%error, "a login could not be looked at, or put back");
+        if is_of_one_login(&error) {
+            continue;
+        }
+        drop(parts);
+        if reconnections.has_changed().unwrap_or(true) {
+            return;
+        }
+        left.push_back(known);
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What stands there does not become better by being read again.
+fn is_of_one_login(error: &FleetError) -> bool {
+    matches!(
+        error,
+        FleetError::Sealed { .. }
+            | FleetError::UnknownKey { .. }
+            | FleetError::Unsealed
+            | FleetError::Layout { .. }
+            | FleetError::TooLong { .. }
+            | FleetError::Name { .. }
+    )
 }
 
 /// However its task ends, another may begin.
@@ -120,3 +202,8 @@ impl Drop for ClearedAtTheEnd {
 
 /// Longer than a failover takes.
 const SECOND_LOOK: Duration = Duration::from_secs(10);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Those who find what was put back wait three seconds for who knows more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);

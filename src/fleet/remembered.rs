@@ -47,17 +47,23 @@ impl Entry {
         self.token.as_ref().map(StoredToken::login).or(self.removal)
     }
 
+    /// Which entry it is; empty where nothing stands.
+    fn revision(&self) -> String {
+        self.token.as_ref().map(|token| token.revision().to_string()).unwrap_or_default()
+    }
+
     /// Whether `other` holds a login that was made later.
     pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
         let (Some(login), Some(of_other)) = (self.login(), &other.token) else { return false };
         login < of_other.login()
     }
 
-    /// Whether `other`, of another place, holds this or what came after it. The two places of a
-    /// cluster have two clocks: of two logins the later one counts, whatever their numbers are.
-    pub(super) fn is_covered_by(&self, other: &Self) -> bool {
+    /// Whether `other`, of another place, holds this or what came after it. Where the places do not
+    /// have one clock, as in a cluster, the clocks of processes say which of two logins is later.
+    pub(super) fn is_covered_by(&self, other: &Self, has_one_clock: bool) -> bool {
+        let have_numbers = has_one_clock && self.number > 0 && other.number > 0;
         match (&self.token, &other.token) {
-            (Some(token), Some(of_other)) if token.login() != of_other.login() => {
+            (Some(token), Some(of_other)) if token.login() != of_other.login() && !have_numbers => {
                 token.login() < of_other.login()
             }
             _ => self.number <= other.number,
@@ -80,23 +86,41 @@ impl Remembered {
         entries.insert(key.clone(), entry);
     }
 
-    /// Keeps that a user was removed at `now`, with what the server has for it; `user` is a key without
-    /// scopes.
-    pub(super) fn keep_removal(&self, user: &TokenKey, number: u64, now: SystemTime) {
-        let of_user = |(key, entry): (&TokenKey, &Entry)| {
-            let is_of_user = key.client_id() == user.client_id() && key.user() == user.user();
-            entry.login().filter(|_| is_of_user)
+    /// Keeps that a user was removed at `now`, with the server's number for it, or one that is later
+    /// than all that is known; `user` is a key without scopes.
+    pub(super) fn keep_removal(
+        &self,
+        user: &TokenKey,
+        number: u64,
+        now: SystemTime,
+    ) -> UserRemoval {
+        let is_of_user =
+            |key: &TokenKey| key.client_id() == user.client_id() && key.user() == user.user();
+        let known: Vec<_> = {
+            let entries = self.entries.lock();
+            let of_user = entries.iter().filter(|(key, _)| is_of_user(key));
+            of_user.map(|(_, entry)| (entry.number, entry.login())).collect()
         };
-        let last = self.entries.lock().iter().filter_map(of_user).max();
+        let later = known.iter().map(|(number, _)| number + 1).max();
+        let last = known.iter().filter_map(|(_, login)| *login).max();
+        let number = number.max(later.unwrap_or_default());
         let removal = UserRemoval { number, login: LoginId::next(now, last) };
         let mut users = self.users.lock();
         make_room(&mut users);
         users.insert(user.clone(), removal);
+        removal
     }
 
-    /// Of all users that this process has removed.
-    pub(super) fn removals(&self) -> Vec<(TokenKey, UserRemoval)> {
-        self.users.lock().iter().map(|(user, removal)| (user.clone(), *removal)).collect()
+    /// The users that this process has removed.
+    pub(super) fn removed_users(&self) -> Vec<TokenKey> {
+        self.users.lock().keys().cloned().collect()
+    }
+
+    /// Keeps `entry` in place of what is known, whatever its number is.
+    pub(super) fn replace(&self, key: &TokenKey, entry: Entry) {
+        if let Some(there) = self.entries.lock().get_mut(key) {
+            *there = entry;
+        }
     }
 
     /// What is known of `key`: its entry, or a later removal of its user.
@@ -124,6 +148,12 @@ impl Remembered {
     pub(super) fn keys(&self) -> Vec<TokenKey> {
         let entries = self.entries.lock();
         entries.keys().filter(|key| key.user().is_some()).cloned().collect()
+    }
+
+    /// The revision that is known to stand under `key`; empty where nothing does, or nothing is
+    /// known.
+    pub(super) fn revision(&self, key: &TokenKey) -> String {
+        self.entries.lock().get(key).map(Entry::revision).unwrap_or_default()
     }
 
     /// The number that is known of `key`, or 0.

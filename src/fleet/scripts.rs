@@ -62,7 +62,8 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g')
 local left = math.max(0, (tonumber(r[3]) or 0) - now)
-local back = r[4] and math.max(0, now - r[4]) or -1
+local p = tonumber(r[4])
+local back = p and math.max(0, now - p) or -1
 local n = math.max(tonumber(r[2]) or 0, tonumber(r[5]) or 0)
 local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
 return {r[1] or '', n, left, record or '', back}",
@@ -149,6 +150,16 @@ return 1",
 pub(super) static RESEAL: Script = Script::new(
     "if redis.call('HGET', KEYS[1], ARGV[1] .. 'v') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
+return 1",
+);
+
+/// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
+/// number or a later one.
+pub(super) static RAISE: Script = Script::new(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n')
+if (r[1] or '') ~= ARGV[2] then return 0 end
+if (tonumber(r[2]) or 0) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], s .. 'n', ARGV[3]) end
 return 1",
 );
 

@@ -120,6 +120,11 @@ impl Server {
         self.reconnections.subscribe()
     }
 
+    /// Whether all numbers that it gives to logins are by one clock.
+    pub(super) fn has_one_clock(&self) -> bool {
+        !matches!(self.url.kind, ServerKind::Cluster)
+    }
+
     /// The number of the connection that was made last.
     pub(super) fn connections(&self) -> u64 {
         self.slot.lock().number

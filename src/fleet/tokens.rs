@@ -12,14 +12,12 @@ use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
 use super::replicas::Replicas;
 use super::returned::read;
-use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, REMOVE_SEEN, SAVE};
+use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
 use super::unsealed::Unsealed;
 use super::{FleetError, RedisFleet};
-use crate::auth::{
-    Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
-};
+use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
@@ -89,6 +87,11 @@ impl Parts {
         self.sealer.as_ref().map_err(FleetError::clone)
     }
 
+    /// Whether all numbers of logins are by one clock.
+    pub(super) fn has_one_clock(&self) -> bool {
+        self.server().is_ok_and(|server| server.has_one_clock())
+    }
+
     /// Waits for the replicas that are to have what was written of a user, if any.
     pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
         let Some(replicas) = &self.replicas else { return Ok(()) };
@@ -97,13 +100,14 @@ impl Parts {
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
     /// waits then, until those who know a later one have put that back: an old refresh token may
-    /// end a login.
+    /// end a login. It waits once, however often something is put back, and whatever the server's
+    /// clock does meanwhile.
     pub(super) async fn load(
         &self,
         key: &TokenKey,
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
-        let waits = will_use && key.user().is_some();
+        let mut waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
             let Found { entry: found, revision, put_back_for } =
@@ -114,18 +118,22 @@ impl Parts {
             let lost = self.remembered.get(key).filter(|known| known.number > found.number);
             let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
             match lost {
-                None if waits && let Some(left) = early => tokio::time::sleep(left).await,
+                None if waits && let Some(left) = early => {
+                    tokio::time::sleep(left).await;
+                    waits = false;
+                }
                 None => {
                     self.remembered.keep(key, found.clone());
                     return Ok(found.token);
                 }
                 // By a server whose clock is behind that of the one before: the later login stays,
-                // and gets the later number.
+                // and gets the later number, which counts once it stands there.
                 Some(known) if known.is_earlier_login_than(&found) => {
-                    self.remembered.keep(key, Entry { number: known.number, ..found });
+                    self.remembered.replace(key, found);
+                    self.raise(&place, &revision, known.number).await?;
                 }
                 Some(Entry { token: Some(token), .. }) => {
-                    let is_back = self.write(key, &token, &revision, "0").await?;
+                    let is_back = self.write(key, &token, &revision, PUT_BACK).await?;
                     if is_back && !waits {
                         return Ok(Some(token));
                     }
@@ -180,7 +188,8 @@ impl Parts {
         self.write(key, token, replaces, if is_refreshed { "1" } else { "2" }).await
     }
 
-    /// The same; a server that has forgotten what this replaces gets it back first.
+    /// The same; a server that has forgotten what this replaces, or what is later than that, gets it
+    /// back first.
     async fn save_or_put_back(
         &self,
         key: &TokenKey,
@@ -194,8 +203,9 @@ impl Parts {
         self.save_over(key, token, replaces).await
     }
 
-    /// `step` is 0 for what has been there before. Another login is later than what was removed
-    /// without the keys until now; one that is refreshed may be what was removed.
+    /// In place of what this process knows to be there, and of nothing else: what it knows may be
+    /// later than what the server has, and must be put back then. Another login is later than what
+    /// was removed without the keys until now; one that is refreshed may be what was removed.
     async fn write(
         &self,
         key: &TokenKey,
@@ -207,6 +217,9 @@ impl Parts {
             "2" => self.remembered.number(key).max(self.unsealed_number(key).await?),
             _ => self.remembered.number(key),
         };
+        if step != PUT_BACK && self.remembered.revision(key) != replaces {
+            return Ok(false);
+        }
         let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
         if is_saved {
             self.remembered.keep(key, Entry::new(number, Some(token.clone())));
@@ -258,8 +271,7 @@ impl Parts {
         let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
         let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
         let last = self.remembered.get(key).and_then(|entry| entry.login());
-        let removal = Some(LoginId::next(self.clock.now().wall, last));
-        self.remembered.keep(key, Entry { number, token: None, removal });
+        self.remember_removal(key, number, last);
         Ok(())
     }
 
@@ -286,15 +298,6 @@ impl Parts {
         let there = self.remembered.get(key).and_then(|entry| entry.token);
         there.is_some_and(|there| there.revision() == token.revision())
     }
-
-    /// Whether nothing stands there now, in place of an earlier entry.
-    async fn put_back_removal(&self, place: &Place, number: u64) -> Result<bool, FleetError> {
-        let number = number.to_string();
-        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let script = &PUT_BACK_REMOVAL;
-        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
-        Ok(read::<u32>(put_back)? == 1)
-    }
 }
 
 /// What stands at a place.
@@ -319,6 +322,7 @@ impl TokenStore for RedisTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
+        self.0.put_back_after_reconnecting();
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
         let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
         let is_saved = self.0.save_or_put_back(key, token, &replaces).await?
@@ -369,6 +373,9 @@ impl fmt::Debug for RedisTokenStore {
 pub(super) fn changes_too_fast() -> FleetError {
     FleetError::Server { reason: "an entry changes faster than it can be read".into() }
 }
+
+/// The step of a save of what has been there before.
+const PUT_BACK: &str = "0";
 
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";

@@ -70,7 +70,8 @@ impl Parts {
         };
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
-        if entry.is_covered_by(found) || known.is_some_and(|known| entry.is_covered_by(&known)) {
+        let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_clock());
+        if is_covered_by(found) || known.as_ref().is_some_and(is_covered_by) {
             return Ok(false);
         }
         match &entry.token {
@@ -144,7 +145,7 @@ impl Parts {
                 return Ok(false);
             }
             let there = self.look(key, &place, false).await?.entry;
-            if entry.is_covered_by(&there) {
+            if entry.is_covered_by(&there, self.has_one_clock()) {
                 self.confirm(key).await?;
                 if key.user().is_some() {
                     self.look_again_later(key);

@@ -36,11 +36,13 @@ impl<const N: usize> World<N> {
         if !self.is_forgotten(process, rules) {
             return Ok(false);
         }
-        let (mut number, mut revision, mut is_ended) = process.remembered;
+        let (mut number, revision, is_ended) = process.remembered;
         let there = self.entry;
         let are_logins = revision.1 > 0 && there.revision.1 > 0;
         if rules.later_login_stays && are_logins && revision.0 < there.revision.0 {
-            (revision, is_ended) = (there.revision, there.is_ended);
+            self.write(Entry { number, ..there })?;
+            process.keep(&self.entry);
+            return Ok(true);
         }
         if !rules.puts_back_as_it_was && revision.1 == 0 {
             number = self.number_of_another(number, rules);

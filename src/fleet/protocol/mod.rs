@@ -63,6 +63,8 @@ struct Rules {
     leaves_gravestones: bool,
     /// What is put back gets no other number.
     puts_back_as_it_was: bool,
+    /// A process saves in place of what it knows to be there, and puts that back first.
+    saves_over_what_is_known: bool,
 }
 
 /// The number of states, or what is broken in one of them, and how it comes to that.
@@ -90,6 +92,7 @@ const ALL: Rules = Rules {
     waits_for_others: true,
     leaves_gravestones: true,
     puts_back_as_it_was: true,
+    saves_over_what_is_known: true,
 };
 
 const NONE: Faults = Faults {
@@ -189,6 +192,7 @@ fn whatever_is_taken_out_of_what_a_restart_needs_breaks_a_promise() {
         (Rules { leaves_gravestones: false, ..ALL }, HISTORY, "was overwritten by"),
         (Rules { puts_back_as_it_was: false, ..ALL }, HISTORY, "was given up for"),
         (Rules { puts_back: false, ..ALL }, HISTORY, "was given up for"),
+        (Rules { saves_over_what_is_known: false, ..ALL }, HISTORY, "was given up for"),
     ];
     for (rules, faults, expected) in taken_out {
         let found = explore(World::<3>::new(1, faults).with_newcomer(), rules);

@@ -76,11 +76,17 @@ impl Process {
         }
     }
 
+    /// Remembers what is there, unless it knows a later one; says whether that is another.
+    pub(super) fn keep(&mut self, entry: &Entry) -> bool {
+        let there = (entry.number, entry.revision, entry.is_ended);
+        let is_other = entry.number >= self.remembered.0 && there != self.remembered;
+        self.remembered = if is_other { there } else { self.remembered };
+        is_other
+    }
+
     /// Whether what is there is adopted: see the table in `auth/cache/credentials.rs`.
     pub(super) fn look(&mut self, entry: &Entry) -> bool {
-        if entry.number >= self.remembered.0 {
-            self.remembered = (entry.number, entry.revision, entry.is_ended);
-        }
+        self.keep(entry);
         if entry.revision == self.revision {
             (self.ancestor, self.is_ended) = (None, self.is_ended || entry.is_ended);
             return false;

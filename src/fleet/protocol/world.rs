@@ -142,6 +142,7 @@ impl<const N: usize> World<N> {
                     // A server that has forgotten what this replaces gets it back first.
                     (false, false) => {
                         self.put_back(&mut process, rules)?;
+                        process.keep(&self.entry);
                         Step::Save { replaces, is_second: true }
                     }
                     (false, true) => Step::Reread,
@@ -196,6 +197,9 @@ impl<const N: usize> World<N> {
         let compares = if is_ended { rules.marks_compare } else { rules.saves_compare };
         let is_done = there.revision == process.revision && there.written_by == owner;
         if !is_done || there.is_ended != is_ended {
+            if rules.saves_over_what_is_known && process.remembered.1 != replaces {
+                return Ok(false);
+            }
             if compares && there.revision != replaces {
                 return Ok(false);
             }
@@ -228,11 +232,14 @@ impl<const N: usize> World<N> {
         Ok(())
     }
 
+    /// Also while a request or a save of the same process is under way.
     fn look_in_the_background(&mut self, index: usize, rules: Rules) -> Checked<bool> {
         let mut process = self.processes[index];
         let is_put_back = process.step != Step::Dead && self.put_back(&mut process, rules)?;
+        let is_under_way = matches!(process.step, Step::Sent { .. } | Step::Save { .. });
+        let is_seen = is_under_way && process.keep(&self.entry);
         self.processes[index] = process;
-        Ok(is_put_back)
+        Ok(is_put_back || is_seen)
     }
 
     /// What was called took effect, but the process does not know.
