@@ -80,6 +80,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/fleet_unsealed.rs"]
+mod fleet_unsealed;
 #[path = "api/frozen.rs"]
 mod frozen;
 #[path = "api/given_up_attempts.rs"]

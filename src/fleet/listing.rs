@@ -313,7 +313,7 @@ async fn ask(server: &Arc<Server>, to: To<'_>, command: Cmd) -> Result<Value, Fl
 }
 
 /// One call of very many that comes too late does not end them all: each of these may run twice.
-async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, FleetError>
+pub(super) async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, FleetError>
 where
     F: Future<Output = Result<T, FleetError>>,
 {

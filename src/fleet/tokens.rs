@@ -11,11 +11,11 @@ use redis::Value;
 use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
-use super::replicas::Replicas;
+use super::replicas::{Renewal, Replicas};
 use super::scripts::{LOAD, LONGEST_RECORD, PUT_BACK_REMOVAL, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
-use super::unsealed::Unsealed;
+use super::unsealed::{Unsealed, has_login};
 use super::{FleetError, RedisFleet};
 use crate::auth::{
     Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
@@ -72,10 +72,11 @@ impl RedisTokenStore {
         let stored = StoredToken::new(token, self.0.clock.now().wall);
         let place = self.0.names.place(&key)?;
         drop(lease::take(self.0.server()?, &place).await?);
-        self.0.save_over(&key, &stored, "").await?;
-        let confirmed = self.0.confirm(&key).await;
-        self.0.load(&key, false).await?;
+        self.0.put(&key, &stored, "", "2", 0, CHECKED_FOR_MS).await?;
+        let confirmed = self.0.confirm_for(&key, CHECKED_FOR_MS).await;
+        let loaded = self.0.load(&key, false).await;
         self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
+        loaded?;
         confirmed
     }
 }
@@ -91,8 +92,17 @@ impl Parts {
 
     /// Waits for the replicas that are to have what was written of a user, if any.
     pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
+        self.confirm_for(key, KEPT_FOR_MS).await
+    }
+
+    async fn confirm_for(
+        &self,
+        key: &TokenKey,
+        kept_for_ms: &'static str,
+    ) -> Result<(), FleetError> {
         let Some(replicas) = &self.replicas else { return Ok(()) };
-        replicas.confirm(&self.names.logins(key.client_id(), key.user())?).await
+        let name = &self.names.logins(key.client_id(), key.user())?;
+        replicas.confirm(Renewal { name, kept_for_ms }).await
     }
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
@@ -207,7 +217,7 @@ impl Parts {
             "2" => self.remembered.number(key).max(self.unsealed_number(key).await?),
             _ => self.remembered.number(key),
         };
-        let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
+        let (is_saved, number) = self.put(key, token, replaces, step, known, KEPT_FOR_MS).await?;
         if is_saved {
             self.remembered.keep(key, Entry::new(number, Some(token.clone())));
         }
@@ -222,11 +232,15 @@ impl Parts {
         replaces: &str,
         step: &str,
         number: u64,
+        kept_for_ms: &str,
     ) -> Result<(bool, u64), FleetError> {
         let place = self.names.place(key)?;
         let record = self.sealer()?.seal(key, &place, token)?;
         if record.len() > LONGEST_RECORD {
             return Err(FleetError::TooLong { bytes: record.len() });
+        }
+        if self.unsealed.is_none() && has_login(token) {
+            self.note_unsealed().await?;
         }
         let revision = token.revision().to_string();
         let number = number.to_string();
@@ -244,7 +258,7 @@ impl Parts {
             step.as_bytes(),
             left.as_bytes(),
             &record,
-            KEPT_FOR_MS.as_bytes(),
+            kept_for_ms.as_bytes(),
         ];
         let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
@@ -389,3 +403,6 @@ const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// 200 days: Spotify's refresh tokens end after six months.
 pub(super) const KEPT_FOR_MS: &str = "17280000000";
+
+/// A minute: what a check saves is gone by itself where the check is cut off.
+const CHECKED_FOR_MS: &str = "60000";

@@ -1,8 +1,10 @@
 //! Logins that were saved before there were sealing keys: what stands where no name key has had a
 //! say in the names.
 //!
-//! They are taken over where the program says so, and an error where it does not. A server that has
-//! had sealing keys from the start is never asked for such a name: it could be guessed.
+//! They are taken over where the program says so, and an error where it does not. Each process that
+//! saves one notes in the server that there are any. Where that is not noted, none is looked for: a
+//! server that has had sealing keys from the start is never asked for such a name, which could be
+//! guessed.
 //!
 //! The sealed place is written first, by compare, and what ends or replaces a login there gets a
 //! number later than that of both places. The other place is touched only after that, and only the
@@ -11,14 +13,13 @@
 use std::sync::Arc;
 
 use redis::Value;
-use tokio::sync::OnceCell;
 
 use super::FleetError;
-use super::listing::{Listing, Standing, standing};
+use super::listing::{Standing, standing};
 use super::names::Names;
 use super::remembered::Entry;
-use super::scripts::{FORGET, LIST, LOAD, REMOVE_ALL};
-use super::sealing::{Opened, is_unsealed};
+use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL};
+use super::sealing::Opened;
 use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast, read};
 use crate::auth::{StoredToken, TokenKey};
 
@@ -27,14 +28,6 @@ pub(super) struct Unsealed {
     pub(super) names: Names,
     /// Whether they are taken over.
     pub(super) adopts: bool,
-    /// Whether there are any, where they are not.
-    are_there: OnceCell<bool>,
-}
-
-impl Unsealed {
-    pub(super) fn new(names: Names, adopts: bool) -> Self {
-        Self { names, adopts, are_there: OnceCell::new() }
-    }
 }
 
 impl Parts {
@@ -53,7 +46,7 @@ impl Parts {
         let Some(unsealed) = &self.unsealed else { return Ok(false) };
         if !unsealed.adopts {
             let is_nothing = found.number == 0 && self.remembered.number(key) == 0;
-            if is_nothing && self.has_unsealed().await? {
+            if is_nothing && self.unsealed_note().await?.is_some() {
                 let entry = self.look_unsealed(unsealed, key).await?.entry;
                 if entry.token.as_ref().is_some_and(has_login) {
                     return Err(FleetError::Unsealed);
@@ -75,7 +68,7 @@ impl Parts {
         match &entry.token {
             Some(token) => {
                 let number = entry.number.max(found.number + 1);
-                self.put(key, token, revision, ADOPTED, number).await?;
+                self.put(key, token, revision, ADOPTED, number, KEPT_FOR_MS).await?;
             }
             None if found.token.is_some() => {
                 self.remove_seen(&self.names.place(key)?, revision, entry.number).await?;
@@ -105,25 +98,25 @@ impl Parts {
         }
     }
 
-    /// Whether there are logins that nobody takes over, which is looked for once. A server that does
-    /// not say has none.
-    async fn has_unsealed(&self) -> Result<bool, FleetError> {
-        let Some(unsealed) = &self.unsealed else { return Ok(false) };
-        let looked = unsealed.are_there.get_or_try_init(|| async {
-            let mut listing = Listing::new(self);
-            for _ in 0..MOST_STEPS {
-                let Some(step) = listing.next().await? else { break };
-                if step.logins.iter().flatten().any(|login| is_unsealed(&login.record)) {
-                    return Ok(true);
-                }
-            }
-            Ok::<_, FleetError>(false)
-        });
-        match looked.await {
-            Ok(are_there) => Ok(*are_there),
-            Err(error) if error.is_transient() => Err(error),
-            Err(_) => Ok(false),
-        }
+    /// Notes that there are unsealed logins, for as long as one that is saved now is kept.
+    pub(super) async fn note_unsealed(&self) -> Result<(), FleetError> {
+        let mut noting = redis::cmd("SET");
+        // Another each time, so that it is seen whether one was saved since.
+        let mark = format!("{:016x}", fastrand::u64(..));
+        noting.arg(self.names.unsealed_note()).arg(mark).arg("PX").arg(KEPT_FOR_MS);
+        self.server()?.command(&noting).await.map(drop)
+    }
+
+    /// What is noted of unsealed logins, if there are or were any.
+    pub(super) async fn unsealed_note(&self) -> Result<Option<String>, FleetError> {
+        let mut asks = redis::cmd("GET");
+        read(self.server()?.command(asks.arg(self.names.unsealed_note())).await?)
+    }
+
+    /// All are sealed that there were when `note` was read.
+    pub(super) async fn forget_unsealed_note(&self, note: &str) -> Result<(), FleetError> {
+        let name = self.names.unsealed_note();
+        self.server()?.run(&RELEASE_LEASE, &[&name], &[note.as_bytes()]).await.map(drop)
     }
 
     /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
@@ -236,7 +229,7 @@ impl Parts {
 
     async fn unsealed_to_remove(&self) -> Result<Option<&Unsealed>, FleetError> {
         let Some(unsealed) = &self.unsealed else { return Ok(None) };
-        Ok((unsealed.adopts || self.has_unsealed().await?).then_some(unsealed))
+        Ok((unsealed.adopts || self.unsealed_note().await?.is_some()).then_some(unsealed))
     }
 }
 
@@ -244,6 +237,3 @@ impl Parts {
 pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
-
-/// In which no such login is found, before the search ends.
-const MOST_STEPS: u32 = 64;

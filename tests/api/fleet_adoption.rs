@@ -14,19 +14,19 @@ use spotify_web::oauth::Token;
 use crate::common::{RedisServer, ScriptedSource, Steps, Stop, token};
 use crate::fleet::{fleet, key, login};
 
-fn sealed(server: &RedisServer) -> RedisFleet {
+pub(crate) fn sealed(server: &RedisServer) -> RedisFleet {
     fleet(server).with_sealing_keys([1; 32], [SealingKey::new("2026-11", [2; 32])])
 }
 
-fn adopting(server: &RedisServer) -> RedisTokenStore {
+pub(crate) fn adopting(server: &RedisServer) -> RedisTokenStore {
     sealed(server).adopt_unsealed().tokens()
 }
 
-fn user(name: &str) -> TokenKey {
+pub(crate) fn user(name: &str) -> TokenKey {
     TokenKey::new("client-id-1").with_user(name)
 }
 
-async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<String> {
+pub(crate) async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<String> {
     let stored = store.load(key).await.unwrap()?;
     Some(stored.token()?.refresh_token.as_ref()?.expose().to_owned())
 }
@@ -46,7 +46,7 @@ fn all(server: &RedisServer) -> String {
     seen
 }
 
-fn is_unsealed(error: StoreError) -> bool {
+pub(crate) fn is_unsealed(error: StoreError) -> bool {
     matches!(error, StoreError::Fleet(FleetError::Unsealed))
 }
 

@@ -1,0 +1,108 @@
+//! What a login that stands unsealed costs, and what becomes of it, whatever is lost and whoever is
+//! cut off meanwhile.
+
+use spotify_web::auth::TokenStore;
+use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
+
+use crate::common::{RedisServer, Steps, Stop};
+use crate::fleet::{fleet, key, login};
+use crate::fleet_adoption::{adopting, found, is_unsealed, sealed, user};
+
+/// With keys of another program beside the fleet's.
+fn fill(server: &RedisServer, number: u32) {
+    let script = format!("for i = 1, {number} do redis.call('SET', 'other:' .. i, 'x') end");
+    let () = server.ask(&["EVAL", &script, "0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_walks_over_no_other_logins() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = sealed(&server).tokens();
+    store.save(&user("bert"), &login("1"), None).await.unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(found(&sealed(&server).tokens(), &key()).await, None);
+    }
+    fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+    for store in [store, sealed(&server).tokens()] {
+        assert!(is_unsealed(store.load(&key()).await.unwrap_err()), "also one that looked before");
+        assert_eq!(found(&store, &user("carl")).await, None);
+        assert_eq!(store.remove_user("client-id-1", "carl").await, Ok(0));
+    }
+
+    assert_eq!(server.calls("scan"), 0);
+}
+
+/// As long as no login is saved without the keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_all_logins_are_sealed_none_is_looked_for_unsealed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let notes = || server.ask::<Vec<String>>(&["KEYS", "*:u"]).len();
+    let plain = fleet(&server).tokens();
+    plain.save(&key(), &login("1"), None).await.unwrap();
+    assert_eq!(sealed(&server).tokens().reseal().await, Err(FleetError::Unsealed));
+    assert_eq!(notes(), 1);
+
+    assert_eq!(adopting(&server).reseal().await, Ok(1));
+    assert_eq!(notes(), 0);
+
+    plain.save(&user("bert"), &login("2"), None).await.unwrap();
+    let error = sealed(&server).tokens().load(&user("bert")).await.unwrap_err();
+    assert!(is_unsealed(error));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_finds_logins_among_many_keys_of_other_programs() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fill(&server, 20_000);
+    let keys = |name_key, key| {
+        fleet(&server).with_sealing_keys([name_key; 32], [SealingKey::new("2026-11", [key; 32])])
+    };
+    keys(1, 2).check().await.unwrap();
+    keys(1, 2).tokens().save(&key(), &login("1"), None).await.unwrap();
+
+    keys(1, 2).check().await.unwrap();
+    let error = keys(1, 3).check().await.unwrap_err();
+    assert!(matches!(error, FleetError::Sealed { .. }), "{error}");
+    let error = keys(3, 2).check().await.unwrap_err();
+    assert!(matches!(error, FleetError::Config { .. }), "{error}");
+
+    for number in 0..20 {
+        let user = user(&format!("user-{number}"));
+        keys(1, 2).tokens().save(&user, &login("1"), None).await.unwrap();
+    }
+    fleet(&server).tokens().save(&user("bert"), &login("2"), None).await.unwrap();
+    assert_eq!(keys(1, 2).check().await, Err(FleetError::Unsealed));
+}
+
+fn hashes(server: &RedisServer) -> Vec<String> {
+    server.ask(&["KEYS", "*:t"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_is_cut_off_leaves_nothing_for_long() {
+    let mut seen = 0;
+    for number in 1..20 {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let steps = Steps::to(server.port, number, Stop::After).await;
+        // There is none, which is said when the rest has been seen.
+        let fleet = RedisFleet::new(steps.url()).with_replicas(1);
+        let mut checking = tokio::spawn(async move { fleet.check().await });
+        tokio::select! {
+            _ = steps.stopped() => {}
+            checked = &mut checking => {
+                let expected = FleetError::NotReplicated { wanted: 1, confirmed: 0 };
+                assert_eq!(checked.unwrap(), Err(expected));
+                break;
+            }
+        }
+        checking.abort();
+        drop(steps);
+        if let Some(name) = hashes(&server).first() {
+            seen += 1;
+            let left: i64 = server.ask(&["PTTL", name]);
+            assert!((0..=60_000).contains(&left), "{left} ms after step {number}");
+        }
+    }
+    assert!(seen >= 2, "what it saved is read as well");
+}
