@@ -135,7 +135,7 @@ impl Parts {
                     self.remembered.keep(key, Entry { number: known.number, ..found });
                 }
                 Some(Entry { token: Some(token), .. }) => {
-                    let is_back = self.write(key, &token, &revision, "0").await?;
+                    let is_back = self.write(key, &token, &revision, PUT_BACK).await?;
                     if is_back && !waits {
                         return Ok(Some(token));
                     }
@@ -317,7 +317,7 @@ pub(super) struct Found {
     /// Empty where nothing does.
     pub(super) revision: String,
     /// For how long it does, if it was put back.
-    put_back_for: Option<Duration>,
+    pub(super) put_back_for: Option<Duration>,
 }
 
 #[async_trait]
@@ -389,6 +389,9 @@ pub(super) fn changes_too_fast() -> FleetError {
     FleetError::Server { reason: "an entry changes faster than it can be read".into() }
 }
 
+/// The step of a save of what has been there before.
+pub(super) const PUT_BACK: &str = "0";
+
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
 
@@ -396,7 +399,7 @@ pub(super) const ADOPTED: &str = "3";
 pub(super) const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
-const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
+pub(super) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
 
 /// The server's numbers are floats in scripts; a year is far below what they hold.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);

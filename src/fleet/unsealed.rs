@@ -9,6 +9,8 @@
 //! The sealed place is written first, by compare, and what ends or replaces a login there gets a
 //! number later than that of both places. The other place is touched only after that, and only the
 //! revision that was seen there; so no number of one place's clock outlives a login of the other's.
+//! Before a login is taken over, its own place gets the time of that: who takes it over a second
+//! time knows that the sealed place was lost.
 
 use std::sync::Arc;
 
@@ -16,11 +18,14 @@ use redis::Value;
 
 use super::FleetError;
 use super::listing::{Standing, standing};
-use super::names::Names;
+use super::names::{Names, Place};
 use super::remembered::Entry;
-use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL};
+use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL, TAKE_OVER};
 use super::sealing::Opened;
-use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast, read};
+use super::tokens::{
+    ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts,
+    changes_too_fast, read,
+};
 use crate::auth::{StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
@@ -54,12 +59,14 @@ impl Parts {
             }
             return Ok(false);
         }
-        let entry = match self.look_unsealed(unsealed, key).await {
-            Ok(found) => found.entry,
+        let there = match self.look_unsealed(unsealed, key).await {
+            Ok(there) => there,
             // What somebody else has put there is no trouble of a login that is sealed.
             Err(error) if !error.is_transient() && found.number > 0 => return Ok(false),
             Err(error) => return Err(error),
         };
+        let entry = &there.entry;
+        let place = unsealed.names.place(key)?;
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
         if entry.is_covered_by(found) || known.is_some_and(|known| entry.is_covered_by(&known)) {
@@ -68,7 +75,11 @@ impl Parts {
         match &entry.token {
             Some(token) => {
                 let number = entry.number.max(found.number + 1);
-                self.put(key, token, revision, ADOPTED, number, KEPT_FOR_MS).await?;
+                let step = match self.may_be_old(&place, &there).await? {
+                    true => PUT_BACK,
+                    false => ADOPTED,
+                };
+                self.put(key, token, revision, step, number, KEPT_FOR_MS).await?;
             }
             None if found.token.is_some() => {
                 self.remove_seen(&self.names.place(key)?, revision, entry.number).await?;
@@ -76,6 +87,15 @@ impl Parts {
             None => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Whether others may know a later one than what stands unsealed, and put that back: somebody
+    /// put this back just now, or it was taken over before, and the sealed place has lost that.
+    async fn may_be_old(&self, place: &Place, there: &Found) -> Result<bool, FleetError> {
+        let arguments = [place.scopes.as_bytes(), there.revision.as_bytes()];
+        let taken = self.server()?.run(&TAKE_OVER, &[&place.logins], &arguments).await?;
+        let is_put_back = there.put_back_for.is_some_and(|since| since < OTHERS_PUT_BACK);
+        Ok(is_put_back || read::<i64>(taken)? > TAKEN_OVER_AT_ONCE_MS)
     }
 
     async fn look_unsealed(
@@ -237,3 +257,6 @@ impl Parts {
 pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
+
+/// As long as two processes may take to take over the same login at once.
+const TAKEN_OVER_AT_ONCE_MS: i64 = 1_000;

@@ -284,7 +284,7 @@ async fn mark_of(login: &StoredToken) -> StoredToken {
 }
 
 /// The name of the field that ends so, where there is one login.
-fn field(server: &RedisServer, name: &str, end: char) -> String {
+pub(crate) fn field(server: &RedisServer, name: &str, end: char) -> String {
     let fields: Vec<String> = server.ask(&["HKEYS", name]);
     fields.into_iter().find(|field| field.len() == 17 && field.ends_with(end)).unwrap()
 }

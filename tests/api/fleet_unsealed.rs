@@ -1,12 +1,16 @@
 //! What a login that stands unsealed costs, and what becomes of it, whatever is lost and whoever is
 //! cut off meanwhile.
 
-use spotify_web::auth::TokenStore;
+use std::time::{Duration, SystemTime};
+
+use spotify_web::auth::{StoredToken, TokenStore};
 use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
+use spotify_web::oauth::Token;
 
 use crate::common::{RedisServer, Steps, Stop};
 use crate::fleet::{fleet, key, login};
-use crate::fleet_adoption::{adopting, found, is_unsealed, sealed, user};
+use crate::fleet_adoption::{adopting, field, found, is_unsealed, sealed, user};
+use crate::fleet_servers::until;
 
 /// With keys of another program beside the fleet's.
 fn fill(server: &RedisServer, number: u32) {
@@ -75,8 +79,47 @@ async fn a_check_finds_logins_among_many_keys_of_other_programs() {
     assert_eq!(keys(1, 2).check().await, Err(FleetError::Unsealed));
 }
 
+fn refreshed(login: &StoredToken, refresh_token: &str) -> StoredToken {
+    let token = Token::new("access", Duration::from_secs(60)).with_refresh_token(refresh_token);
+    login.followed_by(token, SystemTime::now() + Duration::from_secs(60))
+}
+
 fn hashes(server: &RedisServer) -> Vec<String> {
     server.ask(&["KEYS", "*:t"])
+}
+
+/// The unsealed login may be what somebody put back, or what was taken over before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_over_an_old_login_waits_for_who_knows_a_later_one() {
+    for lost in ["both", "the sealed one"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let (first, plain) = (login("1"), fleet(&server).tokens());
+        plain.save(&key(), &first, None).await.unwrap();
+        let unsealed = hashes(&server).remove(0);
+        let knows = adopting(&server);
+        assert_eq!(found(&knows, &key()).await.as_deref(), Some("refresh-1"));
+        let later = refreshed(&first, "refresh-2");
+        knows.save(&key(), &later, Some(first.revision())).await.unwrap();
+        if lost == "both" {
+            let () = server.ask(&["FLUSHALL"]);
+            tokio::spawn(async move { plain.load(&key()).await });
+            until("put back", async || !hashes(&server).is_empty()).await;
+        } else {
+            // Long ago.
+            let taken_over = field(&server, &unsealed, 't');
+            let _: i64 = server.ask(&["HINCRBY", &unsealed, &taken_over, "-10000"]);
+            for name in hashes(&server).iter().filter(|name| **name != unsealed) {
+                let _: u64 = server.ask(&["DEL", name]);
+            }
+        }
+
+        let newcomer = adopting(&server);
+        let newcomer = tokio::spawn(async move { found(&newcomer, &key()).await });
+        until("taken over", async || hashes(&server).len() == 2).await;
+        assert_eq!(found(&knows, &key()).await.as_deref(), Some("refresh-2"), "{lost}");
+
+        assert_eq!(newcomer.await.unwrap().as_deref(), Some("refresh-2"), "{lost}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
