@@ -46,6 +46,10 @@ impl RedisTokenStore {
         let listing = async move {
             let mut listing = Listing::new(&parts);
             while let Some(step) = listing.next().await.transpose() {
+                let step = match step {
+                    Ok(step) => step.without_ended(&parts).await,
+                    failure => failure,
+                };
                 let is_failure = step.is_err();
                 if sender.send(Some(step)).await.is_err() {
                     return;

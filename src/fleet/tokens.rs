@@ -158,8 +158,21 @@ impl Parts {
         place: &Place,
         is_of_unsealed: bool,
     ) -> Result<Found, FleetError> {
-        let sealer = self.sealer()?;
+        // What is wrong with the keys is said before the server is asked.
+        self.sealer()?;
         let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
+        self.found(key, place, is_of_unsealed, found)
+    }
+
+    /// The same, of what [`LOAD`] returned.
+    pub(super) fn found(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        is_of_unsealed: bool,
+        found: Value,
+    ) -> Result<Found, FleetError> {
+        let sealer = self.sealer()?;
         let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
             read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);

@@ -9,15 +9,17 @@
 //! The sealed place is written first, by compare, and what ends or replaces a login there gets a
 //! number later than that of both places. The other place is touched only after that, and only the
 //! revision that was seen there; so no number of one place's clock outlives a login of the other's.
-//! Before a login is taken over, its own place gets the time of that: who takes it over a second
-//! time knows that the sealed place was lost.
+//! Who finds that a process got to the sealed place alone does the rest. Before a login is taken
+//! over, its own place gets the time of that: who takes it over a second time knows that the sealed
+//! place was lost.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use redis::Value;
 
 use super::FleetError;
-use super::listing::{Standing, standing};
+use super::listing::{Standing, Step, patiently, several, standing};
 use super::names::{Names, Place};
 use super::remembered::Entry;
 use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL, TAKE_OVER};
@@ -67,6 +69,11 @@ impl Parts {
         };
         let entry = &there.entry;
         let place = unsealed.names.place(key)?;
+        if entry.is_ended_by(found) {
+            // By a process that did not get to this place.
+            self.remove_seen(&place, &there.revision, found.number).await?;
+            return Ok(false);
+        }
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
         if entry.is_covered_by(found) || known.is_some_and(|known| entry.is_covered_by(&known)) {
@@ -98,6 +105,32 @@ impl Parts {
         Ok(is_put_back || read::<i64>(taken)? > TAKEN_OVER_AT_ONCE_MS)
     }
 
+    /// Whether the login that stands unsealed under `key` was ended at its sealed place, of which `found`
+    /// is what a script returned, if it did.
+    async fn is_ended(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        found: Option<Value>,
+    ) -> Result<bool, FleetError> {
+        let Some(unsealed) = &self.unsealed else { return Ok(false) };
+        let is_ended = async {
+            let found = match found {
+                Some(found) => self.found(key, place, false, found)?,
+                None => patiently(|| self.look(key, place, false)).await?,
+            };
+            if !found.entry.is_end() {
+                return Ok(false);
+            }
+            let there = patiently(|| self.look_unsealed(unsealed, key)).await?;
+            Ok::<_, FleetError>(there.entry.is_ended_by(&found.entry))
+        };
+        match is_ended.await {
+            Err(error) if !error.is_transient() => Ok(false),
+            is_ended => is_ended,
+        }
+    }
+
     async fn look_unsealed(
         &self,
         unsealed: &Unsealed,
@@ -109,13 +142,16 @@ impl Parts {
     /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over.
     pub(super) async fn unsealed_number(&self, key: &TokenKey) -> Result<u64, FleetError> {
         let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return Ok(0) };
-        let place = unsealed.names.place(key)?;
-        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await;
-        match found.and_then(read::<(Value, u64, Value, Value, Value)>) {
+        match self.load_unsealed(&unsealed.names.place(key)?).await {
             Ok((_, number, ..)) => Ok(number),
             Err(error) if error.is_transient() => Err(error),
             Err(_) => Ok(0),
         }
+    }
+
+    async fn load_unsealed(&self, place: &Place) -> Result<Loaded, FleetError> {
+        let scopes = [place.scopes.as_bytes()];
+        read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
     }
 
     /// Notes that there are unsealed logins, for as long as one that is saved now is kept.
@@ -210,8 +246,14 @@ impl Parts {
     async fn seen_unsealed(&self, key: &TokenKey) -> Result<Option<Standing>, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let place = unsealed.names.place(key)?;
-        let logins = self.unsealed_logins(&place.logins).await?;
-        Ok(logins.into_iter().find(|login| login.place.scopes == place.scopes))
+        match self.load_unsealed(&place).await {
+            Ok((revision, _, _, record, _)) if !revision.is_empty() => {
+                Ok(Some(Standing { place, revision, record }))
+            }
+            // What somebody else has put there is no login.
+            Ok(_) | Err(FleetError::Layout) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a user's logins that stand unsealed, and returns how many of these were not sealed as
@@ -224,12 +266,18 @@ impl Parts {
     ) -> Result<u64, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(0) };
         let name = unsealed.names.logins(client_id, Some(user))?;
-        let logins = self.unsealed_logins(&name).await?;
-        if logins.is_empty() {
+        let places = self.server()?.run(&LIST, &[&name], &[]).await.and_then(read);
+        let logins: Option<Vec<_>> = match places {
+            Ok(places) => Some(standing(&name, places).collect()),
+            // More than can be listed, or what somebody else has put there.
+            Err(FleetError::Layout) => None,
+            Err(error) => return Err(error),
+        };
+        if logins.as_ref().is_some_and(Vec::is_empty) {
             return Ok(0);
         }
         let mut sealed_as_well = 0;
-        for login in &logins {
+        for login in logins.iter().flatten() {
             if unsealed.adopts
                 && let Ok(Opened { key, .. }) = login.open(self)
                 && let Ok(found) = self.look(&key, &self.names.place(&key)?, false).await
@@ -238,13 +286,10 @@ impl Parts {
             }
         }
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
-        Ok(read::<u64>(removed)?.saturating_sub(sealed_as_well))
-    }
-
-    async fn unsealed_logins(&self, name: &str) -> Result<Vec<Standing>, FleetError> {
-        let places = read(self.server()?.run(&LIST, &[name], &[]).await?)?;
-        Ok(standing(name, places).collect())
+        match self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await.and_then(read::<u64>) {
+            Err(FleetError::Layout) => Ok(0),
+            removed => Ok(removed?.saturating_sub(sealed_as_well)),
+        }
     }
 
     async fn unsealed_to_remove(&self) -> Result<Option<&Unsealed>, FleetError> {
@@ -253,10 +298,41 @@ impl Parts {
     }
 }
 
+impl Step {
+    /// Without what stands unsealed and was ended in the sealed place, by a process that did not get
+    /// to the other.
+    pub(super) async fn without_ended(mut self, parts: &Parts) -> Result<Self, FleetError> {
+        if !parts.adopts_unsealed() {
+            return Ok(self);
+        }
+        let place_of = |login: &Result<Standing, FleetError>| login.as_ref().ok()?.to_seal(parts);
+        let places: Vec<_> = self.logins.iter().map(place_of).collect();
+        let looks = places
+            .iter()
+            .flatten()
+            .map(|(_, place)| LOAD.known(&[&place.logins], &[place.scopes.as_bytes()]));
+        let found = several(parts.server()?, self.master.as_ref(), looks).await?;
+        let mut found = found.into_iter();
+        let mut are_ended = VecDeque::new();
+        for place in &places {
+            are_ended.push_back(match place {
+                Some((key, place)) => parts.is_ended(key, place, found.next().flatten()).await?,
+                None => false,
+            });
+        }
+        self.logins.retain(|_| !are_ended.pop_front().unwrap_or_default());
+        Ok(self)
+    }
+}
+
 /// An app's own token is requested again just as well.
 pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
+
+/// What a script returns of a place: its revision, its number, what is left of the access token, the
+/// record, and since when it is back.
+type Loaded = (String, u64, Value, Vec<u8>, Value);
 
 /// As long as two processes may take to take over the same login at once.
 const TAKEN_OVER_AT_ONCE_MS: i64 = 1_000;

@@ -32,7 +32,7 @@ pub(crate) async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<Str
 }
 
 /// Everything that stands in the server, as text.
-fn all(server: &RedisServer) -> String {
+pub(crate) fn all(server: &RedisServer) -> String {
     let mut seen = String::new();
     let mut names: Vec<String> = server.ask(&["KEYS", "*:t"]);
     names.sort();
@@ -275,7 +275,7 @@ async fn an_apps_own_token_without_a_seal_is_no_error() {
 }
 
 /// What a log-out saves in place of `login`.
-async fn mark_of(login: &StoredToken) -> StoredToken {
+pub(crate) async fn mark_of(login: &StoredToken) -> StoredToken {
     let kept = Arc::new(MemoryTokenStore::new());
     kept.save(&key(), login, None).await.unwrap();
     let anna = PkceAuthenticator::new("client-id-1").with_store(Arc::clone(&kept), key());

@@ -1,15 +1,17 @@
 //! What a login that stands unsealed costs, and what becomes of it, whatever is lost and whoever is
 //! cut off meanwhile.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use spotify_web::auth::{StoredToken, TokenStore};
+use futures_util::StreamExt;
+use spotify_web::auth::{PkceAuthenticator, StoredToken, TokenStore};
 use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
 use spotify_web::oauth::Token;
 
 use crate::common::{RedisServer, Steps, Stop};
 use crate::fleet::{fleet, key, login};
-use crate::fleet_adoption::{adopting, field, found, is_unsealed, sealed, user};
+use crate::fleet_adoption::{adopting, all, field, found, is_unsealed, mark_of, sealed, user};
 use crate::fleet_servers::until;
 
 /// With keys of another program beside the fleet's.
@@ -122,6 +124,114 @@ async fn who_takes_over_an_old_login_waits_for_who_knows_a_later_one() {
     }
 }
 
+/// Of the two places, the unsealed one is left behind by a process that ends in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_half_a_removal_ends_it() {
+    for done in ["remove", "log out"] {
+        let mut halves = 0;
+        for number in 1..40 {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let first = login("1");
+            fleet(&server).tokens().save(&key(), &first, None).await.unwrap();
+            let mark = mark_of(&first).await;
+            let steps = Steps::to(server.port, number, Stop::Before).await;
+            let store = by(&steps).tokens();
+            let mut removing = tokio::spawn(async move {
+                store.load(&key()).await?;
+                match done {
+                    "remove" => store.remove(&key()).await,
+                    _ => store.save(&key(), &mark, Some(first.revision())).await,
+                }
+            });
+            let step = tokio::select! {
+                step = steps.stopped() => step,
+                removed = &mut removing => {
+                    removed.unwrap().unwrap();
+                    break;
+                }
+            };
+            removing.abort();
+            drop(steps);
+            if step != "remove seen" {
+                continue;
+            }
+            halves += 1;
+
+            let listed: Vec<_> = adopting(&server).logins().collect().await;
+            assert_eq!(listed, [], "{done}");
+            assert_eq!(found(&adopting(&server), &key()).await, None, "{done}");
+
+            assert_eq!(found(&fleet(&server).tokens(), &key()).await, None, "{done}");
+            assert!(!all(&server).contains("refresh-1"), "{done}");
+            assert_eq!(adopting(&server).reseal().await, Ok(0), "{done}");
+        }
+        assert!(halves > 0, "{done}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_out_that_failed_half_way_is_saved_at_both_places_when_it_settles() {
+    let mut halves = 0;
+    for number in 1..40 {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+        let steps = Steps::to(server.port, number, Stop::Before).await;
+        let anna = PkceAuthenticator::new("client-id-1").with_store(by(&steps).tokens(), key());
+        let anna = Arc::new(anna);
+        let logs_out = Arc::clone(&anna);
+        let mut logs_out = tokio::spawn(async move { logs_out.log_out().await });
+        let step = tokio::select! {
+            step = steps.stopped() => step,
+            done = &mut logs_out => {
+                done.unwrap().unwrap();
+                break;
+            }
+        };
+        if step != "remove seen" {
+            continue;
+        }
+        halves += 1;
+        let () = server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+        steps.go_on();
+        logs_out.await.unwrap().unwrap_err();
+        let () = server.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+
+        anna.settle().await.unwrap();
+
+        assert_eq!(found(&fleet(&server).tokens(), &key()).await, None);
+        assert!(!all(&server).contains("refresh-1"));
+    }
+    assert!(halves > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn something_else_at_the_unsealed_place_keeps_no_login_from_being_removed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
+    let unsealed = hashes(&server).remove(0);
+    let _: u64 = server.ask(&["DEL", &unsealed]);
+    let () = server.ask(&["SET", &unsealed, "x"]);
+    let store = adopting(&server);
+    for done in ["remove", "remove_user", "log_out"] {
+        let there = store.load(&key()).await.unwrap_or_default().map(|there| there.revision());
+        store.save(&key(), &login("2"), there).await.unwrap();
+
+        match done {
+            "remove" => store.remove(&key()).await.unwrap(),
+            "remove_user" => assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1)),
+            _ => {
+                let anna = PkceAuthenticator::new("client-id-1").with_store(store.clone(), key());
+                anna.log_out().await.unwrap();
+            }
+        }
+
+        for store in [&store, &adopting(&server)] {
+            assert_eq!(found(store, &key()).await, None, "{done}");
+        }
+    }
+    assert_eq!(server.ask::<String>(&["GET", &unsealed]), "x");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_is_cut_off_leaves_nothing_for_long() {
     let mut seen = 0;
@@ -148,4 +258,10 @@ async fn a_check_that_is_cut_off_leaves_nothing_for_long() {
         }
     }
     assert!(seen >= 2, "what it saved is read as well");
+}
+
+/// A process that takes over, by a wire.
+fn by(steps: &Steps) -> RedisFleet {
+    let keys = [SealingKey::new("2026-11", [2; 32])];
+    RedisFleet::new(steps.url()).with_sealing_keys([1; 32], keys).adopt_unsealed()
 }
