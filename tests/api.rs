@@ -84,6 +84,8 @@ mod fleet_setup;
 mod fleet_tampering;
 #[path = "api/fleet_unfit.rs"]
 mod fleet_unfit;
+#[path = "api/fleet_unsealed.rs"]
+mod fleet_unsealed;
 #[path = "api/frozen.rs"]
 mod frozen;
 #[cfg(feature = "http2")]

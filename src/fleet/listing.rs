@@ -42,7 +42,7 @@ enum Sealing {
 
 /// Some logins of one master; where something else stands, an error.
 pub(super) struct Step {
-    master: Option<Master>,
+    pub(super) master: Option<Master>,
     pub(super) logins: Vec<Result<Standing, FleetError>>,
 }
 
@@ -179,6 +179,16 @@ impl Standing {
         parts.unsealed.as_ref().is_some_and(|it| !it.adopts) && is_unsealed(&self.record)
     }
 
+    /// Whose login it is, and the place where it is to be sealed, if it is not.
+    pub(super) fn to_seal(&self, parts: &Parts) -> Option<(TokenKey, Place)> {
+        if !is_unsealed(&self.record) {
+            return None;
+        }
+        let key = self.open(parts).ok()?.key;
+        let place = parts.names.place(&key).ok()?;
+        Some((key, place))
+    }
+
     /// Whether it stands where `names` has this login.
     fn is_in(&self, names: &Names, key: &TokenKey) -> bool {
         names.place(key).is_ok_and(|place| {
@@ -289,7 +299,7 @@ async fn scan_at(
 
 /// The values of several commands; `None` for one that is to be sent again by itself, since its key
 /// has moved to another master, or its script is not known there.
-async fn several(
+pub(super) async fn several(
     server: &Arc<Server>,
     master: Option<&Master>,
     commands: impl Iterator<Item = Cmd>,
@@ -317,7 +327,7 @@ async fn ask(server: &Arc<Server>, to: To<'_>, command: Cmd) -> Result<Value, Fl
 }
 
 /// One call of very many that comes too late does not end them all: each of these may run twice.
-async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, FleetError>
+pub(super) async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, FleetError>
 where
     F: Future<Output = Result<T, FleetError>>,
 {

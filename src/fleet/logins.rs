@@ -6,11 +6,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::listing::{Listing, Standing, Step};
+use super::listing::{Listing, Standing, Step, patiently};
 use super::returned::read;
 use super::scripts::REMOVE_ALL;
 use super::server::no_runtime;
@@ -45,6 +47,10 @@ impl RedisTokenStore {
         let listing = async move {
             let mut listing = Listing::new(&parts);
             while let Some(step) = listing.next().await.transpose() {
+                let step = match step {
+                    Ok(step) => step.without_ended(&parts).await,
+                    failure => failure,
+                };
                 let is_failure = step.is_err();
                 if sender.send(Some(step)).await.is_err() {
                     return;
@@ -102,33 +108,52 @@ impl RedisTokenStore {
     /// is missing, [`FleetError::Unsealed`] where `adopt_unsealed` is.
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
+        let note = match parts.unsealed {
+            Some(_) => patiently(|| parts.unsealed_note()).await?,
+            None => None,
+        };
         let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
         while let Some(step) = listing.next().await? {
             let resealed = step.reseal(parts).await?;
             number += resealed.number;
             failure = failure.or(resealed.failure);
         }
-        failure.map_or(Ok(number), Err)
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        if let Some(note) = note {
+            patiently(|| parts.forget_unsealed_note(&note)).await?;
+        }
+        Ok(number)
     }
 
-    /// Whether the first logins that are found can be opened. One of them that cannot is its user's
+    /// Whether logins can be opened, as far as they are found in time. One that cannot is its user's
     /// trouble; when none can, it is that of the sealing keys. One that is not sealed is one of many
     /// that were saved before there were keys; an app's own token that is not sealed says nothing.
     pub(super) async fn check_some(&self) -> Result<(), FleetError> {
         let parts = self.parts();
-        let Some(step) = Listing::new(parts).next().await? else { return Ok(()) };
-        let mut is_any_opened = false;
-        let mut first = None;
-        for login in step.logins {
-            let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
-            match login.and_then(|login| login.open(parts)) {
-                Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
-                Ok(_) => is_any_opened |= !is_ignored,
-                Err(error) => first = first.or(Some(error)),
+        let refuses_unsealed = parts.unsealed.as_ref().is_some_and(|it| !it.adopts);
+        let looks_for_unsealed = refuses_unsealed && parts.unsealed_note().await?.is_some();
+        let ends_at = Instant::now() + LONGEST_CHECK;
+        let mut listing = Listing::new(parts);
+        let mut is_opened = false;
+        let mut failures = Vec::new();
+        while let Some(step) = listing.next().await? {
+            for login in step.logins {
+                let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
+                match login.and_then(|login| login.open(parts)) {
+                    Ok(_) => is_opened |= !is_ignored,
+                    Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
+                    Err(error) => failures.push(error),
+                }
+            }
+            let are_enough = is_opened || failures.len() >= ENOUGH;
+            if are_enough && !looks_for_unsealed || Instant::now() >= ends_at {
+                break;
             }
         }
-        match first {
-            Some(error) if !is_any_opened => Err(error),
+        match failures.into_iter().next() {
+            Some(failure) if !is_opened => Err(failure),
             _ => Ok(()),
         }
     }
@@ -183,3 +208,9 @@ impl fmt::Debug for Logins {
         f.debug_struct("Logins").finish_non_exhaustive()
     }
 }
+
+/// After which `check` looks for no more logins.
+const LONGEST_CHECK: Duration = Duration::from_secs(5);
+
+/// Logins of which none can be opened, before that is said of all.
+const ENOUGH: usize = 500;

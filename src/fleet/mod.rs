@@ -299,6 +299,9 @@ impl RedisFleet {
 
     /// Asks the server whether it will do, so that a program can say so when it starts.
     ///
+    /// It looks for logins, to open one, for up to five seconds: among very many keys of other
+    /// programs it may find none, which is no error. The guide `fleet` says what it looks at.
+    ///
     /// # Errors
     ///
     /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
@@ -347,7 +350,8 @@ impl RedisFleet {
     /// With sealing keys only.
     fn unsealed(&self) -> Option<Unsealed> {
         self.name_key?;
-        Some(Unsealed::new(Names::new(self.prefix.clone(), None), self.adopts_unsealed))
+        let names = Names::new(self.prefix.clone(), None);
+        Some(Unsealed { names, adopts: self.adopts_unsealed })
     }
 
     fn names(&self) -> Names {

@@ -112,6 +112,12 @@ impl Names {
         Ok(["g", "m"].map(|kind| format!("{}:{LAYOUT}:{{{app}}}:{kind}", self.prefix)))
     }
 
+    /// Says that there are logins that were saved without sealing keys; the name is that of all
+    /// fleets of a prefix, whatever their name key is.
+    pub(super) fn unsealed_note(&self) -> String {
+        format!("{}:{LAYOUT}:{{unsealed}}:u", self.prefix)
+    }
+
     /// What all hashes of logins match, for `SCAN`.
     pub(super) fn all_logins(&self) -> String {
         let escaped: String = self.prefix.chars().flat_map(escaped).collect();

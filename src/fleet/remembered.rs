@@ -52,6 +52,11 @@ impl Entry {
         self.token.as_ref().map(|token| token.revision().to_string()).unwrap_or_default()
     }
 
+    /// Whether it is a removal or the mark of a log-out.
+    pub(super) fn is_end(&self) -> bool {
+        self.token.as_ref().map_or(self.number > 0, StoredToken::is_logged_out)
+    }
+
     /// Whether `other` holds a login that was made later.
     pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
         let (Some(login), Some(of_other)) = (self.login(), &other.token) else { return false };
@@ -68,6 +73,13 @@ impl Entry {
             }
             _ => self.number <= other.number,
         }
+    }
+
+    /// Whether `other`, of another place, ended this login, which stands there still.
+    pub(super) fn is_ended_by(&self, other: &Self, has_one_clock: bool) -> bool {
+        let is_login = self.token.as_ref().is_some_and(|token| !token.is_logged_out());
+        let is_earlier = self.number <= other.number && self.is_covered_by(other, has_one_clock);
+        is_login && other.is_end() && is_earlier
     }
 }
 

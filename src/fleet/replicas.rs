@@ -15,7 +15,6 @@ use super::failure::Failure;
 use super::live::To;
 use super::returned::read_plain;
 use super::server::Server;
-use super::tokens::KEPT_FOR_MS;
 use crate::sync::Mutex;
 
 /// How many replicas are to confirm, and who asks them.
@@ -42,7 +41,16 @@ struct Queue {
 
 struct Waiting {
     name: String,
+    kept_for_ms: &'static str,
     outcome: oneshot::Sender<Outcome>,
+}
+
+/// Under which name the logins stand that replicas are to have, and for how long they are kept from
+/// now on.
+#[derive(Clone, Copy)]
+pub(super) struct Renewal<'a> {
+    pub(super) name: &'a str,
+    pub(super) kept_for_ms: &'static str,
 }
 
 /// How many confirmed what stands under a name; `None` where another master has it by now.
@@ -62,9 +70,9 @@ impl Replicas {
 
     /// Waits until enough replicas have what was written before under the name of a key, but not
     /// for long: replicas that are away keep nobody from going on.
-    pub(super) async fn confirm(&self, name: &str) -> Result<(), FleetError> {
+    pub(super) async fn confirm(&self, of: Renewal<'_>) -> Result<(), FleetError> {
         let Parts { wanted, .. } = *self.0;
-        let confirmed = timeout(LONGEST, self.0.confirmed(name)).await.unwrap_or(Ok(0))?;
+        let confirmed = timeout(LONGEST, self.0.confirmed(of)).await.unwrap_or(Ok(0))?;
         match confirmed >= wanted {
             true => Ok(()),
             false => Err(FleetError::NotReplicated { wanted, confirmed }),
@@ -73,29 +81,29 @@ impl Replicas {
 }
 
 impl Parts {
-    async fn confirmed(&self, name: &str) -> Result<u32, FleetError> {
-        let queue = self.queue_of(name).await?;
-        if let Some(confirmed) = self.with_others(&queue, name).await? {
+    async fn confirmed(&self, of: Renewal<'_>) -> Result<u32, FleetError> {
+        let queue = self.queue_of(of.name).await?;
+        if let Some(confirmed) = self.with_others(&queue, of).await? {
             return Ok(confirmed);
         }
         // Its slot has moved since it was known who has it.
         *self.owners.lock() = None;
-        let outcome = self.ask(&[name]).await?.into_iter().next();
+        let outcome = self.ask(&[of]).await?.into_iter().next();
         Ok(outcome.unwrap_or(Ok(None))?.unwrap_or(0))
     }
 
-    async fn with_others(&self, queue: &Queue, name: &str) -> Outcome {
-        let mut outcome = queue.join(name);
+    async fn with_others(&self, queue: &Queue, of: Renewal<'_>) -> Outcome {
+        let mut outcome = queue.join(of);
         let _turn = queue.turn.lock().await;
         match outcome.try_recv() {
             Ok(outcome) => return outcome,
             // Who asked has gone.
-            Err(TryRecvError::Closed) => outcome = queue.join(name),
+            Err(TryRecvError::Closed) => outcome = queue.join(of),
             Err(TryRecvError::Empty) => {}
         }
         let waiting = std::mem::take(&mut *queue.waiting.lock());
-        let names: Vec<_> = waiting.iter().map(|waiting| waiting.name.as_str()).collect();
-        let outcomes = self.ask(&names).await;
+        let renewals: Vec<_> = waiting.iter().map(Waiting::renewal).collect();
+        let outcomes = self.ask(&renewals).await;
         let failure = outcomes.as_ref().err().cloned();
         let mut outcomes = outcomes.unwrap_or_default().into_iter();
         for Waiting { outcome, .. } in waiting {
@@ -108,15 +116,15 @@ impl Parts {
     /// What is waited for is what this connection wrote, with all that was written before; so it
     /// writes what stands there already, for each who waits. The first time finds out whether the
     /// server is still a master.
-    async fn ask(&self, names: &[&str]) -> Result<Vec<Outcome>, FleetError> {
-        let Some(first) = names.first() else { return Ok(Vec::new()) };
-        self.server.command(&renewed(first)).await?;
+    async fn ask(&self, renewals: &[Renewal<'_>]) -> Result<Vec<Outcome>, FleetError> {
+        let Some(first) = renewals.first() else { return Ok(Vec::new()) };
+        self.server.command(&first.command()).await?;
         let mut commands = Pipeline::new();
-        for name in names {
-            commands.add_command(renewed(name));
+        for renewal in renewals {
+            commands.add_command(renewal.command());
         }
         commands.cmd("WAIT").arg(self.wanted).arg(WAIT_MS);
-        let mut values = self.server.pipeline(&commands, To::HolderOf(first)).await?;
+        let mut values = self.server.pipeline(&commands, To::HolderOf(first.name)).await?;
         let confirmed = values.pop().unwrap_or(Value::Int(0)).extract_error();
         let confirmed = confirmed.map_err(|error| Failure::of(&error).into_error())?;
         let confirmed = read_plain::<u32>(confirmed)?;
@@ -154,15 +162,27 @@ impl Parts {
 }
 
 impl Queue {
-    fn join(&self, name: &str) -> oneshot::Receiver<Outcome> {
+    fn join(&self, of: Renewal<'_>) -> oneshot::Receiver<Outcome> {
         let (outcome, receiver) = oneshot::channel();
-        self.waiting.lock().push(Waiting { name: name.to_owned(), outcome });
+        self.waiting.lock().push(Waiting {
+            name: of.name.to_owned(),
+            kept_for_ms: of.kept_for_ms,
+            outcome,
+        });
         receiver
     }
 }
 
-fn renewed(name: &str) -> Cmd {
-    redis::cmd("PEXPIRE").arg(name).arg(KEPT_FOR_MS).take()
+impl Waiting {
+    fn renewal(&self) -> Renewal<'_> {
+        Renewal { name: &self.name, kept_for_ms: self.kept_for_ms }
+    }
+}
+
+impl Renewal<'_> {
+    fn command(&self) -> Cmd {
+        redis::cmd("PEXPIRE").arg(self.name).arg(self.kept_for_ms).take()
+    }
 }
 
 /// From what a cluster says of its slots: first, last, and the master with its port and its id.

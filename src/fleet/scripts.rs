@@ -98,6 +98,7 @@ local number = string.format('%.0f', n)
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 else redis.call('HDEL', KEYS[1], s .. 'p') end
+redis.call('HDEL', KEYS[1], s .. 't')
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return {1, n}",
 );
@@ -110,7 +111,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
 local n = math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(ARGV[2]))
 n = math.max(n + 1, now)
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return n",
@@ -123,7 +124,7 @@ pub(super) static REMOVE_SEEN: Script = Script::new(
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n = math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0, tonumber(ARGV[3]))
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 1",
@@ -163,12 +164,25 @@ if (tonumber(r[2]) or 0) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], s 
 return 1",
 );
 
+/// `KEYS logins`, `ARGV scopes, revision` → for how many ms that revision has been taken over to another
+/// place, or -1 where it is now, or where it stands there no more.
+pub(super) static TAKE_OVER: Script = Script::new(
+    "local s = ARGV[1]
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 't')
+if r[1] ~= ARGV[2] then return -1 end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if r[2] then return math.max(0, now - (tonumber(r[2]) or 0)) end
+redis.call('HSET', KEYS[1], s .. 't', string.format('%.0f', now))
+return -1",
+);
+
 /// `KEYS logins`, `ARGV scopes, revision` → whether that revision stood there, and is gone with its
 /// number, as if nothing had ever stood there.
 pub(super) static FORGET: Script = Script::new(
     "local s = ARGV[1]
 if redis.call('HGET', KEYS[1], s .. 'v') ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p')
+redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't')
 return 1",
 );
 
@@ -212,7 +226,7 @@ end
 local number = string.format('%.0f', n)
 for _, s in ipairs(places) do
   removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')
-  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p')
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't')
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
 end
 calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')

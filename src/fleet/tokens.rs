@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use super::lease;
 use super::names::{Names, Place};
 use super::remembered::{Entry, Remembered};
-use super::replicas::Replicas;
-use super::returned::read;
+use super::replicas::{Renewal, Replicas};
+use super::returned::{Returned, read};
 use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, REMOVE_SEEN, SAVE};
 use super::sealing::{Opened, Sealer};
 use super::server::Server;
-use super::unsealed::Unsealed;
+use super::unsealed::{Unsealed, has_login};
 use super::{FleetError, RedisFleet};
 use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 
@@ -70,10 +70,11 @@ impl RedisTokenStore {
         let stored = StoredToken::new(token, self.0.clock.now().wall);
         let place = self.0.names.place(&key)?;
         drop(lease::take(self.0.server()?, &place).await?);
-        self.0.save_over(&key, &stored, "").await?;
-        let confirmed = self.0.confirm(&key).await;
-        self.0.load(&key, false).await?;
+        self.0.put(&key, &stored, "", "2", 0, CHECKED_FOR_MS).await?;
+        let confirmed = self.0.confirm_for(&key, CHECKED_FOR_MS).await;
+        let loaded = self.0.load(&key, false).await;
         self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
+        loaded?;
         confirmed
     }
 }
@@ -94,8 +95,17 @@ impl Parts {
 
     /// Waits for the replicas that are to have what was written of a user, if any.
     pub(super) async fn confirm(&self, key: &TokenKey) -> Result<(), FleetError> {
+        self.confirm_for(key, KEPT_FOR_MS).await
+    }
+
+    async fn confirm_for(
+        &self,
+        key: &TokenKey,
+        kept_for_ms: &'static str,
+    ) -> Result<(), FleetError> {
         let Some(replicas) = &self.replicas else { return Ok(()) };
-        replicas.confirm(&self.names.logins(key.client_id(), key.user())?).await
+        let name = &self.names.logins(key.client_id(), key.user())?;
+        replicas.confirm(Renewal { name, kept_for_ms }).await
     }
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
@@ -156,8 +166,21 @@ impl Parts {
         place: &Place,
         is_of_unsealed: bool,
     ) -> Result<Found, FleetError> {
-        let sealer = self.sealer()?;
+        // What is wrong with the keys is said before the server is asked.
+        self.sealer()?;
         let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
+        self.found(key, place, is_of_unsealed, found)
+    }
+
+    /// The same, of what [`LOAD`] returned.
+    pub(super) fn found(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        is_of_unsealed: bool,
+        found: Returned,
+    ) -> Result<Found, FleetError> {
+        let sealer = self.sealer()?;
         let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
             read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
@@ -220,7 +243,7 @@ impl Parts {
         if step != PUT_BACK && self.remembered.revision(key) != replaces {
             return Ok(false);
         }
-        let (is_saved, number) = self.put(key, token, replaces, step, known).await?;
+        let (is_saved, number) = self.put(key, token, replaces, step, known, KEPT_FOR_MS).await?;
         if is_saved {
             self.remembered.keep(key, Entry::new(number, Some(token.clone())));
         }
@@ -235,11 +258,15 @@ impl Parts {
         replaces: &str,
         step: &str,
         number: u64,
+        kept_for_ms: &str,
     ) -> Result<(bool, u64), FleetError> {
         let place = self.names.place(key)?;
         let record = self.sealer()?.seal(key, &place, token)?;
         if record.len() > LONGEST_RECORD {
             return Err(FleetError::too_long(&place, record.len()));
+        }
+        if self.unsealed.is_none() && has_login(token) {
+            self.note_unsealed().await?;
         }
         let revision = token.revision().to_string();
         let number = number.to_string();
@@ -257,7 +284,7 @@ impl Parts {
             step.as_bytes(),
             left.as_bytes(),
             &record,
-            KEPT_FOR_MS.as_bytes(),
+            kept_for_ms.as_bytes(),
         ];
         let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
@@ -306,7 +333,7 @@ pub(super) struct Found {
     /// Empty where nothing does.
     pub(super) revision: String,
     /// For how long it does, if it was put back.
-    put_back_for: Option<Duration>,
+    pub(super) put_back_for: Option<Duration>,
 }
 
 #[async_trait]
@@ -375,7 +402,7 @@ pub(super) fn changes_too_fast() -> FleetError {
 }
 
 /// The step of a save of what has been there before.
-const PUT_BACK: &str = "0";
+pub(super) const PUT_BACK: &str = "0";
 
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
@@ -384,10 +411,13 @@ pub(super) const ADOPTED: &str = "3";
 pub(super) const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
-const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
+pub(super) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
 
 /// The server's numbers are floats in scripts; a year is far below what they hold.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// 200 days: Spotify's refresh tokens end after six months.
 pub(super) const KEPT_FOR_MS: &str = "17280000000";
+
+/// A minute: what a check saves is gone by itself where the check is cut off.
+const CHECKED_FOR_MS: &str = "60000";

@@ -1,26 +1,33 @@
 //! Logins that were saved before there were sealing keys: what stands where no name key has had a
 //! say in the names.
 //!
-//! They are taken over where the program says so, and an error where it does not. A server that has
-//! had sealing keys from the start is never asked for such a name: it could be guessed.
+//! They are taken over where the program says so, and an error where it does not. Each process that
+//! saves one notes in the server that there are any. Where that is not noted, none is looked for: a
+//! server that has had sealing keys from the start is never asked for such a name, which could be
+//! guessed.
 //!
 //! The sealed place is written first, by compare, and what ends or replaces a login there gets a
 //! number later than that of both places. The other place is touched only after that, and only the
 //! revision that was seen there; so no number of one place's clock outlives a login of the other's.
+//! Who finds that a process got to the sealed place alone does the rest. Before a login is taken
+//! over, its own place gets the time of that: who takes it over a second time knows that the sealed
+//! place was lost.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use redis::Value;
-use tokio::sync::OnceCell;
 
 use super::FleetError;
-use super::listing::{Listing, Standing, standing};
-use super::names::Names;
+use super::listing::{Standing, Step, patiently, several, standing};
+use super::names::{Names, Place};
 use super::remembered::Entry;
-use super::returned::read;
-use super::scripts::{FORGET, LIST, LOAD, REMOVE_ALL};
-use super::sealing::{Opened, is_unsealed};
-use super::tokens::{ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
+use super::returned::{Returned, read, read_plain};
+use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL, TAKE_OVER};
+use super::sealing::Opened;
+use super::tokens::{
+    ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
+};
 use crate::auth::{StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
@@ -28,14 +35,6 @@ pub(super) struct Unsealed {
     pub(super) names: Names,
     /// Whether they are taken over.
     pub(super) adopts: bool,
-    /// Whether there are any, where they are not.
-    are_there: OnceCell<bool>,
-}
-
-impl Unsealed {
-    pub(super) fn new(names: Names, adopts: bool) -> Self {
-        Self { names, adopts, are_there: OnceCell::new() }
-    }
 }
 
 impl Parts {
@@ -54,7 +53,7 @@ impl Parts {
         let Some(unsealed) = &self.unsealed else { return Ok(false) };
         if !unsealed.adopts {
             let is_nothing = found.number == 0 && self.remembered.number(key) == 0;
-            if is_nothing && self.has_unsealed().await? {
+            if is_nothing && self.unsealed_note().await?.is_some() {
                 let entry = self.look_unsealed(unsealed, key).await?.entry;
                 if entry.token.as_ref().is_some_and(has_login) {
                     return Err(FleetError::Unsealed);
@@ -62,12 +61,19 @@ impl Parts {
             }
             return Ok(false);
         }
-        let entry = match self.look_unsealed(unsealed, key).await {
-            Ok(found) => found.entry,
+        let there = match self.look_unsealed(unsealed, key).await {
+            Ok(there) => there,
             // What somebody else has put there is no trouble of a login that is sealed.
             Err(error) if !error.is_transient() && found.number > 0 => return Ok(false),
             Err(error) => return Err(error),
         };
+        let entry = &there.entry;
+        let place = unsealed.names.place(key)?;
+        if entry.is_ended_by(found, self.has_one_clock()) {
+            // By a process that did not get to this place.
+            self.remove_seen(&place, &there.revision, found.number).await?;
+            return Ok(false);
+        }
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
         let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_clock());
@@ -77,7 +83,11 @@ impl Parts {
         match &entry.token {
             Some(token) => {
                 let number = entry.number.max(found.number + 1);
-                self.put(key, token, revision, ADOPTED, number).await?;
+                let step = match self.may_be_old(&place, &there).await? {
+                    true => PUT_BACK,
+                    false => ADOPTED,
+                };
+                self.put(key, token, revision, step, number, KEPT_FOR_MS).await?;
             }
             None if found.token.is_some() => {
                 self.remove_seen(&self.names.place(key)?, revision, entry.number).await?;
@@ -85,6 +95,43 @@ impl Parts {
             None => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Whether others may know a later one than what stands unsealed, and put that back: somebody
+    /// put this back just now, or it was taken over before, and the sealed place has lost that.
+    async fn may_be_old(&self, place: &Place, there: &Found) -> Result<bool, FleetError> {
+        let arguments = [place.scopes.as_bytes(), there.revision.as_bytes()];
+        let taken = self.server()?.run(&TAKE_OVER, &[&place.logins], &arguments).await?;
+        let is_put_back = there.put_back_for.is_some_and(|since| since < OTHERS_PUT_BACK);
+        Ok(is_put_back || read::<i64>(taken)? > TAKEN_OVER_AT_ONCE_MS)
+    }
+
+    /// Whether the login that stands unsealed under `key` was ended at its sealed place, of which `found`
+    /// is what a script returned, if it did.
+    async fn is_ended(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        found: Option<Value>,
+    ) -> Result<bool, FleetError> {
+        let Some(unsealed) = &self.unsealed else { return Ok(false) };
+        let is_ended = async {
+            let found = match found {
+                Some(found) => {
+                    self.found(key, place, false, Returned::new(&place.logins, found))?
+                }
+                None => patiently(|| self.look(key, place, false)).await?,
+            };
+            if !found.entry.is_end() {
+                return Ok(false);
+            }
+            let there = patiently(|| self.look_unsealed(unsealed, key)).await?;
+            Ok::<_, FleetError>(there.entry.is_ended_by(&found.entry, self.has_one_clock()))
+        };
+        match is_ended.await {
+            Err(error) if !error.is_transient() => Ok(false),
+            is_ended => is_ended,
+        }
     }
 
     async fn look_unsealed(
@@ -98,34 +145,37 @@ impl Parts {
     /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over.
     pub(super) async fn unsealed_number(&self, key: &TokenKey) -> Result<u64, FleetError> {
         let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return Ok(0) };
-        let place = unsealed.names.place(key)?;
-        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await;
-        match found.and_then(read::<(Value, u64, Value, Value, Value)>) {
+        match self.load_unsealed(&unsealed.names.place(key)?).await {
             Ok((_, number, ..)) => Ok(number),
             Err(error) if error.is_transient() => Err(error),
             Err(_) => Ok(0),
         }
     }
 
-    /// Whether there are logins that nobody takes over, which is looked for once. A server that does
-    /// not say has none.
-    async fn has_unsealed(&self) -> Result<bool, FleetError> {
-        let Some(unsealed) = &self.unsealed else { return Ok(false) };
-        let looked = unsealed.are_there.get_or_try_init(|| async {
-            let mut listing = Listing::new(self);
-            for _ in 0..MOST_STEPS {
-                let Some(step) = listing.next().await? else { break };
-                if step.logins.iter().flatten().any(|login| is_unsealed(&login.record)) {
-                    return Ok(true);
-                }
-            }
-            Ok::<_, FleetError>(false)
-        });
-        match looked.await {
-            Ok(are_there) => Ok(*are_there),
-            Err(error) if error.is_transient() => Err(error),
-            Err(_) => Ok(false),
-        }
+    async fn load_unsealed(&self, place: &Place) -> Result<Loaded, FleetError> {
+        let scopes = [place.scopes.as_bytes()];
+        read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
+    }
+
+    /// Notes that there are unsealed logins, for as long as one that is saved now is kept.
+    pub(super) async fn note_unsealed(&self) -> Result<(), FleetError> {
+        let mut noting = redis::cmd("SET");
+        // Another each time, so that it is seen whether one was saved since.
+        let mark = format!("{:016x}", fastrand::u64(..));
+        noting.arg(self.names.unsealed_note()).arg(mark).arg("PX").arg(KEPT_FOR_MS);
+        self.server()?.command(&noting).await.map(drop)
+    }
+
+    /// What is noted of unsealed logins, if there are or were any.
+    pub(super) async fn unsealed_note(&self) -> Result<Option<String>, FleetError> {
+        let mut asks = redis::cmd("GET");
+        read_plain(self.server()?.command(asks.arg(self.names.unsealed_note())).await?)
+    }
+
+    /// All are sealed that there were when `note` was read.
+    pub(super) async fn forget_unsealed_note(&self, note: &str) -> Result<(), FleetError> {
+        let name = self.names.unsealed_note();
+        self.server()?.run(&RELEASE_LEASE, &[&name], &[note.as_bytes()]).await.map(drop)
     }
 
     /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
@@ -199,8 +249,14 @@ impl Parts {
     async fn seen_unsealed(&self, key: &TokenKey) -> Result<Option<Standing>, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let place = unsealed.names.place(key)?;
-        let logins = self.unsealed_logins(&place.logins).await?;
-        Ok(logins.into_iter().find(|login| login.place.scopes == place.scopes))
+        match self.load_unsealed(&place).await {
+            Ok((revision, _, _, record, _)) if !revision.is_empty() => {
+                Ok(Some(Standing { place, revision, record }))
+            }
+            // What somebody else has put there is no login.
+            Ok(_) | Err(FleetError::Layout { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a user's logins that stand unsealed, and returns how many of these were not sealed as
@@ -213,12 +269,18 @@ impl Parts {
     ) -> Result<u64, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(0) };
         let name = unsealed.names.logins(client_id, Some(user))?;
-        let logins = self.unsealed_logins(&name).await?;
-        if logins.is_empty() {
+        let places = self.server()?.run(&LIST, &[&name], &[]).await.and_then(read);
+        let logins: Option<Vec<_>> = match places {
+            Ok(places) => Some(standing(&name, places).collect()),
+            // More than can be listed, or what somebody else has put there.
+            Err(FleetError::Layout { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if logins.as_ref().is_some_and(Vec::is_empty) {
             return Ok(0);
         }
         let mut sealed_as_well = 0;
-        for login in &logins {
+        for login in logins.iter().flatten() {
             if unsealed.adopts
                 && let Ok(Opened { key, .. }) = login.open(self)
                 && let Ok(found) = self.look(&key, &self.names.place(&key)?, false).await
@@ -227,19 +289,43 @@ impl Parts {
             }
         }
         let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
-        let (removed, _): (u64, u64) = read(removed)?;
-        Ok(removed.saturating_sub(sealed_as_well))
-    }
-
-    async fn unsealed_logins(&self, name: &str) -> Result<Vec<Standing>, FleetError> {
-        let places = read(self.server()?.run(&LIST, &[name], &[]).await?)?;
-        Ok(standing(name, places).collect())
+        let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await;
+        match removed.and_then(read::<(u64, u64)>) {
+            Err(FleetError::Layout { .. }) => Ok(0),
+            removed => Ok(removed?.0.saturating_sub(sealed_as_well)),
+        }
     }
 
     async fn unsealed_to_remove(&self) -> Result<Option<&Unsealed>, FleetError> {
         let Some(unsealed) = &self.unsealed else { return Ok(None) };
-        Ok((unsealed.adopts || self.has_unsealed().await?).then_some(unsealed))
+        Ok((unsealed.adopts || self.unsealed_note().await?.is_some()).then_some(unsealed))
+    }
+}
+
+impl Step {
+    /// Without what stands unsealed and was ended in the sealed place, by a process that did not get
+    /// to the other.
+    pub(super) async fn without_ended(mut self, parts: &Parts) -> Result<Self, FleetError> {
+        if !parts.adopts_unsealed() {
+            return Ok(self);
+        }
+        let place_of = |login: &Result<Standing, FleetError>| login.as_ref().ok()?.to_seal(parts);
+        let places: Vec<_> = self.logins.iter().map(place_of).collect();
+        let looks = places
+            .iter()
+            .flatten()
+            .map(|(_, place)| LOAD.known(&[&place.logins], &[place.scopes.as_bytes()]));
+        let found = several(parts.server()?, self.master.as_ref(), looks).await?;
+        let mut found = found.into_iter();
+        let mut are_ended = VecDeque::new();
+        for place in &places {
+            are_ended.push_back(match place {
+                Some((key, place)) => parts.is_ended(key, place, found.next().flatten()).await?,
+                None => false,
+            });
+        }
+        self.logins.retain(|_| !are_ended.pop_front().unwrap_or_default());
+        Ok(self)
     }
 }
 
@@ -248,5 +334,9 @@ pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
 
-/// In which no such login is found, before the search ends.
-const MOST_STEPS: u32 = 64;
+/// What a script returns of a place: its revision, its number, what is left of the access token, the
+/// record, and since when it is back.
+type Loaded = (String, u64, Value, Vec<u8>, Value);
+
+/// As long as two processes may take to take over the same login at once.
+const TAKEN_OVER_AT_ONCE_MS: i64 = 1_000;

@@ -14,25 +14,25 @@ use spotify_web::oauth::Token;
 use crate::common::{RedisServer, ScriptedSource, Steps, Stop, token};
 use crate::fleet::{fleet, key, login};
 
-fn sealed(server: &RedisServer) -> RedisFleet {
+pub(crate) fn sealed(server: &RedisServer) -> RedisFleet {
     fleet(server).with_sealing_keys([1; 32], [SealingKey::new("2026-11", [2; 32])])
 }
 
-fn adopting(server: &RedisServer) -> RedisTokenStore {
+pub(crate) fn adopting(server: &RedisServer) -> RedisTokenStore {
     sealed(server).adopt_unsealed().tokens()
 }
 
-fn user(name: &str) -> TokenKey {
+pub(crate) fn user(name: &str) -> TokenKey {
     TokenKey::new("client-id-1").with_user(name)
 }
 
-async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<String> {
+pub(crate) async fn found(store: &RedisTokenStore, key: &TokenKey) -> Option<String> {
     let stored = store.load(key).await.unwrap()?;
     Some(stored.token()?.refresh_token.as_ref()?.expose().to_owned())
 }
 
 /// Everything that stands in the server, as text.
-fn all(server: &RedisServer) -> String {
+pub(crate) fn all(server: &RedisServer) -> String {
     let mut seen = String::new();
     let mut names: Vec<String> = server.ask(&["KEYS", "*:t"]);
     names.sort();
@@ -46,7 +46,7 @@ fn all(server: &RedisServer) -> String {
     seen
 }
 
-fn is_unsealed(error: StoreError) -> bool {
+pub(crate) fn is_unsealed(error: StoreError) -> bool {
     matches!(error, StoreError::Fleet(FleetError::Unsealed))
 }
 
@@ -275,7 +275,7 @@ async fn an_apps_own_token_without_a_seal_is_no_error() {
 }
 
 /// What a log-out saves in place of `login`.
-async fn mark_of(login: &StoredToken) -> StoredToken {
+pub(crate) async fn mark_of(login: &StoredToken) -> StoredToken {
     let kept = Arc::new(MemoryTokenStore::new());
     kept.save(&key(), login, None).await.unwrap();
     let anna = PkceAuthenticator::new("client-id-1").with_store(Arc::clone(&kept), key());
@@ -284,7 +284,7 @@ async fn mark_of(login: &StoredToken) -> StoredToken {
 }
 
 /// The name of the field that ends so, where there is one login.
-fn field(server: &RedisServer, name: &str, end: char) -> String {
+pub(crate) fn field(server: &RedisServer, name: &str, end: char) -> String {
     let fields: Vec<String> = server.ask(&["HKEYS", name]);
     fields.into_iter().find(|field| field.len() == 17 && field.ends_with(end)).unwrap()
 }
