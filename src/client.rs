@@ -279,7 +279,8 @@ impl SpotifyClient {
     }
 
     /// The items of `page` and of all pages after it; see
-    /// [`Request::stream`](crate::api::Request::stream).
+    /// [`Request::stream`](crate::api::Request::stream). Whose `page` was is not known: the pages
+    /// after it are of the user who is logged in when the first of them is asked for.
     pub fn stream<G: Paged>(&self, page: G) -> ItemStream<G::Item> {
         ItemStream::new(entries_from(&self.connection, page))
     }

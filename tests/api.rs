@@ -127,6 +127,8 @@ mod migration;
 mod models;
 #[path = "api/now_playing.rs"]
 mod now_playing;
+#[path = "api/one_login.rs"]
+mod one_login;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/options.rs"]
@@ -185,6 +187,8 @@ mod shared_limit;
 mod signing_in;
 #[path = "api/slider.rs"]
 mod slider;
+#[path = "api/time_limits.rs"]
+mod time_limits;
 #[path = "api/tls.rs"]
 mod tls;
 #[path = "api/token_cache/mod.rs"]

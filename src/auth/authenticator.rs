@@ -115,7 +115,8 @@ pub trait Authenticator: Debug + Send + Sync {
 
     /// Which login it signs for: another number when the user logs out or another one logs in, and
     /// the same as long as tokens are refreshed. With it changes the
-    /// [`Partition`](crate::middleware::Partition) of its requests.
+    /// [`Partition`](crate::middleware::Partition) of its requests, and a call that was signed for
+    /// one is not sent on for another: [`AuthError::OtherLogin`].
     ///
     /// One that signs by another authenticator returns that one's.
     fn login_number(&self) -> u64 {

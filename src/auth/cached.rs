@@ -142,8 +142,10 @@ impl<S: TokenSource> Authenticator for CachedAuthenticator<S> {
 
 /// Has an authenticator sign by the [`CachedAuthenticator`] in its field `inner`, so that its
 /// source can stay private.
+///
+/// `login_number` is what the number of its login is by that one.
 macro_rules! signs_by_its_cache {
-    ($name:ident) => {
+    ($name:ident, $login_number:expr) => {
         impl $name {
             /// The same with options for the token cache. Many authenticators may share them in one
             /// `Arc`.
@@ -237,7 +239,7 @@ macro_rules! signs_by_its_cache {
             }
 
             fn login_number(&self) -> u64 {
-                self.inner.login_number()
+                ($login_number)(&self.inner)
             }
         }
     };

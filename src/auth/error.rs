@@ -90,9 +90,15 @@ pub enum AuthError {
     /// The token source returned the very token that the server has rejected.
     #[error("the token source returned the token that the server has rejected")]
     RejectedBefore,
-    /// Another login began while the request waited. It was not sent: the layers of the user's took
-    /// it for the other user's.
-    #[error("another login began while the request waited; try again")]
+    /// The user logged out or another one logged in while the call was made, or between the pages
+    /// of a list or the batches of a long one. What was begun for one is not sent on for another:
+    /// this attempt was not sent. Of a write, an attempt before it may have been carried out for
+    /// the user who began it, which
+    /// [`may_have_been_carried_out`](crate::Error::may_have_been_carried_out) says.
+    ///
+    /// It is not transient: whether the call is to be made for who is logged in now is for the
+    /// program to say.
+    #[error("another login began during the call; it goes on for nobody else")]
     OtherLogin,
     /// The token source or the store panicked.
     #[error("the token source or its store panicked; the next attempt starts anew")]
@@ -177,12 +183,12 @@ impl AuthError {
             Self::TimedOut { .. }
             | Self::ExpiredOnArrival
             | Self::RejectedBefore
-            | Self::OtherLogin
             | Self::SourcePanicked
             | Self::Interrupted => true,
             Self::LoginEnded { .. }
             | Self::NotLoggedIn
             | Self::MissingScopes { .. }
+            | Self::OtherLogin
             | Self::NotConnected
             | Self::KeyOfAnotherApp { .. }
             | Self::Option { .. }

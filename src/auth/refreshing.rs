@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 
 use super::cached::signs_by_its_cache;
-use super::{AuthError, CachedAuthenticator, TokenSource};
+use super::{AuthError, Authenticator, CachedAuthenticator, TokenSource};
 use crate::oauth::{ClientSecret, OAuthApp, OAuthClient, RefreshRequest, Token};
 use crate::transport::shown_url;
 
@@ -85,7 +85,7 @@ macro_rules! refreshing {
             }
         }
 
-        signs_by_its_cache!($name);
+        signs_by_its_cache!($name, Authenticator::login_number);
     };
 }
 

@@ -123,7 +123,7 @@ impl Layers {
             http = http.with(HandBack);
         }
         if let Some(authenticator) = &config.authenticator {
-            http = http.with(AuthMiddleware::new(Arc::clone(authenticator), origin.clone()));
+            http = http.with(AuthMiddleware::of_client(Arc::clone(authenticator), origin.clone()));
         }
         if let Some(limiter) = self.limiter.clone() {
             http = http.with(match &config.authenticator {

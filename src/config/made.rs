@@ -19,10 +19,9 @@ impl SpotifyClientConfig {
         })
     }
 
-    /// Whose its requests are: what the program has named does not change with the login.
+    /// Whose its requests are.
     pub(crate) fn whose(&self) -> Whose {
-        let authenticator = self.authenticator.clone().filter(|_| !self.is_named);
-        Whose::new(self.partition, authenticator)
+        Whose::new(self.partition, self.is_named, self.authenticator.clone())
     }
 
     /// Whether HTTPS is possible: with a TLS feature, or with an HTTP client of the user's own.

@@ -13,6 +13,7 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::record::hold_to_login;
 use super::trace::{Attempts, credentials_of};
 use super::{CallRecord, rejection};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
@@ -47,6 +48,8 @@ use crate::transport::{Origin, can_wait, repeated};
 pub struct AuthMiddleware {
     authenticator: Arc<dyn Authenticator>,
     origin: Origin,
+    /// Whether the calls in which it signs are those of its client.
+    is_of_client: bool,
 }
 
 impl AuthMiddleware {
@@ -54,12 +57,31 @@ impl AuthMiddleware {
     /// [connected](Authenticator::connect) first, so that it knows where to; until then it gives
     /// [`AuthError::NotConnected`].
     pub fn new(authenticator: impl Authenticator + 'static, origin: Origin) -> Self {
-        Self { authenticator: Arc::new(authenticator), origin }
+        Self { authenticator: Arc::new(authenticator), origin, is_of_client: false }
+    }
+
+    /// That of a client: it signs each call for one login.
+    pub(crate) fn of_client(authenticator: Arc<dyn Authenticator>, origin: Origin) -> Self {
+        Self { authenticator, origin, is_of_client: true }
     }
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
-        self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
-        Ok(credentials_of(request))
+        let mut login = self.login();
+        // Where another login begins meanwhile, the token may be of either.
+        for _ in 0..MOST_SIGNATURES {
+            self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
+            let before = std::mem::replace(&mut login, self.login());
+            if login == before {
+                login.map_or(Ok(()), hold_to_login).map_err(Error::middleware)?;
+                return Ok(credentials_of(request));
+            }
+        }
+        Err(Error::middleware(AuthError::OtherLogin))
+    }
+
+    /// Which login it signs for, where its calls are held to one.
+    fn login(&self) -> Option<u64> {
+        self.is_of_client.then(|| self.authenticator.login_number())
     }
 
     /// Whether the origin rejected the credentials; a server that it redirected to has no say.
@@ -203,6 +225,9 @@ impl Middleware for AuthMiddleware {
         replay.await
     }
 }
+
+/// The second is after a login that began during the first.
+const MOST_SIGNATURES: usize = 2;
 
 /// Longer than what has just begun takes, in the authenticators of this crate.
 const UNFINISHED_LIMIT: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::record::{HandedOver, carry, note_told, proven, told};
+use super::record::{HandedOver, carry, hold_to_login, proven};
 use super::{CallRecord, Partition, Whose};
 use crate::auth::AuthError;
 
@@ -13,8 +13,8 @@ use crate::auth::AuthError;
 #[derive(Clone)]
 struct Told(Partition);
 
-/// Tells the layers below it whose requests these are, and takes what they return for no proof of
-/// what they did.
+/// Tells the layers below it whose requests these are, which is the same for all attempts of a call,
+/// and takes what they return for no proof of what they did.
 #[derive(Debug)]
 pub(crate) struct HandOver(pub(crate) Whose);
 
@@ -26,10 +26,11 @@ impl Middleware for HandOver {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let partition = self.0.partition();
+        let login = self.0.login();
+        hold_to_login(login).map_err(Error::middleware)?;
+        let partition = self.0.of_login(login);
         extensions.insert(partition);
         extensions.insert(Told(partition));
-        note_told(partition);
         hand_over(request, extensions, next).await
     }
 }
@@ -63,7 +64,7 @@ async fn hand_over(
 }
 
 /// Where a request is signed and goes out: notes whose it is. A login may have changed that while it
-/// waited; then it does not go as what the user's layers took it for.
+/// waited; then it does not go.
 #[derive(Debug)]
 pub(crate) struct NoteWhose(pub(crate) Whose);
 
@@ -75,10 +76,10 @@ impl Middleware for NoteWhose {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let partition = self.0.partition();
-        // A layer may have extensions of its own.
-        let told = extensions.get().map(|Told(told)| *told).or_else(told);
-        if told.is_some_and(|told| told != partition) {
+        let login = self.0.login();
+        hold_to_login(login).map_err(Error::middleware)?;
+        let partition = self.0.of_login(login);
+        if extensions.get().is_some_and(|Told(told)| *told != partition) {
             return Err(Error::middleware(AuthError::OtherLogin));
         }
         if let Some(record) = CallRecord::carried(extensions) {

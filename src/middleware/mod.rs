@@ -9,6 +9,7 @@ mod attempt;
 mod auth;
 mod class;
 mod hand_over;
+mod one_login;
 mod partition;
 mod rate_limit;
 mod record;
@@ -20,6 +21,7 @@ pub(crate) use attempt::{AttemptCounter, attempts_are_logged};
 pub use auth::AuthMiddleware;
 pub use class::{RequestClass, Safety};
 pub(crate) use hand_over::{HandBack, HandOver, HandOverInside, NoteWhose};
+pub(crate) use one_login::OneLogin;
 pub use partition::Partition;
 pub(crate) use partition::Whose;
 #[cfg(feature = "testing")]

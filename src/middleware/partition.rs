@@ -97,7 +97,7 @@ impl Partition {
     }
 
     /// That of a login of the authenticator that this one was made for.
-    fn of_login(self, number: u64) -> Self {
+    fn at_login(self, number: u64) -> Self {
         if number == 0 {
             return self;
         }
@@ -149,19 +149,33 @@ impl fmt::Debug for Partition {
 #[derive(Debug, Clone)]
 pub(crate) struct Whose {
     partition: Partition,
-    /// Whose logins it changes with, unless the program named it.
+    /// Whether the program named it, so that it does not change with the login.
+    is_named: bool,
     authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Whose {
-    pub(crate) fn new(partition: Partition, authenticator: Option<Arc<dyn Authenticator>>) -> Self {
-        Self { partition, authenticator }
+    pub(crate) fn new(
+        partition: Partition,
+        is_named: bool,
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
+        Self { partition, is_named, authenticator }
     }
 
     /// Whose they are now.
     pub(crate) fn partition(&self) -> Partition {
-        let number = self.authenticator.as_ref().map_or(0, Authenticator::login_number);
-        self.partition.of_login(number)
+        self.of_login(self.login())
+    }
+
+    /// Whose they are when this login is the current one.
+    pub(super) fn of_login(&self, number: u64) -> Partition {
+        if self.is_named { self.partition } else { self.partition.at_login(number) }
+    }
+
+    /// The number of the current login.
+    pub(super) fn login(&self) -> u64 {
+        self.authenticator.as_ref().map_or(0, Authenticator::login_number)
     }
 }
 

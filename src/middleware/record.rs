@@ -11,7 +11,6 @@
 //! so by itself: the client's own errors of what never left are marked, and what is not marked is
 //! no proof. A layer that sends by other means, and then returns the error of `next`, hides that.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +20,7 @@ use http::Extensions;
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Result};
 
+use super::one_login::{CallLogin, OneLogin};
 use super::{CallTrace, Partition, RateLimited, Safety};
 use crate::auth::AuthError;
 use crate::sync::Mutex;
@@ -57,22 +57,19 @@ struct State {
 struct Call {
     /// A read that nobody observes has none.
     record: Option<Arc<CallRecord>>,
-    /// Whose it is, as the user's layers were told.
-    told: Cell<Option<Partition>>,
+    login: CallLogin,
 }
 
 tokio::task_local! {
     static CALL: Call;
 }
 
-/// Notes that the user's layers are told whose the task's call is.
-pub(super) fn note_told(partition: Partition) {
-    let _ = CALL.try_with(|call| call.told.set(Some(partition)));
-}
-
-/// Whose the task's call is, as the user's layers were told.
-pub(super) fn told() -> Option<Partition> {
-    CALL.try_with(|call| call.told.get()).ok().flatten()
+/// Holds the task's call to the login that it began with. Outside of a call nothing is known.
+pub(super) fn hold_to_login(number: u64) -> std::result::Result<(), AuthError> {
+    match CALL.try_with(|call| call.login.is(number)) {
+        Ok(false) => Err(AuthError::OtherLogin),
+        Ok(true) | Err(_) => Ok(()),
+    }
 }
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -87,12 +84,14 @@ impl CallRecord {
         Arc::new(Self { number, safety, strays, state: Mutex::default() })
     }
 
-    /// Makes a call with this record; one without has not that of the call in which it is made.
+    /// Makes a call with this record, and for the login that it shares with others; one without has
+    /// not those of the call in which it is made.
     pub(crate) fn during<F: Future>(
         record: Option<Arc<Self>>,
+        login: Option<OneLogin>,
         call: F,
     ) -> impl Future<Output = F::Output> {
-        CALL.scope(Call { record, told: Cell::new(None) }, call)
+        CALL.scope(Call { record, login: CallLogin::new(login) }, call)
     }
 
     /// That of the request which has these extensions. Another client, which a layer sends by, has

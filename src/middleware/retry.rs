@@ -17,7 +17,7 @@ use super::{
 };
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, ServerError, body_read_ahead, found_connection, is_transient_failure,
+    BodyError, Interest, ServerError, body_read_ahead, found_connection, is_transient_failure,
     is_transient_status, note_failure, read_ahead, read_body, repeated, retry_after,
     was_left_behind,
 };
@@ -137,6 +137,13 @@ struct Budget {
     used: AtomicU64,
 }
 
+/// What a request is to all its attempts.
+#[derive(Clone, Copy)]
+struct Call {
+    safety: Safety,
+    interest: Interest,
+}
+
 /// What to do after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -212,11 +219,11 @@ impl RetryMiddleware {
     async fn read_ahead(
         &self,
         result: &mut Result<Response>,
-        safety: Safety,
+        Call { safety, interest }: Call,
         extensions: &mut Extensions,
     ) {
         let (Some(limit), Ok(response)) = (self.reads_ahead, &mut *result) else { return };
-        let is_truncated = read_ahead(response, limit).await;
+        let is_truncated = read_ahead(response, limit, interest).await;
         let is_failure = is_truncated && safety == Safety::Read && response.status().is_success();
         if is_failure && let Err(BodyError::Truncated(error)) = read_body(response, limit).await {
             note_failure(&error, extensions);
@@ -229,14 +236,14 @@ impl RetryMiddleware {
         &self,
         mut result: Result<Response>,
         request: Request,
-        safety: Safety,
+        call: Call,
         most: u32,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
         let mut retries = 0;
         for number in 2.. {
-            let verdict = judge(&result, safety, extensions);
+            let verdict = judge(&result, call.safety, extensions);
             let pause = match verdict {
                 Verdict::Done => break,
                 Verdict::WithPermit => None,
@@ -270,7 +277,7 @@ impl RetryMiddleware {
                 break;
             }
             self.budget.used.fetch_add(1, Ordering::Relaxed);
-            self.read_ahead(&mut result, safety, extensions).await;
+            self.read_ahead(&mut result, call, extensions).await;
         }
         result
     }
@@ -319,21 +326,24 @@ impl Middleware for RetryMiddleware {
     ) -> Result<Response> {
         self.deposit();
         // In blocks, since what was looked at takes room in the future to the end of its scope.
-        let (sending, again, safety, most) = {
+        let (sending, again, call, most) = {
             let request = request;
             let class = extensions.get::<RequestClass>().copied();
             let class = class.unwrap_or_else(|| RequestClass::of(request.method()));
             let most = class.retries.unwrap_or(self.options.retries);
+            // Before the layers below, which may do with the extensions what they like.
+            let interest = extensions.get().copied().unwrap_or(Interest::Body);
+            let call = Call { safety: class.safety, interest };
             let again = if most > 0 { repeated(&request) } else { None };
-            (next.clone().run(request, extensions), again, class.safety, most)
+            (next.clone().run(request, extensions), again, call, most)
         };
         let retrying = {
             let mut result = sending.await;
-            self.read_ahead(&mut result, safety, extensions).await;
+            self.read_ahead(&mut result, call, extensions).await;
             match again {
                 // What most requests do without takes no room in them.
-                Some(again) if judge(&result, safety, extensions) != Verdict::Done => {
-                    Box::pin(self.retry(result, again, safety, most, extensions, next))
+                Some(again) if judge(&result, call.safety, extensions) != Verdict::Done => {
+                    Box::pin(self.retry(result, again, call, most, extensions, next))
                 }
                 _ => return result,
             }

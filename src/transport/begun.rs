@@ -61,8 +61,11 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
             break Rest::Comes;
         }
     };
-    if let Rest::Nothing | Rest::Comes = rest {
-        arrival.ended();
+    match rest {
+        Rest::Nothing | Rest::Comes => arrival.ended(),
+        // It is the body that is slow: nothing is known against its connection.
+        Rest::Stalls if response.status().is_success() => arrival.left(),
+        Rest::Stalls | Rest::Broken(_) => {}
     }
     (begin.into(), rest)
 }

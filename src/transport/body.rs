@@ -18,6 +18,14 @@ pub(crate) enum BodyError {
     Truncated(reqwest::Error),
 }
 
+/// What is wanted of a successful response: an extension of the request where that is no more than
+/// its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Status,
+    Body,
+}
+
 /// Reads a body of at most `limit` bytes; one that was [read ahead](read_ahead) is there already.
 pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     match response.extensions_mut().remove::<ReadAhead>() {
@@ -30,12 +38,13 @@ pub(crate) async fn read_body(response: &mut Response, limit: usize) -> Result<B
 /// Reads a body of at most `limit` bytes and keeps what came of it with the response, for
 /// [`read_body`]. Returns whether the body is truncated.
 ///
-/// The status of a response that is not successful says enough: its words are waited for as long
-/// as those who [peek](super::peek_body) into them wait, and are truncated after that.
-pub(crate) async fn read_ahead(response: &mut Response, limit: usize) -> bool {
-    let read = match response.status().is_success() {
-        true => read(response, limit).await,
-        false => Ok(read_begin(response, limit).await),
+/// The status of a response that is not successful says enough, and so does any where nobody wants
+/// the body: what comes is waited for as long as those who [peek](super::peek_body) into it wait,
+/// and is truncated after that.
+pub(crate) async fn read_ahead(response: &mut Response, limit: usize, interest: Interest) -> bool {
+    let read = match (response.status().is_success(), interest) {
+        (true, Interest::Body) => read(response, limit).await,
+        (true, Interest::Status) | (false, _) => Ok(read_begin(response, limit).await),
     };
     let is_truncated = matches!(read, Err(BodyError::Truncated(_)));
     response.extensions_mut().insert(match read {

@@ -33,7 +33,7 @@ use reqwest::{Request, Response};
 
 pub(crate) use arrival::Arrival;
 pub(crate) use begun::peek_body;
-pub(crate) use body::{BodyError, body_read_ahead, read_ahead, read_body};
+pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_body};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
 pub(crate) use noise::{noise, unread_coding};
@@ -50,7 +50,7 @@ pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;
 pub(crate) use undone::{TlsUnavailable, was_left_behind};
-pub(crate) use wire::{Wire, note_failure, was_moved};
+pub(crate) use wire::{Wire, note_failure, time_left, was_moved};
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

@@ -77,7 +77,9 @@ pub(super) fn was_never_written(error: &reqwest::Error) -> bool {
 }
 
 fn never_written(cause: &(dyn Error + 'static)) -> bool {
-    cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
+    let error = cause.downcast_ref::<hyper::Error>();
+    // The second: it was closed before a request was handed to it.
+    error.is_some_and(|error| error.is_canceled() || error.is_closed())
 }
 
 #[cfg(feature = "http2")]
@@ -122,4 +124,24 @@ fn all_causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'sta
             None => cause.source(),
         }
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+mod tests {
+    use hyper::client::conn::http1::handshake;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn on_a_connection_that_was_closed_before_it_nothing_of_a_request_was_written() {
+        let (stream, _server) = tokio::io::duplex(64);
+        let (mut sender, connection) = handshake::<_, String>(TokioIo::new(stream)).await.unwrap();
+        drop(connection);
+
+        let error = sender.ready().await.unwrap_err();
+
+        assert!(!error.is_canceled() && never_written(&error), "{error:?}");
+    }
 }

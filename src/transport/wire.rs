@@ -50,6 +50,20 @@ struct TimedOut;
 #[derive(Clone)]
 struct Moved;
 
+/// An extension of a response that redirects: when its attempt began, and how long it may take.
+#[derive(Clone, Copy)]
+struct Limit {
+    began: Instant,
+    limit: Duration,
+}
+
+/// What is left of the time of the attempt that was redirected by this response, where it has a
+/// limit that is known.
+pub(crate) fn time_left(response: &Response) -> Option<Duration> {
+    let Limit { began, limit } = response.extensions().get()?;
+    Some(limit.saturating_sub(began.elapsed()))
+}
+
 /// Whether a server redirected the last attempt.
 pub(crate) fn was_moved(extensions: &Extensions) -> bool {
     extensions.get::<Moved>().is_some()
@@ -100,9 +114,12 @@ impl Wire {
     ) -> Result<Response> {
         let timeout = request.timeout().copied().or(self.0.timeout);
         *request.timeout_mut() = timeout;
+        let limit = timeout.map(|limit| Limit { began: Instant::now(), limit });
         if self.0.clients.is_given() {
             let way = Way::Unseen(self.client());
-            return Ok(way.send(request, extensions).await?);
+            let mut response = way.send(request, extensions).await?;
+            note_limit(&mut response, limit);
+            return Ok(response);
         }
         if self.0.listening.note() {
             self.0.lanes.load().iter().for_each(|lane| lane.replace_all());
@@ -116,6 +133,7 @@ impl Wire {
         let error = match Way::Pool(pool).send(request, extensions).await {
             Ok(mut response) => {
                 arrival.head_came(&mut response);
+                note_limit(&mut response, limit);
                 return Ok(response);
             }
             Err(error) => error,
@@ -126,6 +144,12 @@ impl Wire {
             Some(unavailable) => Error::middleware(unavailable),
             None => Error::Reqwest(error),
         })
+    }
+}
+
+fn note_limit(response: &mut Response, limit: Option<Limit>) {
+    if let Some(limit) = limit.filter(|_| response.status().is_redirection()) {
+        response.extensions_mut().insert(limit);
     }
 }
 

@@ -20,11 +20,11 @@ use spotify_web::{Backoff, SpotifyClient, SpotifyClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-type Heads = Arc<Mutex<Vec<String>>>;
+pub(super) type Heads = Arc<Mutex<Vec<String>>>;
 
 /// A server that gives each request the response to its head, and closes the connection; without
 /// one it keeps the connection open.
-async fn server(
+pub(super) async fn server(
     respond: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
 ) -> (String, Heads) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

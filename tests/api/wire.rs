@@ -447,7 +447,7 @@ async fn layers_are_told_whose_request_it_is() {
 }
 
 /// A login, as the user agrees to it.
-async fn login_at(fake: &FakeSpotify) -> Token {
+pub(super) async fn login_at(fake: &FakeSpotify) -> Token {
     let login = Login::pkce("id", "http://127.0.0.1:8888/callback");
     let pending = login.with_authorize_url(fake.authorize_url()).begin().unwrap();
     let code = pending.finish(&fake.agree(pending.url())).unwrap();

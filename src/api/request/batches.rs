@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::builder::Request;
 use super::params::Parameters;
 use crate::error::{BatchError, Error};
+use crate::middleware::OneLogin;
 use crate::model::Snapshot;
 
 /// A list that is longer than an endpoint takes, sent by as many requests as it takes, one after
@@ -145,10 +146,11 @@ where
 {
     let mut so_far = BatchProgress { done: 0, total };
     let mut responses = Vec::new();
+    let login = OneLogin::default();
     for batch in batches {
         let request = request(so_far.done, batch.to_vec());
         let is_write = request.is_write();
-        match request.send().await {
+        match request.send_for(&login).await {
             Ok(response) => responses.push(response),
             Err(source) => {
                 let snapshot = responses.last().and_then(B::snapshot).cloned();

@@ -1,5 +1,6 @@
 //! A request that has not been sent yet.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt;
 use std::future::IntoFuture;
@@ -23,8 +24,9 @@ use super::query::set_query;
 use super::response::Response;
 use super::sending::Responding;
 use crate::error::Error;
-use crate::middleware::{RequestClass, Safety};
+use crate::middleware::{OneLogin, RequestClass, Safety};
 use crate::oauth::Scope;
+use crate::transport::Interest;
 
 /// A request that returns `T` and takes the optional parameters in `P`.
 ///
@@ -230,7 +232,11 @@ impl<T, P: Parameters> Request<T, P> {
         }
         let Self { connection, scopes, endpoint, class, deadline, .. } = self;
         let deadline = deadline.or_else(|| connection.default_deadline()).map(Deadline::After);
-        Ok((connection, PreparedRequest { request, scopes, endpoint, class, deadline }))
+        let login = None;
+        let interest = Interest::Body;
+        let prepared =
+            PreparedRequest { request, scopes, endpoint, class, deadline, login, interest };
+        Ok((connection, prepared))
     }
 }
 
@@ -252,8 +258,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     ///
     /// See [`Error`].
     pub fn send(self) -> RequestFuture<T> {
-        let decoder = self.decoder();
-        RequestFuture::new(self.send_raw(), decoder)
+        self.send_in(None)
     }
 
     /// Sends the request and returns status, headers and the raw body as well.
@@ -264,11 +269,33 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     /// [`Error::raw_body`].
     pub async fn send_with_response(self) -> Result<Response<T>, Error> {
         let decoder = self.decoder();
-        let mut response = self.send_raw().await?;
+        let sending = match self.prepare() {
+            Ok((connection, prepared)) => connection.send(prepared),
+            Err(refused) => refused,
+        };
+        let mut response = sending.await?;
         let status = response.status;
         let headers = std::mem::take(&mut response.headers);
         let raw = response.body.as_ref().map(Bytes::clone).unwrap_or_default();
         Ok(Response { status, headers, body: decoder.decode(response)?, raw })
+    }
+
+    /// Sends the request as one of several that are made for one login.
+    pub(super) fn send_for(self, login: &OneLogin) -> RequestFuture<T> {
+        self.send_in(Some(login.clone()))
+    }
+
+    fn send_in(self, login: Option<OneLogin>) -> RequestFuture<T> {
+        let decoder = self.decoder();
+        let is_command = self.is_write() && TypeId::of::<T>() == TypeId::of::<()>();
+        let interest = if is_command { Interest::Status } else { Interest::Body };
+        let response = match self.prepare() {
+            Ok((connection, prepared)) => {
+                connection.send(PreparedRequest { login, interest, ..prepared })
+            }
+            Err(refused) => refused,
+        };
+        RequestFuture::new(response, decoder)
     }
 
     /// The page is in the field of this name, and in no other.
@@ -278,13 +305,6 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
 
     pub(crate) fn decoder(&self) -> Decoder<T> {
         self.decoder.unwrap_or_else(Decoder::plain)
-    }
-
-    fn send_raw(self) -> Responding {
-        match self.prepare() {
-            Ok((connection, prepared)) => connection.send(prepared),
-            Err(refused) => refused,
-        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::response::RawResponse;
 use super::seen::Seen;
 use super::sending::Responding;
 use crate::error::Error;
+use crate::middleware::OneLogin;
 use crate::model::NextLink;
 
 /// What a page is turned into, and where the list goes on.
@@ -67,7 +68,9 @@ impl<X> PageQueue<X> {
         read: Read<X>,
     ) -> Self {
         match prepared {
-            Ok((connection, template)) => {
+            Ok((connection, prepared)) => {
+                let login = Some(OneLogin::default());
+                let template = PreparedRequest { login, ..prepared };
                 // A list that begins at its end has nothing.
                 let url = within_reach(template.request.url().clone());
                 let first = url.map(|url| Slot { url: Some(url), state: State::Idle });

@@ -10,9 +10,9 @@ use url::Url;
 
 use super::observing::Endpoint;
 use crate::error::RequestLine;
-use crate::middleware::{CallRecord, RequestClass};
+use crate::middleware::{CallRecord, OneLogin, RequestClass};
 use crate::oauth::Scope;
-use crate::transport::repeated;
+use crate::transport::{Interest, repeated};
 
 /// A request that is ready to be sent. It is kept as a template for the pages that follow.
 pub(crate) struct PreparedRequest {
@@ -21,6 +21,9 @@ pub(crate) struct PreparedRequest {
     pub(crate) endpoint: Endpoint,
     pub(crate) class: RequestClass,
     pub(crate) deadline: Option<Deadline>,
+    /// That of the calls that it belongs to, where it is one of several.
+    pub(crate) login: Option<OneLogin>,
+    pub(crate) interest: Interest,
 }
 
 /// When a call has to be over.
@@ -37,9 +40,9 @@ impl PreparedRequest {
     pub(crate) fn at(&self, url: Url) -> Option<Self> {
         let mut request = repeated(&self.request)?;
         *request.url_mut() = url;
-        let scopes = self.scopes;
         let endpoint = self.endpoint.clone();
-        Some(Self { request, scopes, endpoint, class: self.class, deadline: self.deadline })
+        let login = self.login.clone();
+        Some(Self { request, endpoint, login, ..*self })
     }
 
     pub(crate) fn line(&self) -> RequestLine {
@@ -61,6 +64,9 @@ impl PreparedRequest {
         }
         if self.class != RequestClass::of(self.request.method()) {
             extensions.insert(self.class);
+        }
+        if self.interest == Interest::Status {
+            extensions.insert(self.interest);
         }
         extensions
     }

@@ -15,8 +15,8 @@ use super::observing::{CallReport, Endpoint, LoggedCall};
 use super::prepared::{Deadline, PreparedRequest};
 use super::response::{RawResponse, no_response, noted, read};
 use crate::error::{Error, RequestLine};
-use crate::middleware::{CallRecord, attempts_are_logged};
-use crate::transport::can_send;
+use crate::middleware::{CallRecord, RequestClass, attempts_are_logged};
+use crate::transport::{can_send, time_left};
 
 /// What will come of a request. It is boxed here, and not where its type is known, since the large
 /// part of it is the same for all types.
@@ -42,12 +42,12 @@ impl Connection {
         let line = prepared.line();
         let record = line.is_write().then(|| prepared.record());
         let mut extensions = prepared.extensions(record.as_ref());
-        let PreparedRequest { request, scopes, .. } = prepared;
+        let PreparedRequest { request, scopes, login, .. } = prepared;
         Box::pin(async move {
             self.check(&line)?;
             let record = record.as_ref();
             let sent = self.exchange(line.clone(), request, &mut extensions, record);
-            let mut response = sent.await?;
+            let mut response = CallRecord::during(record.cloned(), login, sent).await?;
             read(&line, &mut response, scopes, &extensions, record.map(Arc::as_ref)).await
         })
     }
@@ -103,11 +103,11 @@ impl Connection {
     async fn make(&self, call: &mut Call, prepared: PreparedRequest) -> Result<RawResponse, Error> {
         let line = call.line.clone();
         let span = call.span.clone();
-        let PreparedRequest { request, scopes, .. } = prepared;
+        let PreparedRequest { request, scopes, login, .. } = prepared;
         let exchange = async {
             let record = Some(&call.record);
             let sent = self.exchange(line.clone(), request, &mut call.extensions, record);
-            let mut response = sent.await?;
+            let mut response = CallRecord::during(record.cloned(), login, sent).await?;
             call.status = Some(response.status());
             read(&line, &mut response, scopes, &call.extensions, Some(&*call.record)).await
         };
@@ -139,8 +139,7 @@ impl Connection {
         extensions: &mut Extensions,
         record: Option<&Arc<CallRecord>>,
     ) -> Result<reqwest::Response, Error> {
-        let sending = self.http().execute_with_extensions(request, extensions);
-        let sent = CallRecord::during(record.cloned(), sending).await;
+        let sent = self.http().execute_with_extensions(request, extensions).await;
         sent.map_err(|error| no_response(noted(line, record.map(Arc::as_ref)), error))
     }
 
@@ -158,7 +157,14 @@ impl Connection {
                 break;
             };
             let mut request = Request::new(line.method.clone(), url);
-            *request.timeout_mut() = timeout;
+            // All of them are one attempt.
+            let left = time_left(&response).or(timeout);
+            *request.timeout_mut() = left;
+            if left.is_some_and(|left| left.is_zero()) {
+                let class = extensions.get::<RequestClass>().copied();
+                let class = class.unwrap_or_else(|| RequestClass::of(&line.method));
+                extensions.insert(RequestClass { retries: Some(0), ..class });
+            }
             response = self.execute(&line, request, extensions, record).await?;
         }
         Ok(response)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reqwest::Request;
 use reqwest_middleware::{Error, Result};
 
+use super::super::record::hold_to_login;
 use super::permit::Permit;
 use crate::auth::{AuthError, Authenticator};
 use crate::transport::Origin;
@@ -29,6 +30,7 @@ impl Signer {
             return Ok(Some(permit));
         }
         let mut permit = Some(permit);
+        let login = self.authenticator.login_number();
         let mut signing = self.authenticator.apply(request);
         let signed = poll_fn(|context| {
             let polled = signing.as_mut().poll(context);
@@ -41,7 +43,10 @@ impl Signer {
         });
         let signed = signed.await;
         drop(signing);
-        if let Err(error) = signed {
+        // Where another login began meanwhile, the token may be of either.
+        let logins = [login, self.authenticator.login_number()];
+        let held = signed.and_then(|()| logins.into_iter().try_for_each(hold_to_login));
+        if let Err(error) = held {
             permit.into_iter().for_each(Permit::give_back);
             return Err(Error::middleware::<AuthError>(error));
         }
