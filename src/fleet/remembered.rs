@@ -165,7 +165,7 @@ impl Remembered {
     /// The revision that is known to stand under `key`; empty where nothing does, or nothing is
     /// known.
     pub(super) fn revision(&self, key: &TokenKey) -> String {
-        self.entries.lock().get(key).map(Entry::revision).unwrap_or_default()
+        self.get(key).map(|entry| entry.revision()).unwrap_or_default()
     }
 
     /// The number that is known of `key`, or 0.
