@@ -15,7 +15,7 @@
 
 use super::Seconds;
 use super::history::History;
-use super::rate::Rate;
+use super::rate::{Rate, SLOWEST};
 
 /// What a bucket knows of its limit.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Bucket {
     /// Whether a request may start.
     pub(super) fn check(&self, now: Seconds) -> Result<(), Blocked> {
         self.check_closed(now)?;
-        if let Some(rate) = self.rate.as_ref().filter(|rate| now < rate.next) {
+        if let Some(rate) = self.known(now).filter(|rate| now < rate.next) {
             return Err(Blocked::Until(rate.next));
         }
         self.check_width(now)
@@ -142,11 +142,18 @@ impl Bucket {
         }
     }
 
-    /// A request starts of which its epoch knows nothing.
-    pub(super) fn start_beyond(&mut self, now: Seconds) {
+    /// Puts the next start off by a number of starts, for a time at most.
+    pub(super) fn put_off(&mut self, starts: u32, longest: Seconds, now: Seconds) {
+        let latest = now + longest;
         if let Some(rate) = &mut self.rate {
-            rate.start(now);
+            let later = rate.next.max(now) + f64::from(starts) / rate.at(now);
+            rate.next = later.min(latest).max(rate.next);
         }
+    }
+
+    /// The rate, until it is forgotten.
+    fn known(&self, now: Seconds) -> Option<&Rate> {
+        self.rate.as_ref().filter(|rate| !rate.is_forgotten(now))
     }
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
@@ -365,7 +372,7 @@ impl Bucket {
     /// When the next request could start at the earliest, and the pace from then on.
     pub(super) fn wait(&self, before: usize, now: Seconds) -> Seconds {
         let closed = self.closed_for(now);
-        let Some(rate) = &self.rate else { return closed };
+        let Some(rate) = self.known(now) else { return closed };
         (rate.next - now).max(closed) + before as f64 / rate.at(now)
     }
 
@@ -378,7 +385,7 @@ impl Bucket {
         if until < self.closed_until {
             return 0;
         }
-        let Some(rate) = &self.rate else { return usize::MAX };
+        let Some(rate) = self.known(now) else { return usize::MAX };
         let time = until - rate.next.max(self.closed_until).max(now);
         // `as` saturates.
         if time < 0.0 { 0 } else { ((time * rate.at(until)) as usize).saturating_add(1) }
@@ -480,13 +487,14 @@ impl Bucket {
     }
 
     pub(super) fn rate(&self, now: Seconds) -> Option<f64> {
-        self.rate.as_ref().filter(|rate| !rate.is_forgotten(now)).map(|rate| rate.at(now))
+        self.known(now).map(|rate| rate.at(now))
     }
 
     /// Whether a refusal now comes though a rate is kept to that was measured, and is not being
-    /// raised.
+    /// raised. The slowest rate was not measured: a limit may be lower, and refuses for ever.
     pub(super) fn is_kept(&self, now: Seconds) -> bool {
-        let is_settled = |rate: &Rate| !rate.is_growing(now) && rate.tried <= rate.base;
+        let is_settled =
+            |rate: &Rate| !rate.is_growing(now) && rate.tried <= rate.base && rate.tried > SLOWEST;
         let is_proven = self.last_refused.is_some_and(|then| now - then > self.window);
         is_proven && self.row == 0 && self.rate.as_ref().is_some_and(is_settled)
     }
@@ -502,7 +510,7 @@ impl Bucket {
     }
 
     pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {
-        self.rate.as_ref().is_some_and(|rate| rate.is_growing(now) && !rate.is_forgotten(now))
+        self.known(now).is_some_and(|rate| rate.is_growing(now))
     }
 
     /// Whether it can be dropped without forgetting anything that matters.

@@ -103,7 +103,7 @@ impl<W> Queue<W> {
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
         let own = self.own(state, pair, place, now);
         let mut wait = state.wait(pair, (own, 0), now);
-        if !state.is_paced(now) || (state.is_trial_open(now) && state.may_try(pair.endpoint, now)) {
+        if !state.is_paced(now) || state.may_try(pair.endpoint, now) {
             return wait;
         }
         let ahead = self.ahead(state, place, now);
@@ -147,9 +147,13 @@ impl<W> Queue<W> {
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
         let blocked = state.check_app(now).err();
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
-        let until = blocked.map_or(f64::INFINITY, Blocked::until);
+        let mut until = blocked.map_or(f64::INFINITY, Blocked::until);
         if blocked.is_some() && !state.is_trial_open(now) {
             return Err(until);
+        }
+        let waits = |endpoint| is_blocked(endpoint) && state.may_try(endpoint, now);
+        if self.lines.keys().any(|endpoint| waits(*endpoint)) {
+            until = until.min(state.may_go_beyond_from());
         }
         let mut first = Heads { urgent: None, other: None, until };
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {

@@ -202,7 +202,7 @@ impl State {
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
         let app = match &self.membership {
-            None if self.is_trial_open(now) && self.may_try(pair.endpoint, now) => 0.0,
+            None if self.may_try(pair.endpoint, now) => 0.0,
             None => self.app.wait(all, now),
             Some(membership) => membership.wait(&self.app, all, now),
         };
@@ -231,7 +231,7 @@ impl State {
 
     /// When a request to an endpoint could go at the earliest.
     pub(super) fn opens(&self, endpoint: u64, now: Seconds) -> Seconds {
-        let app = match self.is_trial_open(now) && self.may_try(endpoint, now) {
+        let app = match self.may_try(endpoint, now) {
             true => 0.0,
             false => self.app.closed_until,
         };
@@ -245,7 +245,7 @@ impl State {
         let endpoint = self.endpoints.get_mut(&pair.endpoint);
         let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
         let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
-        let is_beyond = self.start_beyond(pair.endpoint, now);
+        let is_beyond = self.start_beyond(now);
         let app_epoch = if is_beyond { OF_NO_EPOCH } else { self.app.start(now) };
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited, is_beyond }
     }
@@ -340,7 +340,7 @@ impl State {
             self.blame_app(key, now);
         }
         self.note_refusal(key, now);
-        self.refused_beyond(ticket, now);
+        self.refused_beyond(ticket, is_of_app, now);
         if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
             return self.refused_again(ticket, pause, now);
         }

@@ -1,25 +1,33 @@
 //! A trial of the app's limit. It was learnt from refusals of some endpoints, and may be the sum of
-//! what these allow each for itself: so one that is not refused while they are may go beyond its
-//! rate, a few requests at a time, and while it is closed, one at a time. What goes beyond it tells
-//! the app's bucket nothing but its count. Pure, with the time as an argument.
+//! what these allow each for itself: so those that are not refused while they are may go beyond its
+//! rate, a few requests at a time for all of them, and while it is closed, one at a time. What goes
+//! beyond it tells the app's bucket nothing but its count. Pure, with the time as an argument.
 //!
 //! | event | what follows |
 //! |---|---|
 //! | more than the rate goes through within the window | there is no such limit: the rate is forgotten |
-//! | the endpoint is refused | the rate is right; no other trial for minutes, and for longer after each that fails |
-//! | neither within the window | another endpoint may go beyond it |
+//! | one of these endpoints is refused, by the app's limit | the rate is right: the others' next start is put off by as many starts as went beyond it since the trial began, for a window or half a minute at most; no other trial for minutes, and for longer after each that fails |
+//! | one of them is refused for itself | it takes part no more; the rate and the others are as before |
+//! | neither within the window | it begins anew, with one request first |
+//!
+//! So what goes beyond the rate takes nothing from the others while it is not refused, whether it
+//! succeeds, fails or is never sent, and when it is, a tenth of the time until the next trial at most.
 
 use super::Seconds;
 use super::state::{Endpoint, State, Ticket};
 
-/// Who goes beyond the app's rate, and how far.
+/// What goes beyond the app's rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trial {
-    /// The endpoint, and when it began to.
-    of: Option<(u64, Seconds)>,
-    /// How many of its requests may be under way at once, and how many are.
+    /// When it began: what was sent before it is none of it.
+    begun: Seconds,
+    /// When its last request started.
+    last: Seconds,
+    /// How many requests may be under way at once, and how many are.
     width: u32,
     under_way: u32,
+    /// How many of them went through.
+    through: u32,
     /// No other begins before.
     not_before: Seconds,
     /// How many have failed, one after the other.
@@ -28,44 +36,50 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) const fn none() -> Self {
-        Self { of: None, width: 1, under_way: 0, not_before: f64::NEG_INFINITY, failed: 0 }
+        let never = f64::NEG_INFINITY;
+        Self {
+            begun: never,
+            last: never,
+            width: 1,
+            under_way: 0,
+            through: 0,
+            not_before: never,
+            failed: 0,
+        }
     }
 
     fn is_of(&self, ticket: Ticket) -> bool {
-        let is_it =
-            |(key, begun): (u64, Seconds)| key == ticket.pair.endpoint && ticket.sent >= begun;
-        ticket.is_beyond && self.of.is_some_and(is_it)
+        ticket.is_beyond && ticket.sent >= self.begun
     }
 
-    /// Whether it is an endpoint's, or may become so.
-    fn may_be_of(&self, key: u64, window: Seconds, now: Seconds) -> bool {
-        match self.of {
-            Some((of, begun)) if now - begun <= window => of == key,
-            _ => now >= self.not_before,
+    /// Whether another request can be under way: one more each second, for one that hangs.
+    fn has_room(&self, is_closed: bool, now: Seconds) -> bool {
+        let width = if is_closed { 1 } else { self.width };
+        self.under_way < width || now >= self.has_room_from()
+    }
+
+    fn has_room_from(&self) -> Seconds {
+        self.last + EACH
+    }
+
+    fn start(&mut self, window: Seconds, now: Seconds) {
+        if now - self.begun > window {
+            *self = Self { begun: now, width: 1, under_way: 0, through: 0, ..*self };
         }
-    }
-
-    /// Whether another request of an endpoint of which it may be can be under way.
-    fn has_room(&self, window: Seconds, now: Seconds) -> bool {
-        self.of.is_none_or(|(_, begun)| now - begun > window) || self.under_way < self.width
-    }
-
-    fn start(&mut self, key: u64, window: Seconds, now: Seconds) {
-        if self.of.is_none_or(|(of, begun)| of != key || now - begun > window) {
-            *self = Self { of: Some((key, now)), width: 1, under_way: 0, ..*self };
-        }
-        self.under_way += 1;
+        self.last = now;
+        self.under_way = self.under_way.saturating_add(1);
     }
 
     fn succeeded(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
         self.width = WIDEST.min(self.width + 1);
+        self.through = self.through.saturating_add(1);
     }
 
     fn fail(&mut self, now: Seconds) {
         let pause = PAUSE * f64::from(self.failed.min(MOST_DOUBLED)).exp2();
         let failed = self.failed.saturating_add(1);
-        *self = Self { not_before: now + pause, failed, ..Self::none() };
+        *self = Self { begun: now, not_before: now + pause, failed, ..Self::none() };
     }
 }
 
@@ -73,36 +87,36 @@ impl State {
     /// Whether a request may go although the app's rate or closing says that it is too early: while
     /// it is closed, one at a time.
     pub(super) fn may_go_beyond(&self, key: u64, now: Seconds) -> bool {
-        let is_first = now >= self.app.closed_until || self.trial.under_way == 0;
-        is_first
-            && self.is_trial_open(now)
-            && self.trial.has_room(self.window, now)
-            && self.may_try(key, now)
+        self.may_try(key, now) && self.trial.has_room(now < self.app.closed_until, now)
     }
 
-    /// Whether an endpoint may go beyond the app's rate, as far as its requests under way allow.
+    /// When one that may try, and has to wait for those under way, need not.
+    pub(super) fn may_go_beyond_from(&self) -> Seconds {
+        self.trial.has_room_from()
+    }
+
+    /// Whether an endpoint may go beyond the app's rate, as far as the requests under way allow.
     pub(super) fn may_try(&self, key: u64, now: Seconds) -> bool {
         let is_unrefused = |endpoint: &Endpoint| {
             endpoint.bucket.last_refused.is_none_or(|then| now - then > UNREFUSED_FOR)
         };
-        self.membership.is_none()
-            && self.app.rows >= ENOUGH
-            && self.trial.may_be_of(key, self.window, now)
-            && self.endpoints.get(&key).is_some_and(is_unrefused)
+        self.is_trial_open(now) && self.endpoints.get(&key).is_some_and(is_unrefused)
     }
 
     /// Whether nothing holds requests back but what was inferred from refusals. What processes share
     /// is not inferred from the endpoints of one.
     pub(super) fn is_trial_open(&self, now: Seconds) -> bool {
-        self.membership.is_none() && self.app.rows >= ENOUGH && self.app.is_closed_by_refusals(now)
+        self.membership.is_none()
+            && self.app.rows >= ENOUGH
+            && self.app.is_closed_by_refusals(now)
+            && now >= self.trial.not_before
     }
 
     /// Whether a request that starts goes beyond the app's rate.
-    pub(super) fn start_beyond(&mut self, key: u64, now: Seconds) -> bool {
+    pub(super) fn start_beyond(&mut self, now: Seconds) -> bool {
         let is_beyond = self.membership.is_none() && self.app.check(now).is_err();
         if is_beyond {
-            self.trial.start(key, self.window, now);
-            self.app.start_beyond(now);
+            self.trial.start(self.window, now);
         }
         is_beyond
     }
@@ -115,7 +129,7 @@ impl State {
         let Some(rate) = self.app.rate(now) else { return };
         let through = self.app.recent(now);
         if through >= FEWEST + CLEARLY_MORE * rate * self.window {
-            self.trial = Trial::none();
+            self.trial = Trial { begun: now, ..Trial::none() };
             self.app.forget_rate();
         }
     }
@@ -126,9 +140,13 @@ impl State {
         }
     }
 
-    /// An endpoint was refused.
-    pub(super) fn refused_beyond(&mut self, ticket: Ticket, now: Seconds) {
+    /// An endpoint was refused, by the app's limit or its own.
+    pub(super) fn refused_beyond(&mut self, ticket: Ticket, is_of_app: bool, now: Seconds) {
+        if !is_of_app {
+            return self.ended_beyond(ticket);
+        }
         if self.trial.is_of(ticket) {
+            self.app.put_off(self.trial.through, self.window.min(LONGEST_PUT_OFF), now);
             self.trial.fail(now);
         }
     }
@@ -146,5 +164,9 @@ const FEWEST: f64 = 5.0;
 /// A few refusals in this time are fewer than one in a hundred requests, from a limit of 60 in 30 s
 /// on.
 const PAUSE: Seconds = 300.0;
+/// A tenth of that.
+const LONGEST_PUT_OFF: Seconds = 30.0;
 /// To twenty minutes.
 const MOST_DOUBLED: u32 = 2;
+/// After which another may go though one hangs.
+const EACH: Seconds = 1.0;

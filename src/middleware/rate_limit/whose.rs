@@ -9,7 +9,7 @@
 //! | sent before the last refusal of the app | the app's |
 //! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
-//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own (a rate, but not one that it kept to for a window while the app's grew; or refusals in two windows in turn while ten requests of others went through within a pause of it), unless the app's last refusal was its own and half of what went through since was others' | the app's |
+//! | under a rate of the app that grows or was refused lately, for a window at most, of an endpoint without a limit of its own (a rate, but not one that it kept to for a window while the app's grew, unless that is the slowest there is; or refusals in two windows in turn while ten requests of others went through within a pause of it), unless the app's last refusal was its own and half of what went through since was others' | the app's |
 //! | any other | the endpoint's |
 //!
 //! With a limit that processes share, each of them may see one endpoint only: see
@@ -123,9 +123,11 @@ impl State {
         if matches!(self.standing(key), Standing::Own(_)) || self.is_cleared(key, now) {
             return false;
         }
-        if !self.app.is_news(ticket.app_epoch)
-            || self.was_one_cleared(now)
-            || self.was_another_refused(key, ticket.sent, now)
+        let is_news = match ticket.is_beyond {
+            true => self.app.last_refused.is_none_or(|then| then < ticket.sent),
+            false => self.app.is_news(ticket.app_epoch),
+        };
+        if !is_news || self.was_one_cleared(now) || self.was_another_refused(key, ticket.sent, now)
         {
             return true;
         }

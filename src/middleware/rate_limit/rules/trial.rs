@@ -1,5 +1,6 @@
 //! Who may go beyond the app's limit, and what follows.
 
+use super::super::queue::{Place, Queue, Waiter};
 use super::*;
 
 /// The app was closed twice, for two endpoints. It is open from 2.4 s on.
@@ -27,11 +28,11 @@ fn an_endpoint_that_was_not_refused_goes_beyond_the_apps_rate() {
     assert!(!state.is_open(1, 3.1) && !state.is_open(2, 3.1));
     let one = state.sends(4, 3.1);
     assert!(!state.is_open(4, 3.1), "one first");
-    assert!(!state.is_open(5, 3.1), "one endpoint at a time");
+    assert!(!state.is_open(5, 3.1), "of all of them");
     state.settle(one, Outcome::Succeeded, false, 3.2);
     state.sends(4, 3.2);
-    state.sends(4, 3.2);
-    assert!(!state.is_open(4, 3.2), "one more for each that succeeds");
+    state.sends(5, 3.2);
+    assert!(!state.is_open(4, 3.2) && !state.is_open(5, 3.2), "one more for each that succeeds");
 }
 
 #[test]
@@ -72,4 +73,83 @@ fn a_single_closing_is_no_reason_to_go_beyond_it() {
     state.call(1, refused(20.0), 0.0);
     state.call(2, refused(20.0), 0.1);
     assert!((3..=5).all(|endpoint| !state.is_open(endpoint, 10.0)));
+}
+
+/// Whatever becomes of them, and however many are sent.
+#[test]
+fn what_goes_beyond_the_rate_takes_no_start_from_the_others() {
+    let outcomes = [Outcome::Succeeded, Outcome::Failed, Outcome::Nothing, Outcome::Unsent];
+    for outcome in outcomes {
+        let mut state = paced();
+        for number in 0..7 {
+            state.call(4, outcome, 3.1 + 0.1 * f64::from(number));
+        }
+        assert!(state.is_open(1, 5.0), "{outcome:?}");
+    }
+}
+
+/// Five of them are ten seconds at this rate, and fifteen are a window.
+#[test]
+fn a_refusal_beyond_the_rate_puts_the_others_off_for_a_window_at_most() {
+    for (beyond, opens) in [(0, 5.0), (5, 15.0), (20, 33.5)] {
+        let mut state = paced();
+        state.app.pace_from(5.0, 0.5, 3.0);
+        (0..beyond).for_each(|_| state.call(4, Outcome::Succeeded, 3.1));
+        state.call(4, refused(1.0), 3.5);
+        let waited = wait_for(&state, 1, 3.5);
+        assert!((opens - 0.02..=opens + 0.02).contains(&waited), "{beyond}: {waited}");
+    }
+}
+
+/// It is ten thousand a second after that time.
+#[test]
+fn a_rate_that_is_forgotten_holds_nobody() {
+    let mut state = state();
+    state.app.pace_from(1000.0, 0.5, 0.0);
+    assert!(!state.is_open(1, 100.0));
+    assert!(state.is_open(1, 200.0));
+    assert_eq!(state.wait(pair(1), (0, 3), 200.0), 0.0);
+}
+
+#[test]
+fn a_request_that_hangs_beyond_the_rate_holds_the_next_for_a_second() {
+    let mut state = paced();
+    state.sends(4, 3.1);
+    assert!(!state.is_open(4, 4.0) && !state.is_open(5, 4.0));
+    assert!(state.is_open(5, 4.2));
+}
+
+#[test]
+fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    state.sends(4, 3.1);
+    let mut queue = Queue::new();
+    queue.insert(Place::new(false, 1), Waiter { pair: pair(5), limit: 60.0, owner: () });
+    let then = queue.next(&state, 3.2).err().unwrap_or(f64::NAN);
+    assert!((then - 4.1).abs() < 0.01, "{then}");
+}
+
+#[test]
+fn a_ban_beyond_the_rate_closes_its_endpoint_alone() {
+    let mut state = paced();
+    state.sends(1, 34.0);
+    state.call(4, refused(80_000.0), 34.1);
+    assert!(state.app.closed_until < 34.0);
+    assert!(state.is_open(5, 34.2), "others try on");
+    assert!(!state.is_open(4, 79_999.0));
+}
+
+/// Of one that was sent at the same time as another that was refused by the app's limit.
+#[test]
+fn refusals_of_one_burst_beyond_the_rate_are_one() {
+    let mut state = paced();
+    state.call(4, Outcome::Succeeded, 3.1);
+    let burst = [state.sends(4, 3.2), state.sends(4, 3.2)];
+    for ticket in burst {
+        state.settle(ticket, refused(1.0), false, 3.3);
+    }
+    let rate = state.app.rate(3.3);
+    assert_eq!(state.endpoints[&4].bucket.refused, 0, "the app's");
+    assert_eq!(rate, Some(0.5), "as it was");
 }

@@ -172,3 +172,24 @@ fn an_endpoint_that_was_refused_in_two_windows_is_refused_for_itself_though_the_
         assert_eq!(state.is_open(3, 39.6), is_own, "first refused at {first}, {others} of others");
     }
 }
+
+/// A limit of 2 in 30 s is below the slowest rate, which is refused however long it is kept to; one
+/// of 6 is above it.
+#[test]
+fn an_endpoint_at_the_slowest_rate_is_refused_for_itself_though_the_app_has_a_rate() {
+    for (rate, is_own) in [(0.1, true), (0.2, false)] {
+        let mut state = state();
+        state.call(1, refused(1.0), 0.0);
+        state.call(2, Outcome::Succeeded, 1.5);
+        state.call(1, Outcome::Succeeded, 2.0);
+        if let Some(endpoint) = state.endpoints.get_mut(&1) {
+            endpoint.bucket.pace(rate, 100.0);
+        }
+        state.app.pace(20.0, 60.0);
+        assert!(state.app.has_growing_rate(110.0));
+
+        state.call(1, refused(10.0), 110.0);
+
+        assert_eq!(state.is_open(3, 110.1), is_own, "at {rate}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The scenarios, by what they ask.
 
+mod beyond;
 mod changes;
 mod failures;
 mod limits;
@@ -24,6 +25,7 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
         ("Whose limit it is", whose::rows()),
         ("Whose limit it is, and a rare endpoint", own::rows()),
         ("Whose limit it is, and calls come unevenly", uneven::rows()),
+        ("Whose limit it is, and who is never refused", beyond::rows()),
         ("Failures", failures::rows()),
         ("Processes that share nothing", processes::rows()),
         ("Processes that share a limit through a store", shared::rows()),

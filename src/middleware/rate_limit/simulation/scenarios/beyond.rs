@@ -1,0 +1,156 @@
+//! Endpoints with low limits of their own beside others that are never refused: what these send
+//! beyond what is taken for the app's limit.
+
+use super::super::Seconds;
+use super::server::{Limit, Reply, Server, Told};
+use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
+
+pub(super) fn rows() -> Vec<Row> {
+    let low = |endpoints, count, callers, told| Low { endpoints, count, callers, told };
+    let right = Told::Right;
+    vec![
+        beside_steady(low(2, 2, 1, right), 4.7),
+        beside_steady(low(2, 5, 2, right), 2.2),
+        beside_many(low(2, 5, 2, right), 10, 20.0),
+        beside_many(low(2, 5, 2, right), 30, 60.0),
+        beside_many(low(3, 10, 3, Told::Always(5.0)), 10, 60.0),
+        beside_bad(low(2, 5, 2, right), Bad::Dropped, 85.0),
+        beside_bad(low(2, 5, 2, right), Bad::Failing, 90.0),
+        beside_bad(low(2, 20, 3, Told::Always(1.0)), Bad::Dropped, 90.0).heavy(),
+        in_a_limit(low(3, 2, 3, Told::Always(1.0)), 90.0).heavy(),
+        in_a_limit(low(1, 2, 3, Told::Always(5.0)), 85.0).heavy(),
+        in_a_limit(low(1, 3, 3, Told::Always(1.0)), 90.0).heavy(),
+    ]
+}
+
+/// Endpoints with limits of their own in 30 s.
+#[derive(Debug, Clone, Copy)]
+struct Low {
+    endpoints: u64,
+    count: usize,
+    /// The callers of each.
+    callers: usize,
+    told: Told,
+}
+
+impl Low {
+    fn server(self, server: Server) -> Server {
+        let limit = Limit::rolling(self.count, 30.0);
+        (1..=self.endpoints).fold(server, |server, it| server.with(Some(it), limit))
+    }
+
+    fn callers(self) -> impl Iterator<Item = Callers> {
+        (1..=self.endpoints).map(move |endpoint| tasks(self.callers).at(endpoint))
+    }
+
+    fn title(self) -> String {
+        let Self { endpoints, count, callers, told } = self;
+        format!("{endpoints} with {count} per 30 s each, {callers} callers, `Retry-After` {told}")
+    }
+
+    fn group_after(self) -> usize {
+        self.endpoints as usize
+    }
+
+    /// What is reached of their limits, and how many of their calls fail.
+    fn theirs(self, outcomes: &Outcomes, lasts: Seconds) -> [f64; 2] {
+        let good: f64 = (0..self.group_after()).map(|group| outcomes.good_of(group)).sum();
+        let failed = outcomes.failed.iter().filter(|(_, group)| *group < self.group_after());
+        let possible = self.endpoints as f64 * self.count as f64 * lasts / 30.0;
+        [100.0 * good / possible, failed.count() as f64]
+    }
+}
+
+/// A steady endpoint that is never refused and sends about as much as both.
+fn beside_steady(low: Low, period: Seconds) -> Row {
+    let name = format!("{}; one more each {period} s, which is never refused", low.title());
+    let figures = [least(90.0, "% of theirs"), most(0.0, "of theirs fail")];
+    Row::new(name, figures, move |seed| {
+        let steady = Callers { from: 600.0, ..each(period).at(low.endpoints + 1) };
+        let callers = low.callers().chain([steady]).collect();
+        let server = low.server(Server::unlimited().telling(low.told));
+        low.theirs(&run(Setting::new(server, callers, seed).lasts(2400.0)), 2400.0)
+    })
+}
+
+/// Endpoints that are called rarely, none of which has to wait for another.
+fn beside_many(low: Low, many: u64, period: Seconds) -> Row {
+    let name = format!("{}; {many} more, each called each {period} s", low.title());
+    let figures = [
+        least(95.0, "% of their calls at once"),
+        most(0.0, "of them fail"),
+        least(80.0, "% of the others'"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let rare = Callers {
+            endpoints: (low.endpoints + 1, many),
+            from: 300.0,
+            ..each(period / many as f64)
+        };
+        let callers = low.callers().chain([rare]).collect();
+        let server = low.server(Server::unlimited().telling(low.told));
+        let outcomes = run(Setting::new(server, callers, seed).lasts(2400.0));
+        let group = low.group_after();
+        let of_them = outcomes.good.iter().filter(|good| good.group == group);
+        let at_once = of_them.filter(|good| good.waited < 0.5).count() as f64;
+        let failed = outcomes.failed.iter().filter(|(_, other)| *other == group).count();
+        let share = low.theirs(&outcomes, 2400.0)[0];
+        [100.0 * at_once / outcomes.good_of(group).max(1.0), failed as f64, share]
+    })
+}
+
+/// Requests that tell nothing of a limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bad {
+    /// By their callers, as a search does while somebody types.
+    Dropped,
+    /// With 500.
+    Failing,
+}
+
+fn beside_bad(low: Low, bad: Bad, reached: f64) -> Row {
+    let what = match bad {
+        Bad::Dropped => "dropped",
+        Bad::Failing => "failing for 400 s",
+    };
+    let name = format!("{}; two more each second, {what}, and one each 17 s", low.title());
+    let figures = [
+        least(90.0, "% of theirs").but_reaches(reached),
+        most(0.0, "of theirs fail"),
+        most(0.0, "of the rare fail"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let key = low.endpoints + 1;
+        let fails = move |it: super::server::Arrival| {
+            bad == Bad::Failing && it.endpoint == key && it.time < 1000.0
+        };
+        let server = low
+            .server(Server::unlimited().telling(low.told))
+            .with_accidents(move |it, _| fails(it).then_some(Reply::Failed));
+        let timeout = if bad == Bad::Dropped { 0.04 } else { f64::INFINITY };
+        let one = Callers { from: 600.0, timeout, ..each(0.5).at(key) };
+        let rare = Callers { from: 600.0, ..each(17.0).at(key + 1) };
+        let callers = low.callers().chain([one, rare]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(2400.0));
+        let [share, failed] = low.theirs(&outcomes, 2400.0);
+        let group = low.group_after() + 1;
+        let of_rare = outcomes.failed.iter().filter(|(_, other)| *other == group).count();
+        [share, failed, of_rare as f64]
+    })
+}
+
+/// And a limit of 300 in 30 s of the app over three busy endpoints.
+fn in_a_limit(low: Low, reached: f64) -> Row {
+    let name = format!("300 per 30 s over 3 beside {}", low.title());
+    let figures = [least(90.0, "% of it").but_reaches(reached), most(0.0, "of the rare fail")];
+    Row::new(name, figures, move |seed| {
+        let server = low.server(Server::limited(Limit::rolling(300, 30.0), low.told));
+        let busy = Callers { endpoints: (low.endpoints + 1, 3), ..tasks(16) };
+        let rare = each(7.0).at(low.endpoints + 4);
+        let callers = low.callers().chain([busy, rare]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1800.0));
+        let group = low.group_after() + 1;
+        let failed = outcomes.failed.iter().filter(|(_, other)| *other == group).count();
+        [outcomes.good.len() as f64 / 180.0, failed as f64]
+    })
+}
