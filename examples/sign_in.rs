@@ -33,8 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let sign_in = SignIn::new(login).with_timeout(Duration::from_secs(120));
         let oauth = OAuthClient::new(&app.config);
         let signed_in = tokio::select! {
-            signed_in = sign_in.run(&oauth) => signed_in?,
+            // Listened for before anybody is told where to sign in.
+            biased;
             _ = tokio::signal::ctrl_c() => return Ok(()),
+            signed_in = sign_in.run(&oauth) => signed_in?,
         };
         authenticator.log_in(signed_in.token).await?;
     }
