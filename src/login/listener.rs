@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use url::Url;
 
 use super::callback::{Callback, CarriesLogin};
@@ -32,7 +32,7 @@ pub(super) struct Listener {
 /// A server that ends when this is dropped, and every connection with it.
 pub(super) struct Server {
     callback: Arc<Callback>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl Listener {
@@ -58,7 +58,7 @@ impl Listener {
         let redirect_uri = Url::parse(&self.redirect_uri)
             .map_err(|_| SignInError::Redirect { redirect_uri: self.redirect_uri })?;
         let callback = Arc::new(Callback::new(pending, redirect_uri, returns));
-        let task = tokio::spawn(accept(self.socket, Arc::clone(&callback))).abort_handle();
+        let task = tokio::spawn(accept(self.socket, Arc::clone(&callback)));
         Ok(Server { callback, task })
     }
 }
@@ -69,9 +69,13 @@ impl Server {
         let _ = tokio::time::timeout(LAST_PAGE, self.callback.written()).await;
     }
 
-    /// How many requests were refused.
-    pub(super) fn refused(&self) -> usize {
-        self.callback.refused()
+    /// Ends it, so that the port is free, and returns how many requests were refused.
+    pub(super) async fn end(mut self) -> usize {
+        let refused = self.callback.refused();
+        self.task.abort();
+        // That it was aborted is what it says.
+        let _ = (&mut self.task).await;
+        refused
     }
 }
 

@@ -156,10 +156,16 @@ impl SignIn {
         let limit = self.timeout;
         let returned = tokio::time::timeout(limit, code(&pending, returns, &*self.tells)).await;
         drop(pasting);
-        let (code, reply) = returned.unwrap_or(Err(SignInError::TimedOut { limit }))?;
-        let outcome = redeem(self.login.client_id(), code, oauth).await;
-        show(&outcome, reply, &server).await;
-        outcome.map(|token| SignedIn { token, refused: server.refused() })
+        let outcome = match returned.unwrap_or(Err(SignInError::TimedOut { limit })) {
+            Ok((code, reply)) => {
+                let outcome = redeem(self.login.client_id(), code, oauth).await;
+                show(&outcome, reply, &server).await;
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        let refused = server.end().await;
+        outcome.map(|token| SignedIn { token, refused })
     }
 
     /// Everything that would fail only after the user has logged in.
