@@ -133,9 +133,13 @@ impl<W> Queue<W> {
         line.before(place) - others.map(|user| line.before_of(user, place)).sum::<usize>()
     }
 
-    /// The waiters before a place at each endpoint, without those for whom it fails.
+    /// The waiters before a place at each endpoint, without those for whom it fails, and those who
+    /// leave the app's rate to others.
     fn ahead(&self, state: &State, place: Place, now: Seconds) -> Vec<(u64, usize)> {
         let count = |(endpoint, line): (&u64, &Line<W>)| {
+            if state.may_try(*endpoint, now) {
+                return None;
+            }
             let users = state.failures.users_down(*endpoint, now)?;
             let failing = users.into_iter().map(|user| line.before_of(user, place));
             Some((*endpoint, line.before(place) - failing.sum::<usize>()))
@@ -143,7 +147,9 @@ impl<W> Queue<W> {
         self.lines.iter().filter_map(count).collect()
     }
 
-    /// Takes out who may go next, or says when somebody may.
+    /// Takes out who may go next, or says when somebody may. Who may go beyond the app's rate leaves
+    /// it to those who may not; these endpoints take turns, so that one that hangs does not hold up
+    /// the others.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
         let blocked = state.check_app(now).err();
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
@@ -155,20 +161,40 @@ impl<W> Queue<W> {
         if self.lines.keys().any(|endpoint| waits(*endpoint)) {
             until = until.min(state.may_go_beyond_from());
         }
-        let mut first = Heads { urgent: None, other: None, until };
+        let mut within = Heads::until(until);
+        let mut beyond: Option<((Seconds, Place), Heads)> = None;
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
-            first.look(*endpoint, line, state, now);
+            if !state.may_try(*endpoint, now) {
+                within.look(*endpoint, line, state, now);
+                continue;
+            }
+            let mut own = Heads::until(until);
+            own.look(*endpoint, line, state, now);
+            until = until.min(own.until);
+            let Some(place) = own.first() else { continue };
+            let order = (line.last_turn, place);
+            if beyond.as_ref().is_none_or(|(first, _)| order < *first) {
+                beyond = Some((order, own));
+            }
         }
+        let until = until.min(within.until);
+        let heads = match (within.first(), beyond) {
+            (None, Some((_, beyond))) => beyond,
+            _ => within,
+        };
         let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW;
-        let chosen = match (first.urgent, first.other) {
+        let chosen = match (heads.urgent, heads.other) {
             (Some(_), Some(other)) if is_others_turn => Some(other),
             (urgent, other) => urgent.or(other),
         };
-        let (place, endpoint) = chosen.ok_or(first.until)?;
-        self.urgent_in_a_row = match first.other.is_some() && !place.is_other {
+        let (place, endpoint) = chosen.ok_or(until)?;
+        self.urgent_in_a_row = match heads.other.is_some() && !place.is_other {
             true => self.urgent_in_a_row + 1,
             false => 0,
         };
+        if let Some(line) = self.lines.get_mut(&endpoint) {
+            line.last_turn = now;
+        }
         self.remove(endpoint, place).ok_or(now)
     }
 
@@ -192,6 +218,14 @@ struct Heads {
 }
 
 impl Heads {
+    fn until(until: Seconds) -> Self {
+        Self { urgent: None, other: None, until }
+    }
+
+    fn first(&self) -> Option<Place> {
+        self.urgent.or(self.other).map(|(place, _)| place)
+    }
+
     fn look<W>(&mut self, endpoint: u64, line: &Line<W>, state: &State, now: Seconds) {
         if let Err(obstacle) = state.check_endpoint(endpoint, now) {
             self.until = self.until.min(obstacle.until());

@@ -124,10 +124,44 @@ fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
     let mut state = paced();
     state.app.pace_from(20.0, 0.5, 3.0);
     state.sends(4, 3.1);
-    let mut queue = Queue::new();
-    queue.insert(Place::new(false, 1), Waiter { pair: pair(5), limit: 60.0, owner: () });
+    let mut queue = queue_of(&[5]);
     let then = queue.next(&state, 3.2).err().unwrap_or(f64::NAN);
     assert!((then - 4.1).abs() < 0.01, "{then}");
+}
+
+fn queue_of(endpoints: &[u64]) -> Queue<()> {
+    let mut queue = Queue::new();
+    for (number, endpoint) in (1..).zip(endpoints) {
+        let waiter = Waiter { pair: pair(*endpoint), limit: 60.0, owner: () };
+        queue.insert(Place::new(false, number), waiter);
+    }
+    queue
+}
+
+fn next_of(queue: &mut Queue<()>, state: &State, now: Seconds) -> Option<u64> {
+    queue.next(state, now).ok().map(|waiter| waiter.pair.endpoint)
+}
+
+/// However many of them there are, and however long they take.
+#[test]
+fn who_may_go_beyond_the_rate_leaves_it_to_those_who_may_not() {
+    let state = paced();
+    let mut queue = queue_of(&[4, 4, 4, 1]);
+    assert!(queue.wait(&state, pair(1), Place::new(false, 4), 3.1) < 2.0, "one start, and no more");
+    assert_eq!(next_of(&mut queue, &state, 5.1), Some(1));
+    assert_eq!(next_of(&mut queue, &state, 5.1), Some(4), "when nobody else waits");
+}
+
+#[test]
+fn endpoints_that_go_beyond_the_rate_take_turns() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 4, 5, 5]);
+    for (endpoint, now) in [(4, 3.1), (5, 4.2), (4, 5.3), (5, 6.4)] {
+        assert_eq!(next_of(&mut queue, &state, now), Some(endpoint), "{now}");
+        // It hangs.
+        state.sends(endpoint, now);
+    }
 }
 
 #[test]
