@@ -2,11 +2,12 @@
 //! beyond what is taken for the app's limit.
 
 use super::super::Seconds;
+use super::own::Own;
 use super::server::{Limit, Reply, Server, Told};
 use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
-    let low = |endpoints, count, callers, told| Low { endpoints, count, callers, told };
+    let low = |endpoints, count, callers, told| Own { endpoints, count, callers, told };
     let right = Told::Right;
     vec![
         beside_steady(low(2, 2, 1, right), 4.7),
@@ -16,6 +17,7 @@ pub(super) fn rows() -> Vec<Row> {
         beside_many(low(3, 10, 3, Told::Always(5.0)), 10, 60.0),
         beside_bad(low(2, 5, 2, right), Bad::Dropped, 85.0),
         beside_bad(low(2, 5, 2, right), Bad::Failing, 90.0),
+        beside_bad(low(2, 5, 2, Told::Always(1.0)), Bad::Hanging, 90.0),
         beside_bad(low(2, 20, 3, Told::Always(1.0)), Bad::Dropped, 90.0).heavy(),
         in_a_limit(low(3, 2, 3, Told::Always(1.0)), 90.0).heavy(),
         in_a_limit(low(1, 2, 3, Told::Always(5.0)), 85.0).heavy(),
@@ -23,31 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Endpoints with limits of their own in 30 s.
-#[derive(Debug, Clone, Copy)]
-struct Low {
-    endpoints: u64,
-    count: usize,
-    /// The callers of each.
-    callers: usize,
-    told: Told,
-}
-
-impl Low {
-    fn server(self, server: Server) -> Server {
-        let limit = Limit::rolling(self.count, 30.0);
-        (1..=self.endpoints).fold(server, |server, it| server.with(Some(it), limit))
-    }
-
-    fn callers(self) -> impl Iterator<Item = Callers> {
-        (1..=self.endpoints).map(move |endpoint| tasks(self.callers).at(endpoint))
-    }
-
-    fn title(self) -> String {
-        let Self { endpoints, count, callers, told } = self;
-        format!("{endpoints} with {count} per 30 s each, {callers} callers, `Retry-After` {told}")
-    }
-
+impl Own {
     fn group_after(self) -> usize {
         self.endpoints as usize
     }
@@ -62,7 +40,7 @@ impl Low {
 }
 
 /// A steady endpoint that is never refused and sends about as much as both.
-fn beside_steady(low: Low, period: Seconds) -> Row {
+fn beside_steady(low: Own, period: Seconds) -> Row {
     let name = format!("{}; one more each {period} s, which is never refused", low.title());
     let figures = [least(90.0, "% of theirs"), most(0.0, "of theirs fail")];
     Row::new(name, figures, move |seed| {
@@ -74,7 +52,7 @@ fn beside_steady(low: Low, period: Seconds) -> Row {
 }
 
 /// Endpoints that are called rarely, none of which has to wait for another.
-fn beside_many(low: Low, many: u64, period: Seconds) -> Row {
+fn beside_many(low: Own, many: u64, period: Seconds) -> Row {
     let name = format!("{}; {many} more, each called each {period} s", low.title());
     let figures = [
         least(95.0, "% of their calls at once"),
@@ -106,12 +84,15 @@ enum Bad {
     Dropped,
     /// With 500.
     Failing,
+    /// Longer than their callers wait.
+    Hanging,
 }
 
-fn beside_bad(low: Low, bad: Bad, reached: f64) -> Row {
+fn beside_bad(low: Own, bad: Bad, reached: f64) -> Row {
     let what = match bad {
         Bad::Dropped => "dropped",
         Bad::Failing => "failing for 400 s",
+        Bad::Hanging => "timing out after 1 s for 400 s",
     };
     let name = format!("{}; two more each second, {what}, and one each 17 s", low.title());
     let figures = [
@@ -121,13 +102,20 @@ fn beside_bad(low: Low, bad: Bad, reached: f64) -> Row {
     ];
     Row::new(name, figures, move |seed| {
         let key = low.endpoints + 1;
-        let fails = move |it: super::server::Arrival| {
-            bad == Bad::Failing && it.endpoint == key && it.time < 1000.0
+        let accident = move |it: super::server::Arrival| match bad {
+            _ if it.endpoint != key || it.time >= 1000.0 => None,
+            Bad::Dropped => None,
+            Bad::Failing => Some(Reply::Failed),
+            Bad::Hanging => Some(Reply::Hangs),
         };
         let server = low
             .server(Server::unlimited().telling(low.told))
-            .with_accidents(move |it, _| fails(it).then_some(Reply::Failed));
-        let timeout = if bad == Bad::Dropped { 0.04 } else { f64::INFINITY };
+            .with_accidents(move |it, _| accident(it));
+        let timeout = match bad {
+            Bad::Dropped => 0.04,
+            Bad::Failing => f64::INFINITY,
+            Bad::Hanging => 1.0,
+        };
         let one = Callers { from: 600.0, timeout, ..each(0.5).at(key) };
         let rare = Callers { from: 600.0, ..each(17.0).at(key + 1) };
         let callers = low.callers().chain([one, rare]).collect();
@@ -140,7 +128,7 @@ fn beside_bad(low: Low, bad: Bad, reached: f64) -> Row {
 }
 
 /// And a limit of 300 in 30 s of the app over three busy endpoints.
-fn in_a_limit(low: Low, reached: f64) -> Row {
+fn in_a_limit(low: Own, reached: f64) -> Row {
     let name = format!("300 per 30 s over 3 beside {}", low.title());
     let figures = [least(90.0, "% of it").but_reaches(reached), most(0.0, "of the rare fail")];
     Row::new(name, figures, move |seed| {

@@ -37,25 +37,25 @@ pub(super) fn rows() -> Vec<Row> {
 
 /// Endpoints with limits of their own in 30 s.
 #[derive(Debug, Clone, Copy)]
-struct Own {
-    endpoints: u64,
-    count: usize,
+pub(super) struct Own {
+    pub(super) endpoints: u64,
+    pub(super) count: usize,
     /// The callers of each.
-    callers: usize,
-    told: Told,
+    pub(super) callers: usize,
+    pub(super) told: Told,
 }
 
 impl Own {
-    fn server(self, server: Server) -> Server {
+    pub(super) fn server(self, server: Server) -> Server {
         let limit = Limit::rolling(self.count, 30.0);
         (1..=self.endpoints).fold(server, |server, it| server.with(Some(it), limit))
     }
 
-    fn callers(self) -> impl Iterator<Item = Callers> {
+    pub(super) fn callers(self) -> impl Iterator<Item = Callers> {
         (1..=self.endpoints).map(move |endpoint| tasks(self.callers).at(endpoint))
     }
 
-    fn title(self) -> String {
+    pub(super) fn title(self) -> String {
         let Self { endpoints, count, callers, told } = self;
         format!("{endpoints} with {count} per 30 s each, {callers} callers, `Retry-After` {told}")
     }
