@@ -26,9 +26,7 @@ impl Middleware for HandOver {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let login = self.0.login();
-        hold_to_login(login).map_err(Error::middleware)?;
-        let partition = self.0.of_login(login);
+        let partition = held(&self.0)?;
         extensions.insert(partition);
         extensions.insert(Told(partition));
         hand_over(request, extensions, next).await
@@ -50,6 +48,13 @@ impl Middleware for HandOverInside {
     ) -> Result<Response> {
         hand_over(request, extensions, next).await
     }
+}
+
+/// Whose the task's call is, as long as that is the login that it began with.
+fn held(whose: &Whose) -> Result<Partition> {
+    let login = whose.login();
+    hold_to_login(login).map_err(Error::middleware)?;
+    Ok(whose.of_login(login))
 }
 
 async fn hand_over(
@@ -76,9 +81,7 @@ impl Middleware for NoteWhose {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let login = self.0.login();
-        hold_to_login(login).map_err(Error::middleware)?;
-        let partition = self.0.of_login(login);
+        let partition = held(&self.0)?;
         if extensions.get().is_some_and(|Told(told)| *told != partition) {
             return Err(Error::middleware(AuthError::OtherLogin));
         }
