@@ -100,10 +100,18 @@ impl PausedTime {
 
     /// The same in other steps.
     pub(crate) async fn run_by<T>(&self, step: Duration, task: JoinHandle<T>) -> T {
+        let begun = Instant::now();
         while !task.is_finished() {
+            assert!(
+                begun.elapsed() < LONGEST_RUN,
+                "the task does not end, however much time passes"
+            );
             self.settle().await;
             self.advance(step).await;
         }
         task.await.unwrap()
     }
 }
+
+/// Of the system's time, on a machine with much else to do.
+const LONGEST_RUN: Duration = Duration::from_secs(600);
