@@ -58,14 +58,14 @@ mod login;
 mod options;
 mod policy;
 mod saving;
+mod shared;
 mod state;
 mod storage;
 mod token;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -75,18 +75,15 @@ use tokio::time::Instant;
 
 use self::fetch::Fetch;
 use self::flight::{Flight, Outcome};
-use self::policy::Policy;
 use self::saving::Savers;
+use self::shared::Shared;
 use self::state::{Decision, Start, State, Verdict};
 use self::storage::Storage;
-use self::token::CachedToken;
 use super::{
-    AuthError, Rejection, Replay, StoreError, TokenEvent, TokenEventKind, TokenSource, Unfinished,
-    UnsettledLogin,
+    AuthError, Rejection, Replay, TokenKey, TokenSource, TokenStore, Unfinished, UnsettledLogin,
 };
-use super::{TokenKey, TokenStore};
 use crate::backoff::Backoff;
-use crate::oauth::{TaskGuard, Tasks, Token, UnderWay, Whose};
+use crate::oauth::{Tasks, Token, UnderWay};
 use crate::sync::Mutex;
 use crate::transport::{TimeLimit, can_wait};
 
@@ -151,20 +148,6 @@ pub struct CacheStats {
     pub rejections: u64,
     /// Requests that got a 401 with a token that had been replaced already; they change nothing.
     pub late_rejections: u64,
-}
-
-struct Shared<S> {
-    /// `State::current` again, for the many who need no more than that.
-    published: ArcSwapOption<CachedToken>,
-    state: Mutex<State>,
-    options: Arc<TokenCacheOptions>,
-    source: Arc<S>,
-    storage: Option<Storage>,
-    required_scopes: Option<Arc<[String]>>,
-    has_told_of_locks: AtomicBool,
-    savers: Savers,
-    /// What its clients wait for before they end.
-    tasks: OnceLock<Tasks>,
 }
 
 impl<S: TokenSource> TokenCache<S> {
@@ -616,167 +599,6 @@ enum Step {
         /// Whether this caller has begun it, and on its own runtime.
         is_own: bool,
     },
-}
-
-impl<S: TokenSource> Shared<S> {
-    /// What the store keeps for one app is never used, replaced or marked by another.
-    fn check_key(&self) -> Result<(), AuthError> {
-        let (Some(storage), Some(own)) = (&self.storage, self.client_id_of_source()) else {
-            return Ok(());
-        };
-        if storage.key().client_id() == own {
-            return Ok(());
-        }
-        let key = Arc::clone(storage.key());
-        let client_id = own.to_owned();
-        Err(AuthError::KeyOfAnotherApp { key, client_id })
-    }
-
-    /// Whose app's token it is, for logs.
-    fn client_id(&self) -> Option<&str> {
-        let of_key = self.storage.as_ref().map(|storage| storage.key().client_id());
-        of_key.or_else(|| self.client_id_of_source())
-    }
-
-    /// A source is user code: that it panics here costs nobody a token.
-    fn client_id_of_source(&self) -> Option<&str> {
-        catch_unwind(AssertUnwindSafe(|| self.source.client_id())).unwrap_or_else(|_| {
-            tracing::error!("the token source panicked as it was asked for its client id");
-            None
-        })
-    }
-
-    /// Whether a token that is under way, or not saved, may be the only one that still works.
-    fn has_something_to_lose(&self) -> bool {
-        let needs_saving = || catch_unwind(AssertUnwindSafe(|| self.source.needs_saving()));
-        // Of a source that panics, nobody knows.
-        (self.storage.is_some() && needs_saving().unwrap_or(true))
-            || self.state.lock().credentials.is_precious()
-    }
-
-    /// Which user's, for logs.
-    fn user(&self) -> Option<&str> {
-        self.storage.as_ref()?.key().user()
-    }
-
-    /// Called outside of the lock.
-    fn tell(&self, kind: TokenEventKind) {
-        let kind = kind.with_its_wait();
-        let client_id = self.client_id();
-        let user = self.user();
-        match &kind {
-            TokenEventKind::Refreshed { .. } | TokenEventKind::Restored { .. } => {
-                tracing::debug!(client_id, user, event = ?kind, "got an access token");
-            }
-            TokenEventKind::RefreshFailed { error, .. }
-            | TokenEventKind::PermanentlyFailed { error, .. }
-            | TokenEventKind::LoginEnded { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(client_id, user, error, "got no access token");
-            }
-            TokenEventKind::StoreFailed { error } => {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(client_id, user, error, "the token store failed");
-            }
-        }
-        if let Some(listener) = &self.options.listener {
-            let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
-            listener.tell(TokenEvent { key, kind });
-        }
-    }
-}
-
-impl<S> Shared<S> {
-    /// The fast path: no lock, no allocation.
-    #[inline]
-    fn fresh(&self) -> Option<HeaderValue> {
-        let current = self.published.load();
-        let token = current.as_ref()?;
-        token.is_fresh(self.options.now()).then(|| token.header().clone())
-    }
-
-    fn take_over_overdue_logins(&self) {
-        let policy = self.policy();
-        self.change(|state| state.take_over_overdue_logins(policy));
-    }
-
-    /// What the caller is told to wait is what is left of the pause.
-    fn with_next_attempt(&self, error: AuthError) -> AuthError {
-        let now = self.options.now();
-        let wait = self.state.lock().next_attempt_in(now);
-        error.with_retry_in(wait)
-    }
-
-    fn replay_instead_of(&self, rejected: &HeaderValue) -> Replay {
-        match &*self.published.load() {
-            Some(token) if token.header() != rejected => Replay::Yes,
-            _ => Replay::No,
-        }
-    }
-
-    /// Changes the state and publishes the token that it then has, in one step.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock();
-        let changed = change(&mut state);
-        self.published.store(state.current.clone());
-        let superseded = state.take_superseded();
-        drop(state);
-        if let Some(fetch) = superseded {
-            fetch.abort();
-        }
-        changed
-    }
-
-    fn policy(&self) -> Policy {
-        Policy {
-            backoff: self.options.backoff,
-            window: self.options.refresh_ahead,
-            jitter: self.options.roll(),
-            shared: self.storage.is_some(),
-            max_retry_after: self.options.max_retry_after,
-        }
-    }
-
-    /// A token that says its scopes has those that the program needs.
-    fn check_scopes(&self, token: &Token) -> Result<(), AuthError> {
-        let (Some(required), Some(scopes)) = (&self.required_scopes, &token.scopes) else {
-            return Ok(());
-        };
-        let missing = required.iter().filter(|scope| !scopes.contains(scope));
-        let missing: Vec<_> = missing.cloned().collect();
-        if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScopes { missing }) }
-    }
-
-    /// For a task that may hold a token that is not in the store yet.
-    fn task_guard(&self) -> Option<TaskGuard> {
-        let whose = Arc::clone(self.storage.as_ref()?.key()) as Whose;
-        Some(self.tasks.get_or_init(Tasks::default).begin(&whose))
-    }
-
-    /// `error` is why it could not be saved, where that has just been tried.
-    fn not_settled(&self, error: Option<StoreError>) -> AuthError {
-        let left = self.tasks.get().and_then(Tasks::left).map(UnsettledLogin::of);
-        let key = self.storage.as_ref().map(|storage| Arc::clone(storage.key()));
-        let error = error.or_else(|| left?.error);
-        AuthError::NotSettled([UnsettledLogin { key, error }].into_iter().collect())
-    }
-
-    /// Whether it is the first time.
-    fn tells_that_there_are_no_locks(&self) -> bool {
-        !self.has_told_of_locks.swap(true, Ordering::Relaxed)
-    }
-
-    /// Waits for the fetch and the logins that are under way now. What begins later is not waited
-    /// for, or traffic that goes on would never let it end.
-    async fn idle(&self) {
-        let flights = {
-            let state = self.state.lock();
-            [state.login_under_way().cloned(), state.fetch_under_way().cloned()]
-        };
-        for flight in flights.into_iter().flatten() {
-            flight.gone().await;
-        }
-    }
 }
 
 /// Each round waits for one fetch or login. More are needed only when runtimes end, logins follow
