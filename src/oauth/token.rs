@@ -59,10 +59,17 @@ impl Token {
     /// scopes names none; a refresh cannot take all of them away.
     pub(crate) fn following(self, old: Option<&Self>) -> Self {
         let Some(old) = old else { return self };
+        let new = self.without_blank_refresh_token();
         Self {
-            refresh_token: self.refresh_token.or_else(|| old.refresh_token.clone()),
-            scopes: self.scopes.filter(|scopes| !scopes.is_empty()).or_else(|| old.scopes.clone()),
-            ..self
+            refresh_token: new.refresh_token.or_else(|| old.refresh_token.clone()),
+            scopes: new.scopes.filter(|scopes| !scopes.is_empty()).or_else(|| old.scopes.clone()),
+            ..new
         }
+    }
+
+    /// A refresh token of nothing is none: no server takes it.
+    pub(crate) fn without_blank_refresh_token(self) -> Self {
+        let refresh_token = self.refresh_token.filter(|token| !token.expose().trim().is_empty());
+        Self { refresh_token, ..self }
     }
 }

@@ -341,10 +341,14 @@ impl<S: TokenSource> TokenCache<S> {
     /// another app's, [`AuthError::Option`] when an option is out of its range; nothing has changed
     /// then.
     /// [`AuthError::ExpiredOnArrival`] or [`AuthError::Malformed`] when the access token cannot be
-    /// used; its refresh token is taken over all the same.
+    /// used; its refresh token is taken over all the same, and without one nothing has changed.
     pub async fn log_in(&self, token: Token) -> Result<(), AuthError> {
         self.check()?;
         self.shared.check_scopes(&token)?;
+        let token = token.without_blank_refresh_token();
+        if token.refresh_token.is_none() {
+            self.shared.check_use(&token)?;
+        }
         login::log_in(&self.shared, Some(token)).await.0
     }
 

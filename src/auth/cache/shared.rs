@@ -162,6 +162,12 @@ impl<S> Shared<S> {
         if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScopes { missing }) }
     }
 
+    /// A token that could be sent now.
+    pub(super) fn check_use(&self, token: &Token) -> Result<(), AuthError> {
+        let now = self.options.now();
+        CachedToken::new(token, now, now, self.policy()).map(drop)
+    }
+
     /// For a task that may hold a token that is not in the store yet.
     pub(super) fn task_guard(&self) -> Option<TaskGuard> {
         let whose = Arc::clone(self.storage.as_ref()?.key()) as Whose;

@@ -1,6 +1,9 @@
 //! Which login is the later one when clocks are wrong: P46, P47 and P51.
 
+use std::time::Duration;
+
 use spotify_web::auth::{AuthError, TokenStore};
+use spotify_web::oauth::Token;
 
 use super::{expired, key, stored, user};
 use crate::common::{FailingStore, ManualClock, put, token};
@@ -166,4 +169,51 @@ async fn a_login_of_a_clock_that_was_ahead_does_not_take_a_later_logins_place() 
     here.header().await.unwrap();
     assert_eq!(source.previous(), [Some("second".to_owned())]);
     assert_eq!(token(here.header().await), "token-1");
+}
+
+/// Neither its access token nor a refresh token can be sent.
+#[tokio::test]
+async fn a_login_of_no_use_leaves_the_one_that_there_is() {
+    let blank = Token::new("", Duration::from_secs(3600));
+    let expired = Token::new("expired", Duration::ZERO);
+    for (of_no_use, is_malformed) in [
+        (blank.clone(), true),
+        (blank.with_refresh_token(" "), true),
+        (Token::new("two\nlines", Duration::from_secs(3600)).with_refresh_token(""), true),
+        (expired.clone(), false),
+        (expired.with_refresh_token(""), false),
+    ] {
+        let (clock, store) = (ManualClock::new(), FailingStore::default());
+        let (cache, source) = stored(&clock, &store);
+        cache.log_in(user("good")).await.unwrap();
+
+        let error = cache.log_in(of_no_use).await.unwrap_err();
+
+        let is_told = match error {
+            AuthError::Malformed => is_malformed,
+            AuthError::ExpiredOnArrival => !is_malformed,
+            _ => false,
+        };
+        assert!(is_told, "{error:?}");
+        assert!(!cache.needs_login().await.unwrap());
+        clock.advance(4000.0);
+        cache.header().await.unwrap();
+        assert_eq!(source.previous(), [Some("good".to_owned())]);
+    }
+}
+
+/// One that is empty is none: it is not sent, and the user has to log in.
+#[tokio::test]
+async fn a_refresh_token_of_no_letters_is_none() {
+    let (clock, store) = (ManualClock::new(), FailingStore::default());
+    let (cache, source) = stored(&clock, &store);
+    let token = Token::new("good", Duration::from_secs(3600)).with_refresh_token(" ");
+
+    cache.log_in(token).await.unwrap();
+
+    let kept = store.inner.load(&key()).await.unwrap().unwrap();
+    assert!(kept.token().unwrap().refresh_token.is_none());
+    clock.advance(4000.0);
+    cache.header().await.unwrap();
+    assert_eq!(source.previous(), [None]);
 }
