@@ -117,7 +117,7 @@
 //! | `rustls-ring` | no | TLS by rustls and ring |
 //! | `rustls-no-provider` | no | TLS by rustls with the provider that the process has installed |
 //! | `native-tls` | no | TLS by the operating system's library; used when rustls is off |
-//! | `webpki-roots` | no | Mozilla's certificates in place of the system's, for rustls; to Redis, where it has none |
+//! | `webpki-roots` | no | Mozilla's certificates, for rustls where the system has none |
 //! | `gzip` | yes | compressed responses |
 //! | `http2` | yes | HTTP/2 where the server offers it |
 //! | `socks` | no | SOCKS proxies |

@@ -136,8 +136,17 @@ impl ServerCertVerifier for LazyVerifier {
     }
 }
 
-#[cfg(feature = "webpki-roots")]
+/// By the certificates of the operating system, and where it has none, by the list that is compiled
+/// in.
 fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
+    match rustls_platform_verifier::Verifier::new(Arc::clone(provider)) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(error) => without_system(provider, &error),
+    }
+}
+
+#[cfg(feature = "webpki-roots")]
+fn without_system(provider: &Arc<CryptoProvider>, _: &Error) -> Result<Verifier, String> {
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
 
@@ -148,14 +157,11 @@ fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
 }
 
 #[cfg(not(feature = "webpki-roots"))]
-fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
-    match rustls_platform_verifier::Verifier::new(Arc::clone(provider)) {
-        Ok(verifier) => Ok(Arc::new(verifier)),
-        Err(error) => Err(format!(
-            "no certificate of the operating system can be read ({error}); install the package \
-             `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web"
-        )),
-    }
+fn without_system(_: &Arc<CryptoProvider>, error: &Error) -> Result<Verifier, String> {
+    Err(format!(
+        "no certificate of the operating system can be read ({error}); install the package \
+         `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web"
+    ))
 }
 
 #[cfg(feature = "http2")]
