@@ -298,7 +298,8 @@ impl SpotifyClientConfig {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// How long one token request may take, connecting and reading included; 30 s by default.
+    /// How long one token request may take, connecting and reading included; 30 s by default. It
+    /// holds with an HTTP client of your own, too.
     #[must_use]
     pub fn with_token_timeout(self, timeout: Duration) -> Self {
         Self { token_timeout: timeout, ..self }

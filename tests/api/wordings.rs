@@ -206,6 +206,16 @@ fn a_time_limit_of_zero_comes_out_when_the_client_is_built() {
 }
 
 #[tokio::test]
+async fn a_time_limit_of_zero_is_no_attempt() {
+    let (fake, spotify) = plain_client().await;
+
+    let error = spotify.get::<()>("me").timeout(Duration::ZERO).await.unwrap_err();
+
+    assert!(matches!(error, Error::Parameter { name: "timeout", .. }), "{error:?}");
+    assert_eq!(fake.api_requests(), 0);
+}
+
+#[tokio::test]
 async fn a_path_from_the_root_of_the_server_is_one() {
     let (fake, spotify) = plain_client().await;
     for (path, sent) in [

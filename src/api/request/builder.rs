@@ -149,9 +149,15 @@ impl<T, P: Parameters> Request<T, P> {
         self
     }
 
-    /// Sets how long one attempt may take, in place of the client's.
+    /// Sets how long one attempt may take, in place of the client's. Zero is an
+    /// [`Error::Parameter`], since every attempt would fail.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout: Some(timeout), ..self }
+        let request = Self { timeout: Some(timeout), ..self };
+        if timeout.is_zero() {
+            let reason = "is zero; leave it out for the client's".to_owned();
+            return request.fail(Error::Parameter { name: "timeout", reason });
+        }
+        request
     }
 
     /// Sets how long the whole call may take, with its waits and retries, in place of the client's.
