@@ -33,6 +33,7 @@ mod rate_limit {
     mod state;
     mod trial;
     mod whose;
+    mod width;
 
     type Seconds = f64;
 }

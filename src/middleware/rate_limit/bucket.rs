@@ -16,6 +16,7 @@
 use super::Seconds;
 use super::history::History;
 use super::rate::{Rate, SLOWEST};
+use super::width::Width;
 
 /// What a bucket knows of its limit.
 #[derive(Debug, Clone)]
@@ -34,11 +35,8 @@ pub(super) struct Bucket {
     pub(super) rows: u32,
     /// Refusals that each came within a window of the last opening, or two minutes of it.
     run: u32,
-    /// How many may be under way at once, after a closing; `None` is any number.
-    width: Option<u32>,
-    /// Requests of this epoch that are under way.
-    pub(super) in_flight: u32,
-    opening: Seconds,
+    /// Of this epoch.
+    width: Width,
     rate: Option<Rate>,
     /// Whether the rate was set by the present row of refusals.
     is_first_rate: bool,
@@ -95,9 +93,7 @@ impl Bucket {
             row: 0,
             rows: 0,
             run: 0,
-            width: None,
-            in_flight: 0,
-            opening: f64::NEG_INFINITY,
+            width: Width::any(),
             rate: None,
             is_first_rate: false,
             kept: (0, f64::NEG_INFINITY),
@@ -133,13 +129,7 @@ impl Bucket {
 
     /// Whether another may be under way, after a closing.
     pub(super) fn check_width(&self, now: Seconds) -> Result<(), Blocked> {
-        match self.width {
-            Some(width) if f64::from(self.in_flight) >= f64::from(width) + self.open_for(now) => {
-                let next = self.open_for(now) + 1.0;
-                Err(Blocked::Narrow(self.opening + next))
-            }
-            _ => Ok(()),
-        }
+        self.width.check(now).map_err(Blocked::Narrow)
     }
 
     /// Puts the next start off by a number of starts, for a time at most.
@@ -164,7 +154,7 @@ impl Bucket {
                 false => rate.start(now),
             }
         }
-        self.in_flight = self.in_flight.saturating_add(1);
+        self.width.start();
         self.epoch
     }
 
@@ -176,17 +166,17 @@ impl Bucket {
             self.row = 0;
             self.is_first_rate = false;
         }
-        if epoch != self.epoch {
-            return;
+        if epoch == self.epoch {
+            let held = self.rate.as_mut().filter(|rate| !rate.is_growing(now));
+            let others = held.map_or(0.0, |rate| rate.beside(now - sent, self.width.is_one()));
+            self.width.succeeded(others);
         }
-        self.ended(epoch);
-        self.width = self.width.map(|width| width + 1).filter(|width| *width <= WIDEST);
     }
 
     /// A request ended that tells nothing of the limit.
     pub(super) fn ended(&mut self, epoch: u64) {
         if epoch == self.epoch {
-            self.in_flight = self.in_flight.saturating_sub(1);
+            self.width.ended();
         }
     }
 
@@ -201,6 +191,11 @@ impl Bucket {
     /// Openings that no refusal began, such as the end of an outage, make nothing old.
     pub(super) fn is_news(&self, epoch: u64) -> bool {
         epoch >= self.refused_epoch
+    }
+
+    /// Requests of this epoch that are under way.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.width.in_flight()
     }
 
     pub(super) fn refused(&mut self, refusal: Refusal, now: Seconds) {
@@ -398,10 +393,7 @@ impl Bucket {
     /// Begins another epoch: one request first, then one more for each that succeeds.
     pub(super) fn narrow(&mut self, opening: Seconds) {
         self.epoch += 1;
-        let opening = opening.max(self.closed_until);
-        self.in_flight = 0;
-        self.width = Some(1);
-        self.opening = opening;
+        self.width = Width::from(opening.max(self.closed_until));
     }
 
     /// Forgets closings and rates.
@@ -501,7 +493,7 @@ impl Bucket {
 
     /// Whether a refusal now comes within a window of the last opening.
     pub(super) fn is_in_turn(&self, now: Seconds) -> bool {
-        now - self.opening <= self.window.min(LONGEST_RUN)
+        now - self.width.opening() <= self.window.min(LONGEST_RUN)
     }
 
     /// Whether it was refused in two windows one after the other.
@@ -516,14 +508,8 @@ impl Bucket {
     /// Whether it can be dropped without forgetting anything that matters.
     pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
         let is_open = self.closed_until <= now && self.rate(now).is_none();
-        let is_unused = self.in_flight == 0 && self.history.recent(now) == 0.0;
+        let is_unused = self.in_flight() == 0 && self.history.recent(now) == 0.0;
         is_open && is_unused && now - self.last_refused.unwrap_or(f64::NEG_INFINITY) > self.window
-    }
-
-    /// The seconds since the opening, rounded down: each lets one more go, for a request that
-    /// hangs.
-    fn open_for(&self, now: Seconds) -> f64 {
-        (now - self.opening).max(0.0).floor()
     }
 }
 
@@ -555,4 +541,3 @@ const LONGEST_HOLD: Seconds = 300.0;
 const PAUSES_HELD: f64 = 20.0;
 /// That of a pause of 30 s. A window that is longer is seen once.
 const LONGEST_BY_PAUSES: Seconds = 600.0;
-const WIDEST: u32 = 256;

@@ -36,6 +36,7 @@ mod state;
 mod stats;
 mod trial;
 mod whose;
+mod width;
 
 #[cfg(test)]
 mod rules;

@@ -54,6 +54,23 @@ fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     assert!(state.is_open(1, 11.2), "and another after a second, though it hangs");
 }
 
+/// Each takes as long as eighteen at the rate.
+#[test]
+fn after_one_that_succeeds_a_rate_that_is_held_keeps_slow_requests_apart_and_nothing_else() {
+    for (held_from, is_open) in [(0.0, true), (-100.0, false)] {
+        let mut state = state();
+        state.app.pace(20.0, held_from);
+        state.app.close(1.2);
+        let one = state.sends(1, 1.2);
+        assert!(!state.is_open(1, 1.3), "one goes first");
+        state.settle(one, Outcome::Succeeded, false, 2.1);
+        (0..9).for_each(|number| {
+            state.start(pair(1), false, 2.1 + 0.06 * f64::from(number));
+        });
+        assert_eq!(state.is_open(1, 2.7), is_open, "held from {held_from}");
+    }
+}
+
 /// Each of the burst asks for a little more: the closing grows with it, and the limit is as after
 /// one refusal.
 #[test]
