@@ -32,6 +32,7 @@ mod rate_limit {
     pub(crate) mod simulation;
     mod state;
     mod trial;
+    mod tries;
     mod whose;
     mod width;
 

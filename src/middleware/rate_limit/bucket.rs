@@ -501,6 +501,11 @@ impl Bucket {
         self.run >= 2 && self.is_in_turn(now)
     }
 
+    /// Whether its last refusal came alone, and left no rate.
+    pub(super) fn is_stray(&self) -> bool {
+        self.run <= 1 && self.rate.is_none()
+    }
+
     pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {
         self.known(now).is_some_and(|rate| rate.is_growing(now))
     }

@@ -35,6 +35,7 @@ mod signer;
 mod state;
 mod stats;
 mod trial;
+mod tries;
 mod whose;
 mod width;
 

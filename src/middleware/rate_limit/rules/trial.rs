@@ -56,6 +56,22 @@ fn a_refusal_beyond_the_rate_ends_the_trials_for_minutes() {
     assert!(state.is_open(5, 305.1));
 }
 
+/// Once, or twice in a row, or by the app's limit before; then the app's rate holds it back.
+#[test]
+fn an_endpoint_whose_refusal_was_one_alone_may_try_again_after_minutes() {
+    for (refusals, after, is_open) in [(1, 590.0, false), (1, 610.0, true), (2, 610.0, false)] {
+        let mut state = closed_twice();
+        for number in 0..refusals {
+            state.call(4, refused(1.0), 100.0 + 2.0 * f64::from(number));
+        }
+        let later = 100.0 + 2.0 * f64::from(refusals - 1) + after;
+        state.app.pace(0.5, later);
+        state.call(5, Outcome::Succeeded, later);
+        assert_eq!(state.is_open(4, later), is_open, "{refusals} refusals, after {after} s");
+        assert!(!state.is_open(1, later), "it was refused by the app's limit");
+    }
+}
+
 #[test]
 fn while_refusals_close_the_app_one_goes_at_a_time_and_by_hand_none() {
     let mut state = closed_twice();
@@ -120,6 +136,23 @@ fn a_request_that_hangs_beyond_the_rate_holds_the_next_for_a_second() {
 }
 
 #[test]
+fn who_does_not_wait_for_one_that_hangs_can_be_told_when_another_may_go() {
+    for (rate_opens, hangs, opens) in [(20.0, true, 4.1), (3.5, true, 3.5), (20.0, false, 3.2)] {
+        let mut state = paced();
+        state.app.pace_from(rate_opens, 0.5, 3.0);
+        let one = state.sends(4, 3.1);
+        if !hangs {
+            state.settle(one, Outcome::Succeeded, false, 3.15);
+        }
+        for (endpoint, opens) in [(5, opens), (1, 3.2)] {
+            let told = 3.2 + state.longest_wait_beyond(endpoint, 3.2);
+            assert!((told - opens).abs() < 1e-9, "{endpoint}: {told} for {opens}");
+        }
+        assert_eq!(state.wait(pair(5), (0, 0), 3.2), 0.0, "and those that wait are let in");
+    }
+}
+
+#[test]
 fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
     let mut state = paced();
     state.app.pace_from(20.0, 0.5, 3.0);
@@ -132,10 +165,13 @@ fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
 fn queue_of(endpoints: &[u64]) -> Queue<()> {
     let mut queue = Queue::new();
     for (number, endpoint) in (1..).zip(endpoints) {
-        let waiter = Waiter { pair: pair(*endpoint), limit: 60.0, owner: () };
-        queue.insert(Place::new(false, number), waiter);
+        wait_at(&mut queue, *endpoint, Place::new(false, number));
     }
     queue
+}
+
+fn wait_at(queue: &mut Queue<()>, endpoint: u64, place: Place) {
+    queue.insert(place, Waiter { pair: pair(endpoint), limit: 60.0, owner: () });
 }
 
 fn next_of(queue: &mut Queue<()>, state: &State, now: Seconds) -> Option<u64> {
@@ -162,6 +198,46 @@ fn endpoints_that_go_beyond_the_rate_take_turns() {
         // It hangs.
         state.sends(endpoint, now);
     }
+}
+
+/// Its callers come one after the other; the other's wait together.
+#[test]
+fn an_endpoint_that_hangs_keeps_its_turn_when_nobody_waits_for_it() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 5, 5]);
+    for (now, endpoint) in [(3.1, 4), (4.2, 5), (5.3, 4), (6.4, 5)] {
+        if queue.len_of(4) == 0 {
+            wait_at(&mut queue, 4, Place::new(false, 9));
+        }
+        assert_eq!(next_of(&mut queue, &state, now), Some(endpoint), "{now}");
+        state.sends(endpoint, now);
+    }
+}
+
+#[test]
+fn an_endpoint_whose_requests_succeed_goes_before_one_that_hangs() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 4, 4, 5, 5]);
+    assert_eq!(next_of(&mut queue, &state, 3.1), Some(4));
+    state.sends(4, 3.1);
+    for now in [4.2, 5.3] {
+        assert_eq!(next_of(&mut queue, &state, now), Some(5), "{now}");
+        state.call(5, Outcome::Succeeded, now);
+    }
+    assert_eq!(next_of(&mut queue, &state, 6.4), Some(4));
+}
+
+#[test]
+fn an_urgent_request_beyond_the_rate_goes_first_whoevers_turn_it_is() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 5]);
+    assert_eq!(next_of(&mut queue, &state, 3.1), Some(4));
+    state.sends(4, 3.1);
+    wait_at(&mut queue, 4, Place::new(true, 9));
+    assert_eq!(next_of(&mut queue, &state, 4.2), Some(4));
 }
 
 #[test]
