@@ -316,7 +316,7 @@ impl Bucket {
             true => opening + seen.max(SHORTEST_HOLD).min(window),
             false => {
                 let by_pauses = (PAUSES_HELD * pause).min(LONGEST_BY_PAUSES.max(window));
-                now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(by_pauses)
+                now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD.max(window)).max(by_pauses)
             }
         };
     }
@@ -327,7 +327,7 @@ impl Bucket {
         self.cost = self.cost.map(|cost| cost.saturating_add(1));
         let Some(rate) = self.rate.as_mut().filter(|_| self.cost > Some(COST)) else { return };
         let later = rate.hold_until + REQUESTS_HELD / f64::from(COST) / rate.tried;
-        rate.hold_until = later.min(now + LONGEST_HOLD).max(rate.hold_until);
+        rate.hold_until = later.min(now + LONGEST_HOLD.max(self.window)).max(rate.hold_until);
     }
 
     /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience
@@ -541,8 +541,9 @@ const COST: u32 = 3;
 /// measured. With less, 200 calls at once before 5 a second take 1.16 times the ideal in place of
 /// 1.14.
 const SHORTEST_HOLD: Seconds = 5.0;
+/// A window that is longer is seen once.
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.
 const PAUSES_HELD: f64 = 20.0;
-/// That of a pause of 30 s. A window that is longer is seen once.
+/// That of a pause of 30 s, or a longer window.
 const LONGEST_BY_PAUSES: Seconds = 600.0;

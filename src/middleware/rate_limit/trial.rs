@@ -6,12 +6,12 @@
 //! | event | what follows |
 //! |---|---|
 //! | more than the rate goes through within the window | there is no such limit: the rate is forgotten |
-//! | one of these endpoints is refused, by the app's limit | the rate is right: the others' next start is put off by as many starts as went beyond it since the trial began, for a window or half a minute at most; no other trial for minutes, and for longer after each that fails |
+//! | one of these endpoints is refused, by the app's limit | the rate is right: the others' next start is put off by as many starts as went beyond it since the trial began, for a window or half a minute at most; no other trial for minutes or ten windows, and for longer after each that fails |
 //! | one of them is refused for itself | it takes part no more; the rate and the others are as before |
 //! | neither within the window | it begins anew, with one request first |
 //! | one endpoint's requests hang | they go after those of all whose last one succeeded, in turn |
 //!
-//! An endpoint that was refused may try again after an hour; after ten minutes where
+//! An endpoint that was refused may try again after an hour, or four windows; after ten minutes where
 //! that was one refusal alone, of its own.
 //!
 //! So what goes beyond the rate takes nothing from the others while it is not refused, whether it
@@ -81,8 +81,9 @@ impl Trial {
         self.through = self.through.saturating_add(1);
     }
 
-    fn fail(&mut self, now: Seconds) {
-        let pause = PAUSE * f64::from(self.failed.min(MOST_DOUBLED)).exp2();
+    fn fail(&mut self, window: Seconds, now: Seconds) {
+        let pause =
+            PAUSE.max(PAUSE_IN_WINDOWS * window) * f64::from(self.failed.min(MOST_DOUBLED)).exp2();
         let failed = self.failed.saturating_add(1);
         *self = Self { begun: now, not_before: now + pause, failed, ..Self::none() };
     }
@@ -110,7 +111,8 @@ impl State {
     /// Whether an endpoint may go beyond the app's rate, as far as the requests under way allow.
     pub(super) fn may_try(&self, key: u64, now: Seconds) -> bool {
         let endpoint = self.endpoints.get(&key);
-        self.is_trial_open(now) && endpoint.is_some_and(|endpoint| endpoint.is_unrefused(now))
+        self.is_trial_open(now)
+            && endpoint.is_some_and(|endpoint| endpoint.is_unrefused(self.window, now))
     }
 
     /// Whether nothing holds requests back but what was inferred from refusals. What processes share
@@ -175,7 +177,7 @@ impl State {
         }
         if self.trial.is_of(ticket) {
             self.app.put_off(self.trial.through, self.window.min(LONGEST_PUT_OFF), now);
-            self.trial.fail(now);
+            self.trial.fail(self.window, now);
         }
     }
 }
@@ -190,6 +192,7 @@ const FEWEST: f64 = 5.0;
 /// A few refusals in this time are fewer than one in a hundred requests, from a limit of 60 in 30 s
 /// on.
 const PAUSE: Seconds = 300.0;
+const PAUSE_IN_WINDOWS: f64 = 10.0;
 /// A tenth of that.
 const LONGEST_PUT_OFF: Seconds = 30.0;
 /// To twenty minutes.

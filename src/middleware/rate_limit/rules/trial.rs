@@ -5,7 +5,11 @@ use super::*;
 
 /// The app was closed twice, for two endpoints. It is open from 2.4 s on.
 fn closed_twice() -> State {
-    let mut state = state();
+    closed_twice_within(30.0)
+}
+
+fn closed_twice_within(window: Seconds) -> State {
+    let mut state = state_within(window);
     state.call(1, refused(1.0), 0.0);
     state.call(2, refused(1.0), 0.1);
     state.call(1, Outcome::Succeeded, 1.2);
@@ -69,6 +73,31 @@ fn an_endpoint_whose_refusal_was_one_alone_may_try_again_after_minutes() {
         state.call(5, Outcome::Succeeded, later);
         assert_eq!(state.is_open(4, later), is_open, "{refusals} refusals, after {after} s");
         assert!(!state.is_open(1, later), "it was refused by the app's limit");
+    }
+}
+
+/// The limit is over an hour. An endpoint that was refused is one trial in four of them, and one
+/// that fails ends the others for ten.
+#[test]
+fn trials_of_a_limit_over_a_long_window_are_windows_apart() {
+    let pace = |state: &mut State, now| {
+        state.app.pace(0.5, now);
+        state.call(3, Outcome::Succeeded, now);
+    };
+    for (fails, after, open) in [
+        (false, 5000.0, [false, true]),
+        (false, 15_000.0, [true, true]),
+        (true, 30_000.0, [false, false]),
+        (true, 37_000.0, [true, true]),
+    ] {
+        let mut state = closed_twice_within(3600.0);
+        pace(&mut state, 3.0);
+        if fails {
+            state.call(4, refused(1.0), 3.1);
+        }
+        pace(&mut state, after);
+        let now = [2, 5].map(|endpoint| state.is_open(endpoint, after));
+        assert_eq!(now, open, "after {after} s");
     }
 }
 
