@@ -20,7 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
         cold_calls(64, 64, 0.15, 0.18),
     ];
     rows.extend([1.0, 5.0, 30.0].map(one_at_twenty_a_second));
-    rows.push(one_in_a_hundred_of_slow_ones(20, 0.3, [2.5, 8.5]));
+    rows.push(one_in_a_hundred_of_slow_ones(20, 0.3, [2.5, 8.5]).heavy());
     rows.push(one_in_a_hundred_of_slow_ones(20, 0.5, [13.0, 22.0]).heavy());
     rows.push(one_in_a_hundred_of_slow_ones(10, 1.0, [12.0, 23.0]));
     rows
