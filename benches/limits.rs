@@ -32,7 +32,9 @@ mod rate_limit {
     pub(crate) mod simulation;
     mod state;
     mod trial;
+    mod tries;
     mod whose;
+    mod width;
 
     type Seconds = f64;
 }

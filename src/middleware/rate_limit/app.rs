@@ -125,7 +125,10 @@ impl App {
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
             Ok(()) => self.grant(core, now),
-            Err(obstacle) => obstacle.until(),
+            Err(obstacle) => {
+                let beyond = core.state.may_go_beyond_from(wanted.pair.endpoint, now);
+                obstacle.until().min(beyond.unwrap_or(f64::INFINITY))
+            }
         };
         // The keeper may sleep for an endpoint that is closed for longer.
         core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
@@ -342,6 +345,46 @@ mod tests {
             let now = tokio::time::Instant::now();
             let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
             crate::auth::Now { monotonic: now.into_std(), wall }
+        }
+    }
+
+    /// The keeper waits for the app's rate; a request beyond it hangs, and another comes after it.
+    #[tokio::test(start_paused = true)]
+    async fn who_may_go_beside_one_that_hangs_is_woken_though_the_keeper_waits_for_longer() {
+        for offset in [100, 500, 900] {
+            let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+            let options = RateLimitOptions::default().with_clock(clock);
+            let app = Arc::new(App::new(None, options));
+            let patience = Duration::from_secs(60);
+            let wanted = |endpoint| {
+                let pair = Pair { endpoint, user: 0 };
+                Wanted { pair, is_urgent: false, number: None, patience }
+            };
+            {
+                let core = &mut *app.core.lock();
+                core.state.app.rows = 2;
+                core.state.app.pace_from(10.0, 0.1, 0.0);
+                for endpoint in [1, 4, 5] {
+                    core.state.endpoint(endpoint, 0.0, String::new);
+                }
+                let refused = core.state.endpoints.get_mut(&1).unwrap();
+                refused.bucket.last_refused = Some(0.0);
+            }
+            let keeper = tokio::spawn({
+                let (app, wanted) = (Arc::clone(&app), wanted(1));
+                async move { app.permit(wanted).await.map(drop) }
+            });
+            tokio::time::sleep(Duration::from_millis(offset)).await;
+            let began = tokio::time::Instant::now();
+            let hangs = app.permit(wanted(4)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(950)).await;
+
+            app.permit(wanted(5)).await.unwrap();
+
+            let waited = began.elapsed();
+            assert!(waited < Duration::from_millis(1010), "{waited:?} from {offset} ms on");
+            keeper.abort();
+            drop(hangs);
         }
     }
 

@@ -16,6 +16,7 @@
 use super::Seconds;
 use super::history::History;
 use super::rate::{Rate, SLOWEST};
+use super::width::Width;
 
 /// What a bucket knows of its limit.
 #[derive(Debug, Clone)]
@@ -34,11 +35,8 @@ pub(super) struct Bucket {
     pub(super) rows: u32,
     /// Refusals that each came within a window of the last opening, or two minutes of it.
     run: u32,
-    /// How many may be under way at once, after a closing; `None` is any number.
-    width: Option<u32>,
-    /// Requests of this epoch that are under way.
-    pub(super) in_flight: u32,
-    opening: Seconds,
+    /// Of this epoch.
+    width: Width,
     rate: Option<Rate>,
     /// Whether the rate was set by the present row of refusals.
     is_first_rate: bool,
@@ -95,9 +93,7 @@ impl Bucket {
             row: 0,
             rows: 0,
             run: 0,
-            width: None,
-            in_flight: 0,
-            opening: f64::NEG_INFINITY,
+            width: Width::any(),
             rate: None,
             is_first_rate: false,
             kept: (0, f64::NEG_INFINITY),
@@ -133,13 +129,7 @@ impl Bucket {
 
     /// Whether another may be under way, after a closing.
     pub(super) fn check_width(&self, now: Seconds) -> Result<(), Blocked> {
-        match self.width {
-            Some(width) if f64::from(self.in_flight) >= f64::from(width) + self.open_for(now) => {
-                let next = self.open_for(now) + 1.0;
-                Err(Blocked::Narrow(self.opening + next))
-            }
-            _ => Ok(()),
-        }
+        self.width.check(now).map_err(Blocked::Narrow)
     }
 
     /// Puts the next start off by a number of starts, for a time at most.
@@ -164,7 +154,7 @@ impl Bucket {
                 false => rate.start(now),
             }
         }
-        self.in_flight = self.in_flight.saturating_add(1);
+        self.width.start();
         self.epoch
     }
 
@@ -176,17 +166,17 @@ impl Bucket {
             self.row = 0;
             self.is_first_rate = false;
         }
-        if epoch != self.epoch {
-            return;
+        if epoch == self.epoch {
+            let held = self.rate.as_mut().filter(|rate| !rate.is_growing(now));
+            let others = held.map_or(0.0, |rate| rate.beside(now - sent, self.width.is_one()));
+            self.width.succeeded(others);
         }
-        self.ended(epoch);
-        self.width = self.width.map(|width| width + 1).filter(|width| *width <= WIDEST);
     }
 
     /// A request ended that tells nothing of the limit.
     pub(super) fn ended(&mut self, epoch: u64) {
         if epoch == self.epoch {
-            self.in_flight = self.in_flight.saturating_sub(1);
+            self.width.ended();
         }
     }
 
@@ -201,6 +191,11 @@ impl Bucket {
     /// Openings that no refusal began, such as the end of an outage, make nothing old.
     pub(super) fn is_news(&self, epoch: u64) -> bool {
         epoch >= self.refused_epoch
+    }
+
+    /// Requests of this epoch that are under way.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.width.in_flight()
     }
 
     pub(super) fn refused(&mut self, refusal: Refusal, now: Seconds) {
@@ -321,7 +316,7 @@ impl Bucket {
             true => opening + seen.max(SHORTEST_HOLD).min(window),
             false => {
                 let by_pauses = (PAUSES_HELD * pause).min(LONGEST_BY_PAUSES.max(window));
-                now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD).max(by_pauses)
+                now + (REQUESTS_HELD / rate.tried).min(LONGEST_HOLD.max(window)).max(by_pauses)
             }
         };
     }
@@ -332,7 +327,7 @@ impl Bucket {
         self.cost = self.cost.map(|cost| cost.saturating_add(1));
         let Some(rate) = self.rate.as_mut().filter(|_| self.cost > Some(COST)) else { return };
         let later = rate.hold_until + REQUESTS_HELD / f64::from(COST) / rate.tried;
-        rate.hold_until = later.min(now + LONGEST_HOLD).max(rate.hold_until);
+        rate.hold_until = later.min(now + LONGEST_HOLD.max(self.window)).max(rate.hold_until);
     }
 
     /// Successes a second up to the row of refusals. Closed time counts: pacing at what obedience
@@ -398,10 +393,7 @@ impl Bucket {
     /// Begins another epoch: one request first, then one more for each that succeeds.
     pub(super) fn narrow(&mut self, opening: Seconds) {
         self.epoch += 1;
-        let opening = opening.max(self.closed_until);
-        self.in_flight = 0;
-        self.width = Some(1);
-        self.opening = opening;
+        self.width = Width::from(opening.max(self.closed_until));
     }
 
     /// Forgets closings and rates.
@@ -501,12 +493,17 @@ impl Bucket {
 
     /// Whether a refusal now comes within a window of the last opening.
     pub(super) fn is_in_turn(&self, now: Seconds) -> bool {
-        now - self.opening <= self.window.min(LONGEST_RUN)
+        now - self.width.opening() <= self.window.min(LONGEST_RUN)
     }
 
     /// Whether it was refused in two windows one after the other.
     pub(super) fn was_refused_in_turn(&self, now: Seconds) -> bool {
         self.run >= 2 && self.is_in_turn(now)
+    }
+
+    /// Whether its last refusal came alone, and left no rate.
+    pub(super) fn is_stray(&self) -> bool {
+        self.run <= 1 && self.rate.is_none()
     }
 
     pub(super) fn has_growing_rate(&self, now: Seconds) -> bool {
@@ -516,14 +513,8 @@ impl Bucket {
     /// Whether it can be dropped without forgetting anything that matters.
     pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
         let is_open = self.closed_until <= now && self.rate(now).is_none();
-        let is_unused = self.in_flight == 0 && self.history.recent(now) == 0.0;
+        let is_unused = self.in_flight() == 0 && self.history.recent(now) == 0.0;
         is_open && is_unused && now - self.last_refused.unwrap_or(f64::NEG_INFINITY) > self.window
-    }
-
-    /// The seconds since the opening, rounded down: each lets one more go, for a request that
-    /// hangs.
-    fn open_for(&self, now: Seconds) -> f64 {
-        (now - self.opening).max(0.0).floor()
     }
 }
 
@@ -550,9 +541,9 @@ const COST: u32 = 3;
 /// measured. With less, 200 calls at once before 5 a second take 1.16 times the ideal in place of
 /// 1.14.
 const SHORTEST_HOLD: Seconds = 5.0;
+/// A window that is longer is seen once.
 const LONGEST_HOLD: Seconds = 300.0;
 /// One trial closes for one pause: at most a twentieth of the time.
 const PAUSES_HELD: f64 = 20.0;
-/// That of a pause of 30 s. A window that is longer is seen once.
+/// That of a pause of 30 s, or a longer window.
 const LONGEST_BY_PAUSES: Seconds = 600.0;
-const WIDEST: u32 = 256;

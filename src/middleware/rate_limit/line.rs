@@ -15,8 +15,6 @@ pub(super) struct Line<W> {
     heads: BTreeMap<Place, u64>,
     /// No waiter's limit is earlier.
     earliest_limit: Seconds,
-    /// When one of those that wait now, or waited with them, was let through.
-    pub(super) last_turn: Seconds,
 }
 
 impl<W> Line<W> {
@@ -24,8 +22,7 @@ impl<W> Line<W> {
         let waiters = BTreeMap::new();
         let users = HashMap::new();
         let heads = BTreeMap::new();
-        let (earliest_limit, last_turn) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { waiters, users, heads, earliest_limit, last_turn }
+        Self { waiters, users, heads, earliest_limit: f64::INFINITY }
     }
 
     /// Says whether nobody stood there.

@@ -181,6 +181,7 @@ impl Core {
         let endpoint = self.state.endpoints.get(&pair.endpoint);
         let reason =
             endpoint.and_then(|endpoint| endpoint.reason_of(closed_until, now)).map(str::to_owned);
+        let wait = wait.max(self.state.longest_wait_beyond(pair.endpoint, now));
         let retry_after = duration(wait.max(SHORTEST_WAIT));
         RateLimited { retry_after, limit, reason, status: None }
     }
@@ -245,7 +246,41 @@ impl Endpoint {
         let (reason, until) = self.reason.as_ref()?;
         (*until > now && *until >= closed_until).then_some(reason)
     }
+
+    /// Whether it is closed by hand, and for no longer by the server.
+    pub(super) fn is_by_hand(&self, now: Seconds) -> bool {
+        self.by_hand_until > now && self.by_hand_until >= self.bucket.closed_until
+    }
 }
 
 /// What is told at the least, so that nobody spins.
 const SHORTEST_WAIT: Seconds = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One hangs beyond the app's rate, which was learnt from two others.
+    #[test]
+    fn an_error_tells_when_another_may_go_beyond_the_apps_rate() {
+        let mut core = Core::new(&RateLimitOptions::default());
+        let pair = |endpoint| Pair { endpoint, user: 0 };
+        (1..=4).for_each(|endpoint| {
+            core.state.endpoint(endpoint, 0.0, String::new);
+        });
+        let refused = Outcome::Refused(Some(1.0));
+        let calls =
+            [(1, refused, 0.0), (2, refused, 0.1), (1, Outcome::Succeeded, 1.2), (1, refused, 1.3)];
+        for (endpoint, outcome, now) in calls {
+            let ticket = core.state.start(pair(endpoint), false, now);
+            core.state.settle(ticket, outcome, false, now);
+        }
+        core.state.app.pace_from(20.0, 0.5, 3.0);
+        core.state.start(pair(3), false, 3.1);
+
+        let error = core.error(pair(4), Place::new(false, 1), 3.2);
+
+        let told = error.retry_after.as_secs_f64();
+        assert!((0.9..0.91).contains(&told), "{told}");
+    }
+}

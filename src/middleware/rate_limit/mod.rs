@@ -35,7 +35,9 @@ mod signer;
 mod state;
 mod stats;
 mod trial;
+mod tries;
 mod whose;
+mod width;
 
 #[cfg(test)]
 mod rules;

@@ -148,8 +148,7 @@ impl<W> Queue<W> {
     }
 
     /// Takes out who may go next, or says when somebody may. Who may go beyond the app's rate leaves
-    /// it to those who may not; these endpoints take turns, so that one that hangs does not hold up
-    /// the others.
+    /// it to those who may not; of these endpoints, those that hang take turns behind the others.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
         let blocked = state.check_app(now).err();
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
@@ -157,44 +156,30 @@ impl<W> Queue<W> {
         if blocked.is_some() && !state.is_trial_open(now) {
             return Err(until);
         }
-        let waits = |endpoint| is_blocked(endpoint) && state.may_try(endpoint, now);
-        if self.lines.keys().any(|endpoint| waits(*endpoint)) {
-            until = until.min(state.may_go_beyond_from());
+        let mut waiting = self.lines.keys().filter(|endpoint| is_blocked(**endpoint));
+        if let Some(then) = waiting.find_map(|key| state.may_go_beyond_from(*key, now)) {
+            until = until.min(then);
         }
         let mut within = Heads::until(until);
-        let mut beyond: Option<((Seconds, Place), Heads)> = None;
+        let mut beyond = Heads::until(until);
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
-            if !state.may_try(*endpoint, now) {
-                within.look(*endpoint, line, state, now);
-                continue;
-            }
-            let mut own = Heads::until(until);
-            own.look(*endpoint, line, state, now);
-            until = until.min(own.until);
-            let Some(place) = own.first() else { continue };
-            let order = (line.last_turn, place);
-            if beyond.as_ref().is_none_or(|(first, _)| order < *first) {
-                beyond = Some((order, own));
+            match state.may_try(*endpoint, now) {
+                true => beyond.look((state.last_turn(*endpoint), *endpoint), line, state, now),
+                false => within.look((f64::NEG_INFINITY, *endpoint), line, state, now),
             }
         }
-        let until = until.min(within.until);
-        let heads = match (within.first(), beyond) {
-            (None, Some((_, beyond))) => beyond,
-            _ => within,
-        };
+        let until = within.until.min(beyond.until);
+        let heads = if within.is_empty() { beyond } else { within };
         let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW;
         let chosen = match (heads.urgent, heads.other) {
             (Some(_), Some(other)) if is_others_turn => Some(other),
             (urgent, other) => urgent.or(other),
         };
-        let (place, endpoint) = chosen.ok_or(until)?;
+        let Head { place, endpoint, .. } = chosen.ok_or(until)?;
         self.urgent_in_a_row = match heads.other.is_some() && !place.is_other {
             true => self.urgent_in_a_row + 1,
             false => 0,
         };
-        if let Some(line) = self.lines.get_mut(&endpoint) {
-            line.last_turn = now;
-        }
         self.remove(endpoint, place).ok_or(now)
     }
 
@@ -211,10 +196,18 @@ impl<W> Queue<W> {
 
 /// The first of each class who may go.
 struct Heads {
-    urgent: Option<(Place, u64)>,
-    other: Option<(Place, u64)>,
+    urgent: Option<Head>,
+    other: Option<Head>,
     /// When the next one may who may not.
     until: Seconds,
+}
+
+/// In the order in which they go: by the last turns of their endpoints, and then by place.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Head {
+    last_turn: Seconds,
+    place: Place,
+    endpoint: u64,
 }
 
 impl Heads {
@@ -222,25 +215,32 @@ impl Heads {
         Self { urgent: None, other: None, until }
     }
 
-    fn first(&self) -> Option<Place> {
-        self.urgent.or(self.other).map(|(place, _)| place)
+    fn is_empty(&self) -> bool {
+        self.urgent.is_none() && self.other.is_none()
     }
 
-    fn look<W>(&mut self, endpoint: u64, line: &Line<W>, state: &State, now: Seconds) {
+    fn look<W>(
+        &mut self,
+        (last_turn, endpoint): (Seconds, u64),
+        line: &Line<W>,
+        state: &State,
+        now: Seconds,
+    ) {
         if let Err(obstacle) = state.check_endpoint(endpoint, now) {
             self.until = self.until.min(obstacle.until());
             return;
         }
         for (place, user) in line.heads() {
             let head = if place.is_other { &mut self.other } else { &mut self.urgent };
-            if head.is_some_and(|(first, _)| first < place) {
+            let next = Head { last_turn, place, endpoint };
+            if head.is_some_and(|first| first < next) {
                 match place.is_other {
                     true => return,
                     false => continue,
                 }
             }
             match state.failures.check(Pair { endpoint, user }, now) {
-                None => *head = Some((place, endpoint)),
+                None => *head = Some(next),
                 Some(until) => self.until = self.until.min(until),
             }
         }

@@ -63,7 +63,7 @@ async fn the_end_of_the_only_probe_wakes_whoever_waits() {
             }
         }
         let core = app.core.lock();
-        assert_eq!((core.queue.len(), core.state.app.in_flight), (0, 0), "round {round}");
+        assert_eq!((core.queue.len(), core.state.app.in_flight()), (0, 0), "round {round}");
         assert!(core.keeper.is_none());
     }
 }

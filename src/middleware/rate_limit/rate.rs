@@ -69,6 +69,19 @@ impl Rate {
         self.lateness = LATENESS + pause;
     }
 
+    /// How many start at this rate while one is under way that takes a time, or a second, since what
+    /// takes longer tells too late that a rate is too high. Twice as many make up for a pause that
+    /// the rate was kept for; if it went first, they had to wait for it as well.
+    pub(super) fn beside(&mut self, took: Seconds, went_first: bool) -> f64 {
+        if self.lateness <= LATENESS {
+            return self.tried * took.min(LONGEST_TAKEN);
+        }
+        if went_first {
+            self.lateness += took;
+        }
+        2.0 * self.tried * took
+    }
+
     /// Begins another hold at a lower rate.
     pub(super) fn lower(&mut self, tried: f64, base: f64, opening: Seconds) {
         self.base = base.max(SLOWEST);
@@ -83,6 +96,7 @@ const LATENESS: Seconds = 0.02;
 /// Starts that are granted over a network are late by the way there.
 #[cfg(feature = "testing")]
 const LATENESS_OF_MANY: Seconds = 0.1;
+const LONGEST_TAKEN: Seconds = 1.0;
 /// Tenfold in 30 s.
 const DOUBLING: Seconds = 9.0;
 pub(super) const SLOWEST: f64 = 0.1;

@@ -357,8 +357,10 @@ impl World {
         prop_assert_eq!(core.queue.len(), 0);
         prop_assert!(core.keeper.is_none());
         prop_assert_eq!(core.granted.overdue_at(), f64::INFINITY);
-        prop_assert_eq!(core.state.app.in_flight, 0);
-        prop_assert!(core.state.endpoints.values().all(|endpoint| endpoint.bucket.in_flight == 0));
+        prop_assert_eq!(core.state.app.in_flight(), 0);
+        prop_assert!(
+            core.state.endpoints.values().all(|endpoint| endpoint.bucket.in_flight() == 0)
+        );
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use super::membership::Membership;
 use super::pair::Pair;
 use super::shared::{Granted, Told};
 use super::trial::Trial;
+use super::tries::Tries;
 use super::whose::{Standing, Through};
 
 /// A request that may go.
@@ -107,6 +108,7 @@ pub(super) struct Endpoint {
     pub(super) evidence: Evidence,
     /// Whether a refusal of it was taken for the app's.
     pub(super) is_blamed: bool,
+    pub(super) tries: Tries,
 }
 
 impl State {
@@ -245,7 +247,7 @@ impl State {
         let endpoint = self.endpoints.get_mut(&pair.endpoint);
         let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
         let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
-        let is_beyond = self.start_beyond(now);
+        let is_beyond = self.start_beyond(pair.endpoint, now);
         let app_epoch = if is_beyond { OF_NO_EPOCH } else { self.app.start(now) };
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited, is_beyond }
     }
@@ -433,19 +435,21 @@ impl State {
 
 impl Endpoint {
     fn new(name: String, bucket: Bucket) -> Self {
-        let by_hand_until = f64::NEG_INFINITY;
-        let standing = Standing::Well;
-        let evidence = Evidence::none();
-        Self { name, bucket, reason: None, by_hand_until, standing, evidence, is_blamed: false }
+        Self {
+            name,
+            bucket,
+            reason: None,
+            by_hand_until: f64::NEG_INFINITY,
+            standing: Standing::Well,
+            evidence: Evidence::none(),
+            is_blamed: false,
+            tries: Tries::none(),
+        }
     }
 
     fn reopen(&mut self) {
         self.bucket.reopen();
-        self.reason = None;
-        self.by_hand_until = f64::NEG_INFINITY;
-        self.standing = Standing::Well;
-        self.evidence = Evidence::none();
-        self.is_blamed = false;
+        *self = Self::new(std::mem::take(&mut self.name), self.bucket.clone());
     }
 
     /// It was refused for itself.
@@ -454,11 +458,6 @@ impl Endpoint {
             self.evidence.refused(refusal.pause, self.bucket.is_in_turn(now), now);
         }
         self.bucket.refused(refusal, now);
-    }
-
-    /// Whether it is closed by hand, and for no longer by the server.
-    pub(super) fn is_by_hand(&self, now: Seconds) -> bool {
-        self.by_hand_until > now && self.by_hand_until >= self.bucket.closed_until
     }
 }
 

@@ -6,15 +6,20 @@
 //! | event | what follows |
 //! |---|---|
 //! | more than the rate goes through within the window | there is no such limit: the rate is forgotten |
-//! | one of these endpoints is refused, by the app's limit | the rate is right: the others' next start is put off by as many starts as went beyond it since the trial began, for a window or half a minute at most; no other trial for minutes, and for longer after each that fails |
+//! | one of these endpoints is refused, by the app's limit | the rate is right: the others' next start is put off by as many starts as went beyond it since the trial began, for a window or half a minute at most; no other trial for minutes or ten windows, and for longer after each that fails |
 //! | one of them is refused for itself | it takes part no more; the rate and the others are as before |
 //! | neither within the window | it begins anew, with one request first |
+//! | one endpoint's requests hang | they go after those of all whose last one succeeded, in turn |
+//!
+//! An endpoint that was refused may try again after an hour, or four windows; after ten minutes where
+//! that was one refusal alone, of its own.
 //!
 //! So what goes beyond the rate takes nothing from the others while it is not refused, whether it
 //! succeeds, fails or is never sent, and when it is, a tenth of the time until the next trial at most.
 
 use super::Seconds;
-use super::state::{Endpoint, State, Ticket};
+use super::bucket::Blocked;
+use super::state::{State, Ticket};
 
 /// What goes beyond the app's rate.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +81,9 @@ impl Trial {
         self.through = self.through.saturating_add(1);
     }
 
-    fn fail(&mut self, now: Seconds) {
-        let pause = PAUSE * f64::from(self.failed.min(MOST_DOUBLED)).exp2();
+    fn fail(&mut self, window: Seconds, now: Seconds) {
+        let pause =
+            PAUSE.max(PAUSE_IN_WINDOWS * window) * f64::from(self.failed.min(MOST_DOUBLED)).exp2();
         let failed = self.failed.saturating_add(1);
         *self = Self { begun: now, not_before: now + pause, failed, ..Self::none() };
     }
@@ -91,16 +97,22 @@ impl State {
     }
 
     /// When one that may try, and has to wait for those under way, need not.
-    pub(super) fn may_go_beyond_from(&self) -> Seconds {
-        self.trial.has_room_from()
+    pub(super) fn may_go_beyond_from(&self, key: u64, now: Seconds) -> Option<Seconds> {
+        let waits = self.may_try(key, now) && !self.may_go_beyond(key, now);
+        waits.then(|| self.trial.has_room_from())
+    }
+
+    /// For how long it has to wait if those under way hang. That is no estimate: most end sooner.
+    pub(super) fn longest_wait_beyond(&self, key: u64, now: Seconds) -> Seconds {
+        let opens = self.check_app(now).map_or_else(Blocked::until, |()| now);
+        self.may_go_beyond_from(key, now).map_or(0.0, |then| then.min(opens) - now)
     }
 
     /// Whether an endpoint may go beyond the app's rate, as far as the requests under way allow.
     pub(super) fn may_try(&self, key: u64, now: Seconds) -> bool {
-        let is_unrefused = |endpoint: &Endpoint| {
-            endpoint.bucket.last_refused.is_none_or(|then| now - then > UNREFUSED_FOR)
-        };
-        self.is_trial_open(now) && self.endpoints.get(&key).is_some_and(is_unrefused)
+        let endpoint = self.endpoints.get(&key);
+        self.is_trial_open(now)
+            && endpoint.is_some_and(|endpoint| endpoint.is_unrefused(self.window, now))
     }
 
     /// Whether nothing holds requests back but what was inferred from refusals. What processes share
@@ -112,16 +124,31 @@ impl State {
             && now >= self.trial.not_before
     }
 
+    /// When an endpoint last had its turn, of those that go beyond the app's rate.
+    pub(super) fn last_turn(&self, key: u64) -> Seconds {
+        self.endpoints.get(&key).map_or(f64::NEG_INFINITY, |endpoint| endpoint.tries.last_turn)
+    }
+
     /// Whether a request that starts goes beyond the app's rate.
-    pub(super) fn start_beyond(&mut self, now: Seconds) -> bool {
+    pub(super) fn start_beyond(&mut self, key: u64, now: Seconds) -> bool {
         let is_beyond = self.membership.is_none() && self.app.check(now).is_err();
         if is_beyond {
             self.trial.start(self.window, now);
+            self.set_turn(key, now);
         }
         is_beyond
     }
 
+    fn set_turn(&mut self, key: u64, turn: Seconds) {
+        if let Some(endpoint) = self.endpoints.get_mut(&key) {
+            endpoint.tries.last_turn = turn;
+        }
+    }
+
     pub(super) fn succeeded_beyond(&mut self, ticket: Ticket, now: Seconds) {
+        if ticket.is_beyond {
+            self.set_turn(ticket.pair.endpoint, f64::NEG_INFINITY);
+        }
         if !self.trial.is_of(ticket) {
             return;
         }
@@ -145,17 +172,18 @@ impl State {
         if !is_of_app {
             return self.ended_beyond(ticket);
         }
+        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
+            endpoint.tries.refused_by_app = now;
+        }
         if self.trial.is_of(ticket) {
             self.app.put_off(self.trial.through, self.window.min(LONGEST_PUT_OFF), now);
-            self.trial.fail(now);
+            self.trial.fail(self.window, now);
         }
     }
 }
 
 /// Closings of the app, each after a success, before which little is known of its rate.
 const ENOUGH: u32 = 2;
-/// Each endpoint costs an app that has a limit one trial in this time.
-const UNREFUSED_FOR: Seconds = 3600.0;
 /// As many are refused if the limit is the app's.
 const WIDEST: u32 = 8;
 /// A rate is 0.96 of what was measured, and a count in slots of a second is right to a thirtieth.
@@ -164,6 +192,7 @@ const FEWEST: f64 = 5.0;
 /// A few refusals in this time are fewer than one in a hundred requests, from a limit of 60 in 30 s
 /// on.
 const PAUSE: Seconds = 300.0;
+const PAUSE_IN_WINDOWS: f64 = 10.0;
 /// A tenth of that.
 const LONGEST_PUT_OFF: Seconds = 30.0;
 /// To twenty minutes.

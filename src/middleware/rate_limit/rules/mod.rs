@@ -15,7 +15,11 @@ use super::pair::Pair;
 use super::state::{Outcome, State, Ticket};
 
 fn state() -> State {
-    let mut state = State::new(30.0, 604_800.0);
+    state_within(30.0)
+}
+
+fn state_within(window: Seconds) -> State {
+    let mut state = State::new(window, 604_800.0);
     for endpoint in 1..=5 {
         state.endpoint(endpoint, 0.0, String::new);
     }

@@ -54,6 +54,23 @@ fn a_success_that_was_sent_before_a_closing_opens_nothing() {
     assert!(state.is_open(1, 11.2), "and another after a second, though it hangs");
 }
 
+/// Each takes as long as eighteen at the rate.
+#[test]
+fn after_one_that_succeeds_a_rate_that_is_held_keeps_slow_requests_apart_and_nothing_else() {
+    for (held_from, is_open) in [(0.0, true), (-100.0, false)] {
+        let mut state = state();
+        state.app.pace(20.0, held_from);
+        state.app.close(1.2);
+        let one = state.sends(1, 1.2);
+        assert!(!state.is_open(1, 1.3), "one goes first");
+        state.settle(one, Outcome::Succeeded, false, 2.1);
+        (0..9).for_each(|number| {
+            state.start(pair(1), false, 2.1 + 0.06 * f64::from(number));
+        });
+        assert_eq!(state.is_open(1, 2.7), is_open, "held from {held_from}");
+    }
+}
+
 /// Each of the burst asks for a little more: the closing grows with it, and the limit is as after
 /// one refusal.
 #[test]
@@ -161,8 +178,7 @@ fn a_caller_alone_under_its_limit_is_not_slowed_down() {
 #[test]
 fn strays_that_nobody_waits_at_leave_no_rate_whatever_the_window() {
     for window in [30.0, 300.0, 3600.0] {
-        let mut state = State::new(window, 604_800.0);
-        state.endpoint(1, 0.0, String::new);
+        let mut state = state_within(window);
         for minute in 0..60 {
             let now = 60.0 * f64::from(minute);
             if minute % 10 == 9 {
@@ -192,6 +208,23 @@ fn a_rate_that_was_measured_in_a_moment_is_held_for_five_seconds() {
     assert!(rate(0.0).is_some());
     assert_eq!(rate(4.9), rate(0.0), "after {last} s");
     assert!(rate(14.0) > rate(4.9).map(|rate| 1.9 * rate), "then it grows");
+}
+
+/// A trial costs two or three refusals, which are one in a hundred of 240 requests: twelve minutes of
+/// them at this rate.
+#[test]
+fn a_low_rate_is_held_for_a_long_window_at_most() {
+    for (window, at_least, at_most) in [(30.0, 290.0, 310.0), (3600.0, 600.0, 800.0)] {
+        let mut state = state_within(window);
+        state.call(1, Outcome::Succeeded, 0.0);
+        if let Some(endpoint) = state.endpoints.get_mut(&1) {
+            endpoint.bucket.pace(0.2, 7990.0 - window);
+        }
+        state.call(1, refused(1.0), 8000.0);
+        let rate = |after: Seconds| state.endpoints[&1].bucket.rate(8000.0 + after);
+        assert_eq!(rate(at_least), rate(1.0), "{window}");
+        assert!(rate(at_most) > rate(1.0), "{window}");
+    }
 }
 
 #[test]

@@ -5,7 +5,11 @@ use super::*;
 
 /// The app was closed twice, for two endpoints. It is open from 2.4 s on.
 fn closed_twice() -> State {
-    let mut state = state();
+    closed_twice_within(30.0)
+}
+
+fn closed_twice_within(window: Seconds) -> State {
+    let mut state = state_within(window);
     state.call(1, refused(1.0), 0.0);
     state.call(2, refused(1.0), 0.1);
     state.call(1, Outcome::Succeeded, 1.2);
@@ -54,6 +58,47 @@ fn a_refusal_beyond_the_rate_ends_the_trials_for_minutes() {
     state.call(1, Outcome::Succeeded, 305.0);
     assert!(!state.is_open(4, 305.1), "it was refused");
     assert!(state.is_open(5, 305.1));
+}
+
+/// Once, or twice in a row, or by the app's limit before; then the app's rate holds it back.
+#[test]
+fn an_endpoint_whose_refusal_was_one_alone_may_try_again_after_minutes() {
+    for (refusals, after, is_open) in [(1, 590.0, false), (1, 610.0, true), (2, 610.0, false)] {
+        let mut state = closed_twice();
+        for number in 0..refusals {
+            state.call(4, refused(1.0), 100.0 + 2.0 * f64::from(number));
+        }
+        let later = 100.0 + 2.0 * f64::from(refusals - 1) + after;
+        state.app.pace(0.5, later);
+        state.call(5, Outcome::Succeeded, later);
+        assert_eq!(state.is_open(4, later), is_open, "{refusals} refusals, after {after} s");
+        assert!(!state.is_open(1, later), "it was refused by the app's limit");
+    }
+}
+
+/// The limit is over an hour. An endpoint that was refused is one trial in four of them, and one
+/// that fails ends the others for ten.
+#[test]
+fn trials_of_a_limit_over_a_long_window_are_windows_apart() {
+    let pace = |state: &mut State, now| {
+        state.app.pace(0.5, now);
+        state.call(3, Outcome::Succeeded, now);
+    };
+    for (fails, after, open) in [
+        (false, 5000.0, [false, true]),
+        (false, 15_000.0, [true, true]),
+        (true, 30_000.0, [false, false]),
+        (true, 37_000.0, [true, true]),
+    ] {
+        let mut state = closed_twice_within(3600.0);
+        pace(&mut state, 3.0);
+        if fails {
+            state.call(4, refused(1.0), 3.1);
+        }
+        pace(&mut state, after);
+        let now = [2, 5].map(|endpoint| state.is_open(endpoint, after));
+        assert_eq!(now, open, "after {after} s");
+    }
 }
 
 #[test]
@@ -120,6 +165,23 @@ fn a_request_that_hangs_beyond_the_rate_holds_the_next_for_a_second() {
 }
 
 #[test]
+fn who_does_not_wait_for_one_that_hangs_can_be_told_when_another_may_go() {
+    for (rate_opens, hangs, opens) in [(20.0, true, 4.1), (3.5, true, 3.5), (20.0, false, 3.2)] {
+        let mut state = paced();
+        state.app.pace_from(rate_opens, 0.5, 3.0);
+        let one = state.sends(4, 3.1);
+        if !hangs {
+            state.settle(one, Outcome::Succeeded, false, 3.15);
+        }
+        for (endpoint, opens) in [(5, opens), (1, 3.2)] {
+            let told = 3.2 + state.longest_wait_beyond(endpoint, 3.2);
+            assert!((told - opens).abs() < 1e-9, "{endpoint}: {told} for {opens}");
+        }
+        assert_eq!(state.wait(pair(5), (0, 0), 3.2), 0.0, "and those that wait are let in");
+    }
+}
+
+#[test]
 fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
     let mut state = paced();
     state.app.pace_from(20.0, 0.5, 3.0);
@@ -132,10 +194,13 @@ fn a_waiter_is_woken_when_it_may_go_beside_one_that_hangs() {
 fn queue_of(endpoints: &[u64]) -> Queue<()> {
     let mut queue = Queue::new();
     for (number, endpoint) in (1..).zip(endpoints) {
-        let waiter = Waiter { pair: pair(*endpoint), limit: 60.0, owner: () };
-        queue.insert(Place::new(false, number), waiter);
+        wait_at(&mut queue, *endpoint, Place::new(false, number));
     }
     queue
+}
+
+fn wait_at(queue: &mut Queue<()>, endpoint: u64, place: Place) {
+    queue.insert(place, Waiter { pair: pair(endpoint), limit: 60.0, owner: () });
 }
 
 fn next_of(queue: &mut Queue<()>, state: &State, now: Seconds) -> Option<u64> {
@@ -162,6 +227,46 @@ fn endpoints_that_go_beyond_the_rate_take_turns() {
         // It hangs.
         state.sends(endpoint, now);
     }
+}
+
+/// Its callers come one after the other; the other's wait together.
+#[test]
+fn an_endpoint_that_hangs_keeps_its_turn_when_nobody_waits_for_it() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 5, 5]);
+    for (now, endpoint) in [(3.1, 4), (4.2, 5), (5.3, 4), (6.4, 5)] {
+        if queue.len_of(4) == 0 {
+            wait_at(&mut queue, 4, Place::new(false, 9));
+        }
+        assert_eq!(next_of(&mut queue, &state, now), Some(endpoint), "{now}");
+        state.sends(endpoint, now);
+    }
+}
+
+#[test]
+fn an_endpoint_whose_requests_succeed_goes_before_one_that_hangs() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 4, 4, 5, 5]);
+    assert_eq!(next_of(&mut queue, &state, 3.1), Some(4));
+    state.sends(4, 3.1);
+    for now in [4.2, 5.3] {
+        assert_eq!(next_of(&mut queue, &state, now), Some(5), "{now}");
+        state.call(5, Outcome::Succeeded, now);
+    }
+    assert_eq!(next_of(&mut queue, &state, 6.4), Some(4));
+}
+
+#[test]
+fn an_urgent_request_beyond_the_rate_goes_first_whoevers_turn_it_is() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 5]);
+    assert_eq!(next_of(&mut queue, &state, 3.1), Some(4));
+    state.sends(4, 3.1);
+    wait_at(&mut queue, 4, Place::new(true, 9));
+    assert_eq!(next_of(&mut queue, &state, 4.2), Some(4));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::super::Seconds;
 use super::own::Own;
 use super::server::{Limit, Reply, Server, Told};
-use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
+use super::{Callers, Outcomes, Row, Setting, batch, each, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
     let low = |endpoints, count, callers, told| Own { endpoints, count, callers, told };
@@ -19,6 +19,10 @@ pub(super) fn rows() -> Vec<Row> {
         beside_bad(low(2, 5, 2, right), Bad::Failing, 90.0),
         beside_bad(low(2, 5, 2, Told::Always(1.0)), Bad::Hanging, 90.0),
         beside_bad(low(2, 20, 3, Told::Always(1.0)), Bad::Dropped, 90.0).heavy(),
+        beside_refused_once(low(3, 5, 2, Told::Always(5.0))),
+        beside_refused_once(low(5, 5, 2, right)).heavy(),
+        beside_hanging(low(2, 5, 2, right), 12),
+        beside_hanging(low(2, 5, 2, right), 30).heavy(),
         in_a_limit(low(3, 2, 3, Told::Always(1.0)), 90.0).heavy(),
         in_a_limit(low(1, 2, 3, Told::Always(5.0)), 85.0).heavy(),
         in_a_limit(low(1, 3, 3, Told::Always(1.0)), 90.0).heavy(),
@@ -124,6 +128,70 @@ fn beside_bad(low: Own, bad: Bad, reached: f64) -> Row {
         let group = low.group_after() + 1;
         let of_rare = outcomes.failed.iter().filter(|(_, other)| *other == group).count();
         [share, failed, of_rare as f64]
+    })
+}
+
+/// One that has no limit, and is refused once.
+fn beside_refused_once(low: Own) -> Row {
+    let name = format!("{}; one more each 10 s, refused once for 1 s at 400 s", low.title());
+    let figures = [
+        least(95.0, "% of its calls at once after 11 min"),
+        most(0.0, "of them fail"),
+        least(90.0, "% of theirs").but_reaches(87.0),
+    ];
+    Row::new(name, figures, move |seed| {
+        let key = low.endpoints + 1;
+        let mut is_refused = false;
+        let server =
+            low.server(Server::unlimited().telling(low.told)).with_accidents(move |it, _| {
+                let is_first = it.endpoint == key && it.time >= 400.0 && !is_refused;
+                is_refused |= is_first;
+                is_first.then_some(Reply::Refused(Some(1.0)))
+            });
+        let callers = low.callers().chain([each(10.0).at(key)]).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(3600.0));
+        let group = low.group_after();
+        let of_it = outcomes.good.iter().filter(|good| good.group == group && good.at >= 1060.0);
+        let at_once = of_it.filter(|good| good.waited < 0.5).count() as f64;
+        let failed = outcomes.failed.iter().filter(|(_, other)| *other == group).count();
+        let [share, _] = low.theirs(&outcomes, 3600.0);
+        [100.0 * at_once / 254.0, failed as f64, share]
+    })
+}
+
+/// Endpoints that hang until their callers' time is over, each with one caller, and two that are
+/// well: of one 30 calls come at once.
+fn beside_hanging(low: Own, count: u64) -> Row {
+    let name = format!(
+        "{}; {count} more with 1 caller time out after 10 s; 30 calls at once, and one each 7 s",
+        low.title()
+    );
+    let figures = [
+        most(0.0, "of the 30 fail"),
+        most(0.0, "of the rare fail"),
+        least(90.0, "% of the rare within 1.5 s"),
+        least(90.0, "% of theirs"),
+    ];
+    Row::new(name, figures, move |seed| {
+        let first = low.endpoints + 1;
+        let hangs = move |it: super::server::Arrival| it.endpoint > first + 1;
+        let server = low
+            .server(Server::unlimited().telling(low.told))
+            .with_accidents(move |it, _| hangs(it).then_some(Reply::Hangs));
+        let at_once = Callers { from: 700.0, ..batch(30).at(first) };
+        let rare = Callers { from: 600.0, ..each(7.0).at(first + 1) };
+        let hanging = (0..count).map(|number| {
+            let one = tasks(1).at(first + 2 + number);
+            Callers { from: 600.0, timeout: 10.0, ..one }
+        });
+        let callers = low.callers().chain([at_once, rare]).chain(hanging).collect();
+        let outcomes = run(Setting::new(server, callers, seed).lasts(1000.0));
+        let group = low.group_after();
+        let failed = |group| outcomes.failed.iter().filter(|(_, other)| *other == group).count();
+        let of_rare = outcomes.good.iter().filter(|good| good.group == group + 1);
+        let soon = of_rare.filter(|good| good.waited < 1.5).count() as f64;
+        let [share, _] = low.theirs(&outcomes, 1000.0);
+        [failed(group) as f64, failed(group + 1) as f64, soon / 0.58, share]
     })
 }
 

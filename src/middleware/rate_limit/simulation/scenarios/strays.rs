@@ -20,6 +20,9 @@ pub(super) fn rows() -> Vec<Row> {
         cold_calls(64, 64, 0.15, 0.18),
     ];
     rows.extend([1.0, 5.0, 30.0].map(one_at_twenty_a_second));
+    rows.push(one_in_a_hundred_of_slow_ones(20, 0.3, [2.5, 8.5]).heavy());
+    rows.push(one_in_a_hundred_of_slow_ones(20, 0.5, [13.0, 22.0]).heavy());
+    rows.push(one_in_a_hundred_of_slow_ones(10, 1.0, [12.0, 23.0]));
     rows
 }
 
@@ -109,6 +112,24 @@ fn one_in_a_hundred() -> Row {
         [outcomes.failed.len() as f64, outcomes.mean_wait()]
     });
     row.heavy()
+}
+
+/// After each closing one goes first, and as many as are under way else take seconds to be so again.
+fn one_in_a_hundred_of_slow_ones(a_second: u32, latency: f64, [failed, waited]: [f64; 2]) -> Row {
+    let name = format!("1 % refused for 1 s, {a_second} calls a second, {} ms", latency * 1000.0);
+    let figures = [
+        most(0.0, "% fail").but_reaches(failed),
+        most(1.0, "s waited in the mean").but_reaches(waited),
+    ];
+    Row::new(name, figures, move |seed| {
+        let server = Server::unlimited()
+            .with_accidents(|_, random| (random.f64() < 0.01).then_some(Reply::Refused(Some(1.0))));
+        let callers = vec![each(1.0 / f64::from(a_second))];
+        let setting = Setting::new(server, callers, seed).lasts(1200.0);
+        let outcomes = run(Setting { latency, ..setting });
+        let calls = 1200.0 * f64::from(a_second);
+        [100.0 * outcomes.failed.len() as f64 / calls, outcomes.mean_wait()]
+    })
 }
 
 fn six_seconds() -> Row {

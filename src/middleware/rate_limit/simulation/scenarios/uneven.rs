@@ -1,5 +1,6 @@
 //! Limits before endpoints that are called in bursts, or one after the other, or by few.
 
+use super::super::Seconds;
 use super::server::{Limit, Server, Told};
 use super::{Callers, Load, Row, Setting, each, least, most, run, tasks};
 
@@ -21,6 +22,9 @@ pub(super) fn rows() -> Vec<Row> {
         of_few(1, 1.0, 6, [88.0, 1.5]),
         of_few(1, 1.0, 2, [60.0, 2.5]),
         of_few(5, 1.0, 8, [90.0, 1.0]).heavy(),
+        in_a_long_window(600, 3600.0, 3, 2.0),
+        in_a_long_window(600, 3600.0, 12, 2.0),
+        in_a_long_window(300, 600.0, 6, 3.4),
         slow(right, 2.2).heavy(),
         slow(always(1.0), 2.4).heavy(),
         slow(always(5.0), 3.0).heavy(),
@@ -109,6 +113,26 @@ fn of_few(count: usize, window: f64, endpoints: u64, [share, late]: [f64; 2]) ->
             outcomes.refused_percent_from(120.0),
             outcomes.failed.len() as f64,
         ]
+    })
+}
+
+/// A limit over a window that is set, with two callers for each of three endpoints, and others that
+/// are called rarely.
+fn in_a_long_window(count: usize, window: Seconds, rare: u64, late: f64) -> Row {
+    let name = format!(
+        "{count} per {window} s, which is set, over 3 with 2 callers each; {rare} more, each called each {} s",
+        window / 60.0 * rare as f64
+    );
+    let figures = [least(90.0, "% of it"), most(1.0, "% refused after a window").but_reaches(late)];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(count, window), Told::Right);
+        let busy = (1..=3).map(|endpoint| tasks(2).at(endpoint));
+        let rare = Callers { endpoints: (4, rare), ..each(window / 60.0) };
+        let callers = busy.chain([rare]).map(|it| Callers { max_wait: window, ..it }).collect();
+        let setting = Setting::new(server, callers, seed).lasts(10.0 * window);
+        let outcomes = run(Setting { window, ..setting });
+        let share = 10.0 * outcomes.good.len() as f64 / count as f64;
+        [share, outcomes.refused_percent_from(window)]
     })
 }
 
