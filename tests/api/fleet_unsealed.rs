@@ -152,7 +152,7 @@ async fn who_finds_half_a_removal_ends_it() {
             };
             removing.abort();
             drop(steps);
-            if step != "remove seen" {
+            if step != "remove seen or put back" {
                 continue;
             }
             halves += 1;
@@ -187,7 +187,7 @@ async fn a_log_out_that_failed_half_way_is_saved_at_both_places_when_it_settles(
                 break;
             }
         };
-        if step != "remove seen" {
+        if step != "remove seen or put back" {
             continue;
         }
         halves += 1;
