@@ -178,7 +178,7 @@ impl Standing {
             Some(unsealed) if self.is_in(&unsealed.names, &opened.key) => {
                 match unsealed.adopts || !has_login(&opened.token) {
                     true => Ok(opened),
-                    false => Err(FleetError::Unsealed),
+                    false => Err(FleetError::unsealed(&self.place)),
                 }
             }
             Some(_) if !is_unsealed(record) => Err(FleetError::Config { reason: OTHER_NAME_KEY }),

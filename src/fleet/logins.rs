@@ -79,7 +79,7 @@ impl RedisTokenStore {
     ///
     /// # Errors
     ///
-    /// A [`FleetError`] when the logins may still be there; [`FleetError::NotReplicated`] when they
+    /// A [`FleetError`] when some of the logins may still be there, or come back; [`FleetError::NotReplicated`] when they
     /// are removed, but may come back with a failover.
     pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<u64, FleetError> {
         let parts = self.parts();
@@ -153,7 +153,7 @@ impl RedisTokenStore {
                 let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
                 match login.and_then(|login| login.open(parts)) {
                     Ok(_) => is_opened |= !is_ignored,
-                    Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
+                    Err(error @ FleetError::Unsealed { .. }) => return Err(error),
                     Err(error) => failures.push(error),
                 }
             }

@@ -30,7 +30,7 @@
 //! | `scripts.rs`, `returned.rs` | what runs in the server, in one step each, and what it returns |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
-//! | `tokens.rs`, `removing.rs` | the store of tokens, and what ends them |
+//! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
@@ -41,6 +41,7 @@
 mod connecting;
 mod error;
 mod failure;
+mod found;
 mod greeting;
 mod health;
 mod lease;

@@ -203,7 +203,7 @@ fn is_of_one_login(error: &FleetError) -> bool {
         error,
         FleetError::Sealed { .. }
             | FleetError::UnknownKey { .. }
-            | FleetError::Unsealed
+            | FleetError::Unsealed { .. }
             | FleetError::Layout { .. }
             | FleetError::TooLong { .. }
             | FleetError::Name { .. }

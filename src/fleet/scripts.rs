@@ -49,7 +49,7 @@ impl Script {
 
 // Each place has a number that grows with what is written there. That of a login or of a removal is at
 // least the server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
-// hash is a gravestone: the number from which on the user has no login that is older, and `gl` its moment. A removal
+// hash is a gravestone: the number from which on the user has no login that is older, with its moment (`gl`) and when it was put back (`gp`). A removal
 // has a moment beside its number, as a login has in its record: it says which was later where a server's clock is behind
 // that of the one before. What was put back says so (`p`), also when it is refreshed.
 
@@ -63,12 +63,13 @@ pub(super) static LOAD: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp')
 local left = math.max(0, (tonumber(r[3]) or 0) - now)
-local p = tonumber(r[4])
-local back = p and math.max(0, now - p) or -1
 local n, g = tonumber(r[2]) or 0, tonumber(r[5]) or 0
-local moment = g >= n and r[7] or r[6] or ''
+local p, moment = r[4], r[6] or ''
+if (r[1] or '') == '' and g >= n then p, moment = r[8], r[7] or '' end
+p = tonumber(p)
+local back = p and math.max(0, now - p) or -1
 local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
 return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
 );
@@ -244,6 +245,7 @@ for _, s in ipairs(places) do
 end
 calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')
 redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
+redis.call('HDEL', KEYS[1], 'gp')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return {removed, n}",
 );
@@ -274,7 +276,9 @@ for _, s in ipairs(ended) do
 end
 for _, s in ipairs(kept) do redis.call('HSET', KEYS[1], s .. 'n', ARGV[1]) end
 if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2])
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1",

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::FleetError;
+use super::found::{Found, Loaded};
 use super::listing::{Standing, Step, patiently, several};
 use super::names::{Names, Place};
 use super::remembered::Entry;
@@ -26,8 +27,7 @@ use super::returned::{Returned, read};
 use super::scripts::{FORGET, LOAD, TAKE_OVER};
 use super::sealing::Opened;
 use super::tokens::{
-    ADOPTED, Found, KEPT_FOR_MS, Loaded, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts,
-    changes_too_fast,
+    ADOPTED, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
 };
 use crate::auth::{LoginId, StoredToken, TokenKey};
 
@@ -60,7 +60,7 @@ impl Parts {
             if is_nothing && self.may_have_unsealed().await? {
                 let entry = self.look_unsealed(unsealed, key).await?.entry;
                 if entry.token.as_ref().is_some_and(has_login) {
-                    return Err(FleetError::Unsealed);
+                    return Err(FleetError::unsealed(&unsealed.names.place(key)?));
                 }
             }
             return Ok(false);

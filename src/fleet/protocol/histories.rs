@@ -51,7 +51,7 @@ impl<const N: usize> World<N> {
         let may_be = match (known.1 > 0, there.revision.1 > 0) {
             (true, true) => rules.later_login_stays,
             (false, true) => rules.removals_have_moments && !there.was_put_back,
-            (true, false) => rules.removals_have_moments && self.is_slow,
+            (true, false) => rules.removals_have_moments && self.is_slow && !there.was_put_back,
             (false, false) => false,
         };
         may_be && known.0 < there.revision.0
