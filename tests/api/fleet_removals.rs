@@ -238,6 +238,32 @@ async fn a_removal_with_an_earlier_number_is_not_undone_by_who_knows_the_login()
     }
 }
 
+/// By a server whose clock is behind, of a process whose clock is ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_was_put_back_ends_no_login_with_a_later_number() {
+    for how in ["remove", "remove_user"] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let clock = ManualClock::new();
+        clock.jump_wall(3600);
+        let remover = fleet(&server).with_clock(clock).tokens();
+        fleet(&server).tokens().save(&anna(), &login("old"), None).await.unwrap();
+        remove(&remover, how).await;
+        let new = fleet(&server).tokens();
+        new.save(&anna(), &login("new"), None).await.unwrap();
+        move_ahead(&server);
+        assert!(found(&new, &anna()).await.is_some());
+        server.restart_empty();
+        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+        until("put back", async || !names(&server).is_empty()).await;
+
+        assert_eq!(found(&new, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+
+        for store in [fleet(&server).tokens(), remover, new] {
+            assert_eq!(found(&store, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+        }
+    }
+}
+
 /// A program of an administrator, or a hook.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_nothing_but_remove_puts_that_back() {
