@@ -68,12 +68,16 @@ mod fleet_faults;
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
+#[path = "api/fleet_notes.rs"]
+mod fleet_notes;
 #[path = "api/fleet_processes.rs"]
 mod fleet_processes;
 #[path = "api/fleet_put_back.rs"]
 mod fleet_put_back;
 #[path = "api/fleet_rate.rs"]
 mod fleet_rate;
+#[path = "api/fleet_removals.rs"]
+mod fleet_removals;
 #[path = "api/fleet_replicas.rs"]
 mod fleet_replicas;
 #[path = "api/fleet_servers.rs"]

@@ -134,10 +134,13 @@ pub enum FleetError {
     },
     /// A login was saved before there were sealing keys. It is left as it is.
     #[error(
-        "a login of the fleet was saved without a seal, and there are sealing keys now; take such logins over \
-         with `adopt_unsealed`, or have `remove_user` remove it"
+        "the login under `{place}` in the fleet's server was saved without a seal, and there are sealing keys \
+         now; take such logins over with `adopt_unsealed`, or have `remove_user` remove it"
     )]
-    Unsealed,
+    Unsealed {
+        /// Where it stands: a key of the server, with all logins of one user.
+        place: String,
+    },
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
@@ -206,6 +209,10 @@ impl FleetError {
     pub(super) fn unknown_key(place: &Place, id: &[u8]) -> Self {
         let id = clipped(&String::from_utf8_lossy(id));
         Self::UnknownKey { place: clipped(&place.logins), id }
+    }
+
+    pub(super) fn unsealed(place: &Place) -> Self {
+        Self::Unsealed { place: clipped(&place.logins) }
     }
 
     pub(super) fn too_long(place: &Place, bytes: usize) -> Self {

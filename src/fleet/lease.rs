@@ -48,6 +48,7 @@ pub(super) async fn take_turn(
         match lease.turn(place, known).await? {
             0 => pauses.wait().await,
             1 => return Ok(Some(lease.renewed())),
+            -1 => return Err(FleetError::layout(&lease.key)),
             _ => return Ok(None),
         }
     }
@@ -74,7 +75,7 @@ impl Lease {
         Ok(Self { server, key, owner, runtime, renewing: None })
     }
 
-    async fn turn(&self, place: &Place, known: &str) -> Result<u32, FleetError> {
+    async fn turn(&self, place: &Place, known: &str) -> Result<i32, FleetError> {
         let arguments = [
             place.scopes.as_bytes(),
             known.as_bytes(),

@@ -21,14 +21,20 @@ use super::sealing::{Opened, is_unsealed};
 use super::server::Server;
 use super::tokens::Parts;
 use super::unsealed::has_login;
-use crate::auth::TokenKey;
+use crate::auth::{LoginId, TokenKey};
 
 /// A login as it stands in the server.
 pub(super) struct Standing {
     pub(super) place: Place,
     pub(super) revision: String,
+    /// Of the save by which it stands there.
+    pub(super) mark: String,
+    pub(super) was_put_back: bool,
     pub(super) record: Vec<u8>,
 }
+
+/// What [`LIST`] returns of one.
+pub(super) type Listed = (String, Vec<u8>, Vec<u8>, bool, Vec<u8>);
 
 /// What sealing anew takes.
 enum Sealing {
@@ -153,9 +159,15 @@ impl Step {
 }
 
 impl Standing {
+    /// Which login it is, if it can be opened.
+    pub(super) fn login(&self, parts: &Parts) -> Option<LoginId> {
+        let opened = parts.sealer().ok()?.open_any(&self.place, &self.revision, &self.record);
+        opened.ok().map(|opened| opened.token.login())
+    }
+
     /// What a login is, wherever it may stand.
     pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
-        let Self { place, revision, record } = self;
+        let Self { place, revision, record, .. } = self;
         let sealer = parts.sealer()?;
         let opened = sealer.open_any(place, revision, record)?;
         if self.is_in(&parts.names, &opened.key) {
@@ -166,7 +178,7 @@ impl Standing {
             Some(unsealed) if self.is_in(&unsealed.names, &opened.key) => {
                 match unsealed.adopts || !has_login(&opened.token) {
                     true => Ok(opened),
-                    false => Err(FleetError::Unsealed),
+                    false => Err(FleetError::unsealed(&self.place)),
                 }
             }
             Some(_) if !is_unsealed(record) => Err(FleetError::Config { reason: OTHER_NAME_KEY }),
@@ -216,8 +228,14 @@ impl Standing {
         }
     }
 
-    fn replacing_by<'a>(&'a self, record: &'a [u8]) -> [&'a [u8]; 3] {
-        [self.place.scopes.as_bytes(), self.revision.as_bytes(), record]
+    /// What a script compares that replaces it, and no later save.
+    pub(super) fn compared(&self) -> [&[u8]; 3] {
+        [self.place.scopes.as_bytes(), self.revision.as_bytes(), self.mark.as_bytes()]
+    }
+
+    fn replacing_by<'a>(&'a self, record: &'a [u8]) -> [&'a [u8]; 4] {
+        let [scopes, revision, mark] = self.compared();
+        [scopes, revision, mark, record]
     }
 
     async fn replace(&self, record: &[u8], server: &Arc<Server>) -> Result<Returned, FleetError> {
@@ -342,15 +360,13 @@ where
     call().await
 }
 
-/// What stands in the hash of a user: scopes, revision and record of each login.
-pub(super) fn standing(
-    key: &str,
-    places: Vec<(String, Vec<u8>, Vec<u8>)>,
-) -> impl Iterator<Item = Standing> {
-    places.into_iter().map(move |(scopes, revision, record)| {
-        let revision = String::from_utf8_lossy(&revision).into_owned();
+/// What stands in the hash of a user.
+pub(super) fn standing(key: &str, places: Vec<Listed>) -> impl Iterator<Item = Standing> {
+    places.into_iter().map(move |(scopes, revision, mark, was_put_back, record)| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (revision, mark) = (text(&revision), text(&mark));
         let place = Place { logins: key.to_owned(), scopes, lease: String::new() };
-        Standing { place, revision, record }
+        Standing { place, revision, mark, was_put_back, record }
     })
 }
 

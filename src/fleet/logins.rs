@@ -13,10 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::listing::{Listing, Standing, Step, patiently};
-use super::returned::read;
-use super::scripts::REMOVE_ALL;
+use super::remembered::UserRemoval;
 use super::server::no_runtime;
-use super::tokens::{KEPT_FOR_MS, Parts};
+use super::tokens::Parts;
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
@@ -80,20 +79,25 @@ impl RedisTokenStore {
     ///
     /// # Errors
     ///
-    /// A [`FleetError`] when the logins may still be there; [`FleetError::NotReplicated`] when they
+    /// A [`FleetError`] when some of the logins may still be there, or come back; [`FleetError::NotReplicated`] when they
     /// are removed, but may come back with a failover.
     pub async fn remove_user(&self, client_id: &str, user: &str) -> Result<u64, FleetError> {
         let parts = self.parts();
         let name = parts.names.logins(client_id, Some(user))?;
         // By which a call that is sent again finds what it removed.
         let mark = format!("{:016x}", fastrand::u64(..));
-        let unsealed = parts.remove_unsealed_user(client_id, user, &mark).await?;
-        let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed = parts.server()?.run(&REMOVE_ALL, &[&name], &arguments).await?;
-        let (removed, number): (u64, u64) = read(removed)?;
-        let user = TokenKey::new(client_id).with_user(user);
-        parts.remember_user_removal(&user, number).await?;
-        parts.confirm(&user).await?;
+        let key = TokenKey::new(client_id).with_user(user);
+        let last = parts.remembered.last_of(&key);
+        // What cannot be looked for unsealed keeps nothing that is sealed from being removed.
+        let unsealed = parts.remove_unsealed_user(client_id, user, &mark, last).await;
+        let of_unsealed = unsealed.as_ref().ok().and_then(Option::as_ref);
+        let last = of_unsealed.map(|removed| removed.moment).max(last);
+        let (removed, number, login) = parts.remove_all(&name, &mark, last).await?;
+        let removal =
+            UserRemoval { number, unsealed: of_unsealed.map(|removed| removed.number), login };
+        parts.remember_user_removal(&key, removal).await?;
+        let unsealed = unsealed?.map_or(0, |removed| removed.not_sealed_as_well);
+        parts.confirm(&key).await?;
         Ok(removed + unsealed)
     }
 
@@ -108,11 +112,17 @@ impl RedisTokenStore {
     /// is missing, [`FleetError::Unsealed`] where `adopt_unsealed` is.
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
+        let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
         let note = match parts.unsealed {
-            Some(_) => patiently(|| parts.unsealed_note()).await?,
+            Some(_) => match patiently(|| parts.unsealed_note()).await {
+                Err(error @ FleetError::Layout { .. }) => {
+                    failure = Some(error);
+                    None
+                }
+                note => note?,
+            },
             None => None,
         };
-        let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
         while let Some(step) = listing.next().await? {
             let resealed = step.reseal(parts).await?;
             number += resealed.number;
@@ -143,7 +153,7 @@ impl RedisTokenStore {
                 let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
                 match login.and_then(|login| login.open(parts)) {
                     Ok(_) => is_opened |= !is_ignored,
-                    Err(FleetError::Unsealed) => return Err(FleetError::Unsealed),
+                    Err(error @ FleetError::Unsealed { .. }) => return Err(error),
                     Err(error) => failures.push(error),
                 }
             }

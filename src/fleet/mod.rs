@@ -29,8 +29,8 @@
 //! | `health.rs` | whether the server responds, as it is told |
 //! | `scripts.rs`, `returned.rs` | what runs in the server, in one step each, and what it returns |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
-//! | `unsealed.rs` | what was saved before there were sealing keys |
-//! | `tokens.rs` | the store of tokens |
+//! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
+//! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
@@ -41,6 +41,7 @@
 mod connecting;
 mod error;
 mod failure;
+mod found;
 mod greeting;
 mod health;
 mod lease;
@@ -48,11 +49,13 @@ mod listing;
 mod live;
 mod logins;
 mod names;
+mod note;
 #[cfg(test)]
 mod protocol;
 mod putting_back;
 mod rate;
 mod remembered;
+mod removing;
 mod replicas;
 mod returned;
 #[cfg(feature = "__rustls")]

@@ -11,12 +11,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::FleetError;
-use super::listing::standing;
 use super::names::Place;
 use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
-use super::scripts::{LIST, PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
-use super::tokens::{KEPT_FOR_MS, Parts};
+use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
+use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
@@ -60,39 +59,60 @@ impl Parts {
     pub(super) async fn remember_user_removal(
         self: &Arc<Self>,
         user: &TokenKey,
-        number: u64,
+        removal: UserRemoval,
     ) -> Result<(), FleetError> {
-        let removal = self.remembered.keep_removal(user, number, self.clock.now().wall);
+        let kept = self.remembered.keep_removal(user, removal);
         self.put_back_after_reconnecting();
         self.look_later(Known::RemovalOf(user.clone()));
-        match removal.number > number {
-            true => self.put_back_user_removal(user, removal).await,
-            false => Ok(()),
+        match kept == removal {
+            true => Ok(()),
+            false => self.put_back_user_removal(user, kept).await,
         }
     }
 
-    /// The gravestone first: from then on nothing is put back that is earlier. Of what was put back
-    /// before that, the logins that were made before the removal end.
     async fn put_back_user_removal(
         &self,
         user: &TokenKey,
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let name = self.names.logins(user.client_id(), user.user())?;
-        let number = removal.number.to_string();
-        let arguments = [number.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let server = self.server()?;
-        let put_back = server.run(&PUT_BACK_GRAVESTONE, &[&name], &arguments).await?;
-        if read::<u32>(put_back)? == 0 {
-            return Ok(());
+        self.put_back_gravestone(&name, removal.number, removal.login).await?;
+        match (&self.unsealed, removal.unsealed) {
+            (Some(unsealed), Some(number)) => {
+                let name = unsealed.names.logins(user.client_id(), user.user())?;
+                self.put_back_gravestone(&name, number, removal.login).await
+            }
+            _ => Ok(()),
         }
-        let places = read(server.run(&LIST, &[&name], &[]).await?)?;
-        for login in standing(&name, places) {
-            if login.open(self).is_ok_and(|opened| opened.token.login() < removal.login) {
-                self.remove_seen(&login.place, &login.revision, removal.number).await?;
+    }
+
+    /// In one step, which may run twice, with what follows from it: what has a later number was done
+    /// later, and stays. What was put back has the number of its own time, and an earlier one ends.
+    /// Of others an earlier number may be by a clock of the server that is behind: the moments say
+    /// whether these end.
+    async fn put_back_gravestone(
+        &self,
+        name: &str,
+        number: u64,
+        moment: LoginId,
+    ) -> Result<(), FleetError> {
+        let (number, moment_text) = (number.to_string(), moment.to_string());
+        for _ in 0..MOST_CONFLICTS {
+            let logins = self.logins_under(name).await?;
+            let mut arguments =
+                vec![number.as_bytes(), moment_text.as_bytes(), KEPT_FOR_MS.as_bytes()];
+            for login in &logins {
+                let is_earlier = || login.login(self).is_some_and(|it| it < moment);
+                let ends = login.was_put_back || is_earlier();
+                arguments.extend(login.compared());
+                arguments.push(if ends { b"1" } else { b"0" });
+            }
+            let script = &PUT_BACK_GRAVESTONE;
+            if read::<u32>(self.server()?.run(script, &[name], &arguments).await?)? == 1 {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(changes_too_fast())
     }
 
     /// A failover may lose what was acknowledged: looks again, and puts it back.
@@ -110,14 +130,21 @@ impl Parts {
         });
     }
 
-    /// Whether nothing stands there now, in place of an earlier entry.
+    /// Whether nothing stands there now, in place of the revision that was found, which may be empty.
     pub(super) async fn put_back_removal(
         &self,
         place: &Place,
-        number: u64,
+        revision: &str,
+        removal: &Entry,
     ) -> Result<bool, FleetError> {
-        let number = number.to_string();
-        let arguments = [place.scopes.as_bytes(), number.as_bytes(), KEPT_FOR_MS.as_bytes()];
+        let (number, moment) = removal.number_and_moment();
+        let arguments = [
+            place.scopes.as_bytes(),
+            revision.as_bytes(),
+            number.as_bytes(),
+            moment.as_bytes(),
+            KEPT_FOR_MS.as_bytes(),
+        ];
         let script = &PUT_BACK_REMOVAL;
         let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(put_back)? == 1)
@@ -135,12 +162,6 @@ impl Parts {
         let arguments = [place.scopes.as_bytes(), revision.as_bytes(), number.as_bytes()];
         self.server()?.run(&RAISE, &[&place.logins], &arguments).await?;
         Ok(())
-    }
-
-    /// A removal by this process is later than every login that was made before it.
-    pub(super) fn remember_removal(&self, key: &TokenKey, number: u64, last: Option<LoginId>) {
-        let removal = Some(LoginId::next(self.clock.now().wall, last));
-        self.remembered.keep(key, Entry { number, token: None, removal });
     }
 }
 
@@ -182,7 +203,7 @@ fn is_of_one_login(error: &FleetError) -> bool {
         error,
         FleetError::Sealed { .. }
             | FleetError::UnknownKey { .. }
-            | FleetError::Unsealed
+            | FleetError::Unsealed { .. }
             | FleetError::Layout { .. }
             | FleetError::TooLong { .. }
             | FleetError::Name { .. }

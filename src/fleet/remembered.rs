@@ -5,7 +5,6 @@
 //! later one than it finds puts it back.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
 use crate::sync::Mutex;
 
@@ -19,9 +18,11 @@ pub(super) struct Remembered {
 }
 
 /// The removal of a user by this process, in every set of scopes.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UserRemoval {
     pub(super) number: u64,
+    /// That of what stood unsealed.
+    pub(super) unsealed: Option<u64>,
     /// Later than every login that was made before it.
     pub(super) login: LoginId,
 }
@@ -33,7 +34,7 @@ pub(super) struct Entry {
     pub(super) number: u64,
     /// `None` when it was removed.
     pub(super) token: Option<StoredToken>,
-    /// Of a removal by this process: later than every login that was made before it.
+    /// Of a removal: later than every login that was made before it.
     pub(super) removal: Option<LoginId>,
 }
 
@@ -47,6 +48,12 @@ impl Entry {
         self.token.as_ref().map(StoredToken::login).or(self.removal)
     }
 
+    /// As scripts get them.
+    pub(super) fn number_and_moment(&self) -> (String, String) {
+        let moment = self.login().map(|moment| moment.to_string());
+        (self.number.to_string(), moment.unwrap_or_default())
+    }
+
     /// Which entry it is; empty where nothing stands.
     fn revision(&self) -> String {
         self.token.as_ref().map(|token| token.revision().to_string()).unwrap_or_default()
@@ -57,15 +64,12 @@ impl Entry {
         self.token.as_ref().map_or(self.number > 0, StoredToken::is_logged_out)
     }
 
-    /// Whether `other` holds a login that was made later.
-    pub(super) fn is_earlier_login_than(&self, other: &Self) -> bool {
-        let (Some(login), Some(of_other)) = (self.login(), &other.token) else { return false };
-        login < of_other.login()
-    }
-
     /// Whether `other`, of another place, holds this or what came after it. Where the places do not
     /// have one clock, as in a cluster, the clocks of processes say which of two logins is later.
     pub(super) fn is_covered_by(&self, other: &Self, has_one_clock: bool) -> bool {
+        if self.is_mark_on(other) {
+            return false;
+        }
         let have_numbers = has_one_clock && self.number > 0 && other.number > 0;
         match (&self.token, &other.token) {
             (Some(token), Some(of_other)) if token.login() != of_other.login() && !have_numbers => {
@@ -73,6 +77,13 @@ impl Entry {
             }
             _ => self.number <= other.number,
         }
+    }
+
+    /// Whether this says that the refresh token of `other` has ended, which that does not know.
+    fn is_mark_on(&self, other: &Self) -> bool {
+        let (Some(token), Some(of_other)) = (&self.token, &other.token) else { return false };
+        let is_same = token.revision() == of_other.revision();
+        is_same && token.has_ended() && !of_other.has_ended()
     }
 
     /// Whether `other`, of another place, ended this login, which stands there still.
@@ -98,29 +109,33 @@ impl Remembered {
         entries.insert(key.clone(), entry);
     }
 
-    /// Keeps that a user was removed at `now`, with the server's number for it, or one that is later
-    /// than all that is known; `user` is a key without scopes.
-    pub(super) fn keep_removal(
-        &self,
-        user: &TokenKey,
-        number: u64,
-        now: SystemTime,
-    ) -> UserRemoval {
-        let is_of_user =
-            |key: &TokenKey| key.client_id() == user.client_id() && key.user() == user.user();
-        let known: Vec<_> = {
-            let entries = self.entries.lock();
-            let of_user = entries.iter().filter(|(key, _)| is_of_user(key));
-            of_user.map(|(_, entry)| (entry.number, entry.login())).collect()
-        };
-        let later = known.iter().map(|(number, _)| number + 1).max();
-        let last = known.iter().filter_map(|(_, login)| *login).max();
-        let number = number.max(later.unwrap_or_default());
-        let removal = UserRemoval { number, login: LoginId::next(now, last) };
+    /// Keeps that a user was removed, with the server's number for it, or one that is later than all
+    /// that is known; `user` is a key without scopes.
+    pub(super) fn keep_removal(&self, user: &TokenKey, removal: UserRemoval) -> UserRemoval {
+        let later = self.of_user(user).into_iter().map(|entry| entry.number + 1).max();
         let mut users = self.users.lock();
+        let before = users.get(user).copied().unwrap_or(removal);
+        let removal = UserRemoval {
+            number: removal.number.max(later.unwrap_or_default()).max(before.number),
+            unsealed: removal.unsealed.max(before.unsealed),
+            login: removal.login.max(before.login),
+        };
         make_room(&mut users);
         users.insert(user.clone(), removal);
         removal
+    }
+
+    /// The last login or removal that is known of a user.
+    pub(super) fn last_of(&self, user: &TokenKey) -> Option<LoginId> {
+        let of_entries = self.of_user(user).iter().filter_map(Entry::login).max();
+        of_entries.max(self.removal_of(user).map(|removal| removal.login))
+    }
+
+    fn of_user(&self, user: &TokenKey) -> Vec<Entry> {
+        let is_of_user =
+            |key: &TokenKey| key.client_id() == user.client_id() && key.user() == user.user();
+        let entries = self.entries.lock();
+        entries.iter().filter(|(key, _)| is_of_user(key)).map(|(_, entry)| entry.clone()).collect()
     }
 
     /// The users that this process has removed.
@@ -140,7 +155,7 @@ impl Remembered {
         let entry = self.entries.lock().get(key).cloned();
         let removal = self.removal_of(key);
         match removal.filter(|it| entry.as_ref().is_none_or(|entry| entry.number < it.number)) {
-            Some(UserRemoval { number, login }) => {
+            Some(UserRemoval { number, login, .. }) => {
                 Some(Entry { number, token: None, removal: Some(login) })
             }
             None => entry,
@@ -210,6 +225,20 @@ mod tests {
         }
 
         assert_eq!(remembered.number(&key), 7);
+    }
+
+    #[test]
+    fn of_two_removals_of_a_user_the_later_is_kept_whatever_their_numbers_are() {
+        let (remembered, user) = (Remembered::default(), TokenKey::new("app").with_user("anna"));
+        let first = LoginId::next(std::time::SystemTime::now(), None);
+        let second = LoginId::next(std::time::SystemTime::now(), Some(first));
+        let removal = |number, unsealed, login| UserRemoval { number, unsealed, login };
+
+        remembered.keep_removal(&user, removal(60, Some(5), first));
+        // By a server whose clock is behind.
+        remembered.keep_removal(&user, removal(7, None, second));
+
+        assert_eq!(remembered.removal_of(&user), Some(removal(60, Some(5), second)));
     }
 
     #[test]

@@ -49,10 +49,13 @@ impl Script {
 
 // Each place has a number that grows with what is written there. That of a login or of a removal is at
 // least the server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
-// hash is a gravestone: the number from which on the user has no login that is older.
+// hash is a gravestone: the number from which on the user has no login that is older, with its moment (`gl`) and when it was put back (`gp`). A removal
+// has a moment beside its number, as a login has in its record: it says which was later where a server's clock is behind
+// that of the one before. What was put back says so (`p`), also when it is refreshed.
 
 /// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
-/// and for how many ms it stands there since it was put back, or -1.
+/// for how many ms it stands there since it was put back, or -1, the moment of a removal, and the
+/// server's time in ms.
 ///
 /// A place that was emptied keeps its number, with an empty revision. Of a record that is longer
 /// than [`LONGEST_RECORD`] one letter is returned, which is no record.
@@ -60,13 +63,15 @@ pub(super) static LOAD: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp')
 local left = math.max(0, (tonumber(r[3]) or 0) - now)
-local p = tonumber(r[4])
+local n, g = tonumber(r[2]) or 0, tonumber(r[5]) or 0
+local p, moment = r[4], r[6] or ''
+if (r[1] or '') == '' and g >= n then p, moment = r[8], r[7] or '' end
+p = tonumber(p)
 local back = p and math.max(0, now - p) or -1
-local n = math.max(tonumber(r[2]) or 0, tonumber(r[5]) or 0)
 local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
-return {r[1] or '', n, left, record or '', back}",
+return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
 );
 
 /// In bytes, as the scripts know it: tokens have a few hundred. Who has longer ones keeps up nobody
@@ -97,13 +102,13 @@ local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
-else redis.call('HDEL', KEYS[1], s .. 'p') end
-redis.call('HDEL', KEYS[1], s .. 't')
+elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
+redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return {1, n}",
 );
 
-/// `KEYS logins`, `ARGV scopes, number known, ms to keep it` → the number of the place, now empty.
+/// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it` → the number of the place, now empty.
 pub(super) static REMOVE: Script = Script::new(
     "local s = ARGV[1]
 local t = redis.call('TIME')
@@ -112,12 +117,12 @@ local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
 local n = math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(ARGV[2]))
 n = math.max(n + 1, now)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
-redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return n",
 );
 
-/// `KEYS logins`, `ARGV scopes, revision, number, ms to keep it` → whether the entry of that revision
+/// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it` → whether the entry of that revision
 /// was removed. The place gets that number, unless it has a later one.
 pub(super) static REMOVE_SEEN: Script = Script::new(
     "local s = ARGV[1]
@@ -125,42 +130,48 @@ local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n = math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0, tonumber(ARGV[3]))
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
-redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1",
 );
 
-/// `KEYS logins`, `ARGV scopes, number of a removal, ms to keep it` → whether it was put back.
+/// `KEYS logins`, `ARGV scopes, revision it replaces, number of a removal, moment, ms to keep it` → whether it
+/// was put back.
 ///
 /// It goes where an earlier entry stands only, and gets no later number: who knows what was saved
 /// after it puts that back in turn.
 pub(super) static PUT_BACK_REMOVAL: Script = Script::new(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
-if math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0) >= tonumber(ARGV[2]) then return 0 end
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
+if (r[1] or '') ~= ARGV[2] then return 0 end
+if math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0) >= tonumber(ARGV[3]) then return 0 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w')
-redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[2], s .. 'p', string.format('%.0f', now))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't')
+redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[3], s .. 'm', ARGV[4], s .. 'p', string.format('%.0f', now))
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1",
 );
 
-/// `KEYS logins`, `ARGV scopes, revision, record` → whether the record of that revision was
-/// replaced.
+/// `KEYS logins`, `ARGV scopes, revision, what marks its save, record` → whether the record of that save
+/// was replaced. The mark that a login has ended keeps its revision.
 pub(super) static RESEAL: Script = Script::new(
-    "if redis.call('HGET', KEYS[1], ARGV[1] .. 'v') ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[3])
+    "local r = redis.call('HMGET', KEYS[1], ARGV[1] .. 'v', ARGV[1] .. 'w')
+if r[1] ~= ARGV[2] or (r[2] or '') ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[4])
 return 1",
 );
 
 /// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
-/// number or a later one.
+/// number or a later one. A removal of the whole user leaves its moment at the place.
 pub(super) static RAISE: Script = Script::new(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl')
 if (r[1] or '') ~= ARGV[2] then return 0 end
-if (tonumber(r[2]) or 0) < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], s .. 'n', ARGV[3]) end
+local n, g = tonumber(r[2]) or 0, tonumber(r[3]) or 0
+if n >= tonumber(ARGV[3]) then return 1 end
+if ARGV[2] == '' and g >= n then redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', r[4] or '') end
+redis.call('HSET', KEYS[1], s .. 'n', ARGV[3])
 return 1",
 );
 
@@ -177,16 +188,18 @@ redis.call('HSET', KEYS[1], s .. 't', string.format('%.0f', now))
 return -1",
 );
 
-/// `KEYS logins`, `ARGV scopes, revision` → whether that revision stood there, and is gone with its
-/// number, as if nothing had ever stood there.
+/// `KEYS logins`, `ARGV scopes, revision, what marks its save` → whether that stood there, and is gone with
+/// its number, as if nothing had ever stood there.
 pub(super) static FORGET: Script = Script::new(
     "local s = ARGV[1]
-if redis.call('HGET', KEYS[1], s .. 'v') ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
+if r[1] ~= ARGV[2] or (r[2] or '') ~= ARGV[3] then return 0 end
+redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't', s .. 'm')
 return 1",
 );
 
-/// `KEYS logins` → revision, scopes and record of each place that is not empty, one after the other.
+/// `KEYS logins` → of each place that is not empty, one after the other: scopes, revision, what marks its
+/// save, whether it was put back, and record.
 /// Of a record that is too long one letter is returned, as by [`LOAD`].
 pub(super) static LIST: Script = Script::new(
     "if redis.call('HLEN', KEYS[1]) > 1000 then return redis.error_reply('LAYOUT too many fields') end
@@ -196,14 +209,15 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local v = s and redis.call('HGET', KEYS[1], s .. 'v')
   if v then
     local is_long = redis.call('HSTRLEN', KEYS[1], field) > 65536
-    local n = #found
-    found[n + 1], found[n + 2], found[n + 3] = s, v, is_long and 'X' or redis.call('HGET', KEYS[1], field)
+    local r = redis.call('HMGET', KEYS[1], s .. 'w', s .. 'p')
+    for _, part in ipairs({s, v, r[1] or '', r[2] and 1 or 0}) do table.insert(found, part) end
+    table.insert(found, is_long and 'X' or redis.call('HGET', KEYS[1], field))
   end
 end
 return found",
 );
 
-/// `KEYS logins`, `ARGV ms to keep what is left, what marks this call` → how many logins of the user
+/// `KEYS logins`, `ARGV ms to keep what is left, what marks this call, moment` → how many logins of the user
 /// were removed, and the number of the gravestone; of a call that is sent again, how many it removed
 /// the first time. The last four calls are known by their marks: several may be under way for one user.
 ///
@@ -226,35 +240,62 @@ end
 local number = string.format('%.0f', n)
 for _, s in ipairs(places) do
   removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')
-  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't')
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't', s .. 'm')
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
 end
 calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')
-redis.call('HSET', KEYS[1], 'g', number, 'gm', calls)
+redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
+redis.call('HDEL', KEYS[1], 'gp')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return {removed, n}",
 );
 
-/// `KEYS logins`, `ARGV number of a gravestone, ms to keep it` → whether it was put back, which is where
-/// none of that number or a later one stands. What stands beside it stays: it may be later.
+/// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it`, and of each login that is known to
+/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → whether the gravestone and
+/// all that follows from it stand there now, which is not so where another login has come meanwhile.
+///
+/// A login with that number or a later one stays. Of the others, those that are earlier end, and those that are not
+/// get the number of the gravestone.
 pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(
-    "if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'g', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    "local is_earlier, ended, kept = {}, {}, {}
+for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local s = #field == 17 and string.match(field, '^(%x+)r$')
+  if s then
+    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
+    if r[1] and (tonumber(r[2]) or 0) < tonumber(ARGV[1]) then
+      local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
+      if not known then return 0 end
+      table.insert(known == '1' and ended or kept, s)
+    end
+  end
+end
+for _, s in ipairs(ended) do
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'm')
+  redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[1])
+end
+for _, s in ipairs(kept) do redis.call('HSET', KEYS[1], s .. 'n', ARGV[1]) end
+if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) < tonumber(ARGV[1]) then
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1",
 );
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
 ///
 /// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was
-/// replaced, 1 when the lease is the owner's, else 0.
+/// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
 pub(super) static TAKE_TURN: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if (r[1] or '') ~= '' and r[1] ~= ARGV[2] and (tonumber(r[2]) or 0) > now then return 2 end
-local owner = redis.call('GET', KEYS[2])
+local owner = redis.pcall('GET', KEYS[2])
+if type(owner) == 'table' then return string.find(owner.err, 'WRONGTYPE') and -1 or owner end
 if owner and owner ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1",

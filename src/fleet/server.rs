@@ -168,6 +168,15 @@ impl Server {
         self.call(command).await.map_err(Failure::into_error)
     }
 
+    /// The same, of a command on one key of the fleet's.
+    pub(super) async fn command_on(
+        self: &Arc<Self>,
+        key: &str,
+        command: &Cmd,
+    ) -> Result<Returned, FleetError> {
+        Returned::of(&[key], self.call(command).await)
+    }
+
     /// Sends commands that may run twice, all at once, and to one server of a cluster. Each has its
     /// own value, which may be an error.
     pub(super) async fn pipeline(

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::lease;
-use super::names::{Names, Place};
+use super::names::Names;
+use super::note::Note;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
-use super::returned::{Returned, read};
-use super::scripts::{LOAD, LONGEST_RECORD, REMOVE, REMOVE_SEEN, SAVE};
-use super::sealing::{Opened, Sealer};
+use super::returned::read;
+use super::scripts::{LONGEST_RECORD, SAVE};
+use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
 use super::{FleetError, RedisFleet};
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     pub(super) remembered: Remembered,
     /// Of a fleet with sealing keys.
     pub(super) unsealed: Option<Unsealed>,
+    pub(super) note: Note,
     replicas: Option<Replicas>,
     /// Whether a task waits for reconnections.
     pub(super) puts_back: AtomicBool,
@@ -53,6 +55,7 @@ impl RedisTokenStore {
             names: fleet.names(),
             remembered: Remembered::default(),
             unsealed: fleet.unsealed(),
+            note: Note::default(),
             replicas: fleet.replicas.clone(),
             puts_back: AtomicBool::new(false),
             clock: Arc::clone(&fleet.clock),
@@ -120,83 +123,44 @@ impl Parts {
         let mut waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
-            let Found { entry: found, revision, put_back_for } =
-                self.look(key, &place, false).await?;
-            if self.adopt(key, &found, &revision).await? {
+            let found = self.look(key, &place, false).await?;
+            if self.adopt(key, &found).await? {
                 continue;
             }
-            let lost = self.remembered.get(key).filter(|known| known.number > found.number);
-            let early = put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+            let known = self.remembered.get(key);
+            let lost = known.filter(|known| known.number > found.entry.number);
+            let early = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
             match lost {
                 None if waits && let Some(left) = early => {
                     tokio::time::sleep(left).await;
                     waits = false;
                 }
                 None => {
-                    self.remembered.keep(key, found.clone());
-                    return Ok(found.token);
+                    self.remembered.keep(key, found.entry.clone());
+                    return Ok(found.entry.token);
                 }
-                // By a server whose clock is behind that of the one before: the later login stays,
+                // By a server whose clock is behind that of the one before: what is later stays,
                 // and gets the later number, which counts once it stands there.
-                Some(known) if known.is_earlier_login_than(&found) => {
-                    self.remembered.replace(key, found);
-                    self.raise(&place, &revision, known.number).await?;
+                Some(known) if found.is_later_than(&known) => {
+                    self.remembered.replace(key, found.entry);
+                    self.raise(&place, &found.revision, known.number).await?;
                 }
                 Some(Entry { token: Some(token), .. }) => {
-                    let is_back = self.write(key, &token, &revision, PUT_BACK).await?;
+                    let is_back = self.write(key, &token, &found.revision, PUT_BACK).await?;
                     if is_back && !waits {
                         return Ok(Some(token));
                     }
                 }
-                Some(Entry { token: None, number, .. }) => {
-                    let is_back = self.put_back_removal(&place, number).await?;
-                    if is_back && !waits {
+                Some(removal) => {
+                    let is_back = self.put_back_removal(&place, &found.revision, &removal).await?;
+                    // The other place may have got the login back as well.
+                    if is_back && !waits && !self.adopts_unsealed() {
                         return Ok(None);
                     }
                 }
             }
         }
         Err(changes_too_fast())
-    }
-
-    /// What stands at a place of the server, where unsealed records may be or not.
-    pub(super) async fn look(
-        &self,
-        key: &TokenKey,
-        place: &Place,
-        is_of_unsealed: bool,
-    ) -> Result<Found, FleetError> {
-        // What is wrong with the keys is said before the server is asked.
-        self.sealer()?;
-        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
-        self.found(key, place, is_of_unsealed, found)
-    }
-
-    /// The same, of what [`LOAD`] returned.
-    pub(super) fn found(
-        &self,
-        key: &TokenKey,
-        place: &Place,
-        is_of_unsealed: bool,
-        found: Returned,
-    ) -> Result<Found, FleetError> {
-        let sealer = self.sealer()?;
-        let (revision, number, left, record, put_back): (String, u64, u64, Vec<u8>, i64) =
-            read(found)?;
-        let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
-        if revision.is_empty() {
-            return Ok(Found { entry: Entry::new(number, None), revision, put_back_for });
-        }
-        let Opened { key: of, token, .. } = match is_of_unsealed {
-            true => sealer.open_any(place, &revision, &record),
-            false => sealer.open(place, &revision, &record),
-        }?;
-        if of != *key {
-            return Err(FleetError::sealed(place, "stands at the place of another one"));
-        }
-        let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
-        let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
-        Ok(Found { entry: Entry::new(number, Some(token)), revision, put_back_for })
     }
 
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
@@ -265,8 +229,9 @@ impl Parts {
         if record.len() > LONGEST_RECORD {
             return Err(FleetError::too_long(&place, record.len()));
         }
-        if self.unsealed.is_none() && has_login(token) {
-            self.note_unsealed().await?;
+        let is_noted = self.unsealed.is_none() && has_login(token);
+        if is_noted {
+            self.note_before_saving().await?;
         }
         let revision = token.revision().to_string();
         let number = number.to_string();
@@ -288,36 +253,10 @@ impl Parts {
         ];
         let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
+        if is_noted {
+            self.note_after_saving().await;
+        }
         Ok((is_saved == 1, number))
-    }
-
-    /// From the place of `key`; what stands unsealed is elsewhere, and earlier than this.
-    pub(super) async fn remove_here(&self, key: &TokenKey) -> Result<(), FleetError> {
-        let place = self.names.place(key)?;
-        let known = self.remembered.number(key).max(self.unsealed_number(key).await?).to_string();
-        let arguments = [place.scopes.as_bytes(), known.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
-        let last = self.remembered.get(key).and_then(|entry| entry.login());
-        self.remember_removal(key, number, last);
-        Ok(())
-    }
-
-    /// Whether the entry of a revision was removed, and no other.
-    pub(super) async fn remove_seen(
-        &self,
-        place: &Place,
-        revision: &str,
-        number: u64,
-    ) -> Result<bool, FleetError> {
-        let number = number.to_string();
-        let arguments = [
-            place.scopes.as_bytes(),
-            revision.as_bytes(),
-            number.as_bytes(),
-            KEPT_FOR_MS.as_bytes(),
-        ];
-        let removed = self.server()?.run(&REMOVE_SEEN, &[&place.logins], &arguments).await?;
-        Ok(read::<u32>(removed)? == 1)
     }
 
     /// Whether this very entry was saved already, by a call whose other half failed.
@@ -325,15 +264,6 @@ impl Parts {
         let there = self.remembered.get(key).and_then(|entry| entry.token);
         there.is_some_and(|there| there.revision() == token.revision())
     }
-}
-
-/// What stands at a place.
-pub(super) struct Found {
-    pub(super) entry: Entry,
-    /// Empty where nothing does.
-    pub(super) revision: String,
-    /// For how long it does, if it was put back.
-    pub(super) put_back_for: Option<Duration>,
 }
 
 #[async_trait]
@@ -367,7 +297,11 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.0.put_back_after_reconnecting();
         self.0.remove_everywhere(key).await?;
+        if key.user().is_some() {
+            self.0.look_again_later(key);
+        }
         Ok(self.0.confirm(key).await?)
     }
 

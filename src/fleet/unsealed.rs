@@ -19,22 +19,30 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::FleetError;
-use super::listing::{Standing, Step, patiently, several, standing};
+use super::found::{Found, Loaded};
+use super::listing::{Standing, Step, patiently, several};
 use super::names::{Names, Place};
 use super::remembered::Entry;
-use super::returned::{Returned, read, read_plain};
-use super::scripts::{FORGET, LIST, LOAD, RELEASE_LEASE, REMOVE_ALL, TAKE_OVER};
+use super::returned::{Returned, read};
+use super::scripts::{FORGET, LOAD, TAKE_OVER};
 use super::sealing::Opened;
 use super::tokens::{
-    ADOPTED, Found, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
+    ADOPTED, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
 };
-use crate::auth::{StoredToken, TokenKey};
+use crate::auth::{LoginId, StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
 pub(super) struct Unsealed {
     pub(super) names: Names,
     /// Whether they are taken over.
     pub(super) adopts: bool,
+}
+
+/// What came of removing a user where nothing is sealed.
+pub(super) struct UnsealedRemoval {
+    pub(super) not_sealed_as_well: u64,
+    pub(super) number: u64,
+    pub(super) moment: LoginId,
 }
 
 impl Parts {
@@ -44,19 +52,15 @@ impl Parts {
 
     /// Takes over what stands unsealed, if that is later than what was `found` in its place, and
     /// says whether it did; without that, it is an error where nothing was found.
-    pub(super) async fn adopt(
-        &self,
-        key: &TokenKey,
-        found: &Entry,
-        revision: &str,
-    ) -> Result<bool, FleetError> {
+    pub(super) async fn adopt(&self, key: &TokenKey, found: &Found) -> Result<bool, FleetError> {
         let Some(unsealed) = &self.unsealed else { return Ok(false) };
+        let Found { entry: sealed, revision, .. } = found;
         if !unsealed.adopts {
-            let is_nothing = found.number == 0 && self.remembered.number(key) == 0;
-            if is_nothing && self.unsealed_note().await?.is_some() {
+            let is_nothing = sealed.number == 0 && self.remembered.number(key) == 0;
+            if is_nothing && self.may_have_unsealed().await? {
                 let entry = self.look_unsealed(unsealed, key).await?.entry;
                 if entry.token.as_ref().is_some_and(has_login) {
-                    return Err(FleetError::Unsealed);
+                    return Err(FleetError::unsealed(&unsealed.names.place(key)?));
                 }
             }
             return Ok(false);
@@ -64,33 +68,33 @@ impl Parts {
         let there = match self.look_unsealed(unsealed, key).await {
             Ok(there) => there,
             // What somebody else has put there is no trouble of a login that is sealed.
-            Err(error) if !error.is_transient() && found.number > 0 => return Ok(false),
+            Err(error) if !error.is_transient() && sealed.number > 0 => return Ok(false),
             Err(error) => return Err(error),
         };
         let entry = &there.entry;
         let place = unsealed.names.place(key)?;
-        if entry.is_ended_by(found, self.has_one_clock()) {
+        if entry.is_ended_by(sealed, self.has_one_clock()) {
             // By a process that did not get to this place.
-            self.remove_seen(&place, &there.revision, found.number).await?;
+            self.remove_seen(&place, &there.revision, sealed).await?;
             return Ok(false);
         }
         let known = self.remembered.get(key);
-        let known = known.filter(|it| it.number > found.number && !it.is_earlier_login_than(found));
+        let known = known.filter(|it| it.number > sealed.number && !found.is_later_than(it));
         let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_clock());
-        if is_covered_by(found) || known.as_ref().is_some_and(is_covered_by) {
+        if is_covered_by(sealed) || known.as_ref().is_some_and(is_covered_by) {
             return Ok(false);
         }
         match &entry.token {
             Some(token) => {
-                let number = entry.number.max(found.number + 1);
+                let number = entry.number.max(sealed.number + 1);
                 let step = match self.may_be_old(&place, &there).await? {
                     true => PUT_BACK,
                     false => ADOPTED,
                 };
                 self.put(key, token, revision, step, number, KEPT_FOR_MS).await?;
             }
-            None if found.token.is_some() => {
-                self.remove_seen(&self.names.place(key)?, revision, entry.number).await?;
+            None if sealed.token.is_some() => {
+                self.remove_seen(&self.names.place(key)?, revision, entry).await?;
             }
             None => return Ok(false),
         }
@@ -157,27 +161,6 @@ impl Parts {
         read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
     }
 
-    /// Notes that there are unsealed logins, for as long as one that is saved now is kept.
-    pub(super) async fn note_unsealed(&self) -> Result<(), FleetError> {
-        let mut noting = redis::cmd("SET");
-        // Another each time, so that it is seen whether one was saved since.
-        let mark = format!("{:016x}", fastrand::u64(..));
-        noting.arg(self.names.unsealed_note()).arg(mark).arg("PX").arg(KEPT_FOR_MS);
-        self.server()?.command(&noting).await.map(drop)
-    }
-
-    /// What is noted of unsealed logins, if there are or were any.
-    pub(super) async fn unsealed_note(&self) -> Result<Option<String>, FleetError> {
-        let mut asks = redis::cmd("GET");
-        read_plain(self.server()?.command(asks.arg(self.names.unsealed_note())).await?)
-    }
-
-    /// All are sealed that there were when `note` was read.
-    pub(super) async fn forget_unsealed_note(&self, note: &str) -> Result<(), FleetError> {
-        let name = self.names.unsealed_note();
-        self.server()?.run(&RELEASE_LEASE, &[&name], &[note.as_bytes()]).await.map(drop)
-    }
-
     /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
     /// sealed place is seen to hold it, or what came after it, and replicas have that. Says whether
     /// it did: not if it was replaced meanwhile.
@@ -207,9 +190,8 @@ impl Parts {
     }
 
     async fn forget(&self, login: &Standing) -> Result<bool, FleetError> {
-        let Standing { place, revision, .. } = login;
-        let arguments = [place.scopes.as_bytes(), revision.as_bytes()];
-        let forgotten = self.server()?.run(&FORGET, &[&place.logins], &arguments).await?;
+        let name = &[login.place.logins.as_str()];
+        let forgotten = self.server()?.run(&FORGET, name, &login.compared()).await?;
         Ok(read::<u32>(forgotten)? == 1)
     }
 
@@ -217,14 +199,26 @@ impl Parts {
     /// from the other only what was seen before that, with the same number.
     pub(super) async fn remove_everywhere(&self, key: &TokenKey) -> Result<(), FleetError> {
         for _ in 0..MOST_CONFLICTS {
-            let seen = self.seen_unsealed(key).await?;
-            self.remove_here(key).await?;
+            let seen = match self.seen_unsealed(key).await {
+                Ok(seen) => seen,
+                // It keeps nothing that is sealed from being removed.
+                Err(error) => {
+                    self.remove_here(key, None).await?;
+                    return Err(error);
+                }
+            };
+            let last = seen.as_ref().and_then(|login| login.login(self));
+            self.remove_here(key, last).await?;
             let Some(Standing { place, revision, .. }) = &seen else { return Ok(()) };
-            if self.remove_seen(place, revision, self.remembered.number(key)).await? {
+            if self.remove_seen(place, revision, &self.known(key)).await? {
                 return Ok(());
             }
         }
         Err(changes_too_fast())
+    }
+
+    fn known(&self, key: &TokenKey) -> Entry {
+        self.remembered.get(key).unwrap_or_else(|| Entry::new(0, None))
     }
 
     /// Removes what stands unsealed of the login that ended with `mark`, which was saved already.
@@ -238,7 +232,7 @@ impl Parts {
             let opened = login.open(self);
             let is_later = opened.is_ok_and(|opened| opened.token.login() > mark.login());
             let Standing { place, revision, .. } = &login;
-            if is_later || self.remove_seen(place, revision, self.remembered.number(key)).await? {
+            if is_later || self.remove_seen(place, revision, &self.known(key)).await? {
                 return Ok(());
             }
         }
@@ -250,8 +244,9 @@ impl Parts {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let place = unsealed.names.place(key)?;
         match self.load_unsealed(&place).await {
-            Ok((revision, _, _, record, _)) if !revision.is_empty() => {
-                Ok(Some(Standing { place, revision, record }))
+            Ok((revision, _, _, record, put_back, ..)) if !revision.is_empty() => {
+                let (mark, was_put_back) = (String::new(), put_back >= 0);
+                Ok(Some(Standing { place, revision, mark, was_put_back, record }))
             }
             // What somebody else has put there is no login.
             Ok(_) | Err(FleetError::Layout { .. }) => Ok(None),
@@ -259,28 +254,25 @@ impl Parts {
         }
     }
 
-    /// Removes a user's logins that stand unsealed, and returns how many of these were not sealed as
-    /// well.
+    /// Removes a user's logins that stand unsealed, if there may be any.
     pub(super) async fn remove_unsealed_user(
         &self,
         client_id: &str,
         user: &str,
         mark: &str,
-    ) -> Result<u64, FleetError> {
-        let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(0) };
+        last: Option<LoginId>,
+    ) -> Result<Option<UnsealedRemoval>, FleetError> {
+        let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let name = unsealed.names.logins(client_id, Some(user))?;
-        let places = self.server()?.run(&LIST, &[&name], &[]).await.and_then(read);
-        let logins: Option<Vec<_>> = match places {
-            Ok(places) => Some(standing(&name, places).collect()),
+        let logins = match self.logins_under(&name).await {
+            Ok(logins) if logins.is_empty() => return Ok(None),
+            Ok(logins) => logins,
             // More than can be listed, or what somebody else has put there.
-            Err(FleetError::Layout { .. }) => None,
+            Err(FleetError::Layout { .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
-        if logins.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(0);
-        }
         let mut sealed_as_well = 0;
-        for login in logins.iter().flatten() {
+        for login in &logins {
             if unsealed.adopts
                 && let Ok(Opened { key, .. }) = login.open(self)
                 && let Ok(found) = self.look(&key, &self.names.place(&key)?, false).await
@@ -288,17 +280,20 @@ impl Parts {
                 sealed_as_well += u64::from(found.entry.token.is_some());
             }
         }
-        let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes()];
-        let removed = self.server()?.run(&REMOVE_ALL, &[&name], &arguments).await;
-        match removed.and_then(read::<(u64, u64)>) {
-            Err(FleetError::Layout { .. }) => Ok(0),
-            removed => Ok(removed?.0.saturating_sub(sealed_as_well)),
+        match self.remove_all(&name, mark, last).await {
+            Ok((removed, number, moment)) => Ok(Some(UnsealedRemoval {
+                not_sealed_as_well: removed.saturating_sub(sealed_as_well),
+                number,
+                moment,
+            })),
+            Err(FleetError::Layout { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     async fn unsealed_to_remove(&self) -> Result<Option<&Unsealed>, FleetError> {
         let Some(unsealed) = &self.unsealed else { return Ok(None) };
-        Ok((unsealed.adopts || self.unsealed_note().await?.is_some()).then_some(unsealed))
+        Ok((unsealed.adopts || self.may_have_unsealed().await?).then_some(unsealed))
     }
 }
 
@@ -333,10 +328,6 @@ impl Step {
 pub(super) fn has_login(token: &StoredToken) -> bool {
     token.token().is_some_and(|token| token.refresh_token.is_some())
 }
-
-/// What a script returns of a place: its revision, its number, what is left of the access token, the
-/// record, and since when it is back.
-type Loaded = (String, u64, Value, Vec<u8>, Value);
 
 /// As long as two processes may take to take over the same login at once.
 const TAKEN_OVER_AT_ONCE_MS: i64 = 1_000;

@@ -58,7 +58,8 @@ async fn what_was_done_after_a_restart_is_not_undone_by_who_knows_earlier_entrie
             "login" => b.save(&anna(), &login("new"), None).await.unwrap(),
             "remove" => b.remove(&anna()).await.unwrap(),
             "remove_user" => assert_eq!(b.remove_user("app", "anna").await.unwrap(), 0),
-            _ => assert_eq!(a.remove_user("app", "anna").await.unwrap(), 0),
+            // It may have put the login back before.
+            _ => assert!(a.remove_user("app", "anna").await.is_ok()),
         }
 
         let expected = (done == "login").then(|| "new".to_owned());
@@ -183,7 +184,7 @@ async fn a_removal_that_is_put_back_late_undoes_no_login_that_was_made_meanwhile
         let a = a.clone();
         async move { a.load(&anna()).await }
     });
-    assert_eq!(wire.stopped().await, "remove or reseal");
+    assert_eq!(wire.stopped().await, "remove seen or put back");
 
     b.save(&anna(), &login("new"), None).await.unwrap();
     wire.go_on();

@@ -19,7 +19,7 @@ fn login() -> StoredToken {
 }
 
 /// The slots of three masters.
-const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+pub(crate) const RANGES: [(&str, &str); 3] = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
 
 fn user(number: u32) -> TokenKey {
     TokenKey::new("client-id-1").with_user(format!("user-{number}"))

@@ -11,7 +11,9 @@ use spotify_web::oauth::Token;
 
 use crate::common::{RedisServer, Steps, Stop};
 use crate::fleet::{fleet, key, login};
-use crate::fleet_adoption::{adopting, all, field, found, is_unsealed, mark_of, sealed, user};
+use crate::fleet_adoption::{
+    adopting, all, field, found, is_of_unsealed, is_unsealed, mark_of, sealed, user,
+};
 use crate::fleet_servers::until;
 
 /// With keys of another program beside the fleet's.
@@ -46,7 +48,7 @@ async fn when_all_logins_are_sealed_none_is_looked_for_unsealed() {
     let notes = || server.ask::<Vec<String>>(&["KEYS", "*:u"]).len();
     let plain = fleet(&server).tokens();
     plain.save(&key(), &login("1"), None).await.unwrap();
-    assert_eq!(sealed(&server).tokens().reseal().await, Err(FleetError::Unsealed));
+    assert!(is_of_unsealed(&sealed(&server).tokens().reseal().await.unwrap_err()));
     assert_eq!(notes(), 1);
 
     assert_eq!(adopting(&server).reseal().await, Ok(1));
@@ -78,7 +80,7 @@ async fn a_check_finds_logins_among_many_keys_of_other_programs() {
         keys(1, 2).tokens().save(&user, &login("1"), None).await.unwrap();
     }
     fleet(&server).tokens().save(&user("bert"), &login("2"), None).await.unwrap();
-    assert_eq!(keys(1, 2).check().await, Err(FleetError::Unsealed));
+    assert!(is_of_unsealed(&keys(1, 2).check().await.unwrap_err()));
 }
 
 fn refreshed(login: &StoredToken, refresh_token: &str) -> StoredToken {
@@ -152,7 +154,7 @@ async fn who_finds_half_a_removal_ends_it() {
             };
             removing.abort();
             drop(steps);
-            if step != "remove seen" {
+            if step != "remove seen or put back" {
                 continue;
             }
             halves += 1;
@@ -187,7 +189,7 @@ async fn a_log_out_that_failed_half_way_is_saved_at_both_places_when_it_settles(
                 break;
             }
         };
-        if step != "remove seen" {
+        if step != "remove seen or put back" {
             continue;
         }
         halves += 1;

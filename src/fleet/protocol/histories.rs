@@ -1,15 +1,8 @@
 //! A server that comes back as another one, and what is done before and after it.
 
 use super::Rules;
-use super::process::{Entry, MOST_REQUESTS, NOBODY, NOTHING, Process, Step};
+use super::process::{Entry, MOST_REQUESTS, NOBODY, NOTHING, Process, Revision, Step};
 use super::world::{Checked, HOUR, World};
-
-impl Rules {
-    /// The number that a process has in mind when it writes.
-    pub(super) fn known(self, process: &Process) -> u8 {
-        if self.counts_on_from_what_is_known { process.remembered.0 } else { 0 }
-    }
-}
 
 impl<const N: usize> World<N> {
     /// The last process knows nothing of what was there before.
@@ -38,8 +31,7 @@ impl<const N: usize> World<N> {
         }
         let (mut number, revision, is_ended) = process.remembered;
         let there = self.entry;
-        let are_logins = revision.1 > 0 && there.revision.1 > 0;
-        if rules.later_login_stays && are_logins && revision.0 < there.revision.0 {
+        if self.is_later_than(revision, rules) {
             self.write(Entry { number, ..there })?;
             process.keep(&self.entry);
             return Ok(true);
@@ -53,6 +45,18 @@ impl<const N: usize> World<N> {
         Ok(true)
     }
 
+    /// Whether what is there is later than what a process knows, by their moments: see `tokens.rs`.
+    fn is_later_than(&self, known: Revision, rules: Rules) -> bool {
+        let there = self.entry;
+        let may_be = match (known.1 > 0, there.revision.1 > 0) {
+            (true, true) => rules.later_login_stays,
+            (false, true) => rules.removals_have_moments && !there.was_put_back,
+            (true, false) => rules.removals_have_moments && self.is_slow && !there.was_put_back,
+            (false, false) => false,
+        };
+        may_be && known.0 < there.revision.0
+    }
+
     /// The number of a login or of a removal, by who knows a number.
     pub(super) fn number_of_another(&self, known: u8, rules: Rules) -> u8 {
         let counted = self.entry.number.max(known) + 1;
@@ -64,10 +68,7 @@ impl<const N: usize> World<N> {
 
     /// Over what is there, by a process that does nothing else.
     pub(super) fn log_in_at(&mut self, index: usize, rules: Rules) -> Checked<bool> {
-        // A removal does not say when it was made, other than by its number.
-        let is_grave = |it: &Process| it.remembered.1.1 == 0 && it.remembered.0 > 0;
-        let may = !self.is_slow || self.knows_all(index) || !self.alive().any(is_grave);
-        if self.left.own_logins == 0 || !may {
+        if self.left.own_logins == 0 {
             return Ok(false);
         }
         let is_done = self.do_at(index, 1, rules)?;
@@ -77,8 +78,7 @@ impl<const N: usize> World<N> {
 
     /// The login and whatever else there is.
     pub(super) fn remove_at(&mut self, index: usize, rules: Rules) -> Checked<bool> {
-        let may = !self.is_slow || self.knows_all(index);
-        if self.left.removals == 0 || !may {
+        if self.left.removals == 0 {
             return Ok(false);
         }
         let is_done = self.do_at(index, 0, rules)?;
@@ -95,16 +95,10 @@ impl<const N: usize> World<N> {
             return Ok(false);
         }
         self.made += 1;
-        let number = self.number_of_another(rules.known(&process), rules);
+        let number = self.number_of_another(process.remembered.0, rules);
         self.write(Entry::new((self.made, token), number))?;
         self.processes[index] = Process::new(process.refreshes_left, &self.entry);
         Ok(true)
-    }
-
-    /// Before a server whose clock is behind, only who knows the latest number writes a later one.
-    fn knows_all(&self, index: usize) -> bool {
-        let known = self.processes[index].remembered.0;
-        self.alive().all(|process| process.remembered.0 <= known)
     }
 
     /// What a server may have that takes the place of this one.
@@ -124,6 +118,16 @@ impl<const N: usize> World<N> {
             false => self.is_gone = true,
         }
         (self.before, self.entry) = (entry, entry);
+        Ok(true)
+    }
+
+    /// By who sets it right, or wrong.
+    pub(super) fn set_clock_back(&mut self) -> Checked<bool> {
+        if self.left.slow_restarts == 0 || self.is_slow {
+            return Ok(false);
+        }
+        self.left.slow_restarts -= 1;
+        self.is_slow = true;
         Ok(true)
     }
 

@@ -7,8 +7,8 @@
 //! with, so what is said of one holds for the other.
 //!
 //! A server may also come back as another one: empty, as it was at first, or without its last write,
-//! and with a clock that is behind. Then what the processes know meets what is done since; see
-//! `histories.rs`.
+//! and with a clock that is behind, or have its clock set back. Then what the processes know meets what is
+//! done since; see `histories.rs`.
 
 #![expect(
     clippy::indexing_slicing,
@@ -38,7 +38,7 @@ struct Faults {
     removals: u8,
     /// To a server that is empty or has an old state.
     restarts: u8,
-    /// The same, and its clock is behind.
+    /// The same, and its clock is behind; or the clock is set back, and nothing is lost.
     slow_restarts: u8,
 }
 
@@ -54,10 +54,10 @@ struct Rules {
     puts_back: bool,
     /// That of a login or of a removal is at least the server's time.
     numbers_are_times: bool,
-    /// A number is larger than what who writes knows, whatever the server has.
-    counts_on_from_what_is_known: bool,
     /// Whatever its number is.
     later_login_stays: bool,
+    /// Which any process reads, so that it is later than a login or earlier, as another login is.
+    removals_have_moments: bool,
     waits_for_others: bool,
     /// A removal leaves its number.
     leaves_gravestones: bool,
@@ -87,8 +87,8 @@ const ALL: Rules = Rules {
     marks_what_was_sent: true,
     puts_back: true,
     numbers_are_times: true,
-    counts_on_from_what_is_known: true,
     later_login_stays: true,
+    removals_have_moments: true,
     waits_for_others: true,
     leaves_gravestones: true,
     puts_back_as_it_was: true,
@@ -186,8 +186,8 @@ fn no_server_that_comes_back_with_an_old_state_undoes_more_of_what_was_done_sinc
 fn whatever_is_taken_out_of_what_a_restart_needs_breaks_a_promise() {
     let taken_out = [
         (Rules { numbers_are_times: false, ..ALL }, HISTORY, "was overwritten by"),
-        (Rules { counts_on_from_what_is_known: false, ..ALL }, SLOW_HISTORY, "was overwritten by"),
         (Rules { later_login_stays: false, ..ALL }, SLOW_HISTORY, "was overwritten by"),
+        (Rules { removals_have_moments: false, ..ALL }, SLOW_HISTORY, "was overwritten by"),
         (Rules { waits_for_others: false, ..ALL }, HISTORY, "was sent again"),
         (Rules { leaves_gravestones: false, ..ALL }, HISTORY, "was overwritten by"),
         (Rules { puts_back_as_it_was: false, ..ALL }, HISTORY, "was given up for"),

@@ -1,6 +1,6 @@
 //! The server, the accounts service, and all that may happen to both.
 
-use super::process::{Entry, MOST_REQUESTS, Owner, Process, Revision, Step};
+use super::process::{Entry, MOST_REQUESTS, NOBODY, Owner, Process, Revision, Step};
 use super::{Faults, Rules};
 
 pub(super) type Checked<T> = Result<T, String>;
@@ -90,7 +90,7 @@ impl<const N: usize> World<N> {
             next.extend(self.with(|world| world.log_in_at(index, rules))?);
             next.extend(self.with(|world| world.remove_at(index, rules))?);
         }
-        for happen in [Self::expire, Self::forget] {
+        for happen in [Self::expire, Self::forget, Self::set_clock_back] {
             next.extend(self.with(happen)?);
         }
         next.extend(self.with(|world| world.log_in(rules))?);
@@ -204,13 +204,13 @@ impl<const N: usize> World<N> {
                 return Ok(false);
             }
             let step = u8::from(there.revision != process.revision);
-            let number = there.number.max(rules.known(process)) + step;
+            let number = there.number.max(process.remembered.0) + step;
             self.write(Entry {
                 revision: process.revision,
                 number,
                 is_ended,
                 is_good: !is_ended,
-                was_put_back: false,
+                was_put_back: there.was_put_back,
                 written_by: owner,
             })?;
         }
@@ -221,7 +221,7 @@ impl<const N: usize> World<N> {
 
     pub(super) fn write(&mut self, entry: Entry) -> Checked<()> {
         let there = self.entry;
-        let is_mark = entry.is_ended && entry.revision.1 > 0 && !entry.was_put_back;
+        let is_mark = entry.is_ended && entry.revision.1 > 0 && entry.written_by != NOBODY;
         if is_mark && entry.revision != there.revision {
             return Err(format!("the mark of {:?} hit {:?}", entry.revision, there.revision));
         }

@@ -1,0 +1,86 @@
+//! What stands at a place of the server, and whether it is later than what this process knows.
+
+use std::time::{Duration, SystemTime};
+
+use super::FleetError;
+use super::names::Place;
+use super::remembered::Entry;
+use super::returned::{Returned, read};
+use super::scripts::LOAD;
+use super::sealing::Opened;
+use super::tokens::Parts;
+use crate::auth::TokenKey;
+
+/// What stands at a place.
+pub(super) struct Found {
+    pub(super) entry: Entry,
+    /// Empty where nothing does.
+    pub(super) revision: String,
+    /// For how long it does, if it was put back.
+    pub(super) put_back_for: Option<Duration>,
+    /// The server's time, in ms.
+    now: u64,
+}
+
+impl Found {
+    /// Whether this is later than what is known, although its number says otherwise, by a clock of
+    /// the server that is behind. Then the moments of logins and removals say which was later.
+    ///
+    /// What was put back has the number of its own time, so that a login is earlier than a removal
+    /// for sure, and the other way round. So is a removal where the server's clock is well.
+    pub(super) fn is_later_than(&self, known: &Entry) -> bool {
+        let may_be = match (&known.token, &self.entry.token) {
+            (Some(_), Some(_)) => true,
+            (None, Some(_)) => self.put_back_for.is_none(),
+            (Some(_), None) => self.put_back_for.is_none() && self.now < known.number,
+            (None, None) => false,
+        };
+        let (moment, of_known) = (self.entry.login(), known.login());
+        may_be && moment.zip(of_known).is_some_and(|(moment, of_known)| of_known < moment)
+    }
+}
+
+/// What [`LOAD`] returns.
+pub(super) type Loaded = (String, u64, u64, Vec<u8>, i64, String, u64);
+
+impl Parts {
+    /// What stands at a place of the server, where unsealed records may be or not.
+    pub(super) async fn look(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        is_of_unsealed: bool,
+    ) -> Result<Found, FleetError> {
+        // What is wrong with the keys is said before the server is asked.
+        self.sealer()?;
+        let found = self.server()?.run(&LOAD, &[&place.logins], &[place.scopes.as_bytes()]).await?;
+        self.found(key, place, is_of_unsealed, found)
+    }
+
+    /// The same, of what [`LOAD`] returned.
+    pub(super) fn found(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+        is_of_unsealed: bool,
+        found: Returned,
+    ) -> Result<Found, FleetError> {
+        let sealer = self.sealer()?;
+        let (revision, number, left, record, put_back, moment, now): Loaded = read(found)?;
+        let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
+        if revision.is_empty() {
+            let entry = Entry { number, token: None, removal: moment.parse().ok() };
+            return Ok(Found { entry, revision, put_back_for, now });
+        }
+        let Opened { key: of, token, .. } = match is_of_unsealed {
+            true => sealer.open_any(place, &revision, &record),
+            false => sealer.open(place, &revision, &record),
+        }?;
+        if of != *key {
+            return Err(FleetError::sealed(place, "stands at the place of another one"));
+        }
+        let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
+        let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
+        Ok(Found { entry: Entry::new(number, Some(token)), revision, put_back_for, now })
+    }
+}

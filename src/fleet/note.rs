@@ -1,0 +1,88 @@
+//! The note in the server that there are logins without a seal.
+//!
+//! It stands under one name, which one master of a cluster has: what this process knows of it keeps
+//! that master from being the trouble of logins that others have.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::FleetError;
+use super::returned::read;
+use super::scripts::RELEASE_LEASE;
+use super::tokens::{KEPT_FOR_MS, Parts};
+use crate::sync::Mutex;
+
+/// Whether the note was there, and when this process read or wrote it last.
+#[derive(Default)]
+pub(super) struct Note(Mutex<Option<(bool, Instant)>>);
+
+impl Note {
+    fn keep(&self, is_there: bool) {
+        *self.0.lock() = Some((is_there, Instant::now()));
+    }
+
+    fn lately(&self) -> Option<bool> {
+        let known = (*self.0.lock()).filter(|(_, at)| at.elapsed() < LATELY);
+        known.map(|(is_there, _)| is_there)
+    }
+}
+
+impl Parts {
+    /// Before a login is saved without a seal: it is noted before it stands there.
+    pub(super) async fn note_before_saving(&self) -> Result<(), FleetError> {
+        match self.note.lately() {
+            Some(true) => Ok(()),
+            _ => self.note_unsealed().await,
+        }
+    }
+
+    /// After a login was saved without a seal: who sealed all that there were in between has removed
+    /// the note.
+    pub(super) async fn note_after_saving(&self) {
+        if let Err(error) = self.note_unsealed().await {
+            tracing::debug!(%error, "a login without a seal could not be noted again");
+        }
+    }
+
+    /// For as long as a login that is saved now is kept.
+    async fn note_unsealed(&self) -> Result<(), FleetError> {
+        let name = self.names.unsealed_note();
+        let mut noting = redis::cmd("SET");
+        // Another each time, so that it is seen whether one was saved since.
+        let mark = format!("{:016x}", fastrand::u64(..));
+        noting.arg(&name).arg(mark).arg("PX").arg(KEPT_FOR_MS);
+        self.server()?.command_on(&name, &noting).await?;
+        self.note.keep(true);
+        Ok(())
+    }
+
+    /// What is noted of unsealed logins, if there are or were any.
+    pub(super) async fn unsealed_note(&self) -> Result<Option<String>, FleetError> {
+        let name = self.names.unsealed_note();
+        let mut asks = redis::cmd("GET");
+        let note: Option<String> = read(self.server()?.command_on(&name, asks.arg(&name)).await?)?;
+        self.note.keep(note.is_some());
+        Ok(note)
+    }
+
+    /// Whether there may be unsealed logins. Something else under the note says nothing; where it
+    /// cannot be read, what was read lately counts.
+    pub(super) async fn may_have_unsealed(&self) -> Result<bool, FleetError> {
+        match self.unsealed_note().await {
+            Ok(note) => Ok(note.is_some()),
+            Err(FleetError::Layout { .. }) => Ok(true),
+            Err(_) if self.note.lately() == Some(false) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All are sealed that there were when `note` was read.
+    pub(super) async fn forget_unsealed_note(&self, note: &str) -> Result<(), FleetError> {
+        let name = self.names.unsealed_note();
+        self.server()?.run(&RELEASE_LEASE, &[&name], &[note.as_bytes()]).await.map(drop)
+    }
+}
+
+/// The note itself is kept for 200 days.
+const LATELY: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,316 @@
+//! What was removed stays removed, and what was done later stays, whichever response is lost and
+//! whatever the clocks say.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use spotify_web::auth::{TokenCache, TokenCacheOptions, TokenKey, TokenStore};
+use spotify_web::fleet::{RedisFleet, RedisTokenStore};
+use spotify_web::oauth::Token;
+
+use crate::common::{ManualClock, RedisServer, ScriptedSource, Steps, Stop};
+use crate::fleet::{fleet, login};
+use crate::fleet_adoption::{adopting, field, found, sealed, user};
+use crate::fleet_servers::until;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn anna() -> TokenKey {
+    user("anna")
+}
+
+fn names(server: &RedisServer) -> Vec<String> {
+    server.ask(&["KEYS", "*:t"])
+}
+
+/// Whether any login stands there.
+fn has_login(server: &RedisServer) -> bool {
+    let fields = |name: &String| server.ask::<Vec<String>>(&["HKEYS", name]);
+    let is_record = |field: &String| field.len() == 17 && field.ends_with('r');
+    names(server).iter().flat_map(fields).any(|field| is_record(&field))
+}
+
+/// As by a server whose clock is ahead of that of its successor.
+fn move_ahead(server: &RedisServer) {
+    let name = names(server).remove(0);
+    let number = field(server, &name, 'n');
+    let _: u64 = server.ask(&["HINCRBY", &name, &number, "60000"]);
+}
+
+async fn remove(store: &RedisTokenStore, how: &str) {
+    match how {
+        "remove" => store.remove(&anna()).await.unwrap(),
+        _ => assert!(store.remove_user("client-id-1", "anna").await.is_ok()),
+    }
+}
+
+/// By a process whose clock is so many seconds ahead.
+async fn log_in(server: &RedisServer, name: &str, seconds: i64) -> RedisTokenStore {
+    let clock = ManualClock::new();
+    clock.jump_wall(seconds);
+    let store = fleet(server).with_clock(clock.clone()).tokens();
+    let options = TokenCacheOptions::default().with_clock(clock);
+    let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
+    let token = Token::new("access", HOUR).with_refresh_token(format!("refresh-{name}"));
+    cache.with_store(store.clone(), anna()).log_in(token).await.unwrap();
+    store
+}
+
+/// The process finds its connection closed, and looks at what it knows on the next one.
+async fn reconnect(server: &RedisServer, store: &RedisTokenStore) {
+    let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+    until("served", async || store.load(&user("bert")).await.is_ok()).await;
+}
+
+/// F25: also one after which the same process tries again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_user_is_removed_again_whichever_response_is_lost() {
+    for number in 1..30 {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let wire = Arc::new(Steps::to(server.port, number, Stop::After).await);
+        let (old, remover) = (fleet(&server).tokens(), RedisFleet::new(wire.url()).tokens());
+        old.save(&anna(), &login("old"), None).await.unwrap();
+        let loses = tokio::spawn({
+            let wire = Arc::clone(&wire);
+            async move {
+                wire.stopped().await;
+                wire.hang_up();
+            }
+        });
+        assert_eq!(remover.remove_user("client-id-1", "anna").await, Ok(1));
+        server.restart_empty();
+        assert_eq!(found(&old, &anna()).await.as_deref(), Some("refresh-old"));
+
+        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+
+        until("ended", async || !has_login(&server)).await;
+        if !loses.is_finished() {
+            assert!(number > 4, "what is put back is among the calls");
+            assert_eq!(found(&old, &anna()).await, None);
+            return;
+        }
+    }
+}
+
+/// F20
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_with_a_later_number_than_a_removal_stays_whatever_the_clocks_of_processes_say() {
+    for lost in ["the removal", "all"] {
+        for seconds in [-3600, 3600] {
+            let Some(mut server) = RedisServer::start(&[]) else { return };
+            let clock = ManualClock::new();
+            clock.jump_wall(seconds);
+            let remover = fleet(&server).with_clock(clock).tokens();
+            let old = fleet(&server).tokens();
+            old.save(&anna(), &login("old"), None).await.unwrap();
+            let name = names(&server).remove(0);
+            let () = server.ask(&["COPY", &name, "before"]);
+            remove(&remover, "remove_user").await;
+            let at: u64 = server.ask(&["HGET", &name, "g"]);
+            match lost {
+                "all" => server.restart_empty(),
+                _ => server.ask(&["COPY", "before", &name, "REPLACE"]),
+            }
+            until("later", async || server.ask::<Vec<u64>>(&["TIME"])[0] * 1000 > at).await;
+            let new = log_in(&server, "new", 0).await;
+
+            reconnect(&server, &remover).await;
+
+            let is_marked =
+                async || names(&server).iter().any(|it| server.ask(&["HEXISTS", it, "g"]));
+            until("put back", is_marked).await;
+            for store in [fleet(&server).tokens(), old, new, remover] {
+                let there = found(&store, &anna()).await;
+                assert_eq!(there.as_deref(), Some("refresh-new"), "{lost}, {seconds}");
+            }
+        }
+    }
+}
+
+/// The login may have been refreshed since it was put back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_login_ends_whatever_the_clocks_of_processes_say() {
+    for how in ["remove", "remove_user"] {
+        for lost in ["the removal", "all", "all, and then refreshed"] {
+            for seconds in [-3600, 3600] {
+                let Some(mut server) = RedisServer::start(&[]) else { return };
+                let old = log_in(&server, "old", seconds).await;
+                let name = names(&server).remove(0);
+                let () = server.ask(&["COPY", &name, "before"]);
+                let remover = fleet(&server).tokens();
+                remove(&remover, how).await;
+                match lost {
+                    "the removal" => server.ask(&["COPY", "before", &name, "REPLACE"]),
+                    _ => server.restart_empty(),
+                }
+                let there = old.load(&anna()).await.unwrap();
+                if lost.ends_with("refreshed") {
+                    let there = there.unwrap();
+                    let token = Token::new("access", HOUR).with_refresh_token("refresh-later");
+                    let later = there.followed_by(token, SystemTime::now() + HOUR);
+                    old.save(&anna(), &later, Some(there.revision())).await.unwrap();
+                }
+
+                reconnect(&server, &remover).await;
+
+                let what = format!("ended: {how}, {lost}, {seconds}");
+                until(&what, async || !has_login(&server)).await;
+                for store in [old, fleet(&server).tokens(), remover] {
+                    assert_eq!(found(&store, &anna()).await, None, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Of a server whose clock is behind that of the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_login_stays_also_where_a_process_has_only_read_of_a_removal() {
+    for how in ["remove", "remove_user"] {
+        for reader in [false, true] {
+            let Some(mut server) = RedisServer::start(&[]) else { return };
+            let (remover, seen_by) = (fleet(&server).tokens(), fleet(&server).tokens());
+            remover.save(&anna(), &login("old"), None).await.unwrap();
+            move_ahead(&server);
+            remove(&remover, how).await;
+            assert_eq!(found(&seen_by, &anna()).await, None);
+            server.restart_empty();
+            let new = fleet(&server).tokens();
+            new.save(&anna(), &login("new"), None).await.unwrap();
+
+            let first = if reader { &seen_by } else { &remover };
+            assert_eq!(found(first, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+
+            for store in [fleet(&server).tokens(), new, remover, seen_by] {
+                let there = found(&store, &anna()).await;
+                assert_eq!(there.as_deref(), Some("refresh-new"), "{how}, {reader}");
+            }
+        }
+    }
+}
+
+/// Between the look that finds nothing, and what is put back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_with_a_later_number_undoes_no_login_that_was_made_meanwhile() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let other = fleet(&server).tokens();
+    other.save(&anna(), &login("old"), None).await.unwrap();
+    move_ahead(&server);
+    other.remove(&anna()).await.unwrap();
+    // A look, a look that finds nothing, and what is put back.
+    let wire = Steps::to(server.port, 3, Stop::Before).await;
+    let store = RedisFleet::new(wire.url()).tokens();
+    assert_eq!(found(&store, &anna()).await, None);
+    let () = server.ask(&["FLUSHALL"]);
+    let late = tokio::spawn({
+        let store = store.clone();
+        async move { store.load(&anna()).await }
+    });
+    wire.stopped().await;
+
+    let new = fleet(&server).tokens();
+    new.save(&anna(), &login("new"), None).await.unwrap();
+    wire.go_on();
+
+    late.await.unwrap().unwrap();
+    for store in [fleet(&server).tokens(), new, store] {
+        assert_eq!(found(&store, &anna()).await.as_deref(), Some("refresh-new"));
+    }
+}
+
+/// By a process that did not know the login, at a server whose clock is behind that by which the
+/// login was made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_with_an_earlier_number_is_not_undone_by_who_knows_the_login() {
+    for how in ["remove", "remove_user"] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let knows = fleet(&server).tokens();
+        knows.save(&anna(), &login("old"), None).await.unwrap();
+        move_ahead(&server);
+        assert!(found(&knows, &anna()).await.is_some());
+        server.restart_empty();
+        let remover = fleet(&server).tokens();
+        remove(&remover, how).await;
+
+        for store in [&knows, &remover, &fleet(&server).tokens(), &knows] {
+            assert_eq!(found(store, &anna()).await, None, "{how}");
+        }
+    }
+}
+
+/// By a server whose clock is behind, of a process whose clock is ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_was_put_back_ends_no_login_with_a_later_number() {
+    for how in ["remove", "remove_user"] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let clock = ManualClock::new();
+        clock.jump_wall(3600);
+        let remover = fleet(&server).with_clock(clock).tokens();
+        fleet(&server).tokens().save(&anna(), &login("old"), None).await.unwrap();
+        remove(&remover, how).await;
+        let new = fleet(&server).tokens();
+        new.save(&anna(), &login("new"), None).await.unwrap();
+        move_ahead(&server);
+        assert!(found(&new, &anna()).await.is_some());
+        server.restart_empty();
+        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+        until("put back", async || !names(&server).is_empty()).await;
+
+        assert_eq!(found(&new, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+
+        for store in [fleet(&server).tokens(), remover, new] {
+            assert_eq!(found(&store, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+        }
+    }
+}
+
+/// A program of an administrator, or a hook.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_nothing_but_remove_puts_that_back() {
+    let after_a_restart = async {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let (old, remover) = (fleet(&server).tokens(), fleet(&server).tokens());
+        old.save(&anna(), &login("old"), None).await.unwrap();
+        remover.remove(&anna()).await.unwrap();
+        server.restart_empty();
+        assert_eq!(found(&old, &anna()).await.as_deref(), Some("refresh-old"));
+
+        remover.remove(&user("bert")).await.unwrap();
+
+        until("removed again", async || !has_login(&server)).await;
+    };
+    let after_a_failover = async {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        fleet(&server).tokens().save(&anna(), &login("old"), None).await.unwrap();
+        let name = names(&server).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        let remover = fleet(&server).tokens();
+        remover.remove(&anna()).await.unwrap();
+
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        until("removed again", async || !has_login(&server)).await;
+    };
+    tokio::join!(after_a_restart, after_a_failover);
+}
+
+/// Of a user whose login was not sealed, as long as processes run without the keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_removal_of_an_unsealed_login_is_put_back_at_its_place() {
+    for (how, adopts) in [("remove_user", true), ("remove_user", false), ("remove", true)] {
+        let Some(mut server) = RedisServer::start(&[]) else { return };
+        let plain = fleet(&server).tokens();
+        plain.save(&anna(), &login("1"), None).await.unwrap();
+        let remover = if adopts { adopting(&server) } else { sealed(&server).tokens() };
+        remove(&remover, how).await;
+        server.restart_empty();
+        assert_eq!(found(&plain, &anna()).await.as_deref(), Some("refresh-1"));
+
+        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+
+        until("removed again", async || !has_login(&server)).await;
+        for store in [&plain, &fleet(&server).tokens()] {
+            assert_eq!(found(store, &anna()).await, None, "{how}, {adopts}");
+        }
+    }
+}
