@@ -3,7 +3,11 @@
 //!
 //! `cargo run --features redis --example fleet -- --workers 8`, and `--redis URL` for a server of
 //! yours; without one, `redis-server` or `valkey-server` is started on loopback. Keys: `k` kills a
-//! worker, `s` stops Redis for 10 s, `l` halves the limit. Ctrl-C ends it.
+//! worker, `s` stops Redis for 10 s, `l` halves the limit. Ctrl-C or SIGTERM ends it.
+//!
+//! Nobody knows the limit at first: the workers use it up within seconds, and the 429 closes all of them until the
+//! window is over. From then on they send at the rate that it taught. While they are closed, they
+//! have nothing to ask Redis, and do not notice that it is stopped.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -109,6 +113,7 @@ type Reports = Arc<Mutex<BTreeMap<usize, Report>>>;
 
 async fn show() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
+    let mut end = std::pin::pin!(end()?);
     let mut server = match arguments.redis {
         Some(_) => None,
         None => Some(Server::start()?),
@@ -128,7 +133,7 @@ async fn show() -> Result<(), Box<dyn Error>> {
     let mut redraw = tokio::time::interval(Duration::from_millis(500));
     loop {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut end => break,
             Some(key) = keys.recv() => match key {
                 b'k' => note = kill(&mut workers, &reports),
                 b's' => note = stop(server.as_mut()),
@@ -141,8 +146,8 @@ async fn show() -> Result<(), Box<dyn Error>> {
                 _ => {}
             },
             _ = redraw.tick() => {
-                if let Some(server) = &mut server {
-                    server.go_on_if_time();
+                if server.as_mut().is_some_and(Server::go_on_if_time) {
+                    note = "Redis runs again".to_owned();
                 }
                 let redis = server.as_ref().map_or("not ours", Server::state);
                 draw(&reports.lock(), &fake, limit, redis, &note);
@@ -157,6 +162,27 @@ async fn show() -> Result<(), Box<dyn Error>> {
         fake.token_requests()
     );
     Ok(())
+}
+
+/// Ctrl-C, or what ends a service; also if it comes before anybody waits for it.
+#[cfg(unix)]
+fn end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn end() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
 
 fn draw(
@@ -175,7 +201,11 @@ fn draw(
     text.push_str("worker   requests   429s   share   state\n");
     for (number, report) in reports {
         let share = 100.0 * report.requests as f64 / all.max(1) as f64;
-        let state = if report.is_alive { report.state.as_str() } else { "killed" };
+        let state = match report.state.as_str() {
+            _ if !report.is_alive => "killed",
+            "Closed" => "Closed: a 429 has all wait until its Retry-After is over",
+            state => state,
+        };
         let Report { requests, refusals, .. } = report;
         text.push_str(&format!(
             "{number:>6} {requests:>10} {refusals:>6} {share:>6.1}%   {state}\n"
@@ -315,11 +345,14 @@ impl Server {
         Command::new("kill").args(["-s", name, &id]).status().is_ok_and(|it| it.success())
     }
 
-    fn go_on_if_time(&mut self) {
-        if self.stopped.is_some_and(|since| since.elapsed() >= STOPPED_FOR) {
+    /// Whether it goes on from now.
+    fn go_on_if_time(&mut self) -> bool {
+        let is_time = self.stopped.is_some_and(|since| since.elapsed() >= STOPPED_FOR);
+        if is_time {
             self.signal("CONT");
             self.stopped = None;
         }
+        is_time
     }
 
     fn state(&self) -> &'static str {

@@ -86,6 +86,8 @@ mod fleet_servers;
 mod fleet_setup;
 #[path = "api/fleet_tampering.rs"]
 mod fleet_tampering;
+#[path = "api/fleet_told.rs"]
+mod fleet_told;
 #[path = "api/fleet_unfit.rs"]
 mod fleet_unfit;
 #[path = "api/fleet_unsealed.rs"]

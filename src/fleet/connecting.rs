@@ -7,8 +7,8 @@ use redis::cluster::ClusterClientBuilder;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, Value,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, Value,
 };
 
 use super::live::Live;
@@ -21,6 +21,8 @@ use super::tls::Tls;
 pub(super) enum Role {
     Master,
     Replica,
+    /// One of several, each of which has a part of the logins.
+    OfCluster,
     /// It may not say, or is one that Sentinels or a cluster have named.
     Unknown,
 }
@@ -37,7 +39,7 @@ pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<(Live, Role), R
 /// A replica would be read from without a word, and may lag behind; so it is asked.
 async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<(Live, Role), RedisError> {
     let info = infos(url, database)?.into_iter().next();
-    let info = info.ok_or((redis::ErrorKind::InvalidClientConfig, "no host"))?;
+    let info = info.ok_or((ErrorKind::InvalidClientConfig, "no host"))?;
     let client = tls.client(info)?;
     let mut connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
     let role = role_of(&mut connection).await?;
@@ -45,16 +47,18 @@ async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<(Live, R
 }
 
 async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisError> {
-    let info = redis::cmd("INFO").arg("replication").take();
+    // All that it tells without being asked for more, as there is no other way to ask for two parts.
+    let info = redis::cmd("INFO");
     let info = match connection.req_packed_command(&info).await.and_then(Value::extract_error) {
-        Err(error) if error.is_io_error() => return Err(error),
+        Err(error) if error.is_io_error() || error.kind() == ErrorKind::Parse => return Err(error),
         info => info.ok(),
     };
     let says = |role: &str| info.as_ref().and_then(text_of).is_some_and(|info| info.contains(role));
-    Ok(match (says("role:master"), says("role:slave")) {
-        (true, _) => Role::Master,
-        (_, true) => Role::Replica,
-        _ => Role::Unknown,
+    Ok(match () {
+        () if says("redis_mode:cluster") => Role::OfCluster,
+        () if says("role:master") => Role::Master,
+        () if says("role:slave") => Role::Replica,
+        () => Role::Unknown,
     })
 }
 

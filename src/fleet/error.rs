@@ -58,7 +58,8 @@ pub enum FleetError {
     },
     /// The server does not accept the user name or the password.
     #[error(
-        "the server of the fleet does not accept the user name or the password; set them in its URL"
+        "the server of the fleet does not accept the user name or the password; set them in its URL, or \
+         take them out where the server has none"
     )]
     WrongPassword,
     /// The certificate that the server shows is not one to be trusted.
@@ -73,7 +74,7 @@ pub enum FleetError {
     /// The user of the server may not run a command.
     #[error(
         "the user of the fleet's server may not run a command: {reason}; grant `{GRANTS}`, with the prefix of \
-         `with_prefix` in place of `spotify-web`"
+         `with_prefix` in place of `spotify-web`; `ACL LOG` in the server names what was missing"
     )]
     NoPermission {
         /// What the server said.
@@ -144,8 +145,10 @@ pub enum FleetError {
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
-        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; it stays as it is until \
-         `remove_user` removes it, or `DEL` does"
+        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; see that each key of \
+         `with_sealing_keys` is the one that logins were saved with under its name, as with another one none of \
+         them opens; where others open, this one alone is lost, and stays until `remove_user` removes it, or \
+         `DEL` does"
     )]
     Sealed {
         /// Where it stands: a key of the server, with all logins of one user.

@@ -51,6 +51,10 @@ impl Failure {
             _ if reason.contains("cluster support disabled") => Self::of_url(NO_CLUSTER),
             _ if reason.contains("does not point to a sentinel") => Self::of_url(NO_SENTINEL),
             _ if reason.contains("switch database") => Self::of_url(NO_DATABASE),
+            // By the driver of a cluster, as a failure of input and output.
+            _ if reason.contains("Password authentication failed") => {
+                Self::Error(FleetError::WrongPassword)
+            }
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
             (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Layout,
@@ -66,6 +70,10 @@ impl Failure {
             _ if says("READONLY") => Self::Demoted(FleetError::Server { reason }),
             // Of the driver, in a step of connecting.
             _ if error.is_timeout() => Self::Error(FleetError::TimedOut { limit: STEP_LIMIT }),
+            // Of the driver as well, whose text says nothing to who reads it.
+            (ErrorKind::Parse, _) => {
+                Self::Closed(FleetError::Server { reason: NO_PROTOCOL.into() })
+            }
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
                 Self::Closed(FleetError::Unreachable { reason })
@@ -74,7 +82,7 @@ impl Failure {
         }
     }
 
-    fn of_url(reason: &'static str) -> Self {
+    pub(super) fn of_url(reason: &'static str) -> Self {
         Self::Error(FleetError::Config { reason })
     }
 
@@ -126,6 +134,12 @@ pub(super) const DEMOTED: &str =
     "it has become a replica, and its URL does not lead to another yet";
 pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
     `redis://` in its URL";
+pub(super) const NO_REDIS: &str = "what listens where the URL of the fleet's server leads is neither Redis nor Valkey; \
+    see whether the URL has the right host and port";
+pub(super) const NO_PASSWORD: &str = "the fleet's server has no password set; take the one in its URL out, or set it there (`requirepass`)";
+pub(super) const USER_ALONE: &str = "the fleet's server wants a password, and its URL has a user name alone; a password \
+    stands behind a colon, as in `redis://:PASSWORD@HOST/`";
+const NO_PROTOCOL: &str = "what it sends is not the protocol of Redis";
 const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
     in its URL";
 const NO_SENTINEL: &str = "a host in the URL of the fleet's server is no Sentinel; name those, with their port, or write \

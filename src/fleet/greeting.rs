@@ -8,12 +8,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::FleetError;
-use super::failure::{Failure, HAS_TLS, NO_TLS};
-use super::server_url::ServerUrl;
+use super::failure::{Failure, HAS_TLS, NO_PASSWORD, NO_REDIS, NO_TLS, USER_ALONE};
+use super::server_url::{ServerKind, ServerUrl};
 
 /// What is wrong with the URL or the server, where a connection failed for that reason.
 pub(super) async fn explained(failure: Failure, url: &ServerUrl) -> FleetError {
     let may_be = match &failure {
+        Failure::Error(FleetError::WrongPassword) => return explained_login(url).await,
         Failure::Closed(_) => true,
         // A server without TLS waits for the end of what it takes for a command.
         Failure::Error(FleetError::TimedOut { .. }) => url.has_tls,
@@ -27,6 +28,24 @@ pub(super) async fn explained(failure: Failure, url: &ServerUrl) -> FleetError {
     failure.into_error()
 }
 
+/// Why a user name or a password is not accepted.
+async fn explained_login(url: &ServerUrl) -> FleetError {
+    let of_url = |reason| FleetError::Config { reason };
+    if url.has_user_alone() {
+        return of_url(USER_ALONE);
+    }
+    // Sentinels have passwords of their own, and with TLS nothing is said before a handshake.
+    let may_be = url.has_password_alone() && !url.has_tls;
+    if may_be && !matches!(url.kind, ServerKind::Sentinel { .. }) {
+        for (host, port) in &url.hosts {
+            if first_response(host, *port, PING).await.is_some_and(|it| it.starts_with(b"+PONG")) {
+                return of_url(NO_PASSWORD);
+            }
+        }
+    }
+    FleetError::WrongPassword
+}
+
 async fn mismatch(host: &str, port: u16, has_tls: bool) -> Option<FleetError> {
     let said = first_response(host, port, PING).await;
     let of_url = |reason| Some(FleetError::Config { reason });
@@ -34,6 +53,8 @@ async fn mismatch(host: &str, port: u16, has_tls: bool) -> Option<FleetError> {
         (Some(said), _) if said.starts_with(b"-DENIED") => Some(FleetError::Protected),
         (Some([b'+' | b'-', ..]), true) => of_url(NO_TLS),
         (Some([HANDSHAKE | ALERT, ..]), false) => of_url(HAS_TLS),
+        (Some([b'+' | b'-', ..]), false) => None,
+        (Some(_), false) => of_url(NO_REDIS),
         (None, false) => match first_response(host, port, &client_hello()).await?.first() {
             Some(&(HANDSHAKE | ALERT)) => of_url(HAS_TLS),
             _ => None,

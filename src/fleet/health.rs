@@ -14,11 +14,13 @@ use crate::auth::{Event, Listener, TokenKey};
 pub struct FleetStats {
     /// Whether the last call failed; `None` before the first. Where an exchange of the rate was too
     /// late, for which 50 ms are left, it takes one that is in time: a call that may take longer says
-    /// nothing about it. What stands under one key is no trouble of the server's.
+    /// nothing about it. Where the server took no write, it takes a write, and where a right was
+    /// missing the same call: others that go well say nothing about it. What stands under one key is
+    /// no trouble of the server's.
     pub is_alone: Option<bool>,
     /// Since when, as the time that has passed.
     pub since: Duration,
-    /// Why the last call failed, while it is alone.
+    /// Why, while it is alone.
     pub error: Option<FleetError>,
     /// Calls of this process.
     pub calls: u64,
@@ -39,7 +41,7 @@ pub enum FleetEvent {
         /// Why.
         error: FleetError,
     },
-    /// The server responds again.
+    /// The server responds again, and takes what it refused.
     Rejoined {
         /// How long it did not.
         alone_for: Duration,
@@ -53,6 +55,23 @@ impl Event for FleetEvent {
     }
 }
 
+/// What a call is, as its success tells of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// By which it is told from others.
+    pub(super) call: usize,
+    pub(super) writes: Writes,
+}
+
+/// Whether a call that went well has written what a full server refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    Surely,
+    /// A full server lets some of these pass: what comes after a removal in the same script.
+    Perhaps,
+    No,
+}
+
 /// What is counted of a server, and who is told.
 #[derive(Default)]
 pub(super) struct Health {
@@ -63,6 +82,8 @@ pub(super) struct Health {
 #[derive(Default)]
 struct Counts {
     state: Option<State>,
+    /// What the server last refused, until it takes it again.
+    refusal: Option<Refusal>,
     calls: u64,
     timeouts: u64,
     connections: u64,
@@ -71,6 +92,35 @@ struct Counts {
 struct State {
     error: Option<FleetError>,
     since: Instant,
+}
+
+/// The server responds, but does not do what it is asked; it may do all else.
+struct Refusal {
+    error: FleetError,
+    asked: Asked,
+    at: Instant,
+}
+
+impl Refusal {
+    fn of(error: &FleetError, asked: Asked) -> Option<Self> {
+        let is_one = matches!(
+            error,
+            FleetError::OutOfMemory
+                | FleetError::NotPersisted { .. }
+                | FleetError::NoPermission { .. }
+        );
+        is_one.then(|| Self { error: error.clone(), asked, at: Instant::now() })
+    }
+
+    /// By a call that went well, when the last refusal was so long ago.
+    fn ends_with(&self, asked: Asked, ago: Duration) -> bool {
+        match (&self.error, asked.writes) {
+            (FleetError::NoPermission { .. }, _) => self.asked.call == asked.call,
+            (_, Writes::Surely) => true,
+            (_, Writes::Perhaps) => ago >= QUIET,
+            (_, Writes::No) => false,
+        }
+    }
 }
 
 impl Health {
@@ -88,12 +138,18 @@ impl Health {
     }
 
     /// A call ended, well or not, that might take `limit`.
-    pub(super) fn called(&self, error: Option<&FleetError>, limit: Duration) {
+    pub(super) fn called(&self, error: Option<&FleetError>, limit: Duration, asked: Asked) {
         let event = {
             let counts = &mut *self.counts.lock();
             counts.calls += 1;
             counts.timeouts += u64::from(matches!(error, Some(FleetError::TimedOut { .. })));
-            counts.moves_to(error, limit)
+            let before = counts.refusal.take();
+            counts.refusal = match error {
+                Some(error) => Refusal::of(error, asked).or(before),
+                None => before.filter(|it| !it.ends_with(asked, it.at.elapsed())),
+            };
+            let refused = counts.refusal.as_ref().map(|refusal| refusal.error.clone());
+            counts.moves_to(error.or(refused.as_ref()), limit)
         };
         let Some(event) = event else { return };
         match &event {
@@ -145,5 +201,31 @@ impl Counts {
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Health")
+    }
+}
+
+/// Without a refusal, after which a write that a full server may let pass tells that it is not full.
+const QUIET: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_full_server_may_let_pass_ends_a_refusal_after_a_while_only() {
+        let exchange = Asked { call: 1, writes: Writes::Perhaps };
+        let read = Asked { call: 2, writes: Writes::No };
+        let save = Asked { call: 3, writes: Writes::Surely };
+        let full = Refusal { error: FleetError::OutOfMemory, asked: save, at: Instant::now() };
+
+        assert!(full.ends_with(save, Duration::ZERO));
+        assert!(!full.ends_with(exchange, QUIET / 2));
+        assert!(full.ends_with(exchange, QUIET));
+        assert!(!full.ends_with(read, QUIET));
+
+        let reason = String::new();
+        let error = FleetError::NoPermission { reason };
+        let denied = Refusal { error, asked: read, at: Instant::now() };
+        assert!(denied.ends_with(read, Duration::ZERO) && !denied.ends_with(save, QUIET));
     }
 }

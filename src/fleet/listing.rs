@@ -371,24 +371,56 @@ pub(super) fn standing(key: &str, places: Vec<Listed>) -> impl Iterator<Item = S
 }
 
 /// The masters of a cluster; the server itself where there is none.
-async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, FleetError> {
+pub(super) async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, FleetError> {
     if !patiently(|| server.is_cluster()).await? {
         return Ok([None].into());
     }
-    let slots = ask(server, To::Any, redis::cmd("CLUSTER").arg("SLOTS").take()).await?;
-    let Value::Array(slots) = slots else { return Ok(VecDeque::new()) };
+    let slots = ask(server, To::Any, asking_slots()).await?;
+    if let Some(masters) = masters_in(slots, None)? {
+        return Ok(masters);
+    }
+    // A node that does not know its own host is where it was reached, as the driver takes it.
+    let hosts = server.hosts();
+    for node in hosts {
+        let mut asks = Pipeline::new();
+        asks.add_command(asking_slots());
+        let Ok(said) = server.pipeline(&asks, To::Master(node)).await else { continue };
+        let Some(said) = said.into_iter().next().and_then(|it| it.extract_error().ok()) else {
+            continue;
+        };
+        if let Some(masters) = masters_in(said, Some(&node.0))? {
+            return Ok(masters);
+        }
+    }
+    let host = hosts.first().map(|(host, _)| host.as_str());
+    let slots = ask(server, To::Any, asking_slots()).await?;
+    Ok(masters_in(slots, host)?.unwrap_or_default())
+}
+
+fn asking_slots() -> Cmd {
+    redis::cmd("CLUSTER").arg("SLOTS").take()
+}
+
+/// `None` where one has no host, and is not known by the one it was `reached` at.
+fn masters_in(
+    slots: Value,
+    reached: Option<&str>,
+) -> Result<Option<VecDeque<Option<Master>>>, FleetError> {
+    let Value::Array(slots) = slots else { return Ok(Some(VecDeque::new())) };
     let mut masters = VecDeque::new();
     for slot in slots {
         let Value::Array(parts) = slot else { continue };
         let Some(Value::Array(master)) = parts.into_iter().nth(2) else { continue };
         let mut master = master.into_iter();
         let (Some(host), Some(port)) = (master.next(), master.next()) else { continue };
-        let master = Some((read_plain::<String>(host)?, read_plain::<u16>(port)?));
+        let named = read_plain::<Option<String>>(host)?.filter(|host| !host.is_empty());
+        let Some(host) = named.or_else(|| reached.map(str::to_owned)) else { return Ok(None) };
+        let master = Some((host, read_plain::<u16>(port)?));
         if !masters.contains(&master) {
             masters.push_back(master);
         }
     }
-    Ok(masters)
+    Ok(Some(masters))
 }
 
 const OTHER_NAME_KEY: &str = "the logins in the fleet's server have names that were made with another name key; \

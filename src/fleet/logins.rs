@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -170,6 +171,15 @@ impl RedisTokenStore {
 }
 
 impl Logins {
+    /// The next login, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// A [`FleetError`]; see [`RedisTokenStore::logins`] for what comes after it.
+    pub async fn next(&mut self) -> Option<Result<TokenKey, FleetError>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
     /// The next of the step who has not logged out.
     fn next_key(&mut self) -> Option<Result<TokenKey, FleetError>> {
         let Self { logins, parts, seen, hasher, .. } = self;

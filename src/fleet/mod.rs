@@ -84,12 +84,15 @@ use redis::Value;
 
 #[cfg(test)]
 use self::directory::Directory;
+use self::listing::masters;
+use self::live::To;
 use self::names::{Name, Names};
 use self::replicas::Replicas;
 use self::sealing::Sealer;
 use self::server::Server;
 use self::unsealed::Unsealed;
 use crate::auth::{Clock, Listener, SystemClock};
+use crate::transport::clipped;
 
 pub use error::FleetError;
 pub use health::{FleetEvent, FleetStats};
@@ -310,19 +313,13 @@ impl RedisFleet {
     /// A [`FleetError`] that says what to do: a setting or a URL that cannot be used, a server that
     /// cannot be reached, is not trusted, does not accept the password, is a replica, takes no writes,
     /// is too old, lacks a right or a replica, may evict logins, or has logins that are not sealed, that none of the sealing keys
-    /// opens, or that were saved with another name key. A server that does not tell its
-    /// configuration passes.
+    /// opens, or that were saved with another name key. A server whose `INFO` does not tell its policy
+    /// passes.
     pub async fn check(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
         let server = self.server()?;
-        let info = server.command(redis::cmd("INFO").arg("server")).await;
-        let info = info.ok();
-        let info = info.as_ref().and_then(text_of);
-        let is_of_cluster = info.is_some_and(|info| info.contains("redis_mode:cluster"));
-        if is_of_cluster && !server.is_cluster().await? {
-            return Err(FleetError::Config { reason: failure::IS_CLUSTER });
-        }
-        if let Some(version) = info.and_then(version_in) {
+        let info = server.info("server", To::Any).await.unwrap_or_default();
+        if let Some(version) = value_in(&info, "redis_version:") {
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_some_and(|major| major < OLDEST) {
                 return Err(FleetError::TooOld { version: version.to_owned() });
@@ -331,17 +328,15 @@ impl RedisFleet {
         self.tokens().check().await?;
         self.tokens().check_some().await?;
         self.shared_limit().check().await?;
-        let mut asks = redis::cmd("CONFIG");
-        let policy = server.command(asks.arg("GET").arg("maxmemory-policy")).await;
-        let policy: Vec<String> =
-            policy.ok().and_then(|it| redis::from_redis_value(it).ok()).unwrap_or_default();
-        match policy.get(1) {
+        for master in masters(&server).await? {
+            let info = server.info("memory", To::of(master.as_ref())).await.unwrap_or_default();
             // Every login has an end, so that `volatile-*` evicts it too.
-            Some(policy) if policy != "noeviction" => {
-                Err(FleetError::Evicts { policy: policy.clone() })
+            match value_in(&info, "maxmemory_policy:") {
+                None | Some("noeviction") => {}
+                Some(policy) => return Err(FleetError::Evicts { policy: clipped(policy) }),
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// As long as its names can be used.
@@ -382,8 +377,8 @@ fn text_of(value: &Value) -> Option<&str> {
 }
 
 /// Valkey says under the same name which Redis it is compatible with.
-fn version_in(info: &str) -> Option<&str> {
-    info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(str::trim)
+fn value_in<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
 /// The first whose scripts may read the clock before they write.

@@ -15,15 +15,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::connecting::{Role, connect};
-use super::failure::{DEMOTED, Failure};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, USER_ALONE};
 use super::greeting::explained;
-use super::health::{FleetStats, Health};
+use super::health::{Asked, FleetStats, Health, Writes};
 use super::live::{Live, To};
 use super::returned::Returned;
-use super::scripts::Script;
+use super::scripts::{EXCHANGE, SAVE, Script, TAKE_LEASE, TAKE_TURN};
 use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
-use super::{FleetError, FleetEvent};
+use super::{FleetError, FleetEvent, text_of};
 use crate::auth::Listener;
 
 /// The server of a fleet.
@@ -141,8 +141,9 @@ impl Server {
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<Returned, FleetError> {
-        let result = match self.call(&script.known(keys, arguments)).await {
-            Err(Failure::NoScript) => self.call(&script.whole(keys, arguments)).await,
+        let asked = Asked::of(script);
+        let result = match self.call(&script.known(keys, arguments), asked).await {
+            Err(Failure::NoScript) => self.call(&script.whole(keys, arguments), asked).await,
             result => result,
         };
         Returned::of(keys, result)
@@ -156,8 +157,9 @@ impl Server {
         arguments: &[&[u8]],
         limit: Limit,
     ) -> Result<Returned, FleetError> {
-        let result = match self.send(&script.known(keys, arguments), limit).await {
-            Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit).await,
+        let asked = Asked::of(script);
+        let result = match self.send(&script.known(keys, arguments), limit, asked).await {
+            Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit, asked).await,
             result => result,
         };
         Returned::of(keys, result)
@@ -165,7 +167,7 @@ impl Server {
 
     /// Runs a command that may run twice.
     pub(super) async fn command(self: &Arc<Self>, command: &Cmd) -> Result<Value, FleetError> {
-        self.call(command).await.map_err(Failure::into_error)
+        self.call(command, Asked::COMMAND).await.map_err(Failure::into_error)
     }
 
     /// The same, of a command on one key of the fleet's.
@@ -185,7 +187,21 @@ impl Server {
         to: To<'_>,
     ) -> Result<Vec<Value>, FleetError> {
         let sent = |mut live: Live| async move { live.pipeline(commands, to).await };
-        self.call_once(sent, USUAL).await.map_err(Failure::into_error)
+        self.call_once(sent, USUAL, Asked::COMMAND).await.map_err(Failure::into_error)
+    }
+
+    /// What the server tells of itself in a section of `INFO`, as far as it tells; that it may not is
+    /// no failure of its.
+    pub(super) async fn info(self: &Arc<Self>, section: &str, to: To<'_>) -> Option<String> {
+        let mut asks = Pipeline::new();
+        asks.cmd("INFO").arg(section);
+        let told = self.pipeline(&asks, to).await.ok()?.into_iter().next()?;
+        text_of(&told).map(str::to_owned)
+    }
+
+    /// The hosts of its URL, with their ports.
+    pub(super) fn hosts(&self) -> &[(String, u16)] {
+        &self.url.hosts
     }
 
     /// Whether there are several masters.
@@ -195,21 +211,27 @@ impl Server {
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called
     /// here may run twice.
-    async fn call(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failure> {
-        match self.send(command, USUAL).await {
-            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.send(command, USUAL).await,
+    async fn call(self: &Arc<Self>, command: &Cmd, asked: Asked) -> Result<Value, Failure> {
+        match self.send(command, USUAL, asked).await {
+            Err(Failure::Closed(_) | Failure::Demoted(_)) => self.send(command, USUAL, asked).await,
             result => result,
         }
     }
 
-    async fn send(self: &Arc<Self>, command: &Cmd, limit: Limit) -> Result<Value, Failure> {
-        self.call_once(|mut live| async move { live.call(command).await }, limit).await
+    async fn send(
+        self: &Arc<Self>,
+        command: &Cmd,
+        limit: Limit,
+        asked: Asked,
+    ) -> Result<Value, Failure> {
+        self.call_once(|mut live| async move { live.call(command).await }, limit, asked).await
     }
 
     async fn call_once<T, F>(
         self: &Arc<Self>,
         call: impl FnOnce(Live) -> F,
         limit: Limit,
+        asked: Asked,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, RedisError>>,
@@ -226,11 +248,10 @@ impl Server {
         };
         match &result {
             Err(Failure::NoScript) => {}
-            // A server that says what stands under a key responds.
-            Ok(_) | Err(Failure::Layout) => {
-                self.health.called(None, limit.call);
-            }
-            Err(failure) => self.health.called(failure.error(), limit.call),
+            Ok(_) => self.health.called(None, limit.call, asked),
+            // A server that says what stands under a key responds, but has written nothing.
+            Err(Failure::Layout) => self.health.called(None, limit.call, Asked::COMMAND),
+            Err(failure) => self.health.called(failure.error(), limit.call, asked),
         }
         result
     }
@@ -240,6 +261,9 @@ impl Server {
         match (failure, &self.url.kind) {
             (Failure::Demoted(_), ServerKind::Standalone { .. }) => {
                 Failure::Demoted(self.slot.lock().error_of_replica())
+            }
+            (Failure::Error(FleetError::WrongPassword), _) if self.url.has_user_alone() => {
+                Failure::of_url(USER_ALONE)
             }
             (failure, _) => failure,
         }
@@ -303,6 +327,7 @@ impl Server {
         slot.attempt = None;
         let live = match connected? {
             (_, Role::Replica) => return Err(slot.error_of_replica()),
+            (_, Role::OfCluster) => return Err(FleetError::Config { reason: IS_CLUSTER }),
             (live, Role::Master) => {
                 slot.was_master = Some(Instant::now());
                 live
@@ -358,6 +383,21 @@ impl Server {
                 slot.live = None;
             }
         });
+    }
+}
+
+impl Asked {
+    /// Of a walk, or of what concerns one key.
+    const COMMAND: Self = Self { call: 0, writes: Writes::No };
+
+    fn of(script: &Script) -> Self {
+        let is = |one: &Script| std::ptr::eq(script, one);
+        let writes = match () {
+            () if [&SAVE, &TAKE_LEASE, &TAKE_TURN].into_iter().any(is) => Writes::Surely,
+            () if is(&EXCHANGE) => Writes::Perhaps,
+            () => Writes::No,
+        };
+        Self { call: std::ptr::from_ref(script).addr(), writes }
     }
 }
 

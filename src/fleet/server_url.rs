@@ -34,6 +34,18 @@ enum Scheme {
     Sentinel,
 }
 
+impl ServerUrl {
+    /// Where a password was meant, the colon before it is missing.
+    pub(super) fn has_user_alone(&self) -> bool {
+        self.user.is_some() && self.password.is_none()
+    }
+
+    /// Credentials of the server's default user, which may have none.
+    pub(super) fn has_password_alone(&self) -> bool {
+        self.password.is_some() && self.user.as_deref().is_none_or(|user| user == "default")
+    }
+}
+
 impl FromStr for ServerUrl {
     type Err = FleetError;
 

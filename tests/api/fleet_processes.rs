@@ -14,7 +14,7 @@ use spotify_web::middleware::RateLimitOptions;
 use spotify_web::oauth::{AuthorizationCodeRequest, Login, OAuthClient};
 use spotify_web::testing::{FakeLimit, FakeSpotify};
 
-use crate::common::{RedisServer, this_test};
+use crate::common::{Directory, RedisServer, this_test};
 use crate::examples::program;
 
 /// Calls until its standard input ends. Does nothing unless it is started by the others.
@@ -334,4 +334,43 @@ fn the_example_shows_its_fleet_and_ends_cleanly() {
 
     line_with("ended: ");
     assert!(example.wait().unwrap().success());
+}
+
+/// As a service manager ends it, which has its own Redis.
+#[cfg(unix)]
+#[test]
+fn the_example_that_is_terminated_leaves_no_redis_behind() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Some(_is_installed) = RedisServer::start(&[]) else { return };
+    let Some(program) = program("fleet") else { return };
+    let directory = Directory::new();
+    let (wrapper, noted) = (directory.path().join("redis-server"), directory.path().join("id"));
+    let path = std::env::var("PATH").unwrap();
+    let script = format!(
+        "#!/bin/sh\nPATH='{path}'\necho $$ > '{}'\nexec \"$(command -v redis-server || command -v valkey-server)\" \"$@\"\n",
+        noted.display()
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut example = Command::new(program)
+        .args(["--workers", "2"])
+        .env("PATH", format!("{}:{path}", directory.path().display()))
+        .env_remove("REDIS_URL")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(example.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut line_with = |part: &str| lines.find(|line| line.contains(part)).expect("it goes on");
+    line_with("tokens requested: 1;");
+    line_with("Closed: a 429");
+
+    signal_to(example.id(), "TERM");
+
+    line_with("ended: ");
+    assert!(example.wait().unwrap().success());
+    let id = std::fs::read_to_string(&noted).unwrap();
+    let is_there = Command::new("kill").args(["-0", id.trim()]).stderr(Stdio::null()).status();
+    assert!(!is_there.unwrap().success(), "its Redis ended before it did");
 }
