@@ -65,7 +65,7 @@ impl Arrival {
     /// Returns whether the connection may be dead.
     pub(super) fn failed(mut self, error: &reqwest::Error) -> bool {
         let timed_out = self.0.take().filter(|_| error.is_timeout());
-        timed_out.is_some_and(|journey| journey.time_out())
+        timed_out.is_some_and(Journey::time_out)
     }
 }
 

@@ -250,7 +250,7 @@ mod tests {
         let request = || reached.set_out(&url("api.example.test"));
         for _ in 0..2 {
             let first = request();
-            let connecting = SENDING.scope(Arc::clone(&first), async { connector.call(()) }).await;
+            let connecting = SENDING.sync_scope(Arc::clone(&first), || connector.call(()));
             tokio::time::advance(second).await;
             assert_eq!(first.connected_since(), None);
 
