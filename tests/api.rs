@@ -187,6 +187,9 @@ mod runtimes;
 mod secrets;
 #[path = "api/shapes.rs"]
 mod shapes;
+#[cfg(feature = "http2")]
+#[path = "api/shared_connections.rs"]
+mod shared_connections;
 #[path = "api/shared_limit.rs"]
 mod shared_limit;
 #[path = "api/signing_in.rs"]

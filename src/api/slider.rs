@@ -15,6 +15,7 @@ use super::request::Request;
 use super::request::params::OnDevice;
 use super::{Connection, Player};
 use crate::error::Error;
+use crate::middleware::OneLogin;
 use crate::transport::can_wait;
 
 /// A control of the player whose last value wins: of a hundred values in two seconds a few are
@@ -26,7 +27,8 @@ use crate::transport::can_wait;
 /// is to be sent again, since the server failed or was asked too often, the newest one goes in its
 /// place. As long as the server has asked to wait for longer than a call
 /// [may](crate::SpotifyClientConfig::with_max_wait), values end with its error at once. Clones are
-/// the same control.
+/// the same control. A value goes out for the login that set it, or not at all:
+/// [`AuthError::OtherLogin`](crate::auth::AuthError::OtherLogin).
 ///
 /// Values are sent by a task of the runtime, which ends when nothing is left to send. It does not
 /// depend on who set the value: dropping the slider, or the future of [`settled`](Self::settled),
@@ -63,9 +65,9 @@ struct Shared<V> {
 
 struct State<V> {
     /// The newest value, until it is sent.
-    wanted: Option<V>,
+    wanted: Option<Asked<V>>,
     /// The value whose response has not come yet, and who sends it.
-    sending: Option<(V, Sender)>,
+    sending: Option<(Asked<V>, Sender)>,
     /// The task that sees to what is wanted.
     driver: Option<Sender>,
     /// How many drivers there were.
@@ -77,6 +79,13 @@ struct State<V> {
     closed: Option<(Instant, Arc<Error>)>,
     /// What came of the value that was sent last.
     outcome: Result<(), Arc<Error>>,
+}
+
+/// A value, and for which login it was set.
+#[derive(Clone, Copy)]
+struct Asked<V> {
+    value: V,
+    login: u64,
 }
 
 /// Who sends: a task of this runtime, or a caller without any.
@@ -182,8 +191,9 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
     /// Called outside of a tokio runtime, it only keeps the value for [`settled`](Self::settled).
     /// What is wrong with a value, and what the server says, is returned by `settled`.
     pub fn set(&self, value: V) {
+        let asked = Asked { value, login: self.shared.player.0.login() };
         self.shared.state.send_if_modified(|state| {
-            state.wanted = Some(value);
+            state.wanted = Some(asked);
             false
         });
         self.drive();
@@ -201,10 +211,10 @@ impl<V: Copy + Send + Sync + 'static> Slider<V> {
         loop {
             // Its task may have ended with its runtime.
             if !self.drive()
-                && let Some(value) = self.shared.undriven()
+                && let Some(asked) = self.shared.undriven()
             {
                 // Without a runtime, this is an error that says so.
-                self.shared.send(value, NOBODY).await;
+                self.shared.send(asked, NOBODY).await;
             }
             let outcome = {
                 let state = state.borrow_and_update();
@@ -253,41 +263,42 @@ impl<V: Copy> Shared<V> {
     }
 
     /// The newest value, to be sent now.
-    fn take(&self, sender: Sender) -> Option<V> {
-        let mut value = None;
+    fn take(&self, sender: Sender) -> Option<Asked<V>> {
+        let mut asked = None;
         self.state.send_if_modified(|state| {
             if state.driver == Some(sender) && state.sending.is_none() {
-                value = state.wanted.take();
-                state.sending = value.map(|value| (value, sender));
+                asked = state.wanted.take();
+                state.sending = asked.map(|asked| (asked, sender));
                 // Whatever becomes of it.
                 state.not_before = Instant::now().checked_add(Slider::<u32>::PAUSE);
             }
             false
         });
-        value
+        asked
     }
 
     /// A value that no task sees to.
-    fn undriven(&self) -> Option<V> {
-        let mut value = None;
+    fn undriven(&self) -> Option<Asked<V>> {
+        let mut asked = None;
         self.state.send_if_modified(|state| {
             if state.driver.is_none() && state.sending.is_none() {
-                value = state.wanted.take();
-                state.sending = value.map(|value| (value, NOBODY));
+                asked = state.wanted.take();
+                state.sending = asked.map(|asked| (asked, NOBODY));
             }
             false
         });
-        value
+        asked
     }
 
-    async fn send(&self, value: V, sender: Sender) {
-        let request = (self.request)(&self.player, value);
+    async fn send(&self, asked: Asked<V>, sender: Sender) {
+        let request = (self.request)(&self.player, asked.value);
         let request = match &self.device {
             Some(device) => request.device(device),
             None => request,
         };
         // Each attempt is one of the newest value.
-        let outcome = guarded(request.retries(0).into_future()).await;
+        let login = OneLogin::of(asked.login);
+        let outcome = guarded(request.retries(0).send_for(&login)).await;
         self.state.send_modify(|state| {
             if state.sending.is_some_and(|(_, sending)| sending == sender) {
                 state.sending = None;
@@ -299,7 +310,7 @@ impl<V: Copy> Shared<V> {
             state.not_before =
                 Instant::now().checked_add(pause.unwrap_or_default().max(Slider::<u32>::PAUSE));
             if pause.is_some() {
-                state.wanted = state.wanted.or(Some(value));
+                state.wanted = state.wanted.or(Some(asked));
             } else {
                 state.end(outcome);
             }
@@ -375,8 +386,8 @@ impl<V: Copy> Driver<V> {
                 tokio::time::sleep_until(due).await;
             }
             self.others_end().await;
-            if let Some(value) = self.shared.take(self.sender) {
-                self.shared.send(value, self.sender).await;
+            if let Some(asked) = self.shared.take(self.sender) {
+                self.shared.send(asked, self.sender).await;
             }
         }
     }
@@ -394,9 +405,9 @@ impl<V: Copy> Drop for Driver<V> {
     fn drop(&mut self) {
         self.shared.state.send_if_modified(|state| {
             let sending = state.sending.filter(|(_, sender)| *sender == self.sender);
-            if let Some((value, _)) = sending {
+            if let Some((asked, _)) = sending {
                 state.sending = None;
-                state.wanted = state.wanted.or(Some(value));
+                state.wanted = state.wanted.or(Some(asked));
             }
             let is_driver = state.driver == Some(self.sender);
             if is_driver {

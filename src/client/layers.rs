@@ -101,6 +101,7 @@ impl Layers {
             may_sign: config.authenticator.is_some() || !config.middleware.is_empty(),
             has_limiter: self.limiter.is_some(),
             observer: self.observer(config),
+            authenticator: config.authenticator.clone(),
         };
         let http = self.stack(config);
         Ok(Connection::new(http, Arc::clone(&self.base), self.origin.clone(), defaults))

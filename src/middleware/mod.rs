@@ -7,6 +7,7 @@
 
 mod attempt;
 mod auth;
+mod budget;
 mod class;
 mod hand_over;
 mod one_login;

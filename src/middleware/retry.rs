@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +10,7 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::trace::{CallWaits, waiting};
 use super::{
     CallRecord, LastFailure, LimitedResponse, RateLimitOptions, RateLimited, RequestClass, Safety,
@@ -19,7 +19,7 @@ use crate::backoff::Backoff;
 use crate::transport::{
     BodyError, Interest, ServerError, body_read_ahead, found_connection, is_transient_failure,
     is_transient_status, note_failure, read_ahead, read_body, repeated, retry_after,
-    was_left_behind,
+    was_left_behind, was_refused,
 };
 
 /// How often a request is retried, and when.
@@ -101,8 +101,9 @@ impl Default for RetryOptions {
 /// `SpotifyClient` retries that too.
 ///
 /// Retries cost a budget that all requests share, so that an outage is not multiplied. A request
-/// whose connection went away before the server looked at it costs nothing, where the connection was
-/// not made for it: it was left out by a `GOAWAY`, or never written.
+/// that an HTTP/2 server refused costs nothing, since the server did not begin it; nor does one whose
+/// connection went away before the server looked at it, where the connection was not made for it: it
+/// was left out by a `GOAWAY`, or never written. As often as others they are retried at most.
 ///
 /// A retry waits for `Retry-After`, where the response has one. A
 /// [`RateLimiter`](super::RateLimiter) belongs below this layer: then a 429 is retried as often as
@@ -130,13 +131,6 @@ pub struct RetryMiddleware {
     reads_ahead: Option<usize>,
 }
 
-#[derive(Default)]
-struct Budget {
-    /// Retries that may still be made, in thousandths.
-    left: AtomicU64,
-    used: AtomicU64,
-}
-
 /// What a request is to all its attempts.
 #[derive(Clone, Copy)]
 struct Call {
@@ -158,8 +152,7 @@ enum Verdict {
 impl RetryMiddleware {
     /// A layer with options of your own.
     pub fn new(options: RetryOptions) -> Self {
-        let budget = Budget { left: FIRST_RETRIES.into(), ..Budget::default() };
-        Self { options, budget: Arc::new(budget), reads_ahead: None }
+        Self { options, budget: Arc::default(), reads_ahead: None }
     }
 
     /// Reads the bodies of responses, up to `limit` bytes, for `read_body` to find. A response that
@@ -170,7 +163,7 @@ impl RetryMiddleware {
 
     /// How many retries were sent.
     pub fn retries(&self) -> u64 {
-        self.budget.used.load(Ordering::Relaxed)
+        self.budget.used()
     }
 
     /// The number of retries of a request that does not set its own.
@@ -192,26 +185,12 @@ impl RetryMiddleware {
     pub(crate) fn takes_retry(&self, retries: u32, is_limited: bool) -> bool {
         let may = match is_limited {
             true => self.options.retries > 0,
-            false => retries < self.options.retries && self.withdraw(ONE_RETRY),
+            false => retries < self.options.retries && self.budget.withdraw(),
         };
-        self.budget.used.fetch_add(u64::from(may), Ordering::Relaxed);
+        if may {
+            self.budget.note_retry();
+        }
         may
-    }
-
-    fn deposit(&self) {
-        // `as` saturates, and the share is from 0 to 10.
-        let share = (self.options.share * ONE_RETRY as f64) as u64;
-        let _ = self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            (left < MOST_RETRIES).then(|| (left + share).min(MOST_RETRIES))
-        });
-    }
-
-    /// Takes a retry from the budget.
-    fn withdraw(&self, cost: u64) -> bool {
-        let left = &self.budget.left;
-        let paid =
-            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(cost));
-        paid.is_ok()
     }
 
     /// Reads the body, where that is wanted. A truncated one is a failure to retry only for a read:
@@ -255,7 +234,7 @@ impl RetryMiddleware {
                 }
             };
             let Some(again) = repeated(&request) else { break };
-            if !self.withdraw(cost(verdict, &result, extensions)) {
+            if !is_free(verdict, &result, extensions) && !self.budget.withdraw() {
                 break;
             }
             // As the attempt's span and event have it, which are more after a replay or a layer's.
@@ -276,7 +255,7 @@ impl RetryMiddleware {
                 tracing::debug!(attempt = number, "not retried: no permit within its time");
                 break;
             }
-            self.budget.used.fetch_add(1, Ordering::Relaxed);
+            self.budget.note_retry();
             self.read_ahead(&mut result, call, extensions).await;
         }
         result
@@ -324,7 +303,7 @@ impl Middleware for RetryMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        self.deposit();
+        self.budget.deposit(self.options.share);
         // In blocks, since what was looked at takes room in the future to the end of its scope.
         let (sending, again, call, most) = {
             let request = request;
@@ -385,17 +364,18 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
     }
 }
 
-/// What a retry takes from the budget. One that waits for a permit takes nothing, since the limiter
-/// sees to it that it does no harm; nor does one that found a connection which went away before the
-/// server looked at the request: that is no more work than was asked for, and such a connection
+/// Whether a retry takes nothing from the budget. So it is of one that waits for a permit, since the
+/// limiter sees to it that it does no harm, and of one that is no more work than was asked for: the
+/// server refused the request, or its connection went away before the server looked at it. That
 /// takes many requests with it that have nothing to do with its trouble. A connection that was made
 /// for the request is work, also where the server closes it at once.
-fn cost(verdict: Verdict, result: &Result<Response>, extensions: &Extensions) -> u64 {
-    let is_free = match result {
-        Err(Error::Reqwest(error)) => was_left_behind(error) && found_connection(extensions),
+fn is_free(verdict: Verdict, result: &Result<Response>, extensions: &Extensions) -> bool {
+    match result {
+        Err(Error::Reqwest(error)) => {
+            was_refused(error) || was_left_behind(error) && found_connection(extensions)
+        }
         _ => verdict == Verdict::WithPermit,
-    };
-    if is_free { 0 } else { ONE_RETRY }
+    }
 }
 
 /// Whether the rate limiter below did not send it.
@@ -415,10 +395,3 @@ fn is_quota(response: &Response) -> bool {
 /// The wait after a 429 with no `Retry-After`, or with zero. A second is the least that the header
 /// can ask for, and Spotify sends 1 for waits that are shorter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// The budget counts in thousandths, so that a share of 0.001 still counts.
-const ONE_RETRY: u64 = 1000;
-/// Enough for a short-lived program, whose requests have not paid for a retry yet.
-const FIRST_RETRIES: u64 = 10 * ONE_RETRY;
-/// A client that ran well for days may not hit a failing server with all that it has saved: these
-/// are the retries of 10,000 requests at the default share.
-const MOST_RETRIES: u64 = 1000 * ONE_RETRY;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{CallRecord, LimitKind};
 use crate::sync::Mutex;
+use crate::transport::without_rest;
 
 /// Counted by the layers where it is in the extensions of the request. What is changed in it by
 /// hand changes no [`CallReport`](crate::api::CallReport).
@@ -149,7 +150,7 @@ impl LastFailure {
     /// at any more need not hold a connection.
     pub(crate) fn keep(extensions: &mut Extensions, result: reqwest_middleware::Result<Response>) {
         if let Some(Self(last)) = extensions.get() {
-            *last.lock() = Some(result);
+            *last.lock() = Some(result.map(without_rest));
         }
         if let Some(attempts) = extensions.get_mut::<Attempts>() {
             attempts.response = None;

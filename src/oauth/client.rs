@@ -16,7 +16,7 @@ use super::secret::wiped_bytes;
 use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
-    Arrival, HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
     retry_after, shown_url, unread_coding,
 };
 
@@ -246,7 +246,6 @@ impl OAuthClient {
         received: &mut Option<TokenResponse>,
     ) -> Result<(), OAuthError> {
         let mut response = self.send(form).await?;
-        let mut arrival = Arrival::body_of(&response);
         let received = received.insert(TokenResponse {
             status: response.status(),
             retry_after: retry_after(&response),
@@ -262,7 +261,6 @@ impl OAuthClient {
                 });
             }
         }
-        arrival.ended();
         Ok(())
     }
 

@@ -9,8 +9,9 @@ use http_body::{Body as HttpBody, Frame};
 use reqwest::{Body, Response};
 use tokio::time::Instant;
 
+use super::TimeLimit;
+use super::arrival::note_slow_body;
 use super::body::with_body;
-use super::{Arrival, TimeLimit};
 
 /// Reads what a body begins with, up to its end, until there is more than `limit` bytes or until
 /// nothing has come for a second, for five at most, and gives the response back whole: what was
@@ -41,7 +42,6 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
     let has_stalled = response.extensions().get::<Stalled>().is_some();
     let (pause, longest) = if has_stalled { Default::default() } else { (LONGEST_PAUSE, LONGEST) };
     let began = Instant::now();
-    let mut arrival = Arrival::body_of(response);
     let mut begin = Vec::new();
     let mut late = 0;
     let rest = loop {
@@ -61,11 +61,8 @@ async fn begin(response: &mut Response, limit: usize) -> (Bytes, Rest) {
             break Rest::Comes;
         }
     };
-    match rest {
-        Rest::Nothing | Rest::Comes => arrival.ended(),
-        // It is the body that is slow: nothing is known against its connection.
-        Rest::Stalls if response.status().is_success() => arrival.left(),
-        Rest::Stalls | Rest::Broken(_) => {}
+    if matches!(rest, Rest::Stalls) && response.status().is_success() {
+        note_slow_body(response);
     }
     (begin.into(), rest)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::{Response, ResponseBuilderExt};
 
-use super::Arrival;
 use super::begun::read_begin;
 use crate::sync::Mutex;
 
@@ -54,6 +53,14 @@ pub(crate) async fn read_ahead(response: &mut Response, limit: usize, interest: 
     is_truncated
 }
 
+/// A response whose body was [read ahead](read_ahead), without what was not read of it.
+pub(crate) fn without_rest(response: Response) -> Response {
+    match body_read_ahead(&response) {
+        Some(_) => with_body(response, |_| reqwest::Body::default()),
+        None => response,
+    }
+}
+
 /// The body of a response as far as [`read_ahead`] has read it, without taking it.
 pub(crate) fn body_read_ahead(response: &Response) -> Option<&Bytes> {
     match response.extensions().get()? {
@@ -88,19 +95,8 @@ enum ReadAhead {
     Failed(Arc<Mutex<Option<BodyError>>>),
 }
 
-async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
-    let mut arrival = Arrival::body_of(response);
-    let read = read_pieces(response, limit).await;
-    match &read {
-        Ok(_) => arrival.ended(),
-        Err(BodyError::TooLong) => arrival.left(),
-        Err(BodyError::Truncated(error)) => arrival.failed(error),
-    }
-    read
-}
-
 /// A body that came in one piece is not copied.
-async fn read_pieces(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
+async fn read(response: &mut Response, limit: usize) -> Result<Bytes, BodyError> {
     let first = next_piece(response, limit).await?.unwrap_or_default();
     match next_piece(response, limit - first.len()).await? {
         None => Ok(first),

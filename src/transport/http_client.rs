@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 use url::Url;
 
-use super::lane::Traffic;
+use super::clients::Traffic;
 use super::reached::{NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
 
@@ -121,7 +121,7 @@ fn with_http2(
 ) -> reqwest::ClientBuilder {
     let builder = match traffic {
         Traffic::TokenRequests => builder,
-        Traffic::Calls => builder
+        Traffic::Reads | Traffic::Writes => builder
             .http2_keep_alive_interval(Duration::from_secs(5))
             .http2_keep_alive_timeout(Duration::from_secs(4))
             .http2_keep_alive_while_idle(true),
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn client() -> reqwest::Client {
-        client_for(Traffic::Calls).unwrap()
+        client_for(Traffic::Reads).unwrap()
     }
 
     fn client_for(traffic: Traffic) -> reqwest::Result<reqwest::Client> {

@@ -1,74 +1,12 @@
-//! The connections to one server: what becomes of them is no other server's trouble.
+//! The connections to one server for one traffic: what becomes of them is no other's trouble.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use http::Extensions;
-use reqwest::{Client, Request, Response, Url};
+use arc_swap::ArcSwap;
+use reqwest::Url;
 
-#[cfg(feature = "http2")]
-use super::one_connection::{Known, Server, in_turn};
-use super::reached::Reached;
-
-/// Where HTTP clients come from.
-pub(super) struct Clients {
-    /// The one that was made last for calls. What is sent to a server for the first time goes by it.
-    latest: ArcSwap<Http>,
-    /// Makes another by the same options; a client of the user's own stays the only one.
-    make: Option<Make>,
-}
-
-/// Its connections are noted where it is told.
-type Make = Box<dyn Fn(&Arc<Reached>, Traffic) -> reqwest::Result<Client> + Send + Sync>;
-
-/// What a connection carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Traffic {
-    Calls,
-    /// Few, with a response that comes once and must not be lost: a connection is never given up
-    /// while one is under way, unless its own limit has passed.
-    TokenRequests,
-}
-
-/// A client, and which servers it had a connection to.
-#[derive(Clone)]
-struct Http {
-    client: Client,
-    reached: Arc<Reached>,
-}
-
-impl Http {
-    fn made_by(make: &Make, traffic: Traffic) -> reqwest::Result<Self> {
-        let reached = Arc::default();
-        Ok(Self { client: make(&reached, traffic)?, reached })
-    }
-}
-
-impl Clients {
-    pub(super) fn given(client: Client) -> Self {
-        let given = Http { client, reached: Arc::default() };
-        Self { latest: ArcSwap::from_pointee(given), make: None }
-    }
-
-    pub(super) fn made_by(make: Make) -> reqwest::Result<Self> {
-        let latest = ArcSwap::from_pointee(Http::made_by(&make, Traffic::Calls)?);
-        Ok(Self { latest, make: Some(make) })
-    }
-
-    pub(super) fn latest(&self) -> Client {
-        self.latest.load().client.clone()
-    }
-
-    pub(super) fn is_given(&self) -> bool {
-        self.make.is_none()
-    }
-
-    fn another(&self, traffic: Traffic) -> Option<Http> {
-        // What could be made once can be made again; if not, the old one is no worse.
-        Http::made_by(self.make.as_ref()?, traffic).ok()
-    }
-}
+use super::clients::{Clients, Traffic};
+use super::pool::Pool;
 
 /// The connections to one server, for one traffic.
 pub(super) struct Lane {
@@ -84,10 +22,10 @@ impl Lane {
     pub(super) fn to(url: &Url, traffic: Traffic, clients: Arc<Clients>) -> Self {
         let (scheme, authority) = (url.scheme().to_owned(), url.authority().to_owned());
         let own = match traffic {
-            Traffic::Calls => None,
-            Traffic::TokenRequests => clients.another(traffic),
+            Traffic::Reads => None,
+            Traffic::Writes | Traffic::TokenRequests => clients.another(traffic),
         };
-        let http = own.unwrap_or_else(|| Http::clone(&clients.latest.load()));
+        let http = own.unwrap_or_else(|| clients.latest_http());
         let pool = ArcSwap::from_pointee(Pool::new(&scheme, http));
         Self { traffic, scheme, authority, clients, pool }
     }
@@ -97,16 +35,27 @@ impl Lane {
         is_of_server && self.traffic == traffic
     }
 
-    /// The first one that has room for another request.
+    /// Whether several requests share a connection, as far as is known.
+    pub(super) fn may_share(&self) -> bool {
+        self.pool.load().may_be_shared()
+    }
+
+    /// The first one that has room for another request. One that is to relieve another is given
+    /// a request to connect for, and the others when it has connected.
     pub(super) fn pool(&self) -> Arc<Pool> {
         let mut pool = self.pool.load_full();
-        while pool.is_full() {
-            match pool.next.load_full().or_else(|| self.add_after(&pool)) {
+        loop {
+            pool.end_what_is_relieved();
+            let next = pool.next.load_full();
+            let is_made = pool.is_connecting() && next.as_ref().is_some_and(|next| next.is_worn());
+            if !pool.is_full() && !is_made {
+                return pool;
+            }
+            match next.or_else(|| self.add_after(&pool)) {
                 Some(next) => pool = next,
-                None => break,
+                None => return pool,
             }
         }
-        pool
     }
 
     fn add_after(&self, pool: &Pool) -> Option<Arc<Pool>> {
@@ -123,29 +72,44 @@ impl Lane {
 
     /// Uses none of the connections any more.
     pub(super) fn replace_all(&self) {
-        self.replace(&self.pool.load());
+        self.replace_first(&self.pool.load(), None);
     }
 
     /// Uses connections of `pool` no more, unless they were replaced already.
     pub(super) fn replace(&self, pool: &Arc<Pool>) {
-        if !Arc::ptr_eq(&self.pool.load(), pool) {
-            self.leave_out(pool);
-            return;
+        match Arc::ptr_eq(&self.pool.load(), pool) {
+            true => self.replace_first(pool, pool.next.load_full()),
+            false => self.put_before(pool, pool.next.load_full()),
         }
+    }
+
+    fn replace_first(&self, pool: &Arc<Pool>, next: Option<Arc<Pool>>) {
         if let Some(fresh) = self.fresh() {
             tracing::debug!("connections that may be dead are not used any more");
-            if self.traffic == Traffic::Calls {
-                self.clients.latest.store(Arc::new(fresh.http.clone()));
+            fresh.next.store(next);
+            if self.traffic == Traffic::Reads {
+                self.clients.set_latest(fresh.http.clone());
             }
             self.pool.compare_and_swap(pool, fresh);
         }
     }
 
-    fn leave_out(&self, pool: &Arc<Pool>) {
+    /// Has another connection made, and uses that of `pool` until it is there.
+    pub(super) fn relieve(&self, pool: &Arc<Pool>) {
+        let Some(fresh) = pool.wears_out().then(|| self.fresh()).flatten() else { return };
+        fresh.next.store(Some(Arc::clone(pool)));
+        let before = self.pool.compare_and_swap(pool, Arc::clone(&fresh));
+        if !Arc::ptr_eq(&before, pool) {
+            self.put_before(pool, Some(fresh));
+        }
+    }
+
+    /// Puts another in the place of `pool`, which is not the first.
+    fn put_before(&self, pool: &Arc<Pool>, other: Option<Arc<Pool>>) {
         let mut before = self.pool.load_full();
         while let Some(next) = before.next.load_full() {
             if Arc::ptr_eq(&next, pool) {
-                before.next.compare_and_swap(&next, pool.next.load_full());
+                before.next.compare_and_swap(&next, other);
                 return;
             }
             before = next;
@@ -153,147 +117,40 @@ impl Lane {
     }
 }
 
-/// A client with its connections.
-pub(super) struct Pool {
-    http: Http,
-    /// How many responses came, to the end of their bodies.
-    responses: AtomicU64,
-    /// How many requests were given up before their response had come.
-    given_up: AtomicU32,
-    under_way: AtomicU32,
-    /// Where what has no room goes.
-    next: ArcSwapOption<Self>,
-    #[cfg(feature = "http2")]
-    server: Option<Arc<Server>>,
-}
-
-/// A place of a request among those under way, until its response has been read or is dropped.
-pub(super) struct Place(Arc<Pool>);
-
-impl Place {
-    pub(super) fn on(pool: Arc<Pool>) -> Self {
-        pool.under_way.fetch_add(1, Ordering::Relaxed);
-        Self(pool)
-    }
-
-    pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.0
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Pool {
-    fn new(_scheme: &str, http: Http) -> Self {
-        Self {
-            http,
-            responses: AtomicU64::new(0),
-            given_up: AtomicU32::new(0),
-            under_way: AtomicU32::new(0),
-            next: ArcSwapOption::empty(),
-            #[cfg(feature = "http2")]
-            server: Server::by_scheme(_scheme),
-        }
-    }
-
-    pub(super) fn responses(&self) -> u64 {
-        self.responses.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count_response(&self) {
-        self.responses.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes that a request was given up. Returns whether they are too many for one connection that
-    /// all share.
-    ///
-    /// HTTP/2 knows of the last 50, for a second, that what still comes of them is of no interest.
-    /// Each frame of others counts as an error of the server, and after 1,024 the connection ends,
-    /// with the requests of all who share it.
-    pub(super) fn is_worn_by_giving_up(&self) -> bool {
-        let given_up = self.given_up.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        given_up >= MOST_GIVEN_UP && self.is_shared()
-    }
-
-    /// Whether more requests are under way than a server may let be on one connection, if it is
-    /// one.
-    fn is_full(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) >= MOST_AT_ONCE && self.may_be_shared()
-    }
-
-    #[cfg(feature = "http2")]
-    fn may_be_shared(&self) -> bool {
-        self.server.as_ref().is_some_and(|server| server.known() != Known::Http1)
-    }
-
-    #[cfg(feature = "http2")]
-    fn is_shared(&self) -> bool {
-        self.server.as_ref().is_some_and(|server| server.known() == Known::Http2)
-    }
-
-    #[cfg(not(feature = "http2"))]
-    fn may_be_shared(&self) -> bool {
-        false
-    }
-
-    #[cfg(not(feature = "http2"))]
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    /// Notes where the request goes, as long as it is under way.
-    pub(super) async fn execute(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-    ) -> reqwest::Result<Response> {
-        let route = self.http.reached.route(request.url());
-        route.send(extensions, self.execute_in_turn(request)).await
-    }
-
-    #[cfg(feature = "http2")]
-    async fn execute_in_turn(&self, request: Request) -> reqwest::Result<Response> {
-        in_turn(self.server.clone(), self.http.client.execute(request)).await
-    }
-
-    #[cfg(not(feature = "http2"))]
-    async fn execute_in_turn(&self, request: Request) -> reqwest::Result<Response> {
-        self.http.client.execute(request).await
-    }
-}
-
-/// Google's front ends and Envoy let 100 requests be under way on a connection, nginx and AWS 128.
-/// What is more waits until others end, which those to an endpoint that hangs do not.
-const MOST_AT_ONCE: u32 = 90;
-
-/// With those that are under way when it is reached, and a page of 200 KB for each, fewer frames
-/// than end a connection.
-const MOST_GIVEN_UP: u32 = 32;
-
 #[cfg(all(test, feature = "http2"))]
 #[expect(clippy::unwrap_used)]
 mod tests {
+    use std::time::Duration;
+
+    use reqwest::Client;
+    use tokio::net::TcpListener;
+    use tokio::time::{Instant, advance};
+
     use super::super::arrival::Arrival;
+    use super::super::one_connection::Known;
+    use super::super::pool::{MOST_AT_ONCE, MOST_GIVEN_UP};
     use super::*;
 
     fn lane() -> Arc<Lane> {
         let clients = Clients::made_by(Box::new(|_, _| Client::builder().build())).unwrap();
-        let url = "https://api.example.test/v1/".parse().unwrap();
-        Arc::new(Lane::to(&url, Traffic::Calls, Arc::new(clients)))
+        Arc::new(Lane::to(&url(), Traffic::Reads, Arc::new(clients)))
+    }
+
+    fn url() -> Url {
+        "https://api.example.test/v1/".parse().unwrap()
     }
 
     fn pool_that_found(found: Known, lane: &Lane) -> Arc<Pool> {
         let pool = lane.pool();
-        pool.server.as_ref().unwrap().tell(found);
+        pool.tell(found);
         pool
     }
 
     fn requests(count: u32, lane: &Arc<Lane>, pool: &Arc<Pool>) -> Vec<Arrival> {
-        let request = |_| Arrival::new(Arc::clone(lane), Arc::clone(pool), false);
+        let request = |_| {
+            let sending = pool.set_out(&url());
+            Arrival::new(Arc::clone(lane), Arc::clone(pool), sending, false)
+        };
         (0..count).map(request).collect()
     }
 
@@ -314,6 +171,33 @@ mod tests {
     }
 
     #[test]
+    fn a_worn_connection_is_used_until_another_is_made() {
+        let lane = lane();
+        let is_used = |pool: &Arc<Pool>| Arc::ptr_eq(pool, &lane.pool());
+        for is_first in [true, false] {
+            let first = pool_that_found(Known::Http2, &lane);
+            if !is_first {
+                requests(MOST_AT_ONCE, &lane, &first).into_iter().for_each(std::mem::forget);
+            }
+            let pool = pool_that_found(Known::Http2, &lane);
+            assert_eq!(Arc::ptr_eq(&first, &pool), is_first);
+            drop(requests(MOST_GIVEN_UP, &lane, &pool));
+            let fresh = lane.pool();
+            assert!(!Arc::ptr_eq(&pool, &fresh), "one connects");
+            fresh.tell(Known::Connecting(Instant::now()));
+
+            assert!(is_used(&pool));
+
+            drop(requests(10 * MOST_GIVEN_UP, &lane, &pool));
+            fresh.tell(Known::Nothing);
+            assert!(is_used(&fresh), "another connects");
+            fresh.tell(Known::Http2);
+            assert!(is_used(&fresh));
+            assert!(fresh.next.load().is_none());
+        }
+    }
+
+    #[test]
     fn what_has_no_room_on_a_shared_connection_takes_another() {
         let lane = lane();
         let first = pool_that_found(Known::Http2, &lane);
@@ -327,9 +211,9 @@ mod tests {
         assert!(Arc::ptr_eq(&second, &lane.pool()), "one for all of them");
         let mut on_second = requests(MOST_AT_ONCE, &lane, &second);
         assert!(![&first, &second].iter().any(|full| Arc::ptr_eq(full, &lane.pool())));
-        on_second.pop().unwrap().ended();
+        drop(on_second.pop());
         assert!(Arc::ptr_eq(&second, &lane.pool()));
-        on_first.pop().unwrap().ended();
+        drop(on_first.pop());
         assert!(Arc::ptr_eq(&first, &lane.pool()), "the first as soon as it has room");
     }
 
@@ -369,5 +253,47 @@ mod tests {
         let first = pool_that_found(Known::Http1, &lane);
         let _under_way = requests(10 * MOST_AT_ONCE, &lane, &first);
         assert!(Arc::ptr_eq(&first, &lane.pool()));
+    }
+
+    /// A request that is given up, or times out: whether the next ones take another connection.
+    /// Its own was made after this number of milliseconds, if it was made for it, and then did not
+    /// bring a response for as many.
+    async fn is_taken_for_dead(made: Option<u64>, silent: u64, times_out: bool) -> bool {
+        let lane = lane();
+        let pool = pool_that_found(Known::Http2, &lane);
+        let sending = pool.set_out(&url());
+        let arrival = Arrival::new(Arc::clone(&lane), Arc::clone(&pool), sending.clone(), false);
+        if let Some(made) = made {
+            sending.note_connecting();
+            advance(Duration::from_millis(made)).await;
+            sending.note_connected();
+        }
+        advance(Duration::from_millis(silent)).await;
+        let is_dead = match times_out {
+            true => arrival.failed(&time_out().await),
+            false => {
+                drop(arrival);
+                !Arc::ptr_eq(&pool, &lane.pool())
+            }
+        };
+        assert_eq!(is_dead, !Arc::ptr_eq(&pool, &lane.pool()));
+        is_dead
+    }
+
+    async fn time_out() -> reqwest::Error {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        let error = Client::new().get(url).timeout(Duration::from_nanos(1)).send().await;
+        error.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_took_most_of_a_call_to_make_is_not_taken_for_dead() {
+        for times_out in [false, true] {
+            assert!(!is_taken_for_dead(Some(600), 900, times_out).await);
+            assert!(is_taken_for_dead(Some(600), 1000, times_out).await);
+            assert!(is_taken_for_dead(None, 1000, times_out).await);
+            assert_eq!(is_taken_for_dead(None, 900, times_out).await, times_out);
+        }
     }
 }

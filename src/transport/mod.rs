@@ -3,6 +3,7 @@
 mod arrival;
 mod begun;
 mod body;
+mod clients;
 mod http_client;
 mod json_fault;
 mod lane;
@@ -13,6 +14,7 @@ mod noise;
 #[cfg(feature = "http2")]
 mod one_connection;
 mod origin;
+mod pool;
 mod proxies;
 mod reached;
 mod runtime;
@@ -22,6 +24,7 @@ mod time_limit;
 #[cfg(feature = "__rustls")]
 mod tls;
 mod undone;
+mod way;
 mod wire;
 mod words;
 
@@ -31,9 +34,8 @@ use chrono::{DateTime, NaiveDateTime};
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Request, Response};
 
-pub(crate) use arrival::Arrival;
 pub(crate) use begun::peek_body;
-pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_body};
+pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_body, without_rest};
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
 pub(crate) use noise::{noise, unread_coding};
@@ -49,8 +51,9 @@ pub(crate) use shown_url::shown_url;
 pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;
-pub(crate) use undone::{TlsUnavailable, was_left_behind};
-pub(crate) use wire::{Wire, note_failure, time_left, was_moved};
+pub(crate) use undone::{TlsUnavailable, was_left_behind, was_refused};
+pub(crate) use way::was_moved;
+pub(crate) use wire::{Wire, note_failure, time_left};
 
 /// How long the server asks the client to wait: whole seconds or a date ([RFC 9110, section
 /// 10.2.3]), which counts from the response's own `Date`, since the server's clock may be wrong,

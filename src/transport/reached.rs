@@ -4,14 +4,14 @@
 //! connection that others have, so that none of its own proves nothing. But a pool of connections
 //! that never had one to its server cannot have sent it.
 
-use std::cell::Cell;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::Extensions;
 use reqwest::Url;
+use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 use url::Position::{AfterPort, BeforeHost};
@@ -26,41 +26,41 @@ pub(super) struct Reached {
     any: Server,
 }
 
-type Server = Arc<AtomicBool>;
+/// When the latest connection to it was made, if there ever was one.
+type Server = Arc<Mutex<Option<Instant>>>;
 
 /// An extension of a request: where it goes, as soon as it is on its way.
 #[derive(Clone, Default)]
 struct Destination {
-    route: Option<Route>,
-    /// It has ended, and there was a connection for it from the start.
-    found_connection: bool,
-}
-
-/// To a server, over the connections of a pool.
-#[derive(Clone)]
-pub(super) struct Route {
-    server: Server,
-    any: Server,
+    sending: Option<Arc<Sending>>,
+    has_ended: bool,
 }
 
 /// An extension of a request that is sent by a client of which nothing is known.
 #[derive(Clone)]
 struct Unseen;
 
-/// A request that a task is sending.
-struct Sending {
+/// A request on its way to a server, over the connections of a pool.
+pub(super) struct Sending {
     server: Server,
+    any: Server,
+    began: Instant,
     /// Whether a connection was asked for, to send it on.
-    connects: Cell<bool>,
+    connects: AtomicBool,
 }
 
 tokio::task_local! {
-    static SENDING: Sending;
+    static SENDING: Arc<Sending>;
 }
 
 impl Reached {
-    pub(super) fn route(&self, url: &Url) -> Route {
-        Route { server: self.server(&url[BeforeHost..AfterPort]), any: Arc::clone(&self.any) }
+    pub(super) fn set_out(&self, url: &Url) -> Arc<Sending> {
+        Arc::new(Sending {
+            server: self.server(&url[BeforeHost..AfterPort]),
+            any: Arc::clone(&self.any),
+            began: Instant::now(),
+            connects: AtomicBool::new(false),
+        })
     }
 
     /// By host and port.
@@ -75,23 +75,46 @@ impl Reached {
     }
 }
 
-impl Route {
-    /// Sends a request with these extensions on it: a connection that it needs is one to its
-    /// server.
-    pub(super) async fn send<F: Future>(self, extensions: &mut Extensions, send: F) -> F::Output {
-        let sending = Sending { server: Arc::clone(&self.server), connects: Cell::new(false) };
-        extensions.insert(Destination { route: Some(self), found_connection: false });
-        let mut sending = pin!(SENDING.scope(sending, send));
-        let output = sending.as_mut().await;
-        let connects = sending.take_value().is_none_or(|sending| sending.connects.get());
+impl Sending {
+    /// Sends a request with these extensions: a connection that it needs is one to its server.
+    pub(super) async fn send<F: Future>(
+        self: Arc<Self>,
+        extensions: &mut Extensions,
+        send: F,
+    ) -> F::Output {
+        let sending = Some(Arc::clone(&self));
+        extensions.insert(Destination { sending, has_ended: false });
+        let output = SENDING.scope(self, send).await;
         if let Some(destination) = extensions.get_mut::<Destination>() {
-            destination.found_connection = !connects;
+            destination.has_ended = true;
         }
         output
     }
 
-    fn was_used(&self) -> bool {
-        [&self.server, &self.any].iter().any(|reached| reached.load(Ordering::Acquire))
+    /// Whether there was a connection for it when it began.
+    pub(super) fn found_connection(&self) -> bool {
+        !self.connects.load(Ordering::Acquire)
+    }
+
+    /// Since when it may have been on a connection; before that it waited for one.
+    pub(super) fn connected_since(&self) -> Option<Instant> {
+        if self.found_connection() {
+            return Some(self.began);
+        }
+        self.server.lock().filter(|made| *made >= self.began)
+    }
+
+    pub(super) fn note_connecting(&self) {
+        self.connects.store(true, Ordering::Release);
+    }
+
+    #[cfg(all(test, feature = "http2"))]
+    pub(super) fn note_connected(&self) {
+        *self.server.lock() = Some(Instant::now());
+    }
+
+    fn was_reached(&self) -> bool {
+        [&self.server, &self.any].iter().any(|server| server.lock().is_some())
     }
 }
 
@@ -109,14 +132,16 @@ pub(super) fn sends_unseen(extensions: &mut Extensions) {
 /// Whether the last request that [began](begin) cannot have left, whatever became of it.
 pub(crate) fn cannot_have_left(extensions: &Extensions) -> bool {
     let destination = extensions.get::<Destination>();
-    destination.is_some_and(|to| to.route.as_ref().is_none_or(|route| !route.was_used()))
+    destination.is_some_and(|to| to.sending.as_ref().is_none_or(|sending| !sending.was_reached()))
 }
 
 /// Whether the last request that was sent found a connection, which may have been others' as well,
 /// or may have found one.
 pub(crate) fn found_connection(extensions: &Extensions) -> bool {
     match extensions.get::<Destination>() {
-        Some(destination) => destination.found_connection,
+        Some(Destination { sending, has_ended }) => {
+            *has_ended && sending.as_ref().is_some_and(|sending| sending.found_connection())
+        }
         None => extensions.get::<Unseen>().is_some(),
     }
 }
@@ -155,14 +180,14 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let server = SENDING.try_with(|sending| {
-            sending.connects.set(true);
+            sending.note_connecting();
             Arc::clone(&sending.server)
         });
         let server = server.unwrap_or_else(|_| Arc::clone(&self.reached.any));
         let connecting = self.inner.call(request);
         Box::pin(async move {
             let connection = connecting.await?;
-            server.store(true, Ordering::Release);
+            *server.lock() = Some(Instant::now());
             Ok(connection)
         })
     }
@@ -172,6 +197,7 @@ where
 #[expect(clippy::unwrap_used)]
 mod tests {
     use std::convert::Infallible;
+    use std::time::Duration;
 
     use super::*;
 
@@ -200,20 +226,40 @@ mod tests {
     async fn a_connection_to_one_server_says_nothing_of_another() {
         let reached = Arc::new(Reached::default());
         let mut connector = NoteConnections(Arc::clone(&reached)).layer(Connects);
-        let accounts = reached.route(&url("accounts.example.test"));
+        let accounts = || reached.set_out(&url("accounts.example.test"));
         let mut extensions = Extensions::new();
         begin(&mut extensions);
         assert!(cannot_have_left(&extensions), "it is not on its way");
 
         let send = async { connector.call(()).await };
-        accounts.clone().send(&mut extensions, send).await.unwrap();
+        accounts().send(&mut extensions, send).await.unwrap();
 
         assert!(!cannot_have_left(&extensions));
         assert!(!found_connection(&extensions));
-        assert!(!reached.route(&url("api.example.test")).was_used());
-        assert!(reached.route(&url("accounts.example.test")).was_used());
-        accounts.send(&mut extensions, async {}).await;
+        assert!(!reached.set_out(&url("api.example.test")).was_reached());
+        assert!(accounts().was_reached());
+        accounts().send(&mut extensions, async {}).await;
         assert!(found_connection(&extensions));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_on_its_connection_from_when_that_is_made() {
+        let reached = Arc::new(Reached::default());
+        let mut connector = NoteConnections(Arc::clone(&reached)).layer(Connects);
+        let second = Duration::from_secs(1);
+        let request = || reached.set_out(&url("api.example.test"));
+        for _ in 0..2 {
+            let first = request();
+            let connecting = SENDING.sync_scope(Arc::clone(&first), || connector.call(()));
+            tokio::time::advance(second).await;
+            assert_eq!(first.connected_since(), None);
+
+            connecting.await.unwrap();
+
+            assert_eq!(first.connected_since(), Some(Instant::now()));
+            tokio::time::advance(second).await;
+            assert_eq!(request().connected_since(), Some(Instant::now()), "it is there");
+        }
     }
 
     #[tokio::test]
@@ -223,6 +269,6 @@ mod tests {
 
         connector.call(()).await.unwrap();
 
-        assert!(reached.route(&url("api.example.test")).was_used());
+        assert!(reached.set_out(&url("api.example.test")).was_reached());
     }
 }

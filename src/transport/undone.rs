@@ -53,11 +53,19 @@ pub(super) fn provably_not_carried_out(error: &reqwest::Error, extensions: &Exte
         || is_left_out()
 }
 
-/// Whether its connection went away, as it seems before the server looked at the request, which is
-/// no work for it: it was never written, or there was a `GOAWAY`. No proof.
+/// Whether its connection went away for what the server is not to blame for. As it seems, that was
+/// before it looked at the request: it was never written, or there was a `GOAWAY`. Or this side
+/// ended the connection, for what had been given up on it. No proof.
 pub(crate) fn was_left_behind(error: &reqwest::Error) -> bool {
-    !has_no_connection(error)
-        && causes(error).any(|cause| never_written(cause) || is_good_bye(cause))
+    let is_cause = |cause: &(dyn Error + 'static)| {
+        never_written(cause) || is_good_bye(cause) || is_worn_out(cause)
+    };
+    !has_no_connection(error) && causes(error).any(is_cause)
+}
+
+/// Whether an HTTP/2 server refused it, before it began with it.
+pub(crate) fn was_refused(error: &reqwest::Error) -> bool {
+    causes(error).any(is_refusal)
 }
 
 /// Whether no connection was made for it. The HTTP client says so as well where the body of the
@@ -97,6 +105,22 @@ fn is_good_bye(cause: &(dyn Error + 'static)) -> bool {
         error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
     };
     cause.downcast_ref().is_some_and(is_good_bye)
+}
+
+/// This side ends a connection on which too much has come for requests that were given up.
+#[cfg(feature = "http2")]
+fn is_worn_out(cause: &(dyn Error + 'static)) -> bool {
+    let is_worn_out = |error: &h2::Error| {
+        error.is_library()
+            && error.is_go_away()
+            && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
+    };
+    cause.downcast_ref().is_some_and(is_worn_out)
+}
+
+#[cfg(not(feature = "http2"))]
+fn is_worn_out(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 #[cfg(not(feature = "http2"))]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use spotify_web::api::Slider;
 use spotify_web::async_trait::async_trait;
 use spotify_web::auth::{
     AuthError, Authenticator, CredentialsAuthenticator, MemoryTokenStore, Rejection, Replay,
@@ -17,6 +18,7 @@ use spotify_web::reqwest_middleware::{
 };
 use spotify_web::testing::FakeSpotify;
 use spotify_web::{Error, SpotifyClient, SpotifyClientConfig};
+use tokio::task::JoinHandle;
 
 use super::layers_of_others::{Heads, server};
 use crate::common::{PLAYLIST, PausedTime, by_tokio_clock};
@@ -210,6 +212,36 @@ async fn a_list_in_batches_is_of_one_login() {
 }
 
 /// Where a login begins while the first token is waited for, the call is of that one.
+fn settled(volume: &Slider<u32>) -> JoinHandle<std::result::Result<(), Arc<Error>>> {
+    let volume = volume.clone();
+    tokio::spawn(async move { volume.settled().await })
+}
+
+/// A value that waits for the one before it, and one that is kept until somebody sends it.
+#[tokio::test]
+async fn a_value_of_a_slider_goes_for_the_login_that_set_it() {
+    let time = PausedTime::pause();
+    let logins = Logins::first();
+    let (base, heads) = server(|_| Some(json("204 No Content", ""))).await;
+    for spotify in clients(&base, &logins) {
+        logins.0.store(1, Ordering::SeqCst);
+        let volume = spotify.player().volume_slider();
+        volume.set(10);
+        time.run(settled(&volume)).await.unwrap();
+        volume.set(80);
+        logins.next();
+
+        let error = time.run(settled(&volume)).await.unwrap_err();
+
+        assert!(is_other_login(&error), "{error:?}");
+        assert_all_of_first(&heads, 1);
+        volume.set(30);
+        time.run(settled(&volume)).await.unwrap();
+        let of_second = heads.lock().unwrap().drain(..).next().unwrap();
+        assert!(of_second.contains("volume_percent=30") && of_second.contains("user2"));
+    }
+}
+
 #[tokio::test]
 async fn a_call_is_of_the_login_that_it_was_signed_for() {
     /// Another one logs in while it signs.

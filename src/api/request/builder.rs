@@ -287,7 +287,7 @@ impl<T: DeserializeOwned + 'static, P: Parameters> Request<T, P> {
     }
 
     /// Sends the request as one of several that are made for one login.
-    pub(super) fn send_for(self, login: &OneLogin) -> RequestFuture<T> {
+    pub(crate) fn send_for(self, login: &OneLogin) -> RequestFuture<T> {
         self.send_in(Some(login.clone()))
     }
 

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::observing::UserObserver;
 use super::quota::Quota;
+use crate::auth::Authenticator;
 use crate::middleware::RetryMiddleware;
 use crate::model::Market;
 use crate::transport::Origin;
@@ -38,6 +39,7 @@ pub(crate) struct Defaults {
     /// Whether something is there that can sign: an authenticator, or a layer of the user's own.
     pub(crate) may_sign: bool,
     pub(crate) has_limiter: bool,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 impl Connection {
@@ -102,6 +104,11 @@ impl Connection {
 
     pub(super) fn observer(&self) -> Option<&Arc<UserObserver>> {
         self.0.defaults.observer.as_ref()
+    }
+
+    /// The number of the current login.
+    pub(crate) fn login(&self) -> u64 {
+        self.0.defaults.authenticator.as_ref().map_or(0, Authenticator::login_number)
     }
 
     /// Whether something is there that can sign.
