@@ -176,7 +176,7 @@ impl Server {
         key: &str,
         command: &Cmd,
     ) -> Result<Returned, FleetError> {
-        Returned::of(&[key], self.call(command).await)
+        Returned::of(&[key], self.call(command, Asked::COMMAND).await)
     }
 
     /// Sends commands that may run twice, all at once, and to one server of a cluster. Each has its
