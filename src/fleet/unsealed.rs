@@ -73,15 +73,20 @@ impl Parts {
         };
         let entry = &there.entry;
         let place = unsealed.names.place(key)?;
-        if entry.is_ended_by(sealed, self.has_one_clock()) {
+        // A removal that was lost may be by a clock of the server that was ahead of this one.
+        let outlives = |removal: &Entry| removal.token.is_none() && there.is_later_than(removal);
+        let outlives_sealed = found.put_back_for.is_some() && outlives(sealed);
+        if entry.is_ended_by(sealed, self.has_one_clock()) && !outlives_sealed {
             // By a process that did not get to this place.
             self.remove_seen(&place, &there.revision, sealed).await?;
             return Ok(false);
         }
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > sealed.number && !found.is_later_than(it));
+        let known = known.filter(|it| !outlives(it));
         let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_clock());
-        if is_covered_by(sealed) || known.as_ref().is_some_and(is_covered_by) {
+        let is_covered = is_covered_by(sealed) && !outlives_sealed;
+        if is_covered || known.as_ref().is_some_and(is_covered_by) {
             return Ok(false);
         }
         match &entry.token {

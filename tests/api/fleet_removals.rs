@@ -238,6 +238,32 @@ async fn a_removal_with_an_earlier_number_is_not_undone_by_who_knows_the_login()
     }
 }
 
+/// The same of a login that was made without the keys, which stands at another place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_login_without_keys_stays_also_where_a_lost_removal_has_a_later_number() {
+    for how in ["remove", "remove_user"] {
+        for reader in [false, true] {
+            let Some(mut server) = RedisServer::start(&[]) else { return };
+            let (remover, seen_by) = (adopting(&server), adopting(&server));
+            remover.save(&anna(), &login("old"), None).await.unwrap();
+            move_ahead(&server);
+            remove(&remover, how).await;
+            assert_eq!(found(&seen_by, &anna()).await, None);
+            server.restart_empty();
+            let plain = fleet(&server).tokens();
+            plain.save(&anna(), &login("new"), None).await.unwrap();
+
+            let first = if reader { &seen_by } else { &remover };
+            assert_eq!(found(first, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
+
+            for store in [adopting(&server), remover, seen_by, plain] {
+                let there = found(&store, &anna()).await;
+                assert_eq!(there.as_deref(), Some("refresh-new"), "{how}, {reader}");
+            }
+        }
+    }
+}
+
 /// By a server whose clock is behind, of a process whose clock is ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_that_was_put_back_ends_no_login_with_a_later_number() {
