@@ -7,6 +7,7 @@ use super::bucket::Blocked;
 use super::line::Line;
 use super::pair::Pair;
 use super::state::State;
+use super::tries::Turn;
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,8 +165,8 @@ impl<W> Queue<W> {
         let mut beyond = Heads::until(until);
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
             match state.may_try(*endpoint, now) {
-                true => beyond.look((state.last_turn(*endpoint), *endpoint), line, state, now),
-                false => within.look((f64::NEG_INFINITY, *endpoint), line, state, now),
+                true => beyond.look((state.turn(*endpoint), *endpoint), line, state, now),
+                false => within.look((Turn::first(), *endpoint), line, state, now),
             }
         }
         let until = within.until.min(beyond.until);
@@ -202,10 +203,10 @@ struct Heads {
     until: Seconds,
 }
 
-/// In the order in which they go: by the last turns of their endpoints, and then by place.
+/// In the order in which they go: by the turns of their endpoints, and then by place.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 struct Head {
-    last_turn: Seconds,
+    turn: Turn,
     place: Place,
     endpoint: u64,
 }
@@ -221,7 +222,7 @@ impl Heads {
 
     fn look<W>(
         &mut self,
-        (last_turn, endpoint): (Seconds, u64),
+        (turn, endpoint): (Turn, u64),
         line: &Line<W>,
         state: &State,
         now: Seconds,
@@ -232,7 +233,7 @@ impl Heads {
         }
         for (place, user) in line.heads() {
             let head = if place.is_other { &mut self.other } else { &mut self.urgent };
-            let next = Head { last_turn, place, endpoint };
+            let next = Head { turn, place, endpoint };
             if head.is_some_and(|first| first < next) {
                 match place.is_other {
                     true => return,

@@ -73,6 +73,7 @@ impl Rate {
     /// takes longer tells too late that a rate is too high. Twice as many make up for a pause that
     /// the rate was kept for; if it went first, they had to wait for it as well.
     pub(super) fn beside(&mut self, took: Seconds, went_first: bool) -> f64 {
+        let took = took.min(LONGEST_MADE_UP);
         if self.lateness <= LATENESS {
             return self.tried * took.min(LONGEST_TAKEN);
         }
@@ -97,6 +98,8 @@ const LATENESS: Seconds = 0.02;
 #[cfg(feature = "testing")]
 const LATENESS_OF_MANY: Seconds = 0.1;
 const LONGEST_TAKEN: Seconds = 1.0;
+/// A response hardly takes longer: a clock was set forward.
+const LONGEST_MADE_UP: Seconds = 10.0;
 /// Tenfold in 30 s.
 const DOUBLING: Seconds = 9.0;
 pub(super) const SLOWEST: f64 = 0.1;

@@ -321,6 +321,7 @@ impl State {
     }
 
     fn given_back(&mut self, ticket: Ticket, now: Seconds) {
+        self.does_not_hang(ticket);
         self.app.given_back(ticket.app_epoch, now);
         if let Some(membership) = &mut self.membership {
             membership.given_back(ticket.shared_epoch, ticket.sent, now);

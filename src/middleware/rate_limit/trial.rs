@@ -20,6 +20,7 @@
 use super::Seconds;
 use super::bucket::Blocked;
 use super::state::{State, Ticket};
+use super::tries::Turn;
 
 /// What goes beyond the app's rate.
 #[derive(Debug, Clone, Copy)]
@@ -124,9 +125,8 @@ impl State {
             && now >= self.trial.not_before
     }
 
-    /// When an endpoint last had its turn, of those that go beyond the app's rate.
-    pub(super) fn last_turn(&self, key: u64) -> Seconds {
-        self.endpoints.get(&key).map_or(f64::NEG_INFINITY, |endpoint| endpoint.tries.last_turn)
+    pub(super) fn turn(&self, key: u64) -> Turn {
+        self.endpoints.get(&key).map_or(Turn::first(), |endpoint| endpoint.tries.turn)
     }
 
     /// Whether a request that starts goes beyond the app's rate.
@@ -134,21 +134,24 @@ impl State {
         let is_beyond = self.membership.is_none() && self.app.check(now).is_err();
         if is_beyond {
             self.trial.start(self.window, now);
-            self.set_turn(key, now);
+            if let Some(endpoint) = self.endpoints.get_mut(&key) {
+                endpoint.tries.turn = Turn::taken(now);
+            }
         }
         is_beyond
     }
 
-    fn set_turn(&mut self, key: u64, turn: Seconds) {
-        if let Some(endpoint) = self.endpoints.get_mut(&key) {
-            endpoint.tries.last_turn = turn;
+    /// A request beyond the rate succeeded, or was not sent: its endpoint does not hang.
+    pub(super) fn does_not_hang(&mut self, ticket: Ticket) {
+        if ticket.is_beyond
+            && let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint)
+        {
+            endpoint.tries.turn = endpoint.tries.turn.is_over();
         }
     }
 
     pub(super) fn succeeded_beyond(&mut self, ticket: Ticket, now: Seconds) {
-        if ticket.is_beyond {
-            self.set_turn(ticket.pair.endpoint, f64::NEG_INFINITY);
-        }
+        self.does_not_hang(ticket);
         if !self.trial.is_of(ticket) {
             return;
         }

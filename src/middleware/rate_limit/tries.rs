@@ -6,9 +6,7 @@ use super::state::Endpoint;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tries {
-    /// When it last started a request beyond the app's rate, unless one has succeeded since: who
-    /// hangs lets the others go first, and keeps that place while nobody waits.
-    pub(super) last_turn: Seconds,
+    pub(super) turn: Turn,
     /// When it was last refused by the app's limit.
     pub(super) refused_by_app: Seconds,
 }
@@ -16,7 +14,31 @@ pub(super) struct Tries {
 impl Tries {
     pub(super) const fn none() -> Self {
         let never = f64::NEG_INFINITY;
-        Self { last_turn: never, refused_by_app: never }
+        Self { turn: Turn::first(), refused_by_app: never }
+    }
+}
+
+/// When it is the turn of an endpoint among those that go beyond the app's rate: first of those
+/// that do not hang, and of both in the order of their last turns. It keeps its place while nobody
+/// waits.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Turn {
+    /// The last request that it started beyond the rate was sent, and has not succeeded yet.
+    hangs: bool,
+    last: Seconds,
+}
+
+impl Turn {
+    pub(super) const fn first() -> Self {
+        Self { hangs: false, last: f64::NEG_INFINITY }
+    }
+
+    pub(super) const fn taken(now: Seconds) -> Self {
+        Self { hangs: true, last: now }
+    }
+
+    pub(super) const fn is_over(self) -> Self {
+        Self { hangs: false, ..self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What refusals say about a limit, of the app or an endpoint.
 
+use super::super::rate::Rate;
 use super::*;
 
 #[test]
@@ -242,4 +243,20 @@ fn a_rate_of_an_endpoint_is_held_for_minutes_and_not_for_a_ban() {
     let bucket = &state.endpoints[&1].bucket;
     assert!(bucket.rate(now).is_some());
     assert!(bucket.rate(now + 80_000.0).is_none(), "20 pauses of a window are the most");
+}
+
+/// While the first request after a pause was under way.
+#[test]
+fn a_clock_that_is_set_forward_lets_few_start_at_once() {
+    let mut rate = Rate::new(10.0, 1e9, 0.0);
+    rate.keep(1.0);
+    assert!(rate.beside(3600.0, true) <= 200.0);
+    for start in 0..1000 {
+        if rate.next > 3601.0 {
+            assert!(start <= 120, "{start}");
+            return;
+        }
+        rate.start(3601.0);
+    }
+    panic!("as many as would have started in an hour");
 }

@@ -258,8 +258,37 @@ fn an_endpoint_whose_requests_succeed_goes_before_one_that_hangs() {
     assert_eq!(next_of(&mut queue, &state, 6.4), Some(4));
 }
 
+/// A rare one does not wait for all those of another that wait together.
 #[test]
-fn an_urgent_request_beyond_the_rate_goes_first_whoevers_turn_it_is() {
+fn endpoints_whose_requests_succeed_take_turns_too() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[4, 4, 4, 4, 5]);
+    for (endpoint, now) in [(4, 3.1), (5, 4.2), (4, 5.3)] {
+        assert_eq!(next_of(&mut queue, &state, now), Some(endpoint), "{now}");
+        state.call(endpoint, Outcome::Succeeded, now);
+    }
+}
+
+#[test]
+fn an_endpoint_whose_request_was_not_sent_does_not_hang() {
+    let mut state = paced();
+    state.app.pace_from(20.0, 0.5, 3.0);
+    let mut queue = queue_of(&[5, 4, 5, 5, 4]);
+    let calls = [
+        (5, 3.1, Outcome::Succeeded),
+        (4, 4.2, Outcome::Unsent),
+        (5, 5.3, Outcome::Succeeded),
+        (4, 6.4, Outcome::Succeeded),
+    ];
+    for (endpoint, now, outcome) in calls {
+        assert_eq!(next_of(&mut queue, &state, now), Some(endpoint), "{now}");
+        state.call(endpoint, outcome, now);
+    }
+}
+
+#[test]
+fn an_urgent_request_beyond_the_rate_goes_before_those_whose_turn_it_is() {
     let mut state = paced();
     state.app.pace_from(20.0, 0.5, 3.0);
     let mut queue = queue_of(&[4, 5]);
