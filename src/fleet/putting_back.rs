@@ -137,17 +137,7 @@ impl Parts {
         revision: &str,
         removal: &Entry,
     ) -> Result<bool, FleetError> {
-        let (number, moment) = removal.number_and_moment();
-        let arguments = [
-            place.scopes.as_bytes(),
-            revision.as_bytes(),
-            number.as_bytes(),
-            moment.as_bytes(),
-            KEPT_FOR_MS.as_bytes(),
-        ];
-        let script = &PUT_BACK_REMOVAL;
-        let put_back = self.server()?.run(script, &[&place.logins], &arguments).await?;
-        Ok(read::<u32>(put_back)? == 1)
+        self.removal_over(&PUT_BACK_REMOVAL, place, revision, removal).await
     }
 
     /// Gives what stands there the number of what is known to be earlier, unless it was replaced

@@ -8,7 +8,7 @@ use super::listing::{Listed, Standing, standing};
 use super::names::Place;
 use super::remembered::Entry;
 use super::returned::read;
-use super::scripts::{LIST, REMOVE, REMOVE_ALL, REMOVE_SEEN};
+use super::scripts::{LIST, REMOVE, REMOVE_ALL, REMOVE_SEEN, Script};
 use super::tokens::{KEPT_FOR_MS, Parts};
 use crate::auth::{LoginId, TokenKey};
 
@@ -45,7 +45,18 @@ impl Parts {
         revision: &str,
         by: &Entry,
     ) -> Result<bool, FleetError> {
-        let (number, moment) = by.number_and_moment();
+        self.removal_over(&REMOVE_SEEN, place, revision, by).await
+    }
+
+    /// Whether a script has put a removal in place of the revision that was found.
+    pub(super) async fn removal_over(
+        &self,
+        script: &Script,
+        place: &Place,
+        revision: &str,
+        removal: &Entry,
+    ) -> Result<bool, FleetError> {
+        let (number, moment) = removal.number_and_moment();
         let arguments = [
             place.scopes.as_bytes(),
             revision.as_bytes(),
@@ -53,8 +64,8 @@ impl Parts {
             moment.as_bytes(),
             KEPT_FOR_MS.as_bytes(),
         ];
-        let removed = self.server()?.run(&REMOVE_SEEN, &[&place.logins], &arguments).await?;
-        Ok(read::<u32>(removed)? == 1)
+        let done = self.server()?.run(script, &[&place.logins], &arguments).await?;
+        Ok(read::<u32>(done)? == 1)
     }
 
     /// All that stands under the name of a user, after `last`: how many there were, the number, and the

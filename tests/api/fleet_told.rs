@@ -74,15 +74,19 @@ async fn with_the_rights_of_the_guide_nothing_is_refused_and_an_eviction_is_told
     }
 }
 
-/// The host is empty until a node has met another, and NULL where it is the client's to know.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_do_not_name_themselves_are_where_they_were_reached() {
+async fn cluster_of_one() -> Option<RedisServer> {
     let bus = free_port().to_string();
-    let node = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let Some(node) = RedisServer::start(&node) else { return };
+    let node = RedisServer::start(&["--cluster-enabled", "yes", "--cluster-port", &bus])?;
     let () = node.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     until("well", async || node.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
         .await;
+    Some(node)
+}
+
+/// The host is empty until a node has met another, and NULL where it is the client's to know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_do_not_name_themselves_are_where_they_were_reached() {
+    let Some(node) = cluster_of_one().await else { return };
     let other = free_port();
     for hosts in
         [format!("localhost:{}", node.port), format!("127.0.0.1:{other},127.0.0.1:{}", node.port)]
@@ -173,12 +177,7 @@ async fn a_key_with_other_bytes_is_not_told_as_logins_to_delete() {
 /// Without `check`, and also for who has its login there.
 #[tokio::test]
 async fn a_node_of_a_cluster_with_the_url_of_one_server_is_told_at_the_first_use() {
-    let bus = free_port().to_string();
-    let node = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let Some(node) = RedisServer::start(&node) else { return };
-    let () = node.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    until("well", async || node.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
-        .await;
+    let Some(node) = cluster_of_one().await else { return };
 
     for number in 0..4 {
         let user = TokenKey::new("client-id-1").with_user(format!("user-{number}"));
