@@ -44,7 +44,7 @@ async fn remove(store: &RedisTokenStore, how: &str) {
     }
 }
 
-/// By a process whose clock is so many seconds ahead.
+/// By a process whose clock is some seconds ahead.
 async fn log_in(server: &RedisServer, name: &str, seconds: i64) -> RedisTokenStore {
     let clock = ManualClock::new();
     clock.jump_wall(seconds);

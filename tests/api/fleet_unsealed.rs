@@ -1,5 +1,5 @@
-//! What a login that stands unsealed costs, and what becomes of it, whatever is lost and whoever is
-//! cut off meanwhile.
+//! What a login that stands unsealed costs, and what becomes of it, whatever is lost and whichever
+//! process is cut off meanwhile.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -18,7 +18,7 @@ pub(super) struct World<const N: usize> {
     newest: [u8; 4],
     /// Whether the server's clock is behind that of the one before.
     pub(super) is_slow: bool,
-    /// How often a token may be sent again: by whoever lost a lease while alive, and for who was
+    /// How often a token may be sent again: by who lost a lease while alive, and for who was
     /// killed before it told that a token has ended.
     pub(super) may_send_again: u8,
     /// What followed a token is gone: with its process, its response, or the server's last write.
