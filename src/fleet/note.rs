@@ -1,7 +1,8 @@
 //! The note in the server that there are logins without a seal.
 //!
-//! It stands under one name, which one master of a cluster has: what this process knows of it keeps
-//! that master from being the trouble of logins that others have.
+//! Where there is one master, the script that saves a login writes it as well. In a cluster it stands
+//! under one name, which one master has: there it is written before and after a save, and what this
+//! process knows of it keeps that master from being the trouble of logins that others have.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl Note {
 }
 
 impl Parts {
-    /// Before a login is saved without a seal: it is noted before it stands there.
+    /// Before a login is saved without a seal in a cluster: it is noted before it stands there.
     pub(super) async fn note_before_saving(&self) -> Result<(), FleetError> {
         match self.note.lately() {
             Some(true) => Ok(()),

@@ -78,7 +78,7 @@ return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
 /// else.
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
-/// `KEYS logins`,
+/// `KEYS logins, and the note of unsealed logins where one is saved`,
 /// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it`
 /// → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
 /// back, and 3 for what stood at another place until now.
@@ -100,6 +100,7 @@ if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
+if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end

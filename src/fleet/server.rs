@@ -120,8 +120,8 @@ impl Server {
         self.reconnections.subscribe()
     }
 
-    /// Whether all numbers that it gives to logins are by one clock.
-    pub(super) fn has_one_clock(&self) -> bool {
+    /// Whether it is no cluster.
+    pub(super) fn has_one_master(&self) -> bool {
         !matches!(self.url.kind, ServerKind::Cluster)
     }
 

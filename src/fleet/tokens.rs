@@ -91,9 +91,10 @@ impl Parts {
         self.sealer.as_ref().map_err(FleetError::clone)
     }
 
-    /// Whether all numbers of logins are by one clock.
-    pub(super) fn has_one_clock(&self) -> bool {
-        self.server().is_ok_and(|server| server.has_one_clock())
+    /// Whether all logins stand in one server at a time: their numbers are by one clock, and a script
+    /// reaches them all.
+    pub(super) fn has_one_master(&self) -> bool {
+        self.server().is_ok_and(|server| server.has_one_master())
     }
 
     /// Waits for the replicas that are to have what was written of a user, if any.
@@ -230,7 +231,9 @@ impl Parts {
             return Err(FleetError::too_long(&place, record.len()));
         }
         let is_noted = self.unsealed.is_none() && has_login(token);
-        if is_noted {
+        let note = (is_noted && self.has_one_master()).then(|| self.names.unsealed_note());
+        let is_noted_apart = is_noted && note.is_none();
+        if is_noted_apart {
             self.note_before_saving().await?;
         }
         let revision = token.revision().to_string();
@@ -251,9 +254,11 @@ impl Parts {
             &record,
             kept_for_ms.as_bytes(),
         ];
-        let saved = self.server()?.run(&SAVE, &[&place.logins], &arguments).await?;
+        let names: Vec<_> = [Some(&place.logins), note.as_ref()].into_iter().flatten().collect();
+        let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+        let saved = self.server()?.run(&SAVE, &names, &arguments).await?;
         let (is_saved, number): (u32, u64) = read(saved)?;
-        if is_noted {
+        if is_noted_apart {
             self.note_after_saving().await;
         }
         Ok((is_saved == 1, number))

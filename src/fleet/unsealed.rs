@@ -76,7 +76,7 @@ impl Parts {
         // A removal that was lost may be by a clock of the server that was ahead of this one.
         let outlives = |removal: &Entry| removal.token.is_none() && there.is_later_than(removal);
         let outlives_sealed = found.put_back_for.is_some() && outlives(sealed);
-        if entry.is_ended_by(sealed, self.has_one_clock()) && !outlives_sealed {
+        if entry.is_ended_by(sealed, self.has_one_master()) && !outlives_sealed {
             // By a process that did not get to this place.
             self.remove_seen(&place, &there.revision, sealed).await?;
             return Ok(false);
@@ -84,7 +84,7 @@ impl Parts {
         let known = self.remembered.get(key);
         let known = known.filter(|it| it.number > sealed.number && !found.is_later_than(it));
         let known = known.filter(|it| !outlives(it));
-        let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_clock());
+        let is_covered_by = |other: &Entry| entry.is_covered_by(other, self.has_one_master());
         let is_covered = is_covered_by(sealed) && !outlives_sealed;
         if is_covered || known.as_ref().is_some_and(is_covered_by) {
             return Ok(false);
@@ -135,7 +135,7 @@ impl Parts {
                 return Ok(false);
             }
             let there = patiently(|| self.look_unsealed(unsealed, key)).await?;
-            Ok::<_, FleetError>(there.entry.is_ended_by(&found.entry, self.has_one_clock()))
+            Ok::<_, FleetError>(there.entry.is_ended_by(&found.entry, self.has_one_master()))
         };
         match is_ended.await {
             Err(error) if !error.is_transient() => Ok(false),
@@ -183,7 +183,7 @@ impl Parts {
                 return Ok(false);
             }
             let there = self.look(key, &place, false).await?.entry;
-            if entry.is_covered_by(&there, self.has_one_clock()) {
+            if entry.is_covered_by(&there, self.has_one_master()) {
                 self.confirm(key).await?;
                 if key.user().is_some() {
                     self.look_again_later(key);
