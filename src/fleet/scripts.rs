@@ -206,13 +206,16 @@ pub(super) static LIST: Script = Script::new(
     "if redis.call('HLEN', KEYS[1]) > 1000 then return redis.error_reply('LAYOUT too many fields') end
 local found = {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local s = #field == 17 and string.match(field, '^(%x+)r$')
-  local v = s and redis.call('HGET', KEYS[1], s .. 'v')
-  if v then
+  local is_record = #field == 17 and string.sub(field, -1) == 'r' and string.match(field, '^%x+r$')
+  if is_record then
+    local s = string.sub(field, 1, 16)
     local is_long = redis.call('HSTRLEN', KEYS[1], field) > 65536
-    local r = redis.call('HMGET', KEYS[1], s .. 'w', s .. 'p')
-    for _, part in ipairs({s, v, r[1] or '', r[2] and 1 or 0}) do table.insert(found, part) end
-    table.insert(found, is_long and 'X' or redis.call('HGET', KEYS[1], field))
+    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w', s .. 'p', is_long and '' or field)
+    if r[1] then
+      local n = #found
+      found[n + 1], found[n + 2], found[n + 3] = s, r[1], r[2] or ''
+      found[n + 4], found[n + 5] = r[3] and 1 or 0, is_long and 'X' or r[4]
+    end
   end
 end
 return found",
