@@ -74,7 +74,16 @@ struct LazyVerifier {
 }
 
 type Verifier = Arc<dyn ServerCertVerifier>;
-type Read = fn(&Arc<CryptoProvider>) -> Result<Verifier, String>;
+type Read = fn(&Arc<CryptoProvider>) -> Result<Trust, String>;
+
+/// Who is trusted.
+enum Trust {
+    /// The authorities of the operating system.
+    System(Verifier),
+    /// Those that are compiled in, for one handshake: at the next, the system's may be readable.
+    #[cfg(feature = "webpki-roots")]
+    BuiltIn(Verifier),
+}
 
 impl LazyVerifier {
     fn new(provider: Arc<CryptoProvider>, read: Read) -> Self {
@@ -85,18 +94,20 @@ impl LazyVerifier {
 
     /// That they cannot be read is not kept: what was wrong may have passed, such as a moment
     /// without a free file descriptor.
-    fn get(&self) -> Result<&dyn ServerCertVerifier, Error> {
+    fn get(&self) -> Result<Verifier, Error> {
         if let Some(verifier) = self.verifier.get() {
-            return Ok(&**verifier);
+            return Ok(Arc::clone(verifier));
         }
         let _reading = self.reading.lock();
         if let Some(verifier) = self.verifier.get() {
-            return Ok(&**verifier);
+            return Ok(Arc::clone(verifier));
         }
-        let read = (self.read)(&self.provider);
-        let read =
-            read.map_err(|reason| Error::Other(OtherError(Arc::new(TlsUnavailable::new(reason)))))?;
-        Ok(&**self.verifier.get_or_init(|| read))
+        match (self.read)(&self.provider) {
+            Ok(Trust::System(verifier)) => Ok(Arc::clone(self.verifier.get_or_init(|| verifier))),
+            #[cfg(feature = "webpki-roots")]
+            Ok(Trust::BuiltIn(verifier)) => Ok(verifier),
+            Err(reason) => Err(Error::Other(OtherError(Arc::new(TlsUnavailable::new(reason))))),
+        }
     }
 }
 
@@ -138,26 +149,26 @@ impl ServerCertVerifier for LazyVerifier {
 
 /// By the certificates of the operating system, and where it has none, by the list that is compiled
 /// in.
-fn verifier(provider: &Arc<CryptoProvider>) -> Result<Verifier, String> {
+fn verifier(provider: &Arc<CryptoProvider>) -> Result<Trust, String> {
     match rustls_platform_verifier::Verifier::new(Arc::clone(provider)) {
-        Ok(verifier) => Ok(Arc::new(verifier)),
+        Ok(verifier) => Ok(Trust::System(Arc::new(verifier))),
         Err(error) => without_system(provider, &error),
     }
 }
 
 #[cfg(feature = "webpki-roots")]
-fn without_system(provider: &Arc<CryptoProvider>, _: &Error) -> Result<Verifier, String> {
+fn without_system(provider: &Arc<CryptoProvider>, _: &Error) -> Result<Trust, String> {
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
 
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    Ok(builder.build().map_err(|error| error.to_string())?)
+    Ok(Trust::BuiltIn(builder.build().map_err(|error| error.to_string())?))
 }
 
 #[cfg(not(feature = "webpki-roots"))]
-fn without_system(_: &Arc<CryptoProvider>, error: &Error) -> Result<Verifier, String> {
+fn without_system(_: &Arc<CryptoProvider>, error: &Error) -> Result<Trust, String> {
     Err(format!(
         "no certificate of the operating system can be read ({error}); install the package \
          `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web"
@@ -190,11 +201,7 @@ mod tests {
             if READS.fetch_add(1, Ordering::SeqCst) < 2 {
                 return Err("too many open files".to_owned());
             }
-            // It trusts nobody that a test would ask it about.
-            let roots = rustls::RootCertStore { roots: vec![any_root()] };
-            let builder =
-                WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
-            Ok(builder.build().unwrap())
+            Ok(Trust::System(trusts_nobody(provider)))
         });
 
         for _ in 0..2 {
@@ -205,6 +212,31 @@ mod tests {
             verifier.get().map(drop).unwrap();
         }
         assert_eq!(READS.load(Ordering::SeqCst), 3);
+    }
+
+    #[cfg(feature = "webpki-roots")]
+    #[test]
+    fn what_is_compiled_in_is_not_kept_where_those_of_the_system_can_be_read_later() {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let verifier = LazyVerifier::new(named_provider().unwrap(), |provider| {
+            Ok(match READS.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => Trust::BuiltIn(trusts_nobody(provider)),
+                _ => Trust::System(trusts_nobody(provider)),
+            })
+        });
+        let [_, built_in, system, last] = std::array::from_fn(|_| verifier.get().unwrap());
+
+        assert_eq!(READS.load(Ordering::SeqCst), 3);
+        assert!(!Arc::ptr_eq(&built_in, &system));
+        assert!(Arc::ptr_eq(&system, &last));
+    }
+
+    /// That a test would ask it about.
+    fn trusts_nobody(provider: &Arc<CryptoProvider>) -> Verifier {
+        let roots = rustls::RootCertStore { roots: vec![any_root()] };
+        let builder =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider));
+        builder.build().unwrap()
     }
 
     fn any_root() -> rustls::pki_types::TrustAnchor<'static> {
