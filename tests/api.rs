@@ -42,6 +42,8 @@ mod disclosure;
 mod documentation;
 #[path = "api/dumps.rs"]
 mod dumps;
+#[path = "api/early_connection.rs"]
+mod early_connection;
 #[path = "api/entries.rs"]
 mod entries;
 #[path = "api/error_bodies.rs"]

@@ -124,7 +124,9 @@ impl Layers {
             http = http.with(HandBack);
         }
         if let Some(authenticator) = &config.authenticator {
-            http = http.with(AuthMiddleware::of_client(Arc::clone(authenticator), origin.clone()));
+            let (authenticator, wire) = (Arc::clone(authenticator), Arc::clone(&self.wire));
+            let base = Arc::clone(&self.base);
+            http = http.with(AuthMiddleware::of_client(authenticator, origin.clone(), wire, base));
         }
         if let Some(limiter) = self.limiter.clone() {
             http = http.with(match &config.authenticator {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::header::HeaderValue;
-use reqwest::{Request, Response, StatusCode};
+use reqwest::{Request, Response, StatusCode, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -17,7 +17,7 @@ use super::record::hold_to_login;
 use super::trace::{Attempts, credentials_of};
 use super::{CallRecord, rejection};
 use crate::auth::{AuthError, Authenticator, Rejection, Replay, Unfinished};
-use crate::transport::{Origin, can_wait, repeated};
+use crate::transport::{Origin, Traffic, Wire, can_wait, repeated};
 
 /// Has an [`Authenticator`] sign every request to one origin.
 ///
@@ -49,7 +49,13 @@ pub struct AuthMiddleware {
     authenticator: Arc<dyn Authenticator>,
     origin: Origin,
     /// Whether the calls in which it signs are those of its client.
-    is_of_client: bool,
+    client: Option<OfClient>,
+}
+
+#[derive(Debug, Clone)]
+struct OfClient {
+    wire: Arc<Wire>,
+    base: Arc<Url>,
 }
 
 impl AuthMiddleware {
@@ -57,19 +63,24 @@ impl AuthMiddleware {
     /// [connected](Authenticator::connect) first, so that it knows where to; until then it gives
     /// [`AuthError::NotConnected`].
     pub fn new(authenticator: impl Authenticator + 'static, origin: Origin) -> Self {
-        Self { authenticator: Arc::new(authenticator), origin, is_of_client: false }
+        Self { authenticator: Arc::new(authenticator), origin, client: None }
     }
 
-    /// That of a client: it signs each call for one login.
-    pub(crate) fn of_client(authenticator: Arc<dyn Authenticator>, origin: Origin) -> Self {
-        Self { authenticator, origin, is_of_client: true }
+    /// That of a client: it signs each call for one login, and connects while it waits for a token.
+    pub(crate) fn of_client(
+        authenticator: Arc<dyn Authenticator>,
+        origin: Origin,
+        wire: Arc<Wire>,
+        base: Arc<Url>,
+    ) -> Self {
+        Self { authenticator, origin, client: Some(OfClient { wire, base }) }
     }
 
     async fn sign(&self, request: &mut Request) -> Result<Option<HeaderValue>> {
         let mut login = self.login();
         // Where another login begins meanwhile, the token may be of either.
         for _ in 0..MOST_SIGNATURES {
-            self.authenticator.apply(request).await.map_err(Error::middleware::<AuthError>)?;
+            self.apply(request).await.map_err(Error::middleware)?;
             let before = std::mem::replace(&mut login, self.login());
             if login == before {
                 login.map_or(Ok(()), hold_to_login).map_err(Error::middleware)?;
@@ -79,9 +90,26 @@ impl AuthMiddleware {
         Err(Error::middleware(AuthError::OtherLogin))
     }
 
+    /// Has the authenticator sign, and connects meanwhile where that takes its time.
+    async fn apply(&self, request: &mut Request) -> std::result::Result<(), AuthError> {
+        let traffic = Traffic::of(request.method());
+        let mut client = self.client.as_ref();
+        let mut applied = self.authenticator.apply(request);
+        let with_connection = std::future::poll_fn(|context| {
+            let polled = applied.as_mut().poll(context);
+            if polled.is_pending()
+                && let Some(OfClient { wire, base }) = client.take()
+            {
+                wire.connect_early(base, traffic);
+            }
+            polled
+        });
+        with_connection.await
+    }
+
     /// Which login it signs for, where its calls are held to one.
     fn login(&self) -> Option<u64> {
-        self.is_of_client.then(|| self.authenticator.login_number())
+        self.client.as_ref().map(|_| self.authenticator.login_number())
     }
 
     /// Whether the origin rejected the credentials; a server that it redirected to has no say.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use reqwest::Client;
+use reqwest::{Client, Method};
 
 use super::reached::Reached;
 
@@ -20,7 +20,7 @@ type Make = Box<dyn Fn(&Arc<Reached>, Traffic) -> reqwest::Result<Client> + Send
 
 /// What a connection carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Traffic {
+pub(crate) enum Traffic {
     Reads,
     /// Apart from reads: what is given up of these costs no write its connection, after which nobody
     /// knows whether it was carried out.
@@ -28,6 +28,13 @@ pub(super) enum Traffic {
     /// Few, with a response that comes once and must not be lost: a connection is never given up
     /// while one is under way, unless its own limit has passed.
     TokenRequests,
+}
+
+impl Traffic {
+    /// Of requests of the API.
+    pub(crate) fn of(method: &Method) -> Self {
+        if method.is_safe() { Self::Reads } else { Self::Writes }
+    }
 }
 
 /// A client, and which servers it had a connection to.

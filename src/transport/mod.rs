@@ -4,6 +4,7 @@ mod arrival;
 mod begun;
 mod body;
 mod clients;
+mod early;
 mod http_client;
 mod json_fault;
 mod lane;
@@ -36,6 +37,7 @@ use reqwest::{Request, Response};
 
 pub(crate) use begun::peek_body;
 pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_body, without_rest};
+pub(crate) use clients::Traffic;
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
 pub(crate) use noise::{noise, unread_coding};

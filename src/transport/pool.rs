@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use http::Extensions;
-use reqwest::{Request, Response, Url};
+use reqwest::{Method, Request, Response, Url};
 
 use super::clients::Http;
+use super::early;
 #[cfg(feature = "http2")]
 use super::one_connection::{Known, Server, in_turn};
 use super::reached::Sending;
@@ -22,6 +23,8 @@ pub(super) struct Pool {
     under_way: AtomicU32,
     /// Another is to take its place.
     is_worn: AtomicBool,
+    /// Whether a connection was made before there was anything to send.
+    was_early: AtomicBool,
     /// Where what has no room goes.
     pub(super) next: ArcSwapOption<Self>,
     #[cfg(feature = "http2")]
@@ -56,6 +59,7 @@ impl Pool {
             given_up: AtomicU32::new(0),
             under_way: AtomicU32::new(0),
             is_worn: AtomicBool::new(false),
+            was_early: AtomicBool::new(false),
             next: ArcSwapOption::empty(),
             #[cfg(feature = "http2")]
             server: Server::by_scheme(_scheme),
@@ -147,6 +151,16 @@ impl Pool {
     /// A request for this URL sets out.
     pub(super) fn set_out(&self, url: &Url) -> Arc<Sending> {
         self.http.reached.set_out(url)
+    }
+
+    /// Makes the first connection to this URL's server before there is anything to send on it.
+    pub(super) fn connect_early(&self, url: &Url) {
+        let sending = self.set_out(url);
+        if sending.was_reached() || self.was_early.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let unsent = self.http.client.execute(Request::new(Method::GET, url.clone()));
+        early::connect_for(sending.send(&mut Extensions::new(), unsent));
     }
 
     /// Notes where the request goes, as long as it is under way.

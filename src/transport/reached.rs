@@ -27,7 +27,7 @@ pub(super) struct Reached {
 }
 
 /// When the latest connection to it was made, if there ever was one.
-type Server = Arc<Mutex<Option<Instant>>>;
+pub(super) type Server = Arc<Mutex<Option<Instant>>>;
 
 /// An extension of a request: where it goes, as soon as it is on its way.
 #[derive(Clone, Default)]
@@ -113,9 +113,14 @@ impl Sending {
         *self.server.lock() = Some(Instant::now());
     }
 
-    fn was_reached(&self) -> bool {
+    pub(super) fn was_reached(&self) -> bool {
         [&self.server, &self.any].iter().any(|server| server.lock().is_some())
     }
+}
+
+/// The server that the request goes to for which a connection is asked.
+pub(super) fn destination() -> Option<Server> {
+    SENDING.try_with(|sending| Arc::clone(&sending.server)).ok()
 }
 
 /// A request begins, and is not on its way yet.

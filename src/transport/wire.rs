@@ -94,6 +94,13 @@ impl Wire {
         self.send(request, &mut Extensions::new(), Traffic::TokenRequests).await
     }
 
+    /// Makes the first connection to a server over TLS while a request to it waits for its token.
+    pub(crate) fn connect_early(&self, url: &Url, traffic: Traffic) {
+        if url.scheme() == "https" && !self.0.clients.is_given() {
+            self.0.lane(url, traffic).pool().connect_early(url);
+        }
+    }
+
     pub(super) async fn send(
         &self,
         mut request: Request,
@@ -180,10 +187,7 @@ impl Middleware for Wire {
         extensions: &mut Extensions,
         _: Next<'_>,
     ) -> Result<Response> {
-        let traffic = match request.method().is_safe() {
-            true => Traffic::Reads,
-            false => Traffic::Writes,
-        };
+        let traffic = Traffic::of(request.method());
         self.send(request, extensions, traffic).await
     }
 }

@@ -27,8 +27,12 @@ use tokio_rustls::TlsAcceptor;
 use crate::common::{Directory, this_test};
 use crate::tls::Authority;
 
-/// Runs a test in a process of its own, with a server that lets `most` requests be under way.
-async fn alone<F: Future<Output = ()>>(name: &str, most: u32, test: impl FnOnce(Server) -> F) {
+/// Runs the test of this name in a process of its own, with a server that lets `most` requests be under way.
+pub(crate) async fn alone<F: Future<Output = ()>>(
+    name: &str,
+    most: u32,
+    test: impl FnOnce(Server) -> F,
+) {
     if let Some(roots) = std::env::var_os("TEST_SHARED_ROOTS") {
         let authority = Authority::new("trusted");
         std::fs::write(roots, authority.pem()).unwrap();
@@ -36,7 +40,7 @@ async fn alone<F: Future<Output = ()>>(name: &str, most: u32, test: impl FnOnce(
     }
     let directory = Directory::new();
     let roots = directory.path().join("roots.pem");
-    let mut process = this_test(&format!("shared_connections::{name}"));
+    let mut process = this_test(name);
     let process = process
         .env("TEST_SHARED_ROOTS", &roots)
         .env("SSL_CERT_FILE", &roots)
@@ -47,7 +51,7 @@ async fn alone<F: Future<Output = ()>>(name: &str, most: u32, test: impl FnOnce(
 }
 
 #[derive(Clone)]
-struct Server {
+pub(crate) struct Server {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -90,7 +94,7 @@ impl Server {
         Self { port, shared }
     }
 
-    fn config(&self) -> SpotifyClientConfig {
+    pub(crate) fn config(&self) -> SpotifyClientConfig {
         let moment = Duration::from_millis(1);
         SpotifyClientConfig::default()
             .with_base_url(format!("https://localhost:{}/v1/", self.port))
@@ -120,8 +124,16 @@ impl Server {
         requests.iter().filter(|(_, it)| it.ends_with(path)).map(|(number, _)| *number).collect()
     }
 
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.shared.connections.borrow()
+    }
+
+    pub(crate) fn connections_made(&self) -> watch::Receiver<usize> {
+        self.shared.connections.subscribe()
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.requests.borrow().len()
     }
 }
 
@@ -164,16 +176,16 @@ impl Shared {
     }
 }
 
-type Call = Pin<Box<dyn Future<Output = Result<u32, spotify_web::Error>> + Send>>;
+pub(crate) type Call = Pin<Box<dyn Future<Output = Result<u32, spotify_web::Error>> + Send>>;
 
-fn calls(number: usize, spotify: &SpotifyClient, path: &str) -> Vec<Call> {
+pub(crate) fn calls(number: usize, spotify: &SpotifyClient, path: &str) -> Vec<Call> {
     let call = |_| -> Call { Box::pin(spotify.get::<u32>(path).into_future()) };
     (0..number).map(call).collect()
 }
 
 /// Calls that are under way when they are given up.
 async fn give_up(number: usize, server: &Server, spotify: &SpotifyClient) {
-    let before = server.shared.requests.borrow().len();
+    let before = server.requests();
     let under_way = join_all(calls(number, spotify, "held"));
     tokio::select! {
         _ = under_way => panic!("it is held"),
@@ -183,26 +195,30 @@ async fn give_up(number: usize, server: &Server, spotify: &SpotifyClient) {
 
 #[tokio::test]
 async fn what_waited_for_a_connection_was_not_given_up_on_it() {
-    alone("what_waited_for_a_connection_was_not_given_up_on_it", 100, async |server: Server| {
-        let spotify = server.client();
-        server.shared.is_open.send_replace(false);
-        let mut waiting = calls(80, &spotify, "page");
-        for _ in 0..20 {
-            for call in &mut waiting {
-                assert!(futures_util::poll!(call).is_pending());
+    alone(
+        "shared_connections::what_waited_for_a_connection_was_not_given_up_on_it",
+        100,
+        async |server: Server| {
+            let spotify = server.client();
+            server.shared.is_open.send_replace(false);
+            let mut waiting = calls(80, &spotify, "page");
+            for _ in 0..20 {
+                for call in &mut waiting {
+                    assert!(futures_util::poll!(call).is_pending());
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
-        let first = waiting.swap_remove(0);
-        drop(waiting);
-        server.shared.is_open.send_replace(true);
-        first.await.unwrap();
+            let first = waiting.swap_remove(0);
+            drop(waiting);
+            server.shared.is_open.send_replace(true);
+            first.await.unwrap();
 
-        give_up(1, &server, &spotify).await;
+            give_up(1, &server, &spotify).await;
 
-        spotify.get::<u32>("page").await.unwrap();
-        assert_eq!(server.connections(), 1);
-    })
+            spotify.get::<u32>("page").await.unwrap();
+            assert_eq!(server.connections(), 1);
+        },
+    )
     .await;
 }
 
@@ -210,28 +226,32 @@ async fn what_waited_for_a_connection_was_not_given_up_on_it() {
 /// find the connection that the burst before has made.
 #[tokio::test]
 async fn a_worn_connection_is_used_until_the_next_one_is_made() {
-    alone("a_worn_connection_is_used_until_the_next_one_is_made", 100, async |server: Server| {
-        let spotify = server.client();
-        give_up(60, &server, &spotify).await;
-        server.shared.is_open.send_replace(false);
-        let mut next = calls(1, &spotify, "page").remove(0);
-        while server.connections() == 1 {
-            assert!(futures_util::poll!(&mut next).is_pending());
-            tokio::task::yield_now().await;
-        }
+    alone(
+        "shared_connections::a_worn_connection_is_used_until_the_next_one_is_made",
+        100,
+        async |server: Server| {
+            let spotify = server.client();
+            give_up(60, &server, &spotify).await;
+            server.shared.is_open.send_replace(false);
+            let mut next = calls(1, &spotify, "page").remove(0);
+            while server.connections() == 1 {
+                assert!(futures_util::poll!(&mut next).is_pending());
+                tokio::task::yield_now().await;
+            }
 
-        spotify.get::<u32>("page").await.unwrap();
-
-        assert_eq!(server.connections_of("page"), BTreeSet::from([1]));
-        server.shared.is_open.send_replace(true);
-        next.await.unwrap();
-        for _ in 0..5 {
             spotify.get::<u32>("page").await.unwrap();
-        }
-        assert_eq!(server.connections(), 2);
-        let requests = server.shared.requests.borrow();
-        assert!(requests[requests.len() - 6..].iter().all(|(number, _)| *number == 2));
-    })
+
+            assert_eq!(server.connections_of("page"), BTreeSet::from([1]));
+            server.shared.is_open.send_replace(true);
+            next.await.unwrap();
+            for _ in 0..5 {
+                spotify.get::<u32>("page").await.unwrap();
+            }
+            assert_eq!(server.connections(), 2);
+            let requests = server.shared.requests.borrow();
+            assert!(requests[requests.len() - 6..].iter().all(|(number, _)| *number == 2));
+        },
+    )
     .await;
 }
 
@@ -255,46 +275,55 @@ impl Middleware for Keeps {
 
 #[tokio::test]
 async fn a_response_that_has_been_read_takes_no_room() {
-    alone("a_response_that_has_been_read_takes_no_room", 100, async |server: Server| {
-        let spotify =
-            SpotifyClient::new(server.config().with_middleware(Keeps::default())).unwrap();
+    alone(
+        "shared_connections::a_response_that_has_been_read_takes_no_room",
+        100,
+        async |server: Server| {
+            let spotify =
+                SpotifyClient::new(server.config().with_middleware(Keeps::default())).unwrap();
 
-        for _ in 0..100 {
-            spotify.get::<u32>("page").await.unwrap();
-        }
+            for _ in 0..100 {
+                spotify.get::<u32>("page").await.unwrap();
+            }
 
-        assert_eq!(server.connections(), 1);
-    })
+            assert_eq!(server.connections(), 1);
+        },
+    )
     .await;
 }
 
 #[tokio::test]
 async fn a_call_that_pauses_before_a_retry_takes_no_room() {
-    alone("a_call_that_pauses_before_a_retry_takes_no_room", 100, async |server: Server| {
-        let retries = RetryOptions::default().with_share(10.0);
-        let config = server.config().with_retries(retries).with_deadline(Duration::from_secs(60));
-        let spotify = SpotifyClient::new(config).unwrap();
-        spotify.get::<u32>("page").await.unwrap();
-        let mut pausing = tokio::task::JoinSet::new();
-        for call in calls(95, &spotify, "busy") {
-            pausing.spawn(call);
-        }
-        server.got(95, "busy").await;
-
-        // Their responses may be on their way for a moment.
-        let has_room = async {
-            loop {
-                let before = server.shared.requests.borrow().len();
-                spotify.get::<u32>("page").await.unwrap();
-                if server.shared.requests.borrow()[before].0 == 1 {
-                    return;
-                }
+    alone(
+        "shared_connections::a_call_that_pauses_before_a_retry_takes_no_room",
+        100,
+        async |server: Server| {
+            let retries = RetryOptions::default().with_share(10.0);
+            let config =
+                server.config().with_retries(retries).with_deadline(Duration::from_secs(60));
+            let spotify = SpotifyClient::new(config).unwrap();
+            spotify.get::<u32>("page").await.unwrap();
+            let mut pausing = tokio::task::JoinSet::new();
+            for call in calls(95, &spotify, "busy") {
+                pausing.spawn(call);
             }
-        };
+            server.got(95, "busy").await;
 
-        tokio::time::timeout(Duration::from_secs(15), has_room).await.unwrap();
-        assert!(pausing.try_join_next().is_none());
-    })
+            // Their responses may be on their way for a moment.
+            let has_room = async {
+                loop {
+                    let before = server.requests();
+                    spotify.get::<u32>("page").await.unwrap();
+                    if server.shared.requests.borrow()[before].0 == 1 {
+                        return;
+                    }
+                }
+            };
+
+            tokio::time::timeout(Duration::from_secs(15), has_room).await.unwrap();
+            assert!(pausing.try_join_next().is_none());
+        },
+    )
     .await;
 }
 
@@ -316,43 +345,51 @@ impl Middleware for Drops {
 
 #[tokio::test]
 async fn a_response_that_a_layer_leaves_unread_is_given_up() {
-    alone("a_response_that_a_layer_leaves_unread_is_given_up", 100, async |server: Server| {
-        let spotify = server.client();
-        spotify.get::<u32>("page").await.unwrap();
-        let drops = SpotifyClient::new(server.config().with_middleware(Drops)).unwrap();
-        let keeps = server.config().with_middleware(Keeps::default()).with_middleware(Drops);
-        for spotify in [drops, SpotifyClient::new(keeps).unwrap()] {
-            let before = server.connections();
+    alone(
+        "shared_connections::a_response_that_a_layer_leaves_unread_is_given_up",
+        100,
+        async |server: Server| {
+            let spotify = server.client();
+            spotify.get::<u32>("page").await.unwrap();
+            let drops = SpotifyClient::new(server.config().with_middleware(Drops)).unwrap();
+            let keeps = server.config().with_middleware(Keeps::default()).with_middleware(Drops);
+            for spotify in [drops, SpotifyClient::new(keeps).unwrap()] {
+                let before = server.connections();
 
-            for _ in 0..200 {
-                spotify.get::<u32>("page").await.unwrap();
+                for _ in 0..200 {
+                    spotify.get::<u32>("page").await.unwrap();
+                }
+
+                assert!(server.connections() - before > 2, "{}", server.connections() - before);
             }
-
-            assert!(server.connections() - before > 2, "{}", server.connections() - before);
-        }
-    })
+        },
+    )
     .await;
 }
 
 #[tokio::test]
 async fn no_write_shares_a_connection_with_reads() {
-    alone("no_write_shares_a_connection_with_reads", 100, async |server: Server| {
-        let spotify = server.client();
-        let writing = spotify.clone();
-        let write = tokio::spawn(async move { writing.put::<u32>("held_write").await });
-        server.got(1, "held_write").await;
-        for _ in 0..10 {
-            give_up(60, &server, &spotify).await;
-            spotify.get::<u32>("page").await.unwrap();
-        }
+    alone(
+        "shared_connections::no_write_shares_a_connection_with_reads",
+        100,
+        async |server: Server| {
+            let spotify = server.client();
+            let writing = spotify.clone();
+            let write = tokio::spawn(async move { writing.put::<u32>("held_write").await });
+            server.got(1, "held_write").await;
+            for _ in 0..10 {
+                give_up(60, &server, &spotify).await;
+                spotify.get::<u32>("page").await.unwrap();
+            }
 
-        server.shared.are_held.send_replace(false);
+            server.shared.are_held.send_replace(false);
 
-        assert_eq!(write.await.unwrap().unwrap(), 1);
-        let of_writes = server.connections_of("held_write");
-        let of_reads = &server.connections_of("page") | &server.connections_of("held");
-        assert_eq!((of_writes.len(), &of_writes & &of_reads), (1, BTreeSet::new()));
-    })
+            assert_eq!(write.await.unwrap().unwrap(), 1);
+            let of_writes = server.connections_of("held_write");
+            let of_reads = &server.connections_of("page") | &server.connections_of("held");
+            assert_eq!((of_writes.len(), &of_writes & &of_reads), (1, BTreeSet::new()));
+        },
+    )
     .await;
 }
 
@@ -383,14 +420,19 @@ impl Middleware for Releases {
 /// Its limit comes with its first words, after those who found the connection are on their way.
 #[tokio::test]
 async fn what_a_server_has_no_room_for_costs_no_budget() {
-    alone("what_a_server_has_no_room_for_costs_no_budget", 10, async |server: Server| {
-        let releases = Releases { server: server.clone(), failures: Mutex::default() };
-        let spotify = SpotifyClient::new(server.config().with_middleware(releases)).unwrap();
+    alone(
+        "shared_connections::what_a_server_has_no_room_for_costs_no_budget",
+        10,
+        async |server: Server| {
+            let releases = Releases { server: server.clone(), failures: Mutex::default() };
+            let spotify = SpotifyClient::new(server.config().with_middleware(releases)).unwrap();
 
-        let results = join_all(calls(80, &spotify, "held")).await;
+            let results = join_all(calls(80, &spotify, "held")).await;
 
-        let failures: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
-        assert!(failures.is_empty(), "{}: {:?}", failures.len(), failures.first());
-    })
+            let failures: Vec<_> =
+                results.iter().filter_map(|result| result.as_ref().err()).collect();
+            assert!(failures.is_empty(), "{}: {:?}", failures.len(), failures.first());
+        },
+    )
     .await;
 }

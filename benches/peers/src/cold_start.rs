@@ -79,11 +79,9 @@ async fn ours(token_url: &str, base: &str) {
 }
 
 fn bodies(_: &str) -> Bodies {
-    let token =
-        br#"{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}"#.to_vec();
     let track = spotify_json::track(1).to_string().into_bytes();
     [
-        ("/api/token".to_owned(), (token, Duration::from_millis(50))),
+        ("/api/token".to_owned(), (far_server::token(), Duration::from_millis(50))),
         (format!("/v1/tracks/{TRACK}"), (track, Duration::from_millis(20))),
     ]
     .into()

@@ -42,6 +42,11 @@ pub struct FarServer {
 /// Bodies by paths, as [`name`] has them, and how long each takes.
 pub type Bodies = HashMap<String, (Vec<u8>, Duration)>;
 
+/// What the accounts service responds.
+pub fn token() -> Vec<u8> {
+    br#"{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}"#.to_vec()
+}
+
 /// Starts a server behind a link. The bodies may name its origin.
 pub fn start(identity: &Identity, link: Link, bodies: impl FnOnce(&str) -> Bodies) -> FarServer {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rspotify::clients::BaseClient;
+use spotify_web::auth::CredentialsAuthenticator;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
 use tokio::runtime::Runtime;
 
@@ -30,20 +31,49 @@ pub fn measure(identity: &Identity, widths: &[usize]) {
         }
         if widths.is_empty() {
             compare(&runtime, &server);
+            // The accounts service and the API are different hosts, as they are Spotify's.
+            from_nothing(&runtime, &far_server::start(identity, link, bodies), &server);
         }
     }
 }
 
 fn compare(runtime: &Runtime, server: &FarServer) {
     let base = format!("{}/v1/", server.origin);
-    let theirs = runtime.block_on(their_tracks(&base));
+    let theirs = runtime.block_on(their_tracks(&paging::rspotify_at(&base)));
     report("64 tracks at once, rspotify", server, theirs, None);
-    let ours = runtime.block_on(our_tracks(&base));
+    let ours = runtime.block_on(our_tracks(&client(&base)));
     report("64 tracks at once, spotify-web", server, ours, Some(theirs));
     let ours = runtime.block_on(paging::ours(&base));
     report("10,000 entries, spotify-web", server, ours, None);
     let theirs = runtime.block_on(paging::theirs(paging::rspotify_at(&base)));
     report("10,000 entries, rspotify", server, theirs, Some(ours));
+}
+
+/// With a token that is requested first.
+fn from_nothing(runtime: &Runtime, accounts: &FarServer, server: &FarServer) {
+    let base = format!("{}/v1/", server.origin);
+    let theirs = runtime.block_on(async {
+        let config = rspotify::Config {
+            api_base_url: base.clone(),
+            auth_base_url: format!("{}/", accounts.origin),
+            ..Default::default()
+        };
+        let credentials = rspotify::Credentials::new("id", "secret");
+        let spotify = rspotify::ClientCredsSpotify::with_config(credentials, config);
+        let began = Instant::now();
+        spotify.request_token().await.unwrap();
+        their_tracks(&spotify).await;
+        began.elapsed()
+    });
+    report("64 tracks and a token, rspotify", server, theirs, None);
+    let ours = runtime.block_on(async {
+        let config = SpotifyClientConfig::default()
+            .with_base_url(&base)
+            .with_token_url(format!("{}/api/token", accounts.origin))
+            .with_authenticator(CredentialsAuthenticator::new("id", "secret"));
+        our_tracks(&SpotifyClient::new(config).unwrap()).await
+    });
+    report("64 tracks and a token, spotify-web", server, ours, Some(theirs));
 }
 
 fn report(what: &str, server: &FarServer, taken: Duration, beside: Option<Duration>) {
@@ -74,16 +104,14 @@ fn client(base: &str) -> SpotifyClient {
         .unwrap()
 }
 
-async fn our_tracks(base: &str) -> Duration {
-    let spotify = client(base);
+async fn our_tracks(spotify: &SpotifyClient) -> Duration {
     let began = Instant::now();
     let tracks = join_all((0..TRACKS).map(|_| spotify.tracks().get(TRACK).send())).await;
     tracks.into_iter().for_each(|track| drop(track.unwrap()));
     began.elapsed()
 }
 
-async fn their_tracks(base: &str) -> Duration {
-    let spotify = paging::rspotify_at(base);
+async fn their_tracks(spotify: &impl BaseClient) -> Duration {
     let began = Instant::now();
     let id = || rspotify::model::TrackId::from_id(TRACK).unwrap();
     let tracks = join_all((0..TRACKS).map(|_| spotify.track(id(), None))).await;
@@ -98,5 +126,6 @@ fn bodies(origin: &str) -> Bodies {
         .collect();
     let track = spotify_json::track(1).to_string().into_bytes();
     bodies.insert(format!("/v1/tracks/{TRACK}"), (track, Duration::from_millis(20)));
+    bodies.insert("/api/token".to_owned(), (far_server::token(), Duration::from_millis(50)));
     bodies
 }
