@@ -64,6 +64,8 @@ mod fleet;
 mod fleet_adoption;
 #[path = "api/fleet_caches.rs"]
 mod fleet_caches;
+#[path = "api/fleet_checks.rs"]
+mod fleet_checks;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
 #[path = "api/fleet_histories.rs"]

@@ -139,6 +139,8 @@ pub(super) const NO_REDIS: &str = "what listens where the URL of the fleet's ser
 pub(super) const NO_PASSWORD: &str = "the fleet's server has no password set; take the one in its URL out, or set it there (`requirepass`)";
 pub(super) const USER_ALONE: &str = "the fleet's server wants a password, and its URL has a user name alone; a password \
     stands behind a colon, as in `redis://:PASSWORD@HOST/`";
+pub(super) const TOO_MANY_CLIENTS: &str =
+    "it has as many clients as its `maxclients` allows; raise that, or end some of them";
 const NO_PROTOCOL: &str = "what it sends is not the protocol of Redis";
 const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
     in its URL";

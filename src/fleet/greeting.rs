@@ -8,7 +8,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::FleetError;
-use super::failure::{Failure, HAS_TLS, NO_PASSWORD, NO_REDIS, NO_TLS, USER_ALONE};
+use super::failure::{
+    Failure, HAS_TLS, NO_PASSWORD, NO_REDIS, NO_TLS, TOO_MANY_CLIENTS, USER_ALONE,
+};
 use super::server_url::{ServerKind, ServerUrl};
 
 /// What is wrong with the URL or the server, where a connection failed for that reason.
@@ -51,6 +53,9 @@ async fn mismatch(host: &str, port: u16, has_tls: bool) -> Option<FleetError> {
     let of_url = |reason| Some(FleetError::Config { reason });
     match (said.as_deref(), has_tls) {
         (Some(said), _) if said.starts_with(b"-DENIED") => Some(FleetError::Protected),
+        (Some(said), _) if said.starts_with(b"-ERR max number of clients") => {
+            Some(FleetError::Server { reason: TOO_MANY_CLIENTS.into() })
+        }
         (Some([b'+' | b'-', ..]), true) => of_url(NO_TLS),
         (Some([HANDSHAKE | ALERT, ..]), false) => of_url(HAS_TLS),
         (Some([b'+' | b'-', ..]), false) => None,

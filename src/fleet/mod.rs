@@ -325,7 +325,7 @@ impl RedisFleet {
                 return Err(FleetError::TooOld { version: version.to_owned() });
             }
         }
-        self.tokens().check().await?;
+        RedisTokenStore::check(self).await?;
         self.tokens().check_some().await?;
         self.shared_limit().check().await?;
         for master in masters(&server).await? {

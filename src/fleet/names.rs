@@ -67,6 +67,8 @@ pub(super) struct Names {
     prefix: String,
     /// Without one, names can be guessed by who can guess the user.
     name_key: Zeroizing<Vec<u8>>,
+    /// How those of logins end.
+    kind: &'static str,
 }
 
 /// Where the logins of a user with one app are.
@@ -83,7 +85,12 @@ pub(super) struct Place {
 impl Names {
     pub(super) fn new(prefix: String, name_key: Option<&[u8; 32]>) -> Self {
         let name_key = name_key.map_or_else(|| FIXED.to_vec(), |key| key.to_vec());
-        Self { prefix, name_key: Zeroizing::new(name_key) }
+        Self { prefix, name_key: Zeroizing::new(name_key), kind: "t" }
+    }
+
+    /// Names that no walk over all logins finds, for what is no login.
+    pub(super) fn of_no_login(self) -> Self {
+        Self { kind: "c", ..self }
     }
 
     pub(super) fn place(&self, key: &TokenKey) -> Result<Place, FleetError> {
@@ -92,7 +99,7 @@ impl Names {
         let owner = self.owner(key.client_id(), key.user());
         let (prefix, lease) = (&self.prefix, format!("{owner}:l:{scopes}"));
         Ok(Place {
-            logins: format!("{prefix}:{LAYOUT}:{owner}:t"),
+            logins: format!("{prefix}:{LAYOUT}:{owner}:{}", self.kind),
             lease: format!("{prefix}:{LAYOUT}:{lease}"),
             scopes,
         })
@@ -101,7 +108,8 @@ impl Names {
     /// The hash with all logins of a user.
     pub(super) fn logins(&self, client_id: &str, user: Option<&str>) -> Result<String, FleetError> {
         check_user(client_id, user)?;
-        Ok(format!("{}:{LAYOUT}:{}:t", self.prefix, self.owner(client_id, user)))
+        let owner = self.owner(client_id, user);
+        Ok(format!("{}:{LAYOUT}:{owner}:{}", self.prefix, self.kind))
     }
 
     /// The state of an app's rate, and who shares it.

@@ -44,8 +44,10 @@ impl RedisSharedLimit {
         let (member, told) = arguments_of(&Told::default());
         let [state, members] = self.names.rate(Some(&app))?;
         let arguments = [member.as_bytes(), &told];
-        let granted = server.run(&EXCHANGE, &[&state, &members], &arguments).await?;
-        granted_of(&read::<Vec<u8>>(granted)?).ok_or_else(|| FleetError::layout(&state))?;
+        let granted = server.run(&EXCHANGE, &[&state, &members], &arguments).await;
+        let granted =
+            granted.and_then(read::<Vec<u8>>).map_err(|error| of_both(error, &members))?;
+        granted_of(&granted).ok_or_else(|| FleetError::layout(&state))?;
         server.command(redis::cmd("DEL").arg(&[state, members])).await.map(drop)
     }
 
@@ -54,8 +56,18 @@ impl RedisSharedLimit {
         let (member, told) = arguments_of(told);
         let [state, members] = self.names.rate(app)?;
         let arguments = [member.as_bytes(), &told];
-        let granted = server.run_once(&EXCHANGE, &[&state, &members], &arguments, LIMIT).await?;
-        granted_of(&read::<Vec<u8>>(granted)?).ok_or_else(|| FleetError::layout(&state))
+        let granted = server.run_once(&EXCHANGE, &[&state, &members], &arguments, LIMIT).await;
+        let granted =
+            granted.and_then(read::<Vec<u8>>).map_err(|error| of_both(error, &members))?;
+        granted_of(&granted).ok_or_else(|| FleetError::layout(&state))
+    }
+}
+
+/// Something else may stand under either name.
+fn of_both(error: FleetError, members: &str) -> FleetError {
+    match error {
+        FleetError::Layout { place } => FleetError::layout(&format!("{place}` or `{members}")),
+        error => error,
     }
 }
 

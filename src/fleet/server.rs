@@ -393,8 +393,8 @@ impl Asked {
     fn of(script: &Script) -> Self {
         let is = |one: &Script| std::ptr::eq(script, one);
         let writes = match () {
-            () if [&SAVE, &TAKE_LEASE, &TAKE_TURN].into_iter().any(is) => Writes::Surely,
-            () if is(&EXCHANGE) => Writes::Perhaps,
+            () if [&SAVE, &TAKE_LEASE].into_iter().any(is) => Writes::Surely,
+            () if [&TAKE_TURN, &EXCHANGE].into_iter().any(is) => Writes::Perhaps,
             () => Writes::No,
         };
         Self { call: std::ptr::from_ref(script).addr(), writes }

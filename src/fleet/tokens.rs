@@ -49,12 +49,16 @@ pub(super) struct Parts {
 
 impl RedisTokenStore {
     pub(super) fn new(fleet: &RedisFleet) -> Self {
+        Self::with(fleet, fleet.names(), fleet.unsealed())
+    }
+
+    fn with(fleet: &RedisFleet, names: Names, unsealed: Option<Unsealed>) -> Self {
         Self(Arc::new(Parts {
             server: fleet.server(),
             sealer: fleet.sealer.clone(),
-            names: fleet.names(),
+            names,
             remembered: Remembered::default(),
-            unsealed: fleet.unsealed(),
+            unsealed,
             note: Note::default(),
             replicas: fleet.replicas.clone(),
             puts_back: AtomicBool::new(false),
@@ -66,17 +70,19 @@ impl RedisTokenStore {
         &self.0
     }
 
-    /// Writes, reads and removes an entry of nobody's, as a login would be.
-    pub(super) async fn check(&self) -> Result<(), FleetError> {
+    /// Writes, reads and removes an entry of nobody's, as a login would be; to the checks of others
+    /// it is none.
+    pub(super) async fn check(fleet: &RedisFleet) -> Result<(), FleetError> {
+        let Self(parts) = Self::with(fleet, fleet.names().of_no_login(), None);
         let key = TokenKey::new("check").with_user(format!("{:016x}", fastrand::u64(..)));
         let token = crate::oauth::Token::new("check", Duration::from_secs(60));
-        let stored = StoredToken::new(token, self.0.clock.now().wall);
-        let place = self.0.names.place(&key)?;
-        drop(lease::take(self.0.server()?, &place).await?);
-        self.0.put(&key, &stored, "", "2", 0, CHECKED_FOR_MS).await?;
-        let confirmed = self.0.confirm_for(&key, CHECKED_FOR_MS).await;
-        let loaded = self.0.load(&key, false).await;
-        self.0.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
+        let stored = StoredToken::new(token, parts.clock.now().wall);
+        let place = parts.names.place(&key)?;
+        drop(lease::take(parts.server()?, &place).await?);
+        parts.put(&key, &stored, "", "2", 0, CHECKED_FOR_MS).await?;
+        let confirmed = parts.confirm_for(&key, CHECKED_FOR_MS).await;
+        let loaded = parts.load(&key, false).await;
+        parts.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
         loaded?;
         confirmed
     }

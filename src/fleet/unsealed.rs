@@ -270,7 +270,7 @@ impl Parts {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let name = unsealed.names.logins(client_id, Some(user))?;
         let logins = match self.logins_under(&name).await {
-            Ok(logins) if logins.is_empty() => return Ok(None),
+            // Also where none stands: a process may put one back that the server has forgotten.
             Ok(logins) => logins,
             // More than can be listed, or what somebody else has put there.
             Err(FleetError::Layout { .. }) => Vec::new(),
