@@ -18,6 +18,7 @@ mod origin;
 mod pool;
 mod proxies;
 mod reached;
+mod relief;
 mod runtime;
 mod server_error;
 mod shown_url;

@@ -97,7 +97,7 @@ impl Wire {
     /// Makes the first connection to a server over TLS while a request to it waits for its token.
     pub(crate) fn connect_early(&self, url: &Url, traffic: Traffic) {
         if url.scheme() == "https" && !self.0.clients.is_given() {
-            self.0.lane(url, traffic).pool().connect_early(url);
+            self.0.lane(url, traffic).connect_early(url);
         }
     }
 
