@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use reqwest::Url;
+use tokio::runtime::{Handle, Id};
 
 use super::clients::{Clients, Traffic};
 use super::pool::Pool;
@@ -12,23 +13,26 @@ use super::pool::Pool;
 pub(super) struct Lane {
     traffic: Traffic,
     server: Url,
+    /// Which drives them.
+    runtime: Option<Id>,
     clients: Arc<Clients>,
     /// The first; others come after it where one is full.
     pool: ArcSwap<Pool>,
 }
 
 impl Lane {
-    pub(super) fn to(url: &Url, traffic: Traffic, clients: Arc<Clients>) -> Self {
+    pub(super) fn to(
+        url: &Url,
+        traffic: Traffic,
+        runtime: Option<Id>,
+        clients: Arc<Clients>,
+    ) -> Self {
         let mut server = url.clone();
         server.set_path("/");
         server.set_query(None);
-        let own = match traffic {
-            Traffic::Reads => None,
-            Traffic::Writes | Traffic::TokenRequests => clients.another(traffic),
-        };
-        let http = own.unwrap_or_else(|| clients.latest_http());
+        let http = clients.another_or_first(traffic);
         let pool = ArcSwap::from_pointee(Pool::new(server.scheme(), http));
-        Self { traffic, server, clients, pool }
+        Self { traffic, server, runtime, clients, pool }
     }
 
     pub(super) fn leads_to(&self, url: &Url, traffic: Traffic) -> bool {
@@ -95,18 +99,17 @@ impl Lane {
         if let Some(fresh) = self.fresh() {
             tracing::debug!("connections that may be dead are not used any more");
             fresh.next.store(next);
-            if self.traffic == Traffic::Reads {
-                self.clients.set_latest(fresh.http.clone());
-            }
             self.pool.compare_and_swap(pool, fresh);
         }
     }
 
-    /// Has another connection made, and uses that of `pool` until it is there.
+    /// Has another connection made, and uses that of `pool` until it is there. What is given up
+    /// elsewhere than on the runtime of these connections has the next do that.
     pub(super) fn relieve(&self, pool: &Arc<Pool>) {
+        let Ok(runtime) = Handle::try_current() else { return };
         let is_used = self.pools().any(|used| Arc::ptr_eq(&used, pool));
-        if is_used {
-            pool.be_relieved(|| self.fresh(), &self.server);
+        if is_used && self.runtime == Some(runtime.id()) {
+            pool.be_relieved(&runtime, || self.fresh(), &self.server);
         }
     }
 
@@ -187,7 +190,8 @@ mod tests {
     fn lane() -> Arc<Lane> {
         let make = |_: &_, _| Client::builder().connector_layer(NoWay).build();
         let clients = Clients::made_by(Box::new(make)).unwrap();
-        Arc::new(Lane::to(&url(), Traffic::Reads, Arc::new(clients)))
+        let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
+        Arc::new(Lane::to(&url(), Traffic::Reads, runtime, Arc::new(clients)))
     }
 
     fn url() -> Url {

@@ -9,6 +9,7 @@ mod http_client;
 mod json_fault;
 mod lane;
 mod left_out;
+mod links;
 mod listening;
 mod loopback;
 mod noise;

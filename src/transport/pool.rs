@@ -89,13 +89,12 @@ impl Pool {
     }
 
     /// Has `fresh` connect to this URL's server, to take the place of this one, unless another does.
-    /// A request that is given up begins that, which may be dropped outside of a runtime.
     pub(super) fn be_relieved(
         self: &Arc<Self>,
+        runtime: &Handle,
         fresh: impl FnOnce() -> Option<Arc<Self>>,
         url: &Url,
     ) {
-        let Ok(runtime) = Handle::try_current() else { return };
         if !self.relief.begin() {
             return;
         }

@@ -64,6 +64,8 @@ struct Shared {
     is_open: watch::Sender<bool>,
     /// Whether new connections are closed at once.
     is_shut: watch::Sender<bool>,
+    /// Which connections go away at once: those up to this one.
+    goes_away: watch::Sender<usize>,
     /// Whether responses are held back.
     are_held: watch::Sender<bool>,
     /// What arrived, and on which connection.
@@ -82,6 +84,7 @@ impl Server {
             connections: watch::Sender::new(0),
             is_open: watch::Sender::new(true),
             is_shut: watch::Sender::new(false),
+            goes_away: watch::Sender::new(0),
             are_held: watch::Sender::new(true),
             requests: watch::Sender::default(),
         });
@@ -109,12 +112,12 @@ impl Server {
             )
     }
 
-    fn client(&self) -> SpotifyClient {
+    pub(crate) fn client(&self) -> SpotifyClient {
         SpotifyClient::new(self.config()).unwrap()
     }
 
     /// Until this number of requests to a path has arrived.
-    async fn got(&self, number: usize, path: &str) {
+    pub(crate) async fn got(&self, number: usize, path: &str) {
         let mut requests = self.shared.requests.subscribe();
         let of_path = |(_, it): &&(usize, String)| it.ends_with(path);
         let are_there = |all: &Vec<(usize, String)>| all.iter().filter(of_path).count() >= number;
@@ -125,6 +128,11 @@ impl Server {
     fn connections_of(&self, path: &str) -> BTreeSet<usize> {
         let requests = self.shared.requests.borrow();
         requests.iter().filter(|(_, it)| it.ends_with(path)).map(|(number, _)| *number).collect()
+    }
+
+    /// Lets held responses go.
+    pub(crate) fn release(&self) {
+        self.shared.are_held.send_replace(false);
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -150,6 +158,9 @@ impl Shared {
         let mut settings = h2::server::Builder::new();
         settings.max_concurrent_streams(self.most).max_pending_accept_reset_streams(10_000);
         let mut connection = settings.handshake::<_, Bytes>(stream).await.unwrap();
+        if number <= *self.goes_away.borrow() {
+            connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+        }
         while let Some(Ok((request, respond))) = connection.accept().await {
             let path = request.uri().path().to_owned();
             self.requests.send_modify(|requests| requests.push((number, path.clone())));
@@ -415,7 +426,7 @@ async fn no_write_shares_a_connection_with_reads() {
                 spotify.get::<u32>("page").await.unwrap();
             }
 
-            server.shared.are_held.send_replace(false);
+            server.release();
 
             assert_eq!(write.await.unwrap().unwrap(), 1);
             let of_writes = server.connections_of("held_write");
@@ -444,7 +455,7 @@ impl Middleware for Releases {
         let mut failures = self.failures.lock().unwrap();
         *failures += usize::from(result.is_err());
         if *failures == 70 {
-            self.server.shared.are_held.send_replace(false);
+            self.server.release();
         }
         result
     }
@@ -465,6 +476,25 @@ async fn what_a_server_has_no_room_for_costs_no_budget() {
             let failures: Vec<_> =
                 results.iter().filter_map(|result| result.as_ref().err()).collect();
             assert!(failures.is_empty(), "{}: {:?}", failures.len(), failures.first());
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_waited_for_a_connection_that_goes_away_costs_no_budget() {
+    alone(
+        "shared_connections::what_waited_for_a_connection_that_goes_away_costs_no_budget",
+        100,
+        async |server: Server| {
+            server.shared.goes_away.send_replace(2);
+            let spotify = server.client();
+
+            for result in join_all(calls(80, &spotify, "page")).await {
+                result.unwrap();
+            }
+
+            assert!(spotify.stats().retries >= 80, "{}", spotify.stats().retries);
         },
     )
     .await;
