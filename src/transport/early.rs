@@ -100,7 +100,10 @@ impl<S> Connector<S> {
             if let Some(made) = made.filter(|_| Instant::now() < end) {
                 let found = Found { is_http2: made.is_http2() };
                 drop(sender.send((made, Instant::now())));
-                drop(tell.map(|tell| tell.send(found)));
+                if let Some(tell) = tell {
+                    // Who asked may be gone.
+                    let _ = tell.send(found);
+                }
                 sleep(LONGEST).await;
             }
             drop(kept.upgrade().and_then(|kept| kept.lock().take()));

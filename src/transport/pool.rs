@@ -88,7 +88,8 @@ impl Pool {
         given_up >= MOST_GIVEN_UP && self.is_shared()
     }
 
-    /// Has `fresh` connect to this URL's server, to take the place of this one, unless another does.
+    /// Has `fresh` connect to this URL's server, to take the place of this one, unless another does. In a
+    /// task, since what is given up may be dropped anywhere, and with the runtime.
     pub(super) fn be_relieved(
         self: &Arc<Self>,
         runtime: &Handle,
@@ -98,18 +99,20 @@ impl Pool {
         if !self.relief.begin() {
             return;
         }
-        let found = fresh().and_then(|fresh| Some((fresh.connect_early(url)?, fresh)));
-        let worn = Arc::clone(self);
+        let (worn, fresh, url) = (Arc::clone(self), fresh(), url.clone());
         runtime.spawn(async move {
-            let made = match found {
-                // One for each request is no relief.
-                Some((found, fresh)) => {
-                    found.await.ok().filter(|found| found.is_http2).map(|_| fresh)
-                }
+            let made = match fresh {
+                Some(fresh) => fresh.with_shared_connection(&url).await,
                 None => None,
             };
             worn.relief.end(made);
         });
+    }
+
+    /// With a connection that was made early. One for each request is no relief.
+    async fn with_shared_connection(self: Arc<Self>, url: &Url) -> Option<Arc<Self>> {
+        let found = self.connect_early(url)?.await.ok()?;
+        found.is_http2.then_some(self)
     }
 
     #[cfg(all(test, feature = "http2"))]

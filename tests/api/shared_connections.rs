@@ -20,6 +20,7 @@ use reqwest_middleware::{Middleware, Next};
 use spotify_web::auth::Backoff;
 use spotify_web::middleware::RetryOptions;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -154,13 +155,17 @@ impl Shared {
             return;
         }
         self.is_open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
-        let Ok(stream) = self.acceptor.accept(stream).await else { return };
+        let Ok(mut stream) = self.acceptor.accept(stream).await else { return };
+        if number <= *self.goes_away.borrow() {
+            stream.write_all(&SETTINGS_AND_GOAWAY_0).await.unwrap();
+            stream.flush().await.unwrap();
+            // Until the client has heard it.
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+            return;
+        }
         let mut settings = h2::server::Builder::new();
         settings.max_concurrent_streams(self.most).max_pending_accept_reset_streams(10_000);
         let mut connection = settings.handshake::<_, Bytes>(stream).await.unwrap();
-        if number <= *self.goes_away.borrow() {
-            connection.abrupt_shutdown(h2::Reason::NO_ERROR);
-        }
         while let Some(Ok((request, respond))) = connection.accept().await {
             let path = request.uri().path().to_owned();
             self.requests.send_modify(|requests| requests.push((number, path.clone())));
@@ -295,6 +300,10 @@ async fn a_worn_connection_is_used_where_no_other_can_be_made() {
     )
     .await;
 }
+
+/// The server has looked at nothing.
+const SETTINGS_AND_GOAWAY_0: [u8; 26] =
+    [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Keeps responses with all that belongs to them.
 #[derive(Default)]
