@@ -332,7 +332,9 @@ impl SpotifyClientConfig {
         Self { http: self.http.with_other_options(), ..self }
     }
 
-    /// The HTTP client of this config and of all its clones, to share connections with.
+    /// An HTTP client with the options of this config, the same for all its clones, for requests of your
+    /// own. The calls of a [`SpotifyClient`](crate::SpotifyClient) have connections of their own, unless
+    /// it is one of yours.
     ///
     /// # Errors
     ///

@@ -189,6 +189,8 @@ mod restored;
 mod runtimes;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/several_runtimes.rs"]
+mod several_runtimes;
 #[path = "api/shapes.rs"]
 mod shapes;
 #[cfg(feature = "http2")]

@@ -380,12 +380,14 @@ struct Driver<V: Copy> {
 
 impl<V: Copy> Driver<V> {
     async fn run(self) {
-        while let Some(due) = self.shared.due(self.sender) {
+        loop {
+            // Only then is it known how long to wait.
+            self.others_end().await;
+            let Some(due) = self.shared.due(self.sender) else { return };
             // Where there is no time, the request says so.
             if can_wait() {
                 tokio::time::sleep_until(due).await;
             }
-            self.others_end().await;
             if let Some(asked) = self.shared.take(self.sender) {
                 self.shared.send(asked, self.sender).await;
             }

@@ -17,9 +17,9 @@ use super::{
 };
 use crate::backoff::Backoff;
 use crate::transport::{
-    BodyError, Interest, ServerError, body_read_ahead, found_connection, is_transient_failure,
-    is_transient_status, note_failure, read_ahead, read_body, repeated, retry_after,
-    was_left_behind, was_refused,
+    BodyError, Interest, ServerError, body_read_ahead, is_transient_failure, is_transient_status,
+    made_no_connection, note_failure, read_ahead, read_body, repeated, retry_after,
+    waited_for_connection, was_left_behind, was_overtaken, was_refused,
 };
 
 /// How often a request is retried, and when.
@@ -367,12 +367,15 @@ fn judge_response(response: &Response, safety: Safety) -> Verdict {
 /// Whether a retry takes nothing from the budget. So it is of one that waits for a permit, since the
 /// limiter sees to it that it does no harm, and of one that is no more work than was asked for: the
 /// server refused the request, or its connection went away before the server looked at it. That
-/// takes many requests with it that have nothing to do with its trouble. A connection that was made
-/// for the request is work, also where the server closes it at once.
+/// takes many requests with it that have nothing to do with its trouble, among them those that waited
+/// until it was made for another, also where that failed. A connection that was made for the request is
+/// work, also where the server closes it at once.
 fn is_free(verdict: Verdict, result: &Result<Response>, extensions: &Extensions) -> bool {
     match result {
         Err(Error::Reqwest(error)) => {
-            was_refused(error) || was_left_behind(error) && found_connection(extensions)
+            let was_others = || was_left_behind(error) && made_no_connection(extensions);
+            let waited = || error.is_connect() && waited_for_connection(extensions);
+            was_refused(error) || was_overtaken(error) || was_others() || waited()
         }
         _ => verdict == Verdict::WithPermit,
     }

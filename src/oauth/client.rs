@@ -70,7 +70,8 @@ impl OAuthConfig {
         Self::with_client_or_reason(http.get(&HttpOptions::default()), token_url, can_do_tls)
     }
 
-    /// The HTTP client, to share connections with.
+    /// The HTTP client, for requests of your own. Token requests have connections of their own, unless it
+    /// is one of yours.
     ///
     /// # Errors
     ///

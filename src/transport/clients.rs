@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use reqwest::{Client, Method};
 
 use super::reached::Reached;
 
 /// Where HTTP clients come from.
 pub(super) struct Clients {
-    /// The one that was made last for reads. What is sent to a server for the first time goes by it.
-    latest: ArcSwap<Http>,
-    /// Makes another by the same options; a client of the user's own stays the only one.
+    /// The user's own, which stays the only one, or one for requests of the user's own.
+    first: Http,
+    /// Makes another by the same options.
     make: Option<Make>,
 }
 
@@ -54,24 +53,15 @@ impl Http {
 impl Clients {
     pub(super) fn given(client: Client) -> Self {
         let given = Http { client, reached: Arc::default() };
-        Self { latest: ArcSwap::from_pointee(given), make: None }
+        Self { first: given, make: None }
     }
 
     pub(super) fn made_by(make: Make) -> reqwest::Result<Self> {
-        let latest = ArcSwap::from_pointee(Http::made_by(&make, Traffic::Reads)?);
-        Ok(Self { latest, make: Some(make) })
+        Ok(Self { first: Http::made_by(&make, Traffic::Reads)?, make: Some(make) })
     }
 
-    pub(super) fn latest(&self) -> Client {
-        self.latest.load().client.clone()
-    }
-
-    pub(super) fn latest_http(&self) -> Http {
-        Http::clone(&self.latest.load())
-    }
-
-    pub(super) fn set_latest(&self, http: Http) {
-        self.latest.store(Arc::new(http));
+    pub(super) fn client(&self) -> Client {
+        self.first.client.clone()
     }
 
     pub(super) fn is_given(&self) -> bool {
@@ -80,7 +70,11 @@ impl Clients {
 
     /// One that has no connection yet.
     pub(super) fn another(&self, traffic: Traffic) -> Option<Http> {
-        // What could be made once can be made again; if not, the old one is no worse.
         Http::made_by(self.make.as_ref()?, traffic).ok()
+    }
+
+    /// The same, or the first: what could be made once can be made again.
+    pub(super) fn another_or_first(&self, traffic: Traffic) -> Http {
+        self.another(traffic).unwrap_or_else(|| self.first.clone())
     }
 }

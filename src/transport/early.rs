@@ -1,5 +1,5 @@
 //! A connection that is made before there is anything to send on it: while a token is requested,
-//! which goes to another host.
+//! which goes to another host, or while a connection that is worn still carries what comes.
 //!
 //! An HTTP client connects for a request alone. So one is begun that is never sent: the connector
 //! keeps the connection that it asks for, and gives it to the first request to that server.
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -20,14 +20,40 @@ use super::reached::{self, Server};
 use crate::sync::Mutex;
 
 tokio::task_local! {
-    /// What connects now has nothing to send.
-    static EARLY: ();
+    /// What connects now has nothing to send; who is told what it found.
+    static EARLY: Mutex<Option<oneshot::Sender<Found>>>;
+}
+
+/// A connection was made. Where that failed, there is nobody left to tell.
+pub(super) struct Found {
+    pub(super) is_http2: bool,
 }
 
 /// Has the connector begin a connection for a request, which is not sent.
-pub(super) fn connect_for(request: impl Future) {
-    let connecting = pin!(EARLY.scope((), request));
+pub(super) fn connect_for(request: impl Future) -> oneshot::Receiver<Found> {
+    let (sender, found) = oneshot::channel();
+    let connecting = pin!(EARLY.scope(Mutex::new(Some(sender)), request));
     drop(connecting.poll(&mut Context::from_waker(Waker::noop())));
+    found
+}
+
+/// A connection, of which it is known whether it is shared.
+pub(super) trait Made {
+    fn is_http2(&self) -> bool;
+}
+
+#[cfg(feature = "http2")]
+impl<C: hyper_util::client::legacy::connect::Connection> Made for C {
+    fn is_http2(&self) -> bool {
+        self.connected().is_negotiated_h2()
+    }
+}
+
+#[cfg(not(feature = "http2"))]
+impl<C> Made for C {
+    fn is_http2(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps a connection that was made early for the first request to its server.
@@ -43,19 +69,8 @@ pub(super) struct Connector<S> {
 
 struct Kept {
     server: Server,
-    began: Instant,
-    /// Which drives it: it is of no use to another.
-    runtime: Id,
-    /// A receiver of what comes of connecting, in the connector's own types.
+    /// A receiver of what is made, in the connector's own types, and of when that was.
     connection: Box<dyn Any + Send>,
-}
-
-impl Kept {
-    /// Servers close what says nothing.
-    fn is_fresh(&self) -> bool {
-        let is_driven = Handle::try_current().is_ok_and(|runtime| runtime.id() == self.runtime);
-        is_driven && self.began.elapsed() < LONGEST
-    }
 }
 
 impl<S> Layer<S> for Early {
@@ -68,39 +83,44 @@ impl<S> Layer<S> for Early {
 
 impl<S> Connector<S> {
     /// Begins a connection, and closes it if it is not taken.
-    fn keep<F, C, E>(&self, server: Server, connecting: F)
+    fn keep<F, C, E>(&self, server: Server, connecting: F, tell: Option<oneshot::Sender<Found>>)
     where
         F: Future<Output = Result<C, E>> + Send + 'static,
-        C: Send + 'static,
-        E: Send + 'static,
+        C: Made + Send + 'static,
     {
         let Ok(runtime) = Handle::try_current() else { return };
         let (sender, receiver) = oneshot::channel();
-        let began = Instant::now();
         let connection = Box::new(receiver);
-        *self.kept.lock() = Some(Kept { server, began, runtime: runtime.id(), connection });
-        let kept = Arc::downgrade(&self.kept);
+        *self.kept.lock() = Some(Kept { server, connection });
+        let (kept, began) = (Arc::downgrade(&self.kept), Instant::now());
         runtime.spawn(async move {
             let end = began + LONGEST;
-            if let Ok(made) = timeout_at(end, connecting).await {
-                drop(sender.send(made));
+            let made = timeout_at(end, connecting).await.ok().and_then(Result::ok);
+            // The process may have stood still.
+            if let Some(made) = made.filter(|_| Instant::now() < end) {
+                let found = Found { is_http2: made.is_http2() };
+                drop(sender.send((made, Instant::now())));
+                if let Some(tell) = tell {
+                    // Who asked may be gone.
+                    let _ = tell.send(found);
+                }
+                sleep(LONGEST).await;
             }
-            sleep_until(end).await;
             drop(kept.upgrade().and_then(|kept| kept.lock().take()));
         });
     }
 
-    fn take<T: 'static>(&self, server: &Server) -> Option<oneshot::Receiver<T>> {
+    fn take<T: 'static>(&self, server: &Server) -> Option<oneshot::Receiver<(T, Instant)>> {
         let kept = self.kept.lock().take_if(|kept| Arc::ptr_eq(&kept.server, server))?;
-        kept.is_fresh().then(|| kept.connection.downcast().ok().map(|receiver| *receiver)).flatten()
+        kept.connection.downcast().ok().map(|receiver| *receiver)
     }
 }
 
 impl<S, R> Service<R> for Connector<S>
 where
     S: Service<R>,
-    S::Response: Send + 'static,
-    S::Error: Send + 'static,
+    S::Response: Made + Send + 'static,
+    S::Error: 'static,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -114,34 +134,34 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         let connecting = self.inner.call(request);
         let Some(server) = reached::destination() else { return Box::pin(connecting) };
-        if EARLY.try_with(|()| {}).is_ok() {
-            self.keep(server, connecting);
+        if let Ok(tell) = EARLY.try_with(|tell| tell.lock().take()) {
+            self.keep(server, connecting, tell);
             return Box::pin(std::future::pending());
         }
-        let early = self.take::<Result<S::Response, S::Error>>(&server);
+        let early = self.take::<S::Response>(&server);
         Box::pin(async move {
-            match early {
-                // One that failed says nothing of another.
-                Some(early) => match early.await {
-                    Ok(Ok(connection)) => Ok(connection),
-                    _ => connecting.await,
-                },
-                None => connecting.await,
+            if let Some(early) = early
+                && let Ok((connection, made)) = early.await
+                && made.elapsed() < LONGEST
+            {
+                return Ok(connection);
             }
+            // One that failed says nothing of another.
+            connecting.await
         })
     }
 }
 
-/// A token takes no longer as a rule, and servers close what has said nothing for ten seconds or
-/// more.
-const LONGEST: Duration = Duration::from_secs(5);
+/// How long a connection may be made, and how long it is kept. A token takes no longer as a rule, and
+/// servers close what has said nothing for ten seconds or more.
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
     use http::Extensions;
     use reqwest::Url;
-    use tokio::time::{advance, sleep};
+    use tokio::time::advance;
 
     use super::super::reached::Reached;
     use super::*;
@@ -154,15 +174,22 @@ mod tests {
         is_used: Arc<()>,
     }
 
-    struct Made {
+    struct Numbered {
         number: usize,
         _is_used: Arc<()>,
     }
 
+    #[cfg(feature = "http2")]
+    impl hyper_util::client::legacy::connect::Connection for Numbered {
+        fn connected(&self) -> hyper_util::client::legacy::connect::Connected {
+            hyper_util::client::legacy::connect::Connected::new().negotiated_h2()
+        }
+    }
+
     impl Service<()> for Far {
-        type Response = Made;
+        type Response = Numbered;
         type Error = ();
-        type Future = Pin<Box<dyn Future<Output = Result<Made, ()>> + Send>>;
+        type Future = Pin<Box<dyn Future<Output = Result<Numbered, ()>> + Send>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
             Poll::Ready(Ok(()))
@@ -174,7 +201,7 @@ mod tests {
                 sleep(Duration::from_millis(500)).await;
                 let mut connections = connections.lock();
                 *connections += 1;
-                let made = Made { number: *connections, _is_used: is_used };
+                let made = Numbered { number: *connections, _is_used: is_used };
                 if *connections <= failures { Err(()) } else { Ok(made) }
             })
         }
@@ -192,15 +219,15 @@ mod tests {
             Self { far, connector, reached: Reached::default() }
         }
 
-        fn request(&self, host: &str) -> impl Future<Output = Result<Made, ()>> + use<> {
+        fn request(&self, host: &str) -> impl Future<Output = Result<Numbered, ()>> + use<> {
             let url: Url = format!("https://{host}/").parse().unwrap();
             let (sending, mut connector) = (self.reached.set_out(&url), self.connector.clone());
             let mut extensions = Extensions::new();
             async move { sending.send(&mut extensions, async { connector.call(()).await }).await }
         }
 
-        fn connects_early(&self, host: &str) {
-            connect_for(self.request(host));
+        fn connects_early(&self, host: &str) -> oneshot::Receiver<Found> {
+            connect_for(self.request(host))
         }
 
         fn connections(&self) -> usize {
@@ -216,7 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_to_a_server_goes_by_the_connection_that_was_made_early() {
-        for waited in [0, 300, 500, 4_900] {
+        for waited in [0, 300, 500, 5_400] {
             let client = Client::of(Far::default());
             let began = Instant::now();
             client.connects_early("a.test");
@@ -243,7 +270,7 @@ mod tests {
     async fn what_nobody_takes_is_closed() {
         let client = Client::of(Far::default());
         client.connects_early("a.test");
-        sleep(LONGEST - Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(499) + LONGEST).await;
         assert_eq!(client.open(), 1);
         sleep(Duration::from_millis(2)).await;
         assert_eq!(client.open(), 0);
@@ -276,20 +303,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_another_runtime_drives_is_not_used() {
-        let client = Client::of(Far::default());
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let (one, other) = (runtime().unwrap(), runtime().unwrap());
-        one.block_on(async {
-            client.connects_early("a.test");
-            sleep(Duration::from_millis(600)).await;
-        });
-        assert_eq!(client.connections(), 1);
+    #[tokio::test(start_paused = true)]
+    async fn what_was_found_is_told_when_it_is_there() {
+        for failures in [0, 1] {
+            let client = Client::of(Far { failures, ..Far::default() });
+            let began = Instant::now();
 
-        assert_eq!(other.block_on(client.request("a.test")).unwrap().number, 2);
-        // Nor is it begun where nothing drives it.
-        client.connects_early("b.test");
+            let found = client.connects_early("a.test").await;
+
+            assert_eq!(began.elapsed(), Duration::from_millis(500));
+            let is_http2 = found.ok().map(|found| found.is_http2);
+            assert_eq!(is_http2, (failures == 0).then_some(cfg!(feature = "http2")));
+        }
+    }
+
+    #[test]
+    fn none_is_begun_where_nothing_drives_it() {
+        let client = Client::of(Far::default());
+
+        drop(client.connects_early("b.test"));
+
         assert_eq!(client.open(), 0);
     }
 }

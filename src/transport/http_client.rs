@@ -9,7 +9,7 @@ use url::Url;
 
 use super::clients::Traffic;
 use super::early::Early;
-use super::reached::{NoteConnections, Reached};
+use super::reached::{NoteBegun, NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
 
 /// What the HTTP client is built from.
@@ -92,7 +92,7 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         }
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
-        let builder = builder.connector_layer(Early);
+        let builder = builder.connector_layer(NoteBegun).connector_layer(Early);
         #[cfg(feature = "http2")]
         let builder = with_http2(builder, options.connect_timeout, _traffic);
         builder

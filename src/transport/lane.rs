@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use reqwest::Url;
+use tokio::runtime::{Handle, Id};
 
 use super::clients::{Clients, Traffic};
 use super::pool::Pool;
@@ -11,27 +12,32 @@ use super::pool::Pool;
 /// The connections to one server, for one traffic.
 pub(super) struct Lane {
     traffic: Traffic,
-    scheme: String,
-    authority: String,
+    server: Url,
+    /// Which drives them.
+    runtime: Option<Id>,
     clients: Arc<Clients>,
     /// The first; others come after it where one is full.
     pool: ArcSwap<Pool>,
 }
 
 impl Lane {
-    pub(super) fn to(url: &Url, traffic: Traffic, clients: Arc<Clients>) -> Self {
-        let (scheme, authority) = (url.scheme().to_owned(), url.authority().to_owned());
-        let own = match traffic {
-            Traffic::Reads => None,
-            Traffic::Writes | Traffic::TokenRequests => clients.another(traffic),
-        };
-        let http = own.unwrap_or_else(|| clients.latest_http());
-        let pool = ArcSwap::from_pointee(Pool::new(&scheme, http));
-        Self { traffic, scheme, authority, clients, pool }
+    pub(super) fn to(
+        url: &Url,
+        traffic: Traffic,
+        runtime: Option<Id>,
+        clients: Arc<Clients>,
+    ) -> Self {
+        let mut server = url.clone();
+        server.set_path("/");
+        server.set_query(None);
+        let http = clients.another_or_first(traffic);
+        let pool = ArcSwap::from_pointee(Pool::new(server.scheme(), http));
+        Self { traffic, server, runtime, clients, pool }
     }
 
     pub(super) fn leads_to(&self, url: &Url, traffic: Traffic) -> bool {
-        let is_of_server = self.authority == url.authority() && self.scheme == url.scheme();
+        let server = &self.server;
+        let is_of_server = server.authority() == url.authority() && server.scheme() == url.scheme();
         is_of_server && self.traffic == traffic
     }
 
@@ -40,22 +46,28 @@ impl Lane {
         self.pool.load().may_be_shared()
     }
 
-    /// The first one that has room for another request. One that is to relieve another is given
-    /// a request to connect for, and the others when it has connected.
+    /// The first one that has room for another request.
     pub(super) fn pool(&self) -> Arc<Pool> {
         let mut pool = self.pool.load_full();
         loop {
-            pool.end_what_is_relieved();
-            let next = pool.next.load_full();
-            let is_made = pool.is_connecting() && next.as_ref().is_some_and(|next| next.is_worn());
-            if !pool.is_full() && !is_made {
+            if let Some(fresh) = pool.relieved_by() {
+                fresh.next.store(pool.next.load_full());
+                self.put_in_place_of(&pool, &fresh);
+                pool = fresh;
+            }
+            if !pool.is_full() {
                 return pool;
             }
-            match next.or_else(|| self.add_after(&pool)) {
+            match pool.next.load_full().or_else(|| self.add_after(&pool)) {
                 Some(next) => pool = next,
                 None => return pool,
             }
         }
+    }
+
+    /// Makes the first connection before there is anything to send on it.
+    pub(super) fn connect_early(&self, url: &Url) {
+        drop(self.pool.load().connect_early(url));
     }
 
     fn add_after(&self, pool: &Pool) -> Option<Arc<Pool>> {
@@ -67,7 +79,7 @@ impl Lane {
 
     /// A pool without a connection in it.
     pub(super) fn fresh(&self) -> Option<Arc<Pool>> {
-        Some(Arc::new(Pool::new(&self.scheme, self.clients.another(self.traffic)?)))
+        Some(Arc::new(Pool::new(self.server.scheme(), self.clients.another(self.traffic)?)))
     }
 
     /// Uses none of the connections any more.
@@ -87,32 +99,38 @@ impl Lane {
         if let Some(fresh) = self.fresh() {
             tracing::debug!("connections that may be dead are not used any more");
             fresh.next.store(next);
-            if self.traffic == Traffic::Reads {
-                self.clients.set_latest(fresh.http.clone());
-            }
             self.pool.compare_and_swap(pool, fresh);
         }
     }
 
-    /// Has another connection made, and uses that of `pool` until it is there.
+    /// Has another connection made, and uses that of `pool` until it is there. What is given up
+    /// elsewhere than on the runtime of these connections has the next do that.
     pub(super) fn relieve(&self, pool: &Arc<Pool>) {
-        let Some(fresh) = pool.wears_out().then(|| self.fresh()).flatten() else { return };
-        fresh.next.store(Some(Arc::clone(pool)));
-        let before = self.pool.compare_and_swap(pool, Arc::clone(&fresh));
+        let Ok(runtime) = Handle::try_current() else { return };
+        let is_used = self.pools().any(|used| Arc::ptr_eq(&used, pool));
+        if is_used && self.runtime == Some(runtime.id()) {
+            pool.be_relieved(&runtime, || self.fresh(), &self.server);
+        }
+    }
+
+    fn pools(&self) -> impl Iterator<Item = Arc<Pool>> {
+        std::iter::successors(Some(self.pool.load_full()), |pool| pool.next.load_full())
+    }
+
+    fn put_in_place_of(&self, pool: &Arc<Pool>, fresh: &Arc<Pool>) {
+        let before = self.pool.compare_and_swap(pool, Arc::clone(fresh));
         if !Arc::ptr_eq(&before, pool) {
-            self.put_before(pool, Some(fresh));
+            self.put_before(pool, Some(Arc::clone(fresh)));
         }
     }
 
     /// Puts another in the place of `pool`, which is not the first.
     fn put_before(&self, pool: &Arc<Pool>, other: Option<Arc<Pool>>) {
-        let mut before = self.pool.load_full();
-        while let Some(next) = before.next.load_full() {
-            if Arc::ptr_eq(&next, pool) {
-                before.next.compare_and_swap(&next, other);
-                return;
-            }
-            before = next;
+        let is_next = |before: &Arc<Pool>| {
+            before.next.load().as_ref().is_some_and(|next| Arc::ptr_eq(next, pool))
+        };
+        if let Some(before) = self.pools().find(is_next) {
+            before.next.compare_and_swap(&Some(Arc::clone(pool)), other);
         }
     }
 }
@@ -120,20 +138,60 @@ impl Lane {
 #[cfg(all(test, feature = "http2"))]
 #[expect(clippy::unwrap_used)]
 mod tests {
+    use std::marker::PhantomData;
+    use std::task::{Context, Poll};
     use std::time::Duration;
 
     use reqwest::Client;
     use tokio::net::TcpListener;
-    use tokio::time::{Instant, advance};
+    use tokio::time::advance;
+    use tower_layer::Layer;
+    use tower_service::Service;
 
     use super::super::arrival::Arrival;
     use super::super::one_connection::Known;
     use super::super::pool::{MOST_AT_ONCE, MOST_GIVEN_UP};
     use super::*;
 
+    /// Connects to nothing, and takes forever.
+    #[derive(Clone)]
+    struct NoWay;
+
+    impl<S> Layer<S> for NoWay {
+        type Service = Hangs<S>;
+
+        fn layer(&self, _: S) -> Hangs<S> {
+            Hangs(PhantomData)
+        }
+    }
+
+    struct Hangs<S>(PhantomData<fn() -> S>);
+
+    impl<S> Clone for Hangs<S> {
+        fn clone(&self) -> Self {
+            Self(PhantomData)
+        }
+    }
+
+    impl<S: Service<R>, R> Service<R> for Hangs<S> {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = std::future::Pending<Result<S::Response, S::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: R) -> Self::Future {
+            std::future::pending()
+        }
+    }
+
     fn lane() -> Arc<Lane> {
-        let clients = Clients::made_by(Box::new(|_, _| Client::builder().build())).unwrap();
-        Arc::new(Lane::to(&url(), Traffic::Reads, Arc::new(clients)))
+        let make = |_: &_, _| Client::builder().connector_layer(NoWay).build();
+        let clients = Clients::made_by(Box::new(make)).unwrap();
+        let runtime = Handle::try_current().ok().map(|runtime| runtime.id());
+        Arc::new(Lane::to(&url(), Traffic::Reads, runtime, Arc::new(clients)))
     }
 
     fn url() -> Url {
@@ -154,24 +212,31 @@ mod tests {
         (0..count).map(request).collect()
     }
 
-    /// Whether requests that are given up have the next ones take another connection.
-    fn is_replaced(found: Known, given_up: u32) -> bool {
+    /// Has what is to take the place of a worn pool connect, as far as the lane knows.
+    fn connects(lane: &Lane, worn: &Arc<Pool>) -> Arc<Pool> {
+        let fresh = lane.fresh().unwrap();
+        worn.is_relieved(Arc::clone(&fresh));
+        fresh
+    }
+
+    /// Whether requests that are given up have another connection made for the next ones.
+    async fn is_replaced(found: Known, given_up: u32) -> bool {
         let lane = lane();
         let pool = pool_that_found(found, &lane);
         drop(requests(given_up, &lane, &pool));
-        !Arc::ptr_eq(&pool, &lane.pool())
+        pool.is_relieving()
     }
 
-    #[test]
-    fn a_shared_connection_is_left_before_what_was_given_up_on_it_ends_it() {
-        assert!(is_replaced(Known::Http2, MOST_GIVEN_UP));
-        assert!(is_replaced(Known::Http2, 10 * MOST_GIVEN_UP));
-        assert!(!is_replaced(Known::Http2, MOST_GIVEN_UP - 1));
-        assert!(!is_replaced(Known::Http1, 10 * MOST_GIVEN_UP), "each had its own");
+    #[tokio::test]
+    async fn a_shared_connection_is_left_before_what_was_given_up_on_it_ends_it() {
+        assert!(is_replaced(Known::Http2, MOST_GIVEN_UP).await);
+        assert!(is_replaced(Known::Http2, 10 * MOST_GIVEN_UP).await);
+        assert!(!is_replaced(Known::Http2, MOST_GIVEN_UP - 1).await);
+        assert!(!is_replaced(Known::Http1, 10 * MOST_GIVEN_UP).await, "each had its own");
     }
 
-    #[test]
-    fn a_worn_connection_is_used_until_another_is_made() {
+    #[tokio::test(start_paused = true)]
+    async fn a_worn_connection_is_used_until_another_is_made() {
         let lane = lane();
         let is_used = |pool: &Arc<Pool>| Arc::ptr_eq(pool, &lane.pool());
         for is_first in [true, false] {
@@ -181,19 +246,57 @@ mod tests {
             }
             let pool = pool_that_found(Known::Http2, &lane);
             assert_eq!(Arc::ptr_eq(&first, &pool), is_first);
+            let next = lane.fresh();
+            pool.next.store(next.clone());
             drop(requests(MOST_GIVEN_UP, &lane, &pool));
-            let fresh = lane.pool();
-            assert!(!Arc::ptr_eq(&pool, &fresh), "one connects");
-            fresh.tell(Known::Connecting(Instant::now()));
-
             assert!(is_used(&pool));
 
-            drop(requests(10 * MOST_GIVEN_UP, &lane, &pool));
-            fresh.tell(Known::Nothing);
-            assert!(is_used(&fresh), "another connects");
-            fresh.tell(Known::Http2);
+            let fresh = connects(&lane, &pool);
+
+            assert!(is_used(&fresh), "a request takes its connection");
             assert!(is_used(&fresh));
-            assert!(fresh.next.load().is_none());
+            assert!(Arc::ptr_eq(&fresh.next.load_full().unwrap(), &next.unwrap()));
+            drop(requests(10 * MOST_GIVEN_UP, &lane, &pool));
+            assert!(!pool.is_relieving(), "nobody uses it");
+        }
+    }
+
+    /// Those who come at once find either the worn one or the one with the connection.
+    #[tokio::test]
+    async fn no_moment_has_neither_the_worn_connection_nor_the_other() {
+        for _ in 0..20 {
+            let lane = lane();
+            let worn = pool_that_found(Known::Http2, &lane);
+            drop(requests(MOST_GIVEN_UP, &lane, &worn));
+            let start = std::sync::Barrier::new(5);
+            let (found, fresh) = std::thread::scope(|threads| {
+                let find = || {
+                    start.wait();
+                    lane.pool()
+                };
+                let finding: Vec<_> = (0..4).map(|_| threads.spawn(find)).collect();
+                start.wait();
+                let fresh = connects(&lane, &worn);
+                let found = finding.into_iter().map(|found| found.join().unwrap());
+                (found.collect::<Vec<_>>(), fresh)
+            });
+            assert!(
+                found.iter().all(|pool| [&worn, &fresh].iter().any(|it| Arc::ptr_eq(it, pool)))
+            );
+            assert!(Arc::ptr_eq(&lane.pool(), &fresh));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_waits_for_what_is_to_relieve_its_connection() {
+        let lane = lane();
+        let worn = pool_that_found(Known::Http2, &lane);
+
+        for _ in 0..5 {
+            drop(requests(MOST_GIVEN_UP, &lane, &worn));
+            assert!(Arc::ptr_eq(&worn, &lane.pool()));
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            assert!(Arc::ptr_eq(&worn, &lane.pool()));
         }
     }
 

@@ -7,28 +7,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tokio::net::UdpSocket;
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// When the process last sent a request, by both clocks: one of them stands still while a laptop
+/// When a runtime last sent a request, by both clocks: one of them stands still while a laptop
 /// sleeps.
 pub(super) struct Listening {
     start: Instant,
     monotonic: AtomicU64,
     wall: AtomicU64,
-    /// What was begun after the last pause.
-    last: ArcSwapOption<Stretch>,
+    /// Closed when the runtime has listened after the last pause. Every request that comes meanwhile
+    /// waits for that, and not only the first, after whom nothing looks like a pause any more; they go
+    /// on in the order in which they came.
+    last: ArcSwapOption<Semaphore>,
 }
 
-/// A runtime listens. Every request that comes meanwhile waits for that, and not only the first,
-/// after whom nothing looks like a pause any more.
-struct Stretch {
-    runtime: Id,
-    /// Closed when it has ended: those who wait for it go on in the order in which they came.
-    ends: Arc<Semaphore>,
-}
-
-/// The end of a stretch, also where its runtime ends.
+/// The end of that, also where the runtime ends.
 struct End(Arc<Semaphore>);
 
 impl Drop for End {
@@ -77,26 +71,20 @@ impl Listening {
 
     fn under_way(&self) -> Option<Arc<Semaphore>> {
         let last = self.last.load();
-        let last = last.as_ref().filter(|last| !last.ends.is_closed())?;
-        match Handle::try_current() {
-            Ok(runtime) if runtime.id() != last.runtime => self.begin(),
-            _ => Some(Arc::clone(&last.ends)),
-        }
+        last.as_ref().filter(|ends| !ends.is_closed()).cloned()
     }
 
     /// In a task of its own: the runtime sees to that in any case, and has it run where the
     /// connections run. The future of `block_on` runs elsewhere, on a runtime with many threads.
-    fn begin(&self) -> Option<Arc<Semaphore>> {
-        let runtime = Handle::try_current().ok()?;
+    fn begin(&self) {
+        let Ok(runtime) = Handle::try_current() else { return };
         let ends = Arc::new(Semaphore::new(0));
-        let stretch = Stretch { runtime: runtime.id(), ends: Arc::clone(&ends) };
-        self.last.store(Some(Arc::new(stretch)));
-        let end = End(Arc::clone(&ends));
+        self.last.store(Some(Arc::clone(&ends)));
+        let end = End(ends);
         runtime.spawn(async move {
             hear().await;
             drop(end);
         });
-        Some(ends)
     }
 }
 

@@ -9,6 +9,7 @@ mod http_client;
 mod json_fault;
 mod lane;
 mod left_out;
+mod links;
 mod listening;
 mod loopback;
 mod noise;
@@ -18,6 +19,7 @@ mod origin;
 mod pool;
 mod proxies;
 mod reached;
+mod relief;
 mod runtime;
 mod server_error;
 mod shown_url;
@@ -43,7 +45,9 @@ pub(crate) use json_fault::json_fault;
 pub(crate) use noise::{noise, unread_coding};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
-pub(crate) use reached::{begin as begin_sending, cannot_have_left, found_connection};
+pub(crate) use reached::{
+    begin as begin_sending, cannot_have_left, made_no_connection, waited_for_connection,
+};
 pub(crate) use runtime::{can_send, can_wait, lacks_io};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, lacks_permission, may_be_done,
@@ -53,7 +57,7 @@ pub(crate) use shown_url::shown_url;
 pub(crate) use time_limit::TimeLimit;
 #[cfg(all(feature = "__rustls", feature = "redis"))]
 pub(crate) use tls::provide_for_process;
-pub(crate) use undone::{TlsUnavailable, was_left_behind, was_refused};
+pub(crate) use undone::{TlsUnavailable, was_left_behind, was_overtaken, was_refused};
 pub(crate) use way::was_moved;
 pub(crate) use wire::{Wire, note_failure, time_left};
 

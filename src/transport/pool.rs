@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use arc_swap::ArcSwapOption;
 use http::Extensions;
 use reqwest::{Method, Request, Response, Url};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::clients::Http;
-use super::early;
+use super::early::{self, Found};
 #[cfg(feature = "http2")]
 use super::one_connection::{Known, Server, in_turn};
 use super::reached::Sending;
+use super::relief::Relief;
 
 /// A client with its connections.
 pub(super) struct Pool {
@@ -21,8 +24,8 @@ pub(super) struct Pool {
     /// How many requests were given up before their response had come.
     given_up: AtomicU32,
     under_way: AtomicU32,
-    /// Another is to take its place.
-    is_worn: AtomicBool,
+    /// What is to take its place, where it is worn.
+    relief: Relief,
     /// Whether a connection was made before there was anything to send.
     was_early: AtomicBool,
     /// Where what has no room goes.
@@ -58,7 +61,7 @@ impl Pool {
             responses: AtomicU64::new(0),
             given_up: AtomicU32::new(0),
             under_way: AtomicU32::new(0),
-            is_worn: AtomicBool::new(false),
+            relief: Relief::default(),
             was_early: AtomicBool::new(false),
             next: ArcSwapOption::empty(),
             #[cfg(feature = "http2")]
@@ -85,35 +88,53 @@ impl Pool {
         given_up >= MOST_GIVEN_UP && self.is_shared()
     }
 
-    pub(super) fn is_worn(&self) -> bool {
-        self.is_worn.load(Ordering::Relaxed)
-    }
-
-    /// Another is to take its place. Returns whether that is new.
-    pub(super) fn wears_out(&self) -> bool {
-        !self.is_worn.swap(true, Ordering::Relaxed)
-    }
-
-    /// Those after it that it relieves are used no more when it has a connection.
-    pub(super) fn end_what_is_relieved(&self) {
-        while let Some(next) = self.next.load_full()
-            && next.is_worn()
-            && self.is_shared()
-        {
-            self.next.compare_and_swap(&next, next.next.load_full());
+    /// Has `fresh` connect to this URL's server, to take the place of this one, unless another does. In a
+    /// task, since what is given up may be dropped anywhere, and with the runtime.
+    pub(super) fn be_relieved(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        fresh: impl FnOnce() -> Option<Arc<Self>>,
+        url: &Url,
+    ) {
+        if !self.relief.begin() {
+            return;
         }
+        let (worn, fresh, url) = (Arc::clone(self), fresh(), url.clone());
+        runtime.spawn(async move {
+            let made = match fresh {
+                Some(fresh) => fresh.with_shared_connection(&url).await,
+                None => None,
+            };
+            worn.relief.end(made);
+        });
+    }
+
+    /// With a connection that was made early. One for each request is no relief.
+    async fn with_shared_connection(self: Arc<Self>, url: &Url) -> Option<Arc<Self>> {
+        let found = self.connect_early(url)?.await.ok()?;
+        found.is_http2.then_some(self)
+    }
+
+    #[cfg(all(test, feature = "http2"))]
+    pub(super) fn is_relieved(&self, fresh: Arc<Self>) {
+        self.relief.end(Some(fresh));
+    }
+
+    #[cfg(all(test, feature = "http2"))]
+    pub(super) fn is_relieving(&self) -> bool {
+        self.relief.is_under_way()
+    }
+
+    /// What takes its place now, with a connection for the request that asks.
+    pub(super) fn relieved_by(&self) -> Option<Arc<Self>> {
+        let is_worn = self.given_up.load(Ordering::Relaxed) >= MOST_GIVEN_UP;
+        is_worn.then(|| self.relief.take()).flatten()
     }
 
     /// Whether more requests are under way than a server may let be on one connection, if it is
     /// one.
     pub(super) fn is_full(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) >= MOST_AT_ONCE && self.may_be_shared()
-    }
-
-    #[cfg(feature = "http2")]
-    pub(super) fn is_connecting(&self) -> bool {
-        let server = self.server.as_ref();
-        server.is_some_and(|server| matches!(server.known(), Known::Connecting(_)))
     }
 
     #[cfg(feature = "http2")]
@@ -134,11 +155,6 @@ impl Pool {
     }
 
     #[cfg(not(feature = "http2"))]
-    pub(super) fn is_connecting(&self) -> bool {
-        false
-    }
-
-    #[cfg(not(feature = "http2"))]
     pub(super) fn may_be_shared(&self) -> bool {
         false
     }
@@ -154,13 +170,13 @@ impl Pool {
     }
 
     /// Makes the first connection to this URL's server before there is anything to send on it.
-    pub(super) fn connect_early(&self, url: &Url) {
+    pub(super) fn connect_early(&self, url: &Url) -> Option<oneshot::Receiver<Found>> {
         let sending = self.set_out(url);
         if sending.was_reached() || self.was_early.swap(true, Ordering::Relaxed) {
-            return;
+            return None;
         }
         let unsent = self.http.client.execute(Request::new(Method::GET, url.clone()));
-        early::connect_for(sending.send(&mut Extensions::new(), unsent));
+        Some(early::connect_for(sending.send(&mut Extensions::new(), unsent)))
     }
 
     /// Notes where the request goes, as long as it is under way.

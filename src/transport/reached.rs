@@ -36,6 +36,13 @@ struct Destination {
     has_ended: bool,
 }
 
+impl Destination {
+    /// The request that was sent.
+    fn ended(&self) -> Option<&Sending> {
+        self.sending.as_deref().filter(|_| self.has_ended)
+    }
+}
+
 /// An extension of a request that is sent by a client of which nothing is known.
 #[derive(Clone)]
 struct Unseen;
@@ -47,6 +54,8 @@ pub(super) struct Sending {
     began: Instant,
     /// Whether a connection was asked for, to send it on.
     connects: AtomicBool,
+    /// Whether one was begun for it alone.
+    makes: AtomicBool,
 }
 
 tokio::task_local! {
@@ -60,6 +69,7 @@ impl Reached {
             any: Arc::clone(&self.any),
             began: Instant::now(),
             connects: AtomicBool::new(false),
+            makes: AtomicBool::new(false),
         })
     }
 
@@ -94,6 +104,11 @@ impl Sending {
     /// Whether there was a connection for it when it began.
     pub(super) fn found_connection(&self) -> bool {
         !self.connects.load(Ordering::Acquire)
+    }
+
+    /// Whether a connection was begun for it alone.
+    fn makes(&self) -> bool {
+        self.makes.load(Ordering::Acquire)
     }
 
     /// Since when it may have been on a connection; before that it waited for one.
@@ -140,15 +155,20 @@ pub(crate) fn cannot_have_left(extensions: &Extensions) -> bool {
     destination.is_some_and(|to| to.sending.as_ref().is_none_or(|sending| !sending.was_reached()))
 }
 
-/// Whether the last request that was sent found a connection, which may have been others' as well,
-/// or may have found one.
-pub(crate) fn found_connection(extensions: &Extensions) -> bool {
+/// Whether no connection was begun for the last request that was sent: it found one, or waited for
+/// another's. Of a client of which nothing is known that may be so.
+pub(crate) fn made_no_connection(extensions: &Extensions) -> bool {
     match extensions.get::<Destination>() {
-        Some(Destination { sending, has_ended }) => {
-            *has_ended && sending.as_ref().is_some_and(|sending| sending.found_connection())
-        }
+        Some(destination) => destination.ended().is_some_and(|sending| !sending.makes()),
         None => extensions.get::<Unseen>().is_some(),
     }
+}
+
+/// Whether the last request that was sent needed a connection, and none was begun for it: it waited for
+/// another's.
+pub(crate) fn waited_for_connection(extensions: &Extensions) -> bool {
+    let sending = extensions.get::<Destination>().and_then(Destination::ended);
+    sending.is_some_and(|sending| !sending.found_connection() && !sending.makes())
 }
 
 /// Notes each connection that a client makes.
@@ -198,6 +218,48 @@ where
     }
 }
 
+/// Notes for which requests a connection is begun, where others may have waited for it. Those that
+/// wait come before this one.
+#[derive(Clone)]
+pub(super) struct NoteBegun;
+
+/// See [`NoteBegun`].
+#[derive(Clone)]
+pub(super) struct Begins<S>(S);
+
+impl<S> Layer<S> for NoteBegun {
+    type Service = Begins<S>;
+
+    fn layer(&self, inner: S) -> Begins<S> {
+        Begins(inner)
+    }
+}
+
+impl<S, R> Service<R> for Begins<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let sending = SENDING.try_with(Arc::clone);
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            if let Ok(sending) = sending {
+                sending.makes.store(true, Ordering::Release);
+            }
+            connecting.await
+        })
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 mod tests {
@@ -230,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_to_one_server_says_nothing_of_another() {
         let reached = Arc::new(Reached::default());
-        let mut connector = NoteConnections(Arc::clone(&reached)).layer(Connects);
+        let mut connector = NoteConnections(Arc::clone(&reached)).layer(NoteBegun.layer(Connects));
         let accounts = || reached.set_out(&url("accounts.example.test"));
         let mut extensions = Extensions::new();
         begin(&mut extensions);
@@ -240,11 +302,12 @@ mod tests {
         accounts().send(&mut extensions, send).await.unwrap();
 
         assert!(!cannot_have_left(&extensions));
-        assert!(!found_connection(&extensions));
+        assert!(!made_no_connection(&extensions));
         assert!(!reached.set_out(&url("api.example.test")).was_reached());
         assert!(accounts().was_reached());
         accounts().send(&mut extensions, async {}).await;
-        assert!(found_connection(&extensions));
+        assert!(made_no_connection(&extensions));
+        assert!(!waited_for_connection(&extensions), "it found one");
     }
 
     #[tokio::test(start_paused = true)]
@@ -265,6 +328,20 @@ mod tests {
             tokio::time::advance(second).await;
             assert_eq!(request().connected_since(), Some(Instant::now()), "it is there");
         }
+    }
+
+    /// As those do that wait for another's connection, and get it.
+    #[tokio::test]
+    async fn a_request_that_only_asked_for_a_connection_made_none() {
+        let reached = Arc::new(Reached::default());
+        let mut connector = NoteConnections(Arc::clone(&reached)).layer(NoteBegun.layer(Connects));
+        let (sending, mut extensions) = (reached.set_out(&url("a.test")), Extensions::new());
+
+        let asks = async { drop(connector.call(())) };
+        Arc::clone(&sending).send(&mut extensions, asks).await;
+
+        assert!(made_no_connection(&extensions));
+        assert!(waited_for_connection(&extensions));
     }
 
     #[tokio::test]

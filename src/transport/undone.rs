@@ -68,6 +68,12 @@ pub(crate) fn was_refused(error: &reqwest::Error) -> bool {
     causes(error).any(is_refusal)
 }
 
+/// Whether its connection was put away before it was used, since another's was there, which then was
+/// not given to it.
+pub(crate) fn was_overtaken(error: &reqwest::Error) -> bool {
+    causes(error).any(is_overtaken)
+}
+
 /// Whether no connection was made for it. The HTTP client says so as well where the body of the
 /// request came from a server that could not be reached.
 pub(super) fn has_no_connection(error: &reqwest::Error) -> bool {
@@ -87,7 +93,20 @@ pub(super) fn was_never_written(error: &reqwest::Error) -> bool {
 fn never_written(cause: &(dyn Error + 'static)) -> bool {
     let error = cause.downcast_ref::<hyper::Error>();
     // The second: it was closed before a request was handed to it.
-    error.is_some_and(|error| error.is_canceled() || error.is_closed())
+    error.is_some_and(|error| error.is_canceled() || error.is_closed()) || is_overtaken(cause)
+}
+
+/// The HTTP client makes this error in one place, where there is no connection to send anything on.
+#[cfg(feature = "http2")]
+fn is_overtaken(cause: &(dyn Error + 'static)) -> bool {
+    let error = cause.downcast_ref::<hyper_util::client::legacy::Error>();
+    let why = error.and_then(Error::source);
+    why.is_some_and(|why| why.to_string() == "ALPN upgraded to HTTP/2")
+}
+
+#[cfg(not(feature = "http2"))]
+fn is_overtaken(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 #[cfg(feature = "http2")]
@@ -167,5 +186,117 @@ mod tests {
         let error = sender.ready().await.unwrap_err();
 
         assert!(!error.is_canceled() && never_written(&error), "{error:?}");
+    }
+    /// Ends after some writes, or cannot be written to for now.
+    #[cfg(feature = "http2")]
+    struct Io {
+        writes_left: Option<usize>,
+    }
+
+    /// Asks for each connection.
+    #[cfg(feature = "http2")]
+    #[derive(Clone)]
+    struct Asks(tokio::sync::mpsc::UnboundedSender<tokio::sync::oneshot::Sender<Io>>);
+
+    #[cfg(feature = "http2")]
+    mod connecting {
+        use std::io;
+        use std::pin::Pin;
+        use std::task::{Context, Poll};
+
+        use hyper::rt::{Read, ReadBufCursor, Write};
+        use hyper_util::client::legacy::connect::{Connected, Connection};
+        use tokio::sync::oneshot;
+        use tower_service::Service;
+
+        use super::{Asks, Io};
+
+        impl Service<http::Uri> for Asks {
+            type Response = Io;
+            type Error = oneshot::error::RecvError;
+            type Future = oneshot::Receiver<Io>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, _: http::Uri) -> Self::Future {
+                let (sender, io) = oneshot::channel();
+                self.0.send(sender).unwrap();
+                io
+            }
+        }
+
+        impl Connection for Io {
+            fn connected(&self) -> Connected {
+                Connected::new().negotiated_h2()
+            }
+        }
+
+        impl Read for Io {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                _: ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                if self.writes_left == Some(0) {
+                    return Poll::Ready(Ok(()));
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+
+        impl Write for Io {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let Some(left) = &mut self.writes_left else { return Poll::Pending };
+                *left = left.saturating_sub(1);
+                Poll::Ready(Ok(bytes.len()))
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// The first connection is given to all and has ended by then, so that the others wait for their
+    /// own; that of the last is about to be shared when the second's is there.
+    #[cfg(feature = "http2")]
+    #[tokio::test]
+    async fn a_request_that_another_connection_overtook_never_left() {
+        use futures_util::poll;
+        use hyper_util::client::legacy::Client;
+        use hyper_util::rt::TokioExecutor;
+
+        let (asks, mut asked) = tokio::sync::mpsc::unbounded_channel();
+        let client = Client::builder(TokioExecutor::new()).build::<_, String>(Asks(asks));
+        let request = || client.get("http://localhost/".parse().unwrap());
+        let (mut first, mut second, mut third) = (request(), request(), request());
+        assert!(poll!(&mut first).is_pending());
+        let of_first = asked.recv().await.unwrap();
+        assert!(poll!(&mut second).is_pending());
+        let of_second = asked.recv().await.unwrap();
+        assert!(poll!(&mut third).is_pending());
+        let of_third = asked.recv().await.unwrap();
+        // The preface, the settings, and the first request.
+        of_first.send(Io { writes_left: Some(3) }).ok().unwrap();
+        first.await.unwrap_err();
+        assert!(poll!(&mut second).is_pending());
+        of_third.send(Io { writes_left: None }).ok().unwrap();
+        assert!(poll!(&mut third).is_pending());
+
+        of_second.send(Io { writes_left: None }).ok().unwrap();
+
+        let error = second.await.unwrap_err();
+        assert!(never_written(&error) && is_overtaken(&error), "{error:?}");
     }
 }

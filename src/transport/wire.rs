@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Client, Request, Response, Url};
@@ -13,8 +12,7 @@ use tokio::time::Instant;
 
 use super::arrival::Arrival;
 use super::clients::{Clients, Traffic};
-use super::lane::Lane;
-use super::listening::Listening;
+use super::links::AllLinks;
 use super::reached::Reached;
 use super::undone::TlsUnavailable;
 use super::way::Way;
@@ -30,10 +28,7 @@ use super::way::Way;
 pub(crate) struct Wire(Arc<Inner>);
 
 struct Inner {
-    clients: Arc<Clients>,
-    /// One for each server and traffic; a few.
-    lanes: ArcSwap<Vec<Arc<Lane>>>,
-    listening: Listening,
+    links: AllLinks,
     /// A request's, redirects included. A client of the user's own has one of its own.
     timeout: Option<Duration>,
 }
@@ -79,13 +74,16 @@ impl Wire {
     }
 
     fn new(clients: Clients, timeout: Option<Duration>) -> Self {
-        let (clients, lanes) = (Arc::new(clients), ArcSwap::default());
-        Self(Arc::new(Inner { clients, lanes, listening: Listening::new(), timeout }))
+        Self(Arc::new(Inner { links: AllLinks::new(clients), timeout }))
     }
 
-    /// The client that is used now. Clones of it share its connections.
+    /// The user's own client, or one for requests of the user's own. Clones of it share its connections.
     pub(crate) fn client(&self) -> Client {
-        self.0.clients.latest()
+        self.clients().client()
+    }
+
+    fn clients(&self) -> &Clients {
+        self.0.links.clients()
     }
 
     /// Sends a token request, by connections of its own kind. They are replaced after a time-out in
@@ -96,8 +94,8 @@ impl Wire {
 
     /// Makes the first connection to a server over TLS while a request to it waits for its token.
     pub(crate) fn connect_early(&self, url: &Url, traffic: Traffic) {
-        if url.scheme() == "https" && !self.0.clients.is_given() {
-            self.0.lane(url, traffic).pool().connect_early(url);
+        if url.scheme() == "https" && !self.clients().is_given() {
+            self.0.links.of_this_runtime().lane(url, traffic).connect_early(url);
         }
     }
 
@@ -110,17 +108,15 @@ impl Wire {
         let timeout = request.timeout().copied().or(self.0.timeout);
         *request.timeout_mut() = timeout;
         let limit = timeout.map(|limit| Limit { began: Instant::now(), limit });
-        if self.0.clients.is_given() {
+        if self.clients().is_given() {
             let way = Way::Unseen(self.client());
             let mut response = way.send(request, extensions).await?;
             note_limit(&mut response, limit);
             return Ok(response);
         }
-        if self.0.listening.note() {
-            self.0.lanes.load().iter().for_each(|lane| lane.replace_all());
-        }
-        self.0.listening.listen().await;
-        let lane = self.0.lane(request.url(), traffic);
+        let links = self.0.links.of_this_runtime();
+        links.listen().await;
+        let lane = links.lane(request.url(), traffic);
         let fresh = extensions.remove::<TimedOut>().and_then(|_| lane.fresh());
         let pool = fresh.unwrap_or_else(|| lane.pool());
         let sending = pool.set_out(request.url());
@@ -147,34 +143,6 @@ impl Wire {
 fn note_limit(response: &mut Response, limit: Option<Limit>) {
     if let Some(limit) = limit.filter(|_| response.status().is_redirection()) {
         response.extensions_mut().insert(limit);
-    }
-}
-
-impl Inner {
-    /// Where each request has a connection of its own, writes need none apart.
-    fn lane(&self, url: &Url, traffic: Traffic) -> Arc<Lane> {
-        match traffic {
-            Traffic::Reads | Traffic::TokenRequests => self.lane_of(url, traffic),
-            Traffic::Writes => {
-                let of_reads = self.lane_of(url, Traffic::Reads);
-                if of_reads.may_share() { self.lane_of(url, traffic) } else { of_reads }
-            }
-        }
-    }
-
-    fn lane_of(&self, url: &Url, traffic: Traffic) -> Arc<Lane> {
-        let leads = |lane: &&Arc<Lane>| lane.leads_to(url, traffic);
-        let known = |lanes: &Vec<Arc<Lane>>| lanes.iter().find(leads).cloned();
-        if let Some(lane) = known(&self.lanes.load()) {
-            return lane;
-        }
-        let lane = Arc::new(Lane::to(url, traffic, Arc::clone(&self.clients)));
-        self.lanes.rcu(|lanes| match known(lanes) {
-            Some(_) => Vec::clone(lanes),
-            None => lanes.iter().chain([&lane]).cloned().collect(),
-        });
-        // Another may have come first.
-        known(&self.lanes.load()).unwrap_or(lane)
     }
 }
 

@@ -235,3 +235,30 @@ async fn a_wait_that_ended_a_value_holds_for_newer_ones() {
         assert!(told.pauses()[1] < Duration::from_secs(1));
     }
 }
+
+/// Nothing but real time is the same on two runtimes; no pause is shorter for a busy machine.
+#[test]
+fn a_value_that_is_set_on_another_runtime_waits_as_long() {
+    let accepts: fn(usize) -> Response = |_| response(204, None);
+    let refuses_first: fn(usize) -> Response =
+        |number| response(if number == 1 { 429 } else { 204 }, Some("1"));
+    for (respond, pause) in [(accepts, 500), (refuses_first, 1000)] {
+        let latency = Duration::from_millis(100);
+        let told = Told { latency, ..Told::new(respond) };
+        let volume = told.client().player().volume_slider();
+        let first = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        first.block_on(async { volume.set(10) });
+        while told.values().is_empty() {
+            std::thread::yield_now();
+        }
+
+        let settled = runtime().block_on(async {
+            volume.set(20);
+            volume.settled().await
+        });
+
+        settled.unwrap();
+        assert_eq!(told.values(), ["10", "20"]);
+        assert!(told.pauses()[0] >= latency + Duration::from_millis(pause), "{:?}", told.pauses());
+    }
+}
