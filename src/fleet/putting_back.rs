@@ -19,21 +19,22 @@ use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, as
-    /// long as there is a handle.
-    pub(super) fn put_back_after_reconnecting(self: &Arc<Self>) {
+    /// A server that was lost may be another, or empty, when it is back, and one that has lost one
+    /// entry may have lost others: puts back what it lacks, as long as there is a handle.
+    pub(super) fn put_back_what_is_lost(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        server.ask_masters();
         if self.puts_back.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mut reconnections = server.reconnections();
+        let mut looks = server.losses.looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             let _guard = ClearedAtTheEnd(Weak::clone(&parts));
-            while reconnections.changed().await.is_ok() {
+            while looks.changed().await.is_ok() {
                 let known = parts.upgrade().map(|parts| parts.all_that_is_known());
                 let Some(known) = known else { return };
-                put_back(&parts, known, &reconnections).await;
+                put_back(&parts, known, &looks).await;
             }
         });
     }
@@ -62,7 +63,7 @@ impl Parts {
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let kept = self.remembered.keep_removal(user, removal);
-        self.put_back_after_reconnecting();
+        self.put_back_what_is_lost();
         self.look_later(Known::RemovalOf(user.clone()));
         match kept == removal {
             true => Ok(()),
@@ -107,9 +108,14 @@ impl Parts {
                 arguments.extend(login.compared());
                 arguments.push(if ends { b"1" } else { b"0" });
             }
-            let script = &PUT_BACK_GRAVESTONE;
-            if read::<u32>(self.server()?.run(script, &[name], &arguments).await?)? == 1 {
-                return Ok(());
+            let server = self.server()?;
+            match read::<u32>(server.run(&PUT_BACK_GRAVESTONE, &[name], &arguments).await?)? {
+                0 => {}
+                1 => return Ok(()),
+                _ => {
+                    server.losses.found_one();
+                    return Ok(());
+                }
             }
         }
         Err(changes_too_fast())
@@ -122,11 +128,11 @@ impl Parts {
 
     fn look_later(self: &Arc<Self>, known: Known) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        let reconnections = server.reconnections();
+        let looks = server.losses.looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             sleep(SECOND_LOOK).await;
-            put_back(&parts, vec![known], &reconnections).await;
+            put_back(&parts, vec![known], &looks).await;
         });
     }
 
@@ -164,7 +170,7 @@ enum Known {
 
 /// One after the other. What fails is tried again, behind the others, until it is done or there is
 /// another connection: all of it is put back by that one.
-async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch::Receiver<u64>) {
+async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receiver<u64>) {
     let mut left = VecDeque::from(known);
     let mut pause = FIRST_PAUSE;
     while let Some(known) = left.pop_front() {
@@ -178,7 +184,7 @@ async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch:
             continue;
         }
         drop(parts);
-        if reconnections.has_changed().unwrap_or(true) {
+        if looks.has_changed().unwrap_or(true) {
             return;
         }
         left.push_back(known);

@@ -255,13 +255,14 @@ return {removed, n}",
 );
 
 /// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it`, and of each login that is known to
-/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → whether the gravestone and
-/// all that follows from it stand there now, which is not so where another login has come meanwhile.
+/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → 0 where another login has come
+/// meanwhile; else the gravestone and all that follows from it stand there now, and it is 2 where the
+/// server had lost it, and 1 where it had not.
 ///
 /// A login with that number or a later one stays. Of the others, those that are earlier end, and those that are not
 /// get the number of the gravestone.
 pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(
-    "local is_earlier, ended, kept = {}, {}, {}
+    "local is_earlier, ended, kept, done = {}, {}, {}, 1
 for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
@@ -283,9 +284,10 @@ if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) < tonumber(ARGV[1]) then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
+  done = 2
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1",
+return done",
 );
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.

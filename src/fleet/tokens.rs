@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::found::Found;
 use super::lease;
-use super::names::Names;
+use super::names::{Names, Place};
 use super::note::Note;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
@@ -42,7 +43,7 @@ pub(super) struct Parts {
     pub(super) unsealed: Option<Unsealed>,
     pub(super) note: Note,
     replicas: Option<Replicas>,
-    /// Whether a task waits for reconnections.
+    /// Whether a task waits for losses.
     pub(super) puts_back: AtomicBool,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -120,8 +121,8 @@ impl Parts {
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
     /// waits then, until those who know a later one have put that back: an old refresh token may
-    /// end a login. It waits once, however often something is put back, and whatever the server's
-    /// clock does meanwhile.
+    /// end a login. So does who uses a server that may have lost something just now. It waits once,
+    /// however often something is put back, and whatever the server's clock does meanwhile.
     pub(super) async fn load(
         &self,
         key: &TokenKey,
@@ -136,9 +137,16 @@ impl Parts {
             }
             let known = self.remembered.get(key);
             let lost = known.filter(|known| known.number > found.entry.number);
-            let early = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+            let early = match lost {
+                None if waits => self.left_to_others(&place, &found).await?,
+                None => None,
+                Some(_) => {
+                    self.server()?.losses.found_one();
+                    None
+                }
+            };
             match lost {
-                None if waits && let Some(left) = early => {
+                None if let Some(left) = early => {
                     tokio::time::sleep(left).await;
                     waits = false;
                 }
@@ -168,6 +176,18 @@ impl Parts {
             }
         }
         Err(changes_too_fast())
+    }
+
+    /// How long those who know a later one may still take to put it back.
+    async fn left_to_others(
+        &self,
+        place: &Place,
+        found: &Found,
+    ) -> Result<Option<Duration>, FleetError> {
+        let is_found = found.entry.number > 0;
+        let settled_in = self.server()?.settled_in(&place.logins, is_found).await;
+        let put_back = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+        Ok(settled_in.max(put_back))
     }
 
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
@@ -280,7 +300,7 @@ impl Parts {
 #[async_trait]
 impl TokenStore for RedisTokenStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         Ok(self.0.load(key, true).await?)
     }
 
@@ -290,7 +310,7 @@ impl TokenStore for RedisTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
         let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
         let is_saved = self.0.save_or_put_back(key, token, &replaces).await?
@@ -308,7 +328,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         self.0.remove_everywhere(key).await?;
         if key.user().is_some() {
             self.0.look_again_later(key);
