@@ -202,3 +202,36 @@ async fn a_master_of_a_cluster_that_lost_its_data_gets_it_back() {
         } => {}
     }
 }
+
+/// F25, F10: a store is the same as another of its fleet, also after it is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_store_of_a_fleet_did_is_put_back_by_all_of_them() {
+    for done in ["remove_user", "save"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let process = fleet(&server);
+        let in_use = process.clone().tokens();
+        assert!(in_use.load(&TokenKey::new("client-id-1")).await.unwrap().is_none());
+        fleet(&server).tokens().save(&anna(), &login("1"), None).await.unwrap();
+        let name = names(&server).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        let expected = match done {
+            "save" => {
+                let first = process.tokens().load(&anna()).await.unwrap().unwrap();
+                let second = refreshed(&first, "2");
+                process.tokens().save(&anna(), &second, Some(first.revision())).await.unwrap();
+                Some("refresh-2")
+            }
+            _ => {
+                let removed = process.tokens().remove_user("client-id-1", "anna").await;
+                assert_eq!(removed, Ok(1));
+                None
+            }
+        };
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        let there = found(&in_use, &anna()).await;
+
+        assert_eq!(there.as_deref(), expected, "{done}");
+        assert_eq!(found(&fleet(&server).tokens(), &anna()).await.as_deref(), expected, "{done}");
+    }
+}
