@@ -77,20 +77,19 @@ impl Parts {
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let name = self.names.logins(user.client_id(), user.user())?;
-        self.put_back_gravestone(&name, removal.number, removal.login).await?;
-        match (&self.unsealed, removal.unsealed) {
-            (Some(unsealed), Some(number)) => {
-                let name = unsealed.names.logins(user.client_id(), user.user())?;
-                self.put_back_gravestone(&name, number, removal.login).await
-            }
-            _ => Ok(()),
-        }
+        let is_back = self.put_back_gravestone(&name, removal.number, removal.login).await;
+        let (Some(unsealed), Some(number)) = (&self.unsealed, removal.unsealed) else {
+            return is_back;
+        };
+        // What is wrong at one place keeps it from no other.
+        let name = unsealed.names.logins(user.client_id(), user.user())?;
+        is_back.and(self.put_back_gravestone(&name, number, removal.login).await)
     }
 
     /// In one step, which may run twice, with what follows from it: what has a later number was done
     /// later, and stays. What was put back has the number of its own time, and an earlier one ends.
     /// Of others an earlier number may be by a clock of the server that is behind: the moments say
-    /// whether these end.
+    /// whether these end. One that cannot be opened has none.
     async fn put_back_gravestone(
         &self,
         name: &str,
@@ -103,7 +102,7 @@ impl Parts {
             let mut arguments =
                 vec![number.as_bytes(), moment_text.as_bytes(), KEPT_FOR_MS.as_bytes()];
             for login in &logins {
-                let is_earlier = || login.login(self).is_some_and(|it| it < moment);
+                let is_earlier = || login.login(self).is_none_or(|it| it < moment);
                 let ends = login.was_put_back || is_earlier();
                 arguments.extend(login.compared());
                 arguments.push(if ends { b"1" } else { b"0" });
@@ -144,6 +143,18 @@ impl Parts {
         removal: &Entry,
     ) -> Result<bool, FleetError> {
         self.removal_over(&PUT_BACK_REMOVAL, place, revision, removal).await
+    }
+
+    /// Whether a removal that this process knows was put back over what cannot be opened.
+    pub(super) async fn ends_unopened(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+    ) -> Result<bool, FleetError> {
+        let known = self.remembered.get(key).filter(|known| known.token.is_none());
+        let Some(removal) = known else { return Ok(false) };
+        let (revision, number, ..) = self.look_unopened(place).await?;
+        Ok(number < removal.number && self.put_back_removal(place, &revision, &removal).await?)
     }
 
     /// Gives what stands there the number of what is known to be earlier, unless it was replaced
@@ -194,7 +205,7 @@ async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receive
 }
 
 /// What stands there does not become better by being read again.
-fn is_of_one_login(error: &FleetError) -> bool {
+pub(super) fn is_of_one_login(error: &FleetError) -> bool {
     matches!(
         error,
         FleetError::Sealed { .. }

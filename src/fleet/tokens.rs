@@ -11,6 +11,7 @@ use super::found::Found;
 use super::lease;
 use super::names::{Names, Place};
 use super::note::Note;
+use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
 use super::returned::read;
@@ -131,7 +132,15 @@ impl Parts {
         let mut waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
-            let found = self.look(key, &place, false).await?;
+            let found = match self.look(key, &place, false).await {
+                Err(error)
+                    if is_of_one_login(&error) && self.ends_unopened(key, &place).await? =>
+                {
+                    self.server()?.losses.found_one();
+                    continue;
+                }
+                found => found?,
+            };
             if self.adopt(key, &found).await? {
                 continue;
             }

@@ -393,3 +393,32 @@ async fn a_removal_that_comes_late_ends_no_later_login() {
         late("remove_user", true)
     );
 }
+
+/// By a process that lacks its key, or of which somebody has altered the record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_removal_of_a_login_that_cannot_be_opened_is_put_back() {
+    for how in ["remove", "remove_user"] {
+        for is_altered in [false, true] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let saver = || {
+                let key = SealingKey::new(if is_altered { "2026-11" } else { "old" }, [3; 32]);
+                fleet(&server).with_sealing_keys([1; 32], [key]).tokens()
+            };
+            saver().save(&anna(), &login("1"), None).await.unwrap();
+            let name = names(&server).remove(0);
+            let () = server.ask(&["COPY", &name, "before"]);
+            let remover = sealed(&server).tokens();
+            assert!(remover.load(&anna()).await.is_err());
+            remove(&remover, how).await;
+            let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+            let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+            remover.load(&app()).await.unwrap();
+
+            until("removed again", async || !has_login(&server)).await;
+            for store in [saver(), remover] {
+                assert_eq!(found(&store, &anna()).await, None, "{how}, {is_altered}");
+            }
+        }
+    }
+}
