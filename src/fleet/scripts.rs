@@ -306,7 +306,7 @@ return done",
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
 ///
-/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was
+/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms that a lease has` → 2 where it was
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
 pub(super) static TAKE_TURN: Script = Script::new(
     "local s = ARGV[1]
@@ -316,15 +316,24 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if (r[1] or '') ~= '' and r[1] ~= ARGV[2] and (tonumber(r[2]) or 0) > now then return 2 end
 local owner = redis.pcall('GET', KEYS[2])
 if type(owner) == 'table' then return string.find(owner.err, 'WRONGTYPE') and -1 or owner end
-if owner and owner ~= ARGV[3] then return 0 end
+if owner and owner ~= ARGV[3] then
+  local left = redis.pcall('PTTL', KEYS[2])
+  if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[4])) then return 0 end
+end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's.
+/// `KEYS lease`, `ARGV owner, ms that a lease has` → whether it is the owner's.
+///
+/// One that ends later than that, or never, is as good as none: the server's clock was set back. A
+/// server that does not let this be asked keeps it.
 pub(super) static TAKE_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and owner ~= ARGV[1] then
+  local left = redis.pcall('PTTL', KEYS[1])
+  if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[2])) then return 0 end
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1",
 );

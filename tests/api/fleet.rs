@@ -90,7 +90,7 @@ async fn a_lease_has_an_end_and_is_released_by_its_owner_alone() {
     let left: i64 = server.ask(&["PTTL", &names[0]]);
     assert!((1..=10_000).contains(&left), "{left}");
 
-    let () = server.ask(&["SET", &names[0], "another", "PX", "60000"]);
+    let () = server.ask(&["SET", &names[0], "another", "PX", "9000"]);
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
     drop(lock);
     // The release looks whose it is.

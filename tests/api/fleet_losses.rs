@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use spotify_web::auth::{StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore};
 use spotify_web::oauth::Token;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::common::{Directory, RedisServer, free_port};
 use crate::fleet::{fleet, login};
@@ -234,4 +234,29 @@ async fn what_one_store_of_a_fleet_did_is_put_back_by_all_of_them() {
         assert_eq!(there.as_deref(), expected, "{done}");
         assert_eq!(found(&fleet(&server).tokens(), &anna()).await.as_deref(), expected, "{done}");
     }
+}
+
+/// F14: as where the server's clock was set back while its holder died, or by another hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_ends_later_than_a_lease_can_is_taken() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    let first = login("1");
+    store.save(&anna(), &first, None).await.unwrap();
+    let lock = store.lock(&anna()).await.unwrap();
+    let lease = server.ask::<Vec<String>>(&["KEYS", "*:l:*"]).remove(0);
+    drop(lock);
+    until("free", async || !server.ask::<bool>(&["EXISTS", &lease])).await;
+
+    for end in [&["PX", "3610000"][..], &[]] {
+        let () = server.ask(&[&["SET", &lease, "other"], end].concat());
+        timeout(OTHERS_PUT_BACK, store.lock(&anna())).await.unwrap().unwrap();
+        until("free", async || !server.ask::<bool>(&["EXISTS", &lease])).await;
+        let () = server.ask(&[&["SET", &lease, "other"], end].concat());
+        let known = Some(first.revision());
+        timeout(OTHERS_PUT_BACK, store.turn(&anna(), known)).await.unwrap().unwrap();
+        until("free", async || !server.ask::<bool>(&["EXISTS", &lease])).await;
+    }
+    let () = server.ask(&["SET", &lease, "other", "PX", "9000"]);
+    timeout(Duration::from_secs(1), store.lock(&anna())).await.unwrap_err();
 }
