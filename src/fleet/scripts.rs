@@ -338,9 +338,15 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's.
+/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's, or again, where the server has forgotten
+/// it.
 pub(super) static RENEW_LEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "local owner = redis.call('GET', KEYS[1])
+if not owner then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
+if owner ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 

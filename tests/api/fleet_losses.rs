@@ -260,3 +260,26 @@ async fn a_lease_that_ends_later_than_a_lease_can_is_taken() {
     let () = server.ask(&["SET", &lease, "other", "PX", "9000"]);
     timeout(Duration::from_secs(1), store.lock(&anna())).await.unwrap_err();
 }
+
+/// F4: a server that has forgotten who refreshes is told so again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_a_lease_that_the_server_forgot_takes_it_again() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    let lock = store.lock(&anna()).await.unwrap();
+    let lease = server.ask::<Vec<String>>(&["KEYS", "*"]).remove(0);
+    let owner: String = server.ask(&["GET", &lease]);
+    server.restart_empty();
+
+    let there = async || server.ask::<Option<String>>(&["GET", &lease]);
+    until("taken again", async || there().await.as_ref() == Some(&owner)).await;
+    assert!(server.ask::<u64>(&["PTTL", &lease]) <= 10_000);
+    drop(lock);
+    until("free", async || there().await.is_none()).await;
+
+    let lock = store.lock(&anna()).await.unwrap();
+    let () = server.ask(&["SET", &lease, "other", "PX", "9000"]);
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(there().await.as_deref(), Some("other"));
+    drop(lock);
+}
