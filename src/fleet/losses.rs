@@ -69,6 +69,8 @@ struct Unsettled {
     since: Instant,
     /// Also where something is found.
     may_be_old: bool,
+    /// By a connection that took the place of another.
+    is_again: bool,
 }
 
 impl Losses {
@@ -93,7 +95,7 @@ impl Losses {
             false => (!is_same).then_some(now),
         };
         if let Some(since) = since {
-            state.unsettled = Some(Unsettled { since, may_be_old });
+            state.unsettled = Some(Unsettled { since, may_be_old, is_again: !is_first });
         }
         state.held = names;
         if !is_first {
@@ -107,7 +109,7 @@ impl Losses {
         let names = names(holdings);
         if !state.held.is_empty() && !names.is_subset(&state.held) {
             let now = Instant::now();
-            state.unsettled = Some(Unsettled { since: now, may_be_old: true });
+            state.unsettled = Some(Unsettled { since: now, may_be_old: true, is_again: true });
             self.look_at(state, now);
         }
         match are_all {
@@ -135,6 +137,13 @@ impl Losses {
     pub(super) fn settled_in(&self, is_found: bool) -> Option<Duration> {
         let state = self.state.lock();
         let unsettled = state.unsettled.as_ref().filter(|it| it.may_be_old || !is_found)?;
+        OTHERS_PUT_BACK.checked_sub(unsettled.since.elapsed())
+    }
+
+    /// How long those who hold leases that the server may have forgotten take to take them again.
+    pub(super) fn leases_settle_in(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        let unsettled = state.unsettled.as_ref().filter(|it| it.may_be_old || it.is_again)?;
         OTHERS_PUT_BACK.checked_sub(unsettled.since.elapsed())
     }
 

@@ -352,10 +352,22 @@ impl TokenStore for RedisTokenStore {
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
         let place = self.0.names.place(key)?;
-        Ok(match lease::take_turn(self.0.server()?, &place, &known).await? {
-            Some(lease) => RefreshLock::new(lease),
-            None => RefreshLock::passed(),
-        })
+        let server = self.0.server()?;
+        let mut waits = key.user().is_some();
+        loop {
+            let Some(lease) = lease::take_turn(server, &place, &known).await? else {
+                return Ok(RefreshLock::passed());
+            };
+            match server.losses.leases_settle_in().filter(|_| waits) {
+                // Who refreshes has perhaps lost this very lease.
+                Some(left) => {
+                    drop(lease);
+                    tokio::time::sleep(left).await;
+                    waits = false;
+                }
+                None => return Ok(RefreshLock::new(lease)),
+            }
+        }
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {

@@ -283,3 +283,24 @@ async fn who_holds_a_lease_that_the_server_forgot_takes_it_again() {
     assert_eq!(there().await.as_deref(), Some("other"));
     drop(lock);
 }
+
+/// F4: so that one refresh token is sent by one process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_first_after_a_loss_leaves_a_lease_to_who_held_it() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let (holder, other) = (fleet(&server).tokens(), fleet(&server).tokens());
+    let first = login("1");
+    holder.save(&anna(), &first, None).await.unwrap();
+    assert!(other.load(&anna()).await.unwrap().is_some());
+    let lock = holder.turn(&anna(), Some(first.revision())).await.unwrap();
+    server.restart_empty();
+
+    let turn = tokio::spawn({
+        let (other, known) = (other.clone(), first.revision());
+        async move { other.turn(&anna(), Some(known)).await }
+    });
+    sleep(OTHERS_PUT_BACK * 2).await;
+    assert!(!turn.is_finished());
+    drop(lock);
+    turn.await.unwrap().unwrap();
+}
