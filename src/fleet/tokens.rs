@@ -20,7 +20,9 @@ use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
 use super::{FleetError, RedisFleet};
-use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::auth::{
+    Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
+};
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
@@ -368,6 +370,10 @@ impl TokenStore for RedisTokenStore {
                 None => return Ok(RefreshLock::new(lease)),
             }
         }
+    }
+
+    fn latest(&self, key: &TokenKey) -> Option<LoginId> {
+        self.0.remembered.get(key)?.login()
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {

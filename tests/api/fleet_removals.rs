@@ -422,3 +422,33 @@ async fn the_removal_of_a_login_that_cannot_be_opened_is_put_back() {
         }
     }
 }
+
+/// Of which the clock was ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_after_a_removal_is_later_than_what_was_removed_whatever_the_clocks_say() {
+    let later = async |how: &str, remover_is_first: bool| {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        drop(log_in(&server, "old", 3600).await);
+        let name = names(&server).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        let remover = fleet(&server).tokens();
+        remove(&remover, how).await;
+        let new = log_in(&server, "new", 0).await;
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        if remover_is_first {
+            assert_eq!(found(&remover, &anna()).await, None, "{how}");
+        }
+
+        for store in [new, fleet(&server).tokens(), remover] {
+            let there = found(&store, &anna()).await;
+            assert_eq!(there.as_deref(), Some("refresh-new"), "{how}, {remover_is_first}");
+        }
+    };
+    tokio::join!(
+        later("remove", false),
+        later("remove", true),
+        later("remove_user", false),
+        later("remove_user", true)
+    );
+}
