@@ -54,6 +54,24 @@ pub(super) async fn take_turn(
     }
 }
 
+/// The same, of a refresh token that no other may send meanwhile: where the server may have forgotten
+/// who does, those who do are let go first.
+pub(super) async fn take_turn_of_user(
+    server: &Arc<Server>,
+    place: &Place,
+    known: &str,
+) -> Result<Option<Lease>, FleetError> {
+    let lease = take_turn(server, place, known).await?;
+    match server.losses.leases_settle_in().filter(|_| lease.is_some()) {
+        Some(left) => {
+            drop(lease);
+            sleep(left).await;
+            take_turn(server, place, known).await
+        }
+        None => Ok(lease),
+    }
+}
+
 /// Between two questions, longer each time.
 struct Pauses(Duration);
 

@@ -15,10 +15,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::connecting::STEP_LIMIT;
+use super::found::Found;
 use super::live::To;
+use super::names::Place;
 use super::server::Server;
-use super::tokens::OTHERS_PUT_BACK;
-use super::value_in;
+use super::tokens::{OTHERS_PUT_BACK, Parts};
+use super::{FleetError, value_in};
 use crate::sync::Mutex;
 
 /// What a server tells of what it holds, in `INFO`.
@@ -189,6 +191,20 @@ impl Server {
             self.losses.met(&[Holdings::of(&info)], false);
         }
         self.losses.settled_in(is_found)
+    }
+}
+
+impl Parts {
+    /// How long those who know a later one than was found may still take to put it back.
+    pub(super) async fn left_to_others(
+        &self,
+        place: &Place,
+        found: &Found,
+    ) -> Result<Option<Duration>, FleetError> {
+        let is_found = found.entry.number > 0;
+        let settled_in = self.server()?.settled_in(&place.logins, is_found).await;
+        let put_back = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+        Ok(settled_in.max(put_back))
     }
 }
 

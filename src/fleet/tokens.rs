@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::found::Found;
 use super::lease;
-use super::names::{Names, Place};
+use super::names::Names;
 use super::note::Note;
 use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
@@ -189,18 +188,6 @@ impl Parts {
         Err(changes_too_fast())
     }
 
-    /// How long those who know a later one may still take to put it back.
-    async fn left_to_others(
-        &self,
-        place: &Place,
-        found: &Found,
-    ) -> Result<Option<Duration>, FleetError> {
-        let is_found = found.entry.number > 0;
-        let settled_in = self.server()?.settled_in(&place.logins, is_found).await;
-        let put_back = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
-        Ok(settled_in.max(put_back))
-    }
-
     /// Whether it stands there now, in place of the revision `replaces`, which may be empty.
     pub(super) async fn save_over(
         &self,
@@ -354,22 +341,11 @@ impl TokenStore for RedisTokenStore {
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
         let place = self.0.names.place(key)?;
-        let server = self.0.server()?;
-        let mut waits = key.user().is_some();
-        loop {
-            let Some(lease) = lease::take_turn(server, &place, &known).await? else {
-                return Ok(RefreshLock::passed());
-            };
-            match server.losses.leases_settle_in().filter(|_| waits) {
-                // Who refreshes has perhaps lost this very lease.
-                Some(left) => {
-                    drop(lease);
-                    tokio::time::sleep(left).await;
-                    waits = false;
-                }
-                None => return Ok(RefreshLock::new(lease)),
-            }
-        }
+        let taken = match key.user() {
+            Some(_) => lease::take_turn_of_user(self.0.server()?, &place, &known).await?,
+            None => lease::take_turn(self.0.server()?, &place, &known).await?,
+        };
+        Ok(taken.map_or_else(RefreshLock::passed, RefreshLock::new))
     }
 
     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
