@@ -250,11 +250,11 @@ async fn a_lease_that_ends_later_than_a_lease_can_is_taken() {
 
     for end in [&["PX", "3610000"][..], &[]] {
         let () = server.ask(&[&["SET", &lease, "other"], end].concat());
-        timeout(OTHERS_PUT_BACK, store.lock(&anna())).await.unwrap().unwrap();
+        drop(timeout(OTHERS_PUT_BACK, store.lock(&anna())).await.unwrap().unwrap());
         until("free", async || !server.ask::<bool>(&["EXISTS", &lease])).await;
         let () = server.ask(&[&["SET", &lease, "other"], end].concat());
         let known = Some(first.revision());
-        timeout(OTHERS_PUT_BACK, store.turn(&anna(), known)).await.unwrap().unwrap();
+        drop(timeout(OTHERS_PUT_BACK, store.turn(&anna(), known)).await.unwrap().unwrap());
         until("free", async || !server.ask::<bool>(&["EXISTS", &lease])).await;
     }
     let () = server.ask(&["SET", &lease, "other", "PX", "9000"]);
@@ -302,5 +302,5 @@ async fn who_is_first_after_a_loss_leaves_a_lease_to_who_held_it() {
     sleep(OTHERS_PUT_BACK * 2).await;
     assert!(!turn.is_finished());
     drop(lock);
-    turn.await.unwrap().unwrap();
+    drop(turn.await.unwrap().unwrap());
 }
