@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
     RedisConnectionInfo, RedisError, Value,
 };
+use tokio::time::timeout;
 
 use super::live::Live;
+use super::losses::Holdings;
 use super::server_url::{ServerKind, ServerUrl};
-use super::text_of;
 use super::tls::Tls;
+use super::{text_of, value_in};
 
 /// What a single server says that it is.
 #[derive(Clone, Copy)]
@@ -23,46 +26,77 @@ pub(super) enum Role {
     Replica,
     /// One of several, each of which has a part of the logins.
     OfCluster,
+    /// It does not serve yet.
+    Loading,
     /// It may not say, or is one that Sentinels or a cluster have named.
     Unknown,
 }
 
-pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<(Live, Role), RedisError> {
-    let live = match &url.kind {
-        ServerKind::Standalone { database } => return standalone(url, tls, *database).await,
-        ServerKind::Cluster => cluster(url, tls).await,
-        ServerKind::Sentinel { master, database } => sentinel(url, tls, master, *database).await,
-    };
-    Ok((live?, Role::Unknown))
+/// A connection, and what the server says of itself.
+pub(super) struct Found {
+    pub(super) live: Live,
+    pub(super) role: Role,
+    pub(super) holdings: Vec<Holdings>,
 }
 
-/// A replica would be read from without a word, and may lag behind; so it is asked.
-async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<(Live, Role), RedisError> {
+pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisError> {
+    match &url.kind {
+        ServerKind::Standalone { database } => {
+            let mut connection = standalone(url, tls, *database).await?;
+            // A replica would be read from without a word, and may lag behind.
+            let (role, holdings) = about(&mut connection).await?;
+            Ok(Found { live: Live::One(connection), role, holdings })
+        }
+        ServerKind::Cluster => {
+            let mut live = Live::Cluster(cluster(url, tls).await?);
+            let told = timeout(STEP_LIMIT, live.holdings(None)).await;
+            let holdings = told.unwrap_or(Ok(Vec::new())).unwrap_or_default();
+            Ok(Found { live, role: Role::Unknown, holdings })
+        }
+        ServerKind::Sentinel { master, database } => {
+            let mut connection = sentinel(url, tls, master, *database).await?;
+            let (role, holdings) = about(&mut connection).await?;
+            // What it is, Sentinels have said.
+            let role = if matches!(role, Role::Loading) { role } else { Role::Unknown };
+            Ok(Found { live: Live::One(connection), role, holdings })
+        }
+    }
+}
+
+async fn standalone(
+    url: &ServerUrl,
+    tls: Tls,
+    database: i64,
+) -> Result<MultiplexedConnection, RedisError> {
     let info = infos(url, database)?.into_iter().next();
     let info = info.ok_or((ErrorKind::InvalidClientConfig, "no host"))?;
-    let client = tls.client(info)?;
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
-    let role = role_of(&mut connection).await?;
-    Ok((Live::One(connection), role))
+    tls.client(info)?.get_multiplexed_async_connection_with_config(&config()).await
 }
 
-async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisError> {
+/// What a server is, and what it holds.
+async fn about(
+    connection: &mut MultiplexedConnection,
+) -> Result<(Role, Vec<Holdings>), RedisError> {
     // All that it tells without being asked for more, as there is no other way to ask for two parts.
     let info = redis::cmd("INFO");
     let info = match connection.req_packed_command(&info).await.and_then(Value::extract_error) {
         Err(error) if error.is_io_error() || error.kind() == ErrorKind::Parse => return Err(error),
         info => info.ok(),
     };
-    let says = |role: &str| info.as_ref().and_then(text_of).is_some_and(|info| info.contains(role));
-    Ok(match () {
-        () if says("redis_mode:cluster") => Role::OfCluster,
-        () if says("role:master") => Role::Master,
-        () if says("role:slave") => Role::Replica,
+    let Some(info) = info.as_ref().and_then(text_of) else {
+        return Ok((Role::Unknown, Vec::new()));
+    };
+    let role = match () {
+        () if info.contains("redis_mode:cluster") => Role::OfCluster,
+        () if info.contains("role:slave") => Role::Replica,
+        () if value_in(info, "loading:") == Some("1") => Role::Loading,
+        () if info.contains("role:master") => Role::Master,
         () => Role::Unknown,
-    })
+    };
+    Ok((role, vec![Holdings::of(info)]))
 }
 
-async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
+async fn cluster(url: &ServerUrl, tls: Tls) -> Result<ClusterConnection, RedisError> {
     let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
         .connection_timeout(STEP_LIMIT)
         .response_timeout(STEP_LIMIT)
@@ -76,7 +110,7 @@ async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
     if url.has_tls {
         builder = tls.cluster(builder);
     }
-    Ok(Live::Cluster(builder.build()?.get_async_connection().await?))
+    builder.build()?.get_async_connection().await
 }
 
 async fn sentinel(
@@ -84,7 +118,7 @@ async fn sentinel(
     tls: Tls,
     master: &str,
     database: i64,
-) -> Result<Live, RedisError> {
+) -> Result<MultiplexedConnection, RedisError> {
     let mut builder =
         SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
             .set_client_to_redis_db(database)
@@ -99,7 +133,7 @@ async fn sentinel(
         builder = tls.sentinel(builder);
     }
     let mut client = builder.build()?;
-    Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
+    client.get_async_connection_with_config(&config()).await
 }
 
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {

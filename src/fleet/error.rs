@@ -236,5 +236,5 @@ impl FleetError {
 
 /// What the fleet needs of a server's access list, with the default prefix.
 const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
-                      +hlen +hstrlen +get +set +del +pexpire +time +scan +wait +info +zadd +zscore \
+                      +hlen +hstrlen +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
                       +zcard +zrange +zremrangebyscore +select +cluster|slots";

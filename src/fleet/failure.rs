@@ -132,6 +132,7 @@ pub(super) const NO_TLS: &str = "the fleet's server does not speak TLS on this p
 /// Of a server that was the master until now.
 pub(super) const DEMOTED: &str =
     "it has become a replica, and its URL does not lead to another yet";
+pub(super) const IS_LOADING: &str = "it is loading its data, and serves when it has";
 pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
     `redis://` in its URL";
 pub(super) const NO_REDIS: &str = "what listens where the URL of the fleet's server leads is neither Redis nor Valkey; \

@@ -57,7 +57,13 @@ impl Parts {
         self.found(key, place, is_of_unsealed, found)
     }
 
-    /// The same, of what [`LOAD`] returned.
+    /// What stands at a place, as it is.
+    pub(super) async fn look_unopened(&self, place: &Place) -> Result<Loaded, FleetError> {
+        let scopes = [place.scopes.as_bytes()];
+        read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
+    }
+
+    /// What was found, of what [`LOAD`] returned.
     pub(super) fn found(
         &self,
         key: &TokenKey,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::FleetError;
 use super::names::Place;
@@ -54,6 +54,24 @@ pub(super) async fn take_turn(
     }
 }
 
+/// The same, of a refresh token that no other may send meanwhile: where the server may have forgotten
+/// who does, those who do are let go first.
+pub(super) async fn take_turn_of_user(
+    server: &Arc<Server>,
+    place: &Place,
+    known: &str,
+) -> Result<Option<Lease>, FleetError> {
+    let lease = take_turn(server, place, known).await?;
+    match server.losses.leases_settle_in().filter(|_| lease.is_some()) {
+        Some(left) => {
+            drop(lease);
+            sleep(left).await;
+            take_turn(server, place, known).await
+        }
+        None => Ok(lease),
+    }
+}
+
 /// Between two questions, longer each time.
 struct Pauses(Duration);
 
@@ -97,14 +115,18 @@ impl Lease {
         let key = self.key.clone();
         let owner = self.owner.clone();
         let renewing = async move {
-            for _ in 0..MOST_RENEWALS {
-                sleep(RENEWAL).await;
+            let ends_at = Instant::now() + LONGEST;
+            let mut pause = RENEWAL;
+            while Instant::now() + pause < ends_at {
+                sleep(pause).await;
                 let arguments = [owner.as_bytes(), LENGTH_MS.as_bytes()];
                 let renewed = server.run(&RENEW_LEASE, &[&key], &arguments).await;
-                // When it is another's, only the revision at the save decides.
-                if matches!(renewed.and_then(read::<u32>), Ok(0)) {
-                    return;
-                }
+                pause = match renewed.and_then(read::<u32>) {
+                    // When it is another's, only the revision at the save decides.
+                    Ok(0) => return,
+                    Ok(_) => RENEWAL,
+                    Err(_) => LONGEST_PAUSE,
+                };
             }
         };
         self.renewing = Some(self.runtime.spawn(renewing).abort_handle());
@@ -130,11 +152,11 @@ impl Drop for Lease {
 /// 10 s: a process that was killed keeps others up for less than callers wait.
 const LENGTH_MS: &str = "10000";
 
-/// Two renewals may fail.
-const RENEWAL: Duration = Duration::from_secs(3);
+/// Two renewals may fail. Less than others wait before they refresh after a loss.
+const RENEWAL: Duration = Duration::from_secs(2);
 
-/// 150 s in all: longer than a refresh takes, so that a task that hangs cannot hold it for ever.
-const MOST_RENEWALS: u32 = 50;
+/// Longer than a refresh takes, so that a task that hangs cannot hold it for ever.
+const LONGEST: Duration = Duration::from_secs(150);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

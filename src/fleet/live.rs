@@ -2,8 +2,13 @@
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{Route, SingleNodeRoutingInfo, Slot, SlotAddr};
+use redis::cluster_routing::{
+    MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr,
+};
 use redis::{Cmd, Pipeline, RedisError, Value};
+
+use super::losses::Holdings;
+use super::text_of;
 
 /// A connection, or one for each master of a cluster.
 #[derive(Clone)]
@@ -19,6 +24,27 @@ impl Live {
             Self::Cluster(connection) => connection.req_packed_command(command).await,
         }
         .and_then(Value::extract_error)
+    }
+
+    /// What each master holds, by a section of its `INFO`, or by all that it tells without being
+    /// asked for more.
+    pub(super) async fn holdings(
+        &mut self,
+        section: Option<&str>,
+    ) -> Result<Vec<Holdings>, RedisError> {
+        let mut asks = redis::cmd("INFO");
+        asks.arg(section);
+        let told = match self {
+            Self::One(_) => vec![self.call(&asks).await?],
+            Self::Cluster(cluster) => {
+                let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                match cluster.route_command(asks, masters).await? {
+                    Value::Map(told) => told.into_iter().map(|(_, told)| told).collect(),
+                    _ => Vec::new(),
+                }
+            }
+        };
+        Ok(told.iter().filter_map(text_of).map(Holdings::of).collect())
     }
 
     pub(super) async fn pipeline(

@@ -32,6 +32,7 @@
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
 //! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
+//! | `losses.rs` | whether the server may have forgotten something |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
 //! | `protocol` | a model of who refreshes and saves, for tests |
@@ -48,6 +49,7 @@ mod lease;
 mod listing;
 mod live;
 mod logins;
+mod losses;
 mod names;
 mod note;
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod directory;
 mod redis_server;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use redis::Value;
 
@@ -114,6 +116,8 @@ pub struct RedisFleet {
     adopts_unsealed: bool,
     replicas: Option<Replicas>,
     clock: Arc<dyn Clock>,
+    /// One for all clones with these settings: what one of them did, all know.
+    store: Arc<OnceLock<RedisTokenStore>>,
 }
 
 impl RedisFleet {
@@ -139,6 +143,7 @@ impl RedisFleet {
             adopts_unsealed: false,
             replicas: None,
             clock: Arc::new(SystemClock),
+            store: Arc::default(),
         }
     }
 
@@ -164,14 +169,14 @@ impl RedisFleet {
             Ok(server) => self.replicas.map(|replicas| replicas.of(server)),
             Err(_) => None,
         };
-        Self { server, replicas, ..self }
+        Self { server, replicas, store: Arc::default(), ..self }
     }
 
     /// Sets what all keys in the server begin with: `spotify-web` by default. Fleets with other
     /// prefixes share nothing. [`FleetError::Name`] has the rules for it.
     #[must_use]
     pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), ..self }
+        Self { prefix: prefix.into(), store: Arc::default(), ..self }
     }
 
     /// Seals what is kept in the server, so that who can read it there learns no token, no client
@@ -199,7 +204,7 @@ impl RedisFleet {
         name_key: [u8; 32],
         keys: impl IntoIterator<Item = SealingKey>,
     ) -> Self {
-        Self { name_key: Some(name_key), sealer: Sealer::new(keys), ..self }
+        Self { name_key: Some(name_key), sealer: Sealer::new(keys), store: Arc::default(), ..self }
     }
 
     /// Takes over logins that were saved before there were sealing keys: off by default. Without
@@ -224,7 +229,7 @@ impl RedisFleet {
     /// ```
     #[must_use]
     pub fn adopt_unsealed(self) -> Self {
-        Self { adopts_unsealed: true, ..self }
+        Self { adopts_unsealed: true, store: Arc::default(), ..self }
     }
 
     /// Has each save of a login wait until `number` replicas of the server have it, for at most half
@@ -247,14 +252,14 @@ impl RedisFleet {
     pub fn with_replicas(self, number: u32) -> Self {
         let server = self.server.as_ref().ok().filter(|_| number > 0);
         let replicas = server.map(|server| Replicas::new(number, Arc::new(server.beside())));
-        Self { replicas, ..self }
+        Self { replicas, store: Arc::default(), ..self }
     }
 
     /// Sets where the time is read, for tests. Processes whose clocks differ share logins all the
     /// same: what reaches another process is measured by the server's clock.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+        Self { clock: Arc::new(clock), store: Arc::default(), ..self }
     }
 
     /// Has a listener told when this process joins its fleet, goes on alone, and is back. It is
@@ -273,7 +278,7 @@ impl RedisFleet {
     pub fn with_listener(self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) -> Self {
         let listener = Listener::new(listener);
         let server = self.server.map(|server| Arc::new(server.told_to(listener)));
-        Self { server, ..self }
+        Self { server, store: Arc::default(), ..self }
     }
 
     /// How the connection of this process fares. A fleet whose URL cannot be used has called
@@ -299,8 +304,13 @@ impl RedisFleet {
     }
 
     /// The fleet's logins, for the authenticators of this process.
+    ///
+    /// However often it is called, it is one store, also by clones of the fleet: what was saved or
+    /// removed by one of them is put back where the server forgets it, as long as the fleet or a store
+    /// of it is kept. So keep the fleet: one that is made to remove a user, and dropped, knows nothing
+    /// ten seconds later.
     pub fn tokens(&self) -> RedisTokenStore {
-        RedisTokenStore::new(self)
+        self.store.get_or_init(|| RedisTokenStore::new(self)).clone()
     }
 
     /// Asks the server whether it will do, so that a program can say so when it starts.

@@ -19,21 +19,22 @@ use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
-    /// A server that was lost may be another, or empty, when it is back: puts back what it lacks, as
-    /// long as there is a handle.
-    pub(super) fn put_back_after_reconnecting(self: &Arc<Self>) {
+    /// A server that was lost may be another, or empty, when it is back, and one that has lost one
+    /// entry may have lost others: puts back what it lacks, as long as there is a handle.
+    pub(super) fn put_back_what_is_lost(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        server.ask_masters();
         if self.puts_back.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mut reconnections = server.reconnections();
+        let mut looks = server.losses.looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             let _guard = ClearedAtTheEnd(Weak::clone(&parts));
-            while reconnections.changed().await.is_ok() {
+            while looks.changed().await.is_ok() {
                 let known = parts.upgrade().map(|parts| parts.all_that_is_known());
                 let Some(known) = known else { return };
-                put_back(&parts, known, &reconnections).await;
+                put_back(&parts, known, &looks).await;
             }
         });
     }
@@ -62,7 +63,7 @@ impl Parts {
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let kept = self.remembered.keep_removal(user, removal);
-        self.put_back_after_reconnecting();
+        self.put_back_what_is_lost();
         self.look_later(Known::RemovalOf(user.clone()));
         match kept == removal {
             true => Ok(()),
@@ -76,20 +77,19 @@ impl Parts {
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let name = self.names.logins(user.client_id(), user.user())?;
-        self.put_back_gravestone(&name, removal.number, removal.login).await?;
-        match (&self.unsealed, removal.unsealed) {
-            (Some(unsealed), Some(number)) => {
-                let name = unsealed.names.logins(user.client_id(), user.user())?;
-                self.put_back_gravestone(&name, number, removal.login).await
-            }
-            _ => Ok(()),
-        }
+        let is_back = self.put_back_gravestone(&name, removal.number, removal.login).await;
+        let (Some(unsealed), Some(number)) = (&self.unsealed, removal.unsealed) else {
+            return is_back;
+        };
+        // What is wrong at one place keeps it from no other.
+        let name = unsealed.names.logins(user.client_id(), user.user())?;
+        is_back.and(self.put_back_gravestone(&name, number, removal.login).await)
     }
 
     /// In one step, which may run twice, with what follows from it: what has a later number was done
     /// later, and stays. What was put back has the number of its own time, and an earlier one ends.
     /// Of others an earlier number may be by a clock of the server that is behind: the moments say
-    /// whether these end.
+    /// whether these end. One that cannot be opened has none.
     async fn put_back_gravestone(
         &self,
         name: &str,
@@ -102,14 +102,19 @@ impl Parts {
             let mut arguments =
                 vec![number.as_bytes(), moment_text.as_bytes(), KEPT_FOR_MS.as_bytes()];
             for login in &logins {
-                let is_earlier = || login.login(self).is_some_and(|it| it < moment);
+                let is_earlier = || login.login(self).is_none_or(|it| it < moment);
                 let ends = login.was_put_back || is_earlier();
                 arguments.extend(login.compared());
                 arguments.push(if ends { b"1" } else { b"0" });
             }
-            let script = &PUT_BACK_GRAVESTONE;
-            if read::<u32>(self.server()?.run(script, &[name], &arguments).await?)? == 1 {
-                return Ok(());
+            let server = self.server()?;
+            match read::<u32>(server.run(&PUT_BACK_GRAVESTONE, &[name], &arguments).await?)? {
+                0 => {}
+                1 => return Ok(()),
+                _ => {
+                    server.losses.found_one();
+                    return Ok(());
+                }
             }
         }
         Err(changes_too_fast())
@@ -122,11 +127,11 @@ impl Parts {
 
     fn look_later(self: &Arc<Self>, known: Known) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        let reconnections = server.reconnections();
+        let looks = server.losses.looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             sleep(SECOND_LOOK).await;
-            put_back(&parts, vec![known], &reconnections).await;
+            put_back(&parts, vec![known], &looks).await;
         });
     }
 
@@ -138,6 +143,18 @@ impl Parts {
         removal: &Entry,
     ) -> Result<bool, FleetError> {
         self.removal_over(&PUT_BACK_REMOVAL, place, revision, removal).await
+    }
+
+    /// Whether a removal that this process knows was put back over what cannot be opened.
+    pub(super) async fn ends_unopened(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+    ) -> Result<bool, FleetError> {
+        let known = self.remembered.get(key).filter(|known| known.token.is_none());
+        let Some(removal) = known else { return Ok(false) };
+        let (revision, number, ..) = self.look_unopened(place).await?;
+        Ok(number < removal.number && self.put_back_removal(place, &revision, &removal).await?)
     }
 
     /// Gives what stands there the number of what is known to be earlier, unless it was replaced
@@ -164,7 +181,7 @@ enum Known {
 
 /// One after the other. What fails is tried again, behind the others, until it is done or there is
 /// another connection: all of it is put back by that one.
-async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch::Receiver<u64>) {
+async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receiver<u64>) {
     let mut left = VecDeque::from(known);
     let mut pause = FIRST_PAUSE;
     while let Some(known) = left.pop_front() {
@@ -178,7 +195,7 @@ async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch:
             continue;
         }
         drop(parts);
-        if reconnections.has_changed().unwrap_or(true) {
+        if looks.has_changed().unwrap_or(true) {
             return;
         }
         left.push_back(known);
@@ -188,7 +205,7 @@ async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, reconnections: &watch:
 }
 
 /// What stands there does not become better by being read again.
-fn is_of_one_login(error: &FleetError) -> bool {
+pub(super) fn is_of_one_login(error: &FleetError) -> bool {
     matches!(
         error,
         FleetError::Sealed { .. }

@@ -4,12 +4,13 @@
 //! each login which it ends, whatever the clocks of their processes say.
 
 use super::FleetError;
+use super::found::Found;
 use super::listing::{Listed, Standing, standing};
 use super::names::Place;
 use super::remembered::Entry;
 use super::returned::read;
 use super::scripts::{LIST, REMOVE, REMOVE_ALL, REMOVE_SEEN, Script};
-use super::tokens::{KEPT_FOR_MS, Parts};
+use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
 
 impl Parts {
@@ -21,21 +22,45 @@ impl Parts {
         last: Option<LoginId>,
     ) -> Result<(), FleetError> {
         let place = self.names.place(key)?;
-        let there = match self.look(key, &place, false).await {
-            Ok(found) => found.entry.login(),
+        for _ in 0..MOST_CONFLICTS {
+            let (revision, there) = self.seen_here(key, &place).await?;
+            let known = self.remembered.get(key).and_then(|entry| entry.login());
+            let moment = self.moment_after(there.max(known).max(last));
+            let number = self.remembered.number(key).max(self.unsealed_number(key).await?);
+            let (number, text) = (number.to_string(), moment.to_string());
+            let arguments = [
+                place.scopes.as_bytes(),
+                number.as_bytes(),
+                text.as_bytes(),
+                KEPT_FOR_MS.as_bytes(),
+                revision.as_bytes(),
+            ];
+            let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
+            if let (1, number) = read::<(u32, u64)>(removed)? {
+                self.remembered.keep(key, Entry { number, token: None, removal: Some(moment) });
+                return Ok(());
+            }
+        }
+        Err(changes_too_fast())
+    }
+
+    /// The revision at a place, and which login it is. What cannot be opened is removed all the same, and
+    /// what cannot even be read, whatever it is.
+    async fn seen_here(
+        &self,
+        key: &TokenKey,
+        place: &Place,
+    ) -> Result<(String, Option<LoginId>), FleetError> {
+        match self.look(key, place, false).await {
+            Ok(Found { entry, revision, .. }) => return Ok((revision, entry.login())),
             Err(error) if error.is_transient() => return Err(error),
-            // It is removed all the same.
-            Err(_) => None,
-        };
-        let known = self.remembered.get(key).and_then(|entry| entry.login());
-        let moment = self.moment_after(there.max(known).max(last));
-        let number = self.remembered.number(key).max(self.unsealed_number(key).await?).to_string();
-        let text = moment.to_string();
-        let arguments =
-            [place.scopes.as_bytes(), number.as_bytes(), text.as_bytes(), KEPT_FOR_MS.as_bytes()];
-        let number = read(self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?)?;
-        self.remembered.keep(key, Entry { number, token: None, removal: Some(moment) });
-        Ok(())
+            Err(_) => {}
+        }
+        match self.look_unopened(place).await {
+            Ok((revision, ..)) => Ok((revision, None)),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok((WHATEVER.to_owned(), None)),
+        }
     }
 
     /// Whether the entry of a revision was removed, and no other; `by` is what ends it.
@@ -69,24 +94,34 @@ impl Parts {
     }
 
     /// All that stands under the name of a user, after `last`: how many there were, the number, and the
-    /// moment. A call that is sent again is known by its `mark`.
+    /// moment. A call that is sent again is known by its `mark`, and one that comes late by what it
+    /// saw.
     pub(super) async fn remove_all(
         &self,
         name: &str,
         mark: &str,
         last: Option<LoginId>,
     ) -> Result<(u64, u64, LoginId), FleetError> {
-        let there = match self.logins_under(name).await {
-            Ok(logins) => logins.iter().filter_map(|login| login.login(self)).max(),
-            Err(error) if error.is_transient() => return Err(error),
-            Err(_) => None,
-        };
-        let moment = self.moment_after(there.max(last));
-        let text = moment.to_string();
-        let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes(), text.as_bytes()];
-        let removed = self.server()?.run(&REMOVE_ALL, &[name], &arguments).await?;
-        let (removed, number) = read(removed)?;
-        Ok((removed, number, moment))
+        for _ in 0..MOST_CONFLICTS {
+            let (seen, there) = match self.logins_under(name).await {
+                Ok(logins) => {
+                    let there = logins.iter().filter_map(|login| login.login(self)).max();
+                    let seen: Vec<_> =
+                        logins.iter().map(|login| login.compared().concat()).collect();
+                    (seen.join(&b' '), there)
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                Err(_) => (WHATEVER.into(), None),
+            };
+            let moment = self.moment_after(there.max(last));
+            let text = moment.to_string();
+            let arguments = [KEPT_FOR_MS.as_bytes(), mark.as_bytes(), text.as_bytes(), &seen];
+            let removed = self.server()?.run(&REMOVE_ALL, &[name], &arguments).await?;
+            if let (1, removed, number) = read::<(u32, u64, u64)>(removed)? {
+                return Ok((removed, number, moment));
+            }
+        }
+        Err(changes_too_fast())
     }
 
     /// What stands in the hash of a user.
@@ -99,3 +134,6 @@ impl Parts {
         LoginId::next(self.clock.now().wall, last)
     }
 }
+
+/// In place of what was seen, where that cannot be read.
+const WHATEVER: &str = "*";

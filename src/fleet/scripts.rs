@@ -109,18 +109,21 @@ redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return {1, n}",
 );
 
-/// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it` → the number of the place, now empty.
+/// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it, revision that was seen, or *` → whether the
+/// place is empty now, which it is not where another entry has come meanwhile, and its number.
 pub(super) static REMOVE: Script = Script::new(
     "local s = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local r = redis.call('HMGET', KEYS[1], s .. 'n', 'g')
-local n = math.max(tonumber(r[1]) or 0, tonumber(r[2]) or 0, tonumber(ARGV[2]))
-n = math.max(n + 1, now)
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', s .. 'm')
+local there, n = r[1] or '', math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0)
+if there == '' and r[4] == ARGV[3] then return {1, n} end
+if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
+n = math.max(n + 1, tonumber(ARGV[2]) + 1, now)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return n",
+return {1, n}",
 );
 
 /// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it` → whether the entry of that revision
@@ -221,21 +224,32 @@ end
 return found",
 );
 
-/// `KEYS logins`, `ARGV ms to keep what is left, what marks this call, moment` → how many logins of the user
+/// `KEYS logins`, `ARGV ms to keep what is left, what marks this call, moment, what was seen, or *` → 0 where
+/// another login has come meanwhile, else 1; how many logins of the user
 /// were removed, and the number of the gravestone; of a call that is sent again, how many it removed
 /// the first time. The last four calls are known by their marks: several may be under way for one user.
+///
+/// Of each login that was seen, scopes, revision and what marks its save, in one piece.
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
 pub(super) static REMOVE_ALL: Script = Script::new(
     "local calls = redis.call('HGET', KEYS[1], 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
-if before then return {tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
+if before then return {1, tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
 local t = redis.call('TIME')
 local n = t[1] * 1000 + math.floor(t[2] / 1000)
 n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) + 1)
 local places, removed = {}, 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local s = #field == 17 and string.match(field, '^(%x+)n$')
+  local s = #field == 17 and string.match(field, '^(%x+)r$')
+  if s and ARGV[4] ~= '*' then
+    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
+    local login = s .. (r[1] or '') .. (r[2] or '')
+    -- What is none of the fleet's is removed whatever it is.
+    local is_seen = not string.match(login, '^%x+$') or string.find(ARGV[4], login, 1, true)
+    if r[1] and not is_seen then return {0, 0, 0} end
+  end
+  s = #field == 17 and string.match(field, '^(%x+)n$')
   if s then
     table.insert(places, s)
     n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], field)) or 0) + 1)
@@ -251,17 +265,18 @@ calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?
 redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
 redis.call('HDEL', KEYS[1], 'gp')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {removed, n}",
+return {1, removed, n}",
 );
 
 /// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it`, and of each login that is known to
-/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → whether the gravestone and
-/// all that follows from it stand there now, which is not so where another login has come meanwhile.
+/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → 0 where another login has come
+/// meanwhile; else the gravestone and all that follows from it stand there now, and it is 2 where the
+/// server had lost it, and 1 where it had not.
 ///
 /// A login with that number or a later one stays. Of the others, those that are earlier end, and those that are not
 /// get the number of the gravestone.
 pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(
-    "local is_earlier, ended, kept = {}, {}, {}
+    "local is_earlier, ended, kept, done = {}, {}, {}, 1
 for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
@@ -283,14 +298,15 @@ if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) < tonumber(ARGV[1]) then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
+  done = 2
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1",
+return done",
 );
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
 ///
-/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms` → 2 where it was
+/// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms that a lease has` → 2 where it was
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
 pub(super) static TAKE_TURN: Script = Script::new(
     "local s = ARGV[1]
@@ -300,22 +316,37 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if (r[1] or '') ~= '' and r[1] ~= ARGV[2] and (tonumber(r[2]) or 0) > now then return 2 end
 local owner = redis.pcall('GET', KEYS[2])
 if type(owner) == 'table' then return string.find(owner.err, 'WRONGTYPE') and -1 or owner end
-if owner and owner ~= ARGV[3] then return 0 end
+if owner and owner ~= ARGV[3] then
+  local left = redis.pcall('PTTL', KEYS[2])
+  if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[4])) then return 0 end
+end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is the owner's.
+/// `KEYS lease`, `ARGV owner, ms that a lease has` → whether it is the owner's.
+///
+/// One that ends later than that, or never, is as good as none: the server's clock was set back. A
+/// server that does not let this be asked keeps it.
 pub(super) static TAKE_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and owner ~= ARGV[1] then
+  local left = redis.pcall('PTTL', KEYS[1])
+  if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[2])) then return 0 end
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's.
+/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's, or again, where the server has forgotten
+/// it.
 pub(super) static RENEW_LEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "local owner = redis.call('GET', KEYS[1])
+if not owner then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
+if owner ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 

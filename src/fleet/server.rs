@@ -14,11 +14,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::connecting::{Role, connect};
-use super::failure::{DEMOTED, Failure, IS_CLUSTER, USER_ALONE};
+use super::connecting::{Found, Role, connect};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, USER_ALONE};
 use super::greeting::explained;
 use super::health::{Asked, FleetStats, Health, Writes};
 use super::live::{Live, To};
+use super::losses::Losses;
 use super::returned::Returned;
 use super::scripts::{EXCHANGE, SAVE, Script, TAKE_LEASE, TAKE_TURN};
 use super::server_url::{ServerKind, ServerUrl};
@@ -33,8 +34,7 @@ pub(super) struct Server {
     trusted: Option<Arc<[u8]>>,
     slot: Mutex<Slot>,
     health: Health,
-    /// The number of the connection.
-    reconnections: watch::Sender<u64>,
+    pub(super) losses: Losses,
 }
 
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Limit {
 impl Server {
     pub(super) fn new(url: ServerUrl) -> Self {
         let (slot, health) = (Mutex::default(), Health::default());
-        Self { url, trusted: None, slot, health, reconnections: watch::Sender::new(0) }
+        Self { url, trusted: None, slot, health, losses: Losses::new() }
     }
 
     /// The same server, with nothing done yet.
@@ -115,11 +115,6 @@ impl Server {
         Self { trusted: self.trusted.clone(), ..Self::new(self.url.clone()) }
     }
 
-    /// Changes with each connection that takes the place of another.
-    pub(super) fn reconnections(&self) -> watch::Receiver<u64> {
-        self.reconnections.subscribe()
-    }
-
     /// Whether it is no cluster.
     pub(super) fn has_one_master(&self) -> bool {
         !matches!(self.url.kind, ServerKind::Cluster)
@@ -128,6 +123,11 @@ impl Server {
     /// The number of the connection that was made last.
     pub(super) fn connections(&self) -> u64 {
         self.slot.lock().number
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn live(&self) -> Option<Live> {
+        self.slot.lock().live.clone()
     }
 
     pub(super) fn stats(&self) -> FleetStats {
@@ -317,7 +317,7 @@ impl Server {
         Ok(receiver)
     }
 
-    fn connected(&self, attempt: u64, connected: Result<(Live, Role), FleetError>) -> Connected {
+    fn connected(&self, attempt: u64, connected: Result<Found, FleetError>) -> Connected {
         let mut slot = self.slot.lock();
         if slot.attempt.as_ref().is_none_or(|current| current.number != attempt) {
             // Another has taken its place, by a runtime that is driven.
@@ -325,22 +325,19 @@ impl Server {
             return there.ok_or(FleetError::TimedOut { limit: CONNECTING });
         }
         slot.attempt = None;
-        let live = match connected? {
-            (_, Role::Replica) => return Err(slot.error_of_replica()),
-            (_, Role::OfCluster) => return Err(FleetError::Config { reason: IS_CLUSTER }),
-            (live, Role::Master) => {
-                slot.was_master = Some(Instant::now());
-                live
-            }
-            (live, Role::Unknown) => live,
-        };
+        let Found { live, role, holdings } = connected?;
+        match role {
+            Role::Replica => return Err(slot.error_of_replica()),
+            Role::OfCluster => return Err(FleetError::Config { reason: IS_CLUSTER }),
+            Role::Loading => return Err(FleetError::Server { reason: IS_LOADING.to_owned() }),
+            Role::Master => slot.was_master = Some(Instant::now()),
+            Role::Unknown => {}
+        }
         self.health.connected();
         let number = slot.number + 1;
         let Slot { attempts, was_master, .. } = *slot;
         *slot = Slot { live: Some(live.clone()), number, attempts, was_master, ..Slot::default() };
-        if number > 1 {
-            self.reconnections.send_replace(number);
-        }
+        self.losses.connected(number == 1, &holdings);
         Ok((number, live))
     }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::lease;
 use super::names::Names;
 use super::note::Note;
+use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
 use super::returned::read;
@@ -18,7 +19,9 @@ use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
 use super::{FleetError, RedisFleet};
-use crate::auth::{Clock, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::auth::{
+    Clock, LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore,
+};
 
 /// Logins that the processes of a fleet share: [`RedisFleet::tokens`].
 ///
@@ -42,7 +45,7 @@ pub(super) struct Parts {
     pub(super) unsealed: Option<Unsealed>,
     pub(super) note: Note,
     replicas: Option<Replicas>,
-    /// Whether a task waits for reconnections.
+    /// Whether a task waits for losses.
     pub(super) puts_back: AtomicBool,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -120,8 +123,8 @@ impl Parts {
 
     /// What is kept under `key`; what the server has forgotten is put back first. Who `will_use` it
     /// waits then, until those who know a later one have put that back: an old refresh token may
-    /// end a login. It waits once, however often something is put back, and whatever the server's
-    /// clock does meanwhile.
+    /// end a login. So does who uses a server that may have lost something just now. It waits once,
+    /// however often something is put back, and whatever the server's clock does meanwhile.
     pub(super) async fn load(
         &self,
         key: &TokenKey,
@@ -130,15 +133,30 @@ impl Parts {
         let mut waits = will_use && key.user().is_some();
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
-            let found = self.look(key, &place, false).await?;
+            let found = match self.look(key, &place, false).await {
+                Err(error)
+                    if is_of_one_login(&error) && self.ends_unopened(key, &place).await? =>
+                {
+                    self.server()?.losses.found_one();
+                    continue;
+                }
+                found => found?,
+            };
             if self.adopt(key, &found).await? {
                 continue;
             }
             let known = self.remembered.get(key);
             let lost = known.filter(|known| known.number > found.entry.number);
-            let early = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+            let early = match lost {
+                None if waits => self.left_to_others(&place, &found).await?,
+                None => None,
+                Some(_) => {
+                    self.server()?.losses.found_one();
+                    None
+                }
+            };
             match lost {
-                None if waits && let Some(left) = early => {
+                None if let Some(left) = early => {
                     tokio::time::sleep(left).await;
                     waits = false;
                 }
@@ -280,7 +298,7 @@ impl Parts {
 #[async_trait]
 impl TokenStore for RedisTokenStore {
     async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         Ok(self.0.load(key, true).await?)
     }
 
@@ -290,7 +308,7 @@ impl TokenStore for RedisTokenStore {
         token: &StoredToken,
         replaces: Option<Revision>,
     ) -> Result<(), StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         let replaces = replaces.map(|revision| revision.to_string()).unwrap_or_default();
         let ends_unsealed = token.is_logged_out() && self.0.adopts_unsealed();
         let is_saved = self.0.save_or_put_back(key, token, &replaces).await?
@@ -308,7 +326,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.0.put_back_after_reconnecting();
+        self.0.put_back_what_is_lost();
         self.0.remove_everywhere(key).await?;
         if key.user().is_some() {
             self.0.look_again_later(key);
@@ -323,10 +341,15 @@ impl TokenStore for RedisTokenStore {
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
         let place = self.0.names.place(key)?;
-        Ok(match lease::take_turn(self.0.server()?, &place, &known).await? {
-            Some(lease) => RefreshLock::new(lease),
-            None => RefreshLock::passed(),
-        })
+        let taken = match key.user() {
+            Some(_) => lease::take_turn_of_user(self.0.server()?, &place, &known).await?,
+            None => lease::take_turn(self.0.server()?, &place, &known).await?,
+        };
+        Ok(taken.map_or_else(RefreshLock::passed, RefreshLock::new))
+    }
+
+    fn latest(&self, key: &TokenKey) -> Option<LoginId> {
+        self.0.remembered.get(key)?.login()
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::FleetError;
-use super::found::{Found, Loaded};
+use super::found::Found;
 use super::listing::{Standing, Step, patiently, several};
 use super::names::{Names, Place};
 use super::remembered::Entry;
@@ -154,16 +154,11 @@ impl Parts {
     /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over.
     pub(super) async fn unsealed_number(&self, key: &TokenKey) -> Result<u64, FleetError> {
         let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return Ok(0) };
-        match self.load_unsealed(&unsealed.names.place(key)?).await {
+        match self.look_unopened(&unsealed.names.place(key)?).await {
             Ok((_, number, ..)) => Ok(number),
             Err(error) if error.is_transient() => Err(error),
             Err(_) => Ok(0),
         }
-    }
-
-    async fn load_unsealed(&self, place: &Place) -> Result<Loaded, FleetError> {
-        let scopes = [place.scopes.as_bytes()];
-        read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
     }
 
     /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
@@ -248,7 +243,7 @@ impl Parts {
     async fn seen_unsealed(&self, key: &TokenKey) -> Result<Option<Standing>, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let place = unsealed.names.place(key)?;
-        match self.load_unsealed(&place).await {
+        match self.look_unopened(&place).await {
             Ok((revision, _, _, record, put_back, ..)) if !revision.is_empty() => {
                 let (mark, was_put_back) = (String::new(), put_back >= 0);
                 Ok(Some(Standing { place, revision, mark, was_put_back, record }))

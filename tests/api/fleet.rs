@@ -90,7 +90,7 @@ async fn a_lease_has_an_end_and_is_released_by_its_owner_alone() {
     let left: i64 = server.ask(&["PTTL", &names[0]]);
     assert!((1..=10_000).contains(&left), "{left}");
 
-    let () = server.ask(&["SET", &names[0], "another", "PX", "60000"]);
+    let () = server.ask(&["SET", &names[0], "another", "PX", "9000"]);
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
     drop(lock);
     // The release looks whose it is.
@@ -247,7 +247,7 @@ async fn logins_that_are_removed_by_a_call_that_is_sent_again_are_counted() {
     let wire = Steps::to(server.port, 2, Stop::After).await;
     let remover = RedisFleet::new(wire.url()).tokens();
     let removing = tokio::spawn(async move { remover.remove_user("client-id-1", "anna").await });
-    assert_eq!(wire.stopped().await, "remove all or forget");
+    assert_eq!(wire.stopped().await, "remove all or reseal");
     wire.hang_up();
 
     assert_eq!(removing.await.unwrap().unwrap(), 2);
@@ -268,7 +268,7 @@ async fn each_of_several_removals_at_once_counts_what_it_has_removed() {
         let remover = RedisFleet::new(wire.url()).tokens();
         let removing =
             tokio::spawn(async move { remover.remove_user("client-id-1", "anna").await });
-        assert_eq!(wire.stopped().await, "remove all or forget");
+        assert_eq!(wire.stopped().await, "remove all or reseal");
         for _ in 0..others {
             assert_eq!(store.remove_user("client-id-1", "anna").await.unwrap(), 0);
         }

@@ -516,7 +516,7 @@ async fn a_server_that_is_too_slow_for_exchanges_only_is_told_of_once() {
         tokio::time::sleep(Duration::from_millis(30)).await;
         limit.exchange(Some("app"), &Told::default()).await.ok();
         keeps_up.await.unwrap();
-        store.load(&anna()).await.unwrap();
+        store.load(&TokenKey::new("client-id-1")).await.unwrap();
     }
 
     assert_eq!(fleet.stats().connections, connections);

@@ -91,7 +91,7 @@ async fn the_master_that_has_the_note_stops_no_logins_of_the_others() {
     }
     assert!(served.iter().all(|served| (1..USERS).contains(served)), "{served:?}");
     // Who does not know whether anything was ever unsealed removes what is sealed, and says so.
-    let newcomer = with_keys.tokens();
+    let newcomer = with_keys.clone().with_prefix("sealed").tokens();
     let mut removed = 0;
     for number in 0..USERS {
         let key = user(&format!("new-{number}"));

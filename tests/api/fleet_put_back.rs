@@ -23,6 +23,11 @@ fn anna() -> TokenKey {
     user("anna")
 }
 
+/// The token of an app, of which nothing is waited for.
+fn app() -> TokenKey {
+    TokenKey::new("client-id-1")
+}
+
 fn token(name: &str) -> Token {
     Token::new("access", HOUR).with_refresh_token(format!("refresh-{name}"))
 }
@@ -80,7 +85,7 @@ async fn what_a_process_knows_is_put_back_once_a_server_has_loaded_an_earlier_st
     drop(saver);
     server.restart_empty();
 
-    until("served", async || store.load(&user("bert")).await.is_ok()).await;
+    until("served", async || store.load(&app()).await.is_ok()).await;
 
     until("put back", async || {
         server.ask::<String>(&["HGET", &name, &revision]) == second.revision().to_string()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use spotify_web::auth::{TokenCache, TokenCacheOptions, TokenKey, TokenStore};
-use spotify_web::fleet::{RedisFleet, RedisTokenStore};
+use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
 use crate::common::{ManualClock, RedisServer, ScriptedSource, Steps, Stop};
@@ -17,6 +17,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn anna() -> TokenKey {
     user("anna")
+}
+
+/// The token of an app, of which nothing is waited for.
+fn app() -> TokenKey {
+    TokenKey::new("client-id-1")
 }
 
 fn names(server: &RedisServer) -> Vec<String> {
@@ -59,7 +64,7 @@ async fn log_in(server: &RedisServer, name: &str, seconds: i64) -> RedisTokenSto
 /// The process finds its connection closed, and looks at what it knows on the next one.
 async fn reconnect(server: &RedisServer, store: &RedisTokenStore) {
     let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
-    until("served", async || store.load(&user("bert")).await.is_ok()).await;
+    until("served", async || store.load(&app()).await.is_ok()).await;
 }
 
 /// F25: also one after which the same process tries again.
@@ -81,7 +86,7 @@ async fn a_removed_user_is_removed_again_whichever_response_is_lost() {
         server.restart_empty();
         assert_eq!(found(&old, &anna()).await.as_deref(), Some("refresh-old"));
 
-        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+        until("served", async || remover.load(&app()).await.is_ok()).await;
 
         until("ended", async || !has_login(&server)).await;
         if !loses.is_finished() {
@@ -279,7 +284,7 @@ async fn a_removal_that_was_put_back_ends_no_login_with_a_later_number() {
         move_ahead(&server);
         assert!(found(&new, &anna()).await.is_some());
         server.restart_empty();
-        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+        until("served", async || remover.load(&app()).await.is_ok()).await;
         until("put back", async || !names(&server).is_empty()).await;
 
         assert_eq!(found(&new, &anna()).await.as_deref(), Some("refresh-new"), "{how}");
@@ -332,11 +337,118 @@ async fn the_removal_of_an_unsealed_login_is_put_back_at_its_place() {
         server.restart_empty();
         assert_eq!(found(&plain, &anna()).await.as_deref(), Some("refresh-1"));
 
-        until("served", async || remover.load(&user("bert")).await.is_ok()).await;
+        until("served", async || remover.load(&app()).await.is_ok()).await;
 
         until("removed again", async || !has_login(&server)).await;
         for store in [&plain, &fleet(&server).tokens()] {
             assert_eq!(found(store, &anna()).await, None, "{how}, {adopts}");
         }
     }
+}
+
+/// Its caller was told that it did not end in time, and the user has logged in since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_comes_late_ends_no_later_login() {
+    let late = async |how: &str, adopts: bool| {
+        for number in 1.. {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            // The server has the scripts from here on.
+            let others = fleet(&server).tokens();
+            others.save(&user("bert"), &login("1"), None).await.unwrap();
+            others.remove(&user("bert")).await.unwrap();
+            assert_eq!(others.remove_user("client-id-1", "bert").await, Ok(0));
+            let old = log_in(&server, "old", 0).await;
+            let wire = Steps::to(server.port, number, Stop::Before).await;
+            let process = RedisFleet::new(wire.url());
+            let process = match adopts {
+                true => {
+                    let keys = [SealingKey::new("2026-11", [2; 32])];
+                    process.with_sealing_keys([1; 32], keys).adopt_unsealed()
+                }
+                false => process,
+            };
+            let removed = match how {
+                "remove" => process.tokens().remove(&anna()).await.is_ok(),
+                _ => process.tokens().remove_user("client-id-1", "anna").await.is_ok(),
+            };
+            if removed {
+                assert!(number > 2, "{how}, {adopts}");
+                return;
+            }
+            drop((process, old));
+            log_in(&server, "new", 0).await;
+            let before = server.calls("evalsha");
+
+            wire.go_on();
+
+            until("late", async || server.calls("evalsha") > before).await;
+            let there = found(&fleet(&server).tokens(), &anna()).await;
+            assert_eq!(there.as_deref(), Some("refresh-new"), "{how}, {adopts}, {number}");
+        }
+    };
+    tokio::join!(
+        late("remove", false),
+        late("remove_user", false),
+        late("remove", true),
+        late("remove_user", true)
+    );
+}
+
+/// By a process that lacks its key, or of which somebody has altered the record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_removal_of_a_login_that_cannot_be_opened_is_put_back() {
+    for how in ["remove", "remove_user"] {
+        for is_altered in [false, true] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let saver = || {
+                let key = SealingKey::new(if is_altered { "2026-11" } else { "old" }, [3; 32]);
+                fleet(&server).with_sealing_keys([1; 32], [key]).tokens()
+            };
+            saver().save(&anna(), &login("1"), None).await.unwrap();
+            let name = names(&server).remove(0);
+            let () = server.ask(&["COPY", &name, "before"]);
+            let remover = sealed(&server).tokens();
+            assert!(remover.load(&anna()).await.is_err());
+            remove(&remover, how).await;
+            let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+            let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+            remover.load(&app()).await.unwrap();
+
+            until("removed again", async || !has_login(&server)).await;
+            for store in [saver(), remover] {
+                assert_eq!(found(&store, &anna()).await, None, "{how}, {is_altered}");
+            }
+        }
+    }
+}
+
+/// Of which the clock was ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_after_a_removal_is_later_than_what_was_removed_whatever_the_clocks_say() {
+    let later = async |how: &str, remover_is_first: bool| {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        drop(log_in(&server, "old", 3600).await);
+        let name = names(&server).remove(0);
+        let () = server.ask(&["COPY", &name, "before"]);
+        let remover = fleet(&server).tokens();
+        remove(&remover, how).await;
+        let new = log_in(&server, "new", 0).await;
+        let () = server.ask(&["COPY", "before", &name, "REPLACE"]);
+
+        if remover_is_first {
+            assert_eq!(found(&remover, &anna()).await, None, "{how}");
+        }
+
+        for store in [new, fleet(&server).tokens(), remover] {
+            let there = found(&store, &anna()).await;
+            assert_eq!(there.as_deref(), Some("refresh-new"), "{how}, {remover_is_first}");
+        }
+    };
+    tokio::join!(
+        later("remove", false),
+        later("remove", true),
+        later("remove_user", false),
+        later("remove_user", true)
+    );
 }

@@ -85,7 +85,8 @@ impl<S: TokenSource> LoginTask<S> {
             self.start.signal.begin_step(OPERATION_LIMIT * 2);
             let there = storage.load().await?;
             // Taken over already where it was overdue; then the next fetch saves.
-            let Some(stored) = self.new.over(there.as_ref()) else { return Ok(()) };
+            let latest = there.as_ref().map(StoredToken::login).or_else(|| storage.latest());
+            let Some(stored) = self.new.over(latest) else { return Ok(()) };
             let replaces = there.map(|there| there.revision);
             match storage.save_over(&stored, replaces).await {
                 Err(StoreError::Stale) => {}
@@ -116,13 +117,13 @@ impl<S: TokenSource> Drop for LoginTask<S> {
 }
 
 impl PendingLogin {
-    /// As it is saved over what is there.
-    fn over(&self, there: Option<&StoredToken>) -> Option<StoredToken> {
+    /// As it is saved over what is there, or was until it was removed.
+    fn over(&self, latest: Option<LoginId>) -> Option<StoredToken> {
         let mut new = self.lock();
         let new = new.as_mut()?;
-        if let Some(there) = there {
-            new.login = new.login.moved_after(there.login);
-            new.replaced = new.replaced.max(Some(there.login));
+        if let Some(latest) = latest {
+            new.login = new.login.moved_after(latest);
+            new.replaced = new.replaced.max(Some(latest));
         }
         Some(new.stored())
     }

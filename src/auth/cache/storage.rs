@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::credentials::Unsaved;
 use super::fetch;
-use crate::auth::{RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+use crate::auth::{LoginId, RefreshLock, Revision, StoreError, StoredToken, TokenKey, TokenStore};
 use crate::sync::Mutex;
 use crate::transport::TimeLimit;
 
@@ -45,6 +45,11 @@ impl Storage {
     pub(super) async fn load(&self) -> Result<Option<StoredToken>, StoreError> {
         let parts = Arc::clone(&self.0);
         self.call(OPERATION_LIMIT, async move { parts.store.load(&parts.key).await }).await
+    }
+
+    /// The last login or removal that the store remembers, where nothing is kept.
+    pub(super) fn latest(&self) -> Option<LoginId> {
+        self.0.store.latest(&self.0.key)
     }
 
     pub(super) async fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {

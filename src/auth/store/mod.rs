@@ -158,6 +158,43 @@ pub trait TokenStore: Debug + Send + Sync {
         let _ = known;
         self.lock(key).await
     }
+
+    /// Which login was the last under `key`, or which moment ended it, as far as the store remembers that
+    /// where nothing is kept any more. A login that is made now is later than it, whatever the clocks
+    /// say; the cache asks when [`load`](Self::load) has found nothing. By default nothing is
+    /// remembered, which is right for a store that never brings an earlier state back.
+    ///
+    /// A store that passes everything on to another passes this on, too:
+    ///
+    /// ```
+    /// # use spotify_web::auth::{LoginId, Revision, StoreError, StoredToken, TokenKey, TokenStore};
+    /// /// Tells of each save.
+    /// #[derive(Debug)]
+    /// struct Told<S>(S);
+    ///
+    /// #[spotify_web::async_trait::async_trait]
+    /// impl<S: TokenStore> TokenStore for Told<S> {
+    ///     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
+    ///         self.0.latest(key)
+    ///     }
+    ///     // and the others
+    /// #   async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+    /// #       self.0.load(key).await
+    /// #   }
+    /// #   async fn save(
+    /// #       &self, key: &TokenKey, token: &StoredToken, replaces: Option<Revision>,
+    /// #   ) -> Result<(), StoreError> {
+    /// #       self.0.save(key, token, replaces).await
+    /// #   }
+    /// #   async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+    /// #       self.0.remove(key).await
+    /// #   }
+    /// }
+    /// ```
+    fn latest(&self, key: &TokenKey) -> Option<LoginId> {
+        let _ = key;
+        None
+    }
 }
 
 /// One store for many authenticators.
@@ -190,6 +227,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         known: Option<Revision>,
     ) -> Result<RefreshLock, StoreError> {
         (**self).turn(key, known).await
+    }
+
+    fn latest(&self, key: &TokenKey) -> Option<LoginId> {
+        (**self).latest(key)
     }
 }
 
