@@ -501,6 +501,11 @@ impl Bucket {
         self.run >= 2 && self.is_in_turn(now)
     }
 
+    /// Whether it was refused twice at least since its last success.
+    pub(super) fn has_row(&self) -> bool {
+        self.row >= 2
+    }
+
     /// Whether its last refusal came alone, and left no rate.
     pub(super) fn is_stray(&self) -> bool {
         self.run <= 1 && self.rate.is_none()

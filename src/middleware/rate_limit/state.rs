@@ -344,10 +344,11 @@ impl State {
         }
         self.note_refusal(key, now);
         self.refused_beyond(ticket, is_of_app, now);
-        if is_of_app && is_again && !self.was_well(key, now) && self.membership.is_none() {
+        let is_again = is_of_app && is_again && self.membership.is_none();
+        if is_again && !self.was_well(key, now) {
             return self.refused_again(ticket, pause, now);
         }
-        if !is_of_app {
+        if !is_of_app || (is_again && self.tells_nothing_new(ticket, pause, now)) {
             self.app.ended(ticket.app_epoch);
             if let Some(endpoint) = self.endpoints.get_mut(&key) {
                 endpoint.refused(refusal(ticket.endpoint_epoch, self.longest), now);

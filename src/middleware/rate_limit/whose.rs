@@ -6,6 +6,7 @@
 //! | of an endpoint that was refused, and has not succeeded since although another has that was not refused within the window | the endpoint's |
 //! | of one of those for which the app was blamed lately, when refusals went on without a new one among them, and so much of what went through since was of others that these would have met the app's limit four times | the endpoint's |
 //! | of one that was refused since its last success, and has not succeeded within the window | the endpoint's, in place of the app's; it doubles with the app's row and says nothing about the app's rate |
+//! | of the endpoint of the app's last refusal, under a rate of the app, when that was the second in a row at least and nothing went through since | the endpoint's, in place of the app's |
 //! | sent before the last refusal of the app | the app's |
 //! | of one that was not blamed, within a window of one by the second rule | the app's: those are not refused for themselves, their rates are forgotten, and for a day four times as many refusals have to go on before that rule applies again |
 //! | after another endpoint's within the window, with no success of a third since; not where that one is refused for itself (by one of the two rules above), or both have rates of their own | the app's |
@@ -144,6 +145,16 @@ impl State {
         let Through { all, others } = self.through_since_app;
         let is_its_own = again.is_some() && all > 0 && 2 * others >= all;
         is_tried && pause <= self.window && !has_own && !is_its_own
+    }
+
+    /// Whether the app's last refusals, two in a row at least, ended with one of this endpoint, and
+    /// nothing went through since: who is refused first after each opening may have a limit of its
+    /// own, and keeps all others from showing that the app is open.
+    pub(super) fn tells_nothing_new(&self, ticket: Ticket, pause: Seconds, now: Seconds) -> bool {
+        let is_last = self.last_of_app.is_some_and(|(last, _)| last == ticket.pair.endpoint);
+        let is_first_since = is_last && self.through_since_app.all == 0;
+        let is_in_a_row = self.app.is_news(ticket.app_epoch) && self.app.has_row();
+        is_first_since && is_in_a_row && self.app.rate(now).is_some() && pause <= self.window
     }
 
     /// Whether a refusal is taken for the app's since other processes share its limit: each of them

@@ -1,5 +1,6 @@
 //! Whose a refusal is: the app's, or its endpoint's.
 
+use super::super::bucket::Bucket;
 use super::*;
 
 #[test]
@@ -52,6 +53,28 @@ fn endpoints_that_go_on_refusing_close_and_slow_down_no_other() {
             refuse_for(&mut state, bad, now - 60.0, now);
             (0..20).for_each(|_| state.call(5, Outcome::Succeeded, now));
         }
+    }
+}
+
+/// The first after each opening of the app is of the endpoint that closed it, or then of another.
+#[test]
+fn a_third_in_a_row_of_the_endpoint_that_closed_the_app_tells_nothing_new_of_the_app() {
+    for (row, third, is_own) in [(2, 1, true), (2, 2, false), (1, 1, false)] {
+        let mut state = state();
+        (1..=3).for_each(|endpoint| state.call(endpoint, Outcome::Succeeded, 0.0));
+        state.app.pace(20.0, 0.0);
+        state.call(2, refused(1.0), 1.0);
+        let mut opens = 1.1;
+        for _ in 0..row {
+            state.call(1, refused(1.0), opens);
+            opens = wait_for(&state, 1, opens);
+        }
+
+        state.call(third, refused(1.0), opens);
+
+        let closed = |bucket: &Bucket| bucket.closed_until > opens;
+        assert_eq!(!closed(&state.app), is_own, "{third} after {row}");
+        assert_eq!(closed(&state.endpoints[&third].bucket), is_own, "{third} after {row}");
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn rows() -> Vec<Row> {
         in_a_limit(own(3, 30, 2, Told::Always(5.0)), 5, [90.0, 1.0]).heavy(),
         in_a_limit(own(2, 10, 3, Told::Right), 20, [88.0, 2.0]).heavy(),
         in_a_limit_of(900, own(4, 10, 3, Told::Right), 3, [90.0, 1.5]).heavy(),
-        in_a_limit_of(900, own(4, 10, 3, Told::Always(1.0)), 3, [42.0, 1.6]).heavy(),
+        in_a_limit_of(900, own(4, 10, 3, Told::Always(1.0)), 3, [85.0, 1.3]).heavy(),
         in_a_limit_of(900, own(4, 10, 3, Told::Always(5.0)), 3, [90.0, 1.0]).heavy(),
         skewed(Told::Always(1.0)).heavy(),
         skewed(Told::Right).heavy(),
