@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -58,13 +58,23 @@ impl<C> Made for C {
 
 /// Keeps a connection that was made early for the first request to its server.
 #[derive(Clone)]
-pub(super) struct Early;
+pub(super) struct Early {
+    kept_for: Duration,
+}
+
+impl Early {
+    /// Of a client that keeps connections without traffic for so long.
+    pub(super) fn within(idle_timeout: Duration) -> Self {
+        Self { kept_for: LONGEST.min(idle_timeout) }
+    }
+}
 
 /// See [`Early`].
 #[derive(Clone)]
 pub(super) struct Connector<S> {
     inner: S,
     kept: Arc<Mutex<Option<Kept>>>,
+    kept_for: Duration,
 }
 
 struct Kept {
@@ -77,7 +87,7 @@ impl<S> Layer<S> for Early {
     type Service = Connector<S>;
 
     fn layer(&self, inner: S) -> Connector<S> {
-        Connector { inner, kept: Arc::default() }
+        Connector { inner, kept: Arc::default(), kept_for: self.kept_for }
     }
 }
 
@@ -92,9 +102,10 @@ impl<S> Connector<S> {
         let (sender, receiver) = oneshot::channel();
         let connection = Box::new(receiver);
         *self.kept.lock() = Some(Kept { server, connection });
-        let (kept, began) = (Arc::downgrade(&self.kept), Instant::now());
+        let emptied = EmptiedAtTheEnd(Arc::downgrade(&self.kept));
+        let (kept_for, end) = (self.kept_for, Instant::now() + LONGEST);
         runtime.spawn(async move {
-            let end = began + LONGEST;
+            let _emptied = emptied;
             let made = timeout_at(end, connecting).await.ok().and_then(Result::ok);
             // The process may have stood still.
             if let Some(made) = made.filter(|_| Instant::now() < end) {
@@ -104,15 +115,23 @@ impl<S> Connector<S> {
                     // Who asked may be gone.
                     let _ = tell.send(found);
                 }
-                sleep(LONGEST).await;
+                sleep(kept_for).await;
             }
-            drop(kept.upgrade().and_then(|kept| kept.lock().take()));
         });
     }
 
     fn take<T: 'static>(&self, server: &Server) -> Option<oneshot::Receiver<(T, Instant)>> {
         let kept = self.kept.lock().take_if(|kept| Arc::ptr_eq(&kept.server, server))?;
         kept.connection.downcast().ok().map(|receiver| *receiver)
+    }
+}
+
+/// Also where its task ends with the runtime.
+struct EmptiedAtTheEnd(Weak<Mutex<Option<Kept>>>);
+
+impl Drop for EmptiedAtTheEnd {
+    fn drop(&mut self) {
+        drop(self.0.upgrade().and_then(|kept| kept.lock().take()));
     }
 }
 
@@ -138,11 +157,11 @@ where
             self.keep(server, connecting, tell);
             return Box::pin(std::future::pending());
         }
-        let early = self.take::<S::Response>(&server);
+        let (early, kept_for) = (self.take::<S::Response>(&server), self.kept_for);
         Box::pin(async move {
             if let Some(early) = early
                 && let Ok((connection, made)) = early.await
-                && made.elapsed() < LONGEST
+                && made.elapsed() < kept_for
             {
                 return Ok(connection);
             }
@@ -152,7 +171,7 @@ where
     }
 }
 
-/// How long a connection may be made, and how long it is kept. A token takes no longer as a rule, and
+/// How long a connection may be made, and how long it is kept at most. A token takes no longer as a rule, and
 /// servers close what has said nothing for ten seconds or more.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
@@ -215,7 +234,7 @@ mod tests {
 
     impl Client {
         fn of(far: Far) -> Self {
-            let connector = Early.layer(far.clone());
+            let connector = Early::within(Duration::from_secs(30)).layer(far.clone());
             Self { far, connector, reached: Reached::default() }
         }
 
@@ -278,6 +297,31 @@ mod tests {
         client.request("a.test").await.unwrap();
 
         assert_eq!(client.connections(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_is_closed_with_its_runtime_and_when_a_connection_is_idle_for_too_long() {
+        let far = Far::default();
+        let connector = Early::within(Duration::from_secs(1)).layer(far.clone());
+        let client = Client { far, connector, reached: Reached::default() };
+        client.connects_early("a.test");
+        sleep(Duration::from_millis(1_400)).await;
+        assert_eq!(client.open(), 1);
+        sleep(Duration::from_millis(200)).await;
+        assert_eq!(client.open(), 0);
+
+        let client = std::thread::spawn(|| {
+            let client = Client::of(Far::default());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            runtime.unwrap().block_on(async {
+                client.connects_early("a.test");
+                sleep(Duration::from_millis(600)).await;
+            });
+            client
+        })
+        .join()
+        .unwrap();
+        assert_eq!((client.connections(), client.open()), (1, 0));
     }
 
     /// What was kept while the process stood still is not closed yet, and may be dead.

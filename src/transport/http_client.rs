@@ -92,7 +92,8 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
         }
         #[cfg(feature = "__rustls")]
         let builder = builder.tls_backend_preconfigured(tls.clone());
-        let builder = builder.connector_layer(NoteBegun).connector_layer(Early);
+        let builder = builder.connector_layer(NoteBegun);
+        let builder = builder.connector_layer(Early::within(options.idle_timeout));
         #[cfg(feature = "http2")]
         let builder = with_http2(builder, options.connect_timeout, _traffic);
         builder
