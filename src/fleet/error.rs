@@ -205,6 +205,13 @@ impl FleetError {
         Self::Layout { place: clipped(place) }
     }
 
+    /// Whether a script had keys of several servers.
+    pub(super) fn is_of_slots(&self) -> bool {
+        let Self::Server { reason } = self else { return false };
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("crossslot") || reason.contains("same slot")
+    }
+
     pub(super) fn sealed(place: &Place, reason: &'static str) -> Self {
         Self::Sealed { place: clipped(&place.logins), reason }
     }

@@ -200,10 +200,12 @@ impl Parts {
         &self,
         place: &Place,
         found: &Found,
+        is_first: bool,
     ) -> Result<Option<Duration>, FleetError> {
         let is_found = found.entry.number > 0;
         let settled_in = self.server()?.settled_in(&place.logins, is_found).await;
-        let put_back = found.put_back_for.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
+        let put_back = found.put_back_for.filter(|_| is_first);
+        let put_back = put_back.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
         Ok(settled_in.max(put_back))
     }
 }

@@ -1,9 +1,11 @@
 //! The note in the server that there are logins without a seal.
 //!
-//! Where there is one master, the script that saves a login writes it as well. In a cluster it stands
-//! under one name, which one master has: there it is written before and after a save, and what this
-//! process knows of it keeps that master from being the trouble of logins that others have.
+//! Where there is one server, the script that saves a login writes it as well. In a cluster, or where
+//! several servers stand behind one address, it stands under one name, which one of them has: there it
+//! is written before and after a save, and what this process knows of it keeps that one from being the
+//! trouble of logins that others have.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,17 +16,31 @@ use super::scripts::RELEASE_LEASE;
 use super::tokens::{KEPT_FOR_MS, Parts};
 use crate::sync::Mutex;
 
-/// Whether the note was there, and when this process read or wrote it last.
+/// What this process knows of the note.
 #[derive(Default)]
-pub(super) struct Note(Mutex<Option<(bool, Instant)>>);
+pub(super) struct Note {
+    /// Whether it was there, and when it was read or written last.
+    last: Mutex<Option<(bool, Instant)>>,
+    /// The server has turned out to have it elsewhere than a login.
+    is_apart: AtomicBool,
+}
 
 impl Note {
+    /// Whether no script can write it with a login.
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_apart(&self) {
+        self.is_apart.store(true, Ordering::Relaxed);
+    }
+
     fn keep(&self, is_there: bool) {
-        *self.0.lock() = Some((is_there, Instant::now()));
+        *self.last.lock() = Some((is_there, Instant::now()));
     }
 
     fn lately(&self) -> Option<bool> {
-        let known = (*self.0.lock()).filter(|(_, at)| at.elapsed() < LATELY);
+        let known = (*self.last.lock()).filter(|(_, at)| at.elapsed() < LATELY);
         known.map(|(is_there, _)| is_there)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::FleetError;
@@ -17,6 +18,7 @@ use super::returned::read;
 use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
+use crate::sync::Mutex;
 
 impl Parts {
     /// A server that was lost may be another, or empty, when it is back, and one that has lost one
@@ -29,20 +31,40 @@ impl Parts {
         }
         let mut looks = server.losses.looks();
         let parts = Arc::downgrade(self);
+        // Also where the runtime ends before the task begins.
+        let cleared = ClearedAtTheEnd(Weak::clone(&parts));
         runtime.spawn(async move {
-            let _guard = ClearedAtTheEnd(Weak::clone(&parts));
-            while looks.changed().await.is_ok() {
-                let known = parts.upgrade().map(|parts| parts.all_that_is_known());
-                let Some(known) = known else { return };
-                put_back(&parts, known, &looks).await;
+            let _cleared = cleared;
+            loop {
+                let number = *looks.borrow_and_update();
+                let Some(known) = parts.upgrade().map(|parts| parts.all_not_looked_at(number))
+                else {
+                    return;
+                };
+                for known in known {
+                    put_back(&parts, known, &looks).await;
+                }
+                if !looks.has_changed().unwrap_or(true)
+                    && let Some(parts) = parts.upgrade()
+                {
+                    parts.looked.store(number, Ordering::Release);
+                }
+                if looks.changed().await.is_err() {
+                    return;
+                }
             }
         });
     }
 
-    /// Removals first, so that nothing they ended is put back.
-    fn all_that_is_known(&self) -> Vec<Known> {
+    /// All that is known, unless this or a later look has ended already: the task of another runtime
+    /// may have ended in the middle. Removals first, so that nothing they ended is put back.
+    fn all_not_looked_at(&self, number: u64) -> [Vec<Known>; 2] {
+        if self.looked.load(Ordering::Acquire) >= number {
+            return [Vec::new(), Vec::new()];
+        }
         let removals = self.remembered.removed_users().into_iter().map(Known::RemovalOf);
-        removals.chain(self.remembered.keys().into_iter().map(Known::Login)).collect()
+        let logins = self.remembered.keys().into_iter().map(Known::Login);
+        [removals.collect(), logins.collect()]
     }
 
     async fn look_and_put_back(&self, known: &Known) -> Result<(), FleetError> {
@@ -179,12 +201,27 @@ enum Known {
     RemovalOf(TokenKey),
 }
 
-/// One after the other. What fails is tried again, behind the others, until it is done or there is
-/// another connection: all of it is put back by that one.
+/// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
+/// behind the others, until it is done or there is another connection: all of it is put back by that
+/// one.
 async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receiver<u64>) {
-    let mut left = VecDeque::from(known);
+    let count = known.len().min(AT_ONCE);
+    let left = Arc::new(Mutex::new(VecDeque::from(known)));
+    let mut workers = JoinSet::new();
+    for _ in 0..count {
+        workers.spawn(put_back_next(Weak::clone(parts), Arc::clone(&left), looks.clone()));
+    }
+    while workers.join_next().await.is_some() {}
+}
+
+async fn put_back_next(
+    parts: Weak<Parts>,
+    left: Arc<Mutex<VecDeque<Known>>>,
+    looks: watch::Receiver<u64>,
+) {
+    let next = || left.lock().pop_front();
     let mut pause = FIRST_PAUSE;
-    while let Some(known) = left.pop_front() {
+    while let Some(known) = next() {
         let Some(parts) = parts.upgrade() else { return };
         let Err(error) = parts.look_and_put_back(&known).await else {
             pause = FIRST_PAUSE;
@@ -198,7 +235,7 @@ async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receive
         if looks.has_changed().unwrap_or(true) {
             return;
         }
-        left.push_back(known);
+        left.lock().push_back(known);
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -227,6 +264,9 @@ impl Drop for ClearedAtTheEnd {
         }
     }
 }
+
+/// How many are put back at a time: 65,536 in a second or two.
+const AT_ONCE: usize = 64;
 
 /// Longer than a failover takes.
 const SECOND_LOOK: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -47,6 +47,8 @@ pub(super) struct Parts {
     replicas: Option<Replicas>,
     /// Whether a task waits for losses.
     pub(super) puts_back: AtomicBool,
+    /// Which look at all that is known has ended.
+    pub(super) looked: AtomicU64,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -56,8 +58,10 @@ impl RedisTokenStore {
     }
 
     fn with(fleet: &RedisFleet, names: Names, unsealed: Option<Unsealed>) -> Self {
+        let server = fleet.server();
+        let looked = server.as_ref().map_or(0, |server| *server.losses.looks().borrow());
         Self(Arc::new(Parts {
-            server: fleet.server(),
+            server,
             sealer: fleet.sealer.clone(),
             names,
             remembered: Remembered::default(),
@@ -65,6 +69,7 @@ impl RedisTokenStore {
             note: Note::default(),
             replicas: fleet.replicas.clone(),
             puts_back: AtomicBool::new(false),
+            looked: AtomicU64::new(looked),
             clock: Arc::clone(&fleet.clock),
         }))
     }
@@ -130,7 +135,7 @@ impl Parts {
         key: &TokenKey,
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
-        let mut waits = will_use && key.user().is_some();
+        let mut waits = if will_use && key.user().is_some() { MOST_WAITS } else { 0 };
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
             let found = match self.look(key, &place, false).await {
@@ -148,7 +153,11 @@ impl Parts {
             let known = self.remembered.get(key);
             let lost = known.filter(|known| known.number > found.entry.number);
             let early = match lost {
-                None if waits => self.left_to_others(&place, &found).await?,
+                // Of what is put back again and again it waits for one; a later loss is another.
+                None if waits > 0 => {
+                    let is_first = waits == MOST_WAITS;
+                    self.left_to_others(&place, &found, is_first).await?
+                }
                 None => None,
                 Some(_) => {
                     self.server()?.losses.found_one();
@@ -158,7 +167,7 @@ impl Parts {
             match lost {
                 None if let Some(left) = early => {
                     tokio::time::sleep(left).await;
-                    waits = false;
+                    waits -= 1;
                 }
                 None => {
                     self.remembered.keep(key, found.entry.clone());
@@ -172,14 +181,14 @@ impl Parts {
                 }
                 Some(Entry { token: Some(token), .. }) => {
                     let is_back = self.write(key, &token, &found.revision, PUT_BACK).await?;
-                    if is_back && !waits {
+                    if is_back && waits == 0 {
                         return Ok(Some(token));
                     }
                 }
                 Some(removal) => {
                     let is_back = self.put_back_removal(&place, &found.revision, &removal).await?;
                     // The other place may have got the login back as well.
-                    if is_back && !waits && !self.adopts_unsealed() {
+                    if is_back && waits == 0 && !self.adopts_unsealed() {
                         return Ok(None);
                     }
                 }
@@ -255,9 +264,8 @@ impl Parts {
             return Err(FleetError::too_long(&place, record.len()));
         }
         let is_noted = self.unsealed.is_none() && has_login(token);
-        let note = (is_noted && self.has_one_master()).then(|| self.names.unsealed_note());
-        let is_noted_apart = is_noted && note.is_none();
-        if is_noted_apart {
+        let is_with_note = is_noted && self.has_one_master() && !self.note.is_apart();
+        if is_noted && !is_with_note {
             self.note_before_saving().await?;
         }
         let revision = token.revision().to_string();
@@ -278,11 +286,25 @@ impl Parts {
             &record,
             kept_for_ms.as_bytes(),
         ];
-        let names: Vec<_> = [Some(&place.logins), note.as_ref()].into_iter().flatten().collect();
-        let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-        let saved = self.server()?.run(&SAVE, &names, &arguments).await?;
-        let (is_saved, number): (u32, u64) = read(saved)?;
-        if is_noted_apart {
+        let (server, alone) = (self.server()?, [place.logins.as_str()]);
+        let saved = match is_with_note {
+            true => {
+                let note = self.names.unsealed_note();
+                server.run(&SAVE, &[&place.logins, &note], &arguments).await
+            }
+            false => server.run(&SAVE, &alone, &arguments).await,
+        };
+        let saved = match saved {
+            // What stands behind the address are several servers.
+            Err(error) if is_with_note && error.is_of_slots() => {
+                self.note.set_apart();
+                self.note_before_saving().await?;
+                server.run(&SAVE, &alone, &arguments).await
+            }
+            saved => saved,
+        };
+        let (is_saved, number): (u32, u64) = read(saved?)?;
+        if is_noted && (!is_with_note || self.note.is_apart()) {
             self.note_after_saving().await;
         }
         Ok((is_saved == 1, number))
@@ -374,6 +396,9 @@ pub(super) const PUT_BACK: &str = "0";
 
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
+
+/// How many losses a load waits for, one after the other.
+const MOST_WAITS: u32 = 3;
 
 /// How often somebody else may be faster.
 pub(super) const MOST_CONFLICTS: u32 = 8;
