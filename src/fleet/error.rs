@@ -142,6 +142,18 @@ pub enum FleetError {
         /// Where it stands: a key of the server, with all logins of one user.
         place: String,
     },
+    /// A login stands under a name that was made with another name key, where none looks for it. It is
+    /// left as it is.
+    #[error(
+        "the login under `{place}` in the fleet's server has a name that was made with another name key; give \
+         `with_sealing_keys` the name key that logins were saved with, as with another one none of them is found; \
+         where others are, this one alone was saved with a wrong one: set that process right, remove this by \
+         `DEL`, and its user logs in again"
+    )]
+    OtherNameKey {
+        /// Where it stands: a key of the server, with all logins of one user under that name key.
+        place: String,
+    },
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
@@ -216,6 +228,10 @@ impl FleetError {
 
     pub(super) fn unsealed(place: &Place) -> Self {
         Self::Unsealed { place: clipped(&place.logins) }
+    }
+
+    pub(super) fn other_name_key(place: &Place) -> Self {
+        Self::OtherNameKey { place: clipped(&place.logins) }
     }
 
     pub(super) fn too_long(place: &Place, bytes: usize) -> Self {
