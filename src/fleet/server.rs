@@ -25,6 +25,7 @@ use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
 use super::{FleetError, FleetEvent, text_of};
 use crate::auth::Listener;
+use crate::transport::{can_send, can_wait};
 
 /// The server of a fleet.
 pub(super) struct Server {
@@ -270,6 +271,9 @@ impl Server {
     }
 
     async fn connection(self: &Arc<Self>, limit: Limit) -> Connected {
+        if !can_wait() {
+            return Err(unsuitable_runtime());
+        }
         let mut attempt = {
             let slot = &mut *self.slot.lock();
             if let Some(live) = &slot.live {
@@ -292,6 +296,9 @@ impl Server {
     ) -> Result<watch::Receiver<Option<Connected>>, FleetError> {
         if let Some(attempt) = slot.attempt.as_ref().filter(|attempt| attempt.is_under_way()) {
             return Ok(attempt.connected.clone());
+        }
+        if !can_send() {
+            return Err(unsuitable_runtime());
         }
         let runtime = Handle::try_current().map_err(|_| no_runtime())?;
         let (sender, receiver) = watch::channel(None);
@@ -425,6 +432,21 @@ pub(super) fn no_runtime() -> FleetError {
         reason: "there is no tokio runtime, or it has ended; call this within one",
     }
 }
+
+/// On which no call can be made, or no connection.
+fn unsuitable_runtime() -> FleetError {
+    match () {
+        () if Handle::try_current().is_err() => no_runtime(),
+        () if !can_wait() => FleetError::Config { reason: NO_TIME },
+        () => FleetError::Config { reason: NO_IO },
+    }
+}
+
+const NO_TIME: &str = "the tokio runtime has no time enabled, without which no call of the fleet can have a limit; build \
+    it with `enable_all`";
+
+const NO_IO: &str = "the tokio runtime has no IO enabled, without which nothing can connect to the fleet's server; build \
+    it with `enable_all`";
 
 /// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All
 /// of it fits into what a token cache gives its store.
