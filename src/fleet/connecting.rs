@@ -23,6 +23,8 @@ pub(super) enum Role {
     Replica,
     /// One of several, each of which has a part of the logins.
     OfCluster,
+    /// It keeps nothing, and knows who does.
+    Sentinel,
     /// It may not say, or is one that Sentinels or a cluster have named.
     Unknown,
 }
@@ -38,12 +40,25 @@ pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<(Live, Role), R
 
 /// A replica would be read from without a word, and may lag behind; so it is asked.
 async fn standalone(url: &ServerUrl, tls: Tls, database: i64) -> Result<(Live, Role), RedisError> {
-    let info = infos(url, database)?.into_iter().next();
+    let info = infos(url)?.into_iter().next();
     let info = info.ok_or((ErrorKind::InvalidClientConfig, "no host"))?;
     let client = tls.client(info)?;
     let mut connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
     let role = role_of(&mut connection).await?;
+    if !matches!(role, Role::OfCluster | Role::Sentinel) {
+        select(&mut connection, database).await?;
+    }
     Ok((Live::One(connection), role))
+}
+
+/// By itself: the driver says that it is the database, whatever the server says.
+async fn select(connection: &mut MultiplexedConnection, database: i64) -> Result<(), RedisError> {
+    if database == 0 {
+        return Ok(());
+    }
+    let mut select = redis::cmd("SELECT");
+    let selected = connection.req_packed_command(select.arg(database)).await;
+    selected.and_then(Value::extract_error).map(drop)
 }
 
 async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisError> {
@@ -56,6 +71,7 @@ async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisEr
     let says = |role: &str| info.as_ref().and_then(text_of).is_some_and(|info| info.contains(role));
     Ok(match () {
         () if says("redis_mode:cluster") => Role::OfCluster,
+        () if says("redis_mode:sentinel") => Role::Sentinel,
         () if says("role:master") => Role::Master,
         () if says("role:slave") => Role::Replica,
         () => Role::Unknown,
@@ -63,7 +79,7 @@ async fn role_of(connection: &mut MultiplexedConnection) -> Result<Role, RedisEr
 }
 
 async fn cluster(url: &ServerUrl, tls: Tls) -> Result<Live, RedisError> {
-    let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
+    let mut builder = ClusterClientBuilder::new(infos(url)?)
         .connection_timeout(STEP_LIMIT)
         .response_timeout(STEP_LIMIT)
         .tcp_settings(tcp());
@@ -87,7 +103,6 @@ async fn sentinel(
 ) -> Result<Live, RedisError> {
     let mut builder =
         SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
-            .set_client_to_redis_db(database)
             .set_client_to_redis_tcp_settings(tcp());
     if let Some(user) = &url.user {
         builder = builder.set_client_to_redis_username(user);
@@ -99,7 +114,9 @@ async fn sentinel(
         builder = tls.sentinel(builder);
     }
     let mut client = builder.build()?;
-    Ok(Live::One(client.get_async_connection_with_config(&config()).await?))
+    let mut connection = client.get_async_connection_with_config(&config()).await?;
+    select(&mut connection, database).await?;
+    Ok(Live::One(connection))
 }
 
 fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {
@@ -113,8 +130,8 @@ fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {
     })
 }
 
-fn infos(url: &ServerUrl, database: i64) -> Result<Vec<ConnectionInfo>, RedisError> {
-    let mut settings = RedisConnectionInfo::default().set_db(database);
+fn infos(url: &ServerUrl) -> Result<Vec<ConnectionInfo>, RedisError> {
+    let mut settings = RedisConnectionInfo::default();
     if let Some(user) = &url.user {
         settings = settings.set_username(user);
     }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::connecting::{Role, connect};
-use super::failure::{DEMOTED, Failure, IS_CLUSTER, USER_ALONE};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_SENTINEL, USER_ALONE};
 use super::greeting::explained;
 use super::health::{Asked, FleetStats, Health, Writes};
 use super::live::{Live, To};
@@ -313,7 +313,7 @@ impl Server {
             let connecting = async {
                 match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
                     Ok(connected) => Ok(connected),
-                    Err(error) => Err(explained(Failure::of(&error), &url).await),
+                    Err(error) => Err(explained(&error, &url).await),
                 }
             };
             let connected = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
@@ -335,6 +335,7 @@ impl Server {
         let live = match connected? {
             (_, Role::Replica) => return Err(slot.error_of_replica()),
             (_, Role::OfCluster) => return Err(FleetError::Config { reason: IS_CLUSTER }),
+            (_, Role::Sentinel) => return Err(FleetError::Config { reason: IS_SENTINEL }),
             (live, Role::Master) => {
                 slot.was_master = Some(Instant::now());
                 live
