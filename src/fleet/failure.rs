@@ -4,6 +4,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::FleetError;
 use super::connecting::STEP_LIMIT;
+use super::names::prefix_of;
 use crate::transport::clipped;
 
 pub(super) enum Failure {
@@ -29,7 +30,7 @@ impl Failure {
                 Self::Demoted(FleetError::Server { reason })
             }
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
                 Self::Error(FleetError::WrongPassword)
@@ -38,7 +39,7 @@ impl Failure {
                 .iter()
                 .any(|text| reason.contains(text)) =>
             {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             // By rustls and by OpenSSL. No new connection shows another certificate.
             _ if ["CertificateRequired", "certificate required"]
@@ -79,7 +80,7 @@ impl Failure {
                 Self::Error(FleetError::TooOld { version: "4 or older".into() })
             }
             _ if reason.contains("unknown command") => {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             _ if says("OOM") => Self::Error(FleetError::OutOfMemory),
             _ if says("MISCONF") => Self::Error(FleetError::NotPersisted { reason }),
@@ -128,6 +129,9 @@ impl Failure {
     pub(super) fn into_error_of(self, key: &str) -> FleetError {
         match self {
             Self::Layout => FleetError::layout(key),
+            Self::Error(FleetError::NoPermission { reason, .. }) => {
+                FleetError::NoPermission { reason, prefix: prefix_of(key).map(str::to_owned) }
+            }
             failure => failure.into_error(),
         }
     }

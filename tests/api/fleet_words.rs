@@ -247,6 +247,32 @@ async fn what_keeps_a_login_from_settling_is_told_whole() {
     assert!(error.contains("`ACL LOG` in the server names what was missing"), "{error}");
 }
 
+/// As they are to be granted, also where the prefix has what would be a pattern.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rights_are_named_with_the_prefix_of_the_fleet() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let () = server.ask(&["ACL", "SETUSER", "bot", "on", ">pw", "resetkeys"]);
+    let url = format!("redis://bot:pw@127.0.0.1:{}/", server.port);
+    for prefix in ["my-bots", "a*[b]?", "x:1:y", "spotify-web"] {
+        let () = server.ask(&["ACL", "SETUSER", "bot", "resetkeys", "-@all"]);
+        let fleet = RedisFleet::new(&url).with_prefix(prefix);
+        let refused = fleet.tokens().save(&user("anna"), &login("1"), None).await.unwrap_err();
+        let checked = fleet.check().await.unwrap_err().to_string();
+        for error in [refused.to_string(), checked] {
+            assert!(!error.contains("in place of"), "{error}");
+            let grants = error.split('`').nth(1).unwrap();
+            let rights: Vec<_> = ["ACL", "SETUSER", "bot", "resetkeys", "-@all"]
+                .into_iter()
+                .chain(grants.split(' '))
+                .collect();
+            let () = server.ask(&rights);
+            fleet.check().await.unwrap();
+            let name = fastrand::u64(..).to_string();
+            save(&fleet, &[name.as_str()]).await;
+        }
+    }
+}
+
 /// On a busy machine a call may be too late; so it is made again.
 async fn is_told(url: &str, expected: &str) -> FleetError {
     let mut last = None;
