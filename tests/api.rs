@@ -98,6 +98,8 @@ mod fleet_told;
 mod fleet_unfit;
 #[path = "api/fleet_unsealed.rs"]
 mod fleet_unsealed;
+#[path = "api/fleet_words.rs"]
+mod fleet_words;
 #[path = "api/frozen.rs"]
 mod frozen;
 #[cfg(feature = "http2")]

@@ -127,7 +127,10 @@ impl fmt::Display for UnsettledLogin {
             None => f.write_str("a login without a key")?,
         }
         match &self.error {
-            Some(error) => write!(f, ": {}", clipped(&line(error))),
+            // It may be of any length.
+            Some(error @ StoreError::Custom { .. }) => write!(f, ": {}", clipped(&line(error))),
+            // What to do stands at its end.
+            Some(error) => write!(f, ": {}", without_control(&line(error))),
             None => f.write_str(": still under way"),
         }
     }
@@ -138,6 +141,10 @@ impl fmt::Debug for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Unsettled").field(&self.to_string()).finish()
     }
+}
+
+fn without_control(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// An error with its causes.

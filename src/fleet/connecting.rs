@@ -28,6 +28,8 @@ pub(super) enum Role {
     OfCluster,
     /// It does not serve yet.
     Loading,
+    /// It keeps nothing, and knows who does.
+    Sentinel,
     /// It may not say, or is one that Sentinels or a cluster have named.
     Unknown,
 }
@@ -42,9 +44,12 @@ pub(super) struct Found {
 pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisError> {
     match &url.kind {
         ServerKind::Standalone { database } => {
-            let mut connection = standalone(url, tls, *database).await?;
+            let mut connection = standalone(url, tls).await?;
             // A replica would be read from without a word, and may lag behind.
             let (role, holdings) = about(&mut connection).await?;
+            if !matches!(role, Role::OfCluster | Role::Sentinel) {
+                select(&mut connection, *database).await?;
+            }
             Ok(Found { live: Live::One(connection), role, holdings })
         }
         ServerKind::Cluster => {
@@ -54,8 +59,9 @@ pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisErr
             Ok(Found { live, role: Role::Unknown, holdings })
         }
         ServerKind::Sentinel { master, database } => {
-            let mut connection = sentinel(url, tls, master, *database).await?;
+            let mut connection = sentinel(url, tls, master).await?;
             let (role, holdings) = about(&mut connection).await?;
+            select(&mut connection, *database).await?;
             // What it is, Sentinels have said.
             let role = if matches!(role, Role::Loading) { role } else { Role::Unknown };
             Ok(Found { live: Live::One(connection), role, holdings })
@@ -63,14 +69,20 @@ pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisErr
     }
 }
 
-async fn standalone(
-    url: &ServerUrl,
-    tls: Tls,
-    database: i64,
-) -> Result<MultiplexedConnection, RedisError> {
-    let info = infos(url, database)?.into_iter().next();
+async fn standalone(url: &ServerUrl, tls: Tls) -> Result<MultiplexedConnection, RedisError> {
+    let info = infos(url)?.into_iter().next();
     let info = info.ok_or((ErrorKind::InvalidClientConfig, "no host"))?;
     tls.client(info)?.get_multiplexed_async_connection_with_config(&config()).await
+}
+
+/// By itself: the driver says that it is the database, whatever the server says.
+async fn select(connection: &mut MultiplexedConnection, database: i64) -> Result<(), RedisError> {
+    if database == 0 {
+        return Ok(());
+    }
+    let mut select = redis::cmd("SELECT");
+    let selected = connection.req_packed_command(select.arg(database)).await;
+    selected.and_then(Value::extract_error).map(drop)
 }
 
 /// What a server is, and what it holds.
@@ -88,6 +100,7 @@ async fn about(
     };
     let role = match () {
         () if info.contains("redis_mode:cluster") => Role::OfCluster,
+        () if info.contains("redis_mode:sentinel") => Role::Sentinel,
         () if info.contains("role:slave") => Role::Replica,
         () if value_in(info, "loading:") == Some("1") => Role::Loading,
         () if info.contains("role:master") => Role::Master,
@@ -97,7 +110,7 @@ async fn about(
 }
 
 async fn cluster(url: &ServerUrl, tls: Tls) -> Result<ClusterConnection, RedisError> {
-    let mut builder = ClusterClientBuilder::new(infos(url, 0)?)
+    let mut builder = ClusterClientBuilder::new(infos(url)?)
         .connection_timeout(STEP_LIMIT)
         .response_timeout(STEP_LIMIT)
         .tcp_settings(tcp());
@@ -117,11 +130,9 @@ async fn sentinel(
     url: &ServerUrl,
     tls: Tls,
     master: &str,
-    database: i64,
 ) -> Result<MultiplexedConnection, RedisError> {
     let mut builder =
         SentinelClientBuilder::new(addresses(url), master, SentinelServerType::Master)?
-            .set_client_to_redis_db(database)
             .set_client_to_redis_tcp_settings(tcp());
     if let Some(user) = &url.user {
         builder = builder.set_client_to_redis_username(user);
@@ -147,8 +158,8 @@ fn addresses(url: &ServerUrl) -> impl Iterator<Item = ConnectionAddr> {
     })
 }
 
-fn infos(url: &ServerUrl, database: i64) -> Result<Vec<ConnectionInfo>, RedisError> {
-    let mut settings = RedisConnectionInfo::default().set_db(database);
+fn infos(url: &ServerUrl) -> Result<Vec<ConnectionInfo>, RedisError> {
+    let mut settings = RedisConnectionInfo::default();
     if let Some(user) = &url.user {
         settings = settings.set_username(user);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::names::Place;
+use super::names::{Place, pattern_of};
 use crate::transport::clipped;
 
 /// Why the fleet's server could not do what it was asked. No text of it shows a secret.
@@ -73,12 +73,14 @@ pub enum FleetError {
     },
     /// The user of the server may not run a command.
     #[error(
-        "the user of the fleet's server may not run a command: {reason}; grant `{GRANTS}`, with the prefix of \
-         `with_prefix` in place of `spotify-web`; `ACL LOG` in the server names what was missing"
+        "the user of the fleet's server may not run a command: {reason}; grant {}; `ACL LOG` in the server names \
+         what was missing", grants(prefix.as_deref())
     )]
     NoPermission {
         /// What the server said.
         reason: String,
+        /// The fleet's prefix, where the command was about one of its names.
+        prefix: Option<String>,
     },
     /// The server is a replica: it takes no writes, and nothing is read from it, since it may lag
     /// behind. A server that was the master a moment ago, and one that Sentinels or a cluster name, is
@@ -140,6 +142,18 @@ pub enum FleetError {
     )]
     Unsealed {
         /// Where it stands: a key of the server, with all logins of one user.
+        place: String,
+    },
+    /// A login stands under a name that was made with another name key, where none looks for it. It is
+    /// left as it is.
+    #[error(
+        "the login under `{place}` in the fleet's server has a name that was made with another name key; give \
+         `with_sealing_keys` the name key that logins were saved with, as with another one none of them is found; \
+         where others are, this one alone was saved with a wrong one: set that process right, remove this by \
+         `DEL`, and its user logs in again"
+    )]
+    OtherNameKey {
+        /// Where it stands: a key of the server, with all logins of one user under that name key.
         place: String,
     },
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
@@ -225,6 +239,10 @@ impl FleetError {
         Self::Unsealed { place: clipped(&place.logins) }
     }
 
+    pub(super) fn other_name_key(place: &Place) -> Self {
+        Self::OtherNameKey { place: clipped(&place.logins) }
+    }
+
     pub(super) fn too_long(place: &Place, bytes: usize) -> Self {
         Self::TooLong { place: clipped(&place.logins), bytes }
     }
@@ -241,7 +259,16 @@ impl FleetError {
     }
 }
 
-/// What the fleet needs of a server's access list, with the default prefix.
-const GRANTS: &str = "~spotify-web:1:* +evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
+/// What the fleet needs of a server's access list, with the default prefix where none is known.
+fn grants(prefix: Option<&str>) -> String {
+    match prefix {
+        Some(prefix) => format!("`~{}:1:* {GRANTS}`", pattern_of(prefix)),
+        None => format!(
+            "`~spotify-web:1:* {GRANTS}`, with the prefix of `with_prefix` in place of `spotify-web`"
+        ),
+    }
+}
+
+const GRANTS: &str = "+evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
                       +hlen +hstrlen +get +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
                       +zcard +zrange +zremrangebyscore +select +cluster|slots";

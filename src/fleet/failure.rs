@@ -4,6 +4,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::FleetError;
 use super::connecting::STEP_LIMIT;
+use super::names::prefix_of;
 use crate::transport::clipped;
 
 pub(super) enum Failure {
@@ -29,7 +30,7 @@ impl Failure {
                 Self::Demoted(FleetError::Server { reason })
             }
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
                 Self::Error(FleetError::WrongPassword)
@@ -38,9 +39,24 @@ impl Failure {
                 .iter()
                 .any(|text| reason.contains(text)) =>
             {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             // By rustls and by OpenSSL. No new connection shows another certificate.
+            _ if ["CertificateRequired", "certificate required"]
+                .iter()
+                .any(|text| reason.contains(text)) =>
+            {
+                Self::of_url(WANTS_CERTIFICATE)
+            }
+            _ if ["HandshakeFailure", "handshake failure"]
+                .iter()
+                .any(|text| reason.contains(text)) =>
+            {
+                Self::of_url(NO_HANDSHAKE)
+            }
+            _ if reason.contains("CaUsedAsEndEntity") => {
+                Self::Error(FleetError::Certificate { reason: IS_AUTHORITY.into() })
+            }
             _ if ["invalid peer certificate", "certificate verify failed"]
                 .iter()
                 .any(|text| reason.contains(text)) =>
@@ -50,7 +66,8 @@ impl Failure {
             // What the URL says of the server is not so, and will not become so.
             _ if reason.contains("cluster support disabled") => Self::of_url(NO_CLUSTER),
             _ if reason.contains("does not point to a sentinel") => Self::of_url(NO_SENTINEL),
-            _ if reason.contains("switch database") => Self::of_url(NO_DATABASE),
+            _ if reason.contains("DB index") => Self::of_url(NO_DATABASE),
+            _ if reason.contains("not allowed in cluster mode") => Self::of_url(IS_CLUSTER),
             // By the driver of a cluster, as a failure of input and output.
             _ if reason.contains("Password authentication failed") => {
                 Self::Error(FleetError::WrongPassword)
@@ -63,7 +80,7 @@ impl Failure {
                 Self::Error(FleetError::TooOld { version: "4 or older".into() })
             }
             _ if reason.contains("unknown command") => {
-                Self::Error(FleetError::NoPermission { reason })
+                Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
             _ if says("OOM") => Self::Error(FleetError::OutOfMemory),
             _ if says("MISCONF") => Self::Error(FleetError::NotPersisted { reason }),
@@ -73,6 +90,11 @@ impl Failure {
             // Of the driver as well, whose text says nothing to who reads it.
             (ErrorKind::Parse, _) => {
                 Self::Closed(FleetError::Server { reason: NO_PROTOCOL.into() })
+            }
+            (ErrorKind::ClusterConnectionNotFound, _)
+                if reason.contains("No connections found") =>
+            {
+                Self::Closed(FleetError::Server { reason: NO_SLOTS.into() })
             }
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
@@ -107,6 +129,9 @@ impl Failure {
     pub(super) fn into_error_of(self, key: &str) -> FleetError {
         match self {
             Self::Layout => FleetError::layout(key),
+            Self::Error(FleetError::NoPermission { reason, .. }) => {
+                FleetError::NoPermission { reason, prefix: prefix_of(key).map(str::to_owned) }
+            }
             failure => failure.into_error(),
         }
     }
@@ -135,6 +160,19 @@ pub(super) const DEMOTED: &str =
 pub(super) const IS_LOADING: &str = "it is loading its data, and serves when it has";
 pub(super) const IS_CLUSTER: &str = "the fleet's server is a node of a cluster; write `redis+cluster://` in place of \
     `redis://` in its URL";
+const WANTS_CERTIFICATE: &str = "the fleet's server wants client certificates, which are not supported; set \
+    `tls-auth-clients no` there, and a password";
+/// What TLS 1.2 has for it, and for other things.
+const NO_HANDSHAKE: &str = "the fleet's server breaks off the TLS handshake; it may want client certificates, which are \
+    not supported: set `tls-auth-clients no` there, and a password; or it allows no version or cipher of TLS that this \
+    program has";
+const IS_AUTHORITY: &str = "it is marked as an authority, as `openssl req -x509` marks it, and no server may show such a one; \
+    sign another with it, or make it with `basicConstraints=CA:FALSE`";
+/// Whether nodes are away or have none is all the same to the driver.
+const NO_SLOTS: &str = "its cluster has no slots, or no node that has any can be reached; see whether the nodes run, and \
+    what `CLUSTER SLOTS` says in one of them";
+pub(super) const IS_SENTINEL: &str = "the fleet's server is a Sentinel, which keeps nothing; write `redis+sentinel://` in place of \
+    `redis://` in its URL, with the name of the master as its path";
 pub(super) const NO_REDIS: &str = "what listens where the URL of the fleet's server leads is neither Redis nor Valkey; \
     see whether the URL has the right host and port";
 pub(super) const NO_PASSWORD: &str = "the fleet's server has no password set; take the one in its URL out, or set it there (`requirepass`)";

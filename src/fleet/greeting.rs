@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use redis::{ErrorKind, RedisError};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -12,9 +13,16 @@ use super::failure::{
     Failure, HAS_TLS, NO_PASSWORD, NO_REDIS, NO_TLS, TOO_MANY_CLIENTS, USER_ALONE,
 };
 use super::server_url::{ServerKind, ServerUrl};
+use crate::transport::clipped;
 
 /// What is wrong with the URL or the server, where a connection failed for that reason.
-pub(super) async fn explained(failure: Failure, url: &ServerUrl) -> FleetError {
+pub(super) async fn explained(error: &RedisError, url: &ServerUrl) -> FleetError {
+    if let (ErrorKind::MasterNameNotFoundBySentinel, ServerKind::Sentinel { master, .. }) =
+        (error.kind(), &url.kind)
+    {
+        return FleetError::Server { reason: no_master(master) };
+    }
+    let failure = Failure::of(error);
     let may_be = match &failure {
         Failure::Error(FleetError::WrongPassword) => return explained_login(url).await,
         Failure::Closed(_) => true,
@@ -58,8 +66,8 @@ async fn mismatch(host: &str, port: u16, has_tls: bool) -> Option<FleetError> {
         }
         (Some([b'+' | b'-', ..]), true) => of_url(NO_TLS),
         (Some([HANDSHAKE | ALERT, ..]), false) => of_url(HAS_TLS),
-        (Some([b'+' | b'-', ..]), false) => None,
-        (Some(_), false) => of_url(NO_REDIS),
+        (Some([b'+' | b'-', ..]), false) | (Some([HANDSHAKE | ALERT, ..]), true) => None,
+        (Some(_), _) => of_url(NO_REDIS),
         (None, false) => match first_response(host, port, &client_hello()).await?.first() {
             Some(&(HANDSHAKE | ALERT)) => of_url(HAS_TLS),
             _ => None,
@@ -89,6 +97,15 @@ async fn first_response(host: &str, port: u16, sent: &[u8]) -> Option<Vec<u8>> {
         }
     };
     timeout(LIMIT, talk).await.ok()?
+}
+
+/// To Sentinels, a master that is gone is the same as one of which they never heard.
+fn no_master(name: &str) -> String {
+    format!(
+        "no Sentinel knows a master `{}` that is well; see whether that is the name in `sentinel monitor`, and \
+         in a failover wait for its end",
+        clipped(name)
+    )
 }
 
 /// The least that begins TLS 1.2 ([RFC 5246, section 7.4.1.2]): a server with TLS goes on, or says

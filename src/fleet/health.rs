@@ -224,7 +224,7 @@ mod tests {
         assert!(!full.ends_with(read, QUIET));
 
         let reason = String::new();
-        let error = FleetError::NoPermission { reason };
+        let error = FleetError::NoPermission { reason, prefix: None };
         let denied = Refusal { error, asked: read, at: Instant::now() };
         assert!(denied.ends_with(read, Duration::ZERO) && !denied.ends_with(save, QUIET));
     }

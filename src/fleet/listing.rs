@@ -181,7 +181,7 @@ impl Standing {
                     false => Err(FleetError::unsealed(&self.place)),
                 }
             }
-            Some(_) if !is_unsealed(record) => Err(FleetError::Config { reason: OTHER_NAME_KEY }),
+            Some(_) if !is_unsealed(record) => Err(FleetError::other_name_key(&self.place)),
             _ => Err(FleetError::sealed(&self.place, "stands at the place of another one")),
         }
     }
@@ -422,9 +422,6 @@ fn masters_in(
     }
     Ok(Some(masters))
 }
-
-const OTHER_NAME_KEY: &str = "the logins in the fleet's server have names that were made with another name key; \
-                              give `with_sealing_keys` the name key that they were saved with";
 
 /// Between two attempts: five in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::listing::{Listing, Standing, Step, patiently};
 use super::remembered::UserRemoval;
+use super::sealing::is_sealed;
 use super::server::no_runtime;
 use super::tokens::Parts;
 use super::{FleetError, RedisTokenStore};
@@ -110,7 +111,8 @@ impl RedisTokenStore {
     ///
     /// A [`FleetError`] of the server, at once; what was sealed before it stays so. One of a record
     /// that cannot be opened when all others are sealed anew: [`FleetError::UnknownKey`] where a key
-    /// is missing, [`FleetError::Unsealed`] where `adopt_unsealed` is.
+    /// is missing, [`FleetError::OtherNameKey`] where it was saved with another name key,
+    /// [`FleetError::Unsealed`] where `adopt_unsealed` is missing.
     pub async fn reseal(&self) -> Result<u64, FleetError> {
         let parts = self.parts();
         let (mut listing, mut number, mut failure) = (Listing::new(parts), 0, None);
@@ -139,34 +141,74 @@ impl RedisTokenStore {
     }
 
     /// Whether logins can be opened, as far as they are found in time. One that cannot is its user's
-    /// trouble; when none can, it is that of the sealing keys. One that is not sealed is one of many
-    /// that were saved before there were keys; an app's own token that is not sealed says nothing.
+    /// trouble; when no sealed one can, it is that of the sealing keys, of which one without a seal
+    /// proves nothing. One that is not sealed is one of many that were saved before there were keys;
+    /// an app's own token that is not sealed says nothing.
     pub(super) async fn check_some(&self) -> Result<(), FleetError> {
         let parts = self.parts();
         let refuses_unsealed = parts.unsealed.as_ref().is_some_and(|it| !it.adopts);
         let looks_for_unsealed = refuses_unsealed && parts.unsealed_note().await?.is_some();
         let ends_at = Instant::now() + LONGEST_CHECK;
         let mut listing = Listing::new(parts);
-        let mut is_opened = false;
-        let mut failures = Vec::new();
+        let mut seen = Seen::default();
         while let Some(step) = listing.next().await? {
             for login in step.logins {
-                let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
-                match login.and_then(|login| login.open(parts)) {
-                    Ok(_) => is_opened |= !is_ignored,
-                    Err(error @ FleetError::Unsealed { .. }) => return Err(error),
-                    Err(error) => failures.push(error),
-                }
+                seen.add(login, parts);
             }
-            let are_enough = is_opened || failures.len() >= ENOUGH;
-            if are_enough && !looks_for_unsealed || Instant::now() >= ends_at {
+            let has_unsealed = !looks_for_unsealed || seen.unsealed.is_some();
+            if seen.is_enough() && has_unsealed || Instant::now() >= ends_at {
                 break;
             }
         }
-        match failures.into_iter().next() {
-            Some(failure) if !is_opened => Err(failure),
-            _ => Ok(()),
+        seen.failure().map_or(Ok(()), Err)
+    }
+}
+
+/// What a check has found of logins.
+#[derive(Default)]
+struct Seen {
+    /// Whether one was opened that proves the keys: where there are keys, a sealed one.
+    is_proved: bool,
+    /// Whether one was opened that is taken over.
+    is_opened: bool,
+    not_opened: usize,
+    /// The first of each kind.
+    sealed: Option<FleetError>,
+    unsealed: Option<FleetError>,
+    other: Option<FleetError>,
+}
+
+impl Seen {
+    fn add(&mut self, login: Result<Standing, FleetError>, parts: &Parts) {
+        let has_keys = parts.unsealed.is_some();
+        let is_sealed = login.as_ref().is_ok_and(|login| is_sealed(&login.record));
+        let is_ignored = login.as_ref().is_ok_and(|login| login.is_ignored(parts));
+        match login.and_then(|login| login.open(parts)) {
+            Ok(_) if is_ignored => {}
+            Ok(_) => {
+                self.is_opened = true;
+                self.is_proved |= is_sealed || !has_keys;
+            }
+            Err(error @ FleetError::Unsealed { .. }) => {
+                self.unsealed.get_or_insert(error);
+            }
+            Err(error) => {
+                self.not_opened += 1;
+                let first = if is_sealed { &mut self.sealed } else { &mut self.other };
+                first.get_or_insert(error);
+            }
         }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.is_proved || self.not_opened >= ENOUGH
+    }
+
+    /// What is wrong with all of them.
+    fn failure(self) -> Option<FleetError> {
+        let Self { is_proved, is_opened, sealed, unsealed, other, .. } = self;
+        let other = other.filter(|_| !is_proved && !is_opened);
+        sealed.filter(|_| !is_proved).or(unsealed).or(other)
     }
 }
 

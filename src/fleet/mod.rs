@@ -184,8 +184,10 @@ impl RedisFleet {
     ///
     /// The first key seals, all of them open. To replace one, put the new key behind the old one in
     /// every process; when all run with both, in front; when all run with that, call
-    /// [`RedisTokenStore::reseal`] before the old one goes. A process that lacks a key gets
-    /// [`FleetError::UnknownKey`].
+    /// [`RedisTokenStore::reseal`] before the old one goes. A process that has keys, but lacks one, gets
+    /// [`FleetError::UnknownKey`]. One that has none at all gets no error from its stores: it looks under
+    /// other names, so that to it users with sealed logins have not logged in, and what it saves stands
+    /// readable beside them. Its [`check`](Self::check) says so as long as all logins are sealed.
     ///
     /// `name_key` makes the names of the keys in the server, and never changes: with another nobody
     /// has logged in, and [`check`](Self::check) says so. Where logins stand in the server that were

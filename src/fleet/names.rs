@@ -128,7 +128,7 @@ impl Names {
 
     /// What all hashes of logins match, for `SCAN`.
     pub(super) fn all_logins(&self) -> String {
-        let escaped: String = self.prefix.chars().flat_map(escaped).collect();
+        let escaped = pattern_of(&self.prefix);
         format!("{escaped}:{LAYOUT}:{{*}}:t")
     }
 
@@ -153,6 +153,17 @@ impl Names {
         let hash = HMAC::mac(&text, self.name_key.as_slice());
         hash.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// What matches a prefix and nothing else.
+pub(super) fn pattern_of(prefix: &str) -> String {
+    prefix.chars().flat_map(escaped).collect()
+}
+
+/// The prefix of one of the fleet's names.
+pub(super) fn prefix_of(name: &str) -> Option<&str> {
+    let (start, _) = name.split_once('{')?;
+    start.strip_suffix(&format!(":{LAYOUT}:"))
 }
 
 fn escaped(character: char) -> impl Iterator<Item = char> {
@@ -194,6 +205,8 @@ mod tests {
     fn a_prefix_is_no_pattern() {
         let names = Names::new("a*[b]".into(), None);
         assert_eq!(names.all_logins(), "a\\*\\[b\\]:1:{*}:t");
+        let names = [names.unsealed_note(), names.logins("app", Some("anna")).unwrap()];
+        assert!(names.iter().all(|name| prefix_of(name) == Some("a*[b]")), "{names:?}");
     }
 
     /// Whatever Spotify has for an id, or a program for a user.

@@ -66,7 +66,9 @@ impl RedisSharedLimit {
 /// Something else may stand under either name.
 fn of_both(error: FleetError, members: &str) -> FleetError {
     match error {
-        FleetError::Layout { place } => FleetError::layout(&format!("{place}` or `{members}")),
+        FleetError::Layout { place } => {
+            FleetError::Layout { place: format!("{place}` or `{members}") }
+        }
         error => error,
     }
 }

@@ -221,6 +221,11 @@ pub(super) fn is_unsealed(record: &[u8]) -> bool {
     record.starts_with(PLAIN)
 }
 
+/// As it is with keys.
+pub(super) fn is_sealed(record: &[u8]) -> bool {
+    record.starts_with(SEALED)
+}
+
 /// The name of the key, the salt, and what was sealed.
 fn parts_of(sealed: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (length, rest) = sealed.split_first()?;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::connecting::{Found, Role, connect};
-use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, USER_ALONE};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, IS_SENTINEL, USER_ALONE};
 use super::greeting::explained;
 use super::health::{Asked, FleetStats, Health, Writes};
 use super::live::{Live, To};
@@ -26,6 +26,7 @@ use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
 use super::{FleetError, FleetEvent, text_of};
 use crate::auth::Listener;
+use crate::transport::{can_send, can_wait};
 
 /// The server of a fleet.
 pub(super) struct Server {
@@ -270,6 +271,9 @@ impl Server {
     }
 
     async fn connection(self: &Arc<Self>, limit: Limit) -> Connected {
+        if !can_wait() {
+            return Err(unsuitable_runtime());
+        }
         let mut attempt = {
             let slot = &mut *self.slot.lock();
             if let Some(live) = &slot.live {
@@ -293,6 +297,9 @@ impl Server {
         if let Some(attempt) = slot.attempt.as_ref().filter(|attempt| attempt.is_under_way()) {
             return Ok(attempt.connected.clone());
         }
+        if !can_send() {
+            return Err(unsuitable_runtime());
+        }
         let runtime = Handle::try_current().map_err(|_| no_runtime())?;
         let (sender, receiver) = watch::channel(None);
         slot.attempts += 1;
@@ -306,7 +313,7 @@ impl Server {
             let connecting = async {
                 match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
                     Ok(connected) => Ok(connected),
-                    Err(error) => Err(explained(Failure::of(&error), &url).await),
+                    Err(error) => Err(explained(&error, &url).await),
                 }
             };
             let connected = timeout(USUAL.connecting, connecting).await.unwrap_or(Err(limit));
@@ -329,6 +336,7 @@ impl Server {
         match role {
             Role::Replica => return Err(slot.error_of_replica()),
             Role::OfCluster => return Err(FleetError::Config { reason: IS_CLUSTER }),
+            Role::Sentinel => return Err(FleetError::Config { reason: IS_SENTINEL }),
             Role::Loading => return Err(FleetError::Server { reason: IS_LOADING.to_owned() }),
             Role::Master => slot.was_master = Some(Instant::now()),
             Role::Unknown => {}
@@ -422,6 +430,21 @@ pub(super) fn no_runtime() -> FleetError {
         reason: "there is no tokio runtime, or it has ended; call this within one",
     }
 }
+
+/// On which no call can be made, or no connection.
+fn unsuitable_runtime() -> FleetError {
+    match () {
+        () if Handle::try_current().is_err() => no_runtime(),
+        () if !can_wait() => FleetError::Config { reason: NO_TIME },
+        () => FleetError::Config { reason: NO_IO },
+    }
+}
+
+const NO_TIME: &str = "the tokio runtime has no time enabled, without which no call of the fleet can have a limit; build \
+    it with `enable_all`";
+
+const NO_IO: &str = "the tokio runtime has no IO enabled, without which nothing can connect to the fleet's server; build \
+    it with `enable_all`";
 
 /// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All
 /// of it fits into what a token cache gives its store.

@@ -305,6 +305,48 @@ fn tls_on_one_side_only_is_told_with_the_url_that_fits() {
     }
 }
 
+/// Its default with TLS.
+#[test]
+fn a_server_that_wants_client_certificates_is_told_as_one() {
+    for protocols in ["TLSv1.2 TLSv1.3", "TLSv1.2"] {
+        let (certificates, port) = (Certificates::new(), free_port().to_string());
+        let mut arguments = certificates.on(&port).to_vec();
+        arguments.truncate(6);
+        let authority = &certificates.authority;
+        arguments.extend(["--tls-ca-cert-file", authority, "--tls-protocols", protocols]);
+        let Some(_server) = RedisServer::start(&arguments) else { return };
+        for kind in ["", "+cluster", "+sentinel"] {
+            let master = if kind == "+sentinel" { "/mymaster" } else { "" };
+            let url = format!("rediss{kind}://localhost:{port}{master}");
+
+            let said = std::iter::repeat_with(|| checked(&url, authority));
+            let said = said.take(20).find(|said| said.contains("`tls-auth-clients no`"));
+
+            let said = said.unwrap_or_else(|| panic!("{url}: {}", checked(&url, authority)));
+            assert!(said.contains("client certificates"), "{said}");
+        }
+    }
+}
+
+/// As `openssl req -x509` makes it.
+#[test]
+fn a_certificate_that_is_an_authority_itself_is_told_with_what_to_make_instead() {
+    let (mut certificates, port) = (Certificates::new(), free_port().to_string());
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = params.self_signed(&key).unwrap().pem();
+    certificates.certificate = file_in(&certificates.directory, "own.pem", &own);
+    certificates.key = file_in(&certificates.directory, "own-key.pem", &key.serialize_pem());
+    let Some(_server) = RedisServer::start(&certificates.on(&port)) else { return };
+    let url = format!("rediss://localhost:{port}/");
+
+    let said = checked_with(&url, &certificates.authority, Some(&certificates.certificate));
+
+    assert!(said.contains("`basicConstraints=CA:FALSE`"), "{said}");
+    assert!(!said.contains("CaUsedAsEndEntity"), "{said}");
+}
+
 #[test]
 fn a_sentinel_with_tls_is_used_if_its_certificate_is_good() {
     let (certificates, port, own) = (Certificates::new(), free_port(), free_port().to_string());

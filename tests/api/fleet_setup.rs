@@ -84,7 +84,7 @@ async fn what_is_wrong_with_the_server_is_said_with_what_to_do() {
 #[tokio::test]
 async fn the_rights_that_the_error_names_are_enough() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let nobody = FleetError::NoPermission { reason: String::new() }.to_string();
+    let nobody = FleetError::NoPermission { reason: String::new(), prefix: None }.to_string();
     let grants = nobody.split('`').nth(1).unwrap().to_owned();
     assert!(include_str!("../../docs/fleet.md").contains(&grants), "the guide has the list");
     let user: Vec<_> =

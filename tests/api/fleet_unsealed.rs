@@ -73,7 +73,7 @@ async fn a_check_finds_logins_among_many_keys_of_other_programs() {
     let error = keys(1, 3).check().await.unwrap_err();
     assert!(matches!(error, FleetError::Sealed { .. }), "{error}");
     let error = keys(3, 2).check().await.unwrap_err();
-    assert!(matches!(error, FleetError::Config { .. }), "{error}");
+    assert!(matches!(error, FleetError::OtherNameKey { .. }), "{error}");
 
     for number in 0..20 {
         let user = user(&format!("user-{number}"));
