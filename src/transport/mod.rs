@@ -4,6 +4,7 @@ mod arrival;
 mod begun;
 mod body;
 mod clients;
+mod connecting;
 mod early;
 mod http_client;
 mod json_fault;
