@@ -1,5 +1,5 @@
 //! Why a connection could not be made, and what to do about it: the HTTP client says what happened, and
-//! not at which proxy.
+//! neither at which proxy nor with whose certificates.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -60,13 +60,25 @@ struct NotConnected {
     source: BoxError,
 }
 
+/// A proxy may have a certificate as well.
 fn explained(error: BoxError, proxy: Option<&ProxyName>) -> BoxError {
+    let of_certificate = of_certificate(&*error);
     let of_proxy = proxy
         .and_then(|proxy| causes(&*error).find_map(|cause| of_proxy(&cause.to_string(), proxy)));
-    match of_proxy {
-        Some(what) => Box::new(NotConnected { what, source: error }),
-        None => error,
-    }
+    of_certificate
+        .into_iter()
+        .chain(of_proxy)
+        .fold(error, |source, what| Box::new(NotConnected { what, source }))
+}
+
+#[cfg(feature = "__rustls")]
+fn of_certificate(error: &(dyn Error + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| super::trusted::what_to_do(cause.downcast_ref()?))
+}
+
+#[cfg(not(feature = "__rustls"))]
+fn of_certificate(_: &(dyn Error + 'static)) -> Option<String> {
+    None
 }
 
 /// By the text, since the type has no name outside of the HTTP client, and no status.

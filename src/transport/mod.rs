@@ -25,6 +25,8 @@ mod shown_url;
 mod time_limit;
 #[cfg(feature = "__rustls")]
 mod tls;
+#[cfg(feature = "__rustls")]
+mod trusted;
 mod undone;
 mod way;
 mod wire;
