@@ -43,7 +43,7 @@ pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_bod
 pub(crate) use clients::Traffic;
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
-pub(crate) use noise::{noise, unread_coding};
+pub(crate) use noise::{announced, compressed, noise, unannounced};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
 pub(crate) use reached::{begin as begin_sending, cannot_have_left, found_connection};
