@@ -150,13 +150,16 @@ async fn show() -> Result<(), Box<dyn Error>> {
                     note = "Redis runs again".to_owned();
                 }
                 let redis = server.as_ref().map_or("not ours", Server::state);
-                draw(&reports.lock(), &fake, limit, redis, &note);
+                if draw(&reports.lock(), &fake, limit, redis, &note).is_err() {
+                    break; // a pipe whose reader has gone
+                }
             }
         }
     }
     workers.iter_mut().for_each(Worker::end);
     let requests: u64 = reports.lock().values().map(|report| report.requests).sum();
-    println!(
+    let _ = writeln!(
+        std::io::stdout(),
         "ended: {requests} requests, {} of them 429, {} token requests",
         fake.limited_requests(),
         fake.token_requests()
@@ -191,7 +194,7 @@ fn draw(
     limit: usize,
     redis: &str,
     note: &str,
-) {
+) -> std::io::Result<()> {
     let all: u64 = reports.values().map(|report| report.requests).sum();
     let living = || reports.values().filter(|report| report.is_alive);
     let mut text = String::new();
@@ -222,8 +225,7 @@ fn draw(
         fake.limited_requests(),
         fake.token_requests(),
     ));
-    // A pipe whose reader has gone is no reason to fail.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    std::io::stdout().write_all(text.as_bytes())
 }
 
 /// A worker process.
@@ -253,7 +255,9 @@ impl Worker {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if let Some(report) = Report::read(&line) {
-                    reports.lock().insert(number, report);
+                    let mut reports = reports.lock();
+                    let last = reports.get(&number).map_or(0.0, |last| last.rate);
+                    reports.insert(number, report.or_last_rate(last));
                 }
             }
             reports.lock().entry(number).or_default().is_alive = false;
@@ -281,6 +285,12 @@ impl Drop for Worker {
 }
 
 impl Report {
+    /// Alone, it knows of its share of the rate only: what all of them learnt is what it knew before.
+    fn or_last_rate(self, last: f64) -> Self {
+        let rate = if self.state == "Alone" { last } else { self.rate };
+        Self { rate, ..self }
+    }
+
     fn read(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         Some(Self {

@@ -83,7 +83,8 @@ impl Tls {
 
 #[cfg(feature = "__rustls")]
 const NO_CERTIFICATES: &str = "no certificate of the operating system can be read; install the package \
-    `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web";
+    `ca-certificates`, or turn on the feature `webpki-roots` of spotify-web; where SSL_CERT_FILE or \
+    SSL_CERT_DIR is set, it has to name certificates in PEM";
 
 #[cfg(feature = "__rustls")]
 const NO_PEM: &str = "what `with_certificates` was given has no certificate in it that can be used; give it the \

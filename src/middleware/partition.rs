@@ -25,6 +25,8 @@ use crate::auth::Authenticator;
 /// - One that the program has [named](Self::named) is the same in every process and for
 ///   every login: name the user by it, and not the place of a login that changes.
 ///
+/// What a layer is written with, this crate re-exports:
+///
 /// ```
 /// # use spotify_web::testing::FakeSpotify;
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,16 +34,17 @@ use crate::auth::Authenticator;
 /// use std::collections::HashMap;
 /// use std::sync::Mutex;
 ///
-/// use reqwest::{Request, Response};
-/// use reqwest_middleware::{Middleware, Next, Result};
-/// use spotify_web::SpotifyClient;
+/// use spotify_web::async_trait::async_trait;
 /// use spotify_web::middleware::Partition;
+/// use spotify_web::reqwest::{Request, Response};
+/// use spotify_web::reqwest_middleware::{Middleware, Next, Result};
+/// use spotify_web::{SpotifyClient, http};
 ///
 /// /// Keeps every successful response for ever.
 /// #[derive(Default)]
-/// struct Cache(Mutex<HashMap<(Partition, String), bytes::Bytes>>);
+/// struct Cache(Mutex<HashMap<(Partition, String), Vec<u8>>>);
 ///
-/// #[async_trait::async_trait]
+/// #[async_trait]
 /// impl Middleware for Cache {
 ///     async fn handle(
 ///         &self,
@@ -62,7 +65,7 @@ use crate::auth::Authenticator;
 ///         if !response.status().is_success() {
 ///             return Ok(response);
 ///         }
-///         let body = response.bytes().await?;
+///         let body = response.bytes().await?.to_vec();
 ///         self.0.lock().unwrap().insert(key, body.clone());
 ///         Ok(http::Response::new(body).into())
 ///     }

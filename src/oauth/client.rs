@@ -16,8 +16,8 @@ use super::secret::wiped_bytes;
 use super::turns::Turns;
 use super::{OAuthError, Token, TokenForm, TokenRequest, UnderWay};
 use crate::transport::{
-    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, can_send,
-    retry_after, shown_url, unread_coding,
+    HttpOptions, NO_TLS, Origin, OriginError, SharedHttpClient, TimeLimit, Wire, announced,
+    can_send, retry_after, shown_url,
 };
 
 /// Where tokens are requested, with which HTTP client and within what time.
@@ -251,7 +251,7 @@ impl OAuthClient {
             status: response.status(),
             retry_after: retry_after(&response),
             body: Zeroizing::new(Vec::with_capacity(USUAL_RESPONSE)),
-            coding: unread_coding(response.headers()),
+            coding: announced(response.headers()),
         });
         while let Some(piece) = response.chunk().await.map_err(transport)? {
             let room = LONGEST_RESPONSE - received.body.len();

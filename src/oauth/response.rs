@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 use self::fields::{Fields, can_be_sent};
 use super::scrub::Scrubber;
 use super::{OAuthError, Token, TokenForm};
+use crate::transport::unannounced;
 
 /// What was received, which may be less than was sent.
 pub(super) struct TokenResponse {
     pub(super) status: StatusCode,
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Zeroizing<Vec<u8>>,
-    /// What the body is said to be, if not text.
+    /// What the body is said to be compressed with, if it was not decompressed.
     pub(super) coding: Option<String>,
 }
 
@@ -60,7 +61,7 @@ impl TokenResponse {
         Err(match cut {
             Some(cut) => cut,
             None if status.is_success() && has_content => OAuthError::NoToken { reason },
-            None => OAuthError::Status { status, retry_after, unread: self.coding.clone() },
+            None => OAuthError::Status { status, retry_after, unread: self.compressed() },
         })
     }
 
@@ -90,7 +91,11 @@ impl TokenResponse {
     }
 
     fn coded(&self) -> Option<String> {
-        self.coding.as_ref().map(|coding| format!("it has {coding}"))
+        self.compressed().map(|coding| format!("it has {coding}"))
+    }
+
+    fn compressed(&self) -> Option<String> {
+        self.coding.clone().or_else(|| unannounced(&self.body))
     }
 
     /// A whole response with an access token, about which something else makes no sense.

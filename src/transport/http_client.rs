@@ -8,6 +8,7 @@ use reqwest::redirect::{Attempt, Policy};
 use url::Url;
 
 use super::clients::Traffic;
+use super::connecting::Explain;
 use super::early::Early;
 use super::reached::{NoteBegun, NoteConnections, Reached};
 use super::{ProxyChoice, Wire};
@@ -78,6 +79,7 @@ impl Default for SharedHttpClient {
 fn build(options: &HttpOptions) -> Result<Wire, String> {
     let options = options.clone();
     let proxies = options.proxy.proxies()?;
+    let proxy = options.proxy.name();
     HeaderValue::from_str(&options.user_agent)
         .map_err(|_| "the user agent has characters that a header cannot carry".to_owned())?;
     // Shared by all clients that are built from it: sessions that can be resumed, and certificates.
@@ -86,7 +88,8 @@ fn build(options: &HttpOptions) -> Result<Wire, String> {
     let timeout = options.timeout;
     let make = move |reached: &Arc<Reached>, _traffic: Traffic| {
         // Without the proxies that the HTTP client finds by itself: it sends loopback through them.
-        let mut builder = reqwest::Client::builder().no_proxy();
+        let explain = Explain(proxy.clone());
+        let mut builder = reqwest::Client::builder().no_proxy().connector_layer(explain);
         for proxy in &proxies {
             builder = builder.proxy(proxy.clone());
         }

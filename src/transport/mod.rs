@@ -4,6 +4,7 @@ mod arrival;
 mod begun;
 mod body;
 mod clients;
+mod connecting;
 mod early;
 mod http_client;
 mod json_fault;
@@ -26,6 +27,8 @@ mod shown_url;
 mod time_limit;
 #[cfg(feature = "__rustls")]
 mod tls;
+#[cfg(feature = "__rustls")]
+mod trusted;
 mod undone;
 mod way;
 mod wire;
@@ -42,7 +45,7 @@ pub(crate) use body::{BodyError, Interest, body_read_ahead, read_ahead, read_bod
 pub(crate) use clients::Traffic;
 pub(crate) use http_client::{HttpOptions, NO_TLS, SharedHttpClient};
 pub(crate) use json_fault::json_fault;
-pub(crate) use noise::{noise, unread_coding};
+pub(crate) use noise::{announced, compressed, noise, unannounced};
 pub use origin::{Origin, OriginError};
 pub(crate) use proxies::ProxyChoice;
 pub(crate) use reached::{

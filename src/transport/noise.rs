@@ -2,8 +2,14 @@
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-/// What to say in place of a body that is said to be compressed, and was not decompressed.
-pub(crate) fn unread_coding(headers: &HeaderMap) -> Option<String> {
+/// What to say in place of a body that is said to be compressed and was not decompressed, or that
+/// is compressed without being said to be.
+pub(crate) fn compressed(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    announced(headers).or_else(|| unannounced(body))
+}
+
+/// The first of them.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<String> {
     // One that was decompressed has lost the header.
     let encoding = headers.get(CONTENT_ENCODING)?;
     let encoding = String::from_utf8_lossy(encoding.as_bytes()).trim().to_ascii_lowercase();
@@ -22,14 +28,14 @@ pub(crate) fn unread_coding(headers: &HeaderMap) -> Option<String> {
 
 /// What to say in place of a body that is compressed, or no text at all; `None` for text.
 pub(crate) fn noise(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if let Some(coding) = unread_coding(headers) {
-        return Some(coding);
-    }
-    let known = SIGNATURES.iter().find(|(signature, _)| body.starts_with(signature));
-    if let Some((_, encoding)) = known {
-        return Some(format!("a body compressed with {encoding}, which was not announced"));
-    }
-    is_binary(body).then(|| "a body that is not text".to_owned())
+    let compressed = compressed(headers, body);
+    compressed.or_else(|| is_binary(body).then(|| "a body that is not text".to_owned()))
+}
+
+/// The second of them, by how the body begins: no text begins so.
+pub(crate) fn unannounced(body: &[u8]) -> Option<String> {
+    let (_, encoding) = SIGNATURES.iter().find(|(signature, _)| body.starts_with(signature))?;
+    Some(format!("a body compressed with {encoding}, which was not announced"))
 }
 
 /// Whether more than one in twenty characters of the beginning cannot be shown.

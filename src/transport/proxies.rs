@@ -1,6 +1,9 @@
 //! Which proxies requests go through: never those to loopback.
 
+use std::fmt;
+
 use reqwest::{NoProxy, Proxy};
+use url::{Position, Url};
 
 use super::loopback::WITHOUT_PROXY;
 
@@ -28,14 +31,23 @@ impl ProxyChoice {
             Self::Url(url) => {
                 Ok(vec![proxy(|url| Proxy::all(url), "the proxy", url)?.no_proxy(except(""))])
             }
-            Self::Environment => from_environment(|name| std::env::var(name).ok()),
+            Self::Environment => from_environment(of_process),
+        }
+    }
+
+    /// The proxy of requests by TLS, where they have one.
+    pub(super) fn name(&self) -> Option<ProxyName> {
+        match self {
+            Self::None => None,
+            Self::Url(url) => ProxyName::of(url),
+            Self::Environment => name_in_environment(of_process),
         }
     }
 }
 
 /// The URL may hold a password.
-impl std::fmt::Debug for ProxyChoice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ProxyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Environment => "Environment",
             Self::None => "None",
@@ -44,16 +56,51 @@ impl std::fmt::Debug for ProxyChoice {
     }
 }
 
+/// A proxy as errors name it: by its host and port, without the password that may be in its URL.
+#[derive(Debug, Clone)]
+pub(super) struct ProxyName {
+    shown: String,
+    /// Whether a name and a password are sent to it.
+    pub(super) has_password: bool,
+}
+
+impl ProxyName {
+    fn of(url: &str) -> Option<Self> {
+        let url = parsed(url)?;
+        let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+        let shown = format!("{}{port}", url.host_str()?);
+        let has_password = !url.username().is_empty() || url.password().is_some();
+        Some(Self { shown, has_password })
+    }
+}
+
+impl fmt::Display for ProxyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
 type Kind = fn(&str) -> reqwest::Result<Proxy>;
 
+fn of_process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A variable in small letters or else in capitals: its name, and its value.
+fn named(variable: impl Fn(&str) -> Option<String>, name: &str) -> Option<(String, String)> {
+    // An empty variable says nothing, and hides nothing.
+    let set = |name: String| Some((variable(&name)?, name)).filter(|(it, _)| !it.trim().is_empty());
+    let set = set(name.to_owned()).or_else(|| set(name.to_ascii_uppercase()));
+    set.map(|(value, name)| (name, value))
+}
+
+fn name_in_environment(variable: impl Fn(&str) -> Option<String>) -> Option<ProxyName> {
+    let url = |name| named(&variable, name).map(|(_, url)| url);
+    ProxyName::of(url("https_proxy").or_else(|| url("all_proxy"))?.trim())
+}
+
 fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Proxy>, String> {
-    let named = |name: &str| {
-        let upper = name.to_ascii_uppercase();
-        // An empty variable says nothing, and hides nothing.
-        let set =
-            |name: String| Some((variable(&name)?, name)).filter(|(it, _)| !it.trim().is_empty());
-        set(name.to_owned()).or_else(|| set(upper)).map(|(value, name)| (name, value))
-    };
+    let named = |name| named(&variable, name);
     let spared = named("no_proxy").map(|(_, value)| value).unwrap_or_default();
     // A CGI program gets the client's header `Proxy` by this name.
     let is_cgi = variable("REQUEST_METHOD").is_some();
@@ -92,7 +139,18 @@ fn proxy(
             ));
         }
     }
-    kind(url).map_err(|_| format!("{name} is not the URL of a proxy"))
+    // An `@` after the host: what was meant as a password has ended the host.
+    let is_cut = parsed(url).is_some_and(|url| url[Position::BeforePath..].contains('@'));
+    let proxy = kind(url).ok().filter(|_| !is_cut);
+    proxy.ok_or_else(|| format!("{name} is not the URL of a proxy; {ENCODED}"))
+}
+
+/// A proxy's URL needs no scheme.
+fn parsed(url: &str) -> Option<Url> {
+    match url.contains("://") {
+        true => Url::parse(url).ok(),
+        false => Url::parse(&format!("http://{url}")).ok(),
+    }
 }
 
 /// What is reached without a proxy: what the user says, and this machine, since what is sent there
@@ -100,6 +158,9 @@ fn proxy(
 fn except(spared: &str) -> Option<NoProxy> {
     NoProxy::from_string(&format!("{spared},{WITHOUT_PROXY}"))
 }
+
+const ENCODED: &str = "in its name and password, special characters are percent-encoded: `#` as `%23`, `/` as \
+    `%2F`, `:` as `%3A`, `@` as `%40`";
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
@@ -118,6 +179,48 @@ mod tests {
             let error = error.unwrap_err();
             assert!(error.contains("ALL_PROXY") && !error.contains("pa55"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_that_is_not_encoded_is_an_error_that_says_how_to_encode_it() {
+        for url in [
+            "http://anna:#pa55@proxy:3128",
+            "http://anna:12#pa55@proxy:3128",
+            "http://anna:1/pa55@proxy",
+            "http://anna:1?pa55@proxy",
+            "anna:1#pa55@proxy",
+            "http://anna#pa55@proxy",
+            "http://anna:pa/55@proxy",
+        ] {
+            let error = ProxyChoice::Url(url.to_owned()).proxies().map(drop).unwrap_err();
+            assert!(error.contains("`#` as `%23`"), "{url}: {error}");
+            assert!(!error.contains("anna") && !error.contains("55"), "{url}: {error}");
+        }
+        for url in ["http://anna:%23pa55@proxy:3128", "http://anna:a:b@c@proxy/", "proxy"] {
+            assert!(ProxyChoice::Url(url.to_owned()).proxies().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_named_by_host_and_port_alone() {
+        for (url, shown, has_password) in [
+            ("http://anna:pa55@proxy.test:3128/", "proxy.test:3128", true),
+            ("https://t0ken@proxy.test", "proxy.test:443", true),
+            ("proxy.test", "proxy.test:80", false),
+            ("socks5h://[::1]:1080", "[::1]:1080", false),
+        ] {
+            let name = ProxyChoice::Url(url.to_owned()).name().unwrap();
+            assert_eq!((&*name.shown, name.has_password), (shown, has_password));
+        }
+        let variables = [("ALL_PROXY", "all"), ("HTTPS_PROXY", " https"), ("HTTP_PROXY", "http")];
+        for (left, shown) in [(3, Some("https:80")), (1, Some("all:80")), (0, None)] {
+            let name = name_in_environment(|name| {
+                let set = variables[..left].iter().find(|(set, _)| *set == name);
+                set.map(|(_, url)| (*url).to_owned())
+            });
+            assert_eq!(name.map(|name| name.shown).as_deref(), shown);
+        }
+        assert!(ProxyChoice::None.name().is_none());
     }
 
     #[test]

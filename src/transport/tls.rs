@@ -8,6 +8,8 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
+#[cfg(not(feature = "webpki-roots"))]
+use super::trusted;
 use super::undone::TlsUnavailable;
 use crate::sync::Mutex;
 
@@ -169,10 +171,7 @@ fn without_system(provider: &Arc<CryptoProvider>, _: &Error) -> Result<Trust, St
 
 #[cfg(not(feature = "webpki-roots"))]
 fn without_system(_: &Arc<CryptoProvider>, error: &Error) -> Result<Trust, String> {
-    Err(format!(
-        "no certificate of the operating system can be read ({error}); install the package \
-         `ca-certificates`, set SSL_CERT_FILE, or turn on the feature `webpki-roots` of spotify-web"
-    ))
+    Err(trusted::none_found(&trusted::places_of_process(), error))
 }
 
 #[cfg(feature = "http2")]

@@ -158,15 +158,18 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     all_causes(error).take_while(|cause| !is_user_fault(*cause))
 }
 
-/// An [`io::Error`] names what is in it by `get_ref` only.
 fn all_causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| {
-        let cause: &'_ (dyn Error + 'static) = *cause;
-        match cause.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => cause.source(),
-        }
-    })
+    std::iter::successors(error.source(), |cause| next_cause(*cause))
+}
+
+/// An [`io::Error`] names what is in it by `get_ref` only.
+pub(super) fn next_cause<'a>(
+    cause: &'a (dyn Error + 'static),
+) -> Option<&'a (dyn Error + 'static)> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+        None => cause.source(),
+    }
 }
 
 #[cfg(test)]

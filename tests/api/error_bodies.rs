@@ -182,3 +182,21 @@ async fn a_coding_that_nobody_asked_for_is_named_in_an_error_of_the_api() {
         assert_eq!(error.status().unwrap().as_u16(), status);
     }
 }
+
+#[tokio::test]
+async fn a_compression_that_is_not_announced_is_named_in_an_error_of_the_api() {
+    let (fake, spotify) = crate::common::plain_client().await;
+    for (status, body) in [(200, GZIP), (400, GZIP), (404, ZSTD), (503, GZIP)] {
+        fake.next_api(FakeResponse::body(status, "application/json", body));
+        let error = spotify.tracks().get(crate::common::TRACK).await.unwrap_err();
+        assert!(error.to_line().contains("which was not announced"), "{status}: {error}");
+    }
+    for body in ["<h1>Not Found</h1>", "", "No"] {
+        fake.next_api(FakeResponse::body(404, "text/html", body));
+        let error = spotify.tracks().get(crate::common::TRACK).await.unwrap_err();
+        assert!(error.to_string().ends_with("HTTP 404 Not Found"), "{body}: {error}");
+    }
+}
+
+const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xabVJ-*";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58";

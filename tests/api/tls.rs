@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use spotify_web::testing::FakeSpotify;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,6 +38,7 @@ async fn a_certificate_that_is_not_good_gets_no_credentials() {
 
     for (what, certificate, reason) in [
         ("not trusted", other.vouch_for("localhost", 2100), "UnknownIssuer"),
+        ("its own", other.vouch_for_itself("localhost"), "`basicConstraints=CA:FALSE`"),
         ("expired", trusted.vouch_for("localhost", 2020), "expired"),
         ("of another name", trusted.vouch_for("api.example.test", 2100), "not valid for name"),
     ] {
@@ -51,19 +54,39 @@ async fn a_certificate_that_is_not_good_gets_no_credentials() {
     }
 }
 
+/// As it is where the compiled-in list is not trusted either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_certificates_an_error_says_what_to_install() {
+async fn a_variable_that_names_no_certificates_is_named_in_the_error() {
     let Some(program) = program("quickstart") else { return };
+    let directory = Directory::new();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
     let fake = FakeSpotify::start().await.unwrap();
     let server = Server::start(&fake, Authority::new("any").vouch_for("localhost", 2100)).await;
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
-    let output = server.ask(&program, Path::new("/nowhere/roots.pem"));
+    for (variable, path, why) in [
+        ("SSL_CERT_FILE", "/nowhere/roots.pem".into(), "No such file"),
+        ("SSL_CERT_FILE", directory.path().to_owned(), "is a directory"),
+        ("SSL_CERT_FILE", file("empty.pem", ""), "no certificate"),
+        ("SSL_CERT_FILE", file("text.pem", "certificate"), "no certificate"),
+        ("SSL_CERT_FILE", file("broken.pem", broken), "no certificate"),
+        ("SSL_CERT_DIR", "/nowhere/certs".into(), "No such file"),
+        ("SSL_CERT_DIR", directory.path().to_owned(), "no certificate"),
+    ] {
+        let output = server.ask_with(&program, variable, &path);
 
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("ca-certificates") && error.contains("webpki-roots"), "{error}");
-    assert!(!error.contains(SECRET), "{error}");
-    assert_eq!(server.bytes(), 0);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{path:?}: {error}");
+        for part in [variable, path.to_str().unwrap(), why] {
+            assert!(error.contains(part), "{path:?}: {error}");
+        }
+        assert!(!error.contains(SECRET), "{error}");
+        assert_eq!(server.bytes(), 0);
+    }
 }
 
 /// A server that has HTTP/2 and nothing else.
@@ -131,14 +154,27 @@ impl Authority {
         params.not_before = date_time_ymd(2010, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
-            .unwrap()
+        serves(&certificate, &key)
     }
+
+    /// An authority's own, for a name: what `openssl req -x509` makes.
+    fn vouch_for_itself(&self, name: &str) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        serves(&certificate, &key)
+    }
+}
+
+fn serves(certificate: &Certificate, key: &KeyPair) -> ServerConfig {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap()
 }
 
 /// Takes TLS off and passes on to the fake what comes, counted.
@@ -166,11 +202,16 @@ impl Server {
 
     /// Has a program request a token and a track of it.
     fn ask(&self, program: &Path, roots: &Path) -> Output {
+        self.ask_with(program, "SSL_CERT_FILE", roots)
+    }
+
+    fn ask_with(&self, program: &Path, variable: &str, roots: &Path) -> Output {
         let origin = format!("https://localhost:{}", self.address.port());
         let mut command = Command::new(program);
         command
-            .env("SSL_CERT_FILE", roots)
+            .env_remove("SSL_CERT_FILE")
             .env_remove("SSL_CERT_DIR")
+            .env(variable, roots)
             .env("SPOTIFY_CLIENT_ID", "id")
             .env("SPOTIFY_CLIENT_SECRET", SECRET)
             .env("SPOTIFY_BASE_URL", format!("{origin}/v1/"))

@@ -964,3 +964,18 @@ async fn a_coding_that_nobody_asked_for_is_named_in_the_error() {
     let error = ask(response.with_header("content-encoding", "identity")).await.unwrap_err();
     assert!(matches!(error, OAuthError::Rejected { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_compression_that_is_not_announced_is_named_in_the_error() {
+    let gzip: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xabVJ-*";
+    let zstd: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58";
+    for (body, coding) in [(gzip, "gzip"), (zstd, "zstd")] {
+        for status in [200, 400, 503] {
+            let error =
+                ask(FakeResponse::body(status, "application/json", body)).await.unwrap_err();
+            let words = format!("a body compressed with {coding}, which was not announced");
+            assert!(error.to_string().contains(&words), "{coding}, {status}: {error}");
+            assert!(error.is_transient(), "{coding}, {status}: {error}");
+        }
+    }
+}

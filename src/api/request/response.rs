@@ -14,7 +14,7 @@ use crate::middleware::{
 };
 use crate::oauth::Scope;
 use crate::transport::{
-    BodyError, ServerError, TlsUnavailable, read_body, retry_after, unread_coding,
+    BodyError, ServerError, TlsUnavailable, compressed, read_body, retry_after,
 };
 
 /// A decoded response with its status and headers.
@@ -116,9 +116,9 @@ impl RawResponse {
             };
         }
         // The status says enough, whatever becomes of the words.
-        let mut words =
-            without_credentials(ServerError::of(&body.unwrap_or_default()), credentials.as_ref());
-        words.message = words.message.or_else(|| unread_coding(&headers));
+        let body = body.unwrap_or_default();
+        let mut words = without_credentials(ServerError::of(&body), credentials.as_ref());
+        words.message = words.message.or_else(|| compressed(&headers, &body));
         Err(failure(request, ResponseHead { status, retry_after }, words, scopes, limit))
     }
 }

@@ -1,15 +1,15 @@
 //! Refresh tokens and stores: P31 to P38.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use reqwest::StatusCode;
 use spotify_web::auth::{
-    AuthError, MemoryTokenStore, Revision, StoreError, StoredToken, TokenCache, TokenCacheOptions,
-    TokenEvent, TokenEventKind, TokenKey, TokenSource, TokenStore,
+    AuthError, MemoryTokenStore, RefreshLock, Revision, StoreError, StoredToken, TokenCache,
+    TokenCacheOptions, TokenEvent, TokenEventKind, TokenKey, TokenSource, TokenStore,
 };
 use spotify_web::oauth::{OAuthError, OAuthErrorCode, Token};
 
@@ -99,6 +99,32 @@ async fn a_store_that_cannot_be_read_costs_no_token() {
 
     assert_eq!(token(cache.header().await), "token-1");
     assert_eq!(source.requests(), 1);
+}
+
+/// The lock, and what is read after it, fail for the same reason.
+#[tokio::test]
+async fn a_store_that_is_away_is_told_of_once_an_attempt() {
+    let clock = ManualClock::new();
+    let store = AwayStore::default();
+    let events: Arc<Mutex<Vec<TokenEvent>>> = Arc::default();
+    let log = Arc::clone(&events);
+    let options = options(&clock).with_listener(move |event| log.lock().push(event.clone()));
+    let (cache, source) = cache_with(options);
+    let cache = cache.with_store(store.clone(), key());
+    source.next(Outcome::Token(Token::new("a", HOUR).with_refresh_token("r1")));
+    cache.header().await.unwrap();
+    store.is_away.store(true, Ordering::SeqCst);
+    events.lock().clear();
+
+    for attempt in 1..=2 {
+        clock.advance(4000.0);
+        assert!(cache.header().await.is_err());
+        cache.settle().await.unwrap();
+        let is_told =
+            |event: &&TokenEvent| matches!(event.kind, TokenEventKind::StoreFailed { .. });
+        let times = events.lock().iter().filter(is_told).count();
+        assert_eq!(times, attempt, "{:?}", events.lock());
+    }
 }
 
 /// P33: when saving failed to the end, the next refresh saves what it brings.
@@ -512,6 +538,46 @@ impl TestStore {
 
     fn saved(&self) -> Vec<String> {
         self.saved.lock().clone()
+    }
+}
+
+/// One that cannot be reached for a while, by whatever is asked of it.
+#[derive(Debug, Clone, Default)]
+struct AwayStore {
+    inner: Arc<MemoryTokenStore>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl AwayStore {
+    fn reached(&self) -> Result<&MemoryTokenStore, StoreError> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(StoreError::custom("the store is away")),
+            false => Ok(&self.inner),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for AwayStore {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.reached()?.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        self.reached()?.save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.reached()?.remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        self.reached()?.lock(key).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a fetch finds in the store, and how far that can be trusted.
 
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use super::{Fetch, Halt, Sent};
@@ -15,6 +16,8 @@ use crate::oauth::Token;
 pub(super) struct StoreTrust {
     /// Why it could not be locked or read.
     pub(super) error: Option<StoreError>,
+    /// Of which kind the failure to lock or read was that was told last.
+    told: Option<Discriminant<StoreError>>,
     /// Why what came could not be saved.
     pub(super) unsaved: Option<StoreError>,
     pub(super) lock: LockState,
@@ -85,10 +88,17 @@ impl<S: TokenSource> Fetch<S> {
             }
             Err(error @ StoreError::NoLocks { .. }) => self.tell_of_no_locks(error),
             Err(error) => {
-                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.tell_of_failure(&error);
                 self.store.lock = LockState::Failed;
                 self.store.error = Some(error);
             }
+        }
+    }
+
+    /// A store that is away fails at each step of a fetch, and is told of once.
+    fn tell_of_failure(&mut self, error: &StoreError) {
+        if self.store.told.replace(discriminant(error)) != Some(discriminant(error)) {
+            self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
         }
     }
 
@@ -105,7 +115,7 @@ impl<S: TokenSource> Fetch<S> {
             Ok(None) if self.store.lock == LockState::Failed => return Ok(Look::NothingNew),
             Ok(found) => found,
             Err(error) => {
-                self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
+                self.tell_of_failure(&error);
                 self.store.error.get_or_insert(error);
                 return Ok(Look::NothingNew);
             }
