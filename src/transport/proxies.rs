@@ -215,7 +215,7 @@ mod tests {
         let variables = [("ALL_PROXY", "all"), ("HTTPS_PROXY", " https"), ("HTTP_PROXY", "http")];
         for (left, shown) in [(3, Some("https:80")), (1, Some("all:80")), (0, None)] {
             let name = name_in_environment(|name| {
-                let set = variables[..left].iter().find(|(set, _)| *set == name);
+                let set = variables.iter().take(left).find(|(set, _)| *set == name);
                 set.map(|(_, url)| (*url).to_owned())
             });
             assert_eq!(name.map(|name| name.shown).as_deref(), shown);
