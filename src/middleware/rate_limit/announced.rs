@@ -51,14 +51,30 @@ impl Announced {
     }
 
     /// A request succeeded: what it passed is open.
-    pub(super) fn went_through(&mut self, endpoint: u64, client_id: Option<&str>, now: Seconds) {
+    pub(super) fn went_through(&mut self, endpoint: u64, now: Seconds) -> Opened {
         if self.0.is_empty() {
-            return;
+            return Opened::default();
         }
-        for key in [None, Some(endpoint)] {
-            if self.0.get(&key).is_some_and(|until| *until <= now) {
-                self.0.remove(&key);
-                let of_app = key.is_none();
+        let mut is_news = |key| {
+            let is_over = self.0.get(&key).is_some_and(|until| *until <= now);
+            is_over && self.0.remove(&key).is_some()
+        };
+        Opened { app: is_news(None), endpoint: is_news(Some(endpoint)) }
+    }
+}
+
+/// What turned out to be open, of what a request passed.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[must_use = "it is told without the lock"]
+pub(super) struct Opened {
+    app: bool,
+    endpoint: bool,
+}
+
+impl Opened {
+    pub(super) fn log(self, client_id: Option<&str>) {
+        for (is_open, of_app) in [(self.app, true), (self.endpoint, false)] {
+            if is_open {
                 tracing::debug!(client_id, of_app, "a rate limit is open again");
             }
         }

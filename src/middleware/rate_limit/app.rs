@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::announced::Opened;
 use super::clock::duration;
 use super::exchange;
 use super::granted;
@@ -176,17 +177,26 @@ impl App {
     }
 
     pub(super) fn settle(self: &Arc<Self>, ticket: Ticket, outcome: Outcome) {
+        // Who hears of it may ask the limiter.
+        self.settle_quietly(ticket, outcome).log(self.client_id.as_deref());
+    }
+
+    fn settle_quietly(self: &Arc<Self>, ticket: Ticket, outcome: Outcome) -> Opened {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
+        let is_refused = matches!(outcome, Outcome::Refused(_));
+        let endpoint = ticket.pair.endpoint;
         core.state.settle(ticket, outcome, core.queue.len() > 0, now);
-        if outcome == Outcome::Succeeded {
-            core.announced.went_through(ticket.pair.endpoint, self.client_id.as_deref(), now);
-        }
-        if matches!(outcome, Outcome::Refused(_)) {
+        let opened = match outcome {
+            Outcome::Succeeded => core.announced.went_through(endpoint, now),
+            _ => Opened::default(),
+        };
+        if is_refused {
             core.dismiss_hopeless(now);
             self.exchange_if_due(core, now);
         }
         self.changed(core, now);
+        opened
     }
 
     /// Tells the other processes, in a task of its own, if there is something to tell or to ask
@@ -208,17 +218,19 @@ impl App {
 
     /// Takes over what came of an exchange, and says what is to be told next.
     fn exchanged(self: &Arc<Self>, granted: Result<Granted, SharedLimitError>) -> Option<Told> {
-        let core = &mut *self.core.lock();
-        let now = core.now(&self.options);
         let error = granted.as_ref().err().cloned();
-        if core.state.heard(granted.ok(), fastrand::f64(), now)
-            && let Some(error) = error
-        {
+        let (goes_alone, next) = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            let goes_alone = core.state.heard(granted.ok(), fastrand::f64(), now);
+            core.dismiss_hopeless(now);
+            self.changed(core, now);
+            (goes_alone, core.due(now))
+        };
+        if let Some(error) = error.filter(|_| goes_alone) {
             tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
         }
-        core.dismiss_hopeless(now);
-        self.changed(core, now);
-        core.due(now)
+        next
     }
 
     /// After something that may let waiters go, or go earlier than the keeper wakes.
@@ -296,6 +308,10 @@ mod schedules;
 mod tests {
     use std::time::SystemTime;
 
+    use tracing::subscriber::Interest;
+    use tracing::{Dispatch, Event, Metadata, Subscriber, span};
+
+    use super::super::stats::Closing;
     use super::*;
 
     #[test]
@@ -346,6 +362,76 @@ mod tests {
             let wall = SystemTime::UNIX_EPOCH + (now - self.0) + *self.1.lock();
             crate::auth::Now { monotonic: now.into_std(), wall }
         }
+    }
+
+    fn wanted(endpoint: u64) -> Wanted {
+        let pair = Pair { endpoint, user: 0 };
+        Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(60) }
+    }
+
+    /// Sees whether what is logged is logged under an app's lock.
+    #[derive(Clone)]
+    struct Hears {
+        apps: [Arc<App>; 2],
+        heard: Arc<Mutex<Vec<bool>>>,
+    }
+
+    impl Subscriber for Hears {
+        fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+            Interest::sometimes()
+        }
+
+        fn enabled(&self, of: &Metadata<'_>) -> bool {
+            of.target().starts_with("spotify_web::middleware::rate_limit")
+        }
+
+        fn event(&self, _: &Event<'_>) {
+            self.heard.lock().push(self.apps.iter().any(|app| app.core.is_locked()));
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    /// A subscriber may ask the limiter, as a listener may.
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_logged_under_the_lock() {
+        let app = Arc::new(App::new(None, RateLimitOptions::default()));
+        let shares = RateLimitOptions::default().with_shared(Silent);
+        let member = Arc::new(App::new(None, shares));
+        let apps = [Arc::clone(&app), Arc::clone(&member)];
+        let hears = Hears { apps, heard: Arc::default() };
+        // With one alone, a thread that hears nothing may say for all that nobody does.
+        let _second = Dispatch::new(hears.clone());
+        let _guard = tracing::subscriber::set_default(hears.clone());
+        let pair = wanted(7).pair;
+
+        app.permit_at_once(pair, String::new).unwrap().settle(Outcome::Refused(Some(1.0)));
+        app.announce(None);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        app.permit_at_once(pair, String::new).unwrap().settle(Outcome::Succeeded);
+        member.exchanged(Ok(Granted::default()));
+        member.exchanged(Err(SharedLimitError::new("away")));
+        app.restore(&Closing {
+            client_id: None,
+            endpoint: Some("none".to_owned()),
+            until: SystemTime::now() + Duration::from_secs(60),
+            reason: None,
+            is_by_hand: false,
+            is_of_all_apps: false,
+        });
+
+        let heard = hears.heard.lock();
+        assert!(heard.len() >= 2 && heard.iter().all(|is_locked| !is_locked), "{heard:?}");
     }
 
     /// The keeper waits for the app's rate; a request beyond it hangs, and another comes after it.

@@ -9,7 +9,7 @@ use super::app::App;
 use super::bucket::Bucket;
 use super::clock::{LONGEST_CLOSING, duration, since};
 use super::endpoint::EndpointName;
-use super::lock::Core;
+use super::lock::{Core, NoEndpoint};
 use super::membership::Membership;
 use super::pair::Pair;
 use super::state::Endpoint;
@@ -172,6 +172,13 @@ impl App {
     }
 
     pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {
+        if let Err(NoEndpoint) = self.restore_quietly(closing) {
+            let endpoint = closing.endpoint.as_deref();
+            tracing::warn!(endpoint, "a closing is not restored: it names no endpoint");
+        }
+    }
+
+    fn restore_quietly(self: &Arc<Self>, closing: &Closing) -> Result<(), NoEndpoint> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = since(self.options.clock.now().wall, closing.until);
@@ -182,8 +189,9 @@ impl App {
         };
         let until = now + left.min(longest);
         if until > now {
-            core.restore(closing, until, now);
+            core.restore(closing, until, now)?;
             self.closed_or_narrowed(core, now);
         }
+        Ok(())
     }
 }

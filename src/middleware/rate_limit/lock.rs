@@ -34,6 +34,9 @@ pub(super) struct Keeper {
     pub(super) wakes_at: Seconds,
 }
 
+/// A closing names something else.
+pub(super) struct NoEndpoint;
+
 /// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is
 /// none.
 pub(super) type Verdict = Result<Seconds, RateLimited>;
@@ -69,7 +72,8 @@ impl Core {
     }
 
     pub(super) fn due(&mut self, now: Seconds) -> Option<Told> {
-        self.state.due(self.queue.len(), self.queue.has_urgent(), now)
+        let waiting = self.queue.len_for_app(&self.state, now);
+        self.state.due(waiting, self.queue.has_urgent(), now)
     }
 
     pub(super) fn now(&mut self, options: &RateLimitOptions) -> Seconds {
@@ -78,17 +82,21 @@ impl Core {
         now
     }
 
-    pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
+    /// Unless it names no endpoint.
+    pub(super) fn restore(
+        &mut self,
+        closing: &Closing,
+        until: Seconds,
+        now: Seconds,
+    ) -> Result<(), NoEndpoint> {
         let Some(name) = &closing.endpoint else {
             if closing.is_by_hand {
                 self.by_hand_until = self.by_hand_until.max(until);
             }
-            return self.state.app.close(until);
+            self.state.app.close(until);
+            return Ok(());
         };
-        let Some(name) = EndpointName::of(name) else {
-            tracing::warn!(endpoint = name, "a closing is not restored: it names no endpoint");
-            return;
-        };
+        let name = EndpointName::of(name).ok_or(NoEndpoint)?;
         if let Some(endpoint) = self.endpoint(&name, now) {
             endpoint.bucket.close(until);
             endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
@@ -96,6 +104,7 @@ impl Core {
                 endpoint.by_hand_until = endpoint.by_hand_until.max(until);
             }
         }
+        Ok(())
     }
 
     /// An endpoint that somebody has named, which is made if it is new.

@@ -64,6 +64,13 @@ impl<W> Queue<W> {
         self.lines.get(&endpoint).map_or(0, Line::len)
     }
 
+    /// How many wait for the app: all but those whose own endpoint is closed or fails, who could not
+    /// go whatever it grants.
+    pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
+        let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_shut(**endpoint, now));
+        lines.map(|(_, line)| line.len()).sum()
+    }
+
     pub(super) fn insert(&mut self, place: Place, waiter: Waiter<W>) {
         let line = self.lines.entry(waiter.pair.endpoint).or_insert_with(Line::new);
         self.len += usize::from(line.insert(place, waiter));

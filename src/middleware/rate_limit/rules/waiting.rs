@@ -36,6 +36,22 @@ fn who_waits_for_a_closed_endpoint_is_before_nobody_elses_request() {
     assert!((100.0..120.0).contains(&own), "and its own: {own}");
 }
 
+/// So that it asks other processes for no starts that nobody can use.
+#[test]
+fn who_waits_for_a_closed_endpoint_does_not_wait_for_the_app() {
+    let mut state = state();
+    state.call(1, refused(55.0), 0.0);
+    state.app.reopen();
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 10);
+    line_up(&mut queue, pair(2), 3);
+
+    assert_eq!(queue.len_for_app(&state, 1.0), 3);
+    assert_eq!(queue.len_for_app(&state, 200.0), 13, "it is open");
+    state.app.close(100.0);
+    assert_eq!(queue.len_for_app(&state, 1.0), 13, "all wait for the app");
+}
+
 #[test]
 fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
     let mut state = state();

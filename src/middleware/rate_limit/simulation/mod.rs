@@ -162,7 +162,8 @@ impl World {
             return;
         }
         let Client { state, queue, .. } = &mut self.clients[process];
-        if let Some(told) = state.due(queue.len(), queue.has_urgent(), self.now) {
+        let waiting = queue.len_for_app(state, self.now);
+        if let Some(told) = state.due(waiting, queue.has_urgent(), self.now) {
             self.at(self.now + HALF_WAY_TO_STORE, Event::Tells(process, told));
         }
     }
