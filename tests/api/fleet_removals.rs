@@ -84,7 +84,9 @@ async fn a_removed_user_is_removed_again_whichever_response_is_lost() {
         });
         assert_eq!(remover.remove_user("client-id-1", "anna").await, Ok(1));
         server.restart_empty();
-        assert_eq!(found(&old, &anna()).await.as_deref(), Some("refresh-old"));
+        // Unless the remover is faster, which lost a connection before.
+        let back = found(&old, &anna()).await;
+        assert!(back.is_none_or(|refresh_token| refresh_token == "refresh-old"));
 
         until("served", async || remover.load(&app()).await.is_ok()).await;
 
