@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::FleetError;
-use super::returned::read;
-use super::scripts::RELEASE_LEASE;
+use super::names::Place;
+use super::returned::{Returned, read};
+use super::scripts::{RELEASE_LEASE, SAVE};
 use super::tokens::{KEPT_FOR_MS, Parts};
 use crate::sync::Mutex;
 
@@ -26,15 +27,6 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// Whether no script can write it with a login.
-    pub(super) fn is_apart(&self) -> bool {
-        self.is_apart.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_apart(&self) {
-        self.is_apart.store(true, Ordering::Relaxed);
-    }
-
     fn keep(&self, is_there: bool) {
         *self.last.lock() = Some((is_there, Instant::now()));
     }
@@ -46,20 +38,33 @@ impl Note {
 }
 
 impl Parts {
-    /// Before a login is saved without a seal in a cluster: it is noted before it stands there.
-    pub(super) async fn note_before_saving(&self) -> Result<(), FleetError> {
-        match self.note.lately() {
-            Some(true) => Ok(()),
-            _ => self.note_unsealed().await,
+    /// Saves a login without a seal, and notes that there is one.
+    pub(super) async fn save_noted(
+        &self,
+        place: &Place,
+        arguments: &[&[u8]],
+    ) -> Result<Returned, FleetError> {
+        let server = self.server()?;
+        if self.has_one_master() && !self.note.is_apart.load(Ordering::Relaxed) {
+            let names = [place.logins.as_str(), &self.names.unsealed_note()];
+            match server.run(&SAVE, &names, arguments).await {
+                // What stands behind the address are several servers.
+                Err(error) if error.is_of_slots() => {
+                    self.note.is_apart.store(true, Ordering::Relaxed);
+                }
+                saved => return saved,
+            }
         }
-    }
-
-    /// After a login was saved without a seal: who sealed all that there were in between has removed
-    /// the note.
-    pub(super) async fn note_after_saving(&self) {
+        // It is noted before it stands there, and after it: who sealed all that there were in between
+        // has removed the note.
+        if self.note.lately() != Some(true) {
+            self.note_unsealed().await?;
+        }
+        let saved = server.run(&SAVE, &[&place.logins], arguments).await?;
         if let Err(error) = self.note_unsealed().await {
             tracing::debug!(%error, "a login without a seal could not be noted again");
         }
+        Ok(saved)
     }
 
     /// For as long as a login that is saved now is kept.

@@ -263,11 +263,6 @@ impl Parts {
         if record.len() > LONGEST_RECORD {
             return Err(FleetError::too_long(&place, record.len()));
         }
-        let is_noted = self.unsealed.is_none() && has_login(token);
-        let is_with_note = is_noted && self.has_one_master() && !self.note.is_apart();
-        if is_noted && !is_with_note {
-            self.note_before_saving().await?;
-        }
         let revision = token.revision().to_string();
         let number = number.to_string();
         let left =
@@ -286,27 +281,12 @@ impl Parts {
             &record,
             kept_for_ms.as_bytes(),
         ];
-        let (server, alone) = (self.server()?, [place.logins.as_str()]);
-        let saved = match is_with_note {
-            true => {
-                let note = self.names.unsealed_note();
-                server.run(&SAVE, &[&place.logins, &note], &arguments).await
-            }
-            false => server.run(&SAVE, &alone, &arguments).await,
+        let is_noted = self.unsealed.is_none() && has_login(token);
+        let saved = match is_noted {
+            true => self.save_noted(&place, &arguments).await?,
+            false => self.server()?.run(&SAVE, &[&place.logins], &arguments).await?,
         };
-        let saved = match saved {
-            // What stands behind the address are several servers.
-            Err(error) if is_with_note && error.is_of_slots() => {
-                self.note.set_apart();
-                self.note_before_saving().await?;
-                server.run(&SAVE, &alone, &arguments).await
-            }
-            saved => saved,
-        };
-        let (is_saved, number): (u32, u64) = read(saved?)?;
-        if is_noted && (!is_with_note || self.note.is_apart()) {
-            self.note_after_saving().await;
-        }
+        let (is_saved, number): (u32, u64) = read(saved)?;
         Ok((is_saved == 1, number))
     }
 
