@@ -95,6 +95,10 @@ impl<S: TokenSource> Fetch<S> {
 
     async fn run(mut self) {
         let mut result = WITHIN.scope(address(&self.shared), self.fetch()).await;
+        if matches!(result, Err(Halt::Failed(_))) && runtime_ends().await {
+            // Who waits, perhaps on another runtime, begins anew.
+            return;
+        }
         let saver = Saver::begin(&self.shared);
         self.shared.give_up_lock(&self.signal);
         self.signal.begin_step(LOGIN_LIMIT);
@@ -396,6 +400,12 @@ fn has_refresh_token(token: Option<&Token>) -> bool {
 /// An end of the login; a grant without a refresh token has none to end.
 fn is_end_of(error: &AuthError, sent: &Sent) -> bool {
     sent.has_refresh_token && matches!(error, AuthError::LoginEnded { .. })
+}
+
+/// Whether the runtime of the calling task shuts down. It drops the tasks of connections and stores
+/// before or after those that wait for them, whose failures then are its own.
+async fn runtime_ends() -> bool {
+    tokio::spawn(async {}).await.is_err()
 }
 
 fn address<S>(shared: &Arc<Shared<S>>) -> usize {
