@@ -32,43 +32,48 @@ fn names(server: &RedisServer) -> Vec<String> {
     server.ask(&["KEYS", "*:t"])
 }
 
-/// A program that has something else to do with the server, half a second from now on.
-async fn is_used(store: &RedisTokenStore) {
-    loop {
-        sleep(Duration::from_millis(500)).await;
-        store.load(&TokenKey::new("client-id-1")).await.ok();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_used_refresh_token_is_not_taken_for_the_latest_after_a_restart() {
     for state in ["an earlier one", "none"] {
-        let directory = Directory::new();
-        let arguments = ["--dir", directory.path().to_str().unwrap()];
-        let Some(mut server) = RedisServer::start(&arguments) else { return };
-        let (knows, other) = (fleet(&server).tokens(), fleet(&server).tokens());
-        let first = login("1");
-        knows.save(&anna(), &first, None).await.unwrap();
-        assert_eq!(found(&other, &anna()).await.as_deref(), Some("refresh-1"));
-        if state != "none" {
-            let () = server.ask(&["SAVE"]);
-        }
-        let second = refreshed(&first, "2");
-        knows.save(&anna(), &second, Some(first.revision())).await.unwrap();
-        server.restart_empty();
-
-        let newcomer = fleet(&server).tokens();
-        let key = &anna();
-        tokio::select! {
-            () = is_used(&knows) => unreachable!(),
-            (of_other, of_newcomer) =
-                async { tokio::join!(found(&other, key), found(&newcomer, key)) } =>
-            {
-                assert_eq!(of_other.as_deref(), Some("refresh-2"), "{state}");
-                assert_eq!(of_newcomer.as_deref(), Some("refresh-2"), "{state}");
-            }
-        }
+        // On a busy machine who knows the latest may come back too late to be waited for.
+        while !is_waited_for_after_a_restart(state).await {}
     }
+}
+
+/// Whether who knows the latest was back in time.
+async fn is_waited_for_after_a_restart(state: &str) -> bool {
+    let directory = Directory::new();
+    let arguments = ["--dir", directory.path().to_str().unwrap()];
+    let Some(mut server) = RedisServer::start(&arguments) else { return true };
+    let (knows, other) = (fleet(&server).tokens(), fleet(&server).tokens());
+    let first = login("1");
+    knows.save(&anna(), &first, None).await.unwrap();
+    assert_eq!(found(&other, &anna()).await.as_deref(), Some("refresh-1"));
+    if state != "none" {
+        let () = server.ask(&["SAVE"]);
+    }
+    let second = refreshed(&first, "2");
+    knows.save(&anna(), &second, Some(first.revision())).await.unwrap();
+    let down_at = Instant::now();
+    server.restart_empty();
+
+    let newcomer = fleet(&server).tokens();
+    // By a program that has something else to do with the server, half a second from now on.
+    let back_after = async {
+        sleep(Duration::from_millis(500)).await;
+        while knows.load(&TokenKey::new("client-id-1")).await.is_err() {}
+        down_at.elapsed()
+    };
+    let key = &anna();
+    let (back_after, of_other, of_newcomer) =
+        tokio::join!(back_after, found(&other, key), found(&newcomer, key));
+
+    if back_after > OTHERS_PUT_BACK / 2 {
+        return false;
+    }
+    assert_eq!(of_other.as_deref(), Some("refresh-2"), "{state}");
+    assert_eq!(of_newcomer.as_deref(), Some("refresh-2"), "{state}");
+    true
 }
 
 /// An app's token is requested again just as well; who would put something back does not wait.
