@@ -320,7 +320,7 @@ mod races;
 mod schedules;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
+#[expect(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use std::time::SystemTime;
 

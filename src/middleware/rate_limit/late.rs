@@ -56,8 +56,10 @@ struct Kept {
     /// For how long the process is stopped while the next responses are on the way.
     stops: Vec<Duration>,
     told: Vec<(Duration, Told)>,
-    grant: Box<dyn FnMut(&Told, Duration) -> Granted + Send>,
+    grant: Box<Grant>,
 }
+
+type Grant = dyn FnMut(&Told, Duration) -> Granted + Send;
 
 impl Store {
     fn new(grant: impl FnMut(&Told, Duration) -> Granted + Send + 'static) -> Self {
@@ -219,7 +221,8 @@ fn a_refusal_that_is_told_late_is_told_with_what_is_left_of_its_pause() {
         script.call(ENDPOINT, Outcome::Succeeded);
 
         let refusals = script.store.refusals();
-        let [(when, pause)] = refusals[..] else { panic!("{refusals:?}") };
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        let (when, pause) = refusals[0];
         let off = (when + pause).abs_diff(opens);
         assert!(off < milliseconds(50), "{when:?} {pause:?}, and open at {opens:?}");
     }

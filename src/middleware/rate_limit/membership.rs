@@ -128,9 +128,10 @@ impl Membership {
         }
         match self.batch.left {
             _ if self.has_urgent_start(now) => Ok(()),
-            0 => Err(Blocked::Until(
-                self.comes(self.come_back_at, now).unwrap_or(self.next_exchange_ends(now)),
-            )),
+            0 => {
+                let comes = self.comes(self.come_back_at, now);
+                Err(Blocked::Until(comes.unwrap_or_else(|| self.next_exchange_ends(now))))
+            }
             _ if now < self.batch.next => {
                 let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
                 Err(Blocked::Until(self.batch.next.min(urgent)))
