@@ -19,8 +19,9 @@ use super::clock::duration;
 use super::exchange;
 use super::granted;
 use super::lock::{Caller, Core, Keeper, Verdict};
+use super::membership::Exchange;
 use super::pair::Pair;
-use super::permit::{Permit, Turn, Wanted};
+use super::permit::{Permit, Stay, Turn, Wanted};
 use super::queue::{Place, Waiter};
 use super::shared::{Granted, SharedLimitError, Told};
 use super::state::{Outcome, Ticket};
@@ -52,17 +53,19 @@ impl App {
         Self { is_of_all: true, ..Self::new(None, options) }
     }
 
-    /// A permit, if nobody waits and nothing is in the way; else the endpoint's key, to wait with.
+    /// A permit, if nobody waits and nothing is in the way; else a stay at the endpoint, to wait
+    /// with.
     pub(super) fn permit_at_once(
         self: &Arc<Self>,
         pair: Pair,
         name: impl FnOnce() -> String,
-    ) -> Result<Permit, Pair> {
+    ) -> Result<Permit, Stay> {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let pair = Pair { endpoint: core.state.endpoint(pair.endpoint, now, name), ..pair };
         if core.queue.len() > 0 || core.state.check(pair, now).is_err() {
-            return Err(pair);
+            core.state.stay(pair.endpoint);
+            return Err(Stay::new(self, pair));
         }
         let ticket = core.state.start(pair, false, now);
         core.next_number += 1;
@@ -204,28 +207,33 @@ impl App {
     #[inline]
     fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
         if let Some(shared) = &self.options.shared
-            && let Some(told) = core.due(now)
+            && let Some(exchange) = core.due(now)
         {
-            let app = Arc::clone(self);
-            let hear = move |granted| {
-                let next = app.exchanged(granted);
-                app.announce(None);
-                next
-            };
-            exchange::spawn(Arc::clone(shared), self.client_id.clone(), told, hear);
+            exchange::spawn(Arc::clone(self), Arc::clone(shared), exchange);
         }
     }
 
+    /// What an exchange tells that is sent now, or the next one, if it was given up.
+    pub(super) fn send(&self, exchange: Exchange) -> Option<(Exchange, Told)> {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        core.send(exchange, now).or_else(|| core.send_next(now))
+    }
+
     /// Takes over what came of an exchange, and says what is to be told next.
-    fn exchanged(self: &Arc<Self>, granted: Result<Granted, SharedLimitError>) -> Option<Told> {
+    pub(super) fn exchanged(
+        &self,
+        exchange: Exchange,
+        granted: Result<Granted, SharedLimitError>,
+    ) -> Option<(Exchange, Told)> {
         let error = granted.as_ref().err().cloned();
         let (goes_alone, next) = {
             let core = &mut *self.core.lock();
             let now = core.now(&self.options);
-            let goes_alone = core.state.heard(granted.ok(), fastrand::f64(), now);
+            let goes_alone = core.state.heard(exchange, granted.ok(), fastrand::f64(), now);
             core.dismiss_hopeless(now);
             self.changed(core, now);
-            (goes_alone, core.due(now))
+            (goes_alone, core.send_next(now))
         };
         if let Some(error) = error.filter(|_| goes_alone) {
             tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
@@ -297,6 +305,14 @@ const SHORTEST_SLEEP: Seconds = 0.001;
 static APPS: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "forgetting.rs"]
+mod forgetting;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "late.rs"]
+mod late;
+#[cfg(test)]
 #[path = "races.rs"]
 mod races;
 #[cfg(test)]
@@ -304,10 +320,11 @@ mod races;
 mod schedules;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
+#[expect(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use std::time::SystemTime;
 
+    use tracing::field::{Field, Visit};
     use tracing::subscriber::Interest;
     use tracing::{Dispatch, Event, Metadata, Subscriber, span};
 
@@ -329,17 +346,27 @@ mod tests {
     /// F46, between two exchanges; without a shared limit it is the test above.
     #[tokio::test(start_paused = true)]
     async fn passing_beside_other_processes_costs_no_allocation() {
-        let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+        let clock = SetForward::new();
         let options = RateLimitOptions::default().with_clock(clock).with_shared(Silent);
         let app = Arc::new(App::new(None, options));
         let pass = || {
             let pair = Pair { endpoint: 7, user: 0 };
             app.permit_at_once(pair, || "GET /".to_owned()).unwrap().settle(Outcome::Succeeded);
         };
-        assert!(app.exchanged(Ok(Granted::default())).is_none());
+        assert!(exchanges(&app, Ok(Granted::default())).is_none());
         pass();
         let counted = allocation_counter::measure(|| (0..100).for_each(|_| pass()));
         assert_eq!(counted.count_total, 0);
+    }
+
+    /// Begins an exchange, of which that comes.
+    fn exchanges(
+        app: &App,
+        granted: Result<Granted, SharedLimitError>,
+    ) -> Option<(Exchange, Told)> {
+        let now = app.core.lock().now(&app.options);
+        let (exchange, _) = app.core.lock().send_next(now).unwrap();
+        app.exchanged(exchange, granted)
     }
 
     #[derive(Debug)]
@@ -354,7 +381,13 @@ mod tests {
 
     /// What a clock says that is set forward while others wait.
     #[derive(Debug, Clone)]
-    struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);
+    pub(super) struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);
+
+    impl SetForward {
+        pub(super) fn new() -> Self {
+            Self(tokio::time::Instant::now(), Arc::default())
+        }
+    }
 
     impl crate::auth::Clock for SetForward {
         fn now(&self) -> crate::auth::Now {
@@ -369,11 +402,23 @@ mod tests {
         Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(60) }
     }
 
-    /// Sees whether what is logged is logged under an app's lock.
+    /// Sees what is logged, and whether that is under an app's lock.
     #[derive(Clone)]
     struct Hears {
         apps: [Arc<App>; 2],
-        heard: Arc<Mutex<Vec<bool>>>,
+        heard: Arc<Mutex<Vec<(String, bool)>>>,
+    }
+
+    /// The text of an event.
+    #[derive(Default)]
+    struct Text(String);
+
+    impl Visit for Text {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            if field.name() == "message" {
+                self.0 = format!("{value:?}");
+            }
+        }
     }
 
     impl Subscriber for Hears {
@@ -385,8 +430,11 @@ mod tests {
             of.target().starts_with("spotify_web::middleware::rate_limit")
         }
 
-        fn event(&self, _: &Event<'_>) {
-            self.heard.lock().push(self.apps.iter().any(|app| app.core.is_locked()));
+        fn event(&self, event: &Event<'_>) {
+            let mut text = Text::default();
+            event.record(&mut text);
+            let is_locked = self.apps.iter().any(|app| app.core.is_locked());
+            self.heard.lock().push((text.0, is_locked));
         }
 
         fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -405,8 +453,10 @@ mod tests {
     /// A subscriber may ask the limiter, as a listener may.
     #[tokio::test(start_paused = true)]
     async fn nothing_is_logged_under_the_lock() {
-        let app = Arc::new(App::new(None, RateLimitOptions::default()));
-        let shares = RateLimitOptions::default().with_shared(Silent);
+        let options = RateLimitOptions::default().with_clock(SetForward::new());
+        let panics = options.clone().with_listener(|_| panic!("a bug in a listener"));
+        let app = Arc::new(App::new(None, panics));
+        let shares = options.with_shared(Silent);
         let member = Arc::new(App::new(None, shares));
         let apps = [Arc::clone(&app), Arc::clone(&member)];
         let hears = Hears { apps, heard: Arc::default() };
@@ -416,11 +466,10 @@ mod tests {
         let pair = wanted(7).pair;
 
         app.permit_at_once(pair, String::new).unwrap().settle(Outcome::Refused(Some(1.0)));
-        app.announce(None);
+        app.announce(Some(pair.endpoint));
         tokio::time::sleep(Duration::from_secs(2)).await;
         app.permit_at_once(pair, String::new).unwrap().settle(Outcome::Succeeded);
-        member.exchanged(Ok(Granted::default()));
-        member.exchanged(Err(SharedLimitError::new("away")));
+        exchanges(&member, Err(SharedLimitError::new("away")));
         app.restore(&Closing {
             client_id: None,
             endpoint: Some("none".to_owned()),
@@ -430,15 +479,22 @@ mod tests {
             is_of_all_apps: false,
         });
 
-        let heard = hears.heard.lock();
-        assert!(heard.len() >= 2 && heard.iter().all(|is_locked| !is_locked), "{heard:?}");
+        let heard = hears.heard.lock().clone();
+        let expected = [
+            "a rate limit is closed",
+            "the rate limiter's listener panicked",
+            "a rate limit is open again",
+            "this process goes on alone",
+            "a closing is not restored: it names no endpoint",
+        ];
+        assert_eq!(heard, expected.map(|text| (text.to_owned(), false)));
     }
 
     /// The keeper waits for the app's rate; a request beyond it hangs, and another comes after it.
     #[tokio::test(start_paused = true)]
     async fn who_may_go_beside_one_that_hangs_is_woken_though_the_keeper_waits_for_longer() {
         for offset in [100, 500, 900] {
-            let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+            let clock = SetForward::new();
             let options = RateLimitOptions::default().with_clock(clock);
             let app = Arc::new(App::new(None, options));
             let patience = Duration::from_secs(60);
@@ -478,7 +534,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_forward_ends_nobodys_patience() {
         for jump in [2, 30, 65, 3600] {
-            let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+            let clock = SetForward::new();
             let options = RateLimitOptions::default().with_clock(clock.clone());
             let app = Arc::new(App::new(None, options));
             app.core.lock().state.app.pace(1.0, 0.0);

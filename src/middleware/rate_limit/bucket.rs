@@ -194,6 +194,7 @@ impl Bucket {
     }
 
     /// Requests of this epoch that are under way.
+    #[cfg(test)]
     pub(super) fn in_flight(&self) -> u32 {
         self.width.in_flight()
     }
@@ -515,11 +516,15 @@ impl Bucket {
         self.known(now).is_some_and(|rate| rate.is_growing(now))
     }
 
-    /// Whether it can be dropped without forgetting anything that matters.
-    pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
+    /// Whether it is closed, paced, or was refused lately.
+    pub(super) fn has_learnt(&self, now: Seconds) -> bool {
         let is_open = self.closed_until <= now && self.rate(now).is_none();
-        let is_unused = self.in_flight() == 0 && self.history.recent(now) == 0.0;
-        is_open && is_unused && now - self.last_refused.unwrap_or(f64::NEG_INFINITY) > self.window
+        !is_open || now - self.last_refused.unwrap_or(f64::NEG_INFINITY) <= self.window
+    }
+
+    /// Whether nothing was learnt from its requests, and none has succeeded lately.
+    pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
+        !self.has_learnt(now) && self.history.recent(now) == 0.0
     }
 }
 

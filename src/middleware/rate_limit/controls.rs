@@ -132,12 +132,11 @@ impl App {
         core.news(endpoint, now);
     }
 
-    /// Whether it or an endpoint is closed.
-    pub(super) fn is_closed(&self) -> bool {
+    /// Whether it or an endpoint is closed, paced, or was refused lately.
+    pub(super) fn has_learnt(&self) -> bool {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
-        let endpoints = core.state.endpoints.values().map(|endpoint| &endpoint.bucket);
-        endpoints.chain([&core.state.app]).any(|bucket| bucket.closed_until > now)
+        core.state.has_learnt(now)
     }
 
     pub(super) fn closings(&self) -> Vec<Closing> {

@@ -10,29 +10,26 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::membership::PATIENCE;
+use super::app::App;
+use super::membership::{Exchange, PATIENCE};
 use super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 
-/// Tells and asks until there is nothing more to tell: `hear` takes what came of it, and says what
-/// is next. Without a runtime nothing is told, and the limiter goes on as when there is no
-/// response.
-pub(super) fn spawn(
-    shared: Arc<dyn SharedLimit>,
-    client_id: Option<String>,
-    told: Told,
-    hear: impl Fn(Result<Granted, SharedLimitError>) -> Option<Told> + Send + 'static,
-) {
+/// Tells and asks until there is nothing more to tell. What is told is found out when the task
+/// runs, which may be much later. Without a runtime nothing is told, and the limiter goes on as
+/// when there is no response.
+pub(super) fn spawn(app: Arc<App>, shared: Arc<dyn SharedLimit>, first: Exchange) {
     let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
-        let mut told = Some(told);
-        while let Some(news) = told {
-            let granted = exchange(&*shared, client_id.as_deref(), &news).await;
-            told = hear(granted);
+        let mut next = app.send(first);
+        while let Some((exchange, told)) = next {
+            let granted = tell(&*shared, app.client_id.as_deref(), &told).await;
+            next = app.exchanged(exchange, granted);
+            app.announce(None);
         }
     });
 }
 
-async fn exchange(
+async fn tell(
     shared: &dyn SharedLimit,
     app: Option<&str>,
     told: &Told,

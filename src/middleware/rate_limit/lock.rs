@@ -6,6 +6,7 @@ use super::announced::{Announced, New};
 use super::clock::{Timeline, duration};
 use super::endpoint::EndpointName;
 use super::granted::{self, Unclaimed};
+use super::membership::Exchange;
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Sharing, Told};
@@ -71,9 +72,23 @@ impl Core {
         }
     }
 
-    pub(super) fn due(&mut self, now: Seconds) -> Option<Told> {
+    /// Begins an exchange with the other processes, if one is due.
+    pub(super) fn due(&mut self, now: Seconds) -> Option<Exchange> {
         let waiting = self.queue.len_for_app(&self.state, now);
         self.state.due(waiting, self.queue.has_urgent(), now)
+    }
+
+    /// What it tells, as it is sent; nothing if it was given up.
+    pub(super) fn send(&mut self, exchange: Exchange, now: Seconds) -> Option<(Exchange, Told)> {
+        let waiting = self.queue.len_for_app(&self.state, now);
+        let told = self.state.send(exchange, waiting, self.queue.has_urgent(), now)?;
+        Some((exchange, told))
+    }
+
+    /// Begins the next one, and sends it.
+    pub(super) fn send_next(&mut self, now: Seconds) -> Option<(Exchange, Told)> {
+        let exchange = self.due(now)?;
+        self.send(exchange, now)
     }
 
     pub(super) fn now(&mut self, options: &RateLimitOptions) -> Seconds {

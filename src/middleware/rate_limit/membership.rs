@@ -4,6 +4,18 @@
 //! *Free*: no limit is known, and requests go for a second after each exchange. *Paced*: they go at
 //! the starts of the last batch. *Closed*: the bucket is, as without the others. *Alone*: the store
 //! did not respond, and the bucket decides, with this limiter's share of the last rate.
+//!
+//! An exchange may be sent, and its response may come, long after it was begun: on a runtime that
+//! runs only while somebody calls, or in a process that was stopped. So each has a number, and
+//! counts only as long as it is the last:
+//!
+//! | event | what happens |
+//! |---|---|
+//! | it is sent | what is told is what is true by then: pauses are told as what is left of them |
+//! | response, in time | closings and starts count from now, since the store may have said it just now; that nothing else closes it is known as of when it was sent |
+//! | response or loss, late | the first in a row: it is begun anew; else as silence |
+//! | loss, noticed in time, or an error | *alone* |
+//! | anything of one that was given up | nothing |
 
 use std::time::Duration;
 
@@ -26,12 +38,34 @@ pub(super) struct Membership {
     batch: Batch,
     /// A start that was granted to an urgent request, before those of the batch.
     has_urgent_start: bool,
+    /// When the store is asked again for starts.
     come_back_at: Seconds,
+    /// The same for an urgent request, which holds up no others.
+    urgent_back_at: Seconds,
+    /// When the last exchange that had a response was sent.
     heard: Seconds,
-    /// Since when an exchange is under way, and how many starts it asks for.
-    asks_since: Option<Seconds>,
-    asks_for: u32,
+    under_way: Option<UnderWay>,
+    /// The number of the last exchange.
+    exchanges: u64,
+    /// Whether the last exchange was given up although the store may have responded in time.
+    was_late: bool,
     news: News,
+}
+
+/// An exchange, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Exchange(u64);
+
+/// The exchange of which a response is awaited.
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    exchange: Exchange,
+    /// When it was begun, or sent.
+    since: Seconds,
+    /// How many starts it asks for, one that is urgent included.
+    most_starts: u32,
+    /// Whether it asks for others than that one.
+    wants_starts: bool,
 }
 
 /// Starts that were granted and not used yet.
@@ -46,9 +80,19 @@ struct Batch {
 #[derive(Debug, Default)]
 struct News {
     succeeded: u32,
+    /// From when on these are counted.
+    since: Seconds,
     is_open: bool,
     others_wait: bool,
-    refused: Option<(Duration, u64)>,
+    refused: Option<Refused>,
+}
+
+/// A 429.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    pause: Duration,
+    epoch: u64,
+    when: Seconds,
 }
 
 impl Membership {
@@ -63,9 +107,11 @@ impl Membership {
             batch: Batch::default(),
             has_urgent_start: false,
             come_back_at: f64::NEG_INFINITY,
+            urgent_back_at: f64::NEG_INFINITY,
             heard: f64::NEG_INFINITY,
-            asks_since: None,
-            asks_for: 0,
+            under_way: None,
+            exchanges: 0,
+            was_late: false,
             news: News::default(),
         }
     }
@@ -81,9 +127,15 @@ impl Membership {
             return self.check_heard(LONGEST_SILENCE, now);
         }
         match self.batch.left {
-            _ if self.has_urgent_start => self.check_heard(LONGEST_TRUST, now),
-            0 => Err(Blocked::Until(self.next_exchange_ends(now))),
-            _ if now < self.batch.next => Err(Blocked::Until(self.batch.next)),
+            _ if self.has_urgent_start(now) => Ok(()),
+            0 => {
+                let comes = self.comes(self.come_back_at, now);
+                Err(Blocked::Until(comes.unwrap_or_else(|| self.next_exchange_ends(now))))
+            }
+            _ if now < self.batch.next => {
+                let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
+                Err(Blocked::Until(self.batch.next.min(urgent)))
+            }
             _ => self.check_heard(LONGEST_TRUST, now),
         }
     }
@@ -96,14 +148,21 @@ impl Membership {
         }
     }
 
+    /// When the store is to be asked again, if that is still to come.
+    fn comes(&self, back_at: Seconds, now: Seconds) -> Option<Seconds> {
+        (self.under_way.is_none() && back_at > now).then_some(back_at + ROUNDING)
+    }
+
     fn next_exchange_ends(&self, now: Seconds) -> Seconds {
-        let since = self.asks_since.unwrap_or_else(|| self.come_back_at.max(now));
+        let since = self.under_way.map_or(now, |under_way| under_way.since);
         (since + PATIENCE).max(now + SHORTEST_LOOK)
     }
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
-    pub(super) fn start(&mut self) -> u64 {
-        if std::mem::take(&mut self.has_urgent_start) {
+    pub(super) fn start(&mut self, now: Seconds) -> u64 {
+        let has_urgent_start = self.has_urgent_start(now);
+        self.has_urgent_start = false;
+        if has_urgent_start {
             return self.epoch;
         }
         if self.batch.left > 0 {
@@ -127,56 +186,85 @@ impl Membership {
         }
     }
 
-    pub(super) fn succeeded(&mut self, epoch: u64) {
+    pub(super) fn succeeded(&mut self, epoch: u64, now: Seconds) {
+        self.news.forget_old(self.window, now);
         self.news.succeeded = self.news.succeeded.saturating_add(1);
         self.news.is_open |= epoch == self.epoch;
     }
 
     /// A 429 that is news to this limiter.
-    pub(super) fn refused(&mut self, epoch: u64, pause: Seconds, others_wait: bool) {
+    pub(super) fn refused(&mut self, epoch: u64, pause: Seconds, others_wait: bool, now: Seconds) {
         self.news.others_wait |= others_wait;
         let pause = Duration::try_from_secs_f64(pause).unwrap_or(Duration::MAX);
-        self.news.refused.get_or_insert((pause, epoch));
+        self.news.refused.get_or_insert(Refused { pause, epoch, when: now });
     }
 
     /// Whether an exchange has gone with its task: nothing more is heard of it.
     pub(super) fn is_lost(&self, now: Seconds) -> bool {
-        self.asks_since.is_some_and(|since| now - since >= LOST)
+        self.under_way.is_some_and(|under_way| now - under_way.since >= LOST)
     }
 
-    /// What is to be told now, if an exchange is due: because requests wait for one, or are to
-    /// start soon.
+    /// Begins an exchange, if one is due: because requests wait for one, or are to start soon. What
+    /// is told is found out when it is [sent](Self::send).
     pub(super) fn due(
         &mut self,
         wanted: u32,
         is_urgent: bool,
         bucket: &Bucket,
         now: Seconds,
-    ) -> Option<Told> {
-        // A process that has starts already may still have something urgent.
-        let is_urgent = is_urgent && !self.has_urgent_start && now >= self.come_back_at;
+    ) -> Option<Exchange> {
+        let is_urgent = self.wants_urgent(is_urgent, now);
         let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
         let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));
-        if self.asks_since.is_some() || !is_due {
+        if self.under_way.is_some() || !is_due {
             return None;
         }
-        self.asks_since = Some(now);
+        self.exchanges += 1;
+        let exchange = Exchange(self.exchanges);
+        self.under_way = Some(UnderWay::new(exchange, now));
+        Some(exchange)
+    }
+
+    /// A process that has starts already may still have something urgent.
+    fn wants_urgent(&self, is_urgent: bool, now: Seconds) -> bool {
+        is_urgent && !self.has_urgent_start(now) && now >= self.urgent_back_at
+    }
+
+    /// One that nobody came for in time is another's by now.
+    fn has_urgent_start(&self, now: Seconds) -> bool {
+        self.has_urgent_start && now - self.heard <= LONGEST_TRUST
+    }
+
+    /// What an exchange tells, as of now. Nothing if it was given up before it was sent.
+    pub(super) fn send(
+        &mut self,
+        exchange: Exchange,
+        wanted: u32,
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Option<Told> {
+        self.under_way.filter(|under_way| under_way.exchange == exchange)?;
+        let is_urgent = self.wants_urgent(is_urgent, now);
         let is_alone = self.alone_until.is_some();
         // What happened while nobody else knew of it is no measure of what all did together.
-        let News { succeeded, is_open, others_wait, refused } = match is_alone {
+        let News { succeeded, is_open, others_wait, refused, .. } = match is_alone {
             true => News::default(),
-            false => std::mem::take(&mut self.news),
+            false => self.news.take(self.window, now),
         };
         let starts = if self.batch.left == 0 { wanted } else { 0 };
-        self.asks_for = starts.max(u32::from(is_urgent));
+        self.under_way = Some(UnderWay {
+            most_starts: starts.max(u32::from(is_urgent)),
+            wants_starts: starts > 0,
+            ..UnderWay::new(exchange, now)
+        });
         Some(Told {
             member: self.member,
             epoch: self.epoch,
             succeeded,
             is_open,
             others_wait: others_wait || wanted > 0,
-            refused_for: refused.map(|(pause, _)| pause),
-            refused_in: refused.map_or(0, |(_, epoch)| epoch),
+            refused_for: refused.map(|refused| refused.pause),
+            refused_in: refused.map_or(0, |refused| refused.epoch),
             // Who was never alone has it from the store, which may have let it go.
             last_rate: self.rate.filter(|_| is_alone),
             starts,
@@ -211,8 +299,57 @@ impl Membership {
         }
     }
 
-    /// Takes over what the store granted.
-    pub(super) fn heard(&mut self, granted: Granted, bucket: &mut Bucket, now: Seconds) {
+    /// Takes over what came of an exchange: what the store granted, or that there was no response.
+    /// Says whether it goes on alone from now on. `jitter` is from 0 to 1.
+    pub(super) fn heard(
+        &mut self,
+        exchange: Exchange,
+        granted: Option<Granted>,
+        bucket: &mut Bucket,
+        jitter: f64,
+        now: Seconds,
+    ) -> bool {
+        let under_way = self.under_way.filter(|under_way| under_way.exchange == exchange);
+        let Some(under_way) = under_way else { return false };
+        match granted {
+            Some(granted) if now - under_way.since <= PATIENCE => {
+                self.take_over(granted, under_way, bucket, now);
+                false
+            }
+            Some(_) => self.late(bucket, jitter, now),
+            None => self.silent(bucket, jitter, now),
+        }
+    }
+
+    /// Gives up an exchange that is [lost](Self::is_lost). Where nobody noticed for longer than
+    /// that, nobody ran who could.
+    pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) {
+        match self.under_way {
+            Some(UnderWay { since, .. }) if now - since > LONGEST_SILENCE => {
+                self.late(bucket, jitter, now);
+            }
+            _ => {
+                self.silent(bucket, jitter, now);
+            }
+        }
+    }
+
+    /// Whether the store responded in time is not known: it is asked anew, once.
+    fn late(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
+        if std::mem::replace(&mut self.was_late, true) {
+            return self.silent(bucket, jitter, now);
+        }
+        self.under_way = None;
+        false
+    }
+
+    fn take_over(
+        &mut self,
+        granted: Granted,
+        under_way: UnderWay,
+        bucket: &mut Bucket,
+        now: Seconds,
+    ) {
         let was_alone = self.alone_until.take().is_some();
         if was_alone {
             bucket.forget_rate();
@@ -230,25 +367,29 @@ impl Membership {
         }
         self.rate = granted.rate.filter(|rate| rate.is_finite()).map(|rate| rate.max(SLOWEST));
         self.active = granted.active.max(1);
-        let batch = Batch::of(granted, self.asks_for, closed, now);
+        let batch = Batch::of(granted, under_way.most_starts, closed, now);
         let away = match batch.is_some() {
             true => 0.0,
             false if granted.starts > 0 => LONGEST_AWAY,
             false => granted.come_back_in.as_secs_f64().clamp(SHORTEST_AWAY, LONGEST_AWAY),
         };
-        self.come_back_at = now + away;
+        self.urgent_back_at = now + away;
+        if under_way.wants_starts {
+            self.come_back_at = now + away;
+        }
         match batch {
             Some(_) if self.batch.left > 0 => self.has_urgent_start = true,
             Some(batch) => self.batch = batch,
             None => {}
         }
-        self.heard = now;
-        self.asks_since = None;
+        self.heard = under_way.since;
+        self.was_late = false;
+        self.under_way = None;
     }
 
-    /// There was no response. Says whether that is new. `jitter` is from 0 to 1.
-    pub(super) fn silent(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
-        self.asks_since = None;
+    /// There was no response. Says whether that is new.
+    fn silent(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
+        self.under_way = None;
         let is_new = self.alone_until.replace(now + EARLIEST_RETURN + jitter).is_none();
         if is_new {
             self.news = News::default();
@@ -265,11 +406,9 @@ impl Membership {
 
     /// Asks the store anew, as after a start.
     pub(super) fn reopen(&mut self) {
-        let epoch = self.epoch;
-        let asks_since = self.asks_since;
-        let asks_for = self.asks_for;
+        let Self { epoch, under_way, exchanges, was_late, .. } = *self;
         let new = Self::new(self.member, self.window);
-        *self = Self { epoch, asks_since, asks_for, ..new };
+        *self = Self { epoch, under_way, exchanges, was_late, ..new };
     }
 
     /// The rate of all together, where it is known and kept to.
@@ -297,6 +436,35 @@ impl Membership {
             Some(_) => Sharing::Paced,
             None => Sharing::Free,
         }
+    }
+}
+
+impl News {
+    /// Takes what is still true. Of a pause that is what is left of it.
+    fn take(&mut self, window: Seconds, now: Seconds) -> Self {
+        self.forget_old(window, now);
+        let news = std::mem::take(self);
+        let left = |refused: Refused| {
+            let age = Duration::try_from_secs_f64(now - refused.when).unwrap_or_default();
+            let pause = refused.pause.saturating_sub(age);
+            (!pause.is_zero()).then_some(Refused { pause, ..refused })
+        };
+        Self { refused: news.refused.and_then(left), ..news }
+    }
+
+    /// A store counts what succeeded as of when it is told. Of what did before the window, one is
+    /// enough to show that the limit is open.
+    fn forget_old(&mut self, window: Seconds, now: Seconds) {
+        if now - self.since > window {
+            self.succeeded = self.succeeded.min(1);
+            self.since = now;
+        }
+    }
+}
+
+impl UnderWay {
+    fn new(exchange: Exchange, now: Seconds) -> Self {
+        Self { exchange, since: now, most_starts: 0, wants_starts: false }
     }
 }
 
@@ -330,6 +498,8 @@ const LONGEST_TRUST: Seconds = 0.3;
 const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;
 const SHORTEST_LOOK: Seconds = 0.01;
+/// Sums of seconds are rounded: a timer that is exact would come a little too soon.
+const ROUNDING: Seconds = 0.001;
 /// An urgent request that has a start within this time asks for no other.
 const WORTH_ASKING: Seconds = 0.05;
 /// The store may be wrong about when it has something to grant, and when that may start.

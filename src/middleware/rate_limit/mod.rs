@@ -60,7 +60,7 @@ use tokio::time::Instant;
 
 use self::app::App;
 use self::pair::Pair;
-use self::permit::{Permit, Turn, Wanted};
+use self::permit::{Permit, Stay, Turn, Wanted};
 use self::registry::{BY_HAND, Registry};
 use self::signer::Signer;
 use self::state::Outcome;
@@ -97,6 +97,12 @@ type Seconds = f64;
 /// is plugged into: [`close_for`](Self::close_for) and [`reopen`](Self::reopen) act on all of them,
 /// and [`stats`](Self::stats) tells of all together. One that [`for_app`](Self::for_app) or a
 /// [client](crate::SpotifyClient::rate_limiter) returned is that of one app.
+///
+/// An app is known as long as a limiter or a client of it is kept, and after that for as long as
+/// something is closed or paced for it, or was refused within the window: a rate that nobody needs
+/// is forgotten by itself, some minutes later. From 256 apps on, those of which nothing of the kind
+/// is known are forgotten. The same holds for an app's endpoints, of which 256 are told apart: one
+/// that a call waits at, or has a request under way to, is kept.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -168,14 +174,14 @@ impl RateLimiter {
     /// meanwhile.
     async fn permit_and_sign(
         &self,
-        pair: Pair,
+        stay: Stay,
         request: &mut Request,
         extensions: &mut Extensions,
     ) -> Result<Permit> {
         let mut fresh = FRESH;
         loop {
             let began = Instant::now();
-            let permit = self.permit(pair, extensions).await.map_err(Error::middleware)?;
+            let permit = self.permit(stay.pair, extensions).await.map_err(Error::middleware)?;
             let is_fresh = began.elapsed() < fresh;
             let Some(signer) = self.signer.as_ref().filter(|_| !is_fresh) else {
                 return Ok(permit);
@@ -270,7 +276,7 @@ impl Middleware for RateLimiter {
         let permit = match self.app.permit_at_once(pair, || endpoint::name(&request)) {
             Ok(permit) => permit,
             // What most requests do without takes no room in them.
-            Err(pair) => Box::pin(self.permit_and_sign(pair, &mut request, extensions)).await?,
+            Err(stay) => Box::pin(self.permit_and_sign(stay, &mut request, extensions)).await?,
         };
         let result = next.run(request, extensions).await;
         let outcome = outcome(&result);

@@ -20,6 +20,13 @@ pub(super) enum Turn {
     },
 }
 
+/// A call that is to wait for a permit: its endpoint is not forgotten meanwhile.
+#[derive(Debug)]
+pub(super) struct Stay {
+    app: Arc<App>,
+    pub(super) pair: Pair,
+}
+
 /// A request that wants a permit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -39,6 +46,19 @@ pub(super) struct Permit {
     pub(super) pair: Pair,
     /// Its call's number in the queue.
     pub(super) number: u64,
+}
+
+impl Stay {
+    /// After the endpoint was told of it.
+    pub(super) fn new(app: &Arc<App>, pair: Pair) -> Self {
+        Self { app: Arc::clone(app), pair }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.app.core.lock().state.leave(self.pair.endpoint);
+    }
 }
 
 impl Permit {

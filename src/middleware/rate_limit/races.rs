@@ -29,7 +29,8 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
     let pair = Pair { endpoint: 1 + number as u64 % 2, user: 0 };
     let permit = match app.permit_at_once(pair, String::new) {
         Ok(permit) => permit,
-        Err(pair) => {
+        Err(stay) => {
+            let pair = stay.pair;
             let patience = Duration::from_secs(60);
             let wanted =
                 Wanted { pair, is_urgent: number.is_multiple_of(3), number: None, patience };

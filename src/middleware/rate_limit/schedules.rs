@@ -240,7 +240,8 @@ impl World {
             log.lock().came.push((id, Instant::now()));
             let verdict = match app.permit_at_once(caller.pair, String::new) {
                 Ok(permit) => Ok(permit),
-                Err(pair) => {
+                Err(stay) => {
+                    let pair = stay.pair;
                     let Caller { is_urgent, patience, .. } = caller;
                     let wanted = Wanted { pair, is_urgent, number: None, patience };
                     races::permit(&app, wanted).await
@@ -361,6 +362,7 @@ impl World {
         prop_assert!(
             core.state.endpoints.values().all(|endpoint| endpoint.bucket.in_flight() == 0)
         );
+        prop_assert!(core.state.endpoints.values().all(|endpoint| endpoint.users == 0));
         Ok(())
     }
 }

@@ -33,8 +33,10 @@ use serde::{Deserialize, Serialize};
 /// While no limit is known it makes one exchange a second, as long as there are requests; under a
 /// known rate it makes one for each batch; a 429 is told at once. A limiter without requests tells
 /// nothing. When there is no response within 200 ms, an error, or a panic, it goes on alone, at its
-/// share of the last rate, and asks again every 0.5 to 1.5 s. Endpoints that are refused for
-/// themselves are each process's own. With the feature `testing`, `testing::check_shared_limit`
+/// share of the last rate, and asks again every 0.5 to 1.5 s. A response that it hears of later than
+/// that, since its process was stopped or its runtime was not driven, is not taken: starts that were
+/// granted in it are lost, and it asks anew. Endpoints that are refused for themselves are each
+/// process's own. With the feature `testing`, `testing::check_shared_limit`
 /// runs what is promised here against a store.
 ///
 /// ```
@@ -80,15 +82,15 @@ pub struct Told {
     pub member: u64,
     /// The epoch of the last [`Granted`]; 0 before the first.
     pub epoch: u64,
-    /// Requests that succeeded.
+    /// Requests that succeeded. Of what did longer ago than the limiter's window one is told.
     pub succeeded: u32,
     /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open
     /// again.
     pub is_open: bool,
     /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
     pub others_wait: bool,
-    /// `Retry-After` of the first 429 of its epoch, which may be longer than a clock can express.
-    /// An epoch ends with it.
+    /// What is left of the `Retry-After` of the first 429 of its epoch, which may be longer than a
+    /// clock can express. An epoch ends with it. One that is over is not told.
     pub refused_for: Option<Duration>,
     /// The epoch in which that request was sent. One that was sent in an earlier epoch than the
     /// store's extends a closing, if it asks for longer than is left, and says nothing about the
@@ -131,7 +133,9 @@ pub struct Granted {
     pub first_in: Duration,
     /// Between each and the next. Zero lets them go at once.
     pub step: Duration,
-    /// When to ask again where none were granted.
+    /// When to ask again where none were granted. The limiter does so, to a millisecond or two, if
+    /// somebody waits then; 20 ms is the least and ten seconds the most. Where an urgent request
+    /// alone was asked for, others are not held up by it.
     pub come_back_in: Duration,
 }
 

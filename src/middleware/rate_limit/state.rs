@@ -10,7 +10,7 @@ use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::evidence::Evidence;
 use super::failures::{Ended, Failures};
-use super::membership::Membership;
+use super::membership::{Exchange, Membership};
 use super::pair::Pair;
 use super::shared::{Granted, Told};
 use super::trial::Trial;
@@ -109,6 +109,8 @@ pub(super) struct Endpoint {
     /// Whether a refusal of it was taken for the app's.
     pub(super) is_blamed: bool,
     pub(super) tries: Tries,
+    /// Calls that stay here to wait, and requests that are under way.
+    pub(super) users: usize,
 }
 
 impl State {
@@ -149,7 +151,7 @@ impl State {
             return key;
         }
         if self.endpoints.len() >= MOST_ENDPOINTS {
-            self.endpoints.retain(|_, endpoint| !endpoint.bucket.is_idle(now));
+            self.endpoints.retain(|_, endpoint| !endpoint.is_idle(now));
             let is_suspect =
                 |endpoint: &&Endpoint| matches!(endpoint.standing, Standing::Suspect(_));
             self.suspects = self.endpoints.values().filter(is_suspect).count();
@@ -161,6 +163,19 @@ impl State {
         let bucket = Bucket::new(self.window);
         self.endpoints.entry(key).or_insert_with(|| Endpoint::new(name, bucket));
         key
+    }
+
+    /// A call stays at an endpoint to wait, which is not forgotten meanwhile.
+    pub(super) fn stay(&mut self, endpoint: u64) {
+        if let Some(endpoint) = self.endpoints.get_mut(&endpoint) {
+            endpoint.users += 1;
+        }
+    }
+
+    pub(super) fn leave(&mut self, endpoint: u64) {
+        if let Some(endpoint) = self.endpoints.get_mut(&endpoint) {
+            endpoint.users = endpoint.users.saturating_sub(1);
+        }
     }
 
     /// Whether a request may go now, or what it waits for.
@@ -251,10 +266,11 @@ impl State {
 
     /// A request goes, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
+        self.stay(pair.endpoint);
         self.failures.start(pair, now);
         let endpoint = self.endpoints.get_mut(&pair.endpoint);
         let endpoint_epoch = endpoint.map_or(0, |endpoint| endpoint.bucket.start(now));
-        let shared_epoch = self.membership.as_mut().map_or(0, Membership::start);
+        let shared_epoch = self.membership.as_mut().map_or(0, |membership| membership.start(now));
         let is_beyond = self.start_beyond(pair.endpoint, now);
         let app_epoch = if is_beyond { OF_NO_EPOCH } else { self.app.start(now) };
         Ticket { pair, sent: now, app_epoch, endpoint_epoch, shared_epoch, waited, is_beyond }
@@ -274,6 +290,7 @@ impl State {
 
     /// A request ended, while others wait or not.
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, others: bool, now: Seconds) {
+        self.leave(ticket.pair.endpoint);
         match outcome {
             Outcome::Succeeded => self.succeeded(ticket, now),
             Outcome::Refused(pause) => self.refused(ticket, pause, others, now),
@@ -292,7 +309,7 @@ impl State {
     fn succeeded(&mut self, ticket: Ticket, now: Seconds) {
         self.app.succeeded(ticket.app_epoch, ticket.sent, now);
         if let Some(membership) = &mut self.membership {
-            membership.succeeded(ticket.shared_epoch);
+            membership.succeeded(ticket.shared_epoch, now);
         }
         if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
             endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
@@ -368,7 +385,7 @@ impl State {
             && self.app.is_news(ticket.app_epoch)
         {
             let pause = pause.min(self.window);
-            membership.refused(ticket.shared_epoch, pause, ticket.waited || others);
+            membership.refused(ticket.shared_epoch, pause, ticket.waited || others, now);
         }
         self.app.refused(refusal(ticket.app_epoch, self.window), now);
         self.last_of_app = Some((key, now));
@@ -391,29 +408,56 @@ impl State {
         }
     }
 
-    /// What is to be told to the other processes, with a number of requests that wait, if anything
-    /// is.
+    /// Begins an exchange with the other processes, with a number of requests that wait, if one is
+    /// due.
     #[inline]
-    pub(super) fn due(&mut self, waiting: usize, is_urgent: bool, now: Seconds) -> Option<Told> {
+    pub(super) fn due(
+        &mut self,
+        waiting: usize,
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Option<Exchange> {
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         self.membership.as_mut()?.due(waiting, is_urgent, &self.app, now)
     }
 
-    /// Goes on alone where an exchange was lost with its task.
+    /// What it tells, as it is sent; nothing if it was given up.
+    pub(super) fn send(
+        &mut self,
+        exchange: Exchange,
+        waiting: usize,
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Option<Told> {
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.membership.as_mut()?.send(exchange, waiting, is_urgent, now)
+    }
+
+    /// Gives up an exchange that was lost with its task.
     pub(super) fn notice_loss(&mut self, now: Seconds) {
-        if self.membership.as_ref().is_some_and(|membership| membership.is_lost(now)) {
-            self.heard(None, 0.5, now);
+        if let Some(membership) = &mut self.membership
+            && membership.is_lost(now)
+        {
+            membership.give_up(&mut self.app, 0.5, now);
         }
     }
 
     /// What came of an exchange. Says whether it goes on alone from now on.
-    pub(super) fn heard(&mut self, granted: Option<Granted>, jitter: f64, now: Seconds) -> bool {
+    pub(super) fn heard(
+        &mut self,
+        exchange: Exchange,
+        granted: Option<Granted>,
+        jitter: f64,
+        now: Seconds,
+    ) -> bool {
         let Some(membership) = &mut self.membership else { return false };
-        match granted {
-            Some(granted) => membership.heard(granted, &mut self.app, now),
-            None => return membership.silent(&mut self.app, jitter, now),
-        }
-        false
+        membership.heard(exchange, granted, &mut self.app, jitter, now)
+    }
+
+    /// Whether something is closed, paced, or was refused lately.
+    pub(super) fn has_learnt(&self, now: Seconds) -> bool {
+        let endpoints = self.endpoints.values().map(|endpoint| &endpoint.bucket);
+        endpoints.chain([&self.app]).any(|bucket| bucket.has_learnt(now))
     }
 
     /// Forgets closings, rates and failures.
@@ -454,12 +498,19 @@ impl Endpoint {
             evidence: Evidence::none(),
             is_blamed: false,
             tries: Tries::none(),
+            users: 0,
         }
     }
 
     fn reopen(&mut self) {
         self.bucket.reopen();
-        *self = Self::new(std::mem::take(&mut self.name), self.bucket.clone());
+        let new = Self::new(std::mem::take(&mut self.name), self.bucket.clone());
+        *self = Self { users: self.users, ..new };
+    }
+
+    /// Whether it can be dropped without forgetting anything that matters.
+    fn is_idle(&mut self, now: Seconds) -> bool {
+        self.users == 0 && self.bucket.is_idle(now)
     }
 
     /// It was refused for itself.

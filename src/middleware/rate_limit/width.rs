@@ -32,6 +32,7 @@ impl Width {
         self.most == Some(1)
     }
 
+    #[cfg(test)]
     pub(super) fn in_flight(&self) -> u32 {
         self.in_flight
     }

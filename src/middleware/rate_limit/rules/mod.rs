@@ -1,9 +1,13 @@
 //! The rules of the state and of the queue, one by one: a history of events, and what must hold
 //! after it.
 
-#![expect(clippy::indexing_slicing, reason = "a test that fails is a test that panics")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that fails is a test that panics"
+)]
 
-mod alone;
+mod exchanges;
 mod failing;
 mod refusals;
 mod trial;
@@ -12,6 +16,7 @@ mod whose;
 
 use super::Seconds;
 use super::pair::Pair;
+use super::shared::Granted;
 use super::state::{Outcome, State, Ticket};
 
 fn state() -> State {
@@ -38,6 +43,13 @@ impl State {
     fn sends(&mut self, endpoint: u64, now: Seconds) -> Ticket {
         assert_eq!(self.check(pair(endpoint), now), Ok(()), "at {now}");
         self.start(pair(endpoint), false, now)
+    }
+
+    /// What a store grants that is asked now.
+    fn hears(&mut self, granted: Granted, now: Seconds) {
+        let exchange = self.due(1, false, now).unwrap();
+        self.send(exchange, 1, false, now).unwrap();
+        self.heard(exchange, Some(granted), 0.5, now);
     }
 
     fn is_open(&self, endpoint: u64, now: Seconds) -> bool {

@@ -97,7 +97,7 @@ fn who_waits_before_a_request_goes_at_its_processs_share_of_a_shared_rate() {
     for (active, expected) in [(1, 2.0), (5, 10.0), (10, 20.0)] {
         let mut state = State::new(30.0, 604_800.0).shared_as(7);
         state.endpoint(5, 0.0, String::new);
-        state.heard(Some(Granted::default().with_rate(10.0, active)), 0.5, 0.0);
+        state.hears(Granted::default().with_rate(10.0, active), 0.0);
         let mut queue = Queue::new();
         line_up(&mut queue, pair(5), 20);
         let wait = wait_behind(&state, &queue, 1.0);

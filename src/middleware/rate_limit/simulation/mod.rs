@@ -23,6 +23,7 @@ pub(crate) use self::scenarios::table;
 use self::server::{Arrival, Reply};
 pub(crate) use self::table::Row;
 use super::Seconds;
+use super::membership::Exchange;
 use super::pair::Pair;
 use super::pool::Pool;
 use super::queue::{Place, Queue, Waiter};
@@ -81,8 +82,8 @@ enum Event {
     Ends(usize, u32, Reply),
     Expires(usize, u32),
     Wakes(usize),
-    Tells(usize, Told),
-    Hears(usize, Option<Granted>),
+    Tells(usize, Exchange, Told),
+    Hears(usize, Exchange, Option<Granted>),
 }
 
 /// The bits of a time that is not negative are in its order.
@@ -152,8 +153,8 @@ impl World {
                 self.grant(process);
                 self.exchange_if_due(process);
             }
-            Event::Tells(process, told) => self.tell(process, &told),
-            Event::Hears(process, granted) => self.hear(process, granted),
+            Event::Tells(process, exchange, told) => self.tell(process, exchange, &told),
+            Event::Hears(process, exchange, granted) => self.hear(process, exchange, granted),
         }
     }
 
@@ -163,25 +164,28 @@ impl World {
         }
         let Client { state, queue, .. } = &mut self.clients[process];
         let waiting = queue.len_for_app(state, self.now);
-        if let Some(told) = state.due(waiting, queue.has_urgent(), self.now) {
-            self.at(self.now + HALF_WAY_TO_STORE, Event::Tells(process, told));
+        let is_urgent = queue.has_urgent();
+        if let Some(exchange) = state.due(waiting, is_urgent, self.now)
+            && let Some(told) = state.send(exchange, waiting, is_urgent, self.now)
+        {
+            self.at(self.now + HALF_WAY_TO_STORE, Event::Tells(process, exchange, told));
         }
     }
 
-    fn tell(&mut self, process: usize, told: &Told) {
+    fn tell(&mut self, process: usize, exchange: Exchange, told: &Told) {
         let (from, to) = self.setting.store_is_away;
         if (from..to).contains(&self.now) {
             self.pool = new_pool();
-            return self.at(self.now + STORE_LIMIT, Event::Hears(process, None));
+            return self.at(self.now + STORE_LIMIT, Event::Hears(process, exchange, None));
         }
         let granted = self.pool.exchange(told, self.now);
         self.outcomes.exchanges += 1;
-        self.at(self.now + HALF_WAY_TO_STORE, Event::Hears(process, Some(granted)));
+        self.at(self.now + HALF_WAY_TO_STORE, Event::Hears(process, exchange, Some(granted)));
     }
 
-    fn hear(&mut self, process: usize, granted: Option<Granted>) {
+    fn hear(&mut self, process: usize, exchange: Exchange, granted: Option<Granted>) {
         let jitter = self.random.f64();
-        self.clients[process].state.heard(granted, jitter, self.now);
+        self.clients[process].state.heard(exchange, granted, jitter, self.now);
         self.dismiss_hopeless(process);
         self.grant(process);
         self.exchange_if_due(process);
