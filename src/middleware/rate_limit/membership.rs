@@ -20,7 +20,9 @@
 use std::time::Duration;
 
 use super::Seconds;
+use super::batch::{Batch, LONGEST_AWAY};
 use super::bucket::{Blocked, Bucket};
+use super::news::{News, Refused};
 use super::rate::SLOWEST;
 use super::shared::{Granted, Sharing, Told};
 
@@ -66,33 +68,6 @@ struct UnderWay {
     most_starts: u32,
     /// Whether it asks for others than that one.
     wants_starts: bool,
-}
-
-/// Starts that were granted and not used yet.
-#[derive(Debug, Default)]
-struct Batch {
-    left: u32,
-    next: Seconds,
-    step: Seconds,
-}
-
-/// What the store was not told yet.
-#[derive(Debug, Default)]
-struct News {
-    succeeded: u32,
-    /// From when on these are counted.
-    since: Seconds,
-    is_open: bool,
-    others_wait: bool,
-    refused: Option<Refused>,
-}
-
-/// A 429.
-#[derive(Debug, Clone, Copy)]
-struct Refused {
-    pause: Duration,
-    epoch: u64,
-    when: Seconds,
 }
 
 impl Membership {
@@ -439,49 +414,9 @@ impl Membership {
     }
 }
 
-impl News {
-    /// Takes what is still true. Of a pause that is what is left of it.
-    fn take(&mut self, window: Seconds, now: Seconds) -> Self {
-        self.forget_old(window, now);
-        let news = std::mem::take(self);
-        let left = |refused: Refused| {
-            let age = Duration::try_from_secs_f64(now - refused.when).unwrap_or_default();
-            let pause = refused.pause.saturating_sub(age);
-            (!pause.is_zero()).then_some(Refused { pause, ..refused })
-        };
-        Self { refused: news.refused.and_then(left), ..news }
-    }
-
-    /// A store counts what succeeded as of when it is told. Of what did before the window, one is
-    /// enough to show that the limit is open.
-    fn forget_old(&mut self, window: Seconds, now: Seconds) {
-        if now - self.since > window {
-            self.succeeded = self.succeeded.min(1);
-            self.since = now;
-        }
-    }
-}
-
 impl UnderWay {
     fn new(exchange: Exchange, now: Seconds) -> Self {
         Self { exchange, since: now, most_starts: 0, wants_starts: false }
-    }
-}
-
-impl Batch {
-    /// The starts of those that were asked for that are soon enough to be relied on: the store may
-    /// be wrong, and until they are used up it is not asked again.
-    fn of(granted: Granted, asked: u32, closed: Seconds, now: Seconds) -> Option<Self> {
-        let first = granted.first_in.as_secs_f64();
-        let step = granted.step.as_secs_f64();
-        let room = closed + LONGEST_AWAY - first;
-        if room < 0.0 {
-            return None;
-        }
-        // `as` saturates, also where there is nothing between them.
-        let in_time = (room / step.max(f64::MIN_POSITIVE)) as u32;
-        let left = granted.starts.min(asked).min(in_time.saturating_add(1));
-        (left > 0).then_some(Self { left, next: now + first, step })
     }
 }
 
@@ -502,6 +437,4 @@ const SHORTEST_LOOK: Seconds = 0.01;
 const ROUNDING: Seconds = 0.001;
 /// An urgent request that has a start within this time asks for no other.
 const WORTH_ASKING: Seconds = 0.05;
-/// The store may be wrong about when it has something to grant, and when that may start.
-const LONGEST_AWAY: Seconds = 10.0;
 const SHORTEST_AWAY: Seconds = 0.02;

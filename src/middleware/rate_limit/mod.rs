@@ -8,6 +8,7 @@
 
 mod announced;
 mod app;
+mod batch;
 mod bucket;
 mod by_hand;
 mod clock;
@@ -22,6 +23,7 @@ mod history;
 mod line;
 mod lock;
 mod membership;
+mod news;
 mod options;
 mod pair;
 mod permit;
