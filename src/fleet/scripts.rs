@@ -79,9 +79,12 @@ return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins, and the note of unsealed logins where one is saved`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it`
-/// → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it, 1 for
+/// a log-out` → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
 /// back, and 3 for what stood at another place until now.
+///
+/// A full server takes what comes after a removal in the same script, and so a log-out: it is 2 then where it
+/// stands there.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
@@ -100,13 +103,14 @@ if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
+if ARGV[10] == '1' then redis.call('HDEL', KEYS[1], s .. 't', s .. 'm') end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
 redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return {1, n}",
+return {ARGV[10] == '1' and 2 or 1, n}",
 );
 
 /// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it, revision that was seen, or *` → whether the
