@@ -342,11 +342,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's, or again, where the server has forgotten
-/// it.
+/// `KEYS lease`, `ARGV owner, ms, 1 to take it again` → 1 where it is the owner's, 0 where it is another's, and 2
+/// where it is nobody's: the server has forgotten it, or its owner has given it back and this comes late.
 pub(super) static RENEW_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
 if not owner then
+  if ARGV[3] ~= '1' then return 2 end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 1
 end

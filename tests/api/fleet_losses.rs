@@ -28,7 +28,7 @@ fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
     login.followed_by(token, SystemTime::now() + HOUR)
 }
 
-fn names(server: &RedisServer) -> Vec<String> {
+pub(crate) fn names(server: &RedisServer) -> Vec<String> {
     server.ask(&["KEYS", "*:t"])
 }
 
@@ -123,7 +123,7 @@ async fn who_notices_that_one_entry_is_lost_looks_at_all() {
 }
 
 /// Masters without replicas, which keep what they are in a directory each.
-async fn three_masters(directories: &[Directory]) -> Option<Vec<RedisServer>> {
+pub(crate) async fn three_masters(directories: &[Directory]) -> Option<Vec<RedisServer>> {
     let mut servers = Vec::new();
     for directory in directories {
         let bus = free_port().to_string();

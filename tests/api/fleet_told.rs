@@ -19,7 +19,7 @@ use crate::fleet_servers::until;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A fleet, and what its listener hears.
-fn heard(url: &str) -> (RedisFleet, Arc<Mutex<Vec<FleetEvent>>>) {
+pub(crate) fn heard(url: &str) -> (RedisFleet, Arc<Mutex<Vec<FleetEvent>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&events);
     let fleet =

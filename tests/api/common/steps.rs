@@ -194,7 +194,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         (1, 1, false) => "load",
         (1, 3, false) => "forget or raise",
         (1, 1, true) => "release",
-        (1, 2, true) => "renew or take",
+        (1, 2 | 3, true) => "renew or take",
         _ => "another",
     })
 }
