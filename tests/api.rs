@@ -88,6 +88,8 @@ mod fleet_rate;
 mod fleet_removals;
 #[path = "api/fleet_replicas.rs"]
 mod fleet_replicas;
+#[path = "api/fleet_returns.rs"]
+mod fleet_returns;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]

@@ -139,7 +139,7 @@ impl Parts {
                 0 => {}
                 1 => return Ok(()),
                 _ => {
-                    server.losses.found_one();
+                    server.found_one();
                     return Ok(());
                 }
             }

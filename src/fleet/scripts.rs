@@ -361,5 +361,24 @@ pub(super) static RELEASE_LEASE: Script = Script::new(
 return redis.call('DEL', KEYS[1])",
 );
 
+/// `KEYS which life of the server this is`, `ARGV the life that is known, or *, the life that it is, ms to keep it, 1 where
+/// the server tells it` → the life that stands there now, and for how many ms it has been known, or -1.
+///
+/// Of a life that the server tells, the first of all is known since ever; of another nobody can say. A full server
+/// keeps what it has.
+pub(super) static LIVES: Script = Script::new(
+    "local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local life, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
+if life ~= ARGV[2] and (ARGV[1] == '*' or ARGV[1] == (life or '')) then
+  since = (life or ARGV[4] == '0') and now or 0
+  life = ARGV[2]
+  redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
+else
+  redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+end
+return {life or '', math.max(-1, now - (tonumber(since) or 0))}",
+);
+
 /// One exchange of a shared rate; see the file.
 pub(super) static EXCHANGE: Script = Script::new(include_str!("rate.lua"));

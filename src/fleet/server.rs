@@ -171,6 +171,15 @@ impl Server {
         self.call(command, None).await.map_err(Failure::into_error)
     }
 
+    /// Runs a script by its hash, and says whether the server has it.
+    pub(super) async fn knows(self: &Arc<Self>, command: &Cmd) -> Result<bool, FleetError> {
+        match self.call(command, None).await {
+            Ok(_) => Ok(true),
+            Err(Failure::NoScript) => Ok(false),
+            Err(failure) => Err(failure.into_error()),
+        }
+    }
+
     /// The same, of a command on one key of the fleet's.
     pub(super) async fn command_on(
         self: &Arc<Self>,

@@ -142,7 +142,7 @@ impl Parts {
                 Err(error)
                     if is_of_one_login(&error) && self.ends_unopened(key, &place).await? =>
                 {
-                    self.server()?.losses.found_one();
+                    self.server()?.found_one();
                     continue;
                 }
                 found => found?,
@@ -160,7 +160,7 @@ impl Parts {
                 }
                 None => None,
                 Some(_) => {
-                    self.server()?.losses.found_one();
+                    self.server()?.found_one();
                     None
                 }
             };

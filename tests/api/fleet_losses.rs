@@ -16,14 +16,14 @@ use crate::fleet_servers::{RANGES, until};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// As long as those who put back may take to notice that the server is back.
-const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
+pub(crate) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
 
 fn anna() -> TokenKey {
     user("anna")
 }
 
 /// The same login, refreshed.
-fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
+pub(crate) fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
     let token = Token::new("access", HOUR).with_refresh_token(format!("refresh-{name}"));
     login.followed_by(token, SystemTime::now() + HOUR)
 }
@@ -33,7 +33,7 @@ pub(crate) fn names(server: &RedisServer) -> Vec<String> {
 }
 
 /// A program that has something else to do with the server, half a second from now on.
-async fn is_used(store: &RedisTokenStore) {
+pub(crate) async fn is_used(store: &RedisTokenStore) {
     loop {
         sleep(Duration::from_millis(500)).await;
         store.load(&TokenKey::new("client-id-1")).await.ok();

@@ -183,6 +183,10 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         return None;
     }
     let keys: usize = std::str::from_utf8(words.get(2)?).ok()?.parse().ok()?;
+    // Once for each connection, whatever is called.
+    if words.get(3)?.ends_with(b":i") {
+        return None;
+    }
     let is_lease = words.get(3)?.windows(3).any(|part| part == b":l:");
     Some(match (keys, words.len() - 3 - keys, is_lease) {
         (2, 2, _) => "exchange",
