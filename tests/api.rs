@@ -72,6 +72,8 @@ mod fleet_faults;
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
+#[path = "api/fleet_leases.rs"]
+mod fleet_leases;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
 #[path = "api/fleet_notes.rs"]
@@ -86,6 +88,8 @@ mod fleet_rate;
 mod fleet_removals;
 #[path = "api/fleet_replicas.rs"]
 mod fleet_replicas;
+#[path = "api/fleet_returns.rs"]
+mod fleet_returns;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]

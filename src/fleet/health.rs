@@ -63,13 +63,16 @@ pub(super) struct Asked {
     pub(super) writes: Writes,
 }
 
-/// Whether a call that went well has written what a full server refuses.
+/// Whether a call that went well has written what a full server refuses, as far as what it returned
+/// tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writes {
     Surely,
     /// A full server lets some of these pass: what comes after a removal in the same script.
     Perhaps,
     No,
+    /// It did not even read: the server refused all of it, as it may.
+    Nothing,
 }
 
 /// What is counted of a server, and who is told.
@@ -118,7 +121,7 @@ impl Refusal {
             (FleetError::NoPermission { .. }, _) => self.asked.call == asked.call,
             (_, Writes::Surely) => true,
             (_, Writes::Perhaps) => ago >= QUIET,
-            (_, Writes::No) => false,
+            (_, Writes::No | Writes::Nothing) => false,
         }
     }
 }
@@ -142,6 +145,9 @@ impl Health {
         let event = {
             let counts = &mut *self.counts.lock();
             counts.calls += 1;
+            if asked.writes == Writes::Nothing {
+                return;
+            }
             counts.timeouts += u64::from(matches!(error, Some(FleetError::TimedOut { .. })));
             let before = counts.refusal.take();
             counts.refusal = match error {

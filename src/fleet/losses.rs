@@ -2,17 +2,19 @@
 //! began a moment ago, or one entry was not there.
 //!
 //! A server has a name for what it holds (`master_replid`), which is another after each start and each
-//! failover. For a single server it is read on connecting. The driver of a cluster replaces
+//! failover. For a single server it is read on connecting; `lives.rs` has what others have noticed of
+//! it, and what is done where it is not told. The driver of a cluster replaces
 //! connections to masters and says nothing of it; so they are asked now and then, and the master of a
 //! login is asked each time that login is to be used.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connecting::STEP_LIMIT;
 use super::found::Found;
@@ -53,6 +55,10 @@ pub(super) struct Losses {
     state: Mutex<State>,
     /// Changes when all that is known is to be looked at.
     looks: watch::Sender<u64>,
+    /// The number of the connection whose server's life was last noticed.
+    pub(super) noticed: AtomicU64,
+    /// By which lives are named where the server does not tell.
+    pub(super) own: u64,
 }
 
 #[derive(Default)]
@@ -60,8 +66,14 @@ struct State {
     /// The names of what the masters hold.
     held: HashSet<String>,
     unsettled: Option<Unsettled>,
+    /// Since when the server may be another one, which it does not tell.
+    unknown: Option<Instant>,
+    /// The life of a single server that was noticed last.
+    life: Option<String>,
     /// When all was last to be looked at.
     looked_at: Option<Instant>,
+    /// Whether all is to be looked at later.
+    is_put_off: bool,
     /// When masters were asked last.
     asked: Option<Instant>,
 }
@@ -77,7 +89,8 @@ struct Unsettled {
 
 impl Losses {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::default(), looks: watch::Sender::new(0) }
+        let (state, noticed) = (Mutex::default(), AtomicU64::default());
+        Self { state, looks: watch::Sender::new(0), noticed, own: fastrand::u64(..) }
     }
 
     /// Changes when this process is to look at all that it knows.
@@ -94,11 +107,12 @@ impl Losses {
         let youngest = holdings.iter().filter_map(|it| it.since).min();
         let since = match is_first {
             true => youngest.and_then(|since| now.checked_sub(since)),
-            false => (!is_same).then_some(now),
+            false => (!is_same && !names.is_empty()).then_some(now),
         };
         if let Some(since) = since {
             state.unsettled = Some(Unsettled { since, may_be_old, is_again: !is_first });
         }
+        state.unknown = (!is_first && names.is_empty()).then_some(now);
         state.held = names;
         if !is_first {
             self.look_at(state, now);
@@ -111,7 +125,7 @@ impl Losses {
         let names = names(holdings);
         if !state.held.is_empty() && !names.is_subset(&state.held) {
             let now = Instant::now();
-            state.unsettled = Some(Unsettled { since: now, may_be_old: true, is_again: true });
+            state.unsettled = Some(Unsettled::by_another(now));
             self.look_at(state, now);
         }
         match are_all {
@@ -120,33 +134,67 @@ impl Losses {
         }
     }
 
-    /// This process has found that the server had lost something.
-    pub(super) fn found_one(&self) {
+    /// How a single server calls what it holds.
+    pub(super) fn name(&self) -> Option<String> {
+        self.state.lock().held.iter().next().cloned()
+    }
+
+    /// What a single server is, and for how long the fleet has known that.
+    pub(super) fn lives(&self, life: String, known_for: Option<Duration>) {
         let state = &mut *self.state.lock();
         let now = Instant::now();
-        if state.looked_at.is_none_or(|at| now.duration_since(at) >= LOOKS_APART) {
-            self.look_at(state, now);
+        if let Some(unknown) = state.unknown.take().filter(|_| state.life.as_ref() != Some(&life)) {
+            state.unsettled = Some(Unsettled::by_another(unknown));
+        }
+        state.life = Some(life);
+        let since = known_for.and_then(|known_for| now.checked_sub(known_for));
+        let last = state.unsettled.as_ref().map(|it| it.since);
+        if let Some(since) = since.filter(|since| last.is_none_or(|last| last < *since)) {
+            state.unsettled = Some(Unsettled::by_another(since));
+        }
+    }
+
+    /// When all is to be looked at, which it is at once where that was not done lately, and after which
+    /// look; `None` where nothing is left to be done.
+    fn put_off(&self) -> Option<(Instant, u64)> {
+        let state = &mut *self.state.lock();
+        let now = Instant::now();
+        match state.looked_at.map(|at| at + LOOKS_APART).filter(|next| now < *next) {
+            None => {
+                self.look_at(state, now);
+                None
+            }
+            Some(_) if state.is_put_off => None,
+            Some(next) => {
+                state.is_put_off = true;
+                Some((next, *self.looks.borrow()))
+            }
+        }
+    }
+
+    /// Unless it was done since.
+    fn look_after(&self, look: u64) {
+        let state = &mut *self.state.lock();
+        if *self.looks.borrow() == look {
+            self.look_at(state, Instant::now());
         }
     }
 
     fn look_at(&self, state: &mut State, now: Instant) {
         state.looked_at = Some(now);
+        state.is_put_off = false;
         self.looks.send_modify(|number| *number += 1);
     }
 
     /// How long those who know more may still take to put it back, for who has found something, or
     /// not.
     pub(super) fn settled_in(&self, is_found: bool) -> Option<Duration> {
-        let state = self.state.lock();
-        let unsettled = state.unsettled.as_ref().filter(|it| it.may_be_old || !is_found)?;
-        OTHERS_PUT_BACK.checked_sub(unsettled.since.elapsed())
+        self.state.lock().unsettled_in(|it| it.may_be_old || !is_found)
     }
 
     /// How long those who hold leases that the server may have forgotten take to take them again.
     pub(super) fn leases_settle_in(&self) -> Option<Duration> {
-        let state = self.state.lock();
-        let unsettled = state.unsettled.as_ref().filter(|it| it.may_be_old || it.is_again)?;
-        OTHERS_PUT_BACK.checked_sub(unsettled.since.elapsed())
+        self.state.lock().unsettled_in(|it| it.may_be_old || it.is_again)
     }
 
     fn is_time_to_ask(&self) -> bool {
@@ -159,7 +207,33 @@ impl Losses {
     }
 }
 
+impl State {
+    fn unsettled_in(&self, counts: impl Fn(&Unsettled) -> bool) -> Option<Duration> {
+        let since = self.unsettled.as_ref().filter(|it| counts(it)).map(|it| it.since);
+        OTHERS_PUT_BACK.checked_sub(since.max(self.unknown)?.elapsed())
+    }
+}
+
+impl Unsettled {
+    fn by_another(since: Instant) -> Self {
+        Self { since, may_be_old: true, is_again: true }
+    }
+}
+
 impl Server {
+    /// This process has found that the server had lost something: all is looked at, at once or as soon
+    /// as the last look is long enough ago.
+    pub(super) fn found_one(self: &Arc<Self>) {
+        let Some((at, look)) = self.losses.put_off() else { return };
+        let put_off = PutOff { server: Arc::downgrade(self), look };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                sleep_until(at).await;
+                drop(put_off);
+            });
+        }
+    }
+
     /// Asks all masters of a cluster what they hold, in a task of its own, if it is time to.
     pub(super) fn ask_masters(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
@@ -203,10 +277,26 @@ impl Parts {
         is_first: bool,
     ) -> Result<Option<Duration>, FleetError> {
         let is_found = found.entry.number > 0;
-        let settled_in = self.server()?.settled_in(&place.logins, is_found).await;
+        let server = self.server()?;
+        server.notice_its_life(&self.names).await;
+        let settled_in = server.settled_in(&place.logins, is_found).await;
         let put_back = found.put_back_for.filter(|_| is_first);
         let put_back = put_back.and_then(|since| OTHERS_PUT_BACK.checked_sub(since));
         Ok(settled_in.max(put_back))
+    }
+}
+
+/// A look, which is not lost with the runtime on which it is waited for.
+struct PutOff {
+    server: Weak<Server>,
+    look: u64,
+}
+
+impl Drop for PutOff {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.upgrade() {
+            server.losses.look_after(self.look);
+        }
     }
 }
 

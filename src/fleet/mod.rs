@@ -32,7 +32,7 @@
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
 //! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
-//! | `losses.rs` | whether the server may have forgotten something |
+//! | `losses.rs`, `lives.rs` | whether the server may have forgotten something, and whether it is another than before |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
 //! | `protocol` | a model of who refreshes and saves, for tests |
@@ -48,6 +48,7 @@ mod health;
 mod lease;
 mod listing;
 mod live;
+mod lives;
 mod logins;
 mod losses;
 mod names;

@@ -126,6 +126,13 @@ impl Names {
         format!("{}:{LAYOUT}:{{unsealed}}:u", self.prefix)
     }
 
+    /// Which life of the server this is, as it tells itself, or as the fleet calls it: to some users it
+    /// may tell, and not to others. Also for all fleets of a prefix.
+    pub(super) fn life(&self, is_told: bool) -> String {
+        let kind = if is_told { "told" } else { "own" };
+        format!("{}:{LAYOUT}:{{{kind}}}:i", self.prefix)
+    }
+
     /// What all hashes of logins match, for `SCAN`.
     pub(super) fn all_logins(&self) -> String {
         let escaped = pattern_of(&self.prefix);

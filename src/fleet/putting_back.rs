@@ -19,12 +19,17 @@ use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use crate::auth::{LoginId, TokenKey};
 use crate::sync::Mutex;
+use crate::transport::can_wait;
 
 impl Parts {
     /// A server that was lost may be another, or empty, when it is back, and one that has lost one
     /// entry may have lost others: puts back what it lacks, as long as there is a handle.
     pub(super) fn put_back_what_is_lost(self: &Arc<Self>) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        // Without time there is neither a call nor a pause.
+        if !can_wait() {
+            return;
+        }
         server.ask_masters();
         if self.puts_back.swap(true, Ordering::AcqRel) {
             return;
@@ -134,7 +139,7 @@ impl Parts {
                 0 => {}
                 1 => return Ok(()),
                 _ => {
-                    server.losses.found_one();
+                    server.found_one();
                     return Ok(());
                 }
             }

@@ -79,9 +79,12 @@ return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins, and the note of unsealed logins where one is saved`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it`
-/// → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it, 1 for
+/// a log-out` → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
 /// back, and 3 for what stood at another place until now.
+///
+/// A full server takes what comes after a removal in the same script, and so a log-out: it is 2 then where it
+/// stands there.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
@@ -100,13 +103,14 @@ if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
+if ARGV[10] == '1' then redis.call('HDEL', KEYS[1], s .. 't', s .. 'm') end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
 redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return {1, n}",
+return {ARGV[10] == '1' and 2 or 1, n}",
 );
 
 /// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it, revision that was seen, or *` → whether the
@@ -338,11 +342,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1",
 );
 
-/// `KEYS lease`, `ARGV owner, ms` → whether it is still the owner's, or again, where the server has forgotten
-/// it.
+/// `KEYS lease`, `ARGV owner, ms, 1 to take it again` → 1 where it is the owner's, 0 where it is another's, and 2
+/// where it is nobody's: the server has forgotten it, or its owner has given it back and this comes late.
 pub(super) static RENEW_LEASE: Script = Script::new(
     "local owner = redis.call('GET', KEYS[1])
 if not owner then
+  if ARGV[3] ~= '1' then return 2 end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 1
 end
@@ -354,6 +359,25 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 pub(super) static RELEASE_LEASE: Script = Script::new(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
+);
+
+/// `KEYS which life of the server this is`, `ARGV the life that is known, or *, the life that it is, ms to keep it, 1 where
+/// the server tells it` → the life that stands there now, and for how many ms it has been known, or -1.
+///
+/// Of a life that the server tells, the first of all is known since ever; of another nobody can say. A full server
+/// keeps what it has.
+pub(super) static LIVES: Script = Script::new(
+    "local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local life, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
+if life ~= ARGV[2] and (ARGV[1] == '*' or ARGV[1] == (life or '')) then
+  since = (life or ARGV[4] == '0') and now or 0
+  life = ARGV[2]
+  redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
+else
+  redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+end
+return {life or '', math.max(-1, now - (tonumber(since) or 0))}",
 );
 
 /// One exchange of a shared rate; see the file.

@@ -142,7 +142,7 @@ impl Server {
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<Returned, FleetError> {
-        let asked = Asked::of(script);
+        let asked = Some(script);
         let result = match self.call(&script.known(keys, arguments), asked).await {
             Err(Failure::NoScript) => self.call(&script.whole(keys, arguments), asked).await,
             result => result,
@@ -158,7 +158,7 @@ impl Server {
         arguments: &[&[u8]],
         limit: Limit,
     ) -> Result<Returned, FleetError> {
-        let asked = Asked::of(script);
+        let asked = Some(script);
         let result = match self.send(&script.known(keys, arguments), limit, asked).await {
             Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit, asked).await,
             result => result,
@@ -168,7 +168,16 @@ impl Server {
 
     /// Runs a command that may run twice.
     pub(super) async fn command(self: &Arc<Self>, command: &Cmd) -> Result<Value, FleetError> {
-        self.call(command, Asked::COMMAND).await.map_err(Failure::into_error)
+        self.call(command, None).await.map_err(Failure::into_error)
+    }
+
+    /// Runs a script by its hash, and says whether the server has it.
+    pub(super) async fn knows(self: &Arc<Self>, command: &Cmd) -> Result<bool, FleetError> {
+        match self.call(command, None).await {
+            Ok(_) => Ok(true),
+            Err(Failure::NoScript) => Ok(false),
+            Err(failure) => Err(failure.into_error()),
+        }
     }
 
     /// The same, of a command on one key of the fleet's.
@@ -177,7 +186,7 @@ impl Server {
         key: &str,
         command: &Cmd,
     ) -> Result<Returned, FleetError> {
-        Returned::of(&[key], self.call(command, Asked::COMMAND).await)
+        Returned::of(&[key], self.call(command, None).await)
     }
 
     /// Sends commands that may run twice, all at once, and to one server of a cluster. Each has its
@@ -188,7 +197,11 @@ impl Server {
         to: To<'_>,
     ) -> Result<Vec<Value>, FleetError> {
         let sent = |mut live: Live| async move { live.pipeline(commands, to).await };
-        self.call_once(sent, USUAL, Asked::COMMAND).await.map_err(Failure::into_error)
+        let writes = |values: &Vec<Value>| match values.iter().all(is_refusal) {
+            true => Writes::Nothing,
+            false => Writes::No,
+        };
+        self.call_once(sent, USUAL, NO_SCRIPT, writes).await.map_err(Failure::into_error)
     }
 
     /// What the server tells of itself in a section of `INFO`, as far as it tells; that it may not is
@@ -212,7 +225,11 @@ impl Server {
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called
     /// here may run twice.
-    async fn call(self: &Arc<Self>, command: &Cmd, asked: Asked) -> Result<Value, Failure> {
+    async fn call(
+        self: &Arc<Self>,
+        command: &Cmd,
+        asked: Option<&Script>,
+    ) -> Result<Value, Failure> {
         match self.send(command, USUAL, asked).await {
             Err(Failure::Closed(_) | Failure::Demoted(_)) => self.send(command, USUAL, asked).await,
             result => result,
@@ -223,16 +240,20 @@ impl Server {
         self: &Arc<Self>,
         command: &Cmd,
         limit: Limit,
-        asked: Asked,
+        script: Option<&Script>,
     ) -> Result<Value, Failure> {
-        self.call_once(|mut live| async move { live.call(command).await }, limit, asked).await
+        let call = script.map_or(NO_SCRIPT, |script| std::ptr::from_ref(script).addr());
+        let writes = |value: &Value| script.map_or(Writes::No, |script| writes_of(script, value));
+        self.call_once(|mut live| async move { live.call(command).await }, limit, call, writes)
+            .await
     }
 
     async fn call_once<T, F>(
         self: &Arc<Self>,
         call: impl FnOnce(Live) -> F,
         limit: Limit,
-        asked: Asked,
+        asked: usize,
+        writes: impl FnOnce(&T) -> Writes,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, RedisError>>,
@@ -247,12 +268,18 @@ impl Server {
             }
             Err(error) => Err(Failure::Error(error)),
         };
+        let asked = |writes| Asked { call: asked, writes };
         match &result {
             Err(Failure::NoScript) => {}
-            Ok(_) => self.health.called(None, limit.call, asked),
+            Ok(value) => self.health.called(None, limit.call, asked(writes(value))),
             // A server that says what stands under a key responds, but has written nothing.
-            Err(Failure::Layout) => self.health.called(None, limit.call, Asked::COMMAND),
-            Err(failure) => self.health.called(failure.error(), limit.call, asked),
+            Err(Failure::Layout) => {
+                let asked = Asked { call: NO_SCRIPT, writes: Writes::No };
+                self.health.called(None, limit.call, asked);
+            }
+            Err(failure) => {
+                self.health.called(failure.error(), limit.call, asked(Writes::No));
+            }
         }
         result
     }
@@ -391,19 +418,23 @@ impl Server {
     }
 }
 
-impl Asked {
-    /// Of a walk, or of what concerns one key.
-    const COMMAND: Self = Self { call: 0, writes: Writes::No };
-
-    fn of(script: &Script) -> Self {
-        let is = |one: &Script| std::ptr::eq(script, one);
-        let writes = match () {
-            () if [&SAVE, &TAKE_LEASE].into_iter().any(is) => Writes::Surely,
-            () if [&TAKE_TURN, &EXCHANGE].into_iter().any(is) => Writes::Perhaps,
-            () => Writes::No,
-        };
-        Self { call: std::ptr::from_ref(script).addr(), writes }
+/// By what a script returned, which is 1 first where it has written.
+fn writes_of(script: &Script, returned: &Value) -> Writes {
+    let is = |one: &Script| std::ptr::eq(script, one);
+    let first = match returned {
+        Value::Array(values) => values.first(),
+        value => Some(value),
+    };
+    let has_written = first == Some(&Value::Int(1));
+    match () {
+        () if [&SAVE, &TAKE_LEASE, &TAKE_TURN].into_iter().any(is) && has_written => Writes::Surely,
+        () if is(&EXCHANGE) => Writes::Perhaps,
+        () => Writes::No,
     }
+}
+
+fn is_refusal(value: &Value) -> bool {
+    matches!(value, Value::ServerError(_))
 }
 
 async fn in_time<T>(
@@ -451,6 +482,9 @@ const NO_IO: &str = "the tokio runtime has no IO enabled, without which nothing 
 const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
 
 const CONNECTING: Duration = Duration::from_millis(1500);
+
+/// A call of a walk, or of what concerns one key, is told from no other.
+const NO_SCRIPT: usize = 0;
 
 /// Longer than it takes until a name leads to the new master.
 const FAILOVER: Duration = Duration::from_secs(60);

@@ -142,7 +142,7 @@ impl Parts {
                 Err(error)
                     if is_of_one_login(&error) && self.ends_unopened(key, &place).await? =>
                 {
-                    self.server()?.losses.found_one();
+                    self.server()?.found_one();
                     continue;
                 }
                 found => found?,
@@ -160,7 +160,7 @@ impl Parts {
                 }
                 None => None,
                 Some(_) => {
-                    self.server()?.losses.found_one();
+                    self.server()?.found_one();
                     None
                 }
             };
@@ -280,6 +280,7 @@ impl Parts {
             left.as_bytes(),
             &record,
             kept_for_ms.as_bytes(),
+            if token.is_logged_out() { b"1" } else { b"0" },
         ];
         let is_noted = self.unsealed.is_none() && has_login(token);
         let saved = match is_noted {
@@ -287,7 +288,7 @@ impl Parts {
             false => self.server()?.run(&SAVE, &[&place.logins], &arguments).await?,
         };
         let (is_saved, number): (u32, u64) = read(saved)?;
-        Ok((is_saved == 1, number))
+        Ok((is_saved > 0, number))
     }
 
     /// Whether this very entry was saved already, by a call whose other half failed.

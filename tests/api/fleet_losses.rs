@@ -16,20 +16,28 @@ use crate::fleet_servers::{RANGES, until};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// As long as those who put back may take to notice that the server is back.
-const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
+pub(crate) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
 
 fn anna() -> TokenKey {
     user("anna")
 }
 
 /// The same login, refreshed.
-fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
+pub(crate) fn refreshed(login: &StoredToken, name: &str) -> StoredToken {
     let token = Token::new("access", HOUR).with_refresh_token(format!("refresh-{name}"));
     login.followed_by(token, SystemTime::now() + HOUR)
 }
 
-fn names(server: &RedisServer) -> Vec<String> {
+pub(crate) fn names(server: &RedisServer) -> Vec<String> {
     server.ask(&["KEYS", "*:t"])
+}
+
+/// A program that has something else to do with the server, half a second from now on.
+pub(crate) async fn is_used(store: &RedisTokenStore) {
+    loop {
+        sleep(Duration::from_millis(500)).await;
+        store.load(&TokenKey::new("client-id-1")).await.ok();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +136,7 @@ async fn who_notices_that_one_entry_is_lost_looks_at_all() {
 }
 
 /// Masters without replicas, which keep what they are in a directory each.
-async fn three_masters(directories: &[Directory]) -> Option<Vec<RedisServer>> {
+pub(crate) async fn three_masters(directories: &[Directory]) -> Option<Vec<RedisServer>> {
     let mut servers = Vec::new();
     for directory in directories {
         let bus = free_port().to_string();

@@ -2,19 +2,24 @@
 //! the rights of the guide, when it is full, when its nodes do not name themselves.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use spotify_web::auth::{StoreError, TokenKey, TokenStore};
+use spotify_web::auth::{StoreError, TokenCache, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, SealingKey};
 use spotify_web::middleware::{SharedLimit, Told};
+use spotify_web::oauth::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
-use crate::common::{RedisServer, free_port};
+use crate::common::{RedisServer, ScriptedSource, free_port};
 use crate::fleet::{fleet, key, login};
 use crate::fleet_servers::until;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A fleet, and what its listener hears.
-fn heard(url: &str) -> (RedisFleet, Arc<Mutex<Vec<FleetEvent>>>) {
+pub(crate) fn heard(url: &str) -> (RedisFleet, Arc<Mutex<Vec<FleetEvent>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&events);
     let fleet =
@@ -137,6 +142,92 @@ async fn a_process_is_alone_as_long_as_its_writes_are_refused() {
     let alone = FleetEvent::Alone { error: FleetError::OutOfMemory };
     assert_eq!((&events[0], &events[1]), (&FleetEvent::Joined, &alone));
     assert_eq!(events.len(), 3, "{events:?}");
+}
+
+/// Neither does what was looked at and not written, and what has come too late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_writes_nothing_does_not_tell_that_a_full_server_takes_writes_again() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (fleet, events) = heard(&server.url());
+    let (store, other) = (fleet.tokens(), RedisFleet::new(server.url()).tokens());
+    assert!(store.load(&key()).await.unwrap().is_none());
+    let users = [1, 2, 3].map(|number| TokenKey::new("app").with_user(number.to_string()));
+    for user in &users {
+        other.save(user, &login("1"), None).await.unwrap();
+    }
+    let kept = other.lock(&key()).await.unwrap();
+    let () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let refused = store.save(&TokenKey::new("app"), &login("2"), None).await;
+    assert_eq!(of_store(refused), FleetError::OutOfMemory);
+
+    for user in &users {
+        // Another process has saved a token that is good, or has the lease.
+        drop(store.turn(user, Some(login("3").revision())).await.unwrap());
+        drop(store.turn(user, None).await.unwrap());
+        let key = key();
+        timeout(Duration::from_millis(200), store.lock(&key)).await.unwrap_err();
+        let late = store.save(user, &login("4"), None).await;
+        assert!(matches!(late, Err(StoreError::Stale)), "{late:?}");
+        assert_eq!(fleet.stats().error, Some(FleetError::OutOfMemory));
+    }
+    let () = server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    drop(kept);
+    drop(store.lock(&key()).await.unwrap());
+
+    let is_rejoined = |event: &FleetEvent| matches!(event, FleetEvent::Rejoined { .. });
+    until("back", async || events.lock().unwrap().iter().any(is_rejoined)).await;
+    assert_eq!(events.lock().unwrap().len(), 3);
+}
+
+/// What is written then takes less than what was there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_out_is_saved_by_a_full_server_which_stays_full() {
+    for has_keys in [false, true] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let with_keys = |fleet: RedisFleet| match has_keys {
+            true => fleet.with_sealing_keys([1; 32], [SealingKey::new("a", [2; 32])]),
+            false => fleet,
+        };
+        let (heard, events) = heard(&server.url());
+        let fleet = with_keys(heard);
+        let cache = |user: &str| {
+            let user = TokenKey::new("client-id-1").with_user(user);
+            TokenCache::new(ScriptedSource::default()).with_store(fleet.tokens(), user)
+        };
+        let token = |name: &str| Token::new(format!("access-{name}"), HOUR);
+        let (anna, carl) = (cache("anna"), cache("carl"));
+        anna.log_in(token("1").with_refresh_token("refresh")).await.unwrap();
+        let () = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+        let refused = fleet.tokens().save(&key(), &login("2"), None).await;
+        assert_eq!(of_store(refused), FleetError::OutOfMemory);
+
+        anna.log_out().await.unwrap();
+        // Who never had one is logged out as well.
+        carl.log_out().await.unwrap();
+
+        assert_eq!(fleet.stats().error, Some(FleetError::OutOfMemory));
+        let other = with_keys(RedisFleet::new(server.url())).tokens();
+        for user in ["anna", "carl"] {
+            let there = other.load(&TokenKey::new("client-id-1").with_user(user)).await.unwrap();
+            assert!(there.is_none_or(|there| there.is_logged_out()), "{user}");
+        }
+        until("heard", async || events.lock().unwrap().len() == 2).await;
+    }
+}
+
+/// Not even `INFO`, which a server may forbid that does all else.
+#[tokio::test]
+async fn who_may_do_nothing_has_not_joined() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let () = server.ask(&["ACL", "SETUSER", "bot", "on", ">pw", "~*"]);
+    let (fleet, events) = heard(&format!("redis://bot:pw@127.0.0.1:{}", server.port));
+
+    let error = fleet.check().await.unwrap_err();
+
+    assert!(matches!(error, FleetError::NoPermission { .. }), "{error}");
+    until("heard", async || !events.lock().unwrap().is_empty()).await;
+    let events = events.lock().unwrap();
+    assert!(matches!(&events[..], [FleetEvent::Alone { .. }]), "{events:?}");
 }
 
 /// As a right that is granted is known by the call that lacked it.

@@ -183,18 +183,22 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         return None;
     }
     let keys: usize = std::str::from_utf8(words.get(2)?).ok()?.parse().ok()?;
+    // Once for each connection, whatever is called.
+    if words.get(3)?.ends_with(b":i") {
+        return None;
+    }
     let is_lease = words.get(3)?.windows(3).any(|part| part == b":l:");
     Some(match (keys, words.len() - 3 - keys, is_lease) {
         (2, 2, _) => "exchange",
         (2, 4, _) => "turn",
-        (1 | 2, 9, false) => "save",
+        (1 | 2, 10, false) => "save",
         (1, 4, false) => "remove all or reseal",
         (1, 5, false) if words.last()? == KEPT_FOR_MS => "remove seen or put back",
         (1, 5, false) => "remove",
         (1, 1, false) => "load",
         (1, 3, false) => "forget or raise",
         (1, 1, true) => "release",
-        (1, 2, true) => "renew or take",
+        (1, 2 | 3, true) => "renew or take",
         _ => "another",
     })
 }

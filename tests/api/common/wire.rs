@@ -1,7 +1,7 @@
 //! Stands between a program and a TCP server, and goes silent, loses responses, or hangs up.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +17,8 @@ pub(crate) struct Wire {
 }
 
 struct Shared {
+    /// The port of the server, for connections from now on.
+    server: AtomicU16,
     /// Connections with a number up to this carry nothing any more, in either direction.
     silent_up_to: watch::Sender<usize>,
     /// Whether new connections carry anything.
@@ -30,12 +32,13 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
+            server: AtomicU16::new(server),
             silent_up_to: watch::Sender::new(0),
             is_mute: Mutex::new(false),
             lost_responses: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         });
-        let task = tokio::spawn(accept(listener, server, Arc::clone(&shared)));
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { port, shared, task }
     }
 
@@ -46,6 +49,11 @@ impl Wire {
     /// The connections that there are stay open, and carry nothing any more.
     pub(crate) fn silence(&self) {
         self.shared.silent_up_to.send_replace(self.connections());
+    }
+
+    /// New connections are to the server with this port.
+    pub(crate) fn lead_to(&self, server: u16) {
+        self.shared.server.store(server, Ordering::SeqCst);
     }
 
     /// Connections are accepted, and nothing else happens on them.
@@ -70,7 +78,7 @@ impl Drop for Wire {
     }
 }
 
-async fn accept(listener: TcpListener, server: u16, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // Dropped with the task, and every connection with it.
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -79,12 +87,12 @@ async fn accept(listener: TcpListener, server: u16, shared: Arc<Shared>) {
         if *shared.is_mute.lock().unwrap() {
             shared.silent_up_to.send_replace(number);
         }
-        connections.spawn(carry(client, server, number, Arc::clone(&shared)));
+        connections.spawn(carry(client, number, Arc::clone(&shared)));
     }
 }
 
-async fn carry(client: TcpStream, server: u16, number: usize, shared: Arc<Shared>) {
-    let address = SocketAddr::from(([127, 0, 0, 1], server));
+async fn carry(client: TcpStream, number: usize, shared: Arc<Shared>) {
+    let address = SocketAddr::from(([127, 0, 0, 1], shared.server.load(Ordering::SeqCst)));
     let Ok(server) = TcpStream::connect(address).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
