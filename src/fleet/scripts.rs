@@ -41,8 +41,13 @@ impl Script {
     }
 
     fn command(name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+        let length = |sum: usize, argument: &&[u8]| sum + argument.len();
+        let keys_length: usize = keys.iter().map(|key| key.len()).sum();
+        let bytes = arguments.iter().fold(name.len() + script.len() + keys_length, length);
+        let count = keys.len() + arguments.len() + 3;
+        // A walk over all logins makes a hundred thousand.
+        let mut command = Cmd::with_capacity(count, bytes + LONGEST_COUNT);
+        command.arg(name).arg(script).arg(keys.len()).arg(keys).arg(arguments);
         command
     }
 }
@@ -206,18 +211,18 @@ return 1",
 /// save, whether it was put back, and record.
 /// Of a record that is too long one letter is returned, as by [`LOAD`].
 pub(super) static LIST: Script = Script::new(
-    "if redis.call('HLEN', KEYS[1]) > 1000 then return redis.error_reply('LAYOUT too many fields') end
-local found = {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local is_record = #field == 17 and string.sub(field, -1) == 'r' and string.match(field, '^%x+r$')
-  if is_record then
-    local s = string.sub(field, 1, 16)
-    local is_long = redis.call('HSTRLEN', KEYS[1], field) > 65536
-    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w', s .. 'p', is_long and '' or field)
+    "local key, call, found, n = KEYS[1], redis.call, {}, 0
+if call('HLEN', key) > 1000 then return redis.error_reply('LAYOUT too many fields') end
+local fields = call('HKEYS', key)
+for i = 1, #fields do
+  local s = #fields[i] == 17 and string.match(fields[i], '^(%x+)r$')
+  if s then
+    local is_long = call('HSTRLEN', key, fields[i]) > 65536
+    local r = call('HMGET', key, s .. 'v', s .. 'w', s .. 'p', is_long and '' or fields[i])
     if r[1] then
-      local n = #found
       found[n + 1], found[n + 2], found[n + 3] = s, r[1], r[2] or ''
       found[n + 4], found[n + 5] = r[3] and 1 or 0, is_long and 'X' or r[4]
+      n = n + 5
     end
   end
 end
@@ -358,3 +363,6 @@ return redis.call('DEL', KEYS[1])",
 
 /// One exchange of a shared rate; see the file.
 pub(super) static EXCHANGE: Script = Script::new(include_str!("rate.lua"));
+
+/// The digits of how many keys there are.
+const LONGEST_COUNT: usize = 20;
