@@ -75,7 +75,11 @@ impl Parts {
         let (revision, number, left, record, put_back, moment, now): Loaded = read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
-            let entry = Entry { number, token: None, removal: moment.parse().ok() };
+            let removal = match moment.as_str() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| FleetError::altered(&place.logins))?),
+            };
+            let entry = Entry { number, token: None, removal };
             return Ok(Found { entry, revision, put_back_for, now });
         }
         let Opened { key: of, token, .. } = match is_of_unsealed {

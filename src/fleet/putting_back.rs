@@ -249,6 +249,7 @@ pub(super) fn is_of_one_login(error: &FleetError) -> bool {
             | FleetError::UnknownKey { .. }
             | FleetError::Unsealed { .. }
             | FleetError::Layout { .. }
+            | FleetError::Altered { .. }
             | FleetError::TooLong { .. }
             | FleetError::Name { .. }
     )

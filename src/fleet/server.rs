@@ -251,7 +251,9 @@ impl Server {
             Err(Failure::NoScript) => {}
             Ok(_) => self.health.called(None, limit.call, asked),
             // A server that says what stands under a key responds, but has written nothing.
-            Err(Failure::Layout) => self.health.called(None, limit.call, Asked::COMMAND),
+            Err(Failure::Layout | Failure::Altered) => {
+                self.health.called(None, limit.call, Asked::COMMAND);
+            }
             Err(failure) => self.health.called(failure.error(), limit.call, asked),
         }
         result

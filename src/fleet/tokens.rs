@@ -14,7 +14,7 @@ use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
 use super::returned::read;
-use super::scripts::{LONGEST_RECORD, SAVE};
+use super::scripts::{LONGEST_LIFE, LONGEST_RECORD, SAVE};
 use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
@@ -385,9 +385,6 @@ pub(super) const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
 pub(super) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
-
-/// The server's numbers are floats in scripts; a year is far below what they hold.
-const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// 200 days: Spotify's refresh tokens end after six months.
 pub(super) const KEPT_FOR_MS: &str = "17280000000";
