@@ -454,3 +454,34 @@ async fn a_login_after_a_removal_is_later_than_what_was_removed_whatever_the_clo
         later("remove_user", true)
     );
 }
+
+/// Nor by number, where another server's clock is behind: it is a later login, for all that is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_cannot_be_opened_and_is_not_earlier_for_sure_is_not_ended() {
+    for how in ["remove", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let other = || {
+            let key = SealingKey::new("old", [3; 32]);
+            fleet(&server).with_sealing_keys([1; 32], [key]).tokens()
+        };
+        other().save(&anna(), &login("1"), None).await.unwrap();
+        move_ahead(&server);
+        let remover = sealed(&server).tokens();
+        remove(&remover, how).await;
+        let () = server.ask(&["FLUSHALL"]);
+        let saver = other();
+        saver.save(&anna(), &login("2"), None).await.unwrap();
+
+        reconnect(&server, &remover).await;
+        for _ in 0..2 {
+            assert!(remover.load(&anna()).await.is_err(), "{how}");
+        }
+
+        if how == "remove_user" {
+            let has_gravestone = async || server.ask(&["HEXISTS", &names(&server)[0], "g"]);
+            until("put back", has_gravestone).await;
+        }
+        let there = [found(&saver, &anna()).await, found(&other(), &anna()).await];
+        assert_eq!(there, [Some("refresh-2".to_owned()), Some("refresh-2".to_owned())], "{how}");
+    }
+}
