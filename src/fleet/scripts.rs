@@ -117,22 +117,28 @@ pub(super) const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins, and the note of unsealed logins where one is saved`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it`
-/// → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
-/// back, and 3 for what stood at another place until now.
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it,
+/// for how many ms the login was in no store` → whether it stands there now, and the number. The steps are 2 for
+/// another login, 1 to count up, 0 to put back, and 3 for what stood at another place until now.
+///
+/// It is 2 in place of 1 where the login was removed after it was made, and before it could be saved: nothing
+/// stands there. A removal that was put back has not got its number by this server's clock.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
 pub(super) static SAVE: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g')
-local there, n = r[1] or '', math.max(number(r[2]), number(r[4]))
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp')
+local own, g = number(r[2]), number(r[4])
+local there, n = r[1] or '', math.max(own, g)
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
 local is_known = ARGV[6] == '0' or ARGV[6] == '3'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local removal_is_new = there == '' and not (g >= own and r[6] or g < own and r[5])
+if ARGV[6] == '2' and removal_is_new and n <= now and n > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
 if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end

@@ -2,9 +2,14 @@
 //! whatever the clocks say.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use spotify_web::auth::{TokenCache, TokenCacheOptions, TokenKey, TokenStore};
+use async_trait::async_trait;
+use spotify_web::auth::{
+    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenKey,
+    TokenStore,
+};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
@@ -483,5 +488,88 @@ async fn a_login_that_cannot_be_opened_and_is_not_earlier_for_sure_is_not_ended(
         }
         let there = [found(&saver, &anna()).await, found(&other(), &anna()).await];
         assert_eq!(there, [Some("refresh-2".to_owned()), Some("refresh-2".to_owned())], "{how}");
+    }
+}
+
+/// A fleet's store that is away at times.
+#[derive(Debug)]
+struct Away {
+    store: RedisTokenStore,
+    is_away: AtomicBool,
+}
+
+impl Away {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(StoreError::custom("away")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Away {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.check()?;
+        self.store.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        self.check()?;
+        self.store.lock(key).await
+    }
+}
+
+/// A login that could not be saved at once; its process has a clock that is wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_removal_and_a_login_that_is_saved_after_it_the_one_that_was_made_later_counts() {
+    for how in ["remove", "remove_user"] {
+        for seconds in [-3600, 0, 3600] {
+            for removed_first in [false, true] {
+                let made_before = ManualClock::new();
+                let Some(server) = RedisServer::start(&[]) else { return };
+                let remover = fleet(&server).tokens();
+                remover.save(&anna(), &login("1"), None).await.unwrap();
+                if removed_first {
+                    remove(&remover, how).await;
+                }
+                let clock = if removed_first { ManualClock::new() } else { made_before };
+                clock.jump_wall(seconds);
+                let (store, is_away) = (fleet(&server).tokens(), AtomicBool::new(true));
+                let store = Arc::new(Away { store, is_away });
+                let options = TokenCacheOptions::default().with_clock(clock);
+                let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
+                let cache = cache.with_store(Arc::clone(&store), anna());
+                let token = Token::new("access", HOUR).with_refresh_token("refresh-2");
+                cache.log_in(token).await.unwrap();
+                if !removed_first {
+                    remove(&remover, how).await;
+                }
+
+                store.is_away.store(false, Ordering::Relaxed);
+                cache.settle().await.unwrap();
+
+                let expected = removed_first.then(|| "refresh-2".to_owned());
+                let what = format!("{how}, {seconds}, {removed_first}");
+                for there in [&store.store, &fleet(&server).tokens(), &remover] {
+                    assert_eq!(found(there, &anna()).await, expected, "{what}");
+                }
+            }
+        }
     }
 }
