@@ -189,6 +189,17 @@ pub enum FleetError {
         /// Where it stands: a key of the server.
         place: String,
     },
+    /// A number or a moment that belongs to a login is none that the fleet writes. What stands there is left as it
+    /// is.
+    #[error(
+        "what stands under `{place}` in the fleet's server was altered: a number of it is none that the fleet \
+         writes; have `remove_user` remove it, or `DEL`, and its user logs in again; see what else writes to the \
+         server, and keep it away from these keys"
+    )]
+    Altered {
+        /// Where it stands: a key of the server, with all logins of one user.
+        place: String,
+    },
     /// What was saved stands in the server, but too few of its replicas confirmed it in time: it is
     /// lost if the server fails before they have it. Transient.
     #[error(
@@ -217,6 +228,10 @@ impl FleetError {
     /// What else may write to the server gives keys any names.
     pub(super) fn layout(place: &str) -> Self {
         Self::Layout { place: clipped(place) }
+    }
+
+    pub(super) fn altered(place: &str) -> Self {
+        Self::Altered { place: clipped(place) }
     }
 
     /// Whether a script had keys of several servers.

@@ -5,6 +5,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use super::FleetError;
 use super::connecting::STEP_LIMIT;
 use super::names::prefix_of;
+use super::scripts::ALTERED;
 use crate::transport::clipped;
 
 pub(super) enum Failure {
@@ -12,6 +13,8 @@ pub(super) enum Failure {
     NoScript,
     /// Something else stands under the key.
     Layout,
+    /// No script has written what stands under the key.
+    Altered,
     /// The connection is of no use any more.
     Closed(FleetError),
     /// The server is no master any more.
@@ -74,6 +77,7 @@ impl Failure {
             }
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
+            _ if reason.contains(ALTERED) => Self::Altered,
             (_, Some("WRONGTYPE" | "LAYOUT")) => Self::Layout,
             _ if reason.contains("WRONGTYPE") => Self::Layout,
             _ if reason.contains("after non deterministic commands") => {
@@ -120,7 +124,7 @@ impl Failure {
 
     pub(super) fn error(&self) -> Option<&FleetError> {
         match self {
-            Self::NoScript | Self::Layout => None,
+            Self::NoScript | Self::Layout | Self::Altered => None,
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => Some(error),
         }
     }
@@ -129,6 +133,7 @@ impl Failure {
     pub(super) fn into_error_of(self, key: &str) -> FleetError {
         match self {
             Self::Layout => FleetError::layout(key),
+            Self::Altered => FleetError::altered(key),
             Self::Error(FleetError::NoPermission { reason, .. }) => {
                 FleetError::NoPermission { reason, prefix: prefix_of(key).map(str::to_owned) }
             }
@@ -138,7 +143,7 @@ impl Failure {
 
     pub(super) fn into_error(self) -> FleetError {
         match self {
-            Self::Layout => odd_response(),
+            Self::Layout | Self::Altered => odd_response(),
             Self::NoScript => FleetError::Server { reason: "it forgets scripts at once".into() },
             Self::Closed(error) | Self::Demoted(error) | Self::Error(error) => error,
         }

@@ -1,6 +1,6 @@
 //! What stands at a place of the server, and whether it is later than what this process knows.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::FleetError;
 use super::names::Place;
@@ -22,6 +22,16 @@ pub(super) struct Found {
     now: u64,
 }
 
+/// What the server's numbers and its clock say of what stands at a place.
+#[derive(Clone, Copy)]
+struct Numbered {
+    number: u64,
+    /// The server's time, in ms, when it was asked.
+    now: u64,
+    /// A moment after that, by the clock of this process that nobody sets.
+    at: Instant,
+}
+
 impl Found {
     /// Whether this is later than what is known, although its number says otherwise, by a clock of
     /// the server that is behind. Then the moments of logins and removals say which was later.
@@ -37,6 +47,24 @@ impl Found {
         };
         let (moment, of_known) = (self.entry.login(), known.login());
         may_be && moment.zip(of_known).is_some_and(|(moment, of_known)| of_known < moment)
+    }
+}
+
+impl Numbered {
+    /// Whether it got its number before `removal` was made, also where that got its own by another
+    /// clock: at that moment, the one of this server was further already.
+    fn is_before(self, removal: &Entry) -> bool {
+        let Some(made) = removal.made else { return false };
+        let age = self.at.saturating_duration_since(made).as_millis() + 1;
+        let moment = u128::from(self.now).saturating_sub(age);
+        self.number < removal.number && u128::from(self.number) < moment
+    }
+
+    /// When it got its number, or a moment before. One that is later than the server's time does not
+    /// say it.
+    fn made(self) -> Option<Instant> {
+        let age = Duration::from_millis(self.now.checked_sub(self.number)?);
+        self.at.checked_sub(age + LONGEST_CALL)
     }
 }
 
@@ -63,6 +91,19 @@ impl Parts {
         read(self.server()?.run(&LOAD, &[&place.logins], &scopes).await?)
     }
 
+    /// Whether what stands at a place, and cannot be opened, is earlier than a removal, and its
+    /// revision. What cannot be told to be earlier may be a later login.
+    pub(super) async fn look_before(
+        &self,
+        place: &Place,
+        removal: &Entry,
+    ) -> Result<(bool, String), FleetError> {
+        let (revision, number, _, _, put_back, _, now) = self.look_unopened(place).await?;
+        let numbered = Numbered { number, now, at: self.clock.now().monotonic };
+        let is_earlier = put_back >= 0 && number < removal.number || numbered.is_before(removal);
+        Ok((is_earlier, revision))
+    }
+
     /// What was found, of what [`LOAD`] returned.
     pub(super) fn found(
         &self,
@@ -75,7 +116,12 @@ impl Parts {
         let (revision, number, left, record, put_back, moment, now): Loaded = read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
-            let entry = Entry { number, token: None, removal: moment.parse().ok() };
+            let removal = match moment.as_str() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| FleetError::altered(&place.logins))?),
+            };
+            let made = Numbered { number, now, at: self.clock.now().monotonic }.made();
+            let entry = Entry::removed(number, removal, made);
             return Ok(Found { entry, revision, put_back_for, now });
         }
         let Opened { key: of, token, .. } = match is_of_unsealed {
@@ -90,3 +136,6 @@ impl Parts {
         Ok(Found { entry: Entry::new(number, Some(token)), revision, put_back_for, now })
     }
 }
+
+/// Longer than a response takes from the server to here.
+const LONGEST_CALL: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::FleetError;
 use super::failure::Failure;
 use super::live::{Master, To};
-use super::names::{Names, Place};
+use super::names::Place;
 use super::returned::{Returned, read, read_plain};
 use super::scripts::{LIST, LONGEST_RECORD, RESEAL};
 use super::sealing::{Opened, is_unsealed};
@@ -170,12 +170,12 @@ impl Standing {
         let Self { place, revision, record, .. } = self;
         let sealer = parts.sealer()?;
         let opened = sealer.open_any(place, revision, record)?;
-        if self.is_in(&parts.names, &opened.key) {
+        if parts.names.is_at(&self.place, &opened.key) {
             sealer.check_seal(place, record)?;
             return Ok(opened);
         }
         match &parts.unsealed {
-            Some(unsealed) if self.is_in(&unsealed.names, &opened.key) => {
+            Some(unsealed) if unsealed.names.is_at(&self.place, &opened.key) => {
                 match unsealed.adopts || !has_login(&opened.token) {
                     true => Ok(opened),
                     false => Err(FleetError::unsealed(&self.place)),
@@ -201,19 +201,12 @@ impl Standing {
         Some((key, place))
     }
 
-    /// Whether it stands where `names` has this login.
-    fn is_in(&self, names: &Names, key: &TokenKey) -> bool {
-        names.place(key).is_ok_and(|place| {
-            (&place.logins, &place.scopes) == (&self.place.logins, &self.place.scopes)
-        })
-    }
-
     fn sealing(&self, parts: &Parts) -> Result<Sealing, FleetError> {
         let Opened { key, token, is_current } = self.open(parts)?;
         if self.is_ignored(parts) {
             return Ok(Sealing::IsDone);
         }
-        if !self.is_in(&parts.names, &key) {
+        if !parts.names.is_at(&self.place, &key) {
             return Ok(Sealing::Elsewhere(key));
         }
         match is_current {

@@ -94,9 +94,10 @@ impl RedisTokenStore {
         let unsealed = parts.remove_unsealed_user(client_id, user, &mark, last).await;
         let of_unsealed = unsealed.as_ref().ok().and_then(Option::as_ref);
         let last = of_unsealed.map(|removed| removed.moment).max(last);
+        let made = Some(parts.clock.now().monotonic);
         let (removed, number, login) = parts.remove_all(&name, &mark, last).await?;
-        let removal =
-            UserRemoval { number, unsealed: of_unsealed.map(|removed| removed.number), login };
+        let unsealed_number = of_unsealed.map(|removed| removed.number);
+        let removal = UserRemoval { number, unsealed: unsealed_number, login, made };
         parts.remember_user_removal(&key, removal).await?;
         let unsealed = unsealed?.map_or(0, |removed| removed.not_sealed_as_well);
         parts.confirm(&key).await?;

@@ -3,7 +3,7 @@
 //!
 //! What a program gives names to is checked here, and nowhere else: [`Name`] has the rules.
 
-use hmac_sha256::HMAC;
+use ring::hmac;
 use zeroize::Zeroizing;
 
 use super::FleetError;
@@ -95,21 +95,26 @@ impl Names {
 
     pub(super) fn place(&self, key: &TokenKey) -> Result<Place, FleetError> {
         check_key(key)?;
-        let scopes = self.hash("scopes", key.scopes().iter().map(String::as_str), 8);
+        let scopes = self.scopes(key);
         let owner = self.owner(key.client_id(), key.user());
         let (prefix, lease) = (&self.prefix, format!("{owner}:l:{scopes}"));
         Ok(Place {
-            logins: format!("{prefix}:{LAYOUT}:{owner}:{}", self.kind),
+            logins: self.of_owner(&owner),
             lease: format!("{prefix}:{LAYOUT}:{lease}"),
             scopes,
         })
     }
 
+    /// Whether the login of `key` stands there.
+    pub(super) fn is_at(&self, place: &Place, key: &TokenKey) -> bool {
+        let logins = || self.of_owner(&self.owner(key.client_id(), key.user()));
+        check_key(key).is_ok() && place.scopes == self.scopes(key) && place.logins == logins()
+    }
+
     /// The hash with all logins of a user.
     pub(super) fn logins(&self, client_id: &str, user: Option<&str>) -> Result<String, FleetError> {
         check_user(client_id, user)?;
-        let owner = self.owner(client_id, user);
-        Ok(format!("{}:{LAYOUT}:{owner}:{}", self.prefix, self.kind))
+        Ok(self.of_owner(&self.owner(client_id, user)))
     }
 
     /// The state of an app's rate, and who shares it.
@@ -139,6 +144,14 @@ impl Names {
         format!("{escaped}:{LAYOUT}:{{*}}:t")
     }
 
+    fn of_owner(&self, owner: &str) -> String {
+        format!("{}:{LAYOUT}:{owner}:{}", self.prefix, self.kind)
+    }
+
+    fn scopes(&self, key: &TokenKey) -> String {
+        self.hash("scopes", key.scopes().iter().map(String::as_str), 8)
+    }
+
     /// In braces, which make a cluster look at nothing else.
     fn owner(&self, client_id: &str, user: Option<&str>) -> String {
         let kind = if user.is_some() { "user" } else { "app" };
@@ -157,8 +170,10 @@ impl Names {
             text.extend_from_slice(&(part.len() as u64).to_be_bytes());
             text.extend_from_slice(part.as_bytes());
         }
-        let hash = HMAC::mac(&text, self.name_key.as_slice());
-        hash.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.name_key);
+        let hash = hmac::sign(&key, &text);
+        let halves = hash.as_ref().iter().take(length).flat_map(|byte| [byte >> 4, byte & 15]);
+        halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
     }
 }
 

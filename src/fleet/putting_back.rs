@@ -17,7 +17,7 @@ use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
 use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
-use crate::auth::{LoginId, TokenKey};
+use crate::auth::TokenKey;
 use crate::sync::Mutex;
 use crate::transport::can_wait;
 
@@ -104,33 +104,41 @@ impl Parts {
         removal: UserRemoval,
     ) -> Result<(), FleetError> {
         let name = self.names.logins(user.client_id(), user.user())?;
-        let is_back = self.put_back_gravestone(&name, removal.number, removal.login).await;
+        let is_back = self.put_back_gravestone(&name, removal.number, removal).await;
         let (Some(unsealed), Some(number)) = (&self.unsealed, removal.unsealed) else {
             return is_back;
         };
         // What is wrong at one place keeps it from no other.
         let name = unsealed.names.logins(user.client_id(), user.user())?;
-        is_back.and(self.put_back_gravestone(&name, number, removal.login).await)
+        is_back.and(self.put_back_gravestone(&name, number, removal).await)
     }
 
     /// In one step, which may run twice, with what follows from it: what has a later number was done
     /// later, and stays. What was put back has the number of its own time, and an earlier one ends.
     /// Of others an earlier number may be by a clock of the server that is behind: the moments say
-    /// whether these end. One that cannot be opened has none.
+    /// whether these end. One that cannot be opened has none, and ends if it is earlier for sure.
     async fn put_back_gravestone(
         &self,
         name: &str,
         number: u64,
-        moment: LoginId,
+        UserRemoval { login: moment, made, .. }: UserRemoval,
     ) -> Result<(), FleetError> {
+        let removal = Entry::removed(number, Some(moment), made);
         let (number, moment_text) = (number.to_string(), moment.to_string());
         for _ in 0..MOST_CONFLICTS {
             let logins = self.logins_under(name).await?;
             let mut arguments =
                 vec![number.as_bytes(), moment_text.as_bytes(), KEPT_FOR_MS.as_bytes()];
             for login in &logins {
-                let is_earlier = || login.login(self).is_none_or(|it| it < moment);
-                let ends = login.was_put_back || is_earlier();
+                let ends = login.was_put_back
+                    || match login.login(self) {
+                        Some(login) => login < moment,
+                        None => match self.look_before(&login.place, &removal).await {
+                            Ok((is_earlier, _)) => is_earlier,
+                            Err(error) if error.is_transient() => return Err(error),
+                            Err(_) => false,
+                        },
+                    };
                 arguments.extend(login.compared());
                 arguments.push(if ends { b"1" } else { b"0" });
             }
@@ -180,8 +188,8 @@ impl Parts {
     ) -> Result<bool, FleetError> {
         let known = self.remembered.get(key).filter(|known| known.token.is_none());
         let Some(removal) = known else { return Ok(false) };
-        let (revision, number, ..) = self.look_unopened(place).await?;
-        Ok(number < removal.number && self.put_back_removal(place, &revision, &removal).await?)
+        let (is_earlier, revision) = self.look_before(place, &removal).await?;
+        Ok(is_earlier && self.put_back_removal(place, &revision, &removal).await?)
     }
 
     /// Gives what stands there the number of what is known to be earlier, unless it was replaced
@@ -254,6 +262,7 @@ pub(super) fn is_of_one_login(error: &FleetError) -> bool {
             | FleetError::UnknownKey { .. }
             | FleetError::Unsealed { .. }
             | FleetError::Layout { .. }
+            | FleetError::Altered { .. }
             | FleetError::TooLong { .. }
             | FleetError::Name { .. }
     )

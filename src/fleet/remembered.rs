@@ -5,6 +5,7 @@
 //! later one than it finds puts it back.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::sync::Mutex;
 
@@ -25,6 +26,8 @@ pub(super) struct UserRemoval {
     pub(super) unsealed: Option<u64>,
     /// Later than every login that was made before it.
     pub(super) login: LoginId,
+    /// As that of an [`Entry`].
+    pub(super) made: Option<Instant>,
 }
 
 /// An entry as it was last seen or written.
@@ -36,11 +39,18 @@ pub(super) struct Entry {
     pub(super) token: Option<StoredToken>,
     /// Of a removal: later than every login that was made before it.
     pub(super) removal: Option<LoginId>,
+    /// When it was removed, or a moment before that, by the clock of this process that nobody sets.
+    /// With a server's time it says when that was by its clock, also where the number is by another.
+    pub(super) made: Option<Instant>,
 }
 
 impl Entry {
     pub(super) fn new(number: u64, token: Option<StoredToken>) -> Self {
-        Self { number, token, removal: None }
+        Self { number, token, removal: None, made: None }
+    }
+
+    pub(super) fn removed(number: u64, removal: Option<LoginId>, made: Option<Instant>) -> Self {
+        Self { number, token: None, removal, made }
     }
 
     /// Which login it holds, or which moment ended the ones before it.
@@ -96,9 +106,13 @@ impl Entry {
 
 impl Remembered {
     /// Keeps `entry`, unless a later one is known.
-    pub(super) fn keep(&self, key: &TokenKey, entry: Entry) {
+    pub(super) fn keep(&self, key: &TokenKey, mut entry: Entry) {
         let mut entries = self.entries.lock();
         if let Some(there) = entries.get_mut(key) {
+            // Of one removal, who did it knows best when that was.
+            if entry.removal.is_some() && entry.removal == there.removal {
+                entry.made = there.made;
+            }
             let is_same_removal = there.number == entry.number && entry.login().is_none();
             if there.number <= entry.number && !(is_same_removal && there.removal.is_some()) {
                 *there = entry;
@@ -115,10 +129,12 @@ impl Remembered {
         let later = self.of_user(user).into_iter().map(|entry| entry.number + 1).max();
         let mut users = self.users.lock();
         let before = users.get(user).copied().unwrap_or(removal);
+        let made = if before.number > removal.number { before.made } else { removal.made };
         let removal = UserRemoval {
             number: removal.number.max(later.unwrap_or_default()).max(before.number),
             unsealed: removal.unsealed.max(before.unsealed),
             login: removal.login.max(before.login),
+            made,
         };
         make_room(&mut users);
         users.insert(user.clone(), removal);
@@ -155,8 +171,8 @@ impl Remembered {
         let entry = self.entries.lock().get(key).cloned();
         let removal = self.removal_of(key);
         match removal.filter(|it| entry.as_ref().is_none_or(|entry| entry.number < it.number)) {
-            Some(UserRemoval { number, login, .. }) => {
-                Some(Entry { number, token: None, removal: Some(login) })
+            Some(UserRemoval { number, login, made, .. }) => {
+                Some(Entry::removed(number, Some(login), made))
             }
             None => entry,
         }
@@ -232,7 +248,7 @@ mod tests {
         let (remembered, user) = (Remembered::default(), TokenKey::new("app").with_user("anna"));
         let first = LoginId::next(std::time::SystemTime::now(), None);
         let second = LoginId::next(std::time::SystemTime::now(), Some(first));
-        let removal = |number, unsealed, login| UserRemoval { number, unsealed, login };
+        let removal = |number, unsealed, login| UserRemoval { number, unsealed, login, made: None };
 
         remembered.keep_removal(&user, removal(60, Some(5), first));
         // By a server whose clock is behind.

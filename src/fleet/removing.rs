@@ -24,6 +24,7 @@ impl Parts {
         let place = self.names.place(key)?;
         for _ in 0..MOST_CONFLICTS {
             let (revision, there) = self.seen_here(key, &place).await?;
+            let made = self.clock.now().monotonic;
             let known = self.remembered.get(key).and_then(|entry| entry.login());
             let moment = self.moment_after(there.max(known).max(last));
             let number = self.remembered.number(key).max(self.unsealed_number(key).await?);
@@ -37,7 +38,7 @@ impl Parts {
             ];
             let removed = self.server()?.run(&REMOVE, &[&place.logins], &arguments).await?;
             if let (1, number) = read::<(u32, u64)>(removed)? {
-                self.remembered.keep(key, Entry { number, token: None, removal: Some(moment) });
+                self.remembered.keep(key, Entry::removed(number, Some(moment), Some(made)));
                 return Ok(());
             }
         }

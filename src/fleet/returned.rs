@@ -33,6 +33,27 @@ pub(super) fn read<T: FromRedisValue>(returned: Returned) -> Result<T, FleetErro
     from_redis_value(value).map_err(|_| FleetError::layout(&key))
 }
 
+/// What became of a save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// Something else stands there than what it was to replace.
+    No,
+    Yes,
+    /// It was removed after it was made, and before it could be saved: as if it had been in between.
+    RemovedSince,
+}
+
+/// The same, of a save, with the number of what stands there.
+pub(super) fn read_saved(returned: Returned) -> Result<(Saved, u64), FleetError> {
+    let (saved, number): (u32, u64) = read(returned)?;
+    let saved = match saved {
+        0 => Saved::No,
+        2 => Saved::RemovedSince,
+        _ => Saved::Yes,
+    };
+    Ok((saved, number))
+}
+
 /// What a command returned that depends on no key of the fleet's.
 pub(super) fn read_plain<T: FromRedisValue>(value: Value) -> Result<T, FleetError> {
     from_redis_value(value).map_err(|_| odd_response())

@@ -2,8 +2,34 @@
 //! effect; that on rates is sent once.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use redis::Cmd;
+
+macro_rules! altered {
+    () => {
+        "ALTERED number"
+    };
+}
+
+/// A script that reads numbers of records. One that is not whole, or that a float does not hold, ends
+/// it, unless there is something to take it for; so all are read before anything is written.
+macro_rules! reading_numbers {
+    ($script:literal) => {
+        concat!(
+            "local function number(text, otherwise)
+  if not text then return 0 end
+  local n = #text <= 16 and string.find(text, '^%d+$') and tonumber(text)
+  if n and n <= 9007199254740991 then return n end
+  return otherwise or error('",
+            altered!(),
+            "')
+end
+",
+            $script
+        )
+    };
+}
 
 /// A script, by its hash. The server keeps it until it restarts.
 #[derive(Debug)]
@@ -41,11 +67,19 @@ impl Script {
     }
 
     fn command(name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+        let length = |sum: usize, argument: &&[u8]| sum + argument.len();
+        let keys_length: usize = keys.iter().map(|key| key.len()).sum();
+        let bytes = arguments.iter().fold(name.len() + script.len() + keys_length, length);
+        let count = keys.len() + arguments.len() + 3;
+        // A walk over all logins makes a hundred thousand.
+        let mut command = Cmd::with_capacity(count, bytes + LONGEST_COUNT);
+        command.arg(name).arg(script).arg(keys.len()).arg(keys).arg(arguments);
         command
     }
 }
+
+/// Stands in the error of a script that has found a number which no script has written.
+pub(super) const ALTERED: &str = altered!();
 
 // Each place has a number that grows with what is written there. That of a login or of a removal is at
 // least the server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
@@ -57,109 +91,123 @@ impl Script {
 /// for how many ms it stands there since it was put back, or -1, the moment of a removal, and the
 /// server's time in ms.
 ///
+/// What is left of more than [`LONGEST_LIFE`] counts as nothing: a clock was set, or it was altered.
+///
 /// A place that was emptied keeps its number, with an empty revision. Of a record that is longer
 /// than [`LONGEST_RECORD`] one letter is returned, which is no record.
-pub(super) static LOAD: Script = Script::new(
+pub(super) static LOAD: Script = Script::new(reading_numbers!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp')
-local left = math.max(0, (tonumber(r[3]) or 0) - now)
-local n, g = tonumber(r[2]) or 0, tonumber(r[5]) or 0
+local left, n, g = number(r[3]) - now, number(r[2]), number(r[5])
+if left < 0 or left > 31622400000 then left = 0 end
 local p, moment = r[4], r[6] or ''
 if (r[1] or '') == '' and g >= n then p, moment = r[8], r[7] or '' end
-p = tonumber(p)
-local back = p and math.max(0, now - p) or -1
+local back = p and math.max(0, now - number(p)) or -1
 local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
-return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}",
-);
+return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}"
+));
+
+/// As the scripts know it, in ms.
+pub(super) const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// In bytes, as the scripts know it: tokens have a few hundred. Who has longer ones keeps up nobody
 /// else.
 pub(super) const LONGEST_RECORD: usize = 65_536;
 
 /// `KEYS logins, and the note of unsealed logins where one is saved`,
-/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it, 1 for
-/// a log-out` → whether it stands there now, and the number. The steps are 2 for another login, 1 to count up, 0 to put
-/// back, and 3 for what stood at another place until now.
+/// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it,
+/// for how many ms the login was in no store, 1 for a log-out` → what became of it, and the number of what stands there. The
+/// steps are 2 for another login, 1 to count up, 0 to put back, and 3 for what stood at another place until now.
 ///
-/// A full server takes what comes after a removal in the same script, and so a log-out: it is 2 then where it
-/// stands there.
+/// | returned | what became of it |
+/// |---|---|
+/// | 0 | something else stands there than what it was to replace |
+/// | 1 | it stands there |
+/// | 2 | the login was removed after it was made, and before it could be saved: nothing stands there |
+/// | 3 | it stands there, and is a log-out |
+///
+/// A removal that was put back has not got its number by this server's clock. A full server takes what comes
+/// after a removal in the same script, and so a log-out, which says nothing of its room.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
-pub(super) static SAVE: Script = Script::new(
+pub(super) static SAVE: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g')
-local there, n = r[1] or '', math.max(tonumber(r[2]) or 0, tonumber(r[4]) or 0)
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp')
+local own, g = number(r[2]), number(r[4])
+local there, n = r[1] or '', math.max(own, g)
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
 local is_known = ARGV[6] == '0' or ARGV[6] == '3'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local removal_is_new = there == '' and not (g >= own and r[6] or g < own and r[5])
+if ARGV[6] == '2' and removal_is_new and n <= now and n > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
 if there ~= ARGV[3] and not is_known then n = n + 1 end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
-if ARGV[10] == '1' then redis.call('HDEL', KEYS[1], s .. 't', s .. 'm') end
+if ARGV[11] == '1' then redis.call('HDEL', KEYS[1], s .. 't', s .. 'm') end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
 redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-return {ARGV[10] == '1' and 2 or 1, n}",
-);
+return {ARGV[11] == '1' and 3 or 1, n}"
+));
 
 /// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it, revision that was seen, or *` → whether the
 /// place is empty now, which it is not where another entry has come meanwhile, and its number.
-pub(super) static REMOVE: Script = Script::new(
+pub(super) static REMOVE: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', s .. 'm')
-local there, n = r[1] or '', math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0)
+local there, n = r[1] or '', math.max(number(r[2], 0), number(r[3], 0))
 if there == '' and r[4] == ARGV[3] then return {1, n} end
 if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
 n = math.max(n + 1, tonumber(ARGV[2]) + 1, now)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {1, n}",
-);
+return {1, n}"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it` → whether the entry of that revision
 /// was removed. The place gets that number, unless it has a later one.
-pub(super) static REMOVE_SEEN: Script = Script::new(
+pub(super) static REMOVE_SEEN: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
-local n = math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0, tonumber(ARGV[3]))
+local n = math.max(number(r[2], 0), number(r[3], 0), tonumber(ARGV[3]))
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision it replaces, number of a removal, moment, ms to keep it` → whether it
 /// was put back.
 ///
 /// It goes where an earlier entry stands only, and gets no later number: who knows what was saved
 /// after it puts that back in turn.
-pub(super) static PUT_BACK_REMOVAL: Script = Script::new(
+pub(super) static PUT_BACK_REMOVAL: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
-if math.max(tonumber(r[2]) or 0, tonumber(r[3]) or 0) >= tonumber(ARGV[3]) then return 0 end
+if math.max(number(r[2]), number(r[3])) >= tonumber(ARGV[3]) then return 0 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[3], s .. 'm', ARGV[4], s .. 'p', string.format('%.0f', now))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision, what marks its save, record` → whether the record of that save
 /// was replaced. The mark that a login has ended keeps its revision.
@@ -172,29 +220,29 @@ return 1",
 
 /// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
 /// number or a later one. A removal of the whole user leaves its moment at the place.
-pub(super) static RAISE: Script = Script::new(
+pub(super) static RAISE: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl')
 if (r[1] or '') ~= ARGV[2] then return 0 end
-local n, g = tonumber(r[2]) or 0, tonumber(r[3]) or 0
+local n, g = number(r[2]), number(r[3])
 if n >= tonumber(ARGV[3]) then return 1 end
 if ARGV[2] == '' and g >= n then redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', r[4] or '') end
 redis.call('HSET', KEYS[1], s .. 'n', ARGV[3])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision` → for how many ms that revision has been taken over to another
 /// place, or -1 where it is now, or where it stands there no more.
-pub(super) static TAKE_OVER: Script = Script::new(
+pub(super) static TAKE_OVER: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 't')
 if r[1] ~= ARGV[2] then return -1 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if r[2] then return math.max(0, now - (tonumber(r[2]) or 0)) end
+if r[2] then return math.max(0, now - number(r[2])) end
 redis.call('HSET', KEYS[1], s .. 't', string.format('%.0f', now))
-return -1",
-);
+return -1"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision, what marks its save` → whether that stood there, and is gone with
 /// its number, as if nothing had ever stood there.
@@ -210,18 +258,18 @@ return 1",
 /// save, whether it was put back, and record.
 /// Of a record that is too long one letter is returned, as by [`LOAD`].
 pub(super) static LIST: Script = Script::new(
-    "if redis.call('HLEN', KEYS[1]) > 1000 then return redis.error_reply('LAYOUT too many fields') end
-local found = {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local is_record = #field == 17 and string.sub(field, -1) == 'r' and string.match(field, '^%x+r$')
-  if is_record then
-    local s = string.sub(field, 1, 16)
-    local is_long = redis.call('HSTRLEN', KEYS[1], field) > 65536
-    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w', s .. 'p', is_long and '' or field)
+    "local key, call, found, n = KEYS[1], redis.call, {}, 0
+if call('HLEN', key) > 1000 then return redis.error_reply('LAYOUT too many fields') end
+local fields = call('HKEYS', key)
+for i = 1, #fields do
+  local s = #fields[i] == 17 and string.match(fields[i], '^(%x+)r$')
+  if s then
+    local is_long = call('HSTRLEN', key, fields[i]) > 65536
+    local r = call('HMGET', key, s .. 'v', s .. 'w', s .. 'p', is_long and '' or fields[i])
     if r[1] then
-      local n = #found
       found[n + 1], found[n + 2], found[n + 3] = s, r[1], r[2] or ''
       found[n + 4], found[n + 5] = r[3] and 1 or 0, is_long and 'X' or r[4]
+      n = n + 5
     end
   end
 end
@@ -236,13 +284,13 @@ return found",
 /// Of each login that was seen, scopes, revision and what marks its save, in one piece.
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
-pub(super) static REMOVE_ALL: Script = Script::new(
+pub(super) static REMOVE_ALL: Script = Script::new(reading_numbers!(
     "local calls = redis.call('HGET', KEYS[1], 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
 if before then return {1, tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
 local t = redis.call('TIME')
 local n = t[1] * 1000 + math.floor(t[2] / 1000)
-n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) + 1)
+n = math.max(n, number(redis.call('HGET', KEYS[1], 'g'), 0) + 1)
 local places, removed = {}, 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
@@ -256,7 +304,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   s = #field == 17 and string.match(field, '^(%x+)n$')
   if s then
     table.insert(places, s)
-    n = math.max(n, (tonumber(redis.call('HGET', KEYS[1], field)) or 0) + 1)
+    n = math.max(n, number(redis.call('HGET', KEYS[1], field), 0) + 1)
   end
 end
 local number = string.format('%.0f', n)
@@ -269,24 +317,25 @@ calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?
 redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
 redis.call('HDEL', KEYS[1], 'gp')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {1, removed, n}",
-);
+return {1, removed, n}"
+));
 
 /// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it`, and of each login that is known to
 /// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → 0 where another login has come
 /// meanwhile; else the gravestone and all that follows from it stand there now, and it is 2 where the
 /// server had lost it, and 1 where it had not.
 ///
-/// A login with that number or a later one stays. Of the others, those that are earlier end, and those that are not
+/// A login with that number or a later one stays, and so does one whose number was altered. Of the others, those that are earlier end, and those that are not
 /// get the number of the gravestone.
-pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(
+pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(reading_numbers!(
     "local is_earlier, ended, kept, done = {}, {}, {}, 1
+local g = number(redis.call('HGET', KEYS[1], 'g'))
 for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
     local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
-    if r[1] and (tonumber(r[2]) or 0) < tonumber(ARGV[1]) then
+    if r[1] and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
       local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
       if not known then return 0 end
       table.insert(known == '1' and ended or kept, s)
@@ -298,26 +347,29 @@ for _, s in ipairs(ended) do
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[1])
 end
 for _, s in ipairs(kept) do redis.call('HSET', KEYS[1], s .. 'n', ARGV[1]) end
-if (tonumber(redis.call('HGET', KEYS[1], 'g')) or 0) < tonumber(ARGV[1]) then
+if g < tonumber(ARGV[1]) then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
   done = 2
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return done",
-);
+return done"
+));
 
 /// Like [`TAKE_LEASE`], unless the token at a place was replaced by one that is good.
 ///
 /// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms that a lease has` → 2 where it was
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
-pub(super) static TAKE_TURN: Script = Script::new(
+pub(super) static TAKE_TURN: Script = Script::new(reading_numbers!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if (r[1] or '') ~= '' and r[1] ~= ARGV[2] and (tonumber(r[2]) or 0) > now then return 2 end
+if (r[1] or '') ~= '' and r[1] ~= ARGV[2] then
+  local left = number(r[2]) - now
+  if left > 0 and left <= 31622400000 then return 2 end
+end
 local owner = redis.pcall('GET', KEYS[2])
 if type(owner) == 'table' then return string.find(owner.err, 'WRONGTYPE') and -1 or owner end
 if owner and owner ~= ARGV[3] then
@@ -325,8 +377,8 @@ if owner and owner ~= ARGV[3] then
   if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[4])) then return 0 end
 end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS lease`, `ARGV owner, ms that a lease has` → whether it is the owner's.
 ///
@@ -382,3 +434,6 @@ return {life or '', math.max(-1, now - (tonumber(since) or 0))}",
 
 /// One exchange of a shared rate; see the file.
 pub(super) static EXCHANGE: Script = Script::new(include_str!("rate.lua"));
+
+/// The digits of how many keys there are.
+const LONGEST_COUNT: usize = 20;

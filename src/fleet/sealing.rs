@@ -10,8 +10,8 @@
 
 use std::fmt;
 
-use hmac_sha256::HMAC;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -189,8 +189,8 @@ impl Sealer {
 impl SealingKey {
     /// Keys of this length always make one.
     fn of_record(&self, salt: &[u8]) -> Option<LessSafeKey> {
-        let key = Zeroizing::new(HMAC::mac(salt, self.key.as_slice()));
-        UnboundKey::new(&CHACHA20_POLY1305, key.as_slice()).ok().map(LessSafeKey::new)
+        let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.key.as_slice()), salt);
+        UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).ok().map(LessSafeKey::new)
     }
 }
 

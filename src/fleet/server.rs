@@ -273,7 +273,7 @@ impl Server {
             Err(Failure::NoScript) => {}
             Ok(value) => self.health.called(None, limit.call, asked(writes(value))),
             // A server that says what stands under a key responds, but has written nothing.
-            Err(Failure::Layout) => {
+            Err(Failure::Layout | Failure::Altered) => {
                 let asked = Asked { call: NO_SCRIPT, writes: Writes::No };
                 self.health.called(None, limit.call, asked);
             }

@@ -13,8 +13,8 @@ use super::note::Note;
 use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
-use super::returned::read;
-use super::scripts::{LONGEST_RECORD, SAVE};
+use super::returned::{Saved, read_saved};
+use super::scripts::{LONGEST_LIFE, LONGEST_RECORD, SAVE};
 use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
@@ -87,7 +87,7 @@ impl RedisTokenStore {
         let stored = StoredToken::new(token, parts.clock.now().wall);
         let place = parts.names.place(&key)?;
         drop(lease::take(parts.server()?, &place).await?);
-        parts.put(&key, &stored, "", "2", 0, CHECKED_FOR_MS).await?;
+        parts.put(&key, &stored, "", ANOTHER, 0, CHECKED_FOR_MS).await?;
         let confirmed = parts.confirm_for(&key, CHECKED_FOR_MS).await;
         let loaded = parts.load(&key, false).await;
         parts.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
@@ -206,7 +206,7 @@ impl Parts {
     ) -> Result<bool, FleetError> {
         let known = self.remembered.get(key).and_then(|entry| entry.token);
         let is_refreshed = known.is_some_and(|known| known.login() == token.login());
-        self.write(key, token, replaces, if is_refreshed { "1" } else { "2" }).await
+        self.write(key, token, replaces, if is_refreshed { "1" } else { ANOTHER }).await
     }
 
     /// The same; a server that has forgotten what this replaces, or what is later than that, gets it
@@ -235,20 +235,22 @@ impl Parts {
         step: &str,
     ) -> Result<bool, FleetError> {
         let known = match step {
-            "2" => self.remembered.number(key).max(self.unsealed_number(key).await?),
+            ANOTHER => self.remembered.number(key).max(self.unsealed_number(key).await?),
             _ => self.remembered.number(key),
         };
         if step != PUT_BACK && self.remembered.revision(key) != replaces {
             return Ok(false);
         }
-        let (is_saved, number) = self.put(key, token, replaces, step, known, KEPT_FOR_MS).await?;
-        if is_saved {
-            self.remembered.keep(key, Entry::new(number, Some(token.clone())));
+        let (saved, number) = self.put(key, token, replaces, step, known, KEPT_FOR_MS).await?;
+        match saved {
+            Saved::No => {}
+            Saved::Yes => self.remembered.keep(key, Entry::new(number, Some(token.clone()))),
+            Saved::RemovedSince => self.remembered.keep(key, Entry::removed(number, None, None)),
         }
-        Ok(is_saved)
+        Ok(saved != Saved::No)
     }
 
-    /// Whether it stands there now, and its number.
+    /// Whether it was saved, and the number of what stands there.
     pub(super) async fn put(
         &self,
         key: &TokenKey,
@@ -257,7 +259,7 @@ impl Parts {
         step: &str,
         number: u64,
         kept_for_ms: &str,
-    ) -> Result<(bool, u64), FleetError> {
+    ) -> Result<(Saved, u64), FleetError> {
         let place = self.names.place(key)?;
         let record = self.sealer()?.seal(key, &place, token)?;
         if record.len() > LONGEST_RECORD {
@@ -268,6 +270,7 @@ impl Parts {
         let left =
             token.expires_at().and_then(|end| end.duration_since(self.clock.now().wall).ok());
         let left = left.unwrap_or_default().min(LONGEST_LIFE).as_millis().to_string();
+        let age = token.age(self.clock.now().monotonic).unwrap_or_default().as_millis().to_string();
         // By which a call that is sent again finds that it took place.
         let mark = format!("{:016x}", fastrand::u64(..));
         let arguments = [
@@ -280,6 +283,7 @@ impl Parts {
             left.as_bytes(),
             &record,
             kept_for_ms.as_bytes(),
+            age.as_bytes(),
             if token.is_logged_out() { b"1" } else { b"0" },
         ];
         let is_noted = self.unsealed.is_none() && has_login(token);
@@ -287,8 +291,7 @@ impl Parts {
             true => self.save_noted(&place, &arguments).await?,
             false => self.server()?.run(&SAVE, &[&place.logins], &arguments).await?,
         };
-        let (is_saved, number): (u32, u64) = read(saved)?;
-        Ok((is_saved > 0, number))
+        read_saved(saved)
     }
 
     /// Whether this very entry was saved already, by a call whose other half failed.
@@ -372,6 +375,9 @@ pub(super) fn changes_too_fast() -> FleetError {
     FleetError::Server { reason: "an entry changes faster than it can be read".into() }
 }
 
+/// The step of a save of another login.
+const ANOTHER: &str = "2";
+
 /// The step of a save of what has been there before.
 pub(super) const PUT_BACK: &str = "0";
 
@@ -386,9 +392,6 @@ pub(super) const MOST_CONFLICTS: u32 = 8;
 
 /// As long as a process that sends requests takes to notice that the server is back.
 pub(super) const OTHERS_PUT_BACK: Duration = Duration::from_secs(3);
-
-/// The server's numbers are floats in scripts; a year is far below what they hold.
-const LONGEST_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// 200 days: Spotify's refresh tokens end after six months.
 pub(super) const KEPT_FOR_MS: &str = "17280000000";

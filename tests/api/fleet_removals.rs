@@ -2,9 +2,14 @@
 //! whatever the clocks say.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use spotify_web::auth::{TokenCache, TokenCacheOptions, TokenKey, TokenStore};
+use async_trait::async_trait;
+use spotify_web::auth::{
+    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenKey,
+    TokenStore,
+};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
@@ -453,4 +458,118 @@ async fn a_login_after_a_removal_is_later_than_what_was_removed_whatever_the_clo
         later("remove_user", false),
         later("remove_user", true)
     );
+}
+
+/// Nor by number, where another server's clock is behind: it is a later login, for all that is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_cannot_be_opened_and_is_not_earlier_for_sure_is_not_ended() {
+    for how in ["remove", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let other = || {
+            let key = SealingKey::new("old", [3; 32]);
+            fleet(&server).with_sealing_keys([1; 32], [key]).tokens()
+        };
+        other().save(&anna(), &login("1"), None).await.unwrap();
+        move_ahead(&server);
+        let remover = sealed(&server).tokens();
+        remove(&remover, how).await;
+        let () = server.ask(&["FLUSHALL"]);
+        let saver = other();
+        saver.save(&anna(), &login("2"), None).await.unwrap();
+
+        reconnect(&server, &remover).await;
+        for _ in 0..2 {
+            assert!(remover.load(&anna()).await.is_err(), "{how}");
+        }
+
+        if how == "remove_user" {
+            let has_gravestone = async || server.ask(&["HEXISTS", &names(&server)[0], "g"]);
+            until("put back", has_gravestone).await;
+        }
+        let there = [found(&saver, &anna()).await, found(&other(), &anna()).await];
+        assert_eq!(there, [Some("refresh-2".to_owned()), Some("refresh-2".to_owned())], "{how}");
+    }
+}
+
+/// A fleet's store that is away at times.
+#[derive(Debug)]
+struct Away {
+    store: RedisTokenStore,
+    is_away: AtomicBool,
+}
+
+impl Away {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(StoreError::custom("away")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Away {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.check()?;
+        self.store.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        self.check()?;
+        self.store.lock(key).await
+    }
+}
+
+/// A login that could not be saved at once; its process has a clock that is wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_removal_and_a_login_that_is_saved_after_it_the_one_that_was_made_later_counts() {
+    for how in ["remove", "remove_user"] {
+        for seconds in [-3600, 0, 3600] {
+            for removed_first in [false, true] {
+                let made_before = ManualClock::new();
+                let Some(server) = RedisServer::start(&[]) else { return };
+                let remover = fleet(&server).tokens();
+                remover.save(&anna(), &login("1"), None).await.unwrap();
+                if removed_first {
+                    remove(&remover, how).await;
+                }
+                let clock = if removed_first { ManualClock::new() } else { made_before };
+                clock.jump_wall(seconds);
+                let (store, is_away) = (fleet(&server).tokens(), AtomicBool::new(true));
+                let store = Arc::new(Away { store, is_away });
+                let options = TokenCacheOptions::default().with_clock(clock);
+                let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
+                let cache = cache.with_store(Arc::clone(&store), anna());
+                let token = Token::new("access", HOUR).with_refresh_token("refresh-2");
+                cache.log_in(token).await.unwrap();
+                if !removed_first {
+                    remove(&remover, how).await;
+                }
+
+                store.is_away.store(false, Ordering::Relaxed);
+                cache.settle().await.unwrap();
+
+                let expected = removed_first.then(|| "refresh-2".to_owned());
+                let what = format!("{how}, {seconds}, {removed_first}");
+                for there in [&store.store, &fleet(&server).tokens(), &remover] {
+                    assert_eq!(found(there, &anna()).await, expected, "{what}");
+                }
+            }
+        }
+    }
 }

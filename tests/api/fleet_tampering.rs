@@ -1,8 +1,10 @@
 //! Entries that who may write to the server has moved, altered or brought back: F22, F25.
 
+use std::time::SystemTime;
+
 use futures_util::StreamExt;
-use spotify_web::auth::{StoreError, TokenKey, TokenStore};
-use spotify_web::fleet::{FleetError, RedisTokenStore, SealingKey};
+use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
+use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
 
 use crate::common::RedisServer;
 use crate::fleet::{fleet, key, login};
@@ -164,3 +166,137 @@ async fn what_stands_under_an_odd_name_keeps_no_login_from_being_listed() {
     let errors: Vec<_> = listed.into_iter().filter_map(Result::err).collect();
     assert_eq!(errors, [FleetError::Layout { place: "spotify-web:1:{ab}:t".into() }]);
 }
+
+/// F22: numbers and moments stand beside what is sealed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_was_altered_is_an_error_and_stays_until_its_user_is_removed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let sealed = |fleet: RedisFleet| fleet.with_sealing_keys([1; 32], keys(&[("a", 2)]));
+    for is_sealed in [false, true] {
+        let fleet = || match is_sealed {
+            true => sealed(fleet(&server).with_prefix("sealed")),
+            false => fleet(&server).with_prefix("plain"),
+        };
+        for stands in ["login", "removal", "removal of a user"] {
+            let saver = fleet().tokens();
+            let first = login("1");
+            saver.save(&key(), &first, None).await.unwrap();
+            match stands {
+                "login" => {}
+                "removal" => saver.remove(&key()).await.unwrap(),
+                _ => assert_eq!(saver.remove_user("client-id-1", "anna").await, Ok(1)),
+            }
+            let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+            for (field, value) in altered(stands, &fields(&server, &name)) {
+                let wrong = Altered { server: &server, name: &name, field, value };
+                wrong.is_told_and_stays(&saver, &fleet(), &first).await;
+            }
+            let () = server.ask(&["DEL", &name]);
+        }
+    }
+}
+
+/// The fields with numbers and moments, each with what none of them may be.
+fn altered(stands: &str, fields: &[(String, Vec<u8>)]) -> Vec<(String, &'static str)> {
+    let place =
+        fields.iter().find_map(|(field, _)| field.strip_suffix('n').filter(|it| !it.is_empty()));
+    let place = place.unwrap();
+    let (numbers, moments) = match stands {
+        "login" => (vec![format!("{place}n"), format!("{place}x"), format!("{place}p")], vec![]),
+        "removal" => (vec![format!("{place}n"), format!("{place}p")], vec![format!("{place}m")]),
+        _ => (vec!["g".to_owned(), "gp".to_owned()], vec!["gl".to_owned()]),
+    };
+    let with = |names: Vec<String>, values: &'static [&str]| {
+        names
+            .into_iter()
+            .flat_map(move |name| values.iter().map(move |value| (name.clone(), *value)))
+    };
+    with(numbers, NO_NUMBERS).chain(with(moments, NO_MOMENTS)).collect()
+}
+
+struct Altered<'a> {
+    server: &'a RedisServer,
+    name: &'a str,
+    field: String,
+    value: &'static str,
+}
+
+impl Altered<'_> {
+    async fn is_told_and_stays(
+        &self,
+        knows: &RedisTokenStore,
+        fleet: &RedisFleet,
+        first: &StoredToken,
+    ) {
+        let Self { server, name, field, value } = self;
+        let good = fields(server, name);
+        put_fields(server, name, &[(field.clone(), value.as_bytes().to_vec())]);
+        let before = self.all();
+        let new = fleet.tokens();
+        let is_login = good.iter().any(|(field, _)| field.ends_with('r'));
+        let is_of_save = field.ends_with('n') || field == "g";
+
+        for store in [knows, &new] {
+            self.is_told(&store.load(&key()).await.unwrap_err());
+            if is_of_save {
+                let next = first.followed_by(first.token().unwrap().clone(), SystemTime::now());
+                let saves = [
+                    (&next, Some(first.revision())),
+                    (&login("2"), None),
+                    (&login("3"), Some(next.revision())),
+                ];
+                for (token, replaces) in saves {
+                    self.is_told(&store.save(&key(), token, replaces).await.unwrap_err());
+                }
+            }
+            if is_login && field.ends_with('x') {
+                self.is_told(&store.turn(&key(), None).await.unwrap_err());
+            } else {
+                drop(store.turn(&key(), None).await.unwrap());
+            }
+        }
+        fleet.check().await.unwrap();
+        let listed: Vec<_> = new.logins().collect().await;
+        assert_eq!(listed, if is_login { vec![Ok(key())] } else { Vec::new() });
+        assert_eq!(self.all(), before, "{field} {value:?}");
+
+        let remover = fleet.tokens();
+        assert_eq!(remover.remove_user("client-id-1", "anna").await, Ok(u64::from(is_login)));
+        assert!(remover.load(&key()).await.unwrap().is_none());
+        remover.save(&key(), &login("4"), None).await.unwrap();
+        let () = server.ask(&["DEL", name]);
+        put_fields(server, name, &good);
+    }
+
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = fields(self.server, self.name);
+        all.sort();
+        all
+    }
+
+    fn is_told(&self, error: &StoreError) {
+        let is_told =
+            matches!(error, StoreError::Fleet(FleetError::Altered { place }) if place == self.name);
+        assert!(is_told && !error.is_transient(), "{} {:?}: {error}", self.field, self.value);
+    }
+}
+
+const NO_NUMBERS: &[&str] = &[
+    "nan",
+    "-nan",
+    "inf",
+    "1e19",
+    "1e3",
+    "-1",
+    "0.5",
+    "",
+    " 5",
+    "5\n",
+    "0x10",
+    "99999999999999999999",
+    "9007199254740992",
+    "x",
+    "٣",
+];
+
+const NO_MOMENTS: &[&str] = &["nan", "0", "-", "0000000000000000000000000000000g", "é"];

@@ -311,7 +311,8 @@ impl Credentials {
             None if self.logged_out => Content::LoggedOut,
             None => return None,
         };
-        Some(StoredToken { login, revision, content })
+        let made = self.made.as_ref().map(|made| made.at);
+        Some(StoredToken { login, revision, content, made })
     }
 
     /// The store has taken this.

@@ -4,7 +4,7 @@
 //! taken over one after the other, in the order in which they began.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -86,7 +86,9 @@ impl<S: TokenSource> LoginTask<S> {
             let there = storage.load().await?;
             // Taken over already where it was overdue; then the next fetch saves.
             let latest = there.as_ref().map(StoredToken::login).or_else(|| storage.latest());
-            let Some(stored) = self.new.over(latest) else { return Ok(()) };
+            let Some(stored) = self.new.over(latest, self.now.monotonic) else {
+                return Ok(());
+            };
             let replaces = there.map(|there| there.revision);
             match storage.save_over(&stored, replaces).await {
                 Err(StoreError::Stale) => {}
@@ -118,14 +120,14 @@ impl<S: TokenSource> Drop for LoginTask<S> {
 
 impl PendingLogin {
     /// As it is saved over what is there, or was until it was removed.
-    fn over(&self, latest: Option<LoginId>) -> Option<StoredToken> {
+    fn over(&self, latest: Option<LoginId>, made: Instant) -> Option<StoredToken> {
         let mut new = self.lock();
         let new = new.as_mut()?;
         if let Some(latest) = latest {
             new.login = new.login.moved_after(latest);
             new.replaced = new.replaced.max(Some(latest));
         }
-        Some(new.stored())
+        Some(new.stored(made))
     }
 }
 
@@ -141,7 +143,7 @@ impl Replacement {
         }
     }
 
-    fn stored(&self) -> StoredToken {
+    fn stored(&self, made: Instant) -> StoredToken {
         let content = match &self.token {
             Some(token) => {
                 let token = token.clone();
@@ -150,7 +152,7 @@ impl Replacement {
             }
             None => Content::LoggedOut,
         };
-        StoredToken { login: self.login, revision: self.revision, content }
+        StoredToken { login: self.login, revision: self.revision, content, made: Some(made) }
     }
 }
 

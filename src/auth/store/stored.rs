@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
 use crate::oauth::Token;
@@ -25,11 +25,14 @@ use crate::oauth::Token;
 /// assert_eq!(read.revision(), stored.revision());
 /// # Ok::<(), spotify_web::auth::StoreError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoredToken {
     pub(in crate::auth) login: LoginId,
     pub(in crate::auth) revision: Revision,
     pub(in crate::auth) content: Content,
+    /// When this process made the login, by the clock that nobody sets: as long as it was in no store.
+    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "a fleet asks for it"))]
+    pub(in crate::auth) made: Option<Instant>,
 }
 
 /// The token, or what there is in its place.
@@ -61,7 +64,7 @@ impl StoredToken {
 
     fn of(login: LoginId, token: Token, expires_at: SystemTime) -> Self {
         let content = Content::Token { token, expires_at, ended: false };
-        Self { login, revision: Revision::random(), content }
+        Self { login, revision: Revision::random(), content, made: None }
     }
 
     /// Which login it belongs to.
@@ -103,9 +106,25 @@ impl StoredToken {
     }
 }
 
+/// Without the time, which differs from run to run.
+impl fmt::Debug for StoredToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredToken")
+            .field("login", &self.login)
+            .field("revision", &self.revision)
+            .field("content", &self.content)
+            .finish()
+    }
+}
+
 /// What a store needs that measures time by another clock.
 #[cfg(feature = "redis")]
 impl StoredToken {
+    /// How long ago this process made the login, if no store has had it yet.
+    pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
+        self.made.map(|made| now.saturating_duration_since(made))
+    }
+
     /// The same entry, with another end of its access token.
     pub(crate) fn expiring_at(mut self, end: SystemTime) -> Self {
         if let Content::Token { expires_at, .. } = &mut self.content {
@@ -129,7 +148,7 @@ impl StoredToken {
     /// What takes its place when the user logs out.
     pub(crate) fn logged_out(&self) -> Self {
         let login = LoginId::next(SystemTime::now(), Some(self.login));
-        Self { login, revision: Revision::random(), content: Content::LoggedOut }
+        Self { login, revision: Revision::random(), content: Content::LoggedOut, made: None }
     }
 }
 

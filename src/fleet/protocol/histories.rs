@@ -76,6 +76,34 @@ impl<const N: usize> World<N> {
         Ok(is_done)
     }
 
+    /// To be saved later.
+    pub(super) fn make_late_login_at(&mut self, index: usize) -> Checked<bool> {
+        let process = &mut self.processes[index];
+        if self.left.late_logins == 0 || process.step != Step::Idle {
+            return Ok(false);
+        }
+        self.left.late_logins -= 1;
+        self.made += 1;
+        process.late = Some(self.made);
+        Ok(true)
+    }
+
+    /// `SAVE`: over what was made before it.
+    pub(super) fn save_late_login_at(&mut self, index: usize, rules: Rules) -> Checked<bool> {
+        let process = self.processes[index];
+        let Some(login) = process.late.filter(|_| process.step == Step::Idle) else {
+            return Ok(false);
+        };
+        let there = self.entry.revision;
+        let is_ended = there.1 > 0 || rules.removals_end_late_logins;
+        if there.0 < login || !is_ended {
+            let number = self.number_of_another(process.remembered.0, rules);
+            self.write(Entry::new((login, 1), number))?;
+        }
+        self.processes[index] = Process::new(process.refreshes_left, &self.entry);
+        Ok(true)
+    }
+
     /// The login and whatever else there is.
     pub(super) fn remove_at(&mut self, index: usize, rules: Rules) -> Checked<bool> {
         if self.left.removals == 0 {

@@ -35,6 +35,8 @@ struct Faults {
     logins: u8,
     /// By one of the processes, which knows of it.
     own_logins: u8,
+    /// The same, and it cannot be saved at once.
+    late_logins: u8,
     removals: u8,
     /// To a server that is empty or has an old state.
     restarts: u8,
@@ -65,6 +67,8 @@ struct Rules {
     puts_back_as_it_was: bool,
     /// A process saves in place of what it knows to be there, and puts that back first.
     saves_over_what_is_known: bool,
+    /// A login that is saved after a removal ends where it was made before that.
+    removals_end_late_logins: bool,
 }
 
 /// The number of states, or what is broken in one of them, and how it comes to that.
@@ -93,6 +97,7 @@ const ALL: Rules = Rules {
     leaves_gravestones: true,
     puts_back_as_it_was: true,
     saves_over_what_is_known: true,
+    removals_end_late_logins: true,
 };
 
 const NONE: Faults = Faults {
@@ -103,6 +108,7 @@ const NONE: Faults = Faults {
     lost_tokens: 0,
     logins: 0,
     own_logins: 0,
+    late_logins: 0,
     removals: 0,
     restarts: 0,
     slow_restarts: 0,
@@ -130,6 +136,9 @@ const HISTORY: Faults = Faults { own_logins: 1, removals: 1, restarts: 1, ..NONE
 
 /// The same, and the clock of the server that has it is behind.
 const SLOW_HISTORY: Faults = Faults { restarts: 0, slow_restarts: 1, ..HISTORY };
+
+/// A login that is made before a removal may be saved after it, and the other way round.
+const LATE: Faults = Faults { late_logins: 1, own_logins: 1, removals: 1, ..NONE };
 
 fn all_is_well<const N: usize>(refreshes: u8, faults: Faults) {
     all_is_well_in(World::<N>::new(refreshes, faults));
@@ -169,6 +178,16 @@ fn no_server_that_comes_back_with_an_old_state_undoes_what_was_done_since() {
             all_is_well_in(World::<3>::new(1, one).with_newcomer());
         }
     }
+}
+
+#[test]
+fn no_login_that_is_saved_late_undoes_what_was_done_since() {
+    all_is_well::<2>(1, Faults { lost_leases: 1, kills: 1, lost_calls: 1, ..LATE });
+    all_is_well_in(World::<3>::new(1, Faults { own_logins: 0, ..LATE }).with_newcomer());
+
+    let rules = Rules { removals_end_late_logins: false, ..ALL };
+    let found = explore(World::<2>::new(1, LATE), rules);
+    assert!(found.as_ref().is_err_and(|it| it.contains("was overwritten by")), "{found:?}");
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) struct Process {
     /// Whether it took the lease, as far as it knows.
     pub(super) has_lease: bool,
     pub(super) requests: u8,
+    /// A login that was made here, and is in no store yet.
+    pub(super) late: Option<u8>,
     /// What it knows to have been in the server.
     pub(super) remembered: (u8, Revision, bool),
 }
@@ -72,6 +74,7 @@ impl Process {
             is_ended: entry.is_ended,
             has_lease: false,
             requests: 0,
+            late: None,
             remembered: (entry.number, entry.revision, entry.is_ended),
         }
     }

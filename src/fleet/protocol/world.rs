@@ -79,6 +79,7 @@ impl<const N: usize> World<N> {
         for index in 0..N {
             next.extend(self.with(|world| world.go_on(index, rules))?);
             next.extend(self.with(|world| world.look_in_the_background(index, rules))?);
+            next.extend(self.with(|world| world.save_late_login_at(index, rules))?);
         }
         next.extend(self.with(Self::end_lease)?);
         if next.is_empty() {
@@ -88,6 +89,7 @@ impl<const N: usize> World<N> {
             next.extend(self.with(|world| world.lose_a_response(index, rules))?);
             next.extend(self.with(|world| world.kill(index))?);
             next.extend(self.with(|world| world.log_in_at(index, rules))?);
+            next.extend(self.with(|world| world.make_late_login_at(index))?);
             next.extend(self.with(|world| world.remove_at(index, rules))?);
         }
         for happen in [Self::expire, Self::forget, Self::set_clock_back] {
@@ -110,7 +112,7 @@ impl<const N: usize> World<N> {
         let owner = self.owner(index);
         let mut process = self.processes[index];
         process.step = match process.step {
-            Step::Idle if process.refreshes_left > 0 => Step::Turn,
+            Step::Idle if process.late.is_none() && process.refreshes_left > 0 => Step::Turn,
             Step::Turn if self.entry.is_good && self.entry.revision != process.revision => {
                 Step::Look
             }

@@ -191,7 +191,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
     Some(match (keys, words.len() - 3 - keys, is_lease) {
         (2, 2, _) => "exchange",
         (2, 4, _) => "turn",
-        (1 | 2, 10, false) => "save",
+        (1 | 2, 11, false) => "save",
         (1, 4, false) => "remove all or reseal",
         (1, 5, false) if words.last()? == KEPT_FOR_MS => "remove seen or put back",
         (1, 5, false) => "remove",
