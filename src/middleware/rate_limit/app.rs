@@ -124,7 +124,7 @@ impl App {
             return Err(core.error(wanted.pair, place, now));
         }
         let limit = core.awake(now) + patience;
-        let owner = Caller { place, told: sender, looked: core.awake(now) };
+        let owner = Caller { place, told: sender, since: now, looked: core.awake(now) };
         core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
@@ -189,7 +189,8 @@ impl App {
         let now = core.now(&self.options);
         let is_refused = matches!(outcome, Outcome::Refused(_));
         let endpoint = ticket.pair.endpoint;
-        core.state.settle(ticket, outcome, core.queue.len() > 0, now);
+        let others = is_refused && core.queue.has_demand(endpoint, &core.state, now);
+        core.state.settle(ticket, outcome, others, now);
         let opened = match outcome {
             Outcome::Succeeded => core.announced.went_through(endpoint, now),
             _ => Opened::default(),
@@ -305,6 +306,9 @@ const SHORTEST_SLEEP: Seconds = 0.001;
 static APPS: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(test)]
+#[path = "demand.rs"]
+mod demand;
+#[cfg(test)]
 #[expect(clippy::unwrap_used)]
 #[path = "forgetting.rs"]
 mod forgetting;
@@ -381,7 +385,7 @@ mod tests {
 
     /// What a clock says that is set forward while others wait.
     #[derive(Debug, Clone)]
-    pub(super) struct SetForward(tokio::time::Instant, Arc<Mutex<Duration>>);
+    pub(super) struct SetForward(pub(super) tokio::time::Instant, pub(super) Arc<Mutex<Duration>>);
 
     impl SetForward {
         pub(super) fn new() -> Self {

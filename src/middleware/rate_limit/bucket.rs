@@ -60,7 +60,7 @@ pub(super) struct Refusal {
     pub(super) epoch: u64,
     /// At least a moment.
     pub(super) pause: Seconds,
-    /// Whether it or another request had to wait.
+    /// Whether it had to wait, or another does that may wait for the same limit.
     pub(super) waited: bool,
     pub(super) longest: Seconds,
 }

@@ -47,6 +47,7 @@ pub(super) type Verdict = Result<Seconds, RateLimited>;
 pub(super) struct Caller {
     pub(super) place: Place,
     pub(super) told: oneshot::Sender<Verdict>,
+    pub(super) since: Seconds,
     /// When it was polled last, by the monotonic clock.
     pub(super) looked: Seconds,
 }
@@ -142,7 +143,9 @@ impl Core {
             let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
             return;
         }
-        let ticket = self.state.start(waiter.pair, true, now);
+        // What goes as soon as it comes has not waited, though others do.
+        let has_waited = now > waiter.owner.since;
+        let ticket = self.state.start(waiter.pair, has_waited, now);
         match waiter.owner.told.send(Ok(self.awake(now))) {
             Ok(()) => self.granted.insert(place, ticket),
             // The waiter has gone.

@@ -75,6 +75,11 @@ impl Permit {
         self.end(Outcome::Unsent);
     }
 
+    #[cfg(test)]
+    pub(super) fn has_waited(&self) -> Option<bool> {
+        self.ticket.map(|ticket| ticket.waited)
+    }
+
     fn end(&mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {
             self.app.settle(ticket, outcome);

@@ -71,6 +71,19 @@ impl<W> Queue<W> {
         lines.map(|(_, line)| line.len()).sum()
     }
 
+    /// Whether anybody waits for the limit that a refusal of an endpoint tells of: not those whom
+    /// another endpoint holds back for itself, and nobody for whom requests fail.
+    pub(super) fn has_demand(&self, refused: u64, state: &State, now: Seconds) -> bool {
+        let mut lines = self.lines.iter().filter(|(endpoint, _)| {
+            **endpoint == refused || !state.holds_for_itself(**endpoint, now)
+        });
+        lines.any(|(endpoint, line)| {
+            let fails = |user| state.failures.check(Pair { endpoint: *endpoint, user }, now);
+            state.failures.check_all(*endpoint, now).is_none()
+                && line.heads().any(|(_, user)| fails(user).is_none())
+        })
+    }
+
     pub(super) fn insert(&mut self, place: Place, waiter: Waiter<W>) {
         let line = self.lines.entry(waiter.pair.endpoint).or_insert_with(Line::new);
         self.len += usize::from(line.insert(place, waiter));

@@ -199,12 +199,15 @@ impl State {
             .map_or(Ok(()), |failing| Err(Obstacle::Failing(failing)))
     }
 
-    /// Whether an endpoint is closed for longer than its app, or fails.
-    pub(super) fn is_shut(&self, endpoint: u64, now: Seconds) -> bool {
+    /// Whether an endpoint is closed for longer than its app.
+    pub(super) fn is_closed(&self, endpoint: u64, now: Seconds) -> bool {
         let app = self.app.closed_until.max(now);
-        let bucket = self.endpoints.get(&endpoint).map(|endpoint| &endpoint.bucket);
-        bucket.is_some_and(|bucket| bucket.closed_until > app)
-            || self.failures.check_all(endpoint, now).is_some()
+        self.endpoints.get(&endpoint).is_some_and(|endpoint| endpoint.bucket.closed_until > app)
+    }
+
+    /// Whether it is, or fails.
+    pub(super) fn is_shut(&self, endpoint: u64, now: Seconds) -> bool {
+        self.is_closed(endpoint, now) || self.failures.check_all(endpoint, now).is_some()
     }
 
     fn check_bucket(&self, endpoint: u64, now: Seconds) -> Result<(), Obstacle> {

@@ -114,6 +114,15 @@ impl State {
         }
     }
 
+    /// Whether an endpoint holds its requests back for itself: by more than the app does, and not
+    /// since a refusal of which it is not known yet whether it was the app's.
+    pub(super) fn holds_for_itself(&self, key: u64, now: Seconds) -> bool {
+        match self.is_closed(key, now) {
+            true => !matches!(self.standing(key), Standing::Suspect(_)),
+            false => self.check_app(now).is_ok() && self.check_endpoint(key, now).is_err(),
+        }
+    }
+
     pub(super) fn standing(&self, key: u64) -> Standing {
         self.endpoints.get(&key).map_or(Standing::Well, |endpoint| endpoint.standing)
     }

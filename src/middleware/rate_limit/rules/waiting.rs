@@ -53,6 +53,66 @@ fn who_waits_for_a_closed_endpoint_does_not_wait_for_the_app() {
 }
 
 #[test]
+fn who_waits_for_a_closed_endpoint_is_no_demand_elsewhere_unless_it_may_be_the_app_that_refused() {
+    let mut state = state();
+    state.call(1, refused(55.0), 0.0);
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 10);
+    assert!(queue.has_demand(2, &state, 1.0), "it may be the app's limit");
+
+    state.call(2, Outcome::Succeeded, 2.0);
+
+    assert!(!queue.has_demand(2, &state, 3.0), "another went through");
+    assert!(queue.has_demand(1, &state, 3.0), "for its own limit");
+    line_up(&mut queue, Pair { endpoint: 1, user: 7 }, 1);
+    assert!(!queue.has_demand(2, &state, 3.0), "of whatever user");
+    state.app.close(30.0);
+    assert!(!queue.has_demand(2, &state, 3.0), "the app is closed for a shorter time");
+    line_up(&mut queue, pair(3), 1);
+    assert!(queue.has_demand(2, &state, 3.0), "one waits for the app");
+}
+
+#[test]
+fn who_waits_for_an_app_that_is_closed_longer_than_the_endpoint_is_demand() {
+    let mut state = state();
+    state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.close(60.0));
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 10);
+    assert!(!queue.has_demand(2, &state, 1.0), "closed by hand");
+    state.app.close(100.0);
+    assert!(queue.has_demand(2, &state, 1.0));
+}
+
+#[test]
+fn who_waits_for_an_endpoints_own_rate_is_no_demand_elsewhere_while_the_app_is_open() {
+    let mut state = state();
+    state.endpoints.get_mut(&1).into_iter().for_each(|endpoint| endpoint.bucket.pace(0.1, 0.0));
+    state.call(1, Outcome::Succeeded, 1.0);
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 10);
+    assert!(!queue.has_demand(2, &state, 2.0));
+    assert!(queue.has_demand(1, &state, 2.0), "for its own limit");
+    state.app.pace(0.1, 2.0);
+    state.call(2, Outcome::Succeeded, 2.0);
+    assert!(queue.has_demand(2, &state, 3.0), "the app has a rate as well");
+}
+
+#[test]
+fn who_waits_for_what_fails_is_no_demand() {
+    let mut state = state();
+    let mut queue = Queue::new();
+    (0..20).for_each(|number| fails(&mut state, 1, 7, f64::from(number) * 0.1));
+    line_up(&mut queue, Pair { endpoint: 1, user: 7 }, 10);
+    for refused in [1, 2] {
+        assert!(!queue.has_demand(refused, &state, 2.0), "it fails for its user");
+    }
+    line_up(&mut queue, pair(1), 1);
+    assert!(queue.has_demand(1, &state, 2.0), "it fails for no other");
+    (0..20).for_each(|number| fails(&mut state, 1, 0, 2.1 + f64::from(number) * 0.1));
+    assert!(!queue.has_demand(1, &state, 4.1), "it fails for all");
+}
+
+#[test]
 fn who_waits_for_a_slow_endpoint_is_before_others_as_far_as_it_goes() {
     let mut state = state();
     state.app.pace(10.0, 0.0);

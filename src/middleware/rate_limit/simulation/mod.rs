@@ -268,8 +268,9 @@ impl World {
             }
             match client.queue.next(&client.state, now) {
                 Ok(waiter) => {
-                    let ticket = client.state.start(waiter.pair, true, now);
-                    self.ends_waiting(waiter.owner);
+                    let has_waited = self.ends_waiting(waiter.owner);
+                    let client = &mut self.clients[process];
+                    let ticket = client.state.start(waiter.pair, has_waited, now);
                     self.send(waiter.owner, ticket);
                 }
                 Err(then) => return self.wake(process, then),
@@ -286,10 +287,11 @@ impl World {
         }
     }
 
-    fn ends_waiting(&mut self, call: usize) {
-        if let Some((_, since)) = self.calls[call].waits.take() {
-            self.calls[call].waited += self.now - since;
-        }
+    /// Says whether any time has passed.
+    fn ends_waiting(&mut self, call: usize) -> bool {
+        let since = self.calls[call].waits.take().map_or(self.now, |(_, since)| since);
+        self.calls[call].waited += self.now - since;
+        self.now > since
     }
 
     fn send(&mut self, call: usize, ticket: Ticket) {
@@ -326,7 +328,8 @@ impl World {
         let Some(ticket) = self.calls[call].under_way.take() else { return };
         let process = self.callers(call).process;
         let client = &mut self.clients[process];
-        client.state.settle(ticket, reply.outcome(), client.queue.len() > 0, self.now);
+        let others = client.queue.has_demand(ticket.pair.endpoint, &client.state, self.now);
+        client.state.settle(ticket, reply.outcome(), others, self.now);
         match reply {
             Reply::Good => self.succeed(call),
             Reply::Refused(_) => {

@@ -2,6 +2,7 @@
 
 mod beyond;
 mod changes;
+mod elsewhere;
 mod failures;
 mod limits;
 mod own;
@@ -22,6 +23,7 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<Row>)> {
         ("The window as an option", limits::with_the_window()),
         ("Limits that change", changes::rows()),
         ("Refusals that are no limit", strays::rows()),
+        ("Refusals that are no limit, and who waits for another endpoint", elsewhere::rows()),
         ("Whose limit it is", whose::rows()),
         ("Whose limit it is, and a rare endpoint", own::rows()),
         ("Whose limit it is, and calls come unevenly", uneven::rows()),
