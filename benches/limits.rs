@@ -18,12 +18,14 @@ use self::rate_limit::simulation::{Row, table};
 #[allow(dead_code, unreachable_pub, private_interfaces, reason = "parts of the library")]
 #[path = "../src/middleware/rate_limit"]
 mod rate_limit {
+    mod batch;
     mod bucket;
     mod evidence;
     mod failures;
     mod history;
     mod line;
     mod membership;
+    mod news;
     mod pair;
     mod pool;
     mod queue;
