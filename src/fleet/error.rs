@@ -96,7 +96,8 @@ pub enum FleetError {
          (`requirepass`) and in the URL, or `protected-mode no` where nobody else can reach it"
     )]
     Protected,
-    /// The server cannot write its data to disk, and takes no writes until it can.
+    /// The server cannot write its data to disk, and takes no writes until it can. Transient: it tries
+    /// that again by itself.
     #[error(
         "the fleet's server takes no writes, as it cannot save its data to disk: {reason}; see its log, make \
          room on the disk, and let it write to its `dir`"
@@ -105,7 +106,8 @@ pub enum FleetError {
         /// What the server said.
         reason: String,
     },
-    /// The server has no room left.
+    /// The server has no room left. Transient: what it has may end, or its limit be raised while it
+    /// runs.
     #[error("the server of the fleet has no memory left; raise its `maxmemory`")]
     OutOfMemory,
     /// The server is older than Redis 5.
@@ -269,6 +271,8 @@ impl FleetError {
             Self::Unreachable { .. }
                 | Self::TimedOut { .. }
                 | Self::NotReplicated { .. }
+                | Self::NotPersisted { .. }
+                | Self::OutOfMemory
                 | Self::Server { .. }
         )
     }
