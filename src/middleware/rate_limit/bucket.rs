@@ -516,15 +516,15 @@ impl Bucket {
         self.known(now).is_some_and(|rate| rate.is_growing(now))
     }
 
-    /// Whether it is closed, paced, or was refused lately.
+    /// Whether it is paced, or was refused lately.
     pub(super) fn has_learnt(&self, now: Seconds) -> bool {
-        let is_open = self.closed_until <= now && self.rate(now).is_none();
-        !is_open || now - self.last_refused.unwrap_or(f64::NEG_INFINITY) <= self.window
+        let refused = self.last_refused.unwrap_or(f64::NEG_INFINITY);
+        self.rate(now).is_some() || now - refused <= self.window
     }
 
     /// Whether nothing was learnt from its requests, and none has succeeded lately.
     pub(super) fn is_idle(&mut self, now: Seconds) -> bool {
-        !self.has_learnt(now) && self.history.recent(now) == 0.0
+        self.closed_until <= now && !self.has_learnt(now) && self.history.recent(now) == 0.0
     }
 }
 

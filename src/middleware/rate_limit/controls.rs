@@ -132,8 +132,14 @@ impl App {
         core.news(endpoint, now);
     }
 
-    /// Whether it or an endpoint is closed, paced, or was refused lately.
-    pub(super) fn has_learnt(&self) -> bool {
+    /// Whether it or an endpoint is paced, was refused lately, or is closed by more than what all
+    /// apps are.
+    pub(super) fn has_learnt(&self, of_all: &[Closing]) -> bool {
+        let is_of_all =
+            |own: &Closing| own.is_by_hand && of_all.iter().any(|other| other.covers(own));
+        if !self.closings().iter().all(is_of_all) {
+            return true;
+        }
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.has_learnt(now)

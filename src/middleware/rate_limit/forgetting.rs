@@ -161,6 +161,11 @@ async fn apps_of_which_nothing_is_known_are_bounded() {
     assert!(limiter.registry.known().len() <= 256, "{}", limiter.registry.known().len());
 
     let limiter = RateLimiter::new(options());
+    limiter.close_endpoint_for("GET /v1/recommendations", 600 * MINUTE).unwrap();
+    others_come(&limiter, 10_000);
+    assert!(limiter.registry.known().len() <= 256, "what is closed for all is nothing of its own");
+
+    let limiter = RateLimiter::new(options());
     for number in 0..1000 {
         let limiter = limiter.for_app(Some(&format!("paced {number}")));
         limiter.app.core.lock().state.app.pace(2.0, 0.0);

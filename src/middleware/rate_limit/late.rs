@@ -262,6 +262,41 @@ fn a_response_from_before_a_closing_lets_nothing_go_during_it() {
     }
 }
 
+/// That nothing was heard is noticed when the next call comes, and the store may have responded.
+#[test]
+fn a_process_that_did_not_run_for_a_moment_does_not_go_on_alone() {
+    for idle in [300, 450, 600, 900] {
+        for script in Script::each(Store::free) {
+            script.call(ENDPOINT, Outcome::Succeeded);
+            script.idles(milliseconds(800));
+            script.call(ENDPOINT, Outcome::Succeeded);
+            script.closes(15 * SECOND);
+            script.idles(milliseconds(idle));
+
+            let wait = script.call(ENDPOINT, Outcome::Succeeded);
+
+            assert!(wait > 13 * SECOND, "{wait:?}, after {idle} ms");
+        }
+    }
+}
+
+/// That it waits for the store, and again for its pause, is no limit of others.
+#[tokio::test(start_paused = true)]
+async fn a_process_by_itself_tells_of_no_others_that_wait() {
+    let mut store = Store::free();
+    store.takes = milliseconds(2);
+    let app = store.app();
+    call(&app, ENDPOINT, Outcome::Succeeded).await;
+    sleep(SECOND).await;
+    call(&app, ENDPOINT, refused(1.0)).await;
+    call(&app, ENDPOINT, Outcome::Succeeded).await;
+    sleep(SECOND).await;
+    call(&app, ENDPOINT, Outcome::Succeeded).await;
+
+    assert_eq!(store.refusals().len(), 1);
+    assert!(store.kept.lock().told.iter().all(|(_, told)| !told.others_wait));
+}
+
 /// As by SIGSTOP.
 #[test]
 fn a_response_that_was_on_its_way_while_the_process_was_stopped_is_not_taken() {

@@ -76,13 +76,14 @@ impl Core {
     /// Begins an exchange with the other processes, if one is due.
     pub(super) fn due(&mut self, now: Seconds) -> Option<Exchange> {
         let waiting = self.queue.len_for_app(&self.state, now);
-        self.state.due(waiting, self.queue.has_urgent(), now)
+        self.state.due(waiting, self.queue.has_urgent(&self.state, now), now)
     }
 
     /// What it tells, as it is sent; nothing if it was given up.
     pub(super) fn send(&mut self, exchange: Exchange, now: Seconds) -> Option<(Exchange, Told)> {
         let waiting = self.queue.len_for_app(&self.state, now);
-        let told = self.state.send(exchange, waiting, self.queue.has_urgent(), now)?;
+        let told =
+            self.state.send(exchange, waiting, self.queue.has_urgent(&self.state, now), now)?;
         Some((exchange, told))
     }
 
@@ -144,7 +145,7 @@ impl Core {
             return;
         }
         // What goes as soon as it comes has not waited, though others do.
-        let has_waited = now > waiter.owner.since;
+        let has_waited = now - waiter.owner.since > self.state.longest_look();
         let ticket = self.state.start(waiter.pair, has_waited, now);
         match waiter.owner.told.send(Ok(self.awake(now))) {
             Ok(()) => self.granted.insert(place, ticket),

@@ -14,7 +14,7 @@
 //! | it is sent | what is told is what is true by then: pauses are told as what is left of them |
 //! | response, in time | closings and starts count from now, since the store may have said it just now; that nothing else closes it is known as of when it was sent |
 //! | response or loss, late | the first in a row: it is begun anew; else as silence |
-//! | loss, noticed in time, or an error | *alone* |
+//! | error, in time | *alone* |
 //! | anything of one that was given up | nothing |
 
 use std::time::Duration;
@@ -237,7 +237,7 @@ impl Membership {
             epoch: self.epoch,
             succeeded,
             is_open,
-            others_wait: others_wait || wanted > 0,
+            others_wait,
             refused_for: refused.map(|refused| refused.pause),
             refused_in: refused.map_or(0, |refused| refused.epoch),
             // Who was never alone has it from the store, which may have let it go.
@@ -291,22 +291,16 @@ impl Membership {
                 self.take_over(granted, under_way, bucket, now);
                 false
             }
-            Some(_) => self.late(bucket, jitter, now),
-            None => self.silent(bucket, jitter, now),
+            // Noticed long after it was due: this process stood still.
+            None if now - under_way.since <= NOTICED => self.silent(bucket, jitter, now),
+            Some(_) | None => self.late(bucket, jitter, now),
         }
     }
 
-    /// Gives up an exchange that is [lost](Self::is_lost). Where nobody noticed for longer than
-    /// that, nobody ran who could.
+    /// Gives up an exchange that is [lost](Self::is_lost). A store that is silent is noticed by the
+    /// exchange itself, and sooner: its task has gone, or nobody ran who could.
     pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) {
-        match self.under_way {
-            Some(UnderWay { since, .. }) if now - since > LONGEST_SILENCE => {
-                self.late(bucket, jitter, now);
-            }
-            _ => {
-                self.silent(bucket, jitter, now);
-            }
-        }
+        self.late(bucket, jitter, now);
     }
 
     /// Whether the store responded in time is not known: it is asked anew, once.
@@ -422,6 +416,8 @@ impl UnderWay {
 
 /// How long a response is waited for.
 pub(super) const PATIENCE: Seconds = 0.2;
+/// Within what time the end of that is noticed where a process runs.
+const NOTICED: Seconds = 0.25;
 /// An exchange of which nothing was heard for so long has gone with its task.
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.

@@ -55,20 +55,25 @@ impl<W> Queue<W> {
         self.len
     }
 
-    /// Whether an urgent request waits.
-    pub(super) fn has_urgent(&self) -> bool {
-        self.lines.values().any(Line::has_urgent)
+    /// Whether an urgent request waits that may go where the app may.
+    pub(super) fn has_urgent(&self, state: &State, now: Seconds) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|(endpoint, line)| line.has_urgent() && !state.is_shut(*endpoint, now))
     }
 
     pub(super) fn len_of(&self, endpoint: u64) -> usize {
         self.lines.get(&endpoint).map_or(0, Line::len)
     }
 
-    /// How many wait for the app: all but those whose own endpoint is closed or fails, who could not
-    /// go whatever it grants.
+    /// How many wait for the app: all but those whose own endpoint is closed, fails or is paced, who
+    /// could not go whatever it grants.
     pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
         let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_shut(**endpoint, now));
-        lines.map(|(_, line)| line.len()).sum()
+        let may_start = |endpoint| {
+            let from = state.opens(endpoint, now).max(now);
+            state.starts(endpoint, from, from + NEXT_BATCH)
+        };
+        lines.map(|(endpoint, line)| line.len().min(may_start(*endpoint))).sum()
     }
 
     /// Whether anybody waits for the limit that a refusal of an endpoint tells of: not those whom
@@ -271,5 +276,7 @@ impl Heads {
 /// An estimate from below, each time with those who can go within the one before: too short a one
 /// lets a request wait that could have failed at once.
 const MOST_ROUNDS: u32 = 16;
+/// Starts that are asked for are to be used about so soon.
+const NEXT_BATCH: Seconds = 0.3;
 /// Of five that go, one is another's, if one waits.
 const MOST_URGENT_IN_A_ROW: u32 = 4;

@@ -45,7 +45,8 @@ impl Registry {
         let apps = &mut *self.apps.lock();
         let client_id = client_id.map(str::to_owned);
         if apps.known.len() >= apps.most && !apps.known.contains_key(&client_id) {
-            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.has_learnt());
+            let of_all = self.all.closings();
+            apps.known.retain(|_, app| Arc::strong_count(app) > 1 || app.has_learnt(&of_all));
             // Those that are left are looked at again when there are twice as many.
             apps.most = (2 * apps.known.len()).max(MOST_UNUSED_APPS);
         }

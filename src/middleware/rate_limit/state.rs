@@ -267,6 +267,11 @@ impl State {
         endpoint.map_or(app, |endpoint| endpoint.bucket.closed_until.max(app))
     }
 
+    /// How long a request may wait for what the other processes say, which is no limit.
+    pub(super) fn longest_look(&self) -> Seconds {
+        self.membership.as_ref().map_or(0.0, |_| LONGEST_LOOK)
+    }
+
     /// A request goes, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
         self.stay(pair.endpoint);
@@ -457,7 +462,7 @@ impl State {
         membership.heard(exchange, granted, &mut self.app, jitter, now)
     }
 
-    /// Whether something is closed, paced, or was refused lately.
+    /// Whether something is paced, or was refused lately.
     pub(super) fn has_learnt(&self, now: Seconds) -> bool {
         let endpoints = self.endpoints.values().map(|endpoint| &endpoint.bucket);
         endpoints.chain([&self.app]).any(|bucket| bucket.has_learnt(now))
@@ -527,6 +532,8 @@ impl Endpoint {
 
 /// `Retry-After` of nothing is no law either.
 const SHORTEST_PAUSE: Seconds = 1.0;
+/// A store responds within milliseconds.
+const LONGEST_LOOK: Seconds = 0.05;
 /// Before all that an app's bucket counts.
 const OF_NO_EPOCH: u64 = 0;
 const MOST_ENDPOINTS: usize = 256;

@@ -115,10 +115,13 @@ impl State {
     }
 
     /// Whether an endpoint holds its requests back for itself: by more than the app does, and not
-    /// since a refusal of which it is not known yet whether it was the app's.
+    /// since a refusal of this window of which it is not known yet whether it was the app's.
     pub(super) fn holds_for_itself(&self, key: u64, now: Seconds) -> bool {
         match self.is_closed(key, now) {
-            true => !matches!(self.standing(key), Standing::Suspect(_)),
+            true => match self.standing(key) {
+                Standing::Suspect(since) => now - since > self.window,
+                _ => true,
+            },
             false => self.check_app(now).is_ok() && self.check_endpoint(key, now).is_err(),
         }
     }

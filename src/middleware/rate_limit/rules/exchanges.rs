@@ -169,14 +169,23 @@ fn a_response_after_the_patience_is_not_taken_and_the_second_in_a_row_is_none() 
 /// A runtime that ended, or that nobody drives.
 #[test]
 fn a_loss_that_is_noticed_late_is_no_silence_of_the_store_unless_it_comes_again() {
-    for (noticed, is_alone) in [(0.4, true), (0.9, true), (1.1, false), (3600.0, false)] {
+    for noticed in [0.4, 0.9, 1.1, 3600.0] {
         let mut member = Member::new();
         member.begins(0, 100.0);
         assert!(!member.membership.is_lost(100.39));
 
         member.gives_up(100.0 + noticed);
 
-        assert_eq!(member.is_alone(100.0 + noticed), is_alone, "after {noticed} s");
+        assert!(!member.is_alone(100.0 + noticed), "after {noticed} s");
+    }
+    for (noticed, is_alone) in [(0.001, true), (0.2, true), (0.3, false), (3600.0, false)] {
+        let mut member = Member::new();
+        let first = member.begins(0, 100.0);
+        member.sends(first, 0, 100.0).unwrap();
+
+        let went_alone = member.hears(first, None, 100.0 + noticed);
+
+        assert_eq!(went_alone, is_alone, "after {noticed} s");
     }
     let mut member = Member::new();
     member.begins(0, 100.0);

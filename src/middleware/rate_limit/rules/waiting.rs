@@ -3,6 +3,7 @@
 use super::super::line::steps;
 use super::super::queue::{Place, Queue, Waiter};
 use super::super::shared::Granted;
+use super::super::whose::Standing;
 use super::*;
 
 /// A number of waiters of an endpoint and a user, behind those that there are.
@@ -50,6 +51,41 @@ fn who_waits_for_a_closed_endpoint_does_not_wait_for_the_app() {
     assert_eq!(queue.len_for_app(&state, 200.0), 13, "it is open");
     state.app.close(100.0);
     assert_eq!(queue.len_for_app(&state, 1.0), 13, "all wait for the app");
+}
+
+#[test]
+fn who_waits_for_a_paced_endpoint_asks_for_no_starts_beyond_its_rate() {
+    let mut state = state();
+    state.endpoints.get_mut(&1).unwrap().bucket.pace(0.33, 0.0);
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 16);
+    line_up(&mut queue, pair(2), 3);
+
+    assert!(queue.len_for_app(&state, 1.0) <= 4, "{}", queue.len_for_app(&state, 1.0));
+}
+
+#[test]
+fn an_urgent_call_that_could_not_go_asks_for_no_urgent_start() {
+    let mut state = state();
+    state.call(1, refused(55.0), 0.0);
+    state.app.reopen();
+    let mut queue = Queue::new();
+    let waiter = Waiter { pair: pair(1), limit: f64::INFINITY, owner: () };
+    queue.insert(Place::new(true, 0), waiter);
+
+    assert!(!queue.has_urgent(&state, 1.0));
+    assert!(queue.has_urgent(&state, 60.0));
+}
+
+/// Nothing else may go through for as long as it is closed.
+#[test]
+fn an_endpoint_is_suspect_for_a_window() {
+    let mut state = state();
+    state.endpoints.get_mut(&1).unwrap().bucket.close(3600.0);
+    state.endpoints.get_mut(&1).unwrap().standing = Standing::Suspect(0.0);
+
+    assert!(!state.holds_for_itself(1, 29.0));
+    assert!(state.holds_for_itself(1, 31.0));
 }
 
 #[test]

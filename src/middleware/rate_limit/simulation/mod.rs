@@ -164,7 +164,7 @@ impl World {
         }
         let Client { state, queue, .. } = &mut self.clients[process];
         let waiting = queue.len_for_app(state, self.now);
-        let is_urgent = queue.has_urgent();
+        let is_urgent = queue.has_urgent(state, self.now);
         if let Some(exchange) = state.due(waiting, is_urgent, self.now)
             && let Some(told) = state.send(exchange, waiting, is_urgent, self.now)
         {
