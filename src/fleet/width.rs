@@ -13,7 +13,7 @@ pub(super) struct Width {
     at_once: usize,
     /// What one takes where nothing stands in line.
     least: Duration,
-    /// After the next that are too late, and after the next that fail.
+    /// After the next that fail at once, and after the next that are too late.
     pauses: [Duration; 2],
 }
 
@@ -45,13 +45,14 @@ impl Width {
     /// For how long nothing more is to be looked at, on average.
     pub(super) fn after(&mut self, round: Round) -> Option<Duration> {
         if let Some(failed) = round.failure {
-            self.at_once = match failed {
-                Failed::AtOnce => (self.at_once / 2).max(1),
-                Failed::TooLate => 1,
+            let [after_failure, after_late] = &mut self.pauses;
+            let (at_once, pause, longest) = match failed {
+                Failed::AtOnce => (self.at_once / 2, after_failure, LONGEST_PAUSE),
+                Failed::TooLate => (1, after_late, LONGEST_LATE_PAUSE),
             };
-            let pause = &mut self.pauses[failed as usize];
+            self.at_once = at_once.max(1);
             let this = *pause;
-            *pause = (this * 2).min(LONGEST_PAUSES[failed as usize]);
+            *pause = (this * 2).min(longest);
             return Some(this);
         }
         self.pauses = FIRST_PAUSES;
@@ -100,7 +101,9 @@ const LONGEST_WAY: Duration = Duration::from_millis(100);
 /// with its work is to get it done first.
 const FIRST_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
-const LONGEST_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+const LONGEST_LATE_PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
