@@ -32,6 +32,7 @@
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
 //! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
+//! | `width.rs` | how much of that at a time |
 //! | `losses.rs`, `lives.rs` | whether the server may have forgotten something, and whether it is another than before |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
@@ -70,6 +71,7 @@ mod server_url;
 mod tls;
 mod tokens;
 mod unsealed;
+mod width;
 
 #[cfg(test)]
 #[path = "../../tests/api/common/directory.rs"]

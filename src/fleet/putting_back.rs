@@ -1,7 +1,7 @@
 //! What the server has forgotten, and this process knows: when that is looked for without anybody
 //! asking, and how it is put back.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::FleetError;
 use super::names::Place;
@@ -17,8 +17,8 @@ use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
 use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
+use super::width::{Failed, Round, Width, as_one_of_many};
 use crate::auth::TokenKey;
-use crate::sync::Mutex;
 use crate::transport::can_wait;
 
 impl Parts {
@@ -40,20 +40,21 @@ impl Parts {
         let cleared = ClearedAtTheEnd(Weak::clone(&parts));
         runtime.spawn(async move {
             let _cleared = cleared;
+            let (mut left, mut width) = (Left::default(), Width::new());
             loop {
                 let number = *looks.borrow_and_update();
                 let Some(known) = parts.upgrade().map(|parts| parts.all_not_looked_at(number))
                 else {
                     return;
                 };
-                for known in known {
-                    put_back(&parts, known, &looks).await;
+                left.add(known);
+                if !put_back(&parts, &mut left, &mut width, &mut looks).await {
+                    continue;
                 }
-                if !looks.has_changed().unwrap_or(true)
-                    && let Some(parts) = parts.upgrade()
-                {
+                if let Some(parts) = parts.upgrade() {
                     parts.looked.store(number, Ordering::Release);
                 }
+                width = Width::new();
                 if looks.changed().await.is_err() {
                     return;
                 }
@@ -62,14 +63,13 @@ impl Parts {
     }
 
     /// All that is known, unless this or a later look has ended already: the task of another runtime
-    /// may have ended in the middle. Removals first, so that nothing they ended is put back.
-    fn all_not_looked_at(&self, number: u64) -> [Vec<Known>; 2] {
+    /// may have ended in the middle.
+    fn all_not_looked_at(&self, number: u64) -> Vec<Known> {
         if self.looked.load(Ordering::Acquire) >= number {
-            return [Vec::new(), Vec::new()];
+            return Vec::new();
         }
         let removals = self.remembered.removed_users().into_iter().map(Known::RemovalOf);
-        let logins = self.remembered.keys().into_iter().map(Known::Login);
-        [removals.collect(), logins.collect()]
+        removals.chain(self.remembered.keys().into_iter().map(Known::Login)).collect()
     }
 
     async fn look_and_put_back(&self, known: &Known) -> Result<(), FleetError> {
@@ -162,11 +162,15 @@ impl Parts {
 
     fn look_later(self: &Arc<Self>, known: Known) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        let looks = server.losses.looks();
+        let mut looks = server.losses.looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             sleep(SECOND_LOOK).await;
-            put_back(&parts, vec![known], &looks).await;
+            looks.mark_unchanged();
+            let (mut left, mut width) = (Left::default(), Width::new());
+            left.add(vec![known]);
+            // Where there is another look, all of it is put back by that one.
+            put_back(&parts, &mut left, &mut width, &mut looks).await;
         });
     }
 
@@ -208,50 +212,110 @@ impl Parts {
 }
 
 /// What this process knows, and the server may have forgotten.
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Known {
     Login(TokenKey),
     /// Of a user, by a key without scopes.
     RemovalOf(TokenKey),
 }
 
-/// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
-/// behind the others, until it is done or there is another connection: all of it is put back by that
-/// one.
-async fn put_back(parts: &Weak<Parts>, known: Vec<Known>, looks: &watch::Receiver<u64>) {
-    let count = known.len().min(AT_ONCE);
-    let left = Arc::new(Mutex::new(VecDeque::from(known)));
-    let mut workers = JoinSet::new();
-    for _ in 0..count {
-        workers.spawn(put_back_next(Weak::clone(parts), Arc::clone(&left), looks.clone()));
-    }
-    while workers.join_next().await.is_some() {}
+/// What is to be looked at still. Removals first, so that nothing they ended is put back.
+#[derive(Default)]
+struct Left {
+    removals: VecDeque<Known>,
+    logins: VecDeque<Known>,
 }
 
-async fn put_back_next(
-    parts: Weak<Parts>,
-    left: Arc<Mutex<VecDeque<Known>>>,
-    looks: watch::Receiver<u64>,
-) {
-    let next = || left.lock().pop_front();
-    let mut pause = FIRST_PAUSE;
-    while let Some(known) = next() {
-        let Some(parts) = parts.upgrade() else { return };
-        let Err(error) = parts.look_and_put_back(&known).await else {
-            pause = FIRST_PAUSE;
+impl Left {
+    /// Behind what waits already, which need not be looked at twice: a look that begins while another
+    /// is under way goes on where that one is.
+    fn add(&mut self, all: Vec<Known>) {
+        let there: HashSet<_> = self.removals.iter().chain(&self.logins).cloned().collect();
+        for known in all.into_iter().filter(|known| !there.contains(known)) {
+            self.push(known);
+        }
+    }
+
+    fn push(&mut self, known: Known) {
+        match known {
+            Known::RemovalOf(_) => self.removals.push_back(known),
+            Known::Login(_) => self.logins.push_back(known),
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<Known> {
+        let first = match self.removals.is_empty() {
+            true => &mut self.logins,
+            false => &mut self.removals,
+        };
+        first.drain(..count.min(first.len())).collect()
+    }
+}
+
+/// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
+/// behind the others, until it is done or all is to be looked at anew. Whether it is done.
+async fn put_back(
+    parts: &Weak<Parts>,
+    left: &mut Left,
+    width: &mut Width,
+    looks: &mut watch::Receiver<u64>,
+) -> bool {
+    loop {
+        if looks.has_changed().unwrap_or(true) {
+            return false;
+        }
+        let next = left.take(width.at_once());
+        if next.is_empty() {
+            return true;
+        }
+        let round = put_back_at_once(parts, next, left).await;
+        if let Some(pause) = width.after(round) {
+            // At another time than others.
+            let pause = pause.mul_f64(0.5 + fastrand::f64());
+            // A new connection may be to a server that has lost everything.
+            if timeout(pause, looks.changed()).await.is_ok() {
+                looks.mark_changed();
+            }
+        }
+    }
+}
+
+/// What fails is left.
+async fn put_back_at_once(parts: &Weak<Parts>, next: Vec<Known>, left: &mut Left) -> Round {
+    let are_many = next.len() > 1;
+    let mut looks = JoinSet::new();
+    for known in next {
+        let parts = Weak::clone(parts);
+        looks.spawn(async move {
+            let began = Instant::now();
+            let result = match parts.upgrade() {
+                Some(parts) if are_many => as_one_of_many(parts.look_and_put_back(&known)).await,
+                Some(parts) => parts.look_and_put_back(&known).await,
+                None => Ok(()),
+            };
+            (known, result, began.elapsed())
+        });
+    }
+    let mut round = Round { fastest: Duration::MAX, slowest: Duration::ZERO, failure: None };
+    while let Some(ended) = looks.join_next().await {
+        let Ok((known, result, took)) = ended else { continue };
+        round.slowest = round.slowest.max(took);
+        let Err(error) = result else {
+            round.fastest = round.fastest.min(took);
             continue;
         };
         tracing::debug!(%error, "a login could not be looked at, or put back");
         if is_of_one_login(&error) {
             continue;
         }
-        drop(parts);
-        if looks.has_changed().unwrap_or(true) {
-            return;
-        }
-        left.lock().push_back(known);
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        let failed = match error {
+            FleetError::TimedOut { .. } => Failed::TooLate,
+            _ => Failed::AtOnce,
+        };
+        round.failure = round.failure.max(Some(failed));
+        left.push(known);
     }
+    round
 }
 
 /// What stands there does not become better by being read again.
@@ -279,13 +343,35 @@ impl Drop for ClearedAtTheEnd {
     }
 }
 
-/// How many are put back at a time: 65,536 in a second or two.
-const AT_ONCE: usize = 64;
-
 /// Longer than a failover takes.
 const SECOND_LOOK: Duration = Duration::from_secs(10);
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Those who find what was put back wait three seconds for who knows more.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+    fn login(name: &str) -> Known {
+        Known::Login(TokenKey::new("id").with_user(name))
+    }
+
+    fn removal(name: &str) -> Known {
+        Known::RemovalOf(TokenKey::new("id").with_user(name))
+    }
+
+    #[test]
+    fn a_look_goes_on_where_the_one_before_it_was_and_removals_are_first() {
+        let all = || vec![login("a"), login("b"), login("c"), removal("a"), removal("d")];
+        let mut left = Left::default();
+        left.add(all());
+        assert!(left.take(1) == [removal("a")]);
+        left.add(all());
+        assert!(left.take(4) == [removal("d"), removal("a")]);
+        assert!(left.take(2) == [login("a"), login("b")]);
+        left.push(login("b"));
+
+        left.add(all());
+        assert!(left.take(64) == [removal("a"), removal("d")]);
+        assert!(left.take(64) == [login("c"), login("b"), login("a")]);
+        assert!(left.take(64).is_empty());
+    }
+}

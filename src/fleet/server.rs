@@ -24,6 +24,7 @@ use super::returned::Returned;
 use super::scripts::{EXCHANGE, SAVE, Script, TAKE_LEASE, TAKE_TURN};
 use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
+use super::width::is_one_of_many;
 use super::{FleetError, FleetEvent, text_of};
 use crate::auth::Listener;
 use crate::transport::{can_send, can_wait};
@@ -45,7 +46,7 @@ struct Slot {
     number: u64,
     /// Counts attempts.
     attempts: u64,
-    /// In a row, on this connection.
+    /// In a row, on this connection, but for those of many calls at a time.
     timeouts: u32,
     /// When a single server that has said that it is the master responded last.
     was_master: Option<Instant>,
@@ -387,6 +388,7 @@ impl Server {
             slot.was_master = slot.was_master.map(|_| Instant::now());
         }
         slot.timeouts = match failure {
+            Some(Failure::Error(FleetError::TimedOut { .. })) if is_one_of_many() => slot.timeouts,
             Some(Failure::Error(FleetError::TimedOut { .. })) => slot.timeouts + 1,
             _ => 0,
         };
