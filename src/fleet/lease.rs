@@ -114,8 +114,8 @@ impl Parts {
     async fn found_since_it_began(&self, place: &Place) -> Result<bool, FleetError> {
         match self.look_unopened(place).await {
             Ok((_, number, _, _, put_back, ..)) => Ok(number > 0 && put_back < 0),
-            Err(error) if error.is_transient() => Err(error),
-            Err(_) => Ok(false),
+            Err(FleetError::Layout { .. } | FleetError::Altered { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }
