@@ -13,6 +13,8 @@ use super::names::Place;
 use super::returned::read;
 use super::scripts::{LOAD, RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE, TAKE_TURN};
 use super::server::Server;
+use super::tokens::{MOST_WAITS, Parts};
+use crate::auth::TokenKey;
 
 /// Keeps other processes from refreshing the same token, until it is dropped or its process dies.
 pub(super) struct Lease {
@@ -38,7 +40,7 @@ pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, F
 
 /// The same, but `None` as soon as the token that stands there is good and another than the known
 /// one.
-pub(super) async fn take_turn(
+async fn take_turn(
     server: &Arc<Server>,
     place: &Place,
     known: &str,
@@ -55,21 +57,66 @@ pub(super) async fn take_turn(
     }
 }
 
-/// The same, of a refresh token that no other may send meanwhile: where the server may have forgotten
-/// who does, those who do are let go first.
-pub(super) async fn take_turn_of_user(
-    server: &Arc<Server>,
-    place: &Place,
-    known: &str,
-) -> Result<Option<Lease>, FleetError> {
-    let lease = take_turn(server, place, known).await?;
-    match server.losses.leases_settle_in().filter(|_| lease.is_some()) {
-        Some(left) => {
-            drop(lease);
-            sleep(left).await;
-            take_turn(server, place, known).await
+impl Parts {
+    /// The lease of a key, or `None` as soon as the token that stands there is good and another than the
+    /// `known` one, if there is one to be compared.
+    ///
+    /// A user's refresh token is sent by one process: where the server may have forgotten who does, those
+    /// who do are let take their lease again first, and so after each loss that comes meanwhile. An app's
+    /// token is not waited for.
+    pub(super) async fn lease(
+        &self,
+        key: &TokenKey,
+        known: Option<&str>,
+    ) -> Result<Option<Lease>, FleetError> {
+        let (server, place) = (self.server()?, self.names.place(key)?);
+        let mut waits = if key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut taken = None;
+        loop {
+            // Before it is taken, so that who holds it finds no other's, and after that, since it may have
+            // been waited for.
+            if waits > 0
+                && let Some(left) = self.leases_settle_in(&place).await?
+            {
+                drop(taken.take());
+                sleep(left).await;
+                waits -= 1;
+            } else if taken.is_some() {
+                return Ok(taken);
+            } else {
+                taken = match known {
+                    Some(known) => take_turn(server, &place, known).await?,
+                    None => Some(take(server, &place).await?),
+                };
+                if taken.is_none() {
+                    return Ok(None);
+                }
+            }
         }
-        None => Ok(lease),
+    }
+
+    /// How long those who hold a lease that the server may have forgotten still take to take it again.
+    /// Nobody whom the server has forgotten refreshes what was saved since it began.
+    async fn leases_settle_in(&self, place: &Place) -> Result<Option<Duration>, FleetError> {
+        let server = self.server()?;
+        if server.live().is_none() {
+            // What the server is can be said once there is a connection.
+            self.found_since_it_began(place).await?;
+        }
+        server.notice_its_life(&self.names).await;
+        if server.losses.settled_in(false).is_none() {
+            return Ok(None);
+        }
+        Ok(server.losses.settled_in(self.found_since_it_began(place).await?))
+    }
+
+    /// Whether what stands at a place was not put back.
+    async fn found_since_it_began(&self, place: &Place) -> Result<bool, FleetError> {
+        match self.look_unopened(place).await {
+            Ok((_, number, _, _, put_back, ..)) => Ok(number > 0 && put_back < 0),
+            Err(FleetError::Layout { .. } | FleetError::Altered { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -149,8 +196,8 @@ impl Lease {
                     renewed => renewed,
                 };
                 pause = match renewed {
-                    // When it is another's, only the revision at the save decides.
-                    Ok(0) => return,
+                    // Also when it is another's, who may have asked a server that had just forgotten
+                    // it, and gives it back; else the revision at the save decides.
                     Ok(_) => RENEWAL,
                     Err(_) => LONGEST_PAUSE,
                 };

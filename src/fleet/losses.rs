@@ -83,8 +83,6 @@ struct Unsettled {
     since: Instant,
     /// Also where something is found.
     may_be_old: bool,
-    /// By a connection that took the place of another.
-    is_again: bool,
 }
 
 impl Losses {
@@ -110,7 +108,7 @@ impl Losses {
             false => (!is_same && !names.is_empty()).then_some(now),
         };
         if let Some(since) = since {
-            state.unsettled = Some(Unsettled { since, may_be_old, is_again: !is_first });
+            state.unsettled = Some(Unsettled { since, may_be_old });
         }
         state.unknown = (!is_first && names.is_empty()).then_some(now);
         state.held = names;
@@ -192,11 +190,6 @@ impl Losses {
         self.state.lock().unsettled_in(|it| it.may_be_old || !is_found)
     }
 
-    /// How long those who hold leases that the server may have forgotten take to take them again.
-    pub(super) fn leases_settle_in(&self) -> Option<Duration> {
-        self.state.lock().unsettled_in(|it| it.may_be_old || it.is_again)
-    }
-
     fn is_time_to_ask(&self) -> bool {
         let state = &mut *self.state.lock();
         let is_time = state.asked.is_none_or(|at| at.elapsed() >= ASKED_APART);
@@ -216,7 +209,7 @@ impl State {
 
 impl Unsettled {
     fn by_another(since: Instant) -> Self {
-        Self { since, may_be_old: true, is_again: true }
+        Self { since, may_be_old: true }
     }
 }
 

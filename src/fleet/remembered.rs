@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::scripts::HIGHEST;
 use crate::sync::Mutex;
 
 use crate::auth::{LoginId, StoredToken, TokenKey};
@@ -126,7 +127,8 @@ impl Remembered {
     /// Keeps that a user was removed, with the server's number for it, or one that is later than all
     /// that is known; `user` is a key without scopes.
     pub(super) fn keep_removal(&self, user: &TokenKey, removal: UserRemoval) -> UserRemoval {
-        let later = self.of_user(user).into_iter().map(|entry| entry.number + 1).max();
+        let later =
+            self.of_user(user).into_iter().map(|entry| (entry.number + 1).min(HIGHEST)).max();
         let mut users = self.users.lock();
         let before = users.get(user).copied().unwrap_or(removal);
         let made = if before.number > removal.number { before.made } else { removal.made };

@@ -12,15 +12,15 @@ macro_rules! altered {
     };
 }
 
-/// A script that reads numbers of records. One that is not whole, or that a float does not hold, ends
-/// it, unless there is something to take it for; so all are read before anything is written.
+/// A script that reads numbers of records. One that is not whole, or is more than [`HIGHEST`], ends it,
+/// unless there is something to take it for; so all are read before anything is written.
 macro_rules! reading_numbers {
     ($script:literal) => {
         concat!(
             "local function number(text, otherwise)
   if not text then return 0 end
   local n = #text <= 16 and string.find(text, '^%d+$') and tonumber(text)
-  if n and n <= 9007199254740991 then return n end
+  if n and n <= 4503599627370496 then return n end
   return otherwise or error('",
             altered!(),
             "')
@@ -30,6 +30,9 @@ end
         )
     };
 }
+
+/// 2^52: no number that is counted up is more, however often that is done. A float holds more.
+pub(super) const HIGHEST: u64 = 1 << 52;
 
 /// A script, by its hash. The server keeps it until it restarts.
 #[derive(Debug)]
@@ -123,7 +126,7 @@ pub(super) const LONGEST_RECORD: usize = 65_536;
 ///
 /// | returned | what became of it |
 /// |---|---|
-/// | 0 | something else stands there than what it was to replace |
+/// | 0 | something else stands there than what it was to replace, or another login is to stand where something was removed since: it comes late |
 /// | 1 | it stands there |
 /// | 2 | the login was removed after it was made, and before it could be saved: nothing stands there |
 /// | 3 | it stands there, and is a log-out |
@@ -140,6 +143,7 @@ local own, g = number(r[2]), number(r[4])
 local there, n = r[1] or '', math.max(own, g)
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
+if ARGV[6] == '2' and there == '' and n > tonumber(ARGV[5]) then return {0, n} end
 local is_known = ARGV[6] == '0' or ARGV[6] == '3'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
@@ -147,7 +151,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local removal_is_new = there == '' and not (g >= own and r[6] or g < own and r[5])
 if ARGV[6] == '2' and removal_is_new and n <= now and n > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
-if there ~= ARGV[3] and not is_known then n = n + 1 end
+if there ~= ARGV[3] and not is_known then n = math.min(n + 1, 4503599627370496) end
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
@@ -171,7 +175,7 @@ local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', s .. 'm')
 local there, n = r[1] or '', math.max(number(r[2], 0), number(r[3], 0))
 if there == '' and r[4] == ARGV[3] then return {1, n} end
 if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
-n = math.max(n + 1, tonumber(ARGV[2]) + 1, now)
+n = math.min(math.max(n + 1, tonumber(ARGV[2]) + 1, now), 4503599627370496)
 redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
@@ -307,6 +311,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     n = math.max(n, number(redis.call('HGET', KEYS[1], field), 0) + 1)
   end
 end
+n = math.min(n, 4503599627370496)
 local number = string.format('%.0f', n)
 for _, s in ipairs(places) do
   removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')

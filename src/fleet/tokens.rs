@@ -346,11 +346,7 @@ impl TokenStore for RedisTokenStore {
         known: Option<Revision>,
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
-        let place = self.0.names.place(key)?;
-        let taken = match key.user() {
-            Some(_) => lease::take_turn_of_user(self.0.server()?, &place, &known).await?,
-            None => lease::take_turn(self.0.server()?, &place, &known).await?,
-        };
+        let taken = self.0.lease(key, Some(&known)).await?;
         Ok(taken.map_or_else(RefreshLock::passed, RefreshLock::new))
     }
 
@@ -359,8 +355,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        let lease = lease::take(self.0.server()?, &self.0.names.place(key)?).await?;
-        Ok(RefreshLock::new(lease))
+        Ok(RefreshLock::new(self.0.lease(key, None).await?))
     }
 }
 
@@ -384,8 +379,8 @@ pub(super) const PUT_BACK: &str = "0";
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
 
-/// How many losses a load waits for, one after the other.
-const MOST_WAITS: u32 = 3;
+/// How many losses a load or a lease waits for, one after the other.
+pub(super) const MOST_WAITS: u32 = 3;
 
 /// How often somebody else may be faster.
 pub(super) const MOST_CONFLICTS: u32 = 8;

@@ -24,7 +24,7 @@ use super::listing::{Standing, Step, patiently, several};
 use super::names::{Names, Place};
 use super::remembered::Entry;
 use super::returned::{Returned, read};
-use super::scripts::{FORGET, LOAD, TAKE_OVER};
+use super::scripts::{FORGET, HIGHEST, LOAD, TAKE_OVER};
 use super::sealing::Opened;
 use super::tokens::{
     ADOPTED, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
@@ -91,7 +91,7 @@ impl Parts {
         }
         match &entry.token {
             Some(token) => {
-                let number = entry.number.max(sealed.number + 1);
+                let number = entry.number.max((sealed.number + 1).min(HIGHEST));
                 let step = match self.may_be_old(&place, &there).await? {
                     true => PUT_BACK,
                     false => ADOPTED,

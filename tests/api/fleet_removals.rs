@@ -573,3 +573,69 @@ async fn of_a_removal_and_a_login_that_is_saved_after_it_the_one_that_was_made_l
         }
     }
 }
+
+/// It is on its way for as long as the network likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_whose_save_comes_after_its_removal_stays_removed() {
+    for how in ["remove", "remove_user"] {
+        for removed_before in [false, true] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let remover = fleet(&server).tokens();
+            // The server has the scripts from here on.
+            remover.save(&anna(), &login("1"), None).await.unwrap();
+            remove(&remover, how).await;
+            assert_eq!(found(&remover, &anna()).await, None);
+            if !removed_before {
+                let () = server.ask(&["FLUSHALL"]);
+            }
+            let wire = Steps::to(server.port, if removed_before { 3 } else { 1 }, Stop::Before);
+            let wire = wire.await;
+            let store = RedisFleet::new(wire.url()).tokens();
+            let late = store.save(&anna(), &login("late"), None).await.unwrap_err();
+            assert!(late.is_transient() && wire.stopped().await == "save", "{late}");
+            remove(&remover, how).await;
+            let before = server.calls("evalsha");
+            wire.go_on();
+            until("there", async || server.calls("evalsha") > before).await;
+
+            assert!(!has_login(&server), "{how}, {removed_before}");
+            for store in [&store, &remover, &fleet(&server).tokens()] {
+                assert_eq!(found(store, &anna()).await, None, "{how}, {removed_before}");
+            }
+            // Who has not seen the removal, and who has.
+            for (store, name) in [(&fleet(&server).tokens(), "2"), (&store, "3")] {
+                let known = store.load(&anna()).await.unwrap().map(|known| known.revision());
+                store.save(&anna(), &login(name), known).await.unwrap();
+                assert_eq!(found(&remover, &anna()).await, Some(format!("refresh-{name}")));
+            }
+        }
+    }
+}
+
+/// As a broken writer leaves them: a removal counts on from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_the_highest_number_or_more_is_removed_and_logged_in_again() {
+    let highest = 1_u64 << 52;
+    for how in ["remove", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        for number in [highest - 1, highest, highest + 1, highest * 2 - 2, highest * 2 - 1] {
+            let store = fleet(&server).tokens();
+            store.save(&anna(), &login("1"), None).await.unwrap();
+            let name = names(&server).remove(0);
+            let _: u64 =
+                server.ask(&["HSET", &name, &field(&server, &name, 'n'), &number.to_string()]);
+            assert_eq!(store.load(&anna()).await.is_ok(), number <= highest, "{number}");
+
+            for time in 2..4 {
+                remove(&store, how).await;
+                assert_eq!(found(&store, &anna()).await, None, "{how} {number}");
+                assert_eq!(found(&fleet(&server).tokens(), &anna()).await, None, "{how} {number}");
+                store.save(&anna(), &login(&time.to_string()), None).await.unwrap();
+                let expected = Some(format!("refresh-{time}"));
+                assert_eq!(found(&store, &anna()).await, expected, "{how} {number}");
+                assert_eq!(found(&fleet(&server).tokens(), &anna()).await, expected, "{number}");
+            }
+            let () = server.ask(&["FLUSHALL"]);
+        }
+    }
+}
