@@ -106,6 +106,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_LATE_PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
 mod tests {
     use std::sync::Arc;
 
