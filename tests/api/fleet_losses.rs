@@ -280,7 +280,7 @@ async fn who_holds_a_lease_that_the_server_forgot_takes_it_again() {
     let Some(mut server) = RedisServer::start(&[]) else { return };
     let store = fleet(&server).tokens();
     let lock = store.lock(&anna()).await.unwrap();
-    let lease = server.ask::<Vec<String>>(&["KEYS", "*"]).remove(0);
+    let lease = server.ask::<Vec<String>>(&["KEYS", "*:l:*"]).remove(0);
     let owner: String = server.ask(&["GET", &lease]);
     server.restart_empty();
 
