@@ -58,7 +58,7 @@ async fn are_told(expected: &str, mut said: impl AsyncFnMut() -> Vec<FleetError>
 fn is_told(said: &[FleetError], expected: &str) -> bool {
     let is_it = |error: &FleetError| {
         let is_it = error.to_string().contains(expected);
-        let passes = matches!(error, FleetError::NotPersisted { .. });
+        let passes = matches!(error, FleetError::NotPersisted { .. } | FleetError::OutOfMemory);
         assert_eq!(error.is_transient(), passes || !is_it, "{error}");
         is_it
     };
