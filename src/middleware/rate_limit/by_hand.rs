@@ -100,9 +100,7 @@ impl RateLimiter {
         let of_apps: Vec<_> = self.registry.known().iter().map(|app| app.closings()).collect();
         let holds = |it: &Closing| of_apps.iter().all(|own| own.iter().any(|own| own.covers(it)));
         of_all.retain(holds);
-        let is_one_of_all =
-            |own: &Closing| own.is_by_hand && of_all.iter().any(|other| other.covers(own));
-        let of_apps = of_apps.into_iter().flatten().filter(|own| !is_one_of_all(own));
+        let of_apps = of_apps.into_iter().flatten().filter(|own| !own.is_one_of(&of_all));
         let of_apps: Vec<_> = of_apps.collect();
         Closings { closings: of_all.into_iter().chain(of_apps).collect() }
     }

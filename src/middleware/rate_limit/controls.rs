@@ -135,9 +135,7 @@ impl App {
     /// Whether it or an endpoint is paced, was refused lately, or is closed by more than what all
     /// apps are.
     pub(super) fn has_learnt(&self, of_all: &[Closing]) -> bool {
-        let is_of_all =
-            |own: &Closing| own.is_by_hand && of_all.iter().any(|other| other.covers(own));
-        if !self.closings().iter().all(is_of_all) {
+        if !self.closings().iter().all(|own| own.is_one_of(of_all)) {
             return true;
         }
         let core = &mut *self.core.lock();

@@ -131,4 +131,9 @@ impl Closing {
         // Each app reads its clock at its own time.
         self.endpoint == other.endpoint && self.until + Duration::from_secs(1) >= other.until
     }
+
+    /// Whether it is what was closed by hand for all apps.
+    pub(super) fn is_one_of(&self, of_all: &[Self]) -> bool {
+        self.is_by_hand && of_all.iter().any(|other| other.covers(self))
+    }
 }
