@@ -13,11 +13,12 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::listing::{Listing, Standing, Step, patiently};
+use super::listing::{Listing, Standing, Step};
 use super::remembered::UserRemoval;
 use super::sealing::is_sealed;
 use super::server::no_runtime;
 use super::tokens::Parts;
+use super::walk::patiently;
 use super::{FleetError, RedisTokenStore};
 use crate::auth::TokenKey;
 
@@ -38,7 +39,7 @@ impl RedisTokenStore {
     /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among
     /// them.
     ///
-    /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
+    /// It reads on as they are taken, at most 500 entries in a step and four steps ahead; the server
     /// serves others in between. Call it within a tokio runtime: without one, or when that ends before
     /// the list, its last item is an error. After an error it ends, except for a record that cannot be opened and for
     /// what something else wrote.

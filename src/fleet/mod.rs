@@ -71,6 +71,7 @@ mod server_url;
 mod tls;
 mod tokens;
 mod unsealed;
+mod walk;
 mod width;
 
 #[cfg(test)]
@@ -89,13 +90,13 @@ use redis::Value;
 
 #[cfg(test)]
 use self::directory::Directory;
-use self::listing::masters;
 use self::live::To;
 use self::names::{Name, Names};
 use self::replicas::Replicas;
 use self::sealing::Sealer;
 use self::server::Server;
 use self::unsealed::Unsealed;
+use self::walk::masters;
 use crate::auth::{Clock, Listener, SystemClock};
 use crate::transport::clipped;
 

@@ -20,7 +20,7 @@ use redis::Value;
 
 use super::FleetError;
 use super::found::Found;
-use super::listing::{Standing, Step, patiently, several};
+use super::listing::{Standing, Step};
 use super::names::{Names, Place};
 use super::remembered::Entry;
 use super::returned::{Returned, read};
@@ -29,6 +29,7 @@ use super::sealing::Opened;
 use super::tokens::{
     ADOPTED, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
 };
+use super::walk::{patiently, several};
 use crate::auth::{LoginId, StoredToken, TokenKey};
 
 /// What is known of logins without a seal, in a fleet with sealing keys.
