@@ -191,11 +191,11 @@ pub enum FleetError {
         /// Where it stands: a key of the server.
         place: String,
     },
-    /// A number or a moment that belongs to a login is none that the fleet writes. What stands there is left as it
-    /// is.
+    /// A number, a moment or a revision that belongs to a login is none that the fleet writes, or is missing. What
+    /// stands there is left as it is.
     #[error(
-        "what stands under `{place}` in the fleet's server was altered: a number of it is none that the fleet \
-         writes; have `remove_user` remove it, or `DEL`, and its user logs in again; see what else writes to the \
+        "what stands under `{place}` in the fleet's server was altered: a field of it is none that the fleet \
+         writes, or is missing; have `remove_user` remove it, or `DEL`, and its user logs in again; see what else writes to the \
          server, and keep it away from these keys"
     )]
     Altered {

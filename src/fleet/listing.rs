@@ -169,6 +169,9 @@ impl Standing {
     pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
         let Self { place, revision, record, .. } = self;
         let sealer = parts.sealer()?;
+        if revision.is_empty() {
+            return Err(FleetError::altered(&place.logins));
+        }
         let opened = sealer.open_any(place, revision, record)?;
         if parts.names.is_at(&self.place, &opened.key) {
             sealer.check_seal(place, record)?;
