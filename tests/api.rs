@@ -68,6 +68,8 @@ mod fleet_caches;
 mod fleet_checks;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
+#[path = "api/fleet_full.rs"]
+mod fleet_full;
 #[path = "api/fleet_histories.rs"]
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]

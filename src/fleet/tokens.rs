@@ -346,8 +346,7 @@ impl TokenStore for RedisTokenStore {
         known: Option<Revision>,
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
-        let taken = self.0.lease(key, Some(&known)).await?;
-        Ok(taken.map_or_else(RefreshLock::passed, RefreshLock::new))
+        Ok(self.0.lock(key, Some(&known)).await?)
     }
 
     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
@@ -355,7 +354,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        Ok(RefreshLock::new(self.0.lease(key, None).await?))
+        Ok(self.0.lock(key, None).await?)
     }
 }
 
