@@ -94,6 +94,8 @@ mod fleet_removals;
 mod fleet_replicas;
 #[path = "api/fleet_returns.rs"]
 mod fleet_returns;
+#[path = "api/fleet_rights.rs"]
+mod fleet_rights;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]

@@ -236,6 +236,16 @@ impl FleetError {
         Self::Altered { place: clipped(place) }
     }
 
+    /// Of a command of the fleet that names none of its keys, such as `SCAN`.
+    pub(super) fn of_prefix(self, prefix: &str) -> Self {
+        match self {
+            Self::NoPermission { reason, prefix: None } => {
+                Self::NoPermission { reason, prefix: Some(prefix.to_owned()) }
+            }
+            error => error,
+        }
+    }
+
     /// Whether a script had keys of several servers.
     pub(super) fn is_of_slots(&self) -> bool {
         let Self::Server { reason } = self else { return false };

@@ -91,6 +91,11 @@ impl<'a> Listing<'a> {
 
     /// One call: what stands in the keys of the last scan, and the next scan.
     pub(super) async fn next(&mut self) -> Result<Option<Step>, FleetError> {
+        let names = &self.parts.names;
+        self.step().await.map_err(|error| error.of_prefix(names.prefix()))
+    }
+
+    async fn step(&mut self) -> Result<Option<Step>, FleetError> {
         let server = self.parts.server()?;
         let masters = match &mut self.masters {
             Some(masters) => masters,
