@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::names::{Place, pattern_of};
+use super::sealing::MAY_BE_THE_KEY;
 use crate::transport::clipped;
 
 /// Why the fleet's server could not do what it was asked. No text of it shows a secret.
@@ -161,10 +162,9 @@ pub enum FleetError {
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
-        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; see that each key of \
-         `with_sealing_keys` is the one that logins were saved with under its name, as with another one none of \
-         them opens; where others open, this one alone is lost, and stays until `remove_user` removes it, or \
-         `DEL` does"
+        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; {}this one alone is lost, \
+         and stays until `remove_user` removes it, or `DEL` does",
+        keys_first(reason)
     )]
     Sealed {
         /// Where it stands: a key of the server, with all logins of one user.
@@ -285,6 +285,17 @@ impl FleetError {
                 | Self::OutOfMemory
                 | Self::Server { .. }
         )
+    }
+}
+
+/// What is to be looked at before a login that does not open is given up: keys, where they may be the reason.
+fn keys_first(reason: &str) -> &'static str {
+    match reason == MAY_BE_THE_KEY {
+        true => {
+            "see that each key of `with_sealing_keys` is the one that logins were saved with under its name, as with \
+             another one none of them opens; where others open, "
+        }
+        false => "",
     }
 }
 
