@@ -192,3 +192,33 @@ async fn a_login_whose_revision_is_gone_is_an_error_and_stays() {
         let () = server.ask(&["FLUSHALL"]);
     }
 }
+
+/// Also one that is not looked at where a login is used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_of_which_any_field_is_gone_ends_with_its_user() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for field in ["v", "n", "w", "x", "r"] {
+        for is_emptied in [false, true] {
+            stands(&fleet(&server), "login").await;
+            let name = name_of_user(&server);
+            let field = format!("{}{field}", place_in(&server, &name));
+            let () = match is_emptied {
+                true => server.ask(&["HSET", &name, &field, ""]),
+                false => server.ask(&["HDEL", &name, &field]),
+            };
+
+            fleet(&server).tokens().remove_user("client-id-1", "anna").await.unwrap();
+
+            let case = format!("{field} {is_emptied}");
+            assert_eq!(found(&fleet(&server).tokens(), &anna()).await, None, "{case}");
+            let fields: Vec<String> = server.ask(&["HKEYS", &name]);
+            assert!(!fields.iter().any(|field| field.ends_with('r')), "{case} {fields:?}");
+            fleet(&server).tokens().save(&anna(), &login("2"), None).await.unwrap();
+            assert_eq!(
+                found(&fleet(&server).tokens(), &anna()).await.as_deref(),
+                Some("refresh-2")
+            );
+            let () = server.ask(&["FLUSHALL"]);
+        }
+    }
+}
