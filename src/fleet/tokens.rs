@@ -112,8 +112,8 @@ impl Parts {
         self.server().is_ok_and(|server| server.has_one_master())
     }
 
-    /// What is done with a login by those who did not save it, so that a server in which there is none shows what its
-    /// user may not do. That of a server which knows the script shows less.
+    /// What is done with a login by those who did not save it: where there is none, nothing else shows a right that is
+    /// missing for it. A script is sent whole as well, as it is once the server has restarted.
     async fn use_all(&self, key: &TokenKey, place: &Place) -> Result<(), FleetError> {
         self.load(key, false).await?;
         self.logins_under(&place.logins).await?;

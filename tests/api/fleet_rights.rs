@@ -47,7 +47,7 @@ async fn uses(fleet: &RedisFleet) -> Vec<(&'static str, Result<(), FleetError>)>
     let saved = store.save(&anna, &first, None).await;
     let mut logins = store.logins();
     while let Some(key) = logins.next().await {
-        listed = listed.and(key.map(drop));
+        listed = listed.and_then(|()| key.map(drop));
     }
     let mark = mark_of(&first).await;
     vec![
