@@ -68,12 +68,16 @@ mod fleet_caches;
 mod fleet_checks;
 #[path = "api/fleet_faults.rs"]
 mod fleet_faults;
+#[path = "api/fleet_full.rs"]
+mod fleet_full;
 #[path = "api/fleet_histories.rs"]
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
 #[path = "api/fleet_leases.rs"]
 mod fleet_leases;
+#[path = "api/fleet_lengths.rs"]
+mod fleet_lengths;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
 #[path = "api/fleet_notes.rs"]
@@ -90,6 +94,8 @@ mod fleet_removals;
 mod fleet_replicas;
 #[path = "api/fleet_returns.rs"]
 mod fleet_returns;
+#[path = "api/fleet_rights.rs"]
+mod fleet_rights;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]

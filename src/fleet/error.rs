@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::names::{Place, pattern_of};
+use super::sealing::MAY_BE_THE_KEY;
 use crate::transport::clipped;
 
 /// Why the fleet's server could not do what it was asked. No text of it shows a secret.
@@ -161,10 +162,9 @@ pub enum FleetError {
     /// A record cannot be opened: it was sealed with another key of the same name, altered, or moved
     /// from another place. It is left as it is.
     #[error(
-        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; see that each key of \
-         `with_sealing_keys` is the one that logins were saved with under its name, as with another one none of \
-         them opens; where others open, this one alone is lost, and stays until `remove_user` removes it, or \
-         `DEL` does"
+        "the login under `{place}` in the fleet's server cannot be opened: it {reason}; {}this one alone is lost, \
+         and stays until `remove_user` removes it, or `DEL` does",
+        keys_first(reason)
     )]
     Sealed {
         /// Where it stands: a key of the server, with all logins of one user.
@@ -191,11 +191,11 @@ pub enum FleetError {
         /// Where it stands: a key of the server.
         place: String,
     },
-    /// A number or a moment that belongs to a login is none that the fleet writes. What stands there is left as it
-    /// is.
+    /// A number, a moment or a revision that belongs to a login is none that the fleet writes, or is missing. What
+    /// stands there is left as it is.
     #[error(
-        "what stands under `{place}` in the fleet's server was altered: a number of it is none that the fleet \
-         writes; have `remove_user` remove it, or `DEL`, and its user logs in again; see what else writes to the \
+        "what stands under `{place}` in the fleet's server was altered: a field of it is none that the fleet \
+         writes, or is missing; have `remove_user` remove it, or `DEL`, and its user logs in again; see what else writes to the \
          server, and keep it away from these keys"
     )]
     Altered {
@@ -234,6 +234,16 @@ impl FleetError {
 
     pub(super) fn altered(place: &str) -> Self {
         Self::Altered { place: clipped(place) }
+    }
+
+    /// Of a command of the fleet that names none of its keys, such as `SCAN`.
+    pub(super) fn of_prefix(self, prefix: &str) -> Self {
+        match self {
+            Self::NoPermission { reason, prefix: None } => {
+                Self::NoPermission { reason, prefix: Some(prefix.to_owned()) }
+            }
+            error => error,
+        }
     }
 
     /// Whether a script had keys of several servers.
@@ -275,6 +285,17 @@ impl FleetError {
                 | Self::OutOfMemory
                 | Self::Server { .. }
         )
+    }
+}
+
+/// What is to be looked at before a login that does not open is given up: keys, where they may be the reason.
+fn keys_first(reason: &str) -> &'static str {
+    match reason == MAY_BE_THE_KEY {
+        true => {
+            "see that each key of `with_sealing_keys` is the one that logins were saved with under its name, as with \
+             another one none of them opens; where others open, "
+        }
+        false => "",
     }
 }
 

@@ -129,14 +129,19 @@ impl Failure {
         }
     }
 
+    /// Of a call on `key`, if on any of the fleet's.
+    pub(super) fn on(self, key: Option<&str>) -> Self {
+        match (self, key.and_then(prefix_of)) {
+            (Self::Error(error), Some(prefix)) => Self::Error(error.of_prefix(prefix)),
+            (failure, _) => failure,
+        }
+    }
+
     /// Of a script on `key`.
     pub(super) fn into_error_of(self, key: &str) -> FleetError {
         match self {
             Self::Layout => FleetError::layout(key),
             Self::Altered => FleetError::altered(key),
-            Self::Error(FleetError::NoPermission { reason, .. }) => {
-                FleetError::NoPermission { reason, prefix: prefix_of(key).map(str::to_owned) }
-            }
             failure => failure.into_error(),
         }
     }

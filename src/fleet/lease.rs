@@ -14,7 +14,7 @@ use super::returned::read;
 use super::scripts::{LOAD, RELEASE_LEASE, RENEW_LEASE, TAKE_LEASE, TAKE_TURN};
 use super::server::Server;
 use super::tokens::{MOST_WAITS, Parts};
-use crate::auth::TokenKey;
+use crate::auth::{RefreshLock, TokenKey};
 
 /// Keeps other processes from refreshing the same token, until it is dropped or its process dies.
 pub(super) struct Lease {
@@ -58,13 +58,33 @@ async fn take_turn(
 }
 
 impl Parts {
+    /// A lease, as a lock. A server that is full, or cannot save its data, takes none; who has no login has nothing to
+    /// refresh, and is told so all the same.
+    pub(super) async fn lock(
+        &self,
+        key: &TokenKey,
+        known: Option<&str>,
+    ) -> Result<RefreshLock, FleetError> {
+        match self.lease(key, known).await {
+            Err(error @ (FleetError::OutOfMemory | FleetError::NotPersisted { .. }))
+                if key.user().is_some() =>
+            {
+                match self.load(key, true).await {
+                    Ok(None) => Ok(RefreshLock::new(())),
+                    _ => Err(error),
+                }
+            }
+            taken => Ok(taken?.map_or_else(RefreshLock::passed, RefreshLock::new)),
+        }
+    }
+
     /// The lease of a key, or `None` as soon as the token that stands there is good and another than the
     /// `known` one, if there is one to be compared.
     ///
     /// A user's refresh token is sent by one process: where the server may have forgotten who does, those
     /// who do are let take their lease again first, and so after each loss that comes meanwhile. An app's
     /// token is not waited for.
-    pub(super) async fn lease(
+    async fn lease(
         &self,
         key: &TokenKey,
         known: Option<&str>,

@@ -63,6 +63,11 @@ impl<'a> Listing<'a> {
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Step>, FleetError> {
+        let names = &self.parts.names;
+        self.step().await.map_err(|error| error.of_prefix(names.prefix()))
+    }
+
+    async fn step(&mut self) -> Result<Option<Step>, FleetError> {
         match self.walk.next().await? {
             Some(visited) => Step::of(visited, self.parts.server()?).await.map(Some),
             None => Ok(None),
@@ -136,6 +141,9 @@ impl Standing {
     pub(super) fn open(&self, parts: &Parts) -> Result<Opened, FleetError> {
         let Self { place, revision, record, .. } = self;
         let sealer = parts.sealer()?;
+        if revision.is_empty() {
+            return Err(FleetError::altered(&place.logins));
+        }
         let opened = sealer.open_any(place, revision, record)?;
         if parts.names.is_at(&self.place, &opened.key) {
             sealer.check_seal(place, record)?;

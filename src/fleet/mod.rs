@@ -332,6 +332,10 @@ impl RedisFleet {
     /// opens, or that were saved with another name key. A server whose `INFO` does not tell its policy
     /// passes.
     pub async fn check(&self) -> Result<(), FleetError> {
+        self.checked().await.map_err(|error| error.of_prefix(&self.prefix))
+    }
+
+    async fn checked(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
         let server = self.server()?;
         let info = server.info("server", To::Any).await.unwrap_or_default();

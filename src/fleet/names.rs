@@ -88,6 +88,10 @@ impl Names {
         Self { prefix, name_key: Zeroizing::new(name_key), kind: "t" }
     }
 
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Names that no walk over all logins finds, for what is no login.
     pub(super) fn of_no_login(self) -> Self {
         Self { kind: "c", ..self }

@@ -48,7 +48,9 @@ impl RedisSharedLimit {
         let granted =
             granted.and_then(read::<Vec<u8>>).map_err(|error| of_both(error, &members))?;
         granted_of(&granted).ok_or_else(|| FleetError::layout(&state))?;
-        server.command(redis::cmd("DEL").arg(&[state, members])).await.map(drop)
+        let mut removing = redis::cmd("DEL");
+        removing.arg(&[&state, &members]);
+        server.command_on(&state, &removing).await.map(drop)
     }
 
     async fn take_part(&self, app: Option<&str>, told: &Told) -> Result<Granted, FleetError> {

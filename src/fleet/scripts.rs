@@ -8,22 +8,49 @@ use redis::Cmd;
 
 macro_rules! altered {
     () => {
-        "ALTERED number"
+        "ALTERED field"
     };
 }
 
-/// A script that reads numbers of records. One that is not whole, or is more than [`HIGHEST`], ends it,
-/// unless there is something to take it for; so all are read before anything is written.
-macro_rules! reading_numbers {
-    ($script:literal) => {
+macro_rules! fields {
+    () => {
         concat!(
-            "local function number(text, otherwise)
+            "local function altered() return error('",
+            altered!(),
+            "') end
+local function number(text, otherwise)
   if not text then return 0 end
   local n = #text <= 16 and string.find(text, '^%d+$') and tonumber(text)
   if n and n <= 4503599627370496 then return n end
-  return otherwise or error('",
-            altered!(),
-            "')
+  return otherwise or altered()
+end
+local function short(text)
+  if not text then return '' end
+  return #text <= 64 and text or altered()
+end
+"
+        )
+    };
+}
+
+/// A script that reads what stands beside records. A number that is not whole, or is more than [`HIGHEST`], ends it,
+/// unless there is something to take it for; so does a revision or a moment that is longer than any. So all are read
+/// before anything is written.
+macro_rules! reading {
+    ($script:literal) => {
+        concat!(fields!(), $script)
+    };
+}
+
+/// The same, of one that ends logins. It asks for its rights before it removes anything: what a script has done until
+/// it fails is not undone. After the first of these, which removes nothing, a full server takes all that follows.
+macro_rules! removing {
+    ($script:literal) => {
+        concat!(
+            fields!(),
+            "local function ask_for_rights(kept)
+  redis.call('HDEL', KEYS[1], '-')
+  redis.call('PEXPIRE', KEYS[1], kept)
 end
 ",
             $script
@@ -96,20 +123,21 @@ pub(super) const ALTERED: &str = altered!();
 ///
 /// What is left of more than [`LONGEST_LIFE`] counts as nothing: a clock was set, or it was altered.
 ///
-/// A place that was emptied keeps its number, with an empty revision. Of a record that is longer
-/// than [`LONGEST_RECORD`] one letter is returned, which is no record.
-pub(super) static LOAD: Script = Script::new(reading_numbers!(
+/// A place that was emptied keeps its number, with an empty revision, and has no record: one without a revision was
+/// altered. Of a record that is longer than [`LONGEST_RECORD`] one letter is returned, which is no record.
+pub(super) static LOAD: Script = Script::new(reading!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp')
 local left, n, g = number(r[3]) - now, number(r[2]), number(r[5])
 if left < 0 or left > 31622400000 then left = 0 end
-local p, moment = r[4], r[6] or ''
-if (r[1] or '') == '' and g >= n then p, moment = r[8], r[7] or '' end
+local revision, p, moment = short(r[1]), r[4], r[6]
+if revision == '' and g >= n then p, moment = r[8], r[7] end
 local back = p and math.max(0, now - number(p)) or -1
-local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r')
-return {r[1] or '', math.max(n, g), left, record or '', back, moment, now}"
+local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r') or ''
+if revision == '' and record ~= '' then altered() end
+return {revision, math.max(n, g), left, record, back, revision == '' and short(moment) or '', now}"
 ));
 
 /// As the scripts know it, in ms.
@@ -132,15 +160,17 @@ pub(super) const LONGEST_RECORD: usize = 65_536;
 /// | 3 | it stands there, and is a log-out |
 ///
 /// A removal that was put back has not got its number by this server's clock. A full server takes what comes
-/// after a removal in the same script, and so a log-out, which says nothing of its room.
+/// after a removal in the same script, and so a log-out, which says nothing of its room. A right that is missing is
+/// found before anything is written by which the login is found, and what a mark marks.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
-pub(super) static SAVE: Script = Script::new(reading_numbers!(
+pub(super) static SAVE: Script = Script::new(reading!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp')
 local own, g = number(r[2]), number(r[4])
-local there, n = r[1] or '', math.max(own, g)
+local there, n = short(r[1]), math.max(own, g)
+if there == '' and redis.call('HSTRLEN', KEYS[1], s .. 'r') > 0 then altered() end
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
 if ARGV[6] == '2' and there == '' and n > tonumber(ARGV[5]) then return {0, n} end
@@ -155,19 +185,20 @@ if there ~= ARGV[3] and not is_known then n = math.min(n + 1, 4503599627370496) 
 if ARGV[6] == '2' then n = math.max(n, now) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
-if ARGV[11] == '1' then redis.call('HDEL', KEYS[1], s .. 't', s .. 'm') end
+if ARGV[11] == '1' then redis.call('HDEL', KEYS[1], '-') end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
-redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'w', ARGV[4], s .. 'x', x, s .. 'r', ARGV[8])
+redis.call('HSET', KEYS[1], s .. 'w', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
+redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
+redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
-redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
-redis.call('PEXPIRE', KEYS[1], ARGV[9])
 return {ARGV[11] == '1' and 3 or 1, n}"
 ));
 
 /// `KEYS logins`, `ARGV scopes, number known, moment, ms to keep it, revision that was seen, or *` → whether the
 /// place is empty now, which it is not where another entry has come meanwhile, and its number.
-pub(super) static REMOVE: Script = Script::new(reading_numbers!(
+pub(super) static REMOVE: Script = Script::new(removing!(
     "local s = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -176,21 +207,23 @@ local there, n = r[1] or '', math.max(number(r[2], 0), number(r[3], 0))
 if there == '' and r[4] == ARGV[3] then return {1, n} end
 if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
 n = math.min(math.max(n + 1, tonumber(ARGV[2]) + 1, now), 4503599627370496)
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
+ask_for_rights(ARGV[4])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {1, n}"
 ));
 
 /// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it` → whether the entry of that revision
 /// was removed. The place gets that number, unless it has a later one.
-pub(super) static REMOVE_SEEN: Script = Script::new(reading_numbers!(
+pub(super) static REMOVE_SEEN: Script = Script::new(removing!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n = math.max(number(r[2], 0), number(r[3], 0), tonumber(ARGV[3]))
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
+ask_for_rights(ARGV[5])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[4])
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1"
 ));
@@ -200,15 +233,16 @@ return 1"
 ///
 /// It goes where an earlier entry stands only, and gets no later number: who knows what was saved
 /// after it puts that back in turn.
-pub(super) static PUT_BACK_REMOVAL: Script = Script::new(reading_numbers!(
+pub(super) static PUT_BACK_REMOVAL: Script = Script::new(removing!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 if math.max(number(r[2]), number(r[3])) >= tonumber(ARGV[3]) then return 0 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't')
+ask_for_rights(ARGV[5])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[3], s .. 'm', ARGV[4], s .. 'p', string.format('%.0f', now))
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1"
 ));
@@ -224,20 +258,20 @@ return 1",
 
 /// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
 /// number or a later one. A removal of the whole user leaves its moment at the place.
-pub(super) static RAISE: Script = Script::new(reading_numbers!(
+pub(super) static RAISE: Script = Script::new(reading!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n, g = number(r[2]), number(r[3])
 if n >= tonumber(ARGV[3]) then return 1 end
-if ARGV[2] == '' and g >= n then redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', r[4] or '') end
+if ARGV[2] == '' and g >= n then redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', short(r[4])) end
 redis.call('HSET', KEYS[1], s .. 'n', ARGV[3])
 return 1"
 ));
 
 /// `KEYS logins`, `ARGV scopes, revision` → for how many ms that revision has been taken over to another
 /// place, or -1 where it is now, or where it stands there no more.
-pub(super) static TAKE_OVER: Script = Script::new(reading_numbers!(
+pub(super) static TAKE_OVER: Script = Script::new(reading!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 't')
 if r[1] ~= ARGV[2] then return -1 end
@@ -260,19 +294,25 @@ return 1",
 
 /// `KEYS logins` → of each place that is not empty, one after the other: scopes, revision, what marks its
 /// save, whether it was put back, and record.
-/// Of a record that is too long one letter is returned, as by [`LOAD`].
+///
+/// Of a record that is too long one letter is returned, as by [`LOAD`]. Where the revision is missing, or this or the
+/// mark is longer than any, all but the scopes are empty. None of these is even read.
 pub(super) static LIST: Script = Script::new(
-    "local key, call, found, n = KEYS[1], redis.call, {}, 0
+    "local key, call, byte, found, n = KEYS[1], redis.call, string.byte, {}, 0
 if call('HLEN', key) > 1000 then return redis.error_reply('LAYOUT too many fields') end
+local function length(field) return call('HSTRLEN', key, field) end
 local fields = call('HKEYS', key)
 for i = 1, #fields do
-  local s = #fields[i] == 17 and string.match(fields[i], '^(%x+)r$')
+  local s = #fields[i] == 17 and byte(fields[i], 17) == 114 and string.match(fields[i], '^(%x+)r$')
   if s then
-    local is_long = call('HSTRLEN', key, fields[i]) > 65536
-    local r = call('HMGET', key, s .. 'v', s .. 'w', s .. 'p', is_long and '' or fields[i])
-    if r[1] then
+    local v, w, record = length(s .. 'v'), length(s .. 'w'), length(fields[i])
+    if v > 0 or record > 0 then
+      local r = {'', '', ''}
+      if v > 0 and v <= 64 and w <= 64 then
+        r = call('HMGET', key, s .. 'v', s .. 'w', record > 65536 and '' or fields[i])
+      end
       found[n + 1], found[n + 2], found[n + 3] = s, r[1], r[2] or ''
-      found[n + 4], found[n + 5] = r[3] and 1 or 0, is_long and 'X' or r[4]
+      found[n + 4], found[n + 5] = length(s .. 'p') > 0 and 1 or 0, r[3] or 'X'
       n = n + 5
     end
   end
@@ -288,8 +328,9 @@ return found",
 /// Of each login that was seen, scopes, revision and what marks its save, in one piece.
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
-pub(super) static REMOVE_ALL: Script = Script::new(reading_numbers!(
-    "local calls = redis.call('HGET', KEYS[1], 'gm') or ''
+pub(super) static REMOVE_ALL: Script = Script::new(removing!(
+    "local function length(field) return redis.call('HSTRLEN', KEYS[1], field) end
+local calls = length('gm') <= 256 and redis.call('HGET', KEYS[1], 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
 if before then return {1, tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
 local t = redis.call('TIME')
@@ -298,25 +339,28 @@ n = math.max(n, number(redis.call('HGET', KEYS[1], 'g'), 0) + 1)
 local places, removed = {}, 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
-  if s and ARGV[4] ~= '*' then
+  local v, w = s and length(s .. 'v') or 0, s and length(s .. 'w') or 0
+  -- What is none of the fleet's is removed whatever it is.
+  if ARGV[4] ~= '*' and v > 0 and v <= 64 and w <= 64 then
     local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
-    local login = s .. (r[1] or '') .. (r[2] or '')
-    -- What is none of the fleet's is removed whatever it is.
+    local login = s .. r[1] .. (r[2] or '')
     local is_seen = not string.match(login, '^%x+$') or string.find(ARGV[4], login, 1, true)
-    if r[1] and not is_seen then return {0, 0, 0} end
+    if not is_seen then return {0, 0, 0} end
   end
-  s = #field == 17 and string.match(field, '^(%x+)n$')
-  if s then
+  s = s or #field == 17 and string.match(field, '^(%x+)n$')
+  if s and not places[s] then
+    places[s] = true
     table.insert(places, s)
-    n = math.max(n, number(redis.call('HGET', KEYS[1], field), 0) + 1)
+    n = math.max(n, number(redis.call('HGET', KEYS[1], s .. 'n'), 0) + 1)
   end
 end
 n = math.min(n, 4503599627370496)
 local number = string.format('%.0f', n)
+ask_for_rights(ARGV[1])
 for _, s in ipairs(places) do
+  redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
   removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')
   redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't', s .. 'm')
-  redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
 end
 calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')
 redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
@@ -330,9 +374,9 @@ return {1, removed, n}"
 /// meanwhile; else the gravestone and all that follows from it stand there now, and it is 2 where the
 /// server had lost it, and 1 where it had not.
 ///
-/// A login with that number or a later one stays, and so does one whose number was altered. Of the others, those that are earlier end, and those that are not
-/// get the number of the gravestone.
-pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(reading_numbers!(
+/// A login with that number or a later one stays, and so does one whose number, revision or mark was altered. Of the
+/// others, those that are earlier end, and those that are not get the number of the gravestone.
+pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(removing!(
     "local is_earlier, ended, kept, done = {}, {}, {}, 1
 local g = number(redis.call('HGET', KEYS[1], 'g'))
 for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
@@ -340,16 +384,18 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
     local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
-    if r[1] and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
+    local is_altered = (r[1] or '') == '' or #r[1] > 64 or #(r[3] or '') > 64
+    if not is_altered and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
       local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
       if not known then return 0 end
       table.insert(known == '1' and ended or kept, s)
     end
   end
 end
+ask_for_rights(ARGV[3])
 for _, s in ipairs(ended) do
-  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'm')
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[1])
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'm')
 end
 for _, s in ipairs(kept) do redis.call('HSET', KEYS[1], s .. 'n', ARGV[1]) end
 if g < tonumber(ARGV[1]) then
@@ -366,7 +412,7 @@ return done"
 ///
 /// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms that a lease has` → 2 where it was
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
-pub(super) static TAKE_TURN: Script = Script::new(reading_numbers!(
+pub(super) static TAKE_TURN: Script = Script::new(reading!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
 local t = redis.call('TIME')

@@ -178,9 +178,10 @@ impl Sealer {
             .ok_or_else(|| FleetError::unknown_key(place, name))?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let context = context_of(place, revision);
-        let of_record = key.of_record(salt).ok_or_else(|| FleetError::sealed(place, ALTERED))?;
+        let of_record =
+            key.of_record(salt).ok_or_else(|| FleetError::sealed(place, MAY_BE_THE_KEY))?;
         let opened = of_record.open_in_place(nonce(), Aad::from(context), &mut sealed);
-        let length = opened.map_err(|_| FleetError::sealed(place, ALTERED))?.len();
+        let length = opened.map_err(|_| FleetError::sealed(place, MAY_BE_THE_KEY))?.len();
         sealed.truncate(length);
         Ok((sealed, number == 0))
     }
@@ -249,7 +250,8 @@ fn no_random_numbers() -> FleetError {
 }
 
 const UNREADABLE: &str = "is damaged, or was written by another version of spotify-web";
-const ALTERED: &str = "was altered or moved, or its sealing key is another one of the same name";
+pub(super) const MAY_BE_THE_KEY: &str =
+    "was altered or moved, or its sealing key is another one of the same name";
 const UNSEALABLE: &str = "cannot be sealed";
 
 const PLAIN: &[u8] = b"P1";

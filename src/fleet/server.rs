@@ -95,6 +95,21 @@ impl Limit {
     }
 }
 
+/// What a call is about.
+#[derive(Clone, Copy, Default)]
+struct Of<'a> {
+    script: Option<&'a Script>,
+    /// The first that it has.
+    key: Option<&'a str>,
+}
+
+impl Of<'_> {
+    /// By which one script is told from another.
+    fn number(&self) -> usize {
+        self.script.map_or(NO_SCRIPT, |script| std::ptr::from_ref(script).addr())
+    }
+}
+
 impl Server {
     pub(super) fn new(url: ServerUrl) -> Self {
         let (slot, health) = (Mutex::default(), Health::default());
@@ -143,7 +158,7 @@ impl Server {
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<Returned, FleetError> {
-        let asked = Some(script);
+        let asked = Of { script: Some(script), key: keys.first().copied() };
         let result = match self.call(&script.known(keys, arguments), asked).await {
             Err(Failure::NoScript) => self.call(&script.whole(keys, arguments), asked).await,
             result => result,
@@ -159,7 +174,7 @@ impl Server {
         arguments: &[&[u8]],
         limit: Limit,
     ) -> Result<Returned, FleetError> {
-        let asked = Some(script);
+        let asked = Of { script: Some(script), key: keys.first().copied() };
         let result = match self.send(&script.known(keys, arguments), limit, asked).await {
             Err(Failure::NoScript) => self.send(&script.whole(keys, arguments), limit, asked).await,
             result => result,
@@ -169,12 +184,12 @@ impl Server {
 
     /// Runs a command that may run twice.
     pub(super) async fn command(self: &Arc<Self>, command: &Cmd) -> Result<Value, FleetError> {
-        self.call(command, None).await.map_err(Failure::into_error)
+        self.call(command, Of::default()).await.map_err(Failure::into_error)
     }
 
     /// Runs a script by its hash, and says whether the server has it.
     pub(super) async fn knows(self: &Arc<Self>, command: &Cmd) -> Result<bool, FleetError> {
-        match self.call(command, None).await {
+        match self.call(command, Of::default()).await {
             Ok(_) => Ok(true),
             Err(Failure::NoScript) => Ok(false),
             Err(failure) => Err(failure.into_error()),
@@ -187,7 +202,8 @@ impl Server {
         key: &str,
         command: &Cmd,
     ) -> Result<Returned, FleetError> {
-        Returned::of(&[key], self.call(command, None).await)
+        let asked = Of { script: None, key: Some(key) };
+        Returned::of(&[key], self.call(command, asked).await)
     }
 
     /// Sends commands that may run twice, all at once, and to one server of a cluster. Each has its
@@ -202,7 +218,7 @@ impl Server {
             true => Writes::Nothing,
             false => Writes::No,
         };
-        self.call_once(sent, USUAL, NO_SCRIPT, writes).await.map_err(Failure::into_error)
+        self.call_once(sent, USUAL, Of::default(), writes).await.map_err(Failure::into_error)
     }
 
     /// What the server tells of itself in a section of `INFO`, as far as it tells; that it may not is
@@ -226,11 +242,7 @@ impl Server {
 
     /// Once more on a new connection when the old one turns out to be closed: all that is called
     /// here may run twice.
-    async fn call(
-        self: &Arc<Self>,
-        command: &Cmd,
-        asked: Option<&Script>,
-    ) -> Result<Value, Failure> {
+    async fn call(self: &Arc<Self>, command: &Cmd, asked: Of<'_>) -> Result<Value, Failure> {
         match self.send(command, USUAL, asked).await {
             Err(Failure::Closed(_) | Failure::Demoted(_)) => self.send(command, USUAL, asked).await,
             result => result,
@@ -241,11 +253,11 @@ impl Server {
         self: &Arc<Self>,
         command: &Cmd,
         limit: Limit,
-        script: Option<&Script>,
+        asked: Of<'_>,
     ) -> Result<Value, Failure> {
-        let call = script.map_or(NO_SCRIPT, |script| std::ptr::from_ref(script).addr());
-        let writes = |value: &Value| script.map_or(Writes::No, |script| writes_of(script, value));
-        self.call_once(|mut live| async move { live.call(command).await }, limit, call, writes)
+        let writes =
+            |value: &Value| asked.script.map_or(Writes::No, |script| writes_of(script, value));
+        self.call_once(|mut live| async move { live.call(command).await }, limit, asked, writes)
             .await
     }
 
@@ -253,7 +265,7 @@ impl Server {
         self: &Arc<Self>,
         call: impl FnOnce(Live) -> F,
         limit: Limit,
-        asked: usize,
+        of: Of<'_>,
         writes: impl FnOnce(&T) -> Writes,
     ) -> Result<T, Failure>
     where
@@ -263,13 +275,13 @@ impl Server {
             Ok((number, live)) => {
                 let is_single = matches!(live, Live::One(_));
                 let result = in_time(call(live.clone()), limit, is_single).await;
-                let result = result.map_err(|failure| self.of_its_kind(failure));
+                let result = result.map_err(|failure| self.of_its_kind(failure).on(of.key));
                 self.note(number, live, result.as_ref().err(), limit);
                 result
             }
             Err(error) => Err(Failure::Error(error)),
         };
-        let asked = |writes| Asked { call: asked, writes };
+        let asked = |writes| Asked { call: of.number(), writes };
         match &result {
             Err(Failure::NoScript) => {}
             Ok(value) => self.health.called(None, limit.call, asked(writes(value))),

@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::lease;
-use super::names::Names;
+use super::names::{Names, Place};
 use super::note::Note;
 use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
 use super::returned::{Saved, read_saved};
-use super::scripts::{LONGEST_LIFE, LONGEST_RECORD, SAVE};
+use super::scripts::{LOAD, LONGEST_LIFE, LONGEST_RECORD, SAVE};
 use super::sealing::Sealer;
 use super::server::Server;
 use super::unsealed::{Unsealed, has_login};
@@ -89,9 +89,10 @@ impl RedisTokenStore {
         drop(lease::take(parts.server()?, &place).await?);
         parts.put(&key, &stored, "", ANOTHER, 0, CHECKED_FOR_MS).await?;
         let confirmed = parts.confirm_for(&key, CHECKED_FOR_MS).await;
-        let loaded = parts.load(&key, false).await;
-        parts.server()?.command(redis::cmd("DEL").arg(&place.logins)).await?;
-        loaded?;
+        let used = parts.use_all(&key, &place).await;
+        let mut removing = redis::cmd("DEL");
+        parts.server()?.command_on(&place.logins, removing.arg(&place.logins)).await?;
+        used?;
         confirmed
     }
 }
@@ -109,6 +110,15 @@ impl Parts {
     /// reaches them all.
     pub(super) fn has_one_master(&self) -> bool {
         self.server().is_ok_and(|server| server.has_one_master())
+    }
+
+    /// What is done with a login by those who did not save it: where there is none, nothing else shows a right that is
+    /// missing for it. A script is sent whole as well, as it is once the server has restarted.
+    async fn use_all(&self, key: &TokenKey, place: &Place) -> Result<(), FleetError> {
+        self.load(key, false).await?;
+        self.logins_under(&place.logins).await?;
+        let whole = LOAD.whole(&[&place.logins], &[place.scopes.as_bytes()]);
+        self.server()?.command_on(&place.logins, &whole).await.map(drop)
     }
 
     /// Waits for the replicas that are to have what was written of a user, if any.
@@ -346,8 +356,7 @@ impl TokenStore for RedisTokenStore {
         known: Option<Revision>,
     ) -> Result<RefreshLock, StoreError> {
         let known = known.map(|revision| revision.to_string()).unwrap_or_default();
-        let taken = self.0.lease(key, Some(&known)).await?;
-        Ok(taken.map_or_else(RefreshLock::passed, RefreshLock::new))
+        Ok(self.0.lock(key, Some(&known)).await?)
     }
 
     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
@@ -355,7 +364,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        Ok(RefreshLock::new(self.0.lease(key, None).await?))
+        Ok(self.0.lock(key, None).await?)
     }
 }
 

@@ -95,6 +95,7 @@ async fn a_record_without_a_seal_under_another_revision_is_refused() {
 
     let error = fleet(&server).tokens().load(&key()).await.unwrap_err();
     assert!(error.to_string().contains("its revision is another"), "{error}");
+    assert!(!error.to_string().contains("with_sealing_keys"), "there are none: {error}");
 }
 
 /// F25: as after a failover that lost the removal.

@@ -27,7 +27,7 @@ pub(crate) fn heard(url: &str) -> (RedisFleet, Arc<Mutex<Vec<FleetEvent>>>) {
     (fleet, events)
 }
 
-fn of_store<T: std::fmt::Debug>(result: Result<T, StoreError>) -> FleetError {
+pub(crate) fn of_store<T: std::fmt::Debug>(result: Result<T, StoreError>) -> FleetError {
     match result.unwrap_err() {
         StoreError::Fleet(error) => error,
         other => panic!("{other}"),

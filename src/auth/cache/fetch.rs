@@ -290,7 +290,7 @@ impl<S: TokenSource> Fetch<S> {
     async fn save(&mut self) -> SaveOutcome {
         let (outcome, error) = saving::save(&self.shared, self.ticket).await;
         self.store.unsaved.clone_from(&error);
-        self.events.extend(error.map(|error| TokenEventKind::StoreFailed { error }));
+        error.iter().for_each(|error| self.tell_of_failure(error));
         outcome
     }
 

@@ -127,6 +127,34 @@ async fn a_store_that_is_away_is_told_of_once_an_attempt() {
     }
 }
 
+/// Of an app, whose token is requested all the same: it cannot be saved for the same reason.
+#[tokio::test]
+async fn a_store_that_is_away_is_told_of_once_where_a_token_comes_all_the_same() {
+    let clock = ManualClock::new();
+    let store = AwayStore::default();
+    store.is_away.store(true, Ordering::SeqCst);
+    let events: Arc<Mutex<Vec<TokenEvent>>> = Arc::default();
+    let log = Arc::clone(&events);
+    let options = options(&clock).with_listener(move |event| log.lock().push(event.clone()));
+    let (cache, source) = cache_with(options);
+    let cache = cache.with_store(store.clone(), key());
+
+    for attempt in 1..=2 {
+        assert_eq!(token(cache.header().await), format!("token-{attempt}"));
+        assert_eq!(source.requests(), attempt);
+        let count = |is_it: fn(&TokenEventKind) -> bool| {
+            events.lock().iter().filter(|event| is_it(&event.kind)).count()
+        };
+        // What is told last.
+        while count(|kind| matches!(kind, TokenEventKind::Refreshed { .. })) < attempt {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let times = count(|kind| matches!(kind, TokenEventKind::StoreFailed { .. }));
+        assert_eq!(times, attempt, "{:?}", events.lock());
+        clock.advance(4000.0);
+    }
+}
+
 /// P33: when saving failed to the end, the next refresh saves what it brings.
 #[tokio::test(start_paused = true)]
 async fn a_later_token_is_saved_after_all() {

@@ -13,17 +13,22 @@ use std::fmt::Write as _;
 /// The text with its random numbers by their first appearance, so that states can be compared.
 /// Times have fewer digits.
 fn without_random_numbers(text: &str) -> String {
-    let mut known = HashMap::new();
-    let mut plain = String::new();
-    for part in text.split_inclusive(|character: char| !character.is_ascii_digit()) {
-        let digits = part.trim_end_matches(|character: char| !character.is_ascii_digit());
-        if digits.len() < 15 {
-            plain.push_str(part);
-            continue;
+    let (mut known, mut plain) = (HashMap::new(), String::with_capacity(text.len()));
+    let mut left = text;
+    // Millions of texts are read.
+    while let Some(start) = left.bytes().position(|byte| byte.is_ascii_digit()) {
+        let (before, rest) = left.split_at(start);
+        let length = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, after) = rest.split_at(length);
+        plain.push_str(before);
+        if length < 15 {
+            plain.push_str(digits);
+        } else {
+            let next = known.len();
+            let _ = write!(plain, "#{}", known.entry(digits).or_insert(next));
         }
-        let next = known.len();
-        let _ = write!(plain, "#{}", known.entry(digits).or_insert(next));
-        plain.push_str(&part[digits.len()..]);
+        left = after;
     }
+    plain.push_str(left);
     plain
 }

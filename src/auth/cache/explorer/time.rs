@@ -24,7 +24,8 @@ use crate::oauth::{OAuthError, OAuthErrorCode, Token};
 fn no_reachable_state_breaks_a_promise() {
     let (clocks, logins) = std::thread::scope(|scope| {
         let clocks = scope.spawn(|| explore(&CLOCKS));
-        (clocks.join().unwrap(), explore(&LOGINS))
+        let logins = explore(&LOGINS);
+        (clocks.join().unwrap(), logins)
     });
     // A back-off while a fetch is under way is only there after a rejection, or when those who
     // wait for the fetch were told already.

@@ -16,7 +16,7 @@ use crate::oauth::Token;
 pub(super) struct StoreTrust {
     /// Why it could not be locked or read.
     pub(super) error: Option<StoreError>,
-    /// Of which kind the failure to lock or read was that was told last.
+    /// Of which kind the failure was that was told last.
     told: Option<Discriminant<StoreError>>,
     /// Why what came could not be saved.
     pub(super) unsaved: Option<StoreError>,
@@ -96,7 +96,7 @@ impl<S: TokenSource> Fetch<S> {
     }
 
     /// A store that is away fails at each step of a fetch, and is told of once.
-    fn tell_of_failure(&mut self, error: &StoreError) {
+    pub(super) fn tell_of_failure(&mut self, error: &StoreError) {
         if self.store.told.replace(discriminant(error)) != Some(discriminant(error)) {
             self.events.push(TokenEventKind::StoreFailed { error: error.clone() });
         }
