@@ -74,6 +74,8 @@ mod fleet_histories;
 mod fleet_kills;
 #[path = "api/fleet_leases.rs"]
 mod fleet_leases;
+#[path = "api/fleet_lives.rs"]
+mod fleet_lives;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
 #[path = "api/fleet_notes.rs"]

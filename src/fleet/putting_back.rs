@@ -47,7 +47,12 @@ impl Parts {
                 else {
                     return;
                 };
+                // What others have done on this connection may be lost with the next one.
+                let may_lose = number > 0 && !known.is_empty();
                 left.add(known);
+                if may_lose && let Some(parts) = parts.upgrade() {
+                    parts.notice_its_life().await;
+                }
                 if !put_back(&parts, &mut left, &mut width, &mut looks).await {
                     continue;
                 }

@@ -235,6 +235,20 @@ redis.call('HSET', KEYS[1], s .. 'n', ARGV[3])
 return 1"
 ));
 
+/// `KEYS logins`, `ARGV scopes, ms` → nothing. What was put back at a time that is still to come, as the clock was set
+/// back since, was so as many ms ago: who says so has waited for as long.
+pub(super) static SETTLE: Script = Script::new(reading_numbers!(
+    "local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for _, field in ipairs({ARGV[1] .. 'p', 'gp'}) do
+  if number(redis.call('HGET', KEYS[1], field)) > now then
+    redis.call('HDEL', KEYS[1], field)
+    redis.call('HSET', KEYS[1], field, string.format('%.0f', now - ARGV[2]))
+  end
+end
+return 1"
+));
+
 /// `KEYS logins`, `ARGV scopes, revision` → for how many ms that revision has been taken over to another
 /// place, or -1 where it is now, or where it stands there no more.
 pub(super) static TAKE_OVER: Script = Script::new(reading_numbers!(
@@ -419,22 +433,30 @@ return redis.call('DEL', KEYS[1])",
 );
 
 /// `KEYS which life of the server this is`, `ARGV the life that is known, or *, the life that it is, ms to keep it, 1 where
-/// the server tells it` → the life that stands there now, and for how many ms it has been known, or -1.
+/// the server tells it, how other names of it end, or nothing, 1 where it is known since now` → the life that stands
+/// there now, for how many ms it has been known, or -1, and whether that is written.
 ///
 /// Of a life that the server tells, the first of all is known since ever; of another nobody can say. A full server
-/// keeps what it has.
+/// takes it, since something is removed first.
 pub(super) static LIVES: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local life, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
-if life ~= ARGV[2] and (ARGV[1] == '*' or ARGV[1] == (life or '')) then
-  since = (life or ARGV[4] == '0') and now or 0
-  life = ARGV[2]
-  redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
-else
-  redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+local is_same = life and (life == ARGV[2] or ARGV[5] ~= '' and string.sub(life, -#ARGV[5]) == ARGV[5])
+local is_written, is_first = 1, not life and ARGV[4] == '1'
+if is_same or ARGV[1] == '*' or ARGV[1] == (life or '') then
+  if not is_same then since = is_first and 0 or now end
+  if ARGV[6] == '1' then since = now end
+  if life == ARGV[2] and ARGV[6] ~= '1' then
+    redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+  else
+    life = ARGV[2]
+    redis.pcall('DEL', KEYS[1])
+    local set = redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
+    if set.err then is_written = 0 end
+  end
 end
-return {life or '', math.max(-1, now - (tonumber(since) or 0))}",
+return {life or '', is_first and -1 or math.max(-1, now - (tonumber(since) or 0)), is_written}",
 );
 
 /// One exchange of a shared rate; see the file.

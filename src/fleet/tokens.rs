@@ -136,6 +136,7 @@ impl Parts {
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
         let mut waits = if will_use && key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut was_put_back_at_once = false;
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
             let found = match self.look(key, &place, false).await {
@@ -168,8 +169,12 @@ impl Parts {
                 None if let Some(left) = early => {
                     tokio::time::sleep(left).await;
                     waits -= 1;
+                    was_put_back_at_once |= found.is_put_back_at_once();
                 }
                 None => {
+                    if was_put_back_at_once && found.is_put_back_at_once() {
+                        self.settle(&place).await;
+                    }
                     self.remembered.keep(key, found.entry.clone());
                     return Ok(found.entry.token);
                 }
@@ -322,6 +327,7 @@ impl TokenStore for RedisTokenStore {
         if !is_saved {
             return Err(StoreError::Stale);
         }
+        self.0.notice_after(key).await;
         if ends_unsealed {
             self.0.end_unsealed(key, token).await?;
         }
@@ -334,6 +340,7 @@ impl TokenStore for RedisTokenStore {
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.put_back_what_is_lost();
         self.0.remove_everywhere(key).await?;
+        self.0.notice_after(key).await;
         if key.user().is_some() {
             self.0.look_again_later(key);
         }
