@@ -72,6 +72,8 @@ mod fleet_faults;
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
+#[path = "api/fleet_late_logins.rs"]
+mod fleet_late_logins;
 #[path = "api/fleet_leases.rs"]
 mod fleet_leases;
 #[path = "api/fleet_lives.rs"]

@@ -239,10 +239,15 @@ impl Parts {
         replaces: &str,
         step: &str,
     ) -> Result<bool, FleetError> {
-        let known = match step {
-            ANOTHER => self.remembered.number(key).max(self.unsealed_number(key).await?),
-            _ => self.remembered.number(key),
-        };
+        let mut known = self.remembered.number(key);
+        if step == ANOTHER {
+            let age = token.age(self.clock.now().monotonic);
+            match self.number_unsealed(key, age).await? {
+                Some(unsealed) => known = known.max(unsealed),
+                // By a process without keys, after this login was made.
+                None => return Ok(true),
+            }
+        }
         if step != PUT_BACK && self.remembered.revision(key) != replaces {
             return Ok(false);
         }
