@@ -74,10 +74,14 @@ mod fleet_full;
 mod fleet_histories;
 #[path = "api/fleet_kills.rs"]
 mod fleet_kills;
+#[path = "api/fleet_late_logins.rs"]
+mod fleet_late_logins;
 #[path = "api/fleet_leases.rs"]
 mod fleet_leases;
 #[path = "api/fleet_lengths.rs"]
 mod fleet_lengths;
+#[path = "api/fleet_lives.rs"]
+mod fleet_lives;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
 #[path = "api/fleet_notes.rs"]

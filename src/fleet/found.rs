@@ -6,9 +6,9 @@ use super::FleetError;
 use super::names::Place;
 use super::remembered::Entry;
 use super::returned::{Returned, read};
-use super::scripts::LOAD;
+use super::scripts::{LOAD, SETTLE};
 use super::sealing::Opened;
-use super::tokens::Parts;
+use super::tokens::{OTHERS_PUT_BACK, Parts};
 use crate::auth::TokenKey;
 
 /// What stands at a place.
@@ -33,6 +33,11 @@ struct Numbered {
 }
 
 impl Found {
+    /// Just now, or at a time that is still to come.
+    pub(super) fn is_put_back_at_once(&self) -> bool {
+        self.put_back_for.is_some_and(|since| since.is_zero())
+    }
+
     /// Whether this is later than what is known, although its number says otherwise, by a clock of
     /// the server that is behind. Then the moments of logins and removals say which was later.
     ///
@@ -102,6 +107,19 @@ impl Parts {
         let numbered = Numbered { number, now, at: self.clock.now().monotonic };
         let is_earlier = put_back >= 0 && number < removal.number || numbered.is_before(removal);
         Ok((is_earlier, revision))
+    }
+
+    /// Those who know more than what was put back have been waited for, whatever the server's clock says.
+    pub(super) async fn settle(&self, place: &Place) {
+        let waited = OTHERS_PUT_BACK.as_millis().to_string();
+        let arguments = [place.scopes.as_bytes(), waited.as_bytes()];
+        let settled = match self.server() {
+            Ok(server) => server.run(&SETTLE, &[&place.logins], &arguments).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = settled {
+            tracing::debug!(%error, "the time of what was put back stays ahead of the clock");
+        }
     }
 
     /// What was found, of what [`LOAD`] returned.

@@ -5,9 +5,11 @@
 //! name is what `INFO` calls what a server holds. Where that is not told, it is one of a process, with
 //! a script that is named by it: the server forgets its scripts with its life, and no copy of its data
 //! has them. So a connection that is replaced leads to the same life where that script is there.
+//!
+//! A server to which a process comes back from another may go on with an earlier state as if nothing
+//! had been: it is noted that its life is known since then only.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::Cmd;
@@ -17,47 +19,106 @@ use super::names::Names;
 use super::returned::read;
 use super::scripts::LIVES;
 use super::server::Server;
-use super::tokens::KEPT_FOR_MS;
+use super::tokens::{KEPT_FOR_MS, Parts};
+use crate::auth::TokenKey;
 
-impl Server {
-    /// Notices, once for each connection to a single server, whether it is another than the fleet knows.
-    /// Where that fails, what the connection told has to do.
-    pub(super) async fn notice_its_life(self: &Arc<Self>, names: &Names) {
-        let number = self.connections();
-        if !self.has_one_master() || self.losses.noticed.load(Ordering::Acquire) == number {
-            return;
-        }
-        match self.life(names, number).await {
-            Ok((life, since)) => {
-                let since = u64::try_from(since).ok().map(Duration::from_millis);
-                self.losses.lives(life, since);
-                self.losses.noticed.store(number, Ordering::Release);
-            }
-            Err(error) => tracing::debug!(%error, "whether the server is another is not known"),
+/// What the fleet knows of the life of a server.
+struct Life {
+    name: String,
+    known_for: Option<Duration>,
+    /// Whether that is noted in the server.
+    is_noted: bool,
+}
+
+/// What the note is to be.
+struct Note<'a> {
+    key: &'a str,
+    /// The life that it names until now, or any.
+    was: &'a str,
+    is: &'a str,
+    /// How other names of the same life end.
+    same: Option<&'a str>,
+    is_told: bool,
+    /// Whether the life is known since now only.
+    is_anew: bool,
+}
+
+impl Parts {
+    /// As [`Server::notice_its_life`], by who has written something of `key`: who comes to the server
+    /// before this one later on has an earlier state. An app's token may be lost.
+    pub(super) async fn notice_after(&self, key: &TokenKey) {
+        if key.user().is_some() {
+            self.notice_its_life().await;
         }
     }
 
-    /// The name of its life, and for how many ms it is known, or -1.
-    async fn life(
-        self: &Arc<Self>,
-        names: &Names,
-        connection: u64,
-    ) -> Result<(String, i64), FleetError> {
-        let told = self.losses.name();
-        let (key, is_told) = (names.life(told.is_some()), if told.is_some() { "1" } else { "0" });
-        let (was, is) = match told {
-            Some(told) => (ANY.to_owned(), told),
-            None => {
-                let was = self.known_life(&key).await?;
-                let is = match !was.is_empty() && self.lives_on(&was, &key).await? {
-                    true => was.clone(),
-                    false => self.begin_life(connection, &key).await?,
-                };
-                (was, is)
+    pub(super) async fn notice_its_life(&self) {
+        if let Ok(server) = self.server() {
+            server.notice_its_life(&self.names).await;
+        }
+    }
+}
+
+impl Server {
+    /// Notices, once for each connection to a single server, whether it is another than the fleet knows.
+    /// Where that fails, what the connection told has to do; something else under the note stays there.
+    pub(super) async fn notice_its_life(self: &Arc<Self>, names: &Names) {
+        if !self.has_one_master() {
+            return;
+        }
+        let connection = self.connections();
+        let noticing = async {
+            match self.life(names, connection).await {
+                // Where nothing can be written, nobody puts anything back, or refreshes: it is
+                // waited for when something can.
+                Ok(life) if !life.is_noted => false,
+                Ok(life) => {
+                    self.losses.lives(life.name, life.known_for);
+                    true
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "whether the server is another is not known");
+                    !error.is_transient()
+                }
             }
         };
-        let arguments = [was.as_bytes(), is.as_bytes(), KEPT_FOR_MS.as_bytes(), is_told.as_bytes()];
-        read(self.run(&LIVES, &[&key], &arguments).await?)
+        self.losses.noticing.once(connection, noticing).await;
+    }
+
+    async fn life(self: &Arc<Self>, names: &Names, connection: u64) -> Result<Life, FleetError> {
+        let told = self.losses.told();
+        let is_told = told.is_some();
+        let key = &names.life(is_told);
+        let (was, is, same) = match told {
+            Some(told) => (ANY.to_owned(), told.life, told.same),
+            None => {
+                let was = self.known_life(key).await?;
+                let is = match !was.is_empty() && self.lives_on(&was, key).await? {
+                    true => was.clone(),
+                    false => self.begin_life(connection, key).await?,
+                };
+                (was, is, None)
+            }
+        };
+        let same = same.as_deref();
+        let note = Note { key, was: &was, is: &is, same, is_told, is_anew: false };
+        let life = self.note_life(note).await?;
+        if !self.losses.comes_back(&life.name, same, life.known_for) {
+            return Ok(life);
+        }
+        // It goes on as if nothing had been, and so would who comes next.
+        let is = &life.name;
+        self.note_life(Note { key, was: is, is, same, is_told, is_anew: true }).await
+    }
+
+    async fn note_life(self: &Arc<Self>, note: Note<'_>) -> Result<Life, FleetError> {
+        let Note { key, was, is, same, is_told, is_anew } = note;
+        let flag = |is_set: bool| if is_set { "1" } else { "0" };
+        let texts = [was, is, KEPT_FOR_MS, flag(is_told), same.unwrap_or_default(), flag(is_anew)];
+        let noted = self.run(&LIVES, &[key], &texts.map(str::as_bytes)).await?;
+        let (name, known_for, is_noted): (String, i64, u32) = read(noted)?;
+        let known_for = u64::try_from(known_for).ok().map(Duration::from_millis);
+        Ok(Life { name, known_for, is_noted: is_noted == 1 })
     }
 
     async fn known_life(self: &Arc<Self>, key: &str) -> Result<String, FleetError> {

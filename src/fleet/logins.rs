@@ -99,6 +99,7 @@ impl RedisTokenStore {
         let (removed, number, login) = parts.remove_all(&name, &mark, last).await?;
         let unsealed_number = of_unsealed.map(|removed| removed.number);
         let removal = UserRemoval { number, unsealed: unsealed_number, login, made };
+        parts.notice_after(&key).await;
         parts.remember_user_removal(&key, removal).await?;
         let unsealed = unsealed?.map_or(0, |removed| removed.not_sealed_as_well);
         parts.confirm(&key).await?;

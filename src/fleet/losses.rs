@@ -2,13 +2,14 @@
 //! began a moment ago, or one entry was not there.
 //!
 //! A server has a name for what it holds (`master_replid`), which is another after each start and each
-//! failover. For a single server it is read on connecting; `lives.rs` has what others have noticed of
-//! it, and what is done where it is not told. The driver of a cluster replaces
+//! failover. It is also another where the first replica comes, or the last one has gone for an hour:
+//! then the server is the same process (`run_id`), and has no name from before (`master_replid2`), which
+//! one that followed another has. For a single server the name is read on connecting; `lives.rs` has what
+//! others have noticed of it, and what is done where it is not told. The driver of a cluster replaces
 //! connections to masters and says nothing of it; so they are asked now and then, and the master of a
 //! login is asked each time that login is to be used.
 
-use std::collections::HashSet;
-use std::sync::atomic::AtomicU64;
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,15 +21,33 @@ use super::connecting::STEP_LIMIT;
 use super::found::Found;
 use super::live::To;
 use super::names::Place;
+use super::noticing::Noticing;
 use super::server::Server;
 use super::tokens::{OTHERS_PUT_BACK, Parts};
 use super::{FleetError, value_in};
 use crate::sync::Mutex;
 
+/// What goes with the name of what a server holds.
+#[derive(Debug, Clone)]
+struct Held {
+    /// Of the process; empty where that is not told.
+    run: String,
+    /// Whether it has no name from before: what the same process held before is this.
+    is_first: bool,
+}
+
+/// What a single server tells that it is.
+pub(super) struct Told {
+    pub(super) life: String,
+    /// How other names of the same life end.
+    pub(super) same: Option<String>,
+}
+
 /// What a server tells of what it holds, in `INFO`.
 pub(super) struct Holdings {
     /// Empty where it does not tell.
     name: String,
+    held: Held,
     /// For how long it has been running.
     since: Option<Duration>,
     /// Whether it may have something that was not written since it began.
@@ -38,12 +57,15 @@ pub(super) struct Holdings {
 impl Holdings {
     pub(super) fn of(info: &str) -> Self {
         let is = |name: &str, value: &str| value_in(info, name) == Some(value);
-        let is_new = is("rdb_last_load_keys_loaded:", "0")
-            && is("aof_enabled:", "0")
-            && value_in(info, "master_replid2:").is_some_and(|id| id.bytes().all(|it| it == b'0'));
+        let text = |name: &str| value_in(info, name).unwrap_or_default().to_owned();
+        let before = value_in(info, "master_replid2:");
+        let is_first = before.is_some_and(|id| id.bytes().all(|it| it == b'0'));
+        let has_loaded_nothing = is("rdb_last_load_keys_loaded:", "0") && is("aof_enabled:", "0");
+        let is_new = has_loaded_nothing && is_first;
         let since = value_in(info, "uptime_in_seconds:").and_then(|it| it.parse().ok());
         Self {
-            name: value_in(info, "master_replid:").unwrap_or_default().to_owned(),
+            name: text("master_replid:"),
+            held: Held { run: text("run_id:"), is_first },
             since: since.map(Duration::from_secs),
             may_be_old: !is_new,
         }
@@ -55,21 +77,20 @@ pub(super) struct Losses {
     state: Mutex<State>,
     /// Changes when all that is known is to be looked at.
     looks: watch::Sender<u64>,
-    /// The number of the connection whose server's life was last noticed.
-    pub(super) noticed: AtomicU64,
+    pub(super) noticing: Noticing,
     /// By which lives are named where the server does not tell.
     pub(super) own: u64,
 }
 
 #[derive(Default)]
 struct State {
-    /// The names of what the masters hold.
-    held: HashSet<String>,
+    /// What the masters hold, by its name.
+    held: HashMap<String, Held>,
     unsettled: Option<Unsettled>,
     /// Since when the server may be another one, which it does not tell.
     unknown: Option<Instant>,
-    /// The life of a single server that was noticed last.
-    life: Option<String>,
+    /// The life of a single server that was noticed last, and when.
+    life: Option<(String, Instant)>,
     /// When all was last to be looked at.
     looked_at: Option<Instant>,
     /// Whether all is to be looked at later.
@@ -87,8 +108,8 @@ struct Unsettled {
 
 impl Losses {
     pub(super) fn new() -> Self {
-        let (state, noticed) = (Mutex::default(), AtomicU64::default());
-        Self { state, looks: watch::Sender::new(0), noticed, own: fastrand::u64(..) }
+        let (state, noticing) = (Mutex::default(), Noticing::default());
+        Self { state, looks: watch::Sender::new(0), noticing, own: fastrand::u64(..) }
     }
 
     /// Changes when this process is to look at all that it knows.
@@ -99,19 +120,19 @@ impl Losses {
     /// There is a new connection.
     pub(super) fn connected(&self, is_first: bool, holdings: &[Holdings]) {
         let state = &mut *self.state.lock();
-        let (now, names) = (Instant::now(), names(holdings));
+        let (now, tells) = (Instant::now(), named(holdings).next().is_some());
         let may_be_old = holdings.is_empty() || holdings.iter().any(|it| it.may_be_old);
-        let is_same = !names.is_empty() && names.is_subset(&state.held);
+        let is_same = state.has_all(holdings);
         let youngest = holdings.iter().filter_map(|it| it.since).min();
         let since = match is_first {
             true => youngest.and_then(|since| now.checked_sub(since)),
-            false => (!is_same && !names.is_empty()).then_some(now),
+            false => (!is_same && tells).then_some(now),
         };
         if let Some(since) = since {
             state.unsettled = Some(Unsettled { since, may_be_old });
         }
-        state.unknown = (!is_first && names.is_empty()).then_some(now);
-        state.held = names;
+        state.unknown = (!is_first && !tells).then_some(now);
+        state.hold(holdings, true);
         if !is_first {
             self.look_at(state, now);
         }
@@ -120,31 +141,54 @@ impl Losses {
     /// Some masters of a cluster have told what they hold, or all of them.
     fn met(&self, holdings: &[Holdings], are_all: bool) {
         let state = &mut *self.state.lock();
-        let names = names(holdings);
-        if !state.held.is_empty() && !names.is_subset(&state.held) {
+        if !state.held.is_empty() && !state.has_all(holdings) {
             let now = Instant::now();
             state.unsettled = Some(Unsettled::by_another(now));
             self.look_at(state, now);
         }
-        match are_all {
-            true => state.held = names,
-            false => state.held.extend(names),
-        }
+        state.hold(holdings, are_all);
     }
 
-    /// How a single server calls what it holds.
-    pub(super) fn name(&self) -> Option<String> {
-        self.state.lock().held.iter().next().cloned()
+    /// Whether more has to be told of some, by which they may turn out to be the same as before.
+    fn may_be_renamed(&self, holdings: &[Holdings]) -> bool {
+        let state = self.state.lock();
+        let may_be = |it: &Holdings| {
+            it.held.is_first && it.held.run.is_empty() && !state.held.contains_key(&it.name)
+        };
+        !state.held.is_empty() && named(holdings).any(may_be)
+    }
+
+    /// What a single server tells that it is, if it does.
+    pub(super) fn told(&self) -> Option<Told> {
+        let state = self.state.lock();
+        let (name, Held { run, is_first }) = state.held.iter().next()?;
+        let same = Some(format!("/{run}")).filter(|_| *is_first && !run.is_empty());
+        Some(Told { life: format!("{name}/{run}"), same })
+    }
+
+    /// Whether this process has been in another life since this one was noticed first, which nobody
+    /// says of a server without a note: others may know what was done in that. `same` is as in [`Told`].
+    pub(super) fn comes_back(
+        &self,
+        life: &str,
+        same: Option<&str>,
+        known_for: Option<Duration>,
+    ) -> bool {
+        let state = self.state.lock();
+        let Some((last, at)) = &state.life else { return false };
+        let is_another = last != life && same.is_none_or(|same| !last.ends_with(same));
+        is_another && known_for.is_some_and(|known_for| at.elapsed() < known_for)
     }
 
     /// What a single server is, and for how long the fleet has known that.
     pub(super) fn lives(&self, life: String, known_for: Option<Duration>) {
         let state = &mut *self.state.lock();
         let now = Instant::now();
-        if let Some(unknown) = state.unknown.take().filter(|_| state.life.as_ref() != Some(&life)) {
+        let is_another = state.life.as_ref().is_none_or(|(last, _)| *last != life);
+        if let Some(unknown) = state.unknown.take().filter(|_| is_another) {
             state.unsettled = Some(Unsettled::by_another(unknown));
         }
-        state.life = Some(life);
+        state.life = Some((life, now));
         let since = known_for.and_then(|known_for| now.checked_sub(known_for));
         let last = state.unsettled.as_ref().map(|it| it.since);
         if let Some(since) = since.filter(|since| last.is_none_or(|last| last < *since)) {
@@ -201,6 +245,26 @@ impl Losses {
 }
 
 impl State {
+    /// Whether all that tell what they hold have held it before.
+    fn has_all(&self, holdings: &[Holdings]) -> bool {
+        named(holdings).all(|Holdings { name, held, .. }| {
+            let is_same = |before: &Held| before.run == held.run && !held.run.is_empty();
+            self.held.contains_key(name) || held.is_first && self.held.values().any(is_same)
+        })
+    }
+
+    /// One that does not tell which process it is has told that with the same name.
+    fn hold(&mut self, holdings: &[Holdings], are_all: bool) {
+        let before = std::mem::take(&mut self.held);
+        let with_run = |Holdings { name, held, .. }: &Holdings| {
+            let known = before.get(name).filter(|_| held.run.is_empty());
+            (name.clone(), known.unwrap_or(held).clone())
+        };
+        let told: Vec<_> = named(holdings).map(with_run).collect();
+        self.held = if are_all { HashMap::new() } else { before };
+        self.held.extend(told);
+    }
+
     fn unsettled_in(&self, counts: impl Fn(&Unsettled) -> bool) -> Option<Duration> {
         let since = self.unsettled.as_ref().filter(|it| counts(it)).map(|it| it.since);
         OTHERS_PUT_BACK.checked_sub(since.max(self.unknown)?.elapsed())
@@ -237,11 +301,14 @@ impl Server {
         let server = Arc::downgrade(self);
         runtime.spawn(async move {
             // One that is away is the trouble of those who use it.
-            let Ok(holdings) = timeout(STEP_LIMIT, live.holdings(Some("replication"))).await else {
-                return;
-            };
-            if let (Some(server), Ok(holdings)) = (server.upgrade(), holdings) {
-                server.losses.met(&holdings, true);
+            for section in [Some("replication"), None] {
+                let Ok(Ok(holdings)) = timeout(STEP_LIMIT, live.holdings(section)).await else {
+                    return;
+                };
+                let Some(server) = server.upgrade() else { return };
+                if section.is_none() || !server.losses.may_be_renamed(&holdings) {
+                    return server.losses.met(&holdings, true);
+                }
             }
         });
     }
@@ -255,7 +322,13 @@ impl Server {
         if !self.has_one_master()
             && let Some(info) = self.info("replication", To::HolderOf(key)).await
         {
-            self.losses.met(&[Holdings::of(&info)], false);
+            let mut told = [Holdings::of(&info)];
+            if self.losses.may_be_renamed(&told)
+                && let Some(info) = self.info("default", To::HolderOf(key)).await
+            {
+                told = [Holdings::of(&info)];
+            }
+            self.losses.met(&told, false);
         }
         self.losses.settled_in(is_found)
     }
@@ -293,8 +366,9 @@ impl Drop for PutOff {
     }
 }
 
-fn names(holdings: &[Holdings]) -> HashSet<String> {
-    holdings.iter().map(|it| it.name.clone()).filter(|name| !name.is_empty()).collect()
+/// Those that tell what they hold.
+fn named(holdings: &[Holdings]) -> impl Iterator<Item = &Holdings> {
+    holdings.iter().filter(|it| !it.name.is_empty())
 }
 
 /// Between two looks at all that is known, where no connection was lost.

@@ -54,6 +54,7 @@ mod logins;
 mod losses;
 mod names;
 mod note;
+mod noticing;
 #[cfg(test)]
 mod protocol;
 mod putting_back;

@@ -47,7 +47,12 @@ impl Parts {
                 else {
                     return;
                 };
+                // What others have done on this connection may be lost with the next one.
+                let may_lose = number > 0 && !known.is_empty();
                 left.add(known);
+                if may_lose && let Some(parts) = parts.upgrade() {
+                    parts.notice_its_life().await;
+                }
                 if !put_back(&parts, &mut left, &mut width, &mut looks).await {
                     continue;
                 }
@@ -127,8 +132,13 @@ impl Parts {
         let (number, moment_text) = (number.to_string(), moment.to_string());
         for _ in 0..MOST_CONFLICTS {
             let logins = self.logins_under(name).await?;
-            let mut arguments =
-                vec![number.as_bytes(), moment_text.as_bytes(), KEPT_FOR_MS.as_bytes()];
+            let age = self.age_of(made);
+            let mut arguments = vec![
+                number.as_bytes(),
+                moment_text.as_bytes(),
+                KEPT_FOR_MS.as_bytes(),
+                age.as_bytes(),
+            ];
             for login in &logins {
                 let ends = login.was_put_back
                     || match login.login(self) {

@@ -3,6 +3,8 @@
 //! A removal has a number of the server, as a login has, and a moment that is later than that of
 //! each login which it ends, whatever the clocks of their processes say.
 
+use std::time::Instant;
+
 use super::FleetError;
 use super::found::Found;
 use super::listing::{Listed, Standing, standing};
@@ -27,7 +29,8 @@ impl Parts {
             let made = self.clock.now().monotonic;
             let known = self.remembered.get(key).and_then(|entry| entry.login());
             let moment = self.moment_after(there.max(known).max(last));
-            let number = self.remembered.number(key).max(self.unsealed_number(key).await?);
+            let number = self.number_unsealed(key, None).await?.unwrap_or_default();
+            let number = number.max(self.remembered.number(key));
             let (number, text) = (number.to_string(), moment.to_string());
             let arguments = [
                 place.scopes.as_bytes(),
@@ -83,12 +86,14 @@ impl Parts {
         removal: &Entry,
     ) -> Result<bool, FleetError> {
         let (number, moment) = removal.number_and_moment();
+        let age = self.age_of(removal.made);
         let arguments = [
             place.scopes.as_bytes(),
             revision.as_bytes(),
             number.as_bytes(),
             moment.as_bytes(),
             KEPT_FOR_MS.as_bytes(),
+            age.as_bytes(),
         ];
         let done = self.server()?.run(script, &[&place.logins], &arguments).await?;
         Ok(read::<u32>(done)? == 1)
@@ -129,6 +134,12 @@ impl Parts {
     pub(super) async fn logins_under(&self, name: &str) -> Result<Vec<Standing>, FleetError> {
         let listed: Vec<Listed> = read(self.server()?.run(&LIST, &[name], &[]).await?)?;
         Ok(standing(name, listed).collect())
+    }
+
+    /// For how many ms something is removed, as scripts get it: nothing where nobody knows.
+    pub(super) fn age_of(&self, made: Option<Instant>) -> String {
+        let age = made.map(|made| self.clock.now().monotonic.saturating_duration_since(made));
+        age.map(|age| age.as_millis().to_string()).unwrap_or_default()
     }
 
     fn moment_after(&self, last: Option<LoginId>) -> LoginId {

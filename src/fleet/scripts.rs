@@ -115,7 +115,8 @@ pub(super) const ALTERED: &str = altered!();
 // least the server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
 // hash is a gravestone: the number from which on the user has no login that is older, with its moment (`gl`) and when it was put back (`gp`). A removal
 // has a moment beside its number, as a login has in its record: it says which was later where a server's clock is behind
-// that of the one before. What was put back says so (`p`), also when it is refreshed.
+// that of the one before. What was put back says so (`p`), also when it is refreshed. Where the number of a removal is not the time at
+// which it was made, by this server's clock, that time is beside it (`a`, and `ga` of a gravestone), if it is known.
 
 /// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
 /// for how many ms it stands there since it was put back, or -1, the moment of a removal, and the
@@ -159,16 +160,18 @@ pub(super) const LONGEST_RECORD: usize = 65_536;
 /// | 2 | the login was removed after it was made, and before it could be saved: nothing stands there |
 /// | 3 | it stands there, and is a log-out |
 ///
-/// A removal that was put back has not got its number by this server's clock. A full server takes what comes
-/// after a removal in the same script, and so a log-out, which says nothing of its room. A right that is missing is
-/// found before anything is written by which the login is found, and what a mark marks.
+/// A removal that was put back has not got its number by this server's clock, and says when it was made, if anybody
+/// knows. A full server takes what comes after a removal in the same script, and so a log-out, which says nothing of its
+/// room. A right that is missing is found before anything is written by which the login is found, and what a mark marks.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
 /// stands only.
 pub(super) static SAVE: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp', s .. 'a', 'ga')
 local own, g = number(r[2]), number(r[4])
+local p, a = r[5], r[7]
+if g >= own then p, a = r[6], r[8] end
 local there, n = short(r[1]), math.max(own, g)
 if there == '' and redis.call('HSTRLEN', KEYS[1], s .. 'r') > 0 then altered() end
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
@@ -178,8 +181,8 @@ local is_known = ARGV[6] == '0' or ARGV[6] == '3'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local removal_is_new = there == '' and not (g >= own and r[6] or g < own and r[5])
-if ARGV[6] == '2' and removal_is_new and n <= now and n > now - ARGV[10] then return {2, n} end
+local removed = there == '' and (a and number(a, 0) or not p and n) or 0
+if ARGV[6] == '2' and removed <= now and removed > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
 if there ~= ARGV[3] and not is_known then n = math.min(n + 1, 4503599627370496) end
 if ARGV[6] == '2' then n = math.max(n, now) end
@@ -189,7 +192,7 @@ if ARGV[11] == '1' then redis.call('HDEL', KEYS[1], '-') end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[9]) end
 redis.call('HSET', KEYS[1], s .. 'w', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
-redis.call('HDEL', KEYS[1], s .. 't', s .. 'm')
+redis.call('HDEL', KEYS[1], s .. 't', s .. 'm', s .. 'a')
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'x', x, s .. 'r', ARGV[8])
 if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
@@ -209,13 +212,14 @@ if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
 n = math.min(math.max(n + 1, tonumber(ARGV[2]) + 1, now), 4503599627370496)
 ask_for_rights(ARGV[4])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[3])
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'a')
+if n ~= now then redis.call('HSET', KEYS[1], s .. 'a', string.format('%.0f', now)) end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return {1, n}"
 ));
 
-/// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it` → whether the entry of that revision
-/// was removed. The place gets that number, unless it has a later one.
+/// `KEYS logins`, `ARGV scopes, revision, number, moment, ms to keep it, for how many ms it is removed, if that is known`
+/// → whether the entry of that revision was removed. The place gets that number, unless it has a later one.
 pub(super) static REMOVE_SEEN: Script = Script::new(removing!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
@@ -223,13 +227,18 @@ if (r[1] or '') ~= ARGV[2] then return 0 end
 local n = math.max(number(r[2], 0), number(r[3], 0), tonumber(ARGV[3]))
 ask_for_rights(ARGV[5])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', string.format('%.0f', n), s .. 'm', ARGV[4])
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'a')
+if ARGV[6] ~= '' then
+  local t = redis.call('TIME')
+  local now = t[1] * 1000 + math.floor(t[2] / 1000)
+  redis.call('HSET', KEYS[1], s .. 'a', string.format('%.0f', math.max(0, now - ARGV[6])))
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1"
 ));
 
-/// `KEYS logins`, `ARGV scopes, revision it replaces, number of a removal, moment, ms to keep it` → whether it
-/// was put back.
+/// `KEYS logins`, `ARGV scopes, revision it replaces, number of a removal, moment, ms to keep it, for how many ms it is
+/// removed, if that is known` → whether it was put back.
 ///
 /// It goes where an earlier entry stands only, and gets no later number: who knows what was saved
 /// after it puts that back in turn.
@@ -242,7 +251,8 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 ask_for_rights(ARGV[5])
 redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[3], s .. 'm', ARGV[4], s .. 'p', string.format('%.0f', now))
-redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't')
+redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 't', s .. 'a')
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], s .. 'a', string.format('%.0f', math.max(0, now - ARGV[6]))) end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1"
 ));
@@ -257,15 +267,37 @@ return 1",
 );
 
 /// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
-/// number or a later one. A removal of the whole user leaves its moment at the place.
+/// number or a later one. A removal leaves when it was made at the place, and one of the whole user its moment.
 pub(super) static RAISE: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl', s .. 'p', s .. 'a', 'gp', 'ga')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n, g = number(r[2]), number(r[3])
 if n >= tonumber(ARGV[3]) then return 1 end
-if ARGV[2] == '' and g >= n then redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', short(r[4])) end
+local p, a = r[5], r[6]
+if ARGV[2] == '' and g >= n then
+  p, a = r[7], r[8]
+  redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'm', short(r[4]))
+  if p then redis.call('HSET', KEYS[1], s .. 'p', p) end
+end
+if ARGV[2] == '' and (a or not p) then
+  redis.call('HSET', KEYS[1], s .. 'a', a or string.format('%.0f', math.max(n, g)))
+end
 redis.call('HSET', KEYS[1], s .. 'n', ARGV[3])
+return 1"
+));
+
+/// `KEYS logins`, `ARGV scopes, ms` → nothing. What was put back at a time that is still to come, as the clock was set
+/// back since, was so as many ms ago: who says so has waited for as long.
+pub(super) static SETTLE: Script = Script::new(reading!(
+    "local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for _, field in ipairs({ARGV[1] .. 'p', 'gp'}) do
+  if number(redis.call('HGET', KEYS[1], field)) > now then
+    redis.call('HDEL', KEYS[1], field)
+    redis.call('HSET', KEYS[1], field, string.format('%.0f', now - ARGV[2]))
+  end
+end
 return 1"
 ));
 
@@ -288,7 +320,7 @@ pub(super) static FORGET: Script = Script::new(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
 if r[1] ~= ARGV[2] or (r[2] or '') ~= ARGV[3] then return 0 end
-redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't', s .. 'm')
+redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't', s .. 'm', s .. 'a')
 return 1",
 );
 
@@ -334,8 +366,8 @@ local calls = length('gm') <= 256 and redis.call('HGET', KEYS[1], 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
 if before then return {1, tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
 local t = redis.call('TIME')
-local n = t[1] * 1000 + math.floor(t[2] / 1000)
-n = math.max(n, number(redis.call('HGET', KEYS[1], 'g'), 0) + 1)
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local n = math.max(now, number(redis.call('HGET', KEYS[1], 'g'), 0) + 1)
 local places, removed = {}, 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
@@ -360,17 +392,18 @@ ask_for_rights(ARGV[1])
 for _, s in ipairs(places) do
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', number)
   removed = removed + redis.call('HDEL', KEYS[1], s .. 'r')
-  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't', s .. 'm')
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'w', s .. 'p', s .. 't', s .. 'm', s .. 'a')
 end
 calls = string.match(ARGV[2] .. ':' .. removed .. ' ' .. calls, '^%S+ %S* ?%S* ?%S*')
 redis.call('HSET', KEYS[1], 'g', number, 'gm', calls, 'gl', ARGV[3])
-redis.call('HDEL', KEYS[1], 'gp')
+redis.call('HDEL', KEYS[1], 'gp', 'ga')
+if n ~= now then redis.call('HSET', KEYS[1], 'ga', string.format('%.0f', now)) end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return {1, removed, n}"
 ));
 
-/// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it`, and of each login that is known to
-/// stand there its `scopes, revision, what marks its save, 1 where it is earlier` → 0 where another login has come
+/// `KEYS logins`, `ARGV number of a gravestone, moment, ms to keep it, for how many ms it is one, if that is known`, and of
+/// each login that is known to stand there its `scopes, revision, what marks its save, 1 where it is earlier` → 0 where another login has come
 /// meanwhile; else the gravestone and all that follows from it stand there now, and it is 2 where the
 /// server had lost it, and 1 where it had not.
 ///
@@ -379,7 +412,7 @@ return {1, removed, n}"
 pub(super) static PUT_BACK_GRAVESTONE: Script = Script::new(removing!(
     "local is_earlier, ended, kept, done = {}, {}, {}, 1
 local g = number(redis.call('HGET', KEYS[1], 'g'))
-for i = 4, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
+for i = 5, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
@@ -395,13 +428,15 @@ end
 ask_for_rights(ARGV[3])
 for _, s in ipairs(ended) do
   redis.call('HSET', KEYS[1], s .. 'v', '', s .. 'n', ARGV[1])
-  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'm')
+  redis.call('HDEL', KEYS[1], s .. 'x', s .. 'r', s .. 'w', s .. 'p', s .. 't', s .. 'm', s .. 'a')
 end
 for _, s in ipairs(kept) do redis.call('HSET', KEYS[1], s .. 'n', ARGV[1]) end
 if g < tonumber(ARGV[1]) then
   local t = redis.call('TIME')
   local now = t[1] * 1000 + math.floor(t[2] / 1000)
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'gl', ARGV[2], 'gp', string.format('%.0f', now))
+  redis.call('HDEL', KEYS[1], 'ga')
+  if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'ga', string.format('%.0f', math.max(0, now - ARGV[4]))) end
   done = 2
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -465,22 +500,30 @@ return redis.call('DEL', KEYS[1])",
 );
 
 /// `KEYS which life of the server this is`, `ARGV the life that is known, or *, the life that it is, ms to keep it, 1 where
-/// the server tells it` → the life that stands there now, and for how many ms it has been known, or -1.
+/// the server tells it, how other names of it end, or nothing, 1 where it is known since now` → the life that stands
+/// there now, for how many ms it has been known, or -1, and whether that is written.
 ///
 /// Of a life that the server tells, the first of all is known since ever; of another nobody can say. A full server
-/// keeps what it has.
+/// takes it, since something is removed first.
 pub(super) static LIVES: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local life, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
-if life ~= ARGV[2] and (ARGV[1] == '*' or ARGV[1] == (life or '')) then
-  since = (life or ARGV[4] == '0') and now or 0
-  life = ARGV[2]
-  redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
-else
-  redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+local is_same = life and (life == ARGV[2] or ARGV[5] ~= '' and string.sub(life, -#ARGV[5]) == ARGV[5])
+local is_written, is_first = 1, not life and ARGV[4] == '1'
+if is_same or ARGV[1] == '*' or ARGV[1] == (life or '') then
+  if not is_same then since = is_first and 0 or now end
+  if ARGV[6] == '1' then since = now end
+  if life == ARGV[2] and ARGV[6] ~= '1' then
+    redis.pcall('PEXPIRE', KEYS[1], ARGV[3])
+  else
+    life = ARGV[2]
+    redis.pcall('DEL', KEYS[1])
+    local set = redis.pcall('SET', KEYS[1], life .. ' ' .. string.format('%.0f', since), 'PX', ARGV[3])
+    if set.err then is_written = 0 end
+  end
 end
-return {life or '', math.max(-1, now - (tonumber(since) or 0))}",
+return {life or '', is_first and -1 or math.max(-1, now - (tonumber(since) or 0)), is_written}",
 );
 
 /// One exchange of a shared rate; see the file.

@@ -146,6 +146,7 @@ impl Parts {
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
         let mut waits = if will_use && key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut was_put_back_at_once = false;
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
             let found = match self.look(key, &place, false).await {
@@ -178,8 +179,12 @@ impl Parts {
                 None if let Some(left) = early => {
                     tokio::time::sleep(left).await;
                     waits -= 1;
+                    was_put_back_at_once |= found.is_put_back_at_once();
                 }
                 None => {
+                    if was_put_back_at_once && found.is_put_back_at_once() {
+                        self.settle(&place).await;
+                    }
                     self.remembered.keep(key, found.entry.clone());
                     return Ok(found.entry.token);
                 }
@@ -244,10 +249,15 @@ impl Parts {
         replaces: &str,
         step: &str,
     ) -> Result<bool, FleetError> {
-        let known = match step {
-            ANOTHER => self.remembered.number(key).max(self.unsealed_number(key).await?),
-            _ => self.remembered.number(key),
-        };
+        let mut known = self.remembered.number(key);
+        if step == ANOTHER {
+            let age = token.age(self.clock.now().monotonic);
+            match self.number_unsealed(key, age).await? {
+                Some(unsealed) => known = known.max(unsealed),
+                // By a process without keys, after this login was made.
+                None => return Ok(true),
+            }
+        }
         if step != PUT_BACK && self.remembered.revision(key) != replaces {
             return Ok(false);
         }
@@ -332,6 +342,7 @@ impl TokenStore for RedisTokenStore {
         if !is_saved {
             return Err(StoreError::Stale);
         }
+        self.0.notice_after(key).await;
         if ends_unsealed {
             self.0.end_unsealed(key, token).await?;
         }
@@ -344,6 +355,7 @@ impl TokenStore for RedisTokenStore {
     async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.put_back_what_is_lost();
         self.0.remove_everywhere(key).await?;
+        self.0.notice_after(key).await;
         if key.user().is_some() {
             self.0.look_again_later(key);
         }

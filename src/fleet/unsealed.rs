@@ -15,6 +15,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -152,13 +153,27 @@ impl Parts {
         self.look(key, &unsealed.names.place(key)?, true).await
     }
 
-    /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over.
-    pub(super) async fn unsealed_number(&self, key: &TokenKey) -> Result<u64, FleetError> {
-        let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return Ok(0) };
+    /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over. `None` where
+    /// that was removed less than `age` ago, by the server's clock.
+    pub(super) async fn number_unsealed(
+        &self,
+        key: &TokenKey,
+        age: Option<Duration>,
+    ) -> Result<Option<u64>, FleetError> {
+        let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else {
+            return Ok(Some(0));
+        };
         match self.look_unopened(&unsealed.names.place(key)?).await {
-            Ok((_, number, ..)) => Ok(number),
+            Ok((revision, number, _, _, put_back, _, now)) => {
+                // One that was put back has its number by another clock.
+                let is_removal = revision.is_empty() && number > 0 && put_back < 0;
+                let removed_for = now.checked_sub(number).filter(|_| is_removal);
+                let is_lately =
+                    removed_for.map(Duration::from_millis).is_some_and(|it| age > Some(it));
+                Ok(Some(number).filter(|_| !is_lately))
+            }
             Err(error) if error.is_transient() => Err(error),
-            Err(_) => Ok(0),
+            Err(_) => Ok(Some(0)),
         }
     }
 

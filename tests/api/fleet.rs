@@ -26,7 +26,7 @@ pub(crate) fn login(name: &str) -> StoredToken {
     StoredToken::new(token, SystemTime::now() + HOUR)
 }
 
-fn refresh_token(stored: &StoredToken) -> &str {
+pub(crate) fn refresh_token(stored: &StoredToken) -> &str {
     stored.token().unwrap().refresh_token.as_ref().unwrap().expose()
 }
 

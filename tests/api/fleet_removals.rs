@@ -5,17 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-use spotify_web::auth::{
-    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenKey,
-    TokenStore,
-};
+use spotify_web::auth::{TokenCache, TokenCacheOptions, TokenKey, TokenStore};
 use spotify_web::fleet::{RedisFleet, RedisTokenStore, SealingKey};
 use spotify_web::oauth::Token;
 
 use crate::common::{ManualClock, RedisServer, ScriptedSource, Steps, Stop};
 use crate::fleet::{fleet, login};
 use crate::fleet_adoption::{adopting, field, found, sealed, user};
+use crate::fleet_late_logins::Away;
 use crate::fleet_servers::until;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -47,7 +44,7 @@ fn move_ahead(server: &RedisServer) {
     let _: u64 = server.ask(&["HINCRBY", &name, &number, "60000"]);
 }
 
-async fn remove(store: &RedisTokenStore, how: &str) {
+pub(crate) async fn remove(store: &RedisTokenStore, how: &str) {
     match how {
         "remove" => store.remove(&anna()).await.unwrap(),
         _ => assert!(store.remove_user("client-id-1", "anna").await.is_ok()),
@@ -67,7 +64,7 @@ async fn log_in(server: &RedisServer, name: &str, seconds: i64) -> RedisTokenSto
 }
 
 /// The process finds its connection closed, and looks at what it knows on the next one.
-async fn reconnect(server: &RedisServer, store: &RedisTokenStore) {
+pub(crate) async fn reconnect(server: &RedisServer, store: &RedisTokenStore) {
     let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
     until("served", async || store.load(&app()).await.is_ok()).await;
 }
@@ -488,50 +485,6 @@ async fn a_login_that_cannot_be_opened_and_is_not_earlier_for_sure_is_not_ended(
         }
         let there = [found(&saver, &anna()).await, found(&other(), &anna()).await];
         assert_eq!(there, [Some("refresh-2".to_owned()), Some("refresh-2".to_owned())], "{how}");
-    }
-}
-
-/// A fleet's store that is away at times.
-#[derive(Debug)]
-struct Away {
-    store: RedisTokenStore,
-    is_away: AtomicBool,
-}
-
-impl Away {
-    fn check(&self) -> Result<(), StoreError> {
-        match self.is_away.load(Ordering::Relaxed) {
-            true => Err(StoreError::custom("away")),
-            false => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl TokenStore for Away {
-    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.check()?;
-        self.store.load(key).await
-    }
-
-    async fn save(
-        &self,
-        key: &TokenKey,
-        token: &StoredToken,
-        replaces: Option<Revision>,
-    ) -> Result<(), StoreError> {
-        self.check()?;
-        self.store.save(key, token, replaces).await
-    }
-
-    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.check()?;
-        self.store.remove(key).await
-    }
-
-    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
-        self.check()?;
-        self.store.lock(key).await
     }
 }
 

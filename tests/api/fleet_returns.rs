@@ -20,7 +20,8 @@ use crate::fleet_losses::{OTHERS_PUT_BACK, is_used, names, refreshed};
 use crate::fleet_servers::until;
 
 /// What a server lets its users do that forbids `INFO`, as the guide allows.
-const WITHOUT_INFO: [&str; 8] = ["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-info"];
+pub(crate) const WITHOUT_INFO: [&str; 8] =
+    ["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-info"];
 
 fn anna() -> TokenKey {
     user("anna")
@@ -42,7 +43,7 @@ async fn known_to(store: &RedisTokenStore, server: &RedisServer, count: usize) {
 }
 
 /// Everybody reaches it anew.
-fn hang_up(server: &RedisServer) {
+pub(crate) fn hang_up(server: &RedisServer) {
     let _: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
 }
 

@@ -193,7 +193,7 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         (2, 4, _) => "turn",
         (1 | 2, 11, false) => "save",
         (1, 4, false) => "remove all or reseal",
-        (1, 5, false) if words.last()? == KEPT_FOR_MS => "remove seen or put back",
+        (1, 6, false) => "remove seen or put back",
         (1, 5, false) => "remove",
         (1, 1, false) => "load",
         (1, 3, false) => "forget or raise",
@@ -202,6 +202,3 @@ fn script(words: &[Vec<u8>]) -> Option<&'static str> {
         _ => "another",
     })
 }
-
-/// The end of what a script replaces.
-const KEPT_FOR_MS: &[u8] = b"17280000000";

@@ -1,0 +1,187 @@
+//! Logins that are made before or after a removal, and saved after it: the one that was made later
+//! counts, whatever became of the removal meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use spotify_web::auth::{
+    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
+};
+use spotify_web::fleet::RedisTokenStore;
+use spotify_web::oauth::Token;
+use tokio::time::sleep;
+
+use crate::common::{RedisServer, ScriptedSource};
+use crate::fleet::{fleet, login};
+use crate::fleet_adoption::{adopting, field, found, user};
+use crate::fleet_losses::names;
+use crate::fleet_removals::{reconnect, remove};
+use crate::fleet_servers::until;
+
+fn anna() -> TokenKey {
+    user("anna")
+}
+
+/// A fleet's store that is away at times.
+#[derive(Debug)]
+pub(crate) struct Away {
+    pub(crate) store: RedisTokenStore,
+    pub(crate) is_away: AtomicBool,
+}
+
+impl Away {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(StoreError::custom("away")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Away {
+    async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.check()?;
+        self.store.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &TokenKey,
+        token: &StoredToken,
+        replaces: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.save(key, token, replaces).await
+    }
+
+    async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.remove(key).await
+    }
+
+    async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {
+        self.check()?;
+        self.store.lock(key).await
+    }
+}
+
+/// A login that cannot be saved yet.
+struct Pending {
+    store: Arc<Away>,
+    cache: TokenCache<ScriptedSource>,
+}
+
+impl Pending {
+    async fn made(store: RedisTokenStore) -> Self {
+        let store = Arc::new(Away { store, is_away: AtomicBool::new(true) });
+        let cache = TokenCache::new(ScriptedSource::default());
+        let cache = cache.with_store(Arc::clone(&store), anna());
+        let token = Token::new("access", Duration::from_secs(3600)).with_refresh_token("pending");
+        cache.log_in(token).await.unwrap();
+        Self { store, cache }
+    }
+
+    async fn save(self) {
+        self.store.is_away.store(false, Ordering::Relaxed);
+        self.cache.settle().await.unwrap();
+    }
+}
+
+async fn stands(store: &RedisTokenStore) -> bool {
+    found(store, &anna()).await.is_some()
+}
+
+/// A server that has forgotten the removal gets it back before the login is saved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_was_put_back_ends_a_login_that_was_made_before_it() {
+    for how in ["remove", "remove_user"] {
+        for is_made_first in [true, false] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let remover = fleet(&server).tokens();
+            remover.save(&anna(), &login("1"), None).await.unwrap();
+            let pending = async || Pending::made(fleet(&server).tokens()).await;
+            let before = if is_made_first { Some(pending().await) } else { None };
+            sleep(Duration::from_millis(50)).await;
+            remove(&remover, how).await;
+            sleep(Duration::from_millis(50)).await;
+            let made = match before {
+                Some(made) => made,
+                None => pending().await,
+            };
+            let () = server.ask(&["FLUSHALL"]);
+            reconnect(&server, &remover).await;
+            until("put back", async || !names(&server).is_empty()).await;
+
+            made.save().await;
+
+            for store in [&remover, &fleet(&server).tokens()] {
+                assert_eq!(stands(store).await, !is_made_first, "{how}");
+            }
+        }
+    }
+}
+
+/// The server's clock was set back before the removal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_with_a_number_ahead_of_the_clock_ends_what_was_made_before_it_and_nothing_else()
+{
+    for how in ["remove", "remove_user"] {
+        for was_removed_before in [true, false] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let remover = fleet(&server).tokens();
+            remover.save(&anna(), &login("1"), None).await.unwrap();
+            if was_removed_before {
+                remove(&remover, how).await;
+            }
+            let name = names(&server).remove(0);
+            let number = field(&server, &name, 'n');
+            let _: u64 = server.ask(&["HINCRBY", &name, &number, "1500"]);
+            let before = Pending::made(fleet(&server).tokens()).await;
+            sleep(Duration::from_millis(50)).await;
+            remove(&remover, how).await;
+            sleep(Duration::from_millis(50)).await;
+            let after = Pending::made(fleet(&server).tokens()).await;
+            // The clock is where the number is.
+            sleep(Duration::from_secs(2)).await;
+
+            before.save().await;
+            assert!(!stands(&fleet(&server).tokens()).await, "{how}, {was_removed_before}");
+            after.save().await;
+
+            for store in [&remover, &fleet(&server).tokens()] {
+                assert!(stands(store).await, "{how}, {was_removed_before}");
+            }
+        }
+    }
+}
+
+/// The removal is at the place of what is not sealed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_without_the_keys_ends_a_login_with_them_that_was_made_before_it() {
+    for how in ["remove", "remove_user"] {
+        for had_login in [true, false] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let plain = fleet(&server).tokens();
+            plain.save(&user("bert"), &login("1"), None).await.unwrap();
+            if had_login {
+                plain.save(&anna(), &login("1"), None).await.unwrap();
+            }
+            let before = Pending::made(adopting(&server)).await;
+            sleep(Duration::from_millis(50)).await;
+            remove(&plain, how).await;
+            sleep(Duration::from_millis(50)).await;
+            let after = Pending::made(adopting(&server)).await;
+
+            before.save().await;
+            for store in [&adopting(&server), &plain] {
+                assert!(!stands(store).await, "{how}, {had_login}");
+            }
+            after.save().await;
+
+            assert!(stands(&adopting(&server)).await, "{how}, {had_login}");
+        }
+    }
+}
