@@ -310,8 +310,16 @@ static APPS: AtomicU64 = AtomicU64::new(0);
 mod demand;
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
+#[path = "fake_store.rs"]
+mod fake_store;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
 #[path = "forgetting.rs"]
 mod forgetting;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "granted_starts.rs"]
+mod granted_starts;
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 #[path = "late.rs"]

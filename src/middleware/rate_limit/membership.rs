@@ -38,8 +38,8 @@ pub(super) struct Membership {
     rate: Option<f64>,
     active: u32,
     batch: Batch,
-    /// A start that was granted to an urgent request, before those of the batch.
-    has_urgent_start: bool,
+    /// The moment of a start that was granted to an urgent request, beside those of the batch.
+    urgent_start: Option<Seconds>,
     /// When the store is asked again for starts.
     come_back_at: Seconds,
     /// The same for an urgent request, which holds up no others.
@@ -80,7 +80,7 @@ impl Membership {
             rate: None,
             active: 1,
             batch: Batch::default(),
-            has_urgent_start: false,
+            urgent_start: None,
             come_back_at: f64::NEG_INFINITY,
             urgent_back_at: f64::NEG_INFINITY,
             heard: f64::NEG_INFINITY,
@@ -101,18 +101,31 @@ impl Membership {
             bucket.check_width(now)?;
             return self.check_heard(LONGEST_SILENCE, now);
         }
-        match self.batch.left {
-            _ if self.has_urgent_start(now) => Ok(()),
+        match self.has_start(now) {
+            true => self.check_heard(LONGEST_TRUST, now),
+            false => Err(Blocked::Until(self.next_start(now))),
+        }
+    }
+
+    /// Whether a start is at hand.
+    fn has_start(&self, now: Seconds) -> bool {
+        let of_batch = self.batch.left > 0 && self.batch.next <= now;
+        of_batch || self.urgent_start(now).is_some_and(|moment| moment <= now)
+    }
+
+    /// When the next one may be, as far as that is known.
+    fn next_start(&self, now: Seconds) -> Seconds {
+        let of_batch = match self.batch.left {
             0 => {
                 let comes = self.comes(self.come_back_at, now);
-                Err(Blocked::Until(comes.unwrap_or_else(|| self.next_exchange_ends(now))))
+                comes.unwrap_or_else(|| self.next_exchange_ends(now))
             }
-            _ if now < self.batch.next => {
+            _ => {
                 let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
-                Err(Blocked::Until(self.batch.next.min(urgent)))
+                self.batch.next.min(urgent)
             }
-            _ => self.check_heard(LONGEST_TRUST, now),
-        }
+        };
+        self.urgent_start(now).map_or(of_batch, |moment| of_batch.min(moment))
     }
 
     /// What was heard longer ago is no longer relied on.
@@ -135,12 +148,9 @@ impl Membership {
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
     pub(super) fn start(&mut self, now: Seconds) -> u64 {
-        let has_urgent_start = self.has_urgent_start(now);
-        self.has_urgent_start = false;
-        if has_urgent_start {
-            return self.epoch;
-        }
-        if self.batch.left > 0 {
+        if self.urgent_start(now).is_some_and(|moment| moment <= now) {
+            self.urgent_start = None;
+        } else if self.batch.left > 0 {
             self.batch.left -= 1;
             self.batch.next += self.batch.step;
         }
@@ -202,12 +212,12 @@ impl Membership {
 
     /// A process that has starts already may still have something urgent.
     fn wants_urgent(&self, is_urgent: bool, now: Seconds) -> bool {
-        is_urgent && !self.has_urgent_start(now) && now >= self.urgent_back_at
+        is_urgent && self.urgent_start(now).is_none() && now >= self.urgent_back_at
     }
 
     /// One that nobody came for in time is another's by now.
-    fn has_urgent_start(&self, now: Seconds) -> bool {
-        self.has_urgent_start && now - self.heard <= LONGEST_TRUST
+    fn urgent_start(&self, now: Seconds) -> Option<Seconds> {
+        self.urgent_start.filter(|moment| now - moment <= LONGEST_TRUST)
     }
 
     /// What an exchange tells, as of now. Nothing if it was given up before it was sent.
@@ -268,10 +278,10 @@ impl Membership {
             // A start that nobody came for in time is another's by now.
             self.batch.left = 0;
         }
-        match self.batch.left {
-            0 => wanted > 0 && now >= self.come_back_at,
-            _ => now >= self.batch.next && now - self.heard > LONGEST_TRUST,
+        if self.has_start(now) {
+            return now - self.heard > LONGEST_TRUST;
         }
+        self.batch.left == 0 && wanted > 0 && now >= self.come_back_at
     }
 
     /// Takes over what came of an exchange: what the store granted, or that there was no response.
@@ -327,7 +337,7 @@ impl Membership {
         if granted.epoch != self.epoch || was_alone {
             self.epoch = granted.epoch;
             self.batch = Batch::default();
-            self.has_urgent_start = false;
+            self.urgent_start = None;
         }
         let closed = granted.closed_for.as_secs_f64().min(self.window);
         // A moment is what the way back took.
@@ -347,7 +357,10 @@ impl Membership {
             self.come_back_at = now + away;
         }
         match batch {
-            Some(_) if self.batch.left > 0 => self.has_urgent_start = true,
+            Some(batch) if self.batch.left > 0 && !under_way.wants_starts => {
+                self.urgent_start = Some(batch.next);
+            }
+            // One that was given back meanwhile is lost.
             Some(batch) => self.batch = batch,
             None => {}
         }
@@ -363,7 +376,7 @@ impl Membership {
         if is_new {
             self.news = News::default();
             self.batch = Batch::default();
-            self.has_urgent_start = false;
+            self.urgent_start = None;
             if let Some(rate) = self.rate {
                 // All notice at about the same time, and must not all send then.
                 let rate = (rate / f64::from(self.active)).max(SLOWEST);
@@ -393,6 +406,7 @@ impl Membership {
         let closed = (bucket.closed_until - now).max(0.0);
         let Some(rate) = self.rate else { return closed };
         let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
+        let next = self.urgent_start(now).map_or(next, |moment| next.min(moment));
         // Its share, as far as that is plausible.
         let share = (rate / f64::from(self.active)).max(SLOWEST);
         (next - now).max(closed) + before as f64 / share

@@ -129,7 +129,7 @@ pub struct Granted {
     /// Those that are more than ten seconds away, after a closing, are not waited for: the limiter
     /// asks again.
     pub starts: u32,
-    /// When the first of them may.
+    /// When the first of them may, or the one that is urgent.
     pub first_in: Duration,
     /// Between each and the next. Zero lets them go at once.
     pub step: Duration,
