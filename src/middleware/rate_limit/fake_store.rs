@@ -4,22 +4,30 @@
 
 use std::time::SystemTime;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
 
-use super::super::shared::SharedLimit;
+use super::super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 use super::*;
 use crate::auth::{Clock, Now};
 
 /// Both of its clocks go on while the process is stopped, and its timers do not.
 #[derive(Debug, Clone)]
 pub(super) struct WithStops {
-    begin: Instant,
+    first: std::time::Instant,
+    /// When the time of this runtime began, which each has of its own.
+    begin: Arc<Mutex<Instant>>,
     stopped: Arc<Mutex<Duration>>,
 }
 
 impl WithStops {
     pub(super) fn new() -> Self {
-        Self { begin: Instant::now(), stopped: Arc::default() }
+        let begin = Instant::now();
+        Self {
+            first: begin.into_std(),
+            begin: Arc::new(Mutex::new(begin)),
+            stopped: Arc::default(),
+        }
     }
 
     pub(super) fn stop(&self, time: Duration) {
@@ -27,14 +35,20 @@ impl WithStops {
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        self.begin.elapsed() + *self.stopped.lock()
+        self.begin.lock().elapsed() + *self.stopped.lock()
+    }
+
+    /// Goes on from there on another runtime.
+    fn moves(&self, elapsed: Duration) {
+        *self.begin.lock() = Instant::now();
+        *self.stopped.lock() = elapsed;
     }
 }
 
 impl Clock for WithStops {
     fn now(&self) -> Now {
         let elapsed = self.elapsed();
-        Now { monotonic: self.begin.into_std() + elapsed, wall: SystemTime::UNIX_EPOCH + elapsed }
+        Now { monotonic: self.first + elapsed, wall: SystemTime::UNIX_EPOCH + elapsed }
     }
 }
 
@@ -42,12 +56,13 @@ impl Clock for WithStops {
 #[derive(Clone)]
 pub(super) struct Store {
     pub(super) clock: WithStops,
-    /// How long its response is on the way.
-    pub(super) takes: Duration,
     pub(super) kept: Arc<Mutex<Kept>>,
 }
 
 pub(super) struct Kept {
+    /// How long what it is told is on the way, and then its response.
+    pub(super) reached_in: Duration,
+    pub(super) takes: Duration,
     pub(super) closed_until: Duration,
     epoch: u64,
     /// For how long the process is stopped while the next responses are on the way.
@@ -60,11 +75,22 @@ pub(super) type Grant = dyn FnMut(&Told, Duration) -> Granted + Send;
 
 impl Store {
     pub(super) fn new(grant: impl FnMut(&Told, Duration) -> Granted + Send + 'static) -> Self {
-        let grant = Box::new(grant);
-        let (stops, told) = (Vec::new(), Vec::new());
-        let kept = Kept { closed_until: Duration::ZERO, epoch: 0, stops, told, grant };
-        let kept = Arc::new(Mutex::new(kept));
-        Self { clock: WithStops::new(), takes: milliseconds(50), kept }
+        let kept = Kept {
+            reached_in: Duration::ZERO,
+            takes: milliseconds(50),
+            closed_until: Duration::ZERO,
+            epoch: 0,
+            stops: Vec::new(),
+            told: Vec::new(),
+            grant: Box::new(grant),
+        };
+        Self { clock: WithStops::new(), kept: Arc::new(Mutex::new(kept)) }
+    }
+
+    /// The same, with responses that are on the way for so long.
+    pub(super) fn taking(self, time: Duration) -> Self {
+        self.kept.lock().takes = time;
+        self
     }
 
     pub(super) fn free() -> Self {
@@ -103,6 +129,8 @@ impl std::fmt::Debug for Store {
 #[async_trait::async_trait]
 impl SharedLimit for Store {
     async fn exchange(&self, _: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError> {
+        let reached_in = self.kept.lock().reached_in;
+        sleep(reached_in).await;
         let now = self.clock.elapsed();
         if let Some(pause) = told.refused_for {
             self.close(pause);
@@ -113,10 +141,55 @@ impl SharedLimit for Store {
             let closed_for = kept.closed_until.saturating_sub(now);
             (kept.grant)(told, now).with_closing(kept.epoch, closed_for)
         };
-        let stops = self.kept.lock().stops.pop();
+        let (stops, takes) = {
+            let kept = &mut *self.kept.lock();
+            (kept.stops.pop(), kept.takes)
+        };
         self.clock.stop(stops.unwrap_or_default());
-        sleep(self.takes).await;
+        sleep(takes).await;
         Ok(granted)
+    }
+}
+
+/// A program that has a new runtime for each call.
+pub(super) struct NewRuntimes {
+    pub(super) store: Store,
+    pub(super) app: Arc<App>,
+    time: Duration,
+}
+
+impl NewRuntimes {
+    pub(super) fn new(store: impl FnOnce() -> Store) -> Self {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let (store, app) = runtime.unwrap().block_on(async {
+            let store = store();
+            let app = store.app();
+            (store, app)
+        });
+        Self { store, app, time: Duration::ZERO }
+    }
+
+    pub(super) fn run<T>(&mut self, call: impl AsyncFnOnce(&Arc<App>) -> T) -> T {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        self.run_on(&runtime.unwrap(), call)
+    }
+
+    /// On one that is kept.
+    pub(super) fn run_on<T>(
+        &mut self,
+        runtime: &Runtime,
+        call: impl AsyncFnOnce(&Arc<App>) -> T,
+    ) -> T {
+        runtime.block_on(async {
+            self.store.clock.moves(self.time);
+            let ended = call(&self.app).await;
+            self.time = self.store.clock.elapsed();
+            ended
+        })
+    }
+
+    pub(super) fn idles(&mut self, time: Duration) {
+        self.time += time;
     }
 }
 

@@ -5,6 +5,7 @@
 
 use tokio::time::{Instant, sleep};
 
+use super::super::shared::{Granted, Told};
 use super::fake_store::{ENDPOINT, SECOND, Store, call, milliseconds, wanted};
 use super::*;
 
@@ -23,8 +24,7 @@ async fn a_store_is_asked_again_when_it_said() {
     for back in [20, 50, 100, 199, 300, 500, 900, 2500] {
         let back = milliseconds(back);
         let grant = move |_: &Told, _| Granted::default().with_rate(5.0, 2).with_come_back_in(back);
-        let mut store = Store::new(grant);
-        store.takes = milliseconds(1);
+        let store = Store::new(grant).taking(milliseconds(1));
 
         wait(&store.app(), 6 * SECOND).await;
 
@@ -42,7 +42,7 @@ async fn a_store_is_asked_again_when_it_said() {
 async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
     for back in [20, 50, 100, 300, 500] {
         let mut asked = 0;
-        let mut store = Store::new(move |_, _| {
+        let store = Store::new(move |_, _| {
             asked += 1;
             let granted = Granted::default().with_rate(5.0, 2);
             match asked {
@@ -50,8 +50,8 @@ async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
                 2 => granted.with_come_back_in(milliseconds(back)),
                 _ => granted.with_starts(1, Duration::ZERO, Duration::ZERO),
             }
-        });
-        store.takes = milliseconds(1);
+        })
+        .taking(milliseconds(1));
         let app = store.app();
         let waits = tokio::spawn({
             let app = Arc::clone(&app);
@@ -71,7 +71,7 @@ async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
 /// As somebody would write one: a start at a time, or when to come back.
 fn token_bucket(rate: f64) -> Store {
     let mut next = 0.0;
-    let mut store = Store::new(move |told, now| {
+    let store = Store::new(move |told, now| {
         let now = now.as_secs_f64();
         let granted = Granted::default().with_rate(rate, 1);
         if told.starts == 0 {
@@ -82,8 +82,8 @@ fn token_bucket(rate: f64) -> Store {
         }
         next = f64::max(next, now - 0.02) + 1.0 / rate;
         granted.with_starts(1, Duration::ZERO, Duration::ZERO)
-    });
-    store.takes = milliseconds(1);
+    })
+    .taking(milliseconds(1));
     store
 }
 
@@ -119,7 +119,7 @@ fn line(rate: f64, most: u32) -> (Store, Arc<Mutex<Vec<f64>>>) {
     let granted_for = Arc::new(Mutex::new(Vec::new()));
     let starts = Arc::clone(&granted_for);
     let mut next = 0.0;
-    let mut store = Store::new(move |told, now| {
+    let store = Store::new(move |told, now| {
         let now = now.as_secs_f64();
         let count = told.starts.max(u32::from(told.is_urgent)).min(most);
         next = f64::max(next, now);
@@ -129,8 +129,8 @@ fn line(rate: f64, most: u32) -> (Store, Arc<Mutex<Vec<f64>>>) {
             next += 1.0 / rate;
         }
         Granted::default().with_rate(rate, 1).with_starts(count, first, step)
-    });
-    store.takes = milliseconds(2);
+    })
+    .taking(milliseconds(2));
     (store, granted_for)
 }
 

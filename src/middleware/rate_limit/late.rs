@@ -144,8 +144,7 @@ fn a_process_that_did_not_run_for_a_moment_does_not_go_on_alone() {
 /// That it waits for the store, and again for its pause, is no limit of others.
 #[tokio::test(start_paused = true)]
 async fn a_process_by_itself_tells_of_no_others_that_wait() {
-    let mut store = Store::free();
-    store.takes = milliseconds(2);
+    let store = Store::free().taking(milliseconds(2));
     let app = store.app();
     call(&app, ENDPOINT, Outcome::Succeeded).await;
     sleep(SECOND).await;

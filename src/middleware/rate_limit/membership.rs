@@ -68,6 +68,7 @@ struct UnderWay {
     most_starts: u32,
     /// Whether it asks for others than that one.
     wants_starts: bool,
+    tells: News,
 }
 
 impl Membership {
@@ -189,6 +190,21 @@ impl Membership {
         self.under_way.is_some_and(|under_way| now - under_way.since >= LOST)
     }
 
+    /// Whether the others are still to hear of a 429. Nobody hears of it from who is alone.
+    pub(super) fn is_telling(&self) -> bool {
+        let is_told = |under_way: UnderWay| under_way.tells.refused.is_some();
+        self.alone_until.is_none()
+            && (self.news.refused.is_some() || self.under_way.is_some_and(is_told))
+    }
+
+    /// An exchange has gone with its task, which says nothing about the store. Whether that was
+    /// told of a 429 is not known, and to be told twice does no harm.
+    pub(super) fn lost(&mut self, exchange: Exchange) {
+        if let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) {
+            self.news.put_back(under_way.tells);
+        }
+    }
+
     /// Begins an exchange, if one is due: because requests wait for one, or are to start soon. What
     /// is told is found out when it is [sent](Self::send).
     pub(super) fn due(
@@ -232,14 +248,16 @@ impl Membership {
         let is_urgent = self.wants_urgent(is_urgent, now);
         let is_alone = self.alone_until.is_some();
         // What happened while nobody else knew of it is no measure of what all did together.
-        let News { succeeded, is_open, others_wait, refused, .. } = match is_alone {
+        let tells = match is_alone {
             true => News::default(),
             false => self.news.take(self.window, now),
         };
+        let News { succeeded, is_open, others_wait, refused, .. } = tells;
         let starts = if self.batch.left == 0 { wanted } else { 0 };
         self.under_way = Some(UnderWay {
             most_starts: starts.max(u32::from(is_urgent)),
             wants_starts: starts > 0,
+            tells,
             ..UnderWay::new(exchange, now)
         });
         Some(Told {
@@ -303,14 +321,18 @@ impl Membership {
             }
             // Noticed long after it was due: this process stood still.
             None if now - under_way.since <= NOTICED => self.silent(bucket, jitter, now),
-            Some(_) | None => self.late(bucket, jitter, now),
+            Some(_) => self.late(bucket, jitter, now),
+            None => self.give_up(bucket, jitter, now),
         }
     }
 
     /// Gives up an exchange that is [lost](Self::is_lost). A store that is silent is noticed by the
-    /// exchange itself, and sooner: its task has gone, or nobody ran who could.
-    pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) {
-        self.late(bucket, jitter, now);
+    /// exchange itself, and sooner: nobody ran who could. Says whether it goes on alone from now on.
+    pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
+        if let Some(under_way) = self.under_way {
+            self.news.put_back(under_way.tells);
+        }
+        self.late(bucket, jitter, now)
     }
 
     /// Whether the store responded in time is not known: it is asked anew, once.
@@ -388,7 +410,9 @@ impl Membership {
 
     /// Asks the store anew, as after a start.
     pub(super) fn reopen(&mut self) {
-        let Self { epoch, under_way, exchanges, was_late, .. } = *self;
+        let Self { epoch, exchanges, was_late, .. } = *self;
+        let tells = News::default();
+        let under_way = self.under_way.map(|under_way| UnderWay { tells, ..under_way });
         let new = Self::new(self.member, self.window);
         *self = Self { epoch, under_way, exchanges, was_late, ..new };
     }
@@ -424,7 +448,8 @@ impl Membership {
 
 impl UnderWay {
     fn new(exchange: Exchange, now: Seconds) -> Self {
-        Self { exchange, since: now, most_starts: 0, wants_starts: false }
+        let tells = News::default();
+        Self { exchange, since: now, most_starts: 0, wants_starts: false, tells }
     }
 }
 

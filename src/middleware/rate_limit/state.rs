@@ -450,6 +450,18 @@ impl State {
         }
     }
 
+    /// An exchange has gone with its task.
+    pub(super) fn lost(&mut self, exchange: Exchange) {
+        if let Some(membership) = &mut self.membership {
+            membership.lost(exchange);
+        }
+    }
+
+    /// Whether the other processes are still to hear of a 429.
+    pub(super) fn is_telling(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_telling)
+    }
+
     /// What came of an exchange. Says whether it goes on alone from now on.
     pub(super) fn heard(
         &mut self,
