@@ -129,9 +129,12 @@ impl App {
         if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
-        let limit = core.awake(now) + patience;
-        let owner = Caller { place, told: sender, since: now, looked: core.awake(now) };
-        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
+        let limit = core.limit_for(patience, wanted.to_deadline.as_secs_f64(), now);
+        let looked = core.awake(now);
+        let patient_until = looked + patience;
+        let pair = wanted.pair;
+        let owner = Caller { pair, place, patient_until, told: sender, since: now, looked };
+        core.queue.insert(place, Waiter { pair, limit, owner });
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
             Ok(()) => self.grant(core, now),
@@ -307,6 +310,9 @@ mod forgetting;
 #[path = "granted_starts.rs"]
 mod granted_starts;
 #[cfg(test)]
+#[path = "impatient.rs"]
+mod impatient;
+#[cfg(test)]
 #[expect(clippy::unwrap_used)]
 #[path = "late.rs"]
 mod late;
@@ -402,7 +408,13 @@ mod tests {
 
     fn wanted(endpoint: u64) -> Wanted {
         let pair = Pair { endpoint, user: 0 };
-        Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(60) }
+        Wanted {
+            pair,
+            is_urgent: false,
+            number: None,
+            patience: Duration::from_secs(60),
+            to_deadline: Duration::MAX,
+        }
     }
 
     /// Sees what is logged, and whether that is under an app's lock.
@@ -503,7 +515,13 @@ mod tests {
             let patience = Duration::from_secs(60);
             let wanted = |endpoint| {
                 let pair = Pair { endpoint, user: 0 };
-                Wanted { pair, is_urgent: false, number: None, patience }
+                Wanted {
+                    pair,
+                    is_urgent: false,
+                    number: None,
+                    patience,
+                    to_deadline: Duration::MAX,
+                }
             };
             {
                 let core = &mut *app.core.lock();
@@ -543,7 +561,13 @@ mod tests {
             app.core.lock().state.app.pace(1.0, 0.0);
             let pair = Pair { endpoint: 7, user: 0 };
             let patience = Duration::from_secs(60);
-            let wanted = Wanted { pair, is_urgent: false, number: None, patience };
+            let wanted = Wanted {
+                pair,
+                is_urgent: false,
+                number: None,
+                patience,
+                to_deadline: Duration::MAX,
+            };
             let calls: Vec<_> = (0..40)
                 .map(|_| {
                     let app = Arc::clone(&app);

@@ -62,7 +62,9 @@ impl App {
             let goes_alone = core.state.heard(exchange, granted.ok(), fastrand::f64(), now);
             core.dismiss_hopeless(now);
             self.changed(core, now);
-            (goes_alone, core.send_next(now))
+            let next = core.send_next(now);
+            core.dismiss_impatient(now);
+            (goes_alone, next)
         };
         self.exchanged.notify_waiters();
         if let Some(error) = error.filter(|_| goes_alone) {

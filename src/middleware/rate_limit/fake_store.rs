@@ -197,7 +197,13 @@ pub(super) const ENDPOINT: u64 = 7;
 
 pub(super) fn wanted(endpoint: u64, is_urgent: bool) -> Wanted {
     let pair = Pair { endpoint, user: 0 };
-    Wanted { pair, is_urgent, number: None, patience: Duration::from_secs(60) }
+    Wanted {
+        pair,
+        is_urgent,
+        number: None,
+        patience: Duration::from_secs(60),
+        to_deadline: Duration::MAX,
+    }
 }
 
 /// A call whose response takes 20 ms. Returns for how long it waited.

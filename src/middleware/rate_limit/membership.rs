@@ -129,6 +129,18 @@ impl Membership {
         self.urgent_start(now).map_or(of_batch, |moment| of_batch.min(moment))
     }
 
+    /// Whether a request waits for the store to respond, and for nothing else.
+    pub(super) fn is_unheard(&self, bucket: &Bucket, now: Seconds) -> bool {
+        if self.alone_until.is_some() || bucket.check_closed(now).is_err() {
+            return false;
+        }
+        match self.rate {
+            None => bucket.check_width(now).is_ok() && self.check(bucket, now).is_err(),
+            Some(_) if self.has_start(now) => self.check(bucket, now).is_err(),
+            Some(_) => self.batch.left == 0 && now >= self.come_back_at,
+        }
+    }
+
     /// What was heard longer ago is no longer relied on.
     fn check_heard(&self, longest: Seconds, now: Seconds) -> Result<(), Blocked> {
         match now - self.heard <= longest {
@@ -456,7 +468,7 @@ impl UnderWay {
 /// How long a response is waited for.
 pub(super) const PATIENCE: Seconds = 0.2;
 /// Within what time the end of that is noticed where a process runs.
-const NOTICED: Seconds = 0.25;
+pub(super) const NOTICED: Seconds = 0.25;
 /// An exchange of which nothing was heard for so long has gone with its task.
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.

@@ -231,7 +231,7 @@ impl RateLimiter {
         let patience = max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let number = waits.and_then(|waits| waits.number(self.app.id));
-        Wanted { pair, is_urgent, number, patience }
+        Wanted { pair, is_urgent, number, patience, to_deadline }
     }
 
     fn keep_number(&self, extensions: &mut Extensions, number: u64) {

@@ -10,7 +10,7 @@ use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::evidence::Evidence;
 use super::failures::{Ended, Failures};
-use super::membership::{Exchange, Membership};
+use super::membership::{Exchange, Membership, NOTICED};
 use super::pair::Pair;
 use super::shared::{Granted, Told};
 use super::trial::Trial;
@@ -270,6 +270,13 @@ impl State {
     /// How long a request may wait for what the other processes say, which is no limit.
     pub(super) fn longest_look(&self) -> Seconds {
         self.membership.as_ref().map_or(0.0, |_| LONGEST_LOOK)
+    }
+
+    /// Whether a request waits for the other processes' store to respond, and for nothing else of
+    /// the app's. How long that takes at most.
+    pub(super) fn unheard(&self, now: Seconds) -> Option<Seconds> {
+        let membership = self.membership.as_ref()?;
+        membership.is_unheard(&self.app, now).then_some(NOTICED)
     }
 
     /// A request goes, after [`check`](Self::check).
