@@ -71,7 +71,7 @@ async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
 /// As somebody would write one: a start at a time, or when to come back.
 fn token_bucket(rate: f64) -> Store {
     let mut next = 0.0;
-    let store = Store::new(move |told, now| {
+    Store::new(move |told, now| {
         let now = now.as_secs_f64();
         let granted = Granted::default().with_rate(rate, 1);
         if told.starts == 0 {
@@ -83,8 +83,7 @@ fn token_bucket(rate: f64) -> Store {
         next = f64::max(next, now - 0.02) + 1.0 / rate;
         granted.with_starts(1, Duration::ZERO, Duration::ZERO)
     })
-    .taking(milliseconds(1));
-    store
+    .taking(milliseconds(1))
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,6 +173,25 @@ fn a_response_that_was_on_its_way_while_the_process_was_stopped_is_not_taken() {
     }
 }
 
+/// The timer is heard of first, and what reads the response runs after it.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_for_a_little_longer_than_it_waits_does_not_go_on_alone() {
+    for takes in [201, 205, 209] {
+        let store = Store::free().taking(milliseconds(takes));
+        let app = store.app();
+        let waits = tokio::spawn({
+            let app = Arc::clone(&app);
+            async move { call(&app, ENDPOINT, Outcome::Succeeded).await }
+        });
+        sleep(milliseconds(100)).await;
+        store.kept.lock().takes = milliseconds(1);
+
+        waits.await.unwrap();
+
+        assert_eq!(app.stats().sharing, Some(Sharing::Free), "{takes} ms");
+    }
+}
+
 /// No response is young enough, ever.
 #[test]
 fn a_process_that_hears_everything_late_goes_on_alone() {
