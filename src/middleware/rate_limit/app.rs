@@ -16,14 +16,12 @@ use tokio::sync::{Notify, oneshot};
 
 use super::announced::Opened;
 use super::clock::duration;
-use super::exchange;
 use super::granted;
 use super::lock::{Caller, Core, Keeper, Verdict};
 use super::membership::Exchange;
 use super::pair::Pair;
 use super::permit::{Permit, Stay, Turn, Wanted};
 use super::queue::{Place, Waiter};
-use super::shared::{Granted, SharedLimitError, Told};
 use super::state::{Outcome, Ticket};
 use super::{RateLimitOptions, RateLimited, Seconds};
 use crate::sync::Mutex;
@@ -38,14 +36,17 @@ pub(super) struct App {
     pub(super) options: RateLimitOptions,
     pub(super) core: Mutex<Core>,
     /// Another waiter is to be the keeper.
-    keeper_wanted: Notify,
+    pub(super) keeper_wanted: Notify,
+    /// An exchange with the other processes has ended.
+    pub(super) exchanged: Notify,
 }
 
 impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
         let core = Mutex::new(Core::new(&options));
         let id = APPS.fetch_add(1, Ordering::Relaxed);
-        Self { id, client_id, is_of_all: false, options, core, keeper_wanted: Notify::new() }
+        let (keeper_wanted, exchanged) = (Notify::new(), Notify::new());
+        Self { id, client_id, is_of_all: false, options, core, keeper_wanted, exchanged }
     }
 
     /// What is done to all apps by hand.
@@ -60,7 +61,8 @@ impl App {
         pair: Pair,
         name: impl FnOnce() -> String,
     ) -> Result<Permit, Stay> {
-        let core = &mut *self.core.lock();
+        let mut locked = self.core.lock();
+        let core = &mut *locked;
         let now = core.now(&self.options);
         let pair = Pair { endpoint: core.state.endpoint(pair.endpoint, now, name), ..pair };
         if core.queue.len() > 0 || core.state.check(pair, now).is_err() {
@@ -69,8 +71,11 @@ impl App {
         }
         let ticket = core.state.start(pair, false, now);
         core.next_number += 1;
-        self.exchange_if_due(core, now);
-        Ok(Permit::new(self, ticket, core.next_number))
+        let permit = Permit::new(self, ticket, core.next_number);
+        let exchange = self.due(core, now);
+        drop(locked);
+        self.begin(exchange);
+        Ok(permit)
     }
 
     /// Waits for a permit, in order.
@@ -110,7 +115,8 @@ impl App {
         self: &Arc<Self>,
         wanted: Wanted,
     ) -> Result<(Place, oneshot::Receiver<Verdict>), RateLimited> {
-        let core = &mut *self.core.lock();
+        let mut locked = self.core.lock();
+        let core = &mut *locked;
         let now = core.now(&self.options);
         let number = wanted.number.unwrap_or_else(|| {
             core.next_number += 1;
@@ -123,9 +129,12 @@ impl App {
         if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
-        let limit = core.awake(now) + patience;
-        let owner = Caller { place, told: sender, since: now, looked: core.awake(now) };
-        core.queue.insert(place, Waiter { pair: wanted.pair, limit, owner });
+        let limit = core.limit_for(patience, wanted.to_deadline.as_secs_f64(), now);
+        let looked = core.awake(now);
+        let patient_until = looked + patience;
+        let pair = wanted.pair;
+        let owner = Caller { pair, place, patient_until, told: sender, since: now, looked };
+        core.queue.insert(place, Waiter { pair, limit, owner });
         // Where it may not go, nobody may who could not before, and all others need no look.
         let next = match core.state.check(wanted.pair, now) {
             Ok(()) => self.grant(core, now),
@@ -136,19 +145,31 @@ impl App {
         };
         // The keeper may sleep for an endpoint that is closed for longer.
         core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
-        self.exchange_if_due(core, now);
+        let exchange = self.due(core, now);
+        drop(locked);
+        self.begin(exchange);
         Ok((place, receiver))
     }
 
     /// Moves on what time allows, and says for how long a waiter may sleep.
     fn watch(self: &Arc<Self>, waiting: &Waiting<'_>, pair: Pair) -> Duration {
-        let core = &mut *self.core.lock();
+        let (sleep, exchange) = self.look(&mut self.core.lock(), waiting, pair);
+        self.begin(exchange);
+        sleep
+    }
+
+    fn look(
+        &self,
+        core: &mut Core,
+        waiting: &Waiting<'_>,
+        pair: Pair,
+    ) -> (Duration, Option<Exchange>) {
         let now = core.now(&self.options);
         core.look(pair, waiting.place, now);
         if core.is_over(pair, waiting.place, now) {
             // Many may give up at the same time: none of them needs a look at all others.
             core.expire(pair, waiting.place, now);
-            return duration(SHORTEST_SLEEP);
+            return (duration(SHORTEST_SLEEP), None);
         }
         let is_keeper = |keeper: Keeper| keeper.place == waiting.place;
         let is_overdue = |keeper: Keeper| keeper.wakes_at <= now;
@@ -156,12 +177,12 @@ impl App {
             let wakes_at = self.grant(core, now).min(core.granted.overdue_at());
             core.keeper = Some(Keeper { place: waiting.place, wakes_at });
         }
-        self.exchange_if_due(core, now);
+        let exchange = self.due(core, now);
         let wakes_at =
             core.keeper.filter(|keeper| is_keeper(*keeper)).map(|keeper| keeper.wakes_at);
         let limit = core.expire(pair, waiting.place, now);
         let sleep = wakes_at.unwrap_or(f64::INFINITY).min(limit) - now;
-        duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
+        (duration(sleep.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)), exchange)
     }
 
     /// Grants permits to all that may go, and says when the next one may.
@@ -180,12 +201,18 @@ impl App {
     }
 
     pub(super) fn settle(self: &Arc<Self>, ticket: Ticket, outcome: Outcome) {
+        let (opened, exchange) = self.settle_quietly(&mut self.core.lock(), ticket, outcome);
+        self.begin(exchange);
         // Who hears of it may ask the limiter.
-        self.settle_quietly(ticket, outcome).log(self.client_id.as_deref());
+        opened.log(self.client_id.as_deref());
     }
 
-    fn settle_quietly(self: &Arc<Self>, ticket: Ticket, outcome: Outcome) -> Opened {
-        let core = &mut *self.core.lock();
+    fn settle_quietly(
+        &self,
+        core: &mut Core,
+        ticket: Ticket,
+        outcome: Outcome,
+    ) -> (Opened, Option<Exchange>) {
         let now = core.now(&self.options);
         let is_refused = matches!(outcome, Outcome::Refused(_));
         let endpoint = ticket.pair.endpoint;
@@ -195,51 +222,13 @@ impl App {
             Outcome::Succeeded => core.announced.went_through(endpoint, now),
             _ => Opened::default(),
         };
+        let mut exchange = None;
         if is_refused {
             core.dismiss_hopeless(now);
-            self.exchange_if_due(core, now);
+            exchange = self.due(core, now);
         }
         self.changed(core, now);
-        opened
-    }
-
-    /// Tells the other processes, in a task of its own, if there is something to tell or to ask
-    /// for.
-    #[inline]
-    fn exchange_if_due(self: &Arc<Self>, core: &mut Core, now: Seconds) {
-        if let Some(shared) = &self.options.shared
-            && let Some(exchange) = core.due(now)
-        {
-            exchange::spawn(Arc::clone(self), Arc::clone(shared), exchange);
-        }
-    }
-
-    /// What an exchange tells that is sent now, or the next one, if it was given up.
-    pub(super) fn send(&self, exchange: Exchange) -> Option<(Exchange, Told)> {
-        let core = &mut *self.core.lock();
-        let now = core.now(&self.options);
-        core.send(exchange, now).or_else(|| core.send_next(now))
-    }
-
-    /// Takes over what came of an exchange, and says what is to be told next.
-    pub(super) fn exchanged(
-        &self,
-        exchange: Exchange,
-        granted: Result<Granted, SharedLimitError>,
-    ) -> Option<(Exchange, Told)> {
-        let error = granted.as_ref().err().cloned();
-        let (goes_alone, next) = {
-            let core = &mut *self.core.lock();
-            let now = core.now(&self.options);
-            let goes_alone = core.state.heard(exchange, granted.ok(), fastrand::f64(), now);
-            core.dismiss_hopeless(now);
-            self.changed(core, now);
-            (goes_alone, core.send_next(now))
-        };
-        if let Some(error) = error.filter(|_| goes_alone) {
-            tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
-        }
-        next
+        (opened, exchange)
     }
 
     /// After something that may let waiters go, or go earlier than the keeper wakes.
@@ -310,8 +299,19 @@ static APPS: AtomicU64 = AtomicU64::new(0);
 mod demand;
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
+#[path = "fake_store.rs"]
+mod fake_store;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
 #[path = "forgetting.rs"]
 mod forgetting;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "granted_starts.rs"]
+mod granted_starts;
+#[cfg(test)]
+#[path = "impatient.rs"]
+mod impatient;
 #[cfg(test)]
 #[expect(clippy::unwrap_used)]
 #[path = "late.rs"]
@@ -322,6 +322,10 @@ mod races;
 #[cfg(test)]
 #[path = "schedules.rs"]
 mod schedules;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "telling.rs"]
+mod telling;
 
 #[cfg(test)]
 #[expect(clippy::panic, clippy::unwrap_used)]
@@ -332,6 +336,7 @@ mod tests {
     use tracing::subscriber::Interest;
     use tracing::{Dispatch, Event, Metadata, Subscriber, span};
 
+    use super::super::shared::{Granted, SharedLimitError, Told};
     use super::super::stats::Closing;
     use super::*;
 
@@ -370,7 +375,7 @@ mod tests {
     ) -> Option<(Exchange, Told)> {
         let now = app.core.lock().now(&app.options);
         let (exchange, _) = app.core.lock().send_next(now).unwrap();
-        app.exchanged(exchange, granted)
+        app.heard(exchange, granted)
     }
 
     #[derive(Debug)]
@@ -403,7 +408,13 @@ mod tests {
 
     fn wanted(endpoint: u64) -> Wanted {
         let pair = Pair { endpoint, user: 0 };
-        Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(60) }
+        Wanted {
+            pair,
+            is_urgent: false,
+            number: None,
+            patience: Duration::from_secs(60),
+            to_deadline: Duration::MAX,
+        }
     }
 
     /// Sees what is logged, and whether that is under an app's lock.
@@ -504,7 +515,13 @@ mod tests {
             let patience = Duration::from_secs(60);
             let wanted = |endpoint| {
                 let pair = Pair { endpoint, user: 0 };
-                Wanted { pair, is_urgent: false, number: None, patience }
+                Wanted {
+                    pair,
+                    is_urgent: false,
+                    number: None,
+                    patience,
+                    to_deadline: Duration::MAX,
+                }
             };
             {
                 let core = &mut *app.core.lock();
@@ -544,7 +561,13 @@ mod tests {
             app.core.lock().state.app.pace(1.0, 0.0);
             let pair = Pair { endpoint: 7, user: 0 };
             let patience = Duration::from_secs(60);
-            let wanted = Wanted { pair, is_urgent: false, number: None, patience };
+            let wanted = Wanted {
+                pair,
+                is_urgent: false,
+                number: None,
+                patience,
+                to_deadline: Duration::MAX,
+            };
             let calls: Vec<_> = (0..40)
                 .map(|_| {
                     let app = Arc::clone(&app);

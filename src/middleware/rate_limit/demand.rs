@@ -13,7 +13,13 @@ async fn slow_beside(waits: impl FnOnce(&mut Core)) -> usize {
     let app = Arc::new(App::new(None, RateLimitOptions::default().with_clock(clock)));
     let wanted = |endpoint, patience| {
         let pair = Pair { endpoint, user: 0 };
-        Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(patience) }
+        Wanted {
+            pair,
+            is_urgent: false,
+            number: None,
+            patience: Duration::from_secs(patience),
+            to_deadline: Duration::MAX,
+        }
     };
     {
         let core = &mut *app.core.lock();
@@ -72,7 +78,13 @@ async fn what_the_queue_lets_go_at_once_has_not_waited() {
     let app = Arc::new(App::new(None, RateLimitOptions::default().with_clock(clock)));
     let wanted = |endpoint| {
         let pair = Pair { endpoint, user: 0 };
-        Wanted { pair, is_urgent: false, number: None, patience: Duration::from_secs(60) }
+        Wanted {
+            pair,
+            is_urgent: false,
+            number: None,
+            patience: Duration::from_secs(60),
+            to_deadline: Duration::MAX,
+        }
     };
     app.core.lock().state.endpoint(2, 0.0, String::new);
     app.core.lock().state.endpoints.get_mut(&2).unwrap().bucket.close(10.0);

@@ -1,5 +1,9 @@
 //! Exchanges with the store through which processes share a limit: one after the other, each in a
 //! task.
+//!
+//! A task may go before its exchange has ended, with the runtime of the call that began it: then it
+//! is begun anew by who needs it. A call that was refused waits for what it has to tell, since its
+//! runtime may end with it.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,23 +14,135 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::Seconds;
 use super::app::App;
+use super::lock::Core;
 use super::membership::{Exchange, PATIENCE};
 use super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 
-/// Tells and asks until there is nothing more to tell. What is told is found out when the task
-/// runs, which may be much later. Without a runtime nothing is told, and the limiter goes on as
-/// when there is no response.
-pub(super) fn spawn(app: Arc<App>, shared: Arc<dyn SharedLimit>, first: Exchange) {
-    let Ok(runtime) = Handle::try_current() else { return };
-    runtime.spawn(async move {
-        let mut next = app.send(first);
-        while let Some((exchange, told)) = next {
-            let granted = tell(&*shared, app.client_id.as_deref(), &told).await;
-            next = app.exchanged(exchange, granted);
-            app.announce(None);
+impl App {
+    /// Whether there is something to tell the other processes, or to ask for. It is
+    /// [begun](Self::begin) when nothing is locked.
+    #[inline]
+    pub(super) fn due(&self, core: &mut Core, now: Seconds) -> Option<Exchange> {
+        self.options.shared.as_ref().and_then(|_| core.due(now))
+    }
+
+    /// Tells and asks in a task of its own, until there is nothing more to tell. What is told is
+    /// found out when the task runs, which may be much later. Without a runtime nothing is told,
+    /// and the limiter goes on as when there is no response.
+    #[inline]
+    pub(super) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) {
+        if let (Some(first), Some(shared)) = (exchange, &self.options.shared)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let shared = Arc::clone(shared);
+            let mut task = Task { app: Arc::clone(self), exchange: Some(first) };
+            runtime.spawn(async move { task.run(&*shared, first).await });
         }
-    });
+    }
+
+    /// What an exchange tells that is sent now, or the next one, if it was given up.
+    fn send(&self, exchange: Exchange) -> Option<(Exchange, Told)> {
+        let core = &mut *self.core.lock();
+        let now = core.now(&self.options);
+        core.send(exchange, now).or_else(|| core.send_next(now))
+    }
+
+    /// Takes over what came of an exchange, and says what is to be told next.
+    pub(super) fn heard(
+        &self,
+        exchange: Exchange,
+        granted: Result<Granted, SharedLimitError>,
+    ) -> Option<(Exchange, Told)> {
+        let error = granted.as_ref().err().cloned();
+        let (goes_alone, next) = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            let goes_alone = core.state.heard(exchange, granted.ok(), fastrand::f64(), now);
+            core.dismiss_hopeless(now);
+            self.changed(core, now);
+            let next = core.send_next(now);
+            core.dismiss_impatient(now);
+            (goes_alone, next)
+        };
+        self.exchanged.notify_waiters();
+        if let Some(error) = error.filter(|_| goes_alone) {
+            tracing::warn!(client_id = self.client_id, %error, "this process goes on alone");
+        }
+        next
+    }
+
+    /// An exchange has gone with its task. Who waits for it begins another.
+    fn lost(&self, exchange: Exchange) {
+        {
+            let core = &mut *self.core.lock();
+            core.state.lost(exchange);
+            if core.queue.len() > 0 {
+                self.keeper_wanted.notify_one();
+            }
+        }
+        self.exchanged.notify_waiters();
+    }
+
+    /// Waits until the store was told of the 429s that are known, for as long as an exchange takes
+    /// at most.
+    pub(super) async fn refusals_told(self: &Arc<Self>, longest: Duration) {
+        let told = async {
+            loop {
+                let exchanged = self.exchanged.notified();
+                if !self.is_telling() {
+                    return;
+                }
+                exchanged.await;
+            }
+        };
+        // What was not told by then is told by the next call.
+        let _ = tokio::time::timeout(longest.min(patience()), told).await;
+    }
+
+    /// Whether the store is still to hear of one. An exchange that is due for it is begun.
+    pub(super) fn is_telling(self: &Arc<Self>) -> bool {
+        let (is_telling, exchange) = {
+            let core = &mut *self.core.lock();
+            let now = core.now(&self.options);
+            (core.state.is_telling(), self.due(core, now))
+        };
+        self.begin(exchange);
+        is_telling
+    }
+}
+
+/// What runs an exchange, until it is dropped with its runtime.
+struct Task {
+    app: Arc<App>,
+    exchange: Option<Exchange>,
+}
+
+impl Task {
+    async fn run(&mut self, shared: &dyn SharedLimit, first: Exchange) {
+        let mut next = self.app.send(first);
+        while let Some((exchange, told)) = next {
+            self.exchange = Some(exchange);
+            let granted = tell(shared, self.app.client_id.as_deref(), &told).await;
+            next = self.app.heard(exchange, granted);
+            self.exchange = next.map(|(exchange, _)| exchange);
+            self.app.announce(None);
+        }
+        self.exchange = None;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(exchange) = self.exchange {
+            self.app.lost(exchange);
+        }
+    }
+}
+
+fn patience() -> Duration {
+    Duration::from_secs_f64(PATIENCE)
 }
 
 async fn tell(
@@ -34,13 +150,18 @@ async fn tell(
     app: Option<&str>,
     told: &Told,
 ) -> Result<Granted, SharedLimitError> {
-    let patience = Duration::from_secs_f64(PATIENCE);
-    let exchanged = guarded(async { shared.exchange(app, told).await });
-    let exchanged = tokio::time::timeout(patience, exchanged).await;
-    exchanged.unwrap_or_else(|_| {
-        Err(SharedLimitError::new(format!("no response within {} ms", patience.as_millis())))
-    })
+    let mut exchanged = pin!(guarded(async { shared.exchange(app, told).await }));
+    for longest in [patience(), GRACE] {
+        if let Ok(granted) = tokio::time::timeout(longest, exchanged.as_mut()).await {
+            return granted;
+        }
+    }
+    Err(SharedLimitError::new(format!("no response within {} ms", patience().as_millis())))
 }
+
+/// A response that came while the process stood still is read in this time, after the timer. It is
+/// late, but the store is not silent.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// A store is user code: that it panics is its failure, and is told as one.
 async fn guarded(

@@ -25,7 +25,7 @@ fn pass(app: &Arc<App>, endpoint: u64) {
 }
 
 fn wanted(pair: Pair) -> Wanted {
-    Wanted { pair, is_urgent: false, number: None, patience: MINUTE }
+    Wanted { pair, is_urgent: false, number: None, patience: MINUTE, to_deadline: Duration::MAX }
 }
 
 /// Longer than a window.

@@ -25,6 +25,8 @@ pub(super) struct Core {
     pub(super) keeper: Option<Keeper>,
     /// Until when the app was closed by hand.
     pub(super) by_hand_until: Seconds,
+    /// No call waits after this that waits for the store to respond, and for nothing else.
+    pub(super) impatient_until: Seconds,
     pub(super) announced: Announced,
 }
 
@@ -45,7 +47,10 @@ pub(super) type Verdict = Result<Seconds, RateLimited>;
 /// Who waits, and how it is told.
 #[derive(Debug)]
 pub(super) struct Caller {
+    pub(super) pair: Pair,
     pub(super) place: Place,
+    /// Until when it may wait for a limit, by the monotonic clock.
+    pub(super) patient_until: Seconds,
     pub(super) told: oneshot::Sender<Verdict>,
     pub(super) since: Seconds,
     /// When it was polled last, by the monotonic clock.
@@ -69,6 +74,7 @@ impl Core {
             arrivals: 0,
             keeper: None,
             by_hand_until: f64::NEG_INFINITY,
+            impatient_until: f64::NEG_INFINITY,
             announced: Announced::default(),
         }
     }
@@ -172,21 +178,63 @@ impl Core {
         }
     }
 
+    /// Until when a call may wait that comes now: in any case for the store, whose response is no
+    /// limit.
+    pub(super) fn limit_for(
+        &mut self,
+        patience: Seconds,
+        longest: Seconds,
+        now: Seconds,
+    ) -> Seconds {
+        let awake = self.awake(now);
+        let unheard = self.state.unheard(now).map_or(0.0, |unheard| unheard.min(longest));
+        if unheard > patience {
+            self.impatient_until = self.impatient_until.max(awake + unheard);
+        }
+        awake + patience.max(unheard)
+    }
+
+    /// The store has responded: those may wait for nothing else who may not wait for a limit.
+    pub(super) fn dismiss_impatient(&mut self, now: Seconds) {
+        let awake = self.awake(now);
+        if awake > self.impatient_until || self.state.unheard(now).is_some() {
+            return;
+        }
+        for owner in self.queue.take_owners(|owner| owner.patient_until <= awake) {
+            let error = self.error(owner.pair, owner.place, now);
+            let _ = owner.told.send(Err(error));
+        }
+    }
+
+    /// When a waiter's time is over, by the monotonic clock: where it waits for the store, later.
+    fn limit_of(&mut self, pair: Pair, place: Place, now: Seconds) -> Option<Seconds> {
+        let limit = self.queue.limit_of(pair.endpoint, place)?;
+        match self.state.unheard(now) {
+            Some(_) => Some(limit),
+            None => Some(limit.min(self.queue.owner_of(pair.endpoint, place)?.patient_until)),
+        }
+    }
+
     /// Whether a waiter's time is over, and it may not go.
-    pub(super) fn is_over(&self, pair: Pair, place: Place, now: Seconds) -> bool {
-        let limit = self.queue.limit_of(pair.endpoint, place);
+    pub(super) fn is_over(&mut self, pair: Pair, place: Place, now: Seconds) -> bool {
+        let limit = self.limit_of(pair, place, now);
         limit.is_some_and(|limit| limit <= self.awake(now)) && self.state.check(pair, now).is_err()
     }
 
-    /// Ends a waiter's time, if it is over, and says when that is.
+    /// Ends a waiter's time, if it is over, and says when to look again.
     pub(super) fn expire(&mut self, pair: Pair, place: Place, now: Seconds) -> Seconds {
-        let Some(limit) = self.queue.limit_of(pair.endpoint, place) else { return now };
-        if limit <= self.awake(now)
+        let Some(limit) = self.limit_of(pair, place, now) else { return now };
+        let awake = self.awake(now);
+        if limit <= awake
             && let Some(waiter) = self.queue.remove(pair.endpoint, place)
         {
             let _ = waiter.owner.told.send(Err(self.error(pair, place, now)));
+            return limit + self.timeline.slept();
         }
-        limit + self.timeline.slept()
+        let owner = self.queue.owner_of(pair.endpoint, place);
+        let patient_until = owner.map_or(limit, |owner| owner.patient_until);
+        let next = if patient_until > awake { patient_until.min(limit) } else { limit };
+        next + self.timeline.slept()
     }
 
     /// Tells those who could not go in time whatever happens.

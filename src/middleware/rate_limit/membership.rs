@@ -38,8 +38,8 @@ pub(super) struct Membership {
     rate: Option<f64>,
     active: u32,
     batch: Batch,
-    /// A start that was granted to an urgent request, before those of the batch.
-    has_urgent_start: bool,
+    /// The moment of a start that was granted to an urgent request, beside those of the batch.
+    urgent_start: Option<Seconds>,
     /// When the store is asked again for starts.
     come_back_at: Seconds,
     /// The same for an urgent request, which holds up no others.
@@ -68,6 +68,7 @@ struct UnderWay {
     most_starts: u32,
     /// Whether it asks for others than that one.
     wants_starts: bool,
+    tells: News,
 }
 
 impl Membership {
@@ -80,7 +81,7 @@ impl Membership {
             rate: None,
             active: 1,
             batch: Batch::default(),
-            has_urgent_start: false,
+            urgent_start: None,
             come_back_at: f64::NEG_INFINITY,
             urgent_back_at: f64::NEG_INFINITY,
             heard: f64::NEG_INFINITY,
@@ -101,17 +102,42 @@ impl Membership {
             bucket.check_width(now)?;
             return self.check_heard(LONGEST_SILENCE, now);
         }
-        match self.batch.left {
-            _ if self.has_urgent_start(now) => Ok(()),
+        match self.has_start(now) {
+            true => self.check_heard(LONGEST_TRUST, now),
+            false => Err(Blocked::Until(self.next_start(now))),
+        }
+    }
+
+    /// Whether a start is at hand.
+    fn has_start(&self, now: Seconds) -> bool {
+        let of_batch = self.batch.left > 0 && self.batch.next <= now;
+        of_batch || self.urgent_start(now).is_some_and(|moment| moment <= now)
+    }
+
+    /// When the next one may be, as far as that is known.
+    fn next_start(&self, now: Seconds) -> Seconds {
+        let of_batch = match self.batch.left {
             0 => {
                 let comes = self.comes(self.come_back_at, now);
-                Err(Blocked::Until(comes.unwrap_or_else(|| self.next_exchange_ends(now))))
+                comes.unwrap_or_else(|| self.next_exchange_ends(now))
             }
-            _ if now < self.batch.next => {
+            _ => {
                 let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
-                Err(Blocked::Until(self.batch.next.min(urgent)))
+                self.batch.next.min(urgent)
             }
-            _ => self.check_heard(LONGEST_TRUST, now),
+        };
+        self.urgent_start(now).map_or(of_batch, |moment| of_batch.min(moment))
+    }
+
+    /// Whether a request waits for the store to respond, and for nothing else.
+    pub(super) fn is_unheard(&self, bucket: &Bucket, now: Seconds) -> bool {
+        if self.alone_until.is_some() || bucket.check_closed(now).is_err() {
+            return false;
+        }
+        match self.rate {
+            None => bucket.check_width(now).is_ok() && self.check(bucket, now).is_err(),
+            Some(_) if self.has_start(now) => self.check(bucket, now).is_err(),
+            Some(_) => self.batch.left == 0 && now >= self.come_back_at,
         }
     }
 
@@ -135,12 +161,9 @@ impl Membership {
 
     /// A request starts, after [`check`](Self::check). Returns its epoch.
     pub(super) fn start(&mut self, now: Seconds) -> u64 {
-        let has_urgent_start = self.has_urgent_start(now);
-        self.has_urgent_start = false;
-        if has_urgent_start {
-            return self.epoch;
-        }
-        if self.batch.left > 0 {
+        if self.urgent_start(now).is_some_and(|moment| moment <= now) {
+            self.urgent_start = None;
+        } else if self.batch.left > 0 {
             self.batch.left -= 1;
             self.batch.next += self.batch.step;
         }
@@ -179,6 +202,21 @@ impl Membership {
         self.under_way.is_some_and(|under_way| now - under_way.since >= LOST)
     }
 
+    /// Whether the others are still to hear of a 429. Nobody hears of it from who is alone.
+    pub(super) fn is_telling(&self) -> bool {
+        let is_told = |under_way: UnderWay| under_way.tells.refused.is_some();
+        self.alone_until.is_none()
+            && (self.news.refused.is_some() || self.under_way.is_some_and(is_told))
+    }
+
+    /// An exchange has gone with its task, which says nothing about the store. Whether that was
+    /// told of a 429 is not known, and to be told twice does no harm.
+    pub(super) fn lost(&mut self, exchange: Exchange) {
+        if let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) {
+            self.news.put_back(under_way.tells);
+        }
+    }
+
     /// Begins an exchange, if one is due: because requests wait for one, or are to start soon. What
     /// is told is found out when it is [sent](Self::send).
     pub(super) fn due(
@@ -202,12 +240,12 @@ impl Membership {
 
     /// A process that has starts already may still have something urgent.
     fn wants_urgent(&self, is_urgent: bool, now: Seconds) -> bool {
-        is_urgent && !self.has_urgent_start(now) && now >= self.urgent_back_at
+        is_urgent && self.urgent_start(now).is_none() && now >= self.urgent_back_at
     }
 
     /// One that nobody came for in time is another's by now.
-    fn has_urgent_start(&self, now: Seconds) -> bool {
-        self.has_urgent_start && now - self.heard <= LONGEST_TRUST
+    fn urgent_start(&self, now: Seconds) -> Option<Seconds> {
+        self.urgent_start.filter(|moment| now - moment <= LONGEST_TRUST)
     }
 
     /// What an exchange tells, as of now. Nothing if it was given up before it was sent.
@@ -222,14 +260,16 @@ impl Membership {
         let is_urgent = self.wants_urgent(is_urgent, now);
         let is_alone = self.alone_until.is_some();
         // What happened while nobody else knew of it is no measure of what all did together.
-        let News { succeeded, is_open, others_wait, refused, .. } = match is_alone {
+        let tells = match is_alone {
             true => News::default(),
             false => self.news.take(self.window, now),
         };
+        let News { succeeded, is_open, others_wait, refused, .. } = tells;
         let starts = if self.batch.left == 0 { wanted } else { 0 };
         self.under_way = Some(UnderWay {
             most_starts: starts.max(u32::from(is_urgent)),
             wants_starts: starts > 0,
+            tells,
             ..UnderWay::new(exchange, now)
         });
         Some(Told {
@@ -268,10 +308,10 @@ impl Membership {
             // A start that nobody came for in time is another's by now.
             self.batch.left = 0;
         }
-        match self.batch.left {
-            0 => wanted > 0 && now >= self.come_back_at,
-            _ => now >= self.batch.next && now - self.heard > LONGEST_TRUST,
+        if self.has_start(now) {
+            return now - self.heard > LONGEST_TRUST;
         }
+        self.batch.left == 0 && wanted > 0 && now >= self.come_back_at
     }
 
     /// Takes over what came of an exchange: what the store granted, or that there was no response.
@@ -293,14 +333,18 @@ impl Membership {
             }
             // Noticed long after it was due: this process stood still.
             None if now - under_way.since <= NOTICED => self.silent(bucket, jitter, now),
-            Some(_) | None => self.late(bucket, jitter, now),
+            Some(_) => self.late(bucket, jitter, now),
+            None => self.give_up(bucket, jitter, now),
         }
     }
 
     /// Gives up an exchange that is [lost](Self::is_lost). A store that is silent is noticed by the
-    /// exchange itself, and sooner: its task has gone, or nobody ran who could.
-    pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) {
-        self.late(bucket, jitter, now);
+    /// exchange itself, and sooner: nobody ran who could. Says whether it goes on alone from now on.
+    pub(super) fn give_up(&mut self, bucket: &mut Bucket, jitter: f64, now: Seconds) -> bool {
+        if let Some(under_way) = self.under_way {
+            self.news.put_back(under_way.tells);
+        }
+        self.late(bucket, jitter, now)
     }
 
     /// Whether the store responded in time is not known: it is asked anew, once.
@@ -327,7 +371,7 @@ impl Membership {
         if granted.epoch != self.epoch || was_alone {
             self.epoch = granted.epoch;
             self.batch = Batch::default();
-            self.has_urgent_start = false;
+            self.urgent_start = None;
         }
         let closed = granted.closed_for.as_secs_f64().min(self.window);
         // A moment is what the way back took.
@@ -347,7 +391,10 @@ impl Membership {
             self.come_back_at = now + away;
         }
         match batch {
-            Some(_) if self.batch.left > 0 => self.has_urgent_start = true,
+            Some(batch) if self.batch.left > 0 && !under_way.wants_starts => {
+                self.urgent_start = Some(batch.next);
+            }
+            // One that was given back meanwhile is lost.
             Some(batch) => self.batch = batch,
             None => {}
         }
@@ -363,7 +410,7 @@ impl Membership {
         if is_new {
             self.news = News::default();
             self.batch = Batch::default();
-            self.has_urgent_start = false;
+            self.urgent_start = None;
             if let Some(rate) = self.rate {
                 // All notice at about the same time, and must not all send then.
                 let rate = (rate / f64::from(self.active)).max(SLOWEST);
@@ -375,7 +422,9 @@ impl Membership {
 
     /// Asks the store anew, as after a start.
     pub(super) fn reopen(&mut self) {
-        let Self { epoch, under_way, exchanges, was_late, .. } = *self;
+        let Self { epoch, exchanges, was_late, .. } = *self;
+        let tells = News::default();
+        let under_way = self.under_way.map(|under_way| UnderWay { tells, ..under_way });
         let new = Self::new(self.member, self.window);
         *self = Self { epoch, under_way, exchanges, was_late, ..new };
     }
@@ -393,6 +442,7 @@ impl Membership {
         let closed = (bucket.closed_until - now).max(0.0);
         let Some(rate) = self.rate else { return closed };
         let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
+        let next = self.urgent_start(now).map_or(next, |moment| next.min(moment));
         // Its share, as far as that is plausible.
         let share = (rate / f64::from(self.active)).max(SLOWEST);
         (next - now).max(closed) + before as f64 / share
@@ -410,14 +460,15 @@ impl Membership {
 
 impl UnderWay {
     fn new(exchange: Exchange, now: Seconds) -> Self {
-        Self { exchange, since: now, most_starts: 0, wants_starts: false }
+        let tells = News::default();
+        Self { exchange, since: now, most_starts: 0, wants_starts: false, tells }
     }
 }
 
 /// How long a response is waited for.
 pub(super) const PATIENCE: Seconds = 0.2;
 /// Within what time the end of that is noticed where a process runs.
-const NOTICED: Seconds = 0.25;
+pub(super) const NOTICED: Seconds = 0.25;
 /// An exchange of which nothing was heard for so long has gone with its task.
 const LOST: Seconds = 2.0 * PATIENCE;
 /// A closing by another process holds after a second at the latest.

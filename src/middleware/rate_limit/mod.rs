@@ -69,7 +69,9 @@ use self::state::Outcome;
 use super::RequestClass;
 use super::trace::{Attempts, CallWaits, LimitedResponse, NotedWait};
 use crate::auth::Authenticator;
-use crate::transport::{Origin, ServerError, is_transient_status, peek_body, retry_after};
+use crate::transport::{
+    Origin, ServerError, can_wait, is_transient_status, peek_body, retry_after,
+};
 
 pub use error::{InvalidEndpoint, LimitKind, RateLimited};
 pub use options::RateLimitOptions;
@@ -223,16 +225,13 @@ impl RateLimiter {
     fn wanted(&self, pair: Pair, extensions: &Extensions, now: Instant) -> Wanted {
         let waits = extensions.get::<CallWaits>();
         let class = extensions.get::<RequestClass>().copied();
-        let deadline = class.and_then(|class| class.deadline);
-        let to_deadline = deadline.map_or(Duration::MAX, |deadline| {
-            deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
-        });
+        let to_deadline = to_deadline(class.as_ref(), now);
         let waited = waits.map_or(Duration::ZERO, |waits| waits.waited);
         let max_wait = class.and_then(|class| class.max_wait).unwrap_or(self.max_wait);
         let patience = max_wait.saturating_sub(waited).min(to_deadline);
         let is_urgent = class.is_some_and(|class| class.is_urgent);
         let number = waits.and_then(|waits| waits.number(self.app.id));
-        Wanted { pair, is_urgent, number, patience }
+        Wanted { pair, is_urgent, number, patience, to_deadline }
     }
 
     fn keep_number(&self, extensions: &mut Extensions, number: u64) {
@@ -240,11 +239,15 @@ impl RateLimiter {
     }
 
     /// Tells why a response is a refusal, and when the request would go.
-    async fn refused(&self, response: Response, pair: Pair) -> Response {
+    async fn refused(&self, response: Response, pair: Pair, extensions: &Extensions) -> Response {
         let (mut response, reason) = with_reason(response).await;
         let is_quota = reason.as_deref() == Some(QUOTA_EXCEEDED);
         self.app.give_reason(pair, reason);
         self.app.announce(Some(pair.endpoint));
+        if self.app.is_telling() && can_wait() {
+            let class = extensions.get::<RequestClass>();
+            self.app.refusals_told(to_deadline(class, Instant::now())).await;
+        }
         let RateLimited { retry_after, limit, .. } = self.app.closed(pair);
         response.extensions_mut().insert(LimitedResponse { retry_after, limit, is_quota });
         response
@@ -288,11 +291,17 @@ impl Middleware for RateLimiter {
         match result {
             Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
                 self.keep_number(extensions, number);
-                Ok(Box::pin(self.refused(response, pair)).await)
+                Ok(Box::pin(self.refused(response, pair, extensions)).await)
             }
             result => result,
         }
     }
+}
+
+fn to_deadline(class: Option<&RequestClass>, now: Instant) -> Duration {
+    class.and_then(|class| class.deadline).map_or(Duration::MAX, |deadline| {
+        deadline.saturating_duration_since(now).saturating_sub(TIMER_STEP)
+    })
 }
 
 fn outcome(result: &Result<Response>) -> Outcome {
@@ -336,6 +345,53 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::sync::Mutex;
+
+    /// A server that always refuses.
+    struct Refuses;
+
+    #[async_trait]
+    impl Middleware for Refuses {
+        async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+            let response = http::Response::builder().status(429).header("retry-after", "5");
+            Ok(response.body("").unwrap().into())
+        }
+    }
+
+    /// Keeps what it is told, and knows no limit.
+    #[derive(Debug, Clone, Default)]
+    struct Keeps(Arc<Mutex<Vec<Told>>>);
+
+    #[async_trait]
+    impl SharedLimit for Keeps {
+        async fn exchange(
+            &self,
+            _: Option<&str>,
+            told: &Told,
+        ) -> std::result::Result<Granted, SharedLimitError> {
+            self.0.lock().push(*told);
+            tokio::task::yield_now().await;
+            Ok(Granted::default())
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_before_a_program_ends_that_sends_one_request() {
+        let store = Keeps::default();
+        let options = RateLimitOptions::default().with_shared(store.clone());
+        let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+            .with(RateLimiter::new(options))
+            .with(Refuses)
+            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+
+        let response = runtime.block_on(client.get("http://a.test/v1/me").send()).unwrap();
+        drop(runtime);
+
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        let told = store.0.lock();
+        assert!(told.iter().any(|told| told.refused_for.is_some()), "{told:?}");
+    }
 
     /// Each new app beyond a number would look at all others.
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Seconds;
 
 /// What the store was not told yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct News {
     pub(super) succeeded: u32,
     /// From when on these are counted.
@@ -31,9 +31,16 @@ impl News {
         let left = |refused: Refused| {
             let age = Duration::try_from_secs_f64(now - refused.when).unwrap_or_default();
             let pause = refused.pause.saturating_sub(age);
-            (!pause.is_zero()).then_some(Refused { pause, ..refused })
+            (!pause.is_zero()).then_some(Refused { pause, when: now, ..refused })
         };
         Self { refused: news.refused.and_then(left), ..news }
+    }
+
+    /// Has the 429 told again that was taken, which may have been told to nobody. What succeeded
+    /// would count twice.
+    pub(super) fn put_back(&mut self, taken: Self) {
+        self.refused = taken.refused.or(self.refused);
+        self.others_wait |= taken.others_wait;
     }
 
     /// A store counts what succeeded as of when it is told. Of what did before the window, one is

@@ -55,6 +55,11 @@ impl RateLimitOptions {
     /// Sets how long a call may wait for permits, all its attempts together: a minute by default. A
     /// call that is known to need longer fails at once with [`RateLimited`](super::RateLimited), as
     /// does every call that would have to wait where this is zero.
+    ///
+    /// Beside a [shared limit](Self::with_shared) a call may have to ask the store whether there is
+    /// a limit, once a second, or for a start. It waits for the response also where this is
+    /// shorter, a quarter of a second at most and not beyond its deadline; for what the store says
+    /// then it waits no longer than this.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait, ..self }

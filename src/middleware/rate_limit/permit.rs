@@ -34,8 +34,10 @@ pub(super) struct Wanted {
     pub(super) is_urgent: bool,
     /// The number of a call that was refused, which keeps its place.
     pub(super) number: Option<u64>,
-    /// For how long it may wait.
+    /// For how long it may wait for a limit.
     pub(super) patience: Duration,
+    /// For how long it may wait for whatever it is.
+    pub(super) to_deadline: Duration,
 }
 
 /// A request that may go. Dropped, it has ended without telling anything.

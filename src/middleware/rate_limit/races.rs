@@ -32,8 +32,13 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
         Err(stay) => {
             let pair = stay.pair;
             let patience = Duration::from_secs(60);
-            let wanted =
-                Wanted { pair, is_urgent: number.is_multiple_of(3), number: None, patience };
+            let wanted = Wanted {
+                pair,
+                is_urgent: number.is_multiple_of(3),
+                number: None,
+                patience,
+                to_deadline: Duration::MAX,
+            };
             permit(&app, wanted).await?
         }
     };

@@ -243,7 +243,13 @@ impl World {
                 Err(stay) => {
                     let pair = stay.pair;
                     let Caller { is_urgent, patience, .. } = caller;
-                    let wanted = Wanted { pair, is_urgent, number: None, patience };
+                    let wanted = Wanted {
+                        pair,
+                        is_urgent,
+                        number: None,
+                        patience,
+                        to_deadline: Duration::MAX,
+                    };
                     races::permit(&app, wanted).await
                 }
             };

@@ -31,7 +31,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// A limiter has at most one exchange for each app under way, and at most one batch of starts.
 /// While no limit is known it makes one exchange a second, as long as there are requests; under a
-/// known rate it makes one for each batch; a 429 is told at once. A limiter without requests tells
+/// known rate it makes one for each batch. A 429 is told at once, and its call waits until that is
+/// done, for 200 ms at most, since its runtime may end with it. A limiter without requests tells
 /// nothing. When there is no response within 200 ms, an error, or a panic, it goes on alone, at its
 /// share of the last rate, and asks again every 0.5 to 1.5 s. A response that it hears of later than
 /// that, since its process was stopped or its runtime was not driven, is not taken: starts that were
@@ -70,7 +71,8 @@ pub trait SharedLimit: Debug + Send + Sync {
     /// # Errors
     ///
     /// A [`SharedLimitError`] when the store could not be reached. Nothing is told twice: what was
-    /// told then counts as lost.
+    /// told then counts as lost. A 429 alone is, where an exchange has ended with its runtime, with
+    /// what is left of its pause by then.
     async fn exchange(&self, app: Option<&str>, told: &Told) -> Result<Granted, SharedLimitError>;
 }
 
@@ -129,7 +131,7 @@ pub struct Granted {
     /// Those that are more than ten seconds away, after a closing, are not waited for: the limiter
     /// asks again.
     pub starts: u32,
-    /// When the first of them may.
+    /// When the first of them may, or the one that is urgent.
     pub first_in: Duration,
     /// Between each and the next. Zero lets them go at once.
     pub step: Duration,

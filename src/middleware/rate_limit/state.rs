@@ -10,7 +10,7 @@ use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::evidence::Evidence;
 use super::failures::{Ended, Failures};
-use super::membership::{Exchange, Membership};
+use super::membership::{Exchange, Membership, NOTICED};
 use super::pair::Pair;
 use super::shared::{Granted, Told};
 use super::trial::Trial;
@@ -272,6 +272,13 @@ impl State {
         self.membership.as_ref().map_or(0.0, |_| LONGEST_LOOK)
     }
 
+    /// Whether a request waits for the other processes' store to respond, and for nothing else of
+    /// the app's. How long that takes at most.
+    pub(super) fn unheard(&self, now: Seconds) -> Option<Seconds> {
+        let membership = self.membership.as_ref()?;
+        membership.is_unheard(&self.app, now).then_some(NOTICED)
+    }
+
     /// A request goes, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
         self.stay(pair.endpoint);
@@ -448,6 +455,18 @@ impl State {
         {
             membership.give_up(&mut self.app, 0.5, now);
         }
+    }
+
+    /// An exchange has gone with its task.
+    pub(super) fn lost(&mut self, exchange: Exchange) {
+        if let Some(membership) = &mut self.membership {
+            membership.lost(exchange);
+        }
+    }
+
+    /// Whether the other processes are still to hear of a 429.
+    pub(super) fn is_telling(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_telling)
     }
 
     /// What came of an exchange. Says whether it goes on alone from now on.

@@ -38,6 +38,12 @@ impl Member {
         assert!(!self.hears(exchange, Some(granted), now));
     }
 
+    /// One that says nothing new: what was granted still holds.
+    fn is_confirmed(&mut self, epoch: u64, now: Seconds) {
+        let granted = Granted::default().with_rate(1.0, 1).with_closing(epoch, Duration::ZERO);
+        self.exchanges(granted, now);
+    }
+
     fn gives_up(&mut self, now: Seconds) {
         assert!(self.membership.is_lost(now));
         self.membership.give_up(&mut self.bucket, 0.5, now);
@@ -247,4 +253,87 @@ fn when_an_urgent_request_is_to_come_back_holds_up_no_others() {
 
     let told = member.membership.send(exchange, 9, true, 100.25).unwrap();
     assert_eq!((told.starts, told.is_urgent), (9, false));
+}
+
+/// One that has two starts of a batch left, of which the first is far away, and asks for an urgent
+/// one.
+fn asks_for_an_urgent_start(first_in: f64) -> Member {
+    let mut member = Member::new();
+    let granted = Granted::default().with_rate(1.0, 1);
+    member.exchanges(granted.with_starts(2, seconds(8.0), seconds(1.0)), 100.0);
+    let urgent = member.membership.due(9, true, &member.bucket, 100.0).unwrap();
+    member.membership.send(urgent, 9, true, 100.0).unwrap();
+    member.hears(urgent, Some(granted.with_starts(1, seconds(first_in), seconds(1.0))), 100.0);
+    member
+}
+
+#[test]
+fn an_urgent_start_goes_not_before_its_moment_and_no_later_than_others() {
+    for first_in in [0.05, 0.2, 0.31, 3.0, 7.9] {
+        let mut member = asks_for_an_urgent_start(first_in);
+        let moment = 100.0 + first_in;
+        assert_eq!(member.check(100.0), Err(Blocked::Until(moment)), "{first_in} s");
+        assert_eq!(member.check(moment - 0.001), Err(Blocked::Until(moment)), "{first_in} s");
+        assert!(member.membership.wait(&member.bucket, 0, 100.0) < first_in + 0.001);
+        assert_eq!(member.membership.due(9, true, &member.bucket, moment - 0.01), None, "has one");
+
+        if first_in > 0.3 {
+            // Others may have been refused since.
+            assert!(member.check(moment).is_err(), "{first_in} s");
+            let exchange = member.membership.due(9, true, &member.bucket, moment).unwrap();
+            let told = member.membership.send(exchange, 9, true, moment).unwrap();
+            assert_eq!((told.starts, told.is_urgent), (0, false), "it has starts");
+            member.hears(exchange, Some(Granted::default().with_rate(1.0, 1)), moment);
+        }
+        assert_eq!(member.check(moment), Ok(()), "{first_in} s");
+        member.membership.start(moment);
+        let later = moment + 0.05;
+        assert_eq!(member.check(later), Err(Blocked::Until(108.0)), "one start is one");
+    }
+}
+
+#[test]
+fn a_start_that_is_to_come_for_the_urgent_is_left_by_others() {
+    let mut member = asks_for_an_urgent_start(8.5);
+    member.is_confirmed(0, 108.0);
+    member.membership.start(108.0);
+    assert_eq!(member.check(108.2), Err(Blocked::Until(108.5)));
+    assert!(member.check(108.5).is_err(), "it was granted long ago");
+    member.is_confirmed(0, 108.5);
+    assert_eq!(member.check(108.5), Ok(()));
+    member.membership.start(108.5);
+    assert_eq!(member.check(108.6), Err(Blocked::Until(109.0)));
+}
+
+#[test]
+fn an_urgent_start_that_is_to_come_is_void_after_a_closing_and_when_nobody_comes() {
+    let closed = Granted::default().with_rate(1.0, 1).with_closing(7, seconds(2.0));
+    let mut member = asks_for_an_urgent_start(3.0);
+    member.membership.refused(0, 2.0, false, 101.0);
+    member.exchanges(closed, 101.0);
+    member.is_confirmed(7, 103.0);
+    assert!(member.check(103.0).is_err());
+
+    let mut member = asks_for_an_urgent_start(3.0);
+    assert_eq!(member.check(103.4), Err(Blocked::Until(108.0)), "another's by now");
+    assert!(member.membership.due(9, true, &member.bucket, 103.4).is_some());
+}
+
+/// The store was asked for more meanwhile.
+#[test]
+fn starts_are_not_lost_where_another_was_given_back() {
+    let mut member = Member::new();
+    let granted = Granted::default().with_rate(10.0, 1);
+    member.exchanges(granted.with_starts(1, Duration::ZERO, seconds(0.1)), 100.0);
+    let epoch = member.membership.start(100.0);
+    let exchange = member.begins(9, 100.0);
+    member.sends(exchange, 9, 100.0).unwrap();
+    member.membership.given_back(epoch, 100.0, 100.05);
+
+    member.hears(exchange, Some(granted.with_starts(5, Duration::ZERO, Duration::ZERO)), 100.1);
+
+    for number in 0..5 {
+        assert_eq!(member.check(100.1), Ok(()), "{number}");
+        member.membership.start(100.1);
+    }
 }
