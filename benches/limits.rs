@@ -49,7 +49,9 @@ fn main() -> ExitCode {
     let mut all_hold = true;
     for (group, rows) in table() {
         println!("\n| {group} | worst of ten seeds (mean) [target] |\n|---|---|");
-        for row in rows.iter().filter(|row| is_chosen(row)) {
+        // The tests of the library hold what their time allows; here it is only seen that the table is made.
+        let most = if is_test { 1 } else { rows.len() };
+        for row in rows.iter().filter(|row| is_chosen(row)).take(most) {
             all_hold &= report(row, if is_test { 1 } else { SEEDS });
         }
     }
