@@ -459,6 +459,31 @@ fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
     run_schedule(steps).expect("nobody sleeps");
 }
 
+/// A step that is too little to be sleep, and was before the closing.
+#[test]
+fn a_clock_that_was_set_forward_by_less_than_a_second_shortens_no_later_closing() {
+    let pair = Pair { endpoint: key_of_name("GET /three"), user: 0 };
+    let come = Step::Come { pair, is_urgent: false, patience: Duration::ZERO };
+    let millis = Duration::from_millis;
+    for is_refused in [true, false] {
+        let closes = match is_refused {
+            true => Step::Settle(0, Outcome::Refused(Some(7.47))),
+            false => Step::CloseFor(millis(7470)),
+        };
+        let steps = vec![
+            come.clone(),
+            Step::Jump(millis(596)),
+            Step::Run,
+            closes,
+            Step::Pass(millis(3380)),
+            Step::Jump(millis(2492)),
+            come.clone(),
+            Step::Run,
+        ];
+        run_schedule(steps).expect("nobody goes too early");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..Default::default() })]
 
