@@ -180,7 +180,7 @@ impl<W> Queue<W> {
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
         let mut until = blocked.map_or(f64::INFINITY, Blocked::until);
         if blocked.is_some() && !state.is_trial_open(now) {
-            return Err(until);
+            return Err(until.min(state.trial_opens()));
         }
         let mut waiting = self.lines.keys().filter(|endpoint| is_blocked(**endpoint));
         if let Some(then) = waiting.find_map(|key| state.may_go_beyond_from(*key, now)) {

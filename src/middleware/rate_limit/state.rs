@@ -230,8 +230,7 @@ impl State {
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
         let app = match &self.membership {
-            None if self.may_try(pair.endpoint, now) => 0.0,
-            None => self.app.wait(all, now),
+            None => self.app.wait(all, now).min(self.tries_from(pair.endpoint, now) - now),
             Some(membership) => membership.wait(&self.app, all, now),
         };
         app.max(endpoint).max(failing)
@@ -259,10 +258,7 @@ impl State {
 
     /// When a request to an endpoint could go at the earliest.
     pub(super) fn opens(&self, endpoint: u64, now: Seconds) -> Seconds {
-        let app = match self.may_try(endpoint, now) {
-            true => 0.0,
-            false => self.app.closed_until,
-        };
+        let app = self.app.closed_until.min(self.tries_from(endpoint, now));
         let endpoint = self.endpoints.get(&endpoint);
         endpoint.map_or(app, |endpoint| endpoint.bucket.closed_until.max(app))
     }
