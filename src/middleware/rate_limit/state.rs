@@ -225,13 +225,19 @@ impl State {
 
     /// How long a request waits at least, with a number of waiters before it at its endpoint and in
     /// all.
-    pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
+    pub(super) fn wait(
+        &self,
+        pair: Pair,
+        (own, all): (usize, usize),
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
         let app = match &self.membership {
             None => self.app.wait(all, now).min(self.tries_from(pair.endpoint, now) - now),
-            Some(membership) => membership.wait(&self.app, all, now),
+            Some(membership) => membership.wait(&self.app, all, is_urgent, now),
         };
         app.max(endpoint).max(failing)
     }
@@ -270,9 +276,9 @@ impl State {
 
     /// Whether a request waits for the other processes' store to respond, and for nothing else of
     /// the app's. How long that takes at most.
-    pub(super) fn unheard(&self, now: Seconds) -> Option<Seconds> {
+    pub(super) fn unheard(&self, is_urgent: bool, now: Seconds) -> Option<Seconds> {
         let membership = self.membership.as_ref()?;
-        membership.is_unheard(&self.app, now).then_some(NOTICED)
+        membership.is_unheard(&self.app, is_urgent, now).then_some(NOTICED)
     }
 
     /// A request goes, after [`check`](Self::check).

@@ -172,7 +172,7 @@ fn a_rate_that_is_forgotten_holds_nobody() {
     state.app.pace_from(1000.0, 0.5, 0.0);
     assert!(!state.is_open(1, 100.0));
     assert!(state.is_open(1, 200.0));
-    assert_eq!(state.wait(pair(1), (0, 3), 200.0), 0.0);
+    assert_eq!(state.wait(pair(1), (0, 3), false, 200.0), 0.0);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn who_does_not_wait_for_one_that_hangs_can_be_told_when_another_may_go() {
             let told = 3.2 + state.longest_wait_beyond(endpoint, 3.2);
             assert!((told - opens).abs() < 1e-9, "{endpoint}: {told} for {opens}");
         }
-        assert_eq!(state.wait(pair(5), (0, 0), 3.2), 0.0, "and those that wait are let in");
+        assert_eq!(state.wait(pair(5), (0, 0), false, 3.2), 0.0, "and those that wait are let in");
     }
 }
 
