@@ -129,7 +129,8 @@ impl App {
         if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
-        let limit = core.limit_for(patience, wanted.to_deadline.as_secs_f64(), now);
+        let longest = wanted.to_deadline.as_secs_f64();
+        let limit = core.limit_for(wanted.is_urgent, (patience, longest), now);
         let looked = core.awake(now);
         let patient_until = looked + patience;
         let pair = wanted.pair;

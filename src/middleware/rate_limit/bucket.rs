@@ -26,7 +26,7 @@ pub(super) struct Bucket {
     /// Counts the openings, so that only what was sent since the last one is counted in its width.
     pub(super) epoch: u64,
     /// Until when it is closed by other than its refusals.
-    closed_otherwise_until: Seconds,
+    pub(super) closed_otherwise_until: Seconds,
     /// The epoch that the last refusal began, so that the refusals of one burst count once.
     refused_epoch: u64,
     /// Refusals since the last success.
@@ -113,11 +113,6 @@ impl Bucket {
             return Err(Blocked::Until(rate.next));
         }
         self.check_width(now)
-    }
-
-    /// Whether nothing but its refusals closes it.
-    pub(super) fn is_closed_by_refusals(&self, now: Seconds) -> bool {
-        self.closed_otherwise_until <= now
     }
 
     pub(super) fn check_closed(&self, now: Seconds) -> Result<(), Blocked> {

@@ -7,7 +7,9 @@ use crate::auth::Now;
 
 /// The monotonic clock stands still while a laptop sleeps; then the wall clock says how long that
 /// was. The wall clock may also be set: forward, a closing ends early; back, nothing happens, nor
-/// when it is set right within the hour. One that is left as it is after that is right.
+/// when it is set right within the hour. One that is left as it is after that is right. Up to a
+/// second at a time is noise, as of two clocks that drift apart: nobody slept, also where it adds up
+/// to more, and a closing that began since is no shorter for it.
 #[derive(Debug)]
 pub(super) struct Timeline {
     begin: Now,
@@ -27,24 +29,23 @@ impl Timeline {
 
     pub(super) fn seconds(&mut self, now: Now) -> Seconds {
         let passed = now.monotonic.saturating_duration_since(self.begin.monotonic).as_secs_f64();
-        let jump = since(self.begin.wall, now.wall) - passed - self.ahead;
-        // Less is the noise of reading two clocks, and their being set a little right.
-        if jump.abs() > NOISE {
-            self.jumped(jump, passed);
+        let ahead = since(self.begin.wall, now.wall) - passed;
+        let before = std::mem::replace(&mut self.ahead, ahead);
+        if (ahead - before).abs() > NOISE {
+            self.jumped(before, passed);
         }
+        self.most = self.most.max(ahead);
         passed + self.slept
     }
 
-    fn jumped(&mut self, jump: Seconds, passed: Seconds) {
+    fn jumped(&mut self, before: Seconds, passed: Seconds) {
         if passed - self.set_back > SET_RIGHT_WITHIN {
-            self.most = self.ahead;
+            self.most = before;
         }
-        self.ahead += jump;
-        if jump < 0.0 {
+        if self.ahead < before {
             self.set_back = passed;
         }
         self.slept += (self.ahead - self.most).max(0.0);
-        self.most = self.most.max(self.ahead);
     }
 
     /// How much of that passed while the monotonic clock stood still.
@@ -79,13 +80,17 @@ pub(super) const LONGEST_CLOSING: Seconds = 366.0 * 86_400.0;
 mod tests {
     use super::*;
 
-    /// After some seconds, by a wall clock that has gone further by another number.
-    fn seconds(timeline: &mut Timeline, passed: u64, ahead: i64) -> Seconds {
+    /// After some milliseconds, by a wall clock that has gone further by another number.
+    fn milliseconds(timeline: &mut Timeline, passed: u64, ahead: i64) -> Seconds {
         let begin = timeline.begin;
-        let passed = Duration::from_secs(passed);
+        let passed = Duration::from_millis(passed);
         let wall = begin.wall + passed + Duration::from_secs(7200);
-        let wall = wall - Duration::from_secs(u64::try_from(7200 - ahead).unwrap());
+        let wall = wall - Duration::from_millis(u64::try_from(7_200_000 - ahead).unwrap());
         timeline.seconds(Now { monotonic: begin.monotonic + passed, wall })
+    }
+
+    fn seconds(timeline: &mut Timeline, passed: u64, ahead: i64) -> Seconds {
+        milliseconds(timeline, 1000 * passed, 1000 * ahead)
     }
 
     fn timeline() -> Timeline {
@@ -120,6 +125,43 @@ mod tests {
             seconds(&mut timeline, 6 * round + 3, 0);
         }
         assert_eq!(timeline.slept(), 3.0);
+    }
+
+    /// How much is slept for in steps of a wall clock, in milliseconds, with some seconds between.
+    fn slept_for(steps: &[i64], between: u64) -> Seconds {
+        let mut timeline = timeline();
+        let mut ahead = 0;
+        for (round, step) in (1..).zip(steps) {
+            ahead += step;
+            milliseconds(&mut timeline, 1000 * between * round, ahead);
+        }
+        timeline.slept()
+    }
+
+    #[test]
+    fn what_is_too_little_to_be_sleep_is_no_part_of_a_later_one() {
+        for between in [1, 60, 86_400] {
+            for (steps, slept) in [
+                (&[900, 1500][..], 1.5),
+                (&[300, 300, 300, 300, 300, 5000, 300], 5.0),
+                (&[50; 100], 0.0),
+                (&[-900, 900, 900, -900, 900], 0.0),
+                (&[2000, 700, 2000], 4.0),
+            ] {
+                let found = slept_for(steps, between);
+                assert!((found - slept).abs() < 1e-3, "{steps:?}, each {between} s: {found}");
+            }
+        }
+    }
+
+    /// A clock that goes slower for a day, and another that was set back and is set right bit by
+    /// bit.
+    #[test]
+    fn a_wall_clock_that_is_behind_hides_no_sleep_and_one_that_is_set_right_is_none() {
+        let slow: Vec<_> = [-20; 100].into_iter().chain([10_000]).collect();
+        assert!((slept_for(&slow, 900) - 10.0).abs() < 1e-3);
+        let set_right: Vec<_> = [-5000].into_iter().chain([500; 10]).chain([3000]).collect();
+        assert!((slept_for(&set_right, 60) - 3.0).abs() < 1e-3);
     }
 
     #[test]

@@ -32,8 +32,13 @@ impl App {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
-        if until > core.state.app.closed_until.max(now) {
-            core.state.app.close(until);
+        if until <= now {
+            return;
+        }
+        let is_longer = until > core.state.app.closed_until;
+        // While refusals alone close it, some go all the same.
+        core.state.app.close(until);
+        if is_longer {
             core.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }

@@ -10,9 +10,18 @@ use super::*;
 /// A call that may wait for a limit for so long. Returns for how long it waited, and whether it
 /// went.
 async fn calls(app: &Arc<App>, patience: Duration, to_deadline: Duration) -> (Duration, bool) {
+    call_of(app, false, patience, to_deadline).await
+}
+
+async fn call_of(
+    app: &Arc<App>,
+    is_urgent: bool,
+    patience: Duration,
+    to_deadline: Duration,
+) -> (Duration, bool) {
     let began = Instant::now();
     let pair = Pair { endpoint: ENDPOINT, user: 0 };
-    let wanted = Wanted { pair, is_urgent: false, number: None, patience, to_deadline };
+    let wanted = Wanted { pair, is_urgent, number: None, patience, to_deadline };
     let permit = match app.permit_at_once(pair, String::new) {
         Ok(permit) => Ok(permit),
         Err(_) => races::permit(app, wanted).await,
@@ -73,5 +82,85 @@ async fn no_call_waits_for_the_store_beyond_its_deadline() {
         let deadline = milliseconds(deadline);
         let (waited, went) = calls(&app, Duration::ZERO, deadline).await;
         assert!(!went && waited <= deadline + milliseconds(2), "{waited:?} of {deadline:?}");
+    }
+}
+
+/// What is granted to another that waits is far away; what an urgent request is, is as it is said.
+/// Returns with the other.
+async fn beside_one_that_waits(
+    takes: Duration,
+    mut urgent: impl FnMut(Granted) -> Granted + Send + 'static,
+) -> (Arc<App>, Store, tokio::task::JoinHandle<(Duration, bool)>) {
+    let store = Store::new(move |told, _| {
+        let granted = Granted::default().with_rate(1.0, 2);
+        match told.starts {
+            0 if told.is_urgent => urgent(granted),
+            0 => granted,
+            _ => granted.with_starts(1, 9 * SECOND, SECOND),
+        }
+    });
+    let store = store.taking(takes);
+    let app = store.app();
+    let other = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { calls(&app, 60 * SECOND, Duration::MAX).await }
+    });
+    sleep(takes + milliseconds(337)).await;
+    (app, store, other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_urgent_and_may_not_wait_for_a_limit_goes_where_the_store_has_a_start_for_it() {
+    for (takes, patience) in [(1, 0), (20, 0), (20, 10), (20, 500), (190, 0), (190, 100)] {
+        let grant = |granted: Granted| granted.with_starts(1, Duration::ZERO, Duration::ZERO);
+        let takes = milliseconds(takes);
+        let (app, _store, other) = beside_one_that_waits(takes, grant).await;
+        // The fifth would leave it to the other.
+        for number in 0..4 {
+            let (waited, went) = call_of(&app, true, milliseconds(patience), Duration::MAX).await;
+            assert!(went, "number {number}, {takes:?}, {patience} ms");
+            assert!(waited <= takes + milliseconds(2), "{waited:?}, {takes:?}");
+            sleep(SECOND).await;
+        }
+        other.abort();
+    }
+}
+
+/// It waits for the response, and for what that says as long as it may; then it fails at once.
+#[tokio::test(start_paused = true)]
+async fn who_is_urgent_and_may_not_wait_for_a_limit_fails_when_the_store_says_that_there_is_one() {
+    for moment in [0, 300] {
+        for patience in [0, 10, 100] {
+            let grant = move |granted: Granted| match moment {
+                0 => granted.with_come_back_in(SECOND),
+                _ => granted.with_starts(1, milliseconds(moment), SECOND),
+            };
+            let (app, store, other) = beside_one_that_waits(milliseconds(20), grant).await;
+            let patience = milliseconds(patience);
+            let (waited, went) = call_of(&app, true, patience, Duration::MAX).await;
+            assert!(!went, "{moment} ms, {patience:?}");
+            let longest = patience.max(milliseconds(20)) + milliseconds(2);
+            assert!(waited <= longest, "{waited:?}, {moment} ms, {patience:?}");
+
+            let (waited, went) = call_of(&app, true, Duration::ZERO, Duration::MAX).await;
+            assert!(!went && waited.is_zero(), "{waited:?}: the store has said it");
+            let asked = store.kept.lock().told.iter().filter(|(_, told)| told.is_urgent).count();
+            assert_eq!(asked, 1);
+            other.abort();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_urgent_waits_for_a_silent_store_for_long_nor_beyond_its_deadline() {
+    for (takes, deadline, longest) in
+        [(20, 5, 5), (150, 100, 100), (5000, 30, 30), (5000, 900, 250)]
+    {
+        let grant = |granted: Granted| granted.with_starts(1, Duration::ZERO, Duration::ZERO);
+        let (app, store, other) = beside_one_that_waits(milliseconds(20), grant).await;
+        store.kept.lock().takes = milliseconds(takes);
+        let (waited, went) = call_of(&app, true, Duration::ZERO, milliseconds(deadline)).await;
+        assert!(!went && waited <= milliseconds(longest + 2), "{waited:?}, {takes} ms");
+        other.abort();
     }
 }

@@ -182,12 +182,13 @@ impl Core {
     /// limit.
     pub(super) fn limit_for(
         &mut self,
-        patience: Seconds,
-        longest: Seconds,
+        is_urgent: bool,
+        (patience, longest): (Seconds, Seconds),
         now: Seconds,
     ) -> Seconds {
         let awake = self.awake(now);
-        let unheard = self.state.unheard(now).map_or(0.0, |unheard| unheard.min(longest));
+        let unheard = self.state.unheard(is_urgent, now);
+        let unheard = unheard.map_or(0.0, |unheard| unheard.min(longest));
         if unheard > patience {
             self.impatient_until = self.impatient_until.max(awake + unheard);
         }
@@ -197,10 +198,14 @@ impl Core {
     /// The store has responded: those may wait for nothing else who may not wait for a limit.
     pub(super) fn dismiss_impatient(&mut self, now: Seconds) {
         let awake = self.awake(now);
-        if awake > self.impatient_until || self.state.unheard(now).is_some() {
+        if awake > self.impatient_until {
             return;
         }
-        for owner in self.queue.take_owners(|owner| owner.patient_until <= awake) {
+        let [other, urgent] =
+            [false, true].map(|is_urgent| self.state.unheard(is_urgent, now).is_some());
+        let is_unheard = |owner: &Caller| if owner.place.is_other { other } else { urgent };
+        let has_waited = |owner: &Caller| owner.patient_until <= awake && !is_unheard(owner);
+        for owner in self.queue.take_owners(has_waited) {
             let error = self.error(owner.pair, owner.place, now);
             let _ = owner.told.send(Err(error));
         }
@@ -209,7 +214,7 @@ impl Core {
     /// When a waiter's time is over, by the monotonic clock: where it waits for the store, later.
     fn limit_of(&mut self, pair: Pair, place: Place, now: Seconds) -> Option<Seconds> {
         let limit = self.queue.limit_of(pair.endpoint, place)?;
-        match self.state.unheard(now) {
+        match self.state.unheard(!place.is_other, now) {
             Some(_) => Some(limit),
             None => Some(limit.min(self.queue.owner_of(pair.endpoint, place)?.patient_until)),
         }

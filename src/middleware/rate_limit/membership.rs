@@ -130,13 +130,14 @@ impl Membership {
     }
 
     /// Whether a request waits for the store to respond, and for nothing else.
-    pub(super) fn is_unheard(&self, bucket: &Bucket, now: Seconds) -> bool {
+    pub(super) fn is_unheard(&self, bucket: &Bucket, is_urgent: bool, now: Seconds) -> bool {
         if self.alone_until.is_some() || bucket.check_closed(now).is_err() {
             return false;
         }
         match self.rate {
             None => bucket.check_width(now).is_ok() && self.check(bucket, now).is_err(),
             Some(_) if self.has_start(now) => self.check(bucket, now).is_err(),
+            Some(_) if is_urgent && self.may_jump(now) => true,
             Some(_) => self.batch.left == 0 && now >= self.come_back_at,
         }
     }
@@ -226,8 +227,7 @@ impl Membership {
         bucket: &Bucket,
         now: Seconds,
     ) -> Option<Exchange> {
-        let is_urgent = self.wants_urgent(is_urgent, now);
-        let jumps = is_urgent && self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
+        let jumps = is_urgent && self.may_jump(now);
         let is_due = self.is_due(wanted, bucket, now) || (jumps && self.is_open(bucket, now));
         if self.under_way.is_some() || !is_due {
             return None;
@@ -236,6 +236,12 @@ impl Membership {
         let exchange = Exchange(self.exchanges);
         self.under_way = Some(UnderWay::new(exchange, now));
         Some(exchange)
+    }
+
+    /// Whether the store may have a start for an urgent request that is worth asking for.
+    fn may_jump(&self, now: Seconds) -> bool {
+        let is_worth_it = self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
+        is_worth_it && self.wants_urgent(true, now)
     }
 
     /// A process that has starts already may still have something urgent.
@@ -435,14 +441,25 @@ impl Membership {
     }
 
     /// How long a request waits at least, with a number of them before it.
-    pub(super) fn wait(&self, bucket: &Bucket, before: usize, now: Seconds) -> Seconds {
+    /// An urgent one may have a start of its own once the store was asked.
+    pub(super) fn wait(
+        &self,
+        bucket: &Bucket,
+        before: usize,
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Seconds {
         if self.alone_until.is_some() {
             return bucket.wait(before, now);
         }
         let closed = (bucket.closed_until - now).max(0.0);
         let Some(rate) = self.rate else { return closed };
         let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
-        let next = self.urgent_start(now).map_or(next, |moment| next.min(moment));
+        let next = match self.urgent_start(now) {
+            Some(moment) => next.min(moment),
+            None if is_urgent => next.min(self.urgent_back_at),
+            None => next,
+        };
         // Its share, as far as that is plausible.
         let share = (rate / f64::from(self.active)).max(SLOWEST);
         (next - now).max(closed) + before as f64 / share

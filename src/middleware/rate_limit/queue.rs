@@ -128,7 +128,8 @@ impl<W> Queue<W> {
     /// because its own endpoint is closed, paced or fails, is not before it.
     pub(super) fn wait(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> Seconds {
         let own = self.own(state, pair, place, now);
-        let mut wait = state.wait(pair, (own, 0), now);
+        let is_urgent = !place.is_other;
+        let mut wait = state.wait(pair, (own, 0), is_urgent, now);
         if !state.is_paced(now) || state.may_try(pair.endpoint, now) {
             return wait;
         }
@@ -137,7 +138,7 @@ impl<W> Queue<W> {
             let go = |(endpoint, count): &(u64, usize)| {
                 state.starts(*endpoint, now, now + wait).min(*count)
             };
-            let longer = state.wait(pair, (own, ahead.iter().map(go).sum()), now);
+            let longer = state.wait(pair, (own, ahead.iter().map(go).sum()), is_urgent, now);
             if longer <= wait {
                 break;
             }
@@ -180,7 +181,7 @@ impl<W> Queue<W> {
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
         let mut until = blocked.map_or(f64::INFINITY, Blocked::until);
         if blocked.is_some() && !state.is_trial_open(now) {
-            return Err(until);
+            return Err(until.min(state.trial_opens()));
         }
         let mut waiting = self.lines.keys().filter(|endpoint| is_blocked(**endpoint));
         if let Some(then) = waiting.find_map(|key| state.may_go_beyond_from(*key, now)) {

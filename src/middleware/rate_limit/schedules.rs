@@ -459,6 +459,62 @@ fn a_closing_of_no_length_lets_nobody_sleep_who_may_go() {
     run_schedule(steps).expect("nobody sleeps");
 }
 
+/// A step that is too little to be sleep, and was before the closing.
+#[test]
+fn a_clock_that_was_set_forward_by_less_than_a_second_shortens_no_later_closing() {
+    let pair = Pair { endpoint: key_of_name("GET /three"), user: 0 };
+    let come = Step::Come { pair, is_urgent: false, patience: Duration::ZERO };
+    let millis = Duration::from_millis;
+    for is_refused in [true, false] {
+        let closes = match is_refused {
+            true => Step::Settle(0, Outcome::Refused(Some(7.47))),
+            false => Step::CloseFor(millis(7470)),
+        };
+        let steps = vec![
+            come.clone(),
+            Step::Jump(millis(596)),
+            Step::Run,
+            closes,
+            Step::Pass(millis(3380)),
+            Step::Jump(millis(2492)),
+            come.clone(),
+            Step::Run,
+        ];
+        run_schedule(steps).expect("nobody goes too early");
+    }
+}
+
+/// What its refusals close lets endpoints try that were not refused: a closing by hand does not,
+/// though it is the shorter one, and those who wait for it go when it is over.
+#[test]
+fn a_closing_by_hand_holds_while_refusals_close_for_longer() {
+    let pair = |name| Pair { endpoint: key_of_name(name), user: 0 };
+    let come = |name, patience| Step::Come { pair: pair(name), is_urgent: false, patience };
+    let millis = Duration::from_millis;
+    for (by_hand, patience) in [(2, 0), (300, 0), (300, 301), (700, 800), (999, 5000), (1500, 5000)]
+    {
+        let steps = vec![
+            come("GET /one", Duration::ZERO),
+            come("GET /two", Duration::ZERO),
+            Step::Run,
+            Step::Settle(0, Outcome::Refused(None)),
+            Step::Settle(0, Outcome::Refused(None)),
+            Step::Pass(millis(1001)),
+            come("GET /one", Duration::ZERO),
+            Step::Run,
+            Step::Settle(0, Outcome::Succeeded),
+            come("GET /one", Duration::ZERO),
+            Step::Run,
+            Step::Settle(0, Outcome::Refused(Some(4.0))),
+            Step::CloseFor(millis(by_hand)),
+            come("GET /three", millis(patience)),
+            Step::Run,
+            Step::Pass(millis(by_hand + 1)),
+        ];
+        run_schedule(steps).expect("nobody goes too early, nor too late");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..Default::default() })]
 

@@ -225,14 +225,19 @@ impl State {
 
     /// How long a request waits at least, with a number of waiters before it at its endpoint and in
     /// all.
-    pub(super) fn wait(&self, pair: Pair, (own, all): (usize, usize), now: Seconds) -> Seconds {
+    pub(super) fn wait(
+        &self,
+        pair: Pair,
+        (own, all): (usize, usize),
+        is_urgent: bool,
+        now: Seconds,
+    ) -> Seconds {
         let endpoint = self.endpoints.get(&pair.endpoint);
         let endpoint = endpoint.map_or(0.0, |endpoint| endpoint.bucket.wait(own, now));
         let failing = self.failures.check(pair, now).map_or(0.0, |until| until - now);
         let app = match &self.membership {
-            None if self.may_try(pair.endpoint, now) => 0.0,
-            None => self.app.wait(all, now),
-            Some(membership) => membership.wait(&self.app, all, now),
+            None => self.app.wait(all, now).min(self.tries_from(pair.endpoint, now) - now),
+            Some(membership) => membership.wait(&self.app, all, is_urgent, now),
         };
         app.max(endpoint).max(failing)
     }
@@ -259,10 +264,7 @@ impl State {
 
     /// When a request to an endpoint could go at the earliest.
     pub(super) fn opens(&self, endpoint: u64, now: Seconds) -> Seconds {
-        let app = match self.may_try(endpoint, now) {
-            true => 0.0,
-            false => self.app.closed_until,
-        };
+        let app = self.app.closed_until.min(self.tries_from(endpoint, now));
         let endpoint = self.endpoints.get(&endpoint);
         endpoint.map_or(app, |endpoint| endpoint.bucket.closed_until.max(app))
     }
@@ -274,9 +276,9 @@ impl State {
 
     /// Whether a request waits for the other processes' store to respond, and for nothing else of
     /// the app's. How long that takes at most.
-    pub(super) fn unheard(&self, now: Seconds) -> Option<Seconds> {
+    pub(super) fn unheard(&self, is_urgent: bool, now: Seconds) -> Option<Seconds> {
         let membership = self.membership.as_ref()?;
-        membership.is_unheard(&self.app, now).then_some(NOTICED)
+        membership.is_unheard(&self.app, is_urgent, now).then_some(NOTICED)
     }
 
     /// A request goes, after [`check`](Self::check).

@@ -97,10 +97,13 @@ impl State {
         self.may_try(key, now) && self.trial.has_room(now < self.app.closed_until, now)
     }
 
-    /// When one that may try, and has to wait for those under way, need not.
+    /// When one may that may not yet, for those under way or for what is closed otherwise.
     pub(super) fn may_go_beyond_from(&self, key: u64, now: Seconds) -> Option<Seconds> {
-        let waits = self.may_try(key, now) && !self.may_go_beyond(key, now);
-        waits.then(|| self.trial.has_room_from())
+        let from = self.tries_from(key, now);
+        match from <= now {
+            true => (!self.may_go_beyond(key, now)).then(|| self.trial.has_room_from()),
+            false => from.is_finite().then_some(from),
+        }
     }
 
     /// For how long it has to wait if those under way hang. That is no estimate: most end sooner.
@@ -111,18 +114,30 @@ impl State {
 
     /// Whether an endpoint may go beyond the app's rate, as far as the requests under way allow.
     pub(super) fn may_try(&self, key: u64, now: Seconds) -> bool {
+        self.tries_from(key, now) <= now
+    }
+
+    /// From when on it may; never, as far as time does it.
+    pub(super) fn tries_from(&self, key: u64, now: Seconds) -> Seconds {
         let endpoint = self.endpoints.get(&key);
-        self.is_trial_open(now)
-            && endpoint.is_some_and(|endpoint| endpoint.is_unrefused(self.window, now))
+        match endpoint.is_some_and(|endpoint| endpoint.is_unrefused(self.window, now)) {
+            true => self.trial_opens(),
+            false => f64::INFINITY,
+        }
     }
 
     /// Whether nothing holds requests back but what was inferred from refusals. What processes share
     /// is not inferred from the endpoints of one.
     pub(super) fn is_trial_open(&self, now: Seconds) -> bool {
-        self.membership.is_none()
-            && self.app.rows >= ENOUGH
-            && self.app.is_closed_by_refusals(now)
-            && now >= self.trial.not_before
+        self.trial_opens() <= now
+    }
+
+    /// From when on that is so; never, unless refusals come.
+    pub(super) fn trial_opens(&self) -> Seconds {
+        match self.membership.is_none() && self.app.rows >= ENOUGH {
+            true => self.app.closed_otherwise_until.max(self.trial.not_before),
+            false => f64::INFINITY,
+        }
     }
 
     pub(super) fn turn(&self, key: u64) -> Turn {

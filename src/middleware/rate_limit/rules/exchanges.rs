@@ -73,7 +73,7 @@ fn a_process_that_goes_on_alone_is_never_slower_than_the_slowest_rate() {
 
             assert!(member.membership.heard(exchange, None, &mut member.bucket, jitter, 2.0));
 
-            let wait = member.membership.wait(&member.bucket, 0, 2.0);
+            let wait = member.membership.wait(&member.bucket, 0, false, 2.0);
             assert!(wait <= 1.0 / SLOWEST, "{wait} s at {rate} over {active}");
         }
     }
@@ -274,7 +274,7 @@ fn an_urgent_start_goes_not_before_its_moment_and_no_later_than_others() {
         let moment = 100.0 + first_in;
         assert_eq!(member.check(100.0), Err(Blocked::Until(moment)), "{first_in} s");
         assert_eq!(member.check(moment - 0.001), Err(Blocked::Until(moment)), "{first_in} s");
-        assert!(member.membership.wait(&member.bucket, 0, 100.0) < first_in + 0.001);
+        assert!(member.membership.wait(&member.bucket, 0, false, 100.0) < first_in + 0.001);
         assert_eq!(member.membership.due(9, true, &member.bucket, moment - 0.01), None, "has one");
 
         if first_in > 0.3 {

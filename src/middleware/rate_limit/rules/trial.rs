@@ -40,6 +40,25 @@ fn an_endpoint_that_was_not_refused_goes_beyond_the_apps_rate() {
 }
 
 #[test]
+fn who_may_go_beyond_what_refusals_close_waits_for_what_is_closed_otherwise() {
+    for (otherwise, opens) in [(5.0, 5.0), (19.0, 19.0), (25.0, 25.0)] {
+        let mut state = closed_twice();
+        state.call(1, Outcome::Succeeded, 3.0);
+        state.call(1, refused(17.0), 3.0);
+        state.app.close(otherwise);
+        let closed = f64::max(20.0, otherwise);
+        let mut queue = Queue::new();
+        queue.insert(Place::new(false, 1), Waiter { pair: pair(5), limit: 90.0, owner: () });
+
+        assert!(!state.is_open(5, otherwise - 0.1) && state.is_open(5, otherwise));
+        assert_eq!(queue.next(&state, 4.0).err(), Some(opens), "somebody looks then");
+        assert_eq!(state.opens(5, 4.0), opens);
+        assert_eq!(queue.wait(&state, pair(5), Place::new(false, 2), 4.0), opens - 4.0);
+        assert_eq!(queue.wait(&state, pair(2), Place::new(false, 2), 4.0), closed - 4.0);
+    }
+}
+
+#[test]
 fn a_rate_beyond_which_much_goes_through_is_forgotten() {
     let mut state = paced();
     for _ in 0..30 {
@@ -153,7 +172,7 @@ fn a_rate_that_is_forgotten_holds_nobody() {
     state.app.pace_from(1000.0, 0.5, 0.0);
     assert!(!state.is_open(1, 100.0));
     assert!(state.is_open(1, 200.0));
-    assert_eq!(state.wait(pair(1), (0, 3), 200.0), 0.0);
+    assert_eq!(state.wait(pair(1), (0, 3), false, 200.0), 0.0);
 }
 
 #[test]
@@ -177,7 +196,7 @@ fn who_does_not_wait_for_one_that_hangs_can_be_told_when_another_may_go() {
             let told = 3.2 + state.longest_wait_beyond(endpoint, 3.2);
             assert!((told - opens).abs() < 1e-9, "{endpoint}: {told} for {opens}");
         }
-        assert_eq!(state.wait(pair(5), (0, 0), 3.2), 0.0, "and those that wait are let in");
+        assert_eq!(state.wait(pair(5), (0, 0), false, 3.2), 0.0, "and those that wait are let in");
     }
 }
 
