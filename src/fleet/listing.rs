@@ -54,11 +54,11 @@ pub(super) struct Resealed {
 /// All logins, one step after the other.
 pub(super) struct Listing<'a> {
     parts: &'a Parts,
-    walk: Walk,
+    walk: Walk<'a>,
 }
 
 impl<'a> Listing<'a> {
-    pub(super) fn new(parts: &'a Arc<Parts>) -> Self {
+    pub(super) fn new(parts: &'a Parts) -> Self {
         Self { parts, walk: Walk::new(parts) }
     }
 

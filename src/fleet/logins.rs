@@ -39,7 +39,7 @@ impl RedisTokenStore {
     /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among
     /// them.
     ///
-    /// It reads on as they are taken, at most 500 entries in a step and four steps ahead; the server
+    /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
     /// serves others in between. Call it within a tokio runtime: without one, or when that ends before
     /// the list, its last item is an error. After an error it ends, except for a record that cannot be opened and for
     /// what something else wrote.

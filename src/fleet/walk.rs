@@ -1,7 +1,7 @@
 //! A walk over all logins of the server, some hundred at a time.
 //!
-//! The scan is a step or two ahead, and what stands in the keys of two steps is asked for at once, so
-//! that the server always has something to do. It serves others between the commands.
+//! What concerns those of one step is sent at once, together with the scan for the next one: a step
+//! is one way to the server and back. It serves others between the commands.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -9,9 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, Value};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::FleetError;
@@ -19,7 +16,7 @@ use super::failure::Failure;
 use super::live::{Master, To};
 use super::returned::read_plain;
 use super::scripts::{LIST, RESEAL};
-use super::server::{Server, no_runtime};
+use super::server::Server;
 use super::tokens::Parts;
 
 /// What the server said of some keys of one master.
@@ -29,146 +26,120 @@ pub(super) struct Visited {
     pub(super) keys: Vec<(String, Option<Value>)>,
 }
 
-/// All logins, one step after the other.
-pub(super) struct Walk {
-    /// What is asked for, in order. `None` is the end; a walk that ends without it had no runtime, or
-    /// that has ended.
-    asked: mpsc::Receiver<Option<Result<Asked, FleetError>>>,
-}
-
-type Asked = JoinHandle<Result<Visited, FleetError>>;
-
-/// The keys of one step.
-struct Keys {
-    master: Option<Master>,
-    keys: Vec<String>,
-}
-
-/// Finds the keys of all logins.
-struct Scan {
-    parts: Arc<Parts>,
+/// Walks over all logins, one step after the other.
+pub(super) struct Walk<'a> {
+    parts: &'a Parts,
     /// Those that are not done; `None` before they are known.
     masters: Option<VecDeque<Option<Master>>>,
-    /// Where the scan of the first of them goes on.
-    at: Option<Cursor>,
+    /// What was scanned of the first of them, and what stands there is not known yet.
+    scanned: Option<Scanned>,
     /// A server may name a key twice.
     seen: HashSet<u64>,
     hasher: RandomState,
 }
 
-/// It holds in one server: another, or the same after a restart, goes on somewhere else with it, and
-/// says nothing of it.
-struct Cursor {
+/// What a scan returned.
+struct Scanned {
+    /// Where the cursor holds: another server, or the same after a restart, goes on somewhere else
+    /// with it, and says nothing of it.
     server: String,
-    number: u64,
+    /// From where to go on, which is 0 at the end.
+    cursor: u64,
+    /// The keys up to there.
+    keys: Vec<String>,
 }
 
-impl Walk {
-    /// It begins at once, and goes on as what it visited is taken, until this is dropped.
-    pub(super) fn new(parts: &Arc<Parts>) -> Self {
-        let (scanner, mut scanned) = mpsc::channel(1);
-        let (asker, asked) = mpsc::channel(1);
-        let Ok(runtime) = Handle::try_current() else { return Self { asked } };
-        let mut scan = Scan::new(Arc::clone(parts));
-        runtime.spawn(async move {
-            loop {
-                let keys = scan.next().await.transpose();
-                let is_over = !matches!(keys, Some(Ok(_)));
-                if scanner.send(keys).await.is_err() || is_over {
-                    return;
-                }
-            }
-        });
-        let parts = Arc::clone(parts);
-        runtime.spawn(async move {
-            // What is asked for first has been taken when there is room.
-            while let Ok(room) = asker.reserve().await
-                && let Some(keys) = scanned.recv().await
-            {
-                let ask = |keys| tokio::spawn(visit(Arc::clone(&parts), keys));
-                room.send(keys.map(|keys: Result<_, _>| keys.map(ask)));
-            }
-        });
-        Self { asked }
-    }
-
-    pub(super) async fn next(&mut self) -> Result<Option<Visited>, FleetError> {
-        match self.asked.recv().await.ok_or_else(no_runtime)?.transpose()? {
-            Some(asked) => asked.await.map_err(|_| no_runtime())?.map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
-async fn visit(parts: Arc<Parts>, keys: Keys) -> Result<Visited, FleetError> {
-    let Keys { master, keys } = keys;
-    let all = keys.iter().map(|key| LIST.known(&[key.as_str()], &[]));
-    let found = several(parts.server()?, master.as_ref(), all).await?;
-    Ok(Visited { master, keys: keys.into_iter().zip(found).collect() })
-}
-
-impl Scan {
-    fn new(parts: Arc<Parts>) -> Self {
+impl<'a> Walk<'a> {
+    pub(super) fn new(parts: &'a Parts) -> Self {
         let (seen, hasher) = (HashSet::new(), RandomState::new());
-        Self { parts, masters: None, at: None, seen, hasher }
+        Self { parts, masters: None, scanned: None, seen, hasher }
     }
 
-    async fn next(&mut self) -> Result<Option<Keys>, FleetError> {
+    /// One call: what stands in the keys of the last scan, and the next scan.
+    pub(super) async fn next(&mut self) -> Result<Option<Visited>, FleetError> {
         let server = self.parts.server()?;
         let masters = match &mut self.masters {
             Some(masters) => masters,
             None => self.masters.insert(masters(server).await?),
         };
         let Some(master) = masters.front().cloned() else { return Ok(None) };
-        let at = self.at.take();
-        let is_first = at.is_none();
-        let scan = scan_from(&self.parts, at.as_ref().map_or(0, |at| at.number));
-        let (next, mut keys) = scanned_at(server, master.as_ref(), scan, is_first).await?;
-        let is_elsewhere = at.is_some_and(|at| at.server != next.server);
-        match next.number {
-            // It begins anew; `seen` knows who was named.
-            _ if is_elsewhere => {}
-            0 => drop(masters.pop_front()),
-            _ => self.at = Some(next),
-        }
+        let scanned = match self.scanned.take() {
+            Some(scanned) => scanned,
+            None => scan_at(server, master.as_ref(), self.scan(0)).await?,
+        };
+        let Scanned { server: of, cursor, mut keys } = scanned;
         keys.retain(|key| self.seen.insert(self.hasher.hash_one(key)));
-        Ok(Some(Keys { master, keys }))
+        let next = (cursor != 0).then(|| self.scan(cursor));
+        let (keys, scanned) = visit(server, master.as_ref(), keys, next).await?;
+        if scanned.is_none()
+            && let Some(masters) = &mut self.masters
+        {
+            masters.pop_front();
+        }
+        // By another server it begins anew; `seen` knows who was named.
+        self.scanned = scanned.filter(|scanned| scanned.server == of);
+        Ok(Some(Visited { master, keys }))
+    }
+
+    fn scan(&self, cursor: u64) -> Cmd {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.parts.names.all_logins()).arg("COUNT").arg(STEP);
+        scan
     }
 }
 
-fn scan_from(parts: &Parts, cursor: u64) -> Cmd {
-    let mut scan = redis::cmd("SCAN");
-    scan.arg(cursor).arg("MATCH").arg(parts.names.all_logins()).arg("COUNT").arg(STEP);
-    scan
+/// What stands in some keys of one master, and what the next scan returned.
+async fn visit(
+    server: &Arc<Server>,
+    master: Option<&Master>,
+    keys: Vec<String>,
+    next: Option<Cmd>,
+) -> Result<(Vec<(String, Option<Value>)>, Option<Scanned>), FleetError> {
+    let all_of = |key: &String| LIST.known(&[key.as_str()], &[]);
+    let scans = next.iter().flat_map(|scan| [about_server(), scan.clone()]);
+    let mut found = several(server, master, keys.iter().map(all_of).chain(scans)).await?;
+    let mut scanned = found.split_off(keys.len().min(found.len())).into_iter();
+    let scanned = match (next, scanned.next().flatten(), scanned.next().flatten()) {
+        (None, ..) => None,
+        (Some(_), about, Some(scanned)) => Some(Scanned::of(server, about, scanned)?),
+        (Some(scan), _, None) => Some(scan_at(server, master, scan).await?),
+    };
+    Ok((keys.into_iter().zip(found).collect(), scanned))
 }
 
-/// Where a scan goes on, which is 0 at its end, and the keys up to there. After the first one the server
-/// knows the scripts of a walk.
-async fn scanned_at(
+impl Scanned {
+    fn of(server: &Server, about: Option<Value>, scanned: Value) -> Result<Self, FleetError> {
+        let (cursor, keys): (u64, Vec<Vec<u8>>) = read_plain(scanned)?;
+        // Nothing of the fleet's stands under a name that is not UTF-8.
+        let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
+        let about = about.and_then(|about| read_plain::<String>(about).ok()).unwrap_or_default();
+        let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
+        // One that says nothing of itself is known by the connection to it.
+        let server = run.map_or_else(|| server.connections().to_string(), str::to_owned);
+        Ok(Self { server, cursor, keys })
+    }
+}
+
+fn about_server() -> Cmd {
+    redis::cmd("INFO").arg("server").take()
+}
+
+/// A scan by itself, after which the server knows the scripts of a walk.
+async fn scan_at(
     server: &Arc<Server>,
     master: Option<&Master>,
     scan: Cmd,
-    is_first: bool,
-) -> Result<(Cursor, Vec<String>), FleetError> {
+) -> Result<Scanned, FleetError> {
     let mut pipeline = Pipeline::new();
-    let scripts = [LIST.load(), RESEAL.load()].into_iter().filter(|_| is_first);
-    let about_server = redis::cmd("INFO").arg("server").take();
-    for command in scripts.chain([about_server, scan]) {
+    for command in [LIST.load(), RESEAL.load(), about_server(), scan] {
         pipeline.add_command(command);
     }
     let scanned = patiently(|| async {
         let mut values = server.pipeline(&pipeline, To::of(master)).await?;
         let scanned = values.pop().unwrap_or(Value::Nil).extract_error();
         let scanned = scanned.map_err(|error| Failure::of(&error).into_error())?;
-        let (number, keys): (u64, Vec<Vec<u8>>) = read_plain(scanned)?;
-        // Nothing of the fleet's stands under a name that is not UTF-8.
-        let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
         let about = values.pop().and_then(|about| about.extract_error().ok());
-        let about = about.and_then(|about| read_plain::<String>(about).ok()).unwrap_or_default();
-        let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
-        // One that says nothing of itself is known by the connection to it.
-        let server = run.map_or_else(|| server.connections().to_string(), str::to_owned);
-        Ok((Cursor { server, number }, keys))
+        Scanned::of(server, about, scanned)
     });
     scanned.await
 }
