@@ -417,7 +417,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
     local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
-    local is_altered = (r[1] or '') == '' or #r[1] > 64 or #(r[3] or '') > 64
+    local is_altered = not string.find(r[1] or '', '^%x+$') or #r[1] > 64 or #(r[3] or '') > 64
     if not is_altered and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
       local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
       if not known then return 0 end

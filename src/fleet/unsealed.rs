@@ -261,7 +261,7 @@ impl Parts {
         let place = unsealed.names.place(key)?;
         match self.look_unopened(&place).await {
             Ok((revision, _, _, record, put_back, ..)) if !revision.is_empty() => {
-                let (mark, was_put_back) = (String::new(), put_back >= 0);
+                let (mark, was_put_back) = (Vec::new(), put_back >= 0);
                 Ok(Some(Standing { place, revision, mark, was_put_back, record }))
             }
             // What somebody else has put there is no login.
