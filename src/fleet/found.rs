@@ -64,17 +64,10 @@ impl Numbered {
         let moment = u128::from(self.now).saturating_sub(age);
         self.number < removal.number && u128::from(self.number) < moment
     }
-
-    /// When it got its number, or a moment before. One that is later than the server's time does not
-    /// say it.
-    fn made(self) -> Option<Instant> {
-        let age = Duration::from_millis(self.now.checked_sub(self.number)?);
-        self.at.checked_sub(age + LONGEST_CALL)
-    }
 }
 
 /// What [`LOAD`] returns.
-pub(super) type Loaded = (String, u64, u64, Vec<u8>, i64, String, u64);
+pub(super) type Loaded = (String, u64, u64, Vec<u8>, i64, String, u64, i64);
 
 impl Parts {
     /// What stands at a place of the server, where unsealed records may be or not.
@@ -103,7 +96,7 @@ impl Parts {
         place: &Place,
         removal: &Entry,
     ) -> Result<(bool, String), FleetError> {
-        let (revision, number, _, _, put_back, _, now) = self.look_unopened(place).await?;
+        let (revision, number, _, _, put_back, _, now, _) = self.look_unopened(place).await?;
         let numbered = Numbered { number, now, at: self.clock.now().monotonic };
         let is_earlier = put_back >= 0 && number < removal.number || numbered.is_before(removal);
         Ok((is_earlier, revision))
@@ -131,14 +124,17 @@ impl Parts {
         found: Returned,
     ) -> Result<Found, FleetError> {
         let sealer = self.sealer()?;
-        let (revision, number, left, record, put_back, moment, now): Loaded = read(found)?;
+        let (revision, number, left, record, put_back, moment, now, removed): Loaded = read(found)?;
         let put_back_for = u64::try_from(put_back).ok().map(Duration::from_millis);
         if revision.is_empty() {
             let removal = match moment.as_str() {
                 "" => None,
                 text => Some(text.parse().map_err(|_| FleetError::altered(&place.logins))?),
             };
-            let made = Numbered { number, now, at: self.clock.now().monotonic }.made();
+            let removed_for = u64::try_from(removed).ok().map(Duration::from_millis);
+            // Or a moment before that.
+            let age = removed_for.and_then(|age| age.checked_add(LONGEST_CALL));
+            let made = age.and_then(|age| self.clock.now().monotonic.checked_sub(age));
             let entry = Entry::removed(number, removal, made);
             return Ok(Found { entry, revision, put_back_for, now });
         }

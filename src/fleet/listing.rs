@@ -19,7 +19,7 @@ pub(super) struct Standing {
     pub(super) place: Place,
     pub(super) revision: String,
     /// Of the save by which it stands there.
-    pub(super) mark: String,
+    pub(super) mark: Vec<u8>,
     pub(super) was_put_back: bool,
     pub(super) record: Vec<u8>,
 }
@@ -198,7 +198,7 @@ impl Standing {
 
     /// What a script compares that replaces it, and no later save.
     pub(super) fn compared(&self) -> [&[u8]; 3] {
-        [self.place.scopes.as_bytes(), self.revision.as_bytes(), self.mark.as_bytes()]
+        [self.place.scopes.as_bytes(), self.revision.as_bytes(), &self.mark]
     }
 
     fn replacing_by<'a>(&'a self, record: &'a [u8]) -> [&'a [u8]; 4] {
@@ -215,8 +215,8 @@ impl Standing {
 /// What stands in the hash of a user.
 pub(super) fn standing(key: &str, places: Vec<Listed>) -> impl Iterator<Item = Standing> {
     places.into_iter().map(move |(scopes, revision, mark, was_put_back, record)| {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (revision, mark) = (text(&revision), text(&mark));
+        // What is no text is no revision either.
+        let revision = String::from_utf8_lossy(&revision).into_owned();
         let place = Place { logins: key.to_owned(), scopes, lease: String::new() };
         Standing { place, revision, mark, was_put_back, record }
     })

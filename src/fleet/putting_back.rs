@@ -229,18 +229,19 @@ enum Known {
     RemovalOf(TokenKey),
 }
 
-/// What is to be looked at still. Removals first, so that nothing they ended is put back.
+/// What is to be looked at still. Removals first, so that nobody finds what they ended; one that fails is
+/// behind the logins, which are others' and wait for it no longer.
 #[derive(Default)]
 struct Left {
     removals: VecDeque<Known>,
-    logins: VecDeque<Known>,
+    others: VecDeque<Known>,
 }
 
 impl Left {
     /// Behind what waits already, which need not be looked at twice: a look that begins while another
     /// is under way goes on where that one is.
     fn add(&mut self, all: Vec<Known>) {
-        let there: HashSet<_> = self.removals.iter().chain(&self.logins).cloned().collect();
+        let there: HashSet<_> = self.removals.iter().chain(&self.others).cloned().collect();
         for known in all.into_iter().filter(|known| !there.contains(known)) {
             self.push(known);
         }
@@ -249,13 +250,17 @@ impl Left {
     fn push(&mut self, known: Known) {
         match known {
             Known::RemovalOf(_) => self.removals.push_back(known),
-            Known::Login(_) => self.logins.push_back(known),
+            Known::Login(_) => self.others.push_back(known),
         }
+    }
+
+    fn retry(&mut self, failed: Known) {
+        self.others.push_back(failed);
     }
 
     fn take(&mut self, count: usize) -> Vec<Known> {
         let first = match self.removals.is_empty() {
-            true => &mut self.logins,
+            true => &mut self.others,
             false => &mut self.removals,
         };
         first.drain(..count.min(first.len())).collect()
@@ -323,7 +328,7 @@ async fn put_back_at_once(parts: &Weak<Parts>, next: Vec<Known>, left: &mut Left
             _ => Failed::AtOnce,
         };
         round.failure = round.failure.max(Some(failed));
-        left.push(known);
+        left.retry(known);
     }
     round
 }
@@ -383,5 +388,20 @@ mod tests {
         assert!(left.take(64) == [removal("a"), removal("d")]);
         assert!(left.take(64) == [login("c"), login("b"), login("a")]);
         assert!(left.take(64).is_empty());
+    }
+
+    /// As of a user whose master is away, or whose hash is odd.
+    #[test]
+    fn a_removal_that_fails_is_behind_all_logins_also_in_the_next_look() {
+        let all = || vec![removal("a"), login("a"), login("b"), removal("d")];
+        let mut left = Left::default();
+        left.add(all());
+        assert!(left.take(1) == [removal("a")]);
+        left.retry(removal("a"));
+
+        left.add(all());
+
+        assert!(left.take(64) == [removal("d")]);
+        assert!(left.take(64) == [login("a"), login("b"), removal("a")]);
     }
 }

@@ -119,8 +119,8 @@ pub(super) const ALTERED: &str = altered!();
 // which it was made, by this server's clock, that time is beside it (`a`, and `ga` of a gravestone), if it is known.
 
 /// `KEYS logins`, `ARGV scopes` → revision, number, what is left of the access token in ms, record,
-/// for how many ms it stands there since it was put back, or -1, the moment of a removal, and the
-/// server's time in ms.
+/// for how many ms it stands there since it was put back, or -1, the moment of a removal, the
+/// server's time in ms, and for how many ms something is removed, or -1 where nobody knows, or nothing is.
 ///
 /// What is left of more than [`LONGEST_LIFE`] counts as nothing: a clock was set, or it was altered.
 ///
@@ -130,15 +130,17 @@ pub(super) static LOAD: Script = Script::new(reading!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp')
+local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp', s .. 'a', 'ga')
 local left, n, g = number(r[3]) - now, number(r[2]), number(r[5])
 if left < 0 or left > 31622400000 then left = 0 end
-local revision, p, moment = short(r[1]), r[4], r[6]
-if revision == '' and g >= n then p, moment = r[8], r[7] end
+local revision, p, moment, a = short(r[1]), r[4], r[6], r[9]
+if revision == '' and g >= n then p, moment, a = r[8], r[7], r[10] end
+local removed = revision == '' and (a and number(a, 0) or not p and math.max(n, g)) or 0
+removed = removed > 0 and removed <= now and now - removed or -1
 local back = p and math.max(0, now - number(p)) or -1
 local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r') or ''
 if revision == '' and record ~= '' then altered() end
-return {revision, math.max(n, g), left, record, back, revision == '' and short(moment) or '', now}"
+return {revision, math.max(n, g), left, record, back, revision == '' and short(moment) or '', now, removed}"
 ));
 
 /// As the scripts know it, in ms.
@@ -417,7 +419,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
     local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
-    local is_altered = (r[1] or '') == '' or #r[1] > 64 or #(r[3] or '') > 64
+    local is_altered = not string.find(r[1] or '', '^%x+$') or #r[1] > 64 or #(r[3] or '') > 64
     if not is_altered and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
       local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
       if not known then return 0 end

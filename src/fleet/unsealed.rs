@@ -164,12 +164,9 @@ impl Parts {
             return Ok(Some(0));
         };
         match self.look_unopened(&unsealed.names.place(key)?).await {
-            Ok((revision, number, _, _, put_back, _, now)) => {
-                // One that was put back has its number by another clock.
-                let is_removal = revision.is_empty() && number > 0 && put_back < 0;
-                let removed_for = now.checked_sub(number).filter(|_| is_removal);
-                let is_lately =
-                    removed_for.map(Duration::from_millis).is_some_and(|it| age > Some(it));
+            Ok((_, number, .., removed)) => {
+                let removed_for = u64::try_from(removed).ok().map(Duration::from_millis);
+                let is_lately = removed_for.is_some_and(|it| age > Some(it));
                 Ok(Some(number).filter(|_| !is_lately))
             }
             Err(error) if error.is_transient() => Err(error),
@@ -261,7 +258,7 @@ impl Parts {
         let place = unsealed.names.place(key)?;
         match self.look_unopened(&place).await {
             Ok((revision, _, _, record, put_back, ..)) if !revision.is_empty() => {
-                let (mark, was_put_back) = (String::new(), put_back >= 0);
+                let (mark, was_put_back) = (Vec::new(), put_back >= 0);
                 Ok(Some(Standing { place, revision, mark, was_put_back, record }))
             }
             // What somebody else has put there is no login.

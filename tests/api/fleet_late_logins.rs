@@ -185,3 +185,70 @@ async fn a_removal_without_the_keys_ends_a_login_with_them_that_was_made_before_
         }
     }
 }
+
+/// As the one before, where the server has lost the removal, and its own number by another clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_without_the_keys_that_was_put_back_ends_what_was_made_before_it_and_nothing_else()
+ {
+    for how in ["remove", "remove_user"] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let plain = fleet(&server).tokens();
+        plain.save(&user("bert"), &login("1"), None).await.unwrap();
+        plain.save(&anna(), &login("1"), None).await.unwrap();
+        let before = Pending::made(adopting(&server)).await;
+        sleep(Duration::from_millis(50)).await;
+        remove(&plain, how).await;
+        sleep(Duration::from_millis(50)).await;
+        let after = Pending::made(adopting(&server)).await;
+        let () = server.ask(&["FLUSHALL"]);
+        reconnect(&server, &plain).await;
+        until("put back", async || names(&server).len() == 2).await;
+
+        before.save().await;
+        for store in [&adopting(&server), &plain] {
+            assert!(!stands(store).await, "{how}");
+        }
+        after.save().await;
+
+        assert!(stands(&adopting(&server)).await, "{how}");
+    }
+}
+
+/// Longer than the time by which a process that has only read of a removal takes it to be earlier.
+const LONG_BEFORE: Duration = Duration::from_millis(1300);
+
+/// Its number is ahead of the server's clock, and is or is not any more when somebody reads of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_only_read_of_a_removal_puts_it_back_with_the_time_at_which_it_was_made() {
+    for (how, is_read_at_once) in
+        [("remove", true), ("remove", false), ("remove_user", true), ("remove_user", false)]
+    {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let remover = fleet(&server).tokens();
+        remover.save(&anna(), &login("1"), None).await.unwrap();
+        let name = names(&server).remove(0);
+        let _: u64 = server.ask(&["HINCRBY", &name, &field(&server, &name, 'n'), "4000"]);
+        let before = Pending::made(fleet(&server).tokens()).await;
+        sleep(LONG_BEFORE).await;
+        remove(&remover, how).await;
+        sleep(Duration::from_millis(50)).await;
+        let after = Pending::made(fleet(&server).tokens()).await;
+        let reader = fleet(&server).tokens();
+        if is_read_at_once {
+            assert!(!stands(&reader).await);
+        }
+        // The clock is where the number is.
+        sleep(Duration::from_secs(4)).await;
+        assert!(!stands(&reader).await);
+        drop(remover);
+        let () = server.ask(&["FLUSHALL"]);
+        reconnect(&server, &reader).await;
+        until("put back", async || !names(&server).is_empty()).await;
+
+        before.save().await;
+        assert!(!stands(&fleet(&server).tokens()).await, "{how}, {is_read_at_once}");
+        after.save().await;
+
+        assert!(stands(&fleet(&server).tokens()).await, "{how}, {is_read_at_once}");
+    }
+}

@@ -8,6 +8,8 @@ use spotify_web::fleet::{FleetError, RedisFleet, RedisTokenStore, SealingKey};
 
 use crate::common::RedisServer;
 use crate::fleet::{fleet, key, login};
+use crate::fleet_removals::reconnect;
+use crate::fleet_servers::until;
 
 async fn load(store: &RedisTokenStore) -> Option<String> {
     let stored = store.load(&key()).await.unwrap()?;
@@ -301,3 +303,33 @@ const NO_NUMBERS: &[&str] = &[
 ];
 
 const NO_MOMENTS: &[&str] = &["nan", "0", "-", "0000000000000000000000000000000g", "é"];
+
+/// What is no revision, or marks no save, in the hash of a removed user, with the server's other data lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_odd_under_a_removed_user_keeps_nobody_else_from_being_put_back() {
+    let odd: [(char, &[u8]); 5] =
+        [('v', b"\xff"), ('v', b"a\xc3"), ('v', b"a b"), ('w', b"\xff"), ('w', b"a b")];
+    for (end, value) in odd {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let store = fleet(&server).tokens();
+        let bert = TokenKey::new("client-id-1").with_user("bert");
+        store.save(&key(), &login("1"), None).await.unwrap();
+        let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+        let mut there = fields(&server, &name);
+        for (field, there) in &mut there {
+            if field.ends_with(end) {
+                *there = value.to_vec();
+            }
+        }
+        store.save(&bert, &login("2"), None).await.unwrap();
+        assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1));
+        let () = server.ask(&["FLUSHALL"]);
+        put_fields(&server, &name, &there);
+        let has = |field: &str| server.ask::<bool>(&["HEXISTS", &name, field]);
+
+        reconnect(&server, &store).await;
+
+        let names = || server.ask::<Vec<String>>(&["KEYS", "*:t"]).len();
+        until("put back", async || names() == 2 && has("g")).await;
+    }
+}
