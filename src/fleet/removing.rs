@@ -13,7 +13,7 @@ use super::remembered::Entry;
 use super::returned::read;
 use super::scripts::{LIST, REMOVE, REMOVE_ALL, REMOVE_SEEN, Script};
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
-use crate::auth::{LoginId, TokenKey};
+use crate::auth::{LoginId, StoredToken, TokenKey};
 
 impl Parts {
     /// From the place of `key`, also what is as late as `last`; what stands unsealed is elsewhere,
@@ -128,6 +128,49 @@ impl Parts {
             }
         }
         Err(changes_too_fast())
+    }
+
+    /// Whether a removal that this process knows was made after a login that is to be saved now. A save may be on its
+    /// way for so long that the server takes the login to be as late.
+    pub(super) async fn is_removed_since(
+        &self,
+        key: &TokenKey,
+        login: &StoredToken,
+    ) -> Result<bool, FleetError> {
+        let now = self.clock.now().monotonic;
+        let known = self.remembered.get(key);
+        let known = known.filter(|known| known.token.is_none() && known.number > 0);
+        let (Some(removal), Some(age)) = (known, login.age(now)) else { return Ok(false) };
+        if removal.made.is_some_and(|made| age > now.saturating_duration_since(made)) {
+            return Ok(true);
+        }
+        Ok(self.removed_since(&self.names.place(key)?, Some(login)).await?.1)
+    }
+
+    /// The number of what stands or stood at a place, and whether that was removed since `login` was made. Which was
+    /// first is asked anew where a call takes longer than was between them.
+    pub(super) async fn removed_since(
+        &self,
+        place: &Place,
+        login: Option<&StoredToken>,
+    ) -> Result<(u64, bool), FleetError> {
+        // In whole ms, as the server's time is: what is more than that is earlier for sure.
+        let age = || {
+            let age = login.and_then(|login| login.age(self.clock.now().monotonic));
+            age.map(|age| age.as_millis())
+        };
+        let mut tries = 0;
+        loop {
+            let least = age();
+            let (_, number, .., removed) = self.look_unopened(place).await?;
+            let most = age();
+            let removed_for = u128::try_from(removed).ok();
+            let is_earlier = |age: Option<u128>| removed_for.is_some_and(|it| age > Some(it));
+            tries += 1;
+            if is_earlier(least) == is_earlier(most) || tries == MOST_CONFLICTS {
+                return Ok((number, is_earlier(least)));
+            }
+        }
     }
 
     /// What stands in the hash of a user.

@@ -251,11 +251,13 @@ impl Parts {
     ) -> Result<bool, FleetError> {
         let mut known = self.remembered.number(key);
         if step == ANOTHER {
-            let age = token.age(self.clock.now().monotonic);
-            match self.number_unsealed(key, age).await? {
+            match self.number_unsealed(key, Some(token)).await? {
                 Some(unsealed) => known = known.max(unsealed),
                 // By a process without keys, after this login was made.
                 None => return Ok(true),
+            }
+            if self.is_removed_since(key, token).await? {
+                return Ok(true);
             }
         }
         if step != PUT_BACK && self.remembered.revision(key) != replaces {

@@ -13,11 +13,9 @@
 //! over, its own place gets the time of that: who takes it over a second time knows that the sealed
 //! place was lost.
 
+use redis::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
-
-use redis::Value;
 
 use super::FleetError;
 use super::found::Found;
@@ -154,21 +152,17 @@ impl Parts {
     }
 
     /// The number of what stands or stood unsealed, whatever that is; 0 where it is not taken over. `None` where
-    /// that was removed less than `age` ago, by the server's clock.
+    /// that was removed since `login` was made.
     pub(super) async fn number_unsealed(
         &self,
         key: &TokenKey,
-        age: Option<Duration>,
+        login: Option<&StoredToken>,
     ) -> Result<Option<u64>, FleetError> {
         let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else {
             return Ok(Some(0));
         };
-        match self.look_unopened(&unsealed.names.place(key)?).await {
-            Ok((_, number, .., removed)) => {
-                let removed_for = u64::try_from(removed).ok().map(Duration::from_millis);
-                let is_lately = removed_for.is_some_and(|it| age > Some(it));
-                Ok(Some(number).filter(|_| !is_lately))
-            }
+        match self.removed_since(&unsealed.names.place(key)?, login).await {
+            Ok((number, is_removed)) => Ok(Some(number).filter(|_| !is_removed)),
             Err(error) if error.is_transient() => Err(error),
             Err(_) => Ok(Some(0)),
         }
@@ -223,6 +217,7 @@ impl Parts {
             let last = seen.as_ref().and_then(|login| login.login(self));
             self.remove_here(key, last).await?;
             let Some(Standing { place, revision, .. }) = &seen else { return Ok(()) };
+            // Also where none stands: a login without the keys may be made already, and saved after this.
             if self.remove_seen(place, revision, &self.known(key)).await? {
                 return Ok(());
             }
@@ -241,7 +236,10 @@ impl Parts {
         mark: &StoredToken,
     ) -> Result<(), FleetError> {
         for _ in 0..MOST_CONFLICTS {
-            let Some(login) = self.seen_unsealed(key).await? else { return Ok(()) };
+            let seen = self.seen_unsealed(key).await?;
+            let Some(login) = seen.filter(|login| !login.revision.is_empty()) else {
+                return Ok(());
+            };
             let opened = login.open(self);
             let is_later = opened.is_ok_and(|opened| opened.token.login() > mark.login());
             let Standing { place, revision, .. } = &login;
@@ -252,17 +250,17 @@ impl Parts {
         Err(changes_too_fast())
     }
 
-    /// What stands unsealed under `key`, where that is to be removed.
+    /// What stands unsealed under `key`, or nothing with an empty revision, where that is to be removed.
     async fn seen_unsealed(&self, key: &TokenKey) -> Result<Option<Standing>, FleetError> {
         let Some(unsealed) = self.unsealed_to_remove().await? else { return Ok(None) };
         let place = unsealed.names.place(key)?;
         match self.look_unopened(&place).await {
-            Ok((revision, _, _, record, put_back, ..)) if !revision.is_empty() => {
+            Ok((revision, _, _, record, put_back, ..)) => {
                 let (mark, was_put_back) = (Vec::new(), put_back >= 0);
                 Ok(Some(Standing { place, revision, mark, was_put_back, record }))
             }
             // What somebody else has put there is no login.
-            Ok(_) | Err(FleetError::Layout { .. }) => Ok(None),
+            Err(FleetError::Layout { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

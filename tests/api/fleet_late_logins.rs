@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use spotify_web::auth::{
     RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
 };
-use spotify_web::fleet::RedisTokenStore;
+use spotify_web::fleet::{RedisFleet, RedisTokenStore};
 use spotify_web::oauth::Token;
 use tokio::time::sleep;
 
-use crate::common::{RedisServer, ScriptedSource};
+use crate::common::{RedisServer, ScriptedSource, Steps, Stop};
 use crate::fleet::{fleet, login};
 use crate::fleet_adoption::{adopting, field, found, user};
 use crate::fleet_losses::names;
-use crate::fleet_removals::{reconnect, remove};
+use crate::fleet_removals::{has_login, reconnect, remove};
 use crate::fleet_servers::until;
 
 fn anna() -> TokenKey {
@@ -211,6 +211,76 @@ async fn a_removal_without_the_keys_that_was_put_back_ends_what_was_made_before_
         after.save().await;
 
         assert!(stands(&adopting(&server)).await, "{how}");
+    }
+}
+
+/// Where there was nothing for it to remove.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_with_the_keys_ends_a_login_without_them_that_was_made_before_it() {
+    for how in ["remove", "remove_user"] {
+        for had_login in [true, false] {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let plain = fleet(&server).tokens();
+            plain.save(&user("bert"), &login("1"), None).await.unwrap();
+            let adopter = adopting(&server);
+            if had_login {
+                adopter.save(&anna(), &login("1"), None).await.unwrap();
+            }
+            let before = Pending::made(fleet(&server).tokens()).await;
+            sleep(Duration::from_millis(50)).await;
+            remove(&adopter, how).await;
+            sleep(Duration::from_millis(50)).await;
+            let after = Pending::made(fleet(&server).tokens()).await;
+
+            before.save().await;
+            for store in [&adopting(&server), &plain] {
+                assert!(!stands(store).await, "{how}, {had_login}");
+            }
+            after.save().await;
+
+            for store in [&adopting(&server), &plain, &adopter] {
+                assert!(stands(store).await, "{how}, {had_login}");
+            }
+        }
+    }
+}
+
+/// Each call of the save, for longer than was between the login and the removal, or between that and the save.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_is_slow_makes_no_login_later_than_its_removal_and_none_earlier() {
+    let both = [(true, Stop::Before), (true, Stop::After)];
+    for (is_before, stop) in both.into_iter().chain([(false, Stop::Before), (false, Stop::After)]) {
+        for (how, call) in (1..=4).flat_map(|call| [("remove", call), ("remove_user", call)]) {
+            let Some(server) = RedisServer::start(&[]) else { return };
+            let remover = fleet(&server).tokens();
+            remover.save(&anna(), &login("1"), None).await.unwrap();
+            let wire = Steps::to(server.port, call, stop).await;
+            let pending = async || Pending::made(RedisFleet::new(wire.url()).tokens()).await;
+            let before = if is_before { Some(pending().await) } else { None };
+            sleep(Duration::from_millis(50)).await;
+            remove(&remover, how).await;
+            sleep(Duration::from_millis(50)).await;
+            let made = match before {
+                Some(made) => made,
+                None => pending().await,
+            };
+            let mut saving = tokio::spawn(made.save());
+
+            let held = tokio::select! {
+                held = wire.stopped() => held,
+                // In less calls.
+                saved = &mut saving => {
+                    saved.unwrap();
+                    continue;
+                }
+            };
+            sleep(Duration::from_millis(200)).await;
+            wire.go_on();
+            saving.await.unwrap();
+
+            let case = format!("{how}, {stop:?} {call}, a {held}");
+            assert_eq!(has_login(&server), !is_before, "{case}");
+        }
     }
 }
 

@@ -31,7 +31,7 @@ fn names(server: &RedisServer) -> Vec<String> {
 }
 
 /// Whether any login stands there.
-fn has_login(server: &RedisServer) -> bool {
+pub(crate) fn has_login(server: &RedisServer) -> bool {
     let fields = |name: &String| server.ask::<Vec<String>>(&["HKEYS", name]);
     let is_record = |field: &String| field.len() == 17 && field.ends_with('r');
     names(server).iter().flat_map(fields).any(|field| is_record(&field))

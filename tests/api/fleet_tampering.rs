@@ -311,9 +311,10 @@ async fn what_is_odd_under_a_removed_user_keeps_nobody_else_from_being_put_back(
         [('v', b"\xff"), ('v', b"a\xc3"), ('v', b"a b"), ('w', b"\xff"), ('w', b"a b")];
     for (end, value) in odd {
         let Some(server) = RedisServer::start(&[]) else { return };
-        let store = fleet(&server).tokens();
+        // Who saves a login looks for it again later on.
+        let (store, saver) = (fleet(&server).tokens(), fleet(&server).tokens());
         let bert = TokenKey::new("client-id-1").with_user("bert");
-        store.save(&key(), &login("1"), None).await.unwrap();
+        saver.save(&key(), &login("1"), None).await.unwrap();
         let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
         let mut there = fields(&server, &name);
         for (field, there) in &mut there {
@@ -321,7 +322,9 @@ async fn what_is_odd_under_a_removed_user_keeps_nobody_else_from_being_put_back(
                 *there = value.to_vec();
             }
         }
-        store.save(&bert, &login("2"), None).await.unwrap();
+        saver.save(&bert, &login("2"), None).await.unwrap();
+        drop(saver);
+        assert!(store.load(&bert).await.unwrap().is_some());
         assert_eq!(store.remove_user("client-id-1", "anna").await, Ok(1));
         let () = server.ask(&["FLUSHALL"]);
         put_fields(&server, &name, &there);
