@@ -14,6 +14,7 @@
 //! | it is sent | what is told is what is true by then: pauses are told as what is left of them |
 //! | response, in time | closings and starts count from now, since the store may have said it just now; that nothing else closes it is known as of when it was sent |
 //! | response or loss, late | the first in a row: it is begun anew; else as silence |
+//! | loss, in time | the same, if requests wait for the response, or if *alone*; else it is begun anew |
 //! | error, in time | *alone* |
 //! | anything of one that was given up | nothing |
 
@@ -210,12 +211,22 @@ impl Membership {
             && (self.news.refused.is_some() || self.under_way.is_some_and(is_told))
     }
 
-    /// An exchange has gone with its task, which says nothing about the store. Whether that was
-    /// told of a 429 is not known, and to be told twice does no harm.
-    pub(super) fn lost(&mut self, exchange: Exchange) {
-        if let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) {
-            self.news.put_back(under_way.tells);
-        }
+    /// An exchange has gone with its task. Whether the store was told of a 429 is not known, and to
+    /// be told twice does no harm. That the runtimes of calls end which do not wait for the response
+    /// says nothing about the store. Says whether it goes on alone from now on.
+    pub(super) fn lost(
+        &mut self,
+        exchange: Exchange,
+        bucket: &mut Bucket,
+        jitter: f64,
+        now: Seconds,
+    ) -> bool {
+        let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) else {
+            return false;
+        };
+        self.news.put_back(under_way.tells);
+        let is_missed = self.alone_until.is_some() || self.is_unheard(bucket, false, now);
+        is_missed && self.late(bucket, jitter, now)
     }
 
     /// Begins an exchange, if one is due: because requests wait for one, or are to start soon. What
