@@ -89,9 +89,14 @@ impl App {
         loop {
             let sleep = self.watch(&waiting, wanted.pair);
             let told = told(&mut granted, &self.keeper_wanted);
-            if let Ok(Some(verdict)) = tokio::time::timeout(sleep, told).await {
-                let verdict = verdict.unwrap_or_else(|| Err(self.closed(wanted.pair)));
-                return verdict.map(|granted| self.pick_up(place, granted));
+            match tokio::time::timeout(sleep, told).await {
+                Ok(Some(verdict)) => {
+                    let verdict = verdict.unwrap_or_else(|| Err(self.closed(wanted.pair)));
+                    return verdict.map(|granted| self.pick_up(place, granted));
+                }
+                // Whatever wants a keeper each time that it looks, the runtime has its turn.
+                Ok(None) => tokio::task::yield_now().await,
+                Err(_) => {}
             }
         }
     }
@@ -317,6 +322,10 @@ mod impatient;
 #[expect(clippy::unwrap_used)]
 #[path = "late.rs"]
 mod late;
+#[cfg(test)]
+#[expect(clippy::unwrap_used)]
+#[path = "lost.rs"]
+mod lost;
 #[cfg(test)]
 #[path = "races.rs"]
 mod races;

@@ -2,17 +2,18 @@
 //! task.
 //!
 //! A task may go before its exchange has ended, with the runtime of the call that began it: then it
-//! is begun anew by who needs it. A call that was refused waits for what it has to tell, since its
+//! is begun anew by who needs it. A runtime that shuts down takes no task, and is none. A call that was refused waits for what it has to tell, since its
 //! runtime may end with it.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::Seconds;
 use super::app::App;
@@ -37,8 +38,14 @@ impl App {
             && let Ok(runtime) = Handle::try_current()
         {
             let shared = Arc::clone(shared);
-            let mut task = Task { app: Arc::clone(self), exchange: Some(first) };
+            let is_spawned = Arc::new(AtomicBool::new(false));
+            let mut task = Task {
+                app: Arc::clone(self),
+                exchange: Some(first),
+                is_spawned: Arc::clone(&is_spawned),
+            };
             runtime.spawn(async move { task.run(&*shared, first).await });
+            is_spawned.store(true, Ordering::Relaxed);
         }
     }
 
@@ -73,32 +80,39 @@ impl App {
         next
     }
 
-    /// An exchange has gone with its task. Who waits for it begins another.
+    /// An exchange has gone with its task. Who waits for it begins another, or goes.
     fn lost(&self, exchange: Exchange) {
-        {
+        let goes_alone = {
             let core = &mut *self.core.lock();
-            core.state.lost(exchange);
+            let now = core.now(&self.options);
+            let goes_alone = core.state.lost(exchange, fastrand::f64(), now);
+            self.changed(core, now);
+            core.dismiss_impatient(now);
             if core.queue.len() > 0 {
                 self.keeper_wanted.notify_one();
             }
-        }
+            goes_alone
+        };
         self.exchanged.notify_waiters();
+        if goes_alone {
+            let error = "its exchanges ended with their runtimes";
+            tracing::warn!(client_id = self.client_id, error, "this process goes on alone");
+        }
     }
 
     /// Waits until the store was told of the 429s that are known, for as long as an exchange takes
     /// at most.
     pub(super) async fn refusals_told(self: &Arc<Self>, longest: Duration) {
-        let told = async {
-            loop {
-                let exchanged = self.exchanged.notified();
-                if !self.is_telling() {
-                    return;
-                }
-                exchanged.await;
-            }
-        };
         // What was not told by then is told by the next call.
-        let _ = tokio::time::timeout(longest.min(patience()), told).await;
+        let until = Instant::now() + longest.min(patience());
+        loop {
+            let exchanged = self.exchanged.notified();
+            if !self.is_telling() || tokio::time::timeout_at(until, exchanged).await.is_err() {
+                return;
+            }
+            // Whatever ends each exchange at once, the runtime has its turn.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Whether the store is still to hear of one. An exchange that is due for it is begun.
@@ -117,6 +131,9 @@ impl App {
 struct Task {
     app: Arc<App>,
     exchange: Option<Exchange>,
+    /// Whether its runtime took it. One that shuts down drops it at once: its exchange is as one
+    /// that was begun without a runtime, and to begin it anew there would never end.
+    is_spawned: Arc<AtomicBool>,
 }
 
 impl Task {
@@ -135,7 +152,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if let Some(exchange) = self.exchange {
+        if let Some(exchange) = self.exchange.filter(|_| self.is_spawned.load(Ordering::Relaxed)) {
             self.app.lost(exchange);
         }
     }
@@ -150,7 +167,7 @@ async fn tell(
     app: Option<&str>,
     told: &Told,
 ) -> Result<Granted, SharedLimitError> {
-    let mut exchanged = pin!(guarded(async { shared.exchange(app, told).await }));
+    let mut exchanged = pin!(Guarded::new(async { shared.exchange(app, told).await }));
     for longest in [patience(), GRACE] {
         if let Ok(granted) = tokio::time::timeout(longest, exchanged.as_mut()).await {
             return granted;
@@ -163,18 +180,36 @@ async fn tell(
 /// late, but the store is not silent.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// A store is user code: that it panics is its failure, and is told as one.
-async fn guarded(
-    exchange: impl Future<Output = Result<Granted, SharedLimitError>>,
-) -> Result<Granted, SharedLimitError> {
-    let mut exchange = pin!(exchange);
-    poll_fn(|context| {
-        let polled = AssertUnwindSafe(|| exchange.as_mut().poll(context));
-        catch_unwind(polled).unwrap_or_else(|panic| {
-            // What a panic carries may panic when it is dropped.
-            std::mem::forget(panic);
-            Poll::Ready(Err(SharedLimitError::new("the exchange panicked")))
-        })
-    })
-    .await
+/// A store is user code: that it panics is its failure, and is told as one. It may do so as well
+/// when it is given up.
+struct Guarded<F>(Option<Pin<Box<F>>>);
+
+impl<F> Guarded<F> {
+    fn new(exchange: F) -> Self {
+        Self(Some(Box::pin(exchange)))
+    }
+}
+
+impl<F: Future<Output = Result<Granted, SharedLimitError>>> Future for Guarded<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let exchange = &mut self.0;
+        let polled = unless_it_panics(|| {
+            exchange.as_mut().map_or(Poll::Pending, |exchange| exchange.as_mut().poll(context))
+        });
+        polled.unwrap_or_else(|| Poll::Ready(Err(SharedLimitError::new("the exchange panicked"))))
+    }
+}
+
+impl<F> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        let exchange = self.0.take();
+        unless_it_panics(|| drop(exchange));
+    }
+}
+
+fn unless_it_panics<T>(runs: impl FnOnce() -> T) -> Option<T> {
+    // What a panic carries may panic when it is dropped.
+    catch_unwind(AssertUnwindSafe(runs)).map_err(std::mem::forget).ok()
 }

@@ -68,6 +68,67 @@ async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
     }
 }
 
+/// The others are to come back later, or their starts are too far away.
+#[tokio::test(start_paused = true)]
+async fn what_others_were_told_holds_up_nobody_urgent() {
+    let rate = Granted::default().with_rate(1.0, 4);
+    let far_away = rate.with_starts(1, 60 * SECOND, SECOND);
+    for others in [rate.with_come_back_in(5 * SECOND), rate.with_come_back_in(SECOND), far_away] {
+        for (after, patience) in [(3, 0), (100, 0), (100, 60_000), (700, 100)] {
+            let grant = move |told: &Told, _| match told.is_urgent {
+                true => rate.with_starts(1, Duration::ZERO, Duration::ZERO),
+                false => others,
+            };
+            let store = Store::new(grant).taking(milliseconds(1));
+            let app = store.app();
+            let waits = tokio::spawn({
+                let app = Arc::clone(&app);
+                async move { app.permit(wanted(ENDPOINT, false)).await.map(drop) }
+            });
+            sleep(milliseconds(after)).await;
+            let began = Instant::now();
+
+            let patience = milliseconds(patience);
+            let urgent = Wanted { patience, ..wanted(ENDPOINT, true) };
+            races::permit(&app, urgent).await.unwrap().settle(Outcome::Succeeded);
+
+            let waited = began.elapsed();
+            assert!(waited <= milliseconds(4), "{waited:?}, {others:?}, after {after} ms");
+            waits.abort();
+        }
+    }
+}
+
+/// As the others were told before it.
+#[tokio::test(start_paused = true)]
+async fn an_urgent_request_comes_back_when_it_is_told_though_others_come_later() {
+    for back in [40, 100, 900] {
+        let mut asked = 0;
+        let rate = Granted::default().with_rate(1.0, 4);
+        let store = Store::new(move |told, _| {
+            asked += u32::from(told.is_urgent);
+            match asked {
+                0 => rate.with_come_back_in(5 * SECOND),
+                1 => rate.with_come_back_in(milliseconds(back)),
+                _ => rate.with_starts(1, Duration::ZERO, Duration::ZERO),
+            }
+        });
+        let app = store.taking(milliseconds(1)).app();
+        let waits = tokio::spawn({
+            let app = Arc::clone(&app);
+            async move { app.permit(wanted(ENDPOINT, false)).await.map(drop) }
+        });
+        sleep(milliseconds(337)).await;
+        let began = Instant::now();
+
+        races::permit(&app, wanted(ENDPOINT, true)).await.unwrap().settle(Outcome::Succeeded);
+
+        let waited = began.elapsed();
+        assert!(waited < milliseconds(back + 10), "{waited:?} in place of {back} ms");
+        waits.abort();
+    }
+}
+
 /// As somebody would write one: a start at a time, or when to come back.
 fn token_bucket(rate: f64) -> Store {
     let mut next = 0.0;

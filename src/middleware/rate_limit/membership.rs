@@ -14,6 +14,7 @@
 //! | it is sent | what is told is what is true by then: pauses are told as what is left of them |
 //! | response, in time | closings and starts count from now, since the store may have said it just now; that nothing else closes it is known as of when it was sent |
 //! | response or loss, late | the first in a row: it is begun anew; else as silence |
+//! | loss, in time | the same, if requests wait for the response, or if *alone*; else it is begun anew |
 //! | error, in time | *alone* |
 //! | anything of one that was given up | nothing |
 
@@ -68,6 +69,8 @@ struct UnderWay {
     most_starts: u32,
     /// Whether it asks for others than that one.
     wants_starts: bool,
+    /// Whether it asks for that one.
+    wants_urgent: bool,
     tells: News,
 }
 
@@ -121,12 +124,16 @@ impl Membership {
                 let comes = self.comes(self.come_back_at, now);
                 comes.unwrap_or_else(|| self.next_exchange_ends(now))
             }
-            _ => {
-                let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
-                self.batch.next.min(urgent)
-            }
+            _ => self.batch.next,
         };
-        self.urgent_start(now).map_or(of_batch, |moment| of_batch.min(moment))
+        let urgent = self.comes(self.urgent_back_at, now).unwrap_or(f64::INFINITY);
+        let next = of_batch.min(urgent);
+        self.urgent_start(now).map_or(next, |moment| next.min(moment))
+    }
+
+    /// When those may go that are not urgent, or may ask.
+    fn others_next(&self) -> Seconds {
+        if self.batch.left > 0 { self.batch.next } else { self.come_back_at }
     }
 
     /// Whether a request waits for the store to respond, and for nothing else.
@@ -210,12 +217,22 @@ impl Membership {
             && (self.news.refused.is_some() || self.under_way.is_some_and(is_told))
     }
 
-    /// An exchange has gone with its task, which says nothing about the store. Whether that was
-    /// told of a 429 is not known, and to be told twice does no harm.
-    pub(super) fn lost(&mut self, exchange: Exchange) {
-        if let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) {
-            self.news.put_back(under_way.tells);
-        }
+    /// An exchange has gone with its task. Whether the store was told of a 429 is not known, and to
+    /// be told twice does no harm. That the runtimes of calls end which do not wait for the response
+    /// says nothing about the store. Says whether it goes on alone from now on.
+    pub(super) fn lost(
+        &mut self,
+        exchange: Exchange,
+        bucket: &mut Bucket,
+        jitter: f64,
+        now: Seconds,
+    ) -> bool {
+        let Some(under_way) = self.under_way.take_if(|it| it.exchange == exchange) else {
+            return false;
+        };
+        self.news.put_back(under_way.tells);
+        let is_missed = self.alone_until.is_some() || self.is_unheard(bucket, false, now);
+        is_missed && self.late(bucket, jitter, now)
     }
 
     /// Begins an exchange, if one is due: because requests wait for one, or are to start soon. What
@@ -240,7 +257,7 @@ impl Membership {
 
     /// Whether the store may have a start for an urgent request that is worth asking for.
     fn may_jump(&self, now: Seconds) -> bool {
-        let is_worth_it = self.rate.is_some() && self.batch.next > now + WORTH_ASKING;
+        let is_worth_it = self.rate.is_some() && self.others_next() > now + WORTH_ASKING;
         is_worth_it && self.wants_urgent(true, now)
     }
 
@@ -275,6 +292,7 @@ impl Membership {
         self.under_way = Some(UnderWay {
             most_starts: starts.max(u32::from(is_urgent)),
             wants_starts: starts > 0,
+            wants_urgent: is_urgent,
             tells,
             ..UnderWay::new(exchange, now)
         });
@@ -392,7 +410,9 @@ impl Membership {
             false if granted.starts > 0 => LONGEST_AWAY,
             false => granted.come_back_in.as_secs_f64().clamp(SHORTEST_AWAY, LONGEST_AWAY),
         };
-        self.urgent_back_at = now + away;
+        if under_way.wants_urgent {
+            self.urgent_back_at = now + away;
+        }
         if under_way.wants_starts {
             self.come_back_at = now + away;
         }
@@ -454,7 +474,7 @@ impl Membership {
         }
         let closed = (bucket.closed_until - now).max(0.0);
         let Some(rate) = self.rate else { return closed };
-        let next = if self.batch.left > 0 { self.batch.next } else { self.come_back_at };
+        let next = self.others_next();
         let next = match self.urgent_start(now) {
             Some(moment) => next.min(moment),
             None if is_urgent => next.min(self.urgent_back_at),
@@ -478,7 +498,8 @@ impl Membership {
 impl UnderWay {
     fn new(exchange: Exchange, now: Seconds) -> Self {
         let tells = News::default();
-        Self { exchange, since: now, most_starts: 0, wants_starts: false, tells }
+        let (wants_starts, wants_urgent) = (false, false);
+        Self { exchange, since: now, most_starts: 0, wants_starts, wants_urgent, tells }
     }
 }
 

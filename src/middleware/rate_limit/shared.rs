@@ -137,7 +137,7 @@ pub struct Granted {
     pub step: Duration,
     /// When to ask again where none were granted. The limiter does so, to a millisecond or two, if
     /// somebody waits then; 20 ms is the least and ten seconds the most. Where an urgent request
-    /// alone was asked for, others are not held up by it.
+    /// alone was asked for, others are not held up by it; where none was, no urgent one is.
     pub come_back_in: Duration,
 }
 

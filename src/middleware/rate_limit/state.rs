@@ -459,11 +459,10 @@ impl State {
         }
     }
 
-    /// An exchange has gone with its task.
-    pub(super) fn lost(&mut self, exchange: Exchange) {
-        if let Some(membership) = &mut self.membership {
-            membership.lost(exchange);
-        }
+    /// An exchange has gone with its task. Says whether it goes on alone from now on.
+    pub(super) fn lost(&mut self, exchange: Exchange, jitter: f64, now: Seconds) -> bool {
+        let Some(membership) = &mut self.membership else { return false };
+        membership.lost(exchange, &mut self.app, jitter, now)
     }
 
     /// Whether the other processes are still to hear of a 429.
