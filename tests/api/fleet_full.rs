@@ -23,18 +23,18 @@ fn make_room(server: &RedisServer) {
     let () = server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
 }
 
-/// A server that cannot save its data to disk.
-async fn not_persisted(directory: &Directory) -> Option<RedisServer> {
+/// A server that saves its data to disk until [`end_saving`].
+pub(crate) fn saving(directory: &Directory) -> Option<RedisServer> {
     let gone = directory.path().join("gone");
     std::fs::create_dir(&gone).unwrap();
-    let server = RedisServer::start(&["--dir", gone.to_str().unwrap()])?;
-    Some(server)
+    RedisServer::start(&["--dir", gone.to_str().unwrap()])
 }
 
-async fn end_saving(server: &RedisServer, directory: &Directory) {
+pub(crate) async fn end_saving(server: &RedisServer, directory: &Directory) {
     std::fs::remove_dir(directory.path().join("gone")).unwrap();
     let () = server.ask(&["CONFIG", "SET", "save", "3600 1"]);
     until("failed", async || {
+        // As it does by itself, if it is not just doing that.
         let client = redis::Client::open(server.url()).unwrap();
         redis::cmd("BGSAVE").exec(&mut client.get_connection().unwrap()).ok();
         server.ask::<String>(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err")
@@ -52,7 +52,7 @@ fn expired() -> StoredToken {
 async fn who_never_logged_in_is_told_so_also_where_the_server_takes_no_writes() {
     for is_full in [true, false] {
         let directory = Directory::new();
-        let Some(server) = not_persisted(&directory).await else { return };
+        let Some(server) = saving(&directory) else { return };
         fleet(&server).tokens().save(&user("anna"), &expired(), None).await.unwrap();
         sealed(&server).tokens().save(&user("anna"), &expired(), None).await.unwrap();
         match is_full {

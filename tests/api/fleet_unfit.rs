@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::common::{Directory, RedisServer};
 use crate::fleet::{fleet, key, login};
+use crate::fleet_full::{end_saving, saving};
 use crate::fleet_servers::until;
 use crate::fleet_setup::old_redis;
 
@@ -106,19 +107,9 @@ async fn a_master_that_becomes_a_replica_is_a_failover_that_passes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_cannot_save_its_data_is_told_with_what_to_do() {
     let directory = Directory::new();
-    let gone = directory.path().join("gone");
-    std::fs::create_dir(&gone).unwrap();
-    let Some(server) = RedisServer::start(&["--dir", gone.to_str().unwrap()]) else { return };
+    let Some(server) = saving(&directory) else { return };
     fleet(&server).tokens().save(&key(), &login("1"), None).await.unwrap();
-    std::fs::remove_dir(&gone).unwrap();
-    let () = server.ask(&["CONFIG", "SET", "save", "3600 1"]);
-    until("failed", async || {
-        // As it does by itself, if it is not just doing that.
-        let client = redis::Client::open(server.url()).unwrap();
-        redis::cmd("BGSAVE").exec(&mut client.get_connection().unwrap()).ok();
-        server.ask::<String>(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err")
-    })
-    .await;
+    end_saving(&server, &directory).await;
 
     let expected = "cannot save its data to disk";
     are_told(expected, async || said_to_writers(&server.url()).await).await;
