@@ -89,7 +89,8 @@ pub struct Told {
     /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open
     /// again.
     pub is_open: bool,
-    /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
+    /// Whether requests had to wait, for longer than for the store's response: otherwise the rate is
+    /// that of the demand and not of the limit.
     pub others_wait: bool,
     /// What is left of the `Retry-After` of the first 429 of its epoch, which may be longer than a
     /// clock can express. An epoch ends with it. One that is over is not told.

@@ -281,6 +281,12 @@ impl State {
         membership.is_unheard(&self.app, is_urgent, now).then_some(NOTICED)
     }
 
+    /// Whether all that wait for the app wait for that alone: no limit is known.
+    pub(super) fn waits_for_word(&self, now: Seconds) -> bool {
+        let is_free = |membership: &Membership| membership.rate().is_none();
+        self.membership.as_ref().is_some_and(is_free) && self.unheard(false, now).is_some()
+    }
+
     /// A request goes, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
         self.stay(pair.endpoint);
