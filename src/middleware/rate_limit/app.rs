@@ -318,6 +318,7 @@ mod forgetting;
 #[path = "granted_starts.rs"]
 mod granted_starts;
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 #[path = "impatient.rs"]
 mod impatient;
 #[cfg(test)]
