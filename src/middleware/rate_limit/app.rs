@@ -135,6 +135,7 @@ impl App {
             return Err(core.error(wanted.pair, place, now));
         }
         let longest = wanted.to_deadline.as_secs_f64();
+        core.await_word(wanted.is_urgent, now);
         let limit = core.limit_for(wanted.is_urgent, (patience, longest), now);
         let looked = core.awake(now);
         let patient_until = looked + patience;
@@ -222,7 +223,8 @@ impl App {
         let now = core.now(&self.options);
         let is_refused = matches!(outcome, Outcome::Refused(_));
         let endpoint = ticket.pair.endpoint;
-        let others = is_refused && core.queue.has_demand(endpoint, &core.state, now);
+        let is_limit = is_refused && !core.state.waits_for_word(now);
+        let others = is_limit && core.queue.has_demand(endpoint, &core.state, now);
         core.state.settle(ticket, outcome, others, now);
         let opened = match outcome {
             Outcome::Succeeded => core.announced.went_through(endpoint, now),
@@ -316,6 +318,7 @@ mod forgetting;
 #[path = "granted_starts.rs"]
 mod granted_starts;
 #[cfg(test)]
+#[expect(clippy::unwrap_used)]
 #[path = "impatient.rs"]
 mod impatient;
 #[cfg(test)]

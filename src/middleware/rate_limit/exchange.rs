@@ -67,6 +67,7 @@ impl App {
             let core = &mut *self.core.lock();
             let now = core.now(&self.options);
             let goes_alone = core.state.heard(exchange, granted.ok(), fastrand::f64(), now);
+            core.note_word(now);
             core.dismiss_hopeless(now);
             self.changed(core, now);
             let next = core.send_next(now);
@@ -86,6 +87,7 @@ impl App {
             let core = &mut *self.core.lock();
             let now = core.now(&self.options);
             let goes_alone = core.state.lost(exchange, fastrand::f64(), now);
+            core.note_word(now);
             self.changed(core, now);
             core.dismiss_impatient(now);
             if core.queue.len() > 0 {

@@ -1,10 +1,11 @@
 //! Calls that may not wait for a limit, beside a store. Time stands still until nobody has anything
 //! to do.
 
+use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
 use super::super::shared::{Granted, Told};
-use super::fake_store::{ENDPOINT, SECOND, Store, milliseconds};
+use super::fake_store::{ENDPOINT, NewRuntimes, SECOND, Store, milliseconds, wanted};
 use super::*;
 
 /// A call that may wait for a limit for so long. Returns for how long it waited, and whether it
@@ -72,6 +73,52 @@ async fn who_may_not_wait_for_a_limit_fails_when_the_store_says_that_there_is_on
             let longest = milliseconds(patience.max(20) + 2);
             assert!(waited <= longest, "{waited:?}, {granted:?}, {patience} ms");
         }
+    }
+}
+
+/// The first response that is late is no silence: the store is asked anew.
+#[tokio::test(start_paused = true)]
+async fn who_may_not_wait_for_a_limit_waits_for_the_second_response_where_the_first_is_late() {
+    for (first, second) in [(201, 20), (205, 150), (209, 195), (201, 205), (209, 209), (205, 900)] {
+        for patience in [0, 50, 300] {
+            let store = Store::free().taking(milliseconds(first));
+            let app = store.app();
+            let goes = tokio::spawn({
+                let app = Arc::clone(&app);
+                async move { calls(&app, milliseconds(patience), Duration::MAX).await }
+            });
+            sleep(milliseconds(100)).await;
+            store.kept.lock().takes = milliseconds(second);
+
+            let (waited, went) = goes.await.unwrap();
+
+            assert!(went, "{first} ms, {second} ms, {patience} ms");
+            assert!(waited <= milliseconds(first + second.min(210) + 4), "{waited:?}");
+        }
+    }
+}
+
+/// Nobody drives the runtime that it was begun on, which is noticed after 400 ms.
+#[test]
+fn who_may_not_wait_for_a_limit_waits_for_the_end_of_an_exchange_that_stands_still() {
+    for (takes, idle) in [(5, 0), (5, 100), (5, 200), (150, 0), (150, 399), (190, 10)] {
+        let mut program = NewRuntimes::new(|| Store::free().taking(milliseconds(takes)));
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.unwrap();
+        let app = Arc::clone(&program.app);
+        runtime.block_on(async {
+            let wanted = wanted(ENDPOINT, false);
+            let mut waits = pin!(app.permit(wanted));
+            poll_fn(|context| Poll::Ready(waits.as_mut().poll(context).is_ready())).await;
+        });
+        program.idles(milliseconds(idle));
+
+        let call = async |app: &Arc<App>| calls(app, Duration::ZERO, Duration::MAX).await;
+        let (waited, went) = program.run(call);
+
+        assert!(went, "{takes} ms, after {idle} ms");
+        assert!(waited <= milliseconds(400 - idle + takes + 15), "{waited:?}, {takes} ms");
+        drop(runtime);
     }
 }
 

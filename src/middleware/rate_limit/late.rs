@@ -7,7 +7,7 @@
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
-use super::super::shared::Sharing;
+use super::super::shared::{Granted, Sharing};
 use super::fake_store::{ENDPOINT, SECOND, Store, call, milliseconds, refused};
 use super::*;
 
@@ -144,17 +144,65 @@ fn a_process_that_did_not_run_for_a_moment_does_not_go_on_alone() {
 /// That it waits for the store, and again for its pause, is no limit of others.
 #[tokio::test(start_paused = true)]
 async fn a_process_by_itself_tells_of_no_others_that_wait() {
-    let store = Store::free().taking(milliseconds(2));
+    for takes in [2, 49, 60, 100, 180, 195] {
+        let store = Store::free().taking(milliseconds(takes));
+        let app = store.app();
+        call(&app, ENDPOINT, Outcome::Succeeded).await;
+        for _ in 0..3 {
+            sleep(SECOND).await;
+            call(&app, ENDPOINT, refused(1.0)).await;
+            call(&app, ENDPOINT, Outcome::Succeeded).await;
+        }
+        sleep(SECOND).await;
+        call(&app, ENDPOINT, Outcome::Succeeded).await;
+
+        assert_eq!(store.refusals().len(), 3);
+        let told = &store.kept.lock().told;
+        assert!(told.iter().all(|(_, told)| !told.others_wait), "{takes} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_store_while_another_is_refused_is_no_demand() {
+    let store = Store::free().taking(milliseconds(150));
     let app = store.app();
     call(&app, ENDPOINT, Outcome::Succeeded).await;
-    sleep(SECOND).await;
-    call(&app, ENDPOINT, refused(1.0)).await;
-    call(&app, ENDPOINT, Outcome::Succeeded).await;
-    sleep(SECOND).await;
-    call(&app, ENDPOINT, Outcome::Succeeded).await;
+    sleep(milliseconds(770)).await;
+    let pair = fake_store::wanted(ENDPOINT, false).pair;
+    let permit = app.permit_at_once(pair, String::new).unwrap();
+    sleep(milliseconds(100)).await;
+    let waits = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { call(&app, ENDPOINT, Outcome::Succeeded).await }
+    });
+    store.kept.lock().takes = milliseconds(2);
+    sleep(milliseconds(20)).await;
+    permit.settle(refused(1.0));
+    waits.await.unwrap();
 
-    assert_eq!(store.refusals().len(), 1);
-    assert!(store.kept.lock().told.iter().all(|(_, told)| !told.others_wait));
+    let told = store.kept.lock().told.clone();
+    assert!(told.iter().any(|(_, told)| told.refused_for.is_some()), "{told:?}");
+    assert!(told.iter().all(|(_, told)| !told.others_wait), "{told:?}");
+}
+
+/// Each has waited for the store as well, the one for longer and the other for no time.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_start_after_the_store_responded_is_demand() {
+    for (takes, first_in) in [(2, 100), (100, 100), (190, 60), (190, 900)] {
+        let store = Store::new(move |told, _| {
+            let granted = Granted::default().with_rate(1.0, 2);
+            granted.with_starts(told.starts.min(1), milliseconds(first_in), SECOND)
+        });
+        let store = store.taking(milliseconds(takes));
+        let app = store.app();
+
+        call(&app, ENDPOINT, refused(1.0)).await;
+        app.refusals_told(Duration::MAX).await;
+
+        let told = store.kept.lock().told.clone();
+        let refusal = told.iter().find(|(_, told)| told.refused_for.is_some());
+        assert!(refusal.unwrap().1.others_wait, "{takes} ms, {first_in} ms: {told:?}");
+    }
 }
 
 /// As by SIGSTOP.

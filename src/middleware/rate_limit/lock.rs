@@ -27,7 +27,25 @@ pub(super) struct Core {
     pub(super) by_hand_until: Seconds,
     /// No call waits after this that waits for the store to respond, and for nothing else.
     pub(super) impatient_until: Seconds,
+    word: Word,
     pub(super) announced: Announced,
+}
+
+/// When calls waited last for the store to respond, and for nothing else: from when the first of
+/// them came to when it had responded.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// Whether the first of them was urgent.
+    is_urgent: bool,
+    asked: Seconds,
+    heard: Seconds,
+}
+
+impl Word {
+    /// How long a call has waited for a limit that came then.
+    fn waited(self, since: Seconds, now: Seconds) -> Seconds {
+        now - if since >= self.asked { since.max(self.heard) } else { since }
+    }
 }
 
 /// Who sleeps for all, and until when.
@@ -75,6 +93,7 @@ impl Core {
             keeper: None,
             by_hand_until: f64::NEG_INFINITY,
             impatient_until: f64::NEG_INFINITY,
+            word: Word { is_urgent: false, asked: f64::NEG_INFINITY, heard: f64::NEG_INFINITY },
             announced: Announced::default(),
         }
     }
@@ -102,7 +121,22 @@ impl Core {
     pub(super) fn now(&mut self, options: &RateLimitOptions) -> Seconds {
         let now = self.timeline.seconds(options.clock.now());
         self.state.notice_loss(now);
+        self.note_word(now);
         now
+    }
+
+    /// A call comes that waits for the store to respond.
+    pub(super) fn await_word(&mut self, is_urgent: bool, now: Seconds) {
+        if self.word.heard <= now && self.state.unheard(is_urgent, now).is_some() {
+            self.word = Word { is_urgent, asked: now, heard: f64::INFINITY };
+        }
+    }
+
+    /// After what may have been the store's response.
+    pub(super) fn note_word(&mut self, now: Seconds) {
+        if self.word.heard > now && self.state.unheard(self.word.is_urgent, now).is_none() {
+            self.word.heard = now;
+        }
     }
 
     /// Unless it names no endpoint.
@@ -150,8 +184,10 @@ impl Core {
             let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
             return;
         }
-        // What goes as soon as it comes has not waited, though others do.
-        let has_waited = now - waiter.owner.since > self.state.longest_look();
+        // What goes as soon as it comes has not waited, though others do, nor what waited for the
+        // store alone.
+        let waited = self.word.waited(waiter.owner.since, now);
+        let has_waited = waited > self.state.longest_look();
         let ticket = self.state.start(waiter.pair, has_waited, now);
         match waiter.owner.told.send(Ok(self.awake(now))) {
             Ok(()) => self.granted.insert(place, ticket),

@@ -506,9 +506,12 @@ impl UnderWay {
 /// How long a response is waited for.
 pub(super) const PATIENCE: Seconds = 0.2;
 /// Within what time the end of that is noticed where a process runs.
-pub(super) const NOTICED: Seconds = 0.25;
+const NOTICED: Seconds = 0.25;
 /// An exchange of which nothing was heard for so long has gone with its task.
 const LOST: Seconds = 2.0 * PATIENCE;
+/// Until something is known of the store at the latest: an exchange that is late or lost is begun
+/// anew, once.
+pub(super) const LONGEST_UNHEARD: Seconds = LOST + NOTICED;
 /// A closing by another process holds after a second at the latest.
 const LONGEST_SILENCE: Seconds = 1.0;
 /// A start is confirmed if it was granted longer ago: others may have been refused since. Of what

@@ -34,11 +34,12 @@ use serde::{Deserialize, Serialize};
 /// known rate it makes one for each batch. A 429 is told at once, and its call waits until that is
 /// done, for 200 ms at most, since its runtime may end with it. A limiter without requests tells
 /// nothing. When there is no response within 200 ms, an error, or a panic, it goes on alone, at its
-/// share of the last rate, and asks again every 0.5 to 1.5 s. A response that it hears of later than
-/// that, since its process was stopped or its runtime was not driven, is not taken: starts that were
+/// share of the last rate, and asks again every 0.5 to 1.5 s. So it does when two calls in a row
+/// wait for a response until their runtimes end. A response that it hears of later than 200 ms,
+/// since its process was stopped or its runtime was not driven, is not taken: starts that were
 /// granted in it are lost, and it asks anew. Endpoints that are refused for themselves are each
-/// process's own. With the feature `testing`, `testing::check_shared_limit`
-/// runs what is promised here against a store.
+/// process's own. With the feature `testing`, `testing::check_shared_limit` runs what is promised
+/// here against a store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -89,7 +90,8 @@ pub struct Told {
     /// Whether one of them was sent in `epoch`: only such a success shows that the limit is open
     /// again.
     pub is_open: bool,
-    /// Whether requests had to wait: otherwise the rate is that of the demand and not of the limit.
+    /// Whether requests had to wait, for longer than for the store's response: otherwise the rate is
+    /// that of the demand and not of the limit.
     pub others_wait: bool,
     /// What is left of the `Retry-After` of the first 429 of its epoch, which may be longer than a
     /// clock can express. An epoch ends with it. One that is over is not told.

@@ -10,7 +10,7 @@ use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::evidence::Evidence;
 use super::failures::{Ended, Failures};
-use super::membership::{Exchange, Membership, NOTICED};
+use super::membership::{Exchange, LONGEST_UNHEARD, Membership};
 use super::pair::Pair;
 use super::shared::{Granted, Told};
 use super::trial::Trial;
@@ -278,7 +278,13 @@ impl State {
     /// the app's. How long that takes at most.
     pub(super) fn unheard(&self, is_urgent: bool, now: Seconds) -> Option<Seconds> {
         let membership = self.membership.as_ref()?;
-        membership.is_unheard(&self.app, is_urgent, now).then_some(NOTICED)
+        membership.is_unheard(&self.app, is_urgent, now).then_some(LONGEST_UNHEARD)
+    }
+
+    /// Whether all that wait for the app wait for that alone: no limit is known.
+    pub(super) fn waits_for_word(&self, now: Seconds) -> bool {
+        let is_free = |membership: &Membership| membership.rate().is_none();
+        self.membership.as_ref().is_some_and(is_free) && self.unheard(false, now).is_some()
     }
 
     /// A request goes, after [`check`](Self::check).
