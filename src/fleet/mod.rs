@@ -69,6 +69,7 @@ mod scripts;
 mod sealing;
 mod server;
 mod server_url;
+mod slots;
 mod tls;
 mod tokens;
 mod unsealed;

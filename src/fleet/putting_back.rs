@@ -1,11 +1,12 @@
 //! What the server has forgotten, and this process knows: when that is looked for without anybody
 //! asking, and how it is put back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use redis::cluster_routing::Slot;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use super::names::Place;
 use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
 use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
+use super::slots::owners;
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use super::width::{Failed, Round, Width, as_one_of_many};
 use crate::auth::TokenKey;
@@ -40,7 +42,7 @@ impl Parts {
         let cleared = ClearedAtTheEnd(Weak::clone(&parts));
         runtime.spawn(async move {
             let _cleared = cleared;
-            let (mut left, mut width) = (Left::default(), Width::new());
+            let mut lanes = Lanes::default();
             loop {
                 let number = *looks.borrow_and_update();
                 let Some(known) = parts.upgrade().map(|parts| parts.all_not_looked_at(number))
@@ -49,17 +51,18 @@ impl Parts {
                 };
                 // What others have done on this connection may be lost with the next one.
                 let may_lose = number > 0 && !known.is_empty();
-                left.add(known);
                 if may_lose && let Some(parts) = parts.upgrade() {
                     parts.notice_its_life().await;
                 }
-                if !put_back(&parts, &mut left, &mut width, &mut looks).await {
+                if let Some(parts) = parts.upgrade() {
+                    lanes.add(known, &parts).await;
+                }
+                if !lanes.put_back(&parts, &looks).await {
                     continue;
                 }
                 if let Some(parts) = parts.upgrade() {
                     parts.looked.store(number, Ordering::Release);
                 }
-                width = Width::new();
                 if looks.changed().await.is_err() {
                     return;
                 }
@@ -177,10 +180,10 @@ impl Parts {
         runtime.spawn(async move {
             sleep(SECOND_LOOK).await;
             looks.mark_unchanged();
-            let (mut left, mut width) = (Left::default(), Width::new());
-            left.add(vec![known]);
+            let mut lane = Lane::new();
+            lane.left.add(vec![known]);
             // Where there is another look, all of it is put back by that one.
-            put_back(&parts, &mut left, &mut width, &mut looks).await;
+            lane.put_back(&parts, &mut looks, false).await;
         });
     }
 
@@ -229,6 +232,14 @@ enum Known {
     RemovalOf(TokenKey),
 }
 
+impl Known {
+    fn slot(&self, parts: &Parts) -> Option<Slot> {
+        let (Self::Login(key) | Self::RemovalOf(key)) = self;
+        let name = parts.names.logins(key.client_id(), key.user()).ok()?;
+        Some(Slot::for_key(&name))
+    }
+}
+
 /// What is to be looked at still. Removals first, so that nobody finds what they ended; one that fails is
 /// behind the logins, which are others' and wait for it no longer.
 #[derive(Default)]
@@ -267,37 +278,98 @@ impl Left {
     }
 }
 
-/// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
-/// behind the others, until it is done or all is to be looked at anew. Whether it is done.
-async fn put_back(
-    parts: &Weak<Parts>,
-    left: &mut Left,
-    width: &mut Width,
-    looks: &mut watch::Receiver<u64>,
-) -> bool {
-    loop {
-        if looks.has_changed().unwrap_or(true) {
-            return false;
+/// What is to be looked at, by the first slot of the master that has it: one that is away, or slow, keeps up no
+/// other. A single server has one lane, and so does a cluster that does not tell.
+#[derive(Default)]
+struct Lanes(HashMap<Option<Slot>, Lane>);
+
+impl Lanes {
+    async fn add(&mut self, known: Vec<Known>, parts: &Parts) {
+        if known.is_empty() {
+            return;
         }
-        let next = left.take(width.at_once());
-        if next.is_empty() {
-            return true;
+        let owners = match parts.server() {
+            Ok(server) if server.is_cluster().await.unwrap_or_default() => owners(server).await,
+            _ => HashMap::new(),
+        };
+        let mut by_lane: HashMap<_, Vec<_>> = HashMap::new();
+        for known in known {
+            let lane = known.slot(parts).and_then(|slot| owners.get(&slot).copied());
+            by_lane.entry(lane).or_default().push(known);
         }
-        let round = put_back_at_once(parts, next, left).await;
-        if let Some(pause) = width.after(round) {
-            // At another time than others.
-            let pause = pause.mul_f64(0.5 + fastrand::f64());
-            // A new connection may be to a server that has lost everything.
-            if timeout(pause, looks.changed()).await.is_ok() {
-                looks.mark_changed();
+        for (lane, known) in by_lane {
+            self.0.entry(lane).or_insert_with(Lane::new).left.add(known);
+        }
+    }
+
+    /// Whether all of it is done; what is not stays.
+    async fn put_back(&mut self, parts: &Weak<Parts>, looks: &watch::Receiver<u64>) -> bool {
+        let are_several = self.0.len() > 1;
+        let mut under_way = JoinSet::new();
+        for (master, mut lane) in self.0.drain() {
+            let (parts, mut looks) = (Weak::clone(parts), looks.clone());
+            under_way.spawn(async move {
+                let is_done = lane.put_back(&parts, &mut looks, are_several).await;
+                (master, lane, is_done)
+            });
+        }
+        while let Some(ended) = under_way.join_next().await {
+            if let Ok((master, lane, false)) = ended {
+                self.0.insert(master, lane);
+            }
+        }
+        self.0.is_empty()
+    }
+}
+
+/// What is to be looked at in one server.
+struct Lane {
+    left: Left,
+    width: Width,
+}
+
+impl Lane {
+    fn new() -> Self {
+        Self { left: Left::default(), width: Width::new() }
+    }
+
+    /// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
+    /// behind the others, until it is done or all is to be looked at anew. Whether it is done.
+    async fn put_back(
+        &mut self,
+        parts: &Weak<Parts>,
+        looks: &mut watch::Receiver<u64>,
+        are_several: bool,
+    ) -> bool {
+        loop {
+            if looks.has_changed().unwrap_or(true) {
+                return false;
+            }
+            let next = self.left.take(self.width.at_once());
+            if next.is_empty() {
+                return true;
+            }
+            let are_many = are_several || next.len() > 1;
+            let round = put_back_at_once(parts, next, are_many, &mut self.left).await;
+            if let Some(pause) = self.width.after(round) {
+                // At another time than others.
+                let pause = pause.mul_f64(0.5 + fastrand::f64());
+                // A new connection may be to a server that has lost everything.
+                if timeout(pause, looks.changed()).await.is_ok() {
+                    looks.mark_changed();
+                }
             }
         }
     }
 }
 
 /// What fails is left.
-async fn put_back_at_once(parts: &Weak<Parts>, next: Vec<Known>, left: &mut Left) -> Round {
-    let are_many = next.len() > 1;
+async fn put_back_at_once(
+    parts: &Weak<Parts>,
+    next: Vec<Known>,
+    are_many: bool,
+    left: &mut Left,
+) -> Round {
     let mut looks = JoinSet::new();
     for known in next {
         let parts = Weak::clone(parts);

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::live::To;
 use super::returned::read_plain;
 use super::server::Server;
+use super::slots::owners;
 use crate::sync::Mutex;
 
 /// How many replicas are to confirm, and who asks them.
@@ -152,10 +153,7 @@ impl Parts {
         if let Some(owners) = &*self.owners.lock() {
             return Arc::clone(owners);
         }
-        let mut commands = Pipeline::new();
-        commands.cmd("CLUSTER").arg("SLOTS");
-        let values = self.server.pipeline(&commands, To::Any).await.unwrap_or_default();
-        let owners = Arc::new(values.into_iter().next().map(owners_in).unwrap_or_default());
+        let owners = Arc::new(owners(&self.server).await);
         *self.owners.lock() = Some(Arc::clone(&owners));
         owners
     }
@@ -183,25 +181,6 @@ impl Renewal<'_> {
     fn command(&self) -> Cmd {
         redis::cmd("PEXPIRE").arg(self.name).arg(self.kept_for_ms).take()
     }
-}
-
-/// From what a cluster says of its slots: first, last, and the master with its port and its id.
-fn owners_in(slots: Value) -> HashMap<Slot, Slot> {
-    let mut owners = HashMap::new();
-    let mut first_slots = HashMap::new();
-    let Value::Array(ranges) = slots else { return owners };
-    for range in ranges {
-        let Value::Array(mut parts) = range else { continue };
-        parts.truncate(3);
-        let Ok([first, last, master]) = <[Value; 3]>::try_from(parts) else { continue };
-        let (Ok(first), Ok(last)) = (read_plain::<u16>(first), read_plain::<u16>(last)) else {
-            continue;
-        };
-        let Some(start) = Slot::new(first) else { continue };
-        let owner = *first_slots.entry(format!("{master:?}")).or_insert(start);
-        owners.extend((first..=last).filter_map(Slot::new).map(|slot| (slot, owner)));
-    }
-    owners
 }
 
 /// A replica that is well confirms within the time of a round trip.
