@@ -86,6 +86,8 @@ mod fleet_lives;
 mod fleet_losses;
 #[path = "api/fleet_notes.rs"]
 mod fleet_notes;
+#[path = "api/fleet_only_user.rs"]
+mod fleet_only_user;
 #[path = "api/fleet_processes.rs"]
 mod fleet_processes;
 #[path = "api/fleet_put_back.rs"]

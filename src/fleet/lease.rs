@@ -67,7 +67,7 @@ impl Parts {
     ) -> Result<RefreshLock, FleetError> {
         match self.lease(key, known).await {
             Err(error @ (FleetError::OutOfMemory | FleetError::NotPersisted { .. }))
-                if key.user().is_some() =>
+                if self.expects_login(key) =>
             {
                 match self.load(key, true).await {
                     Ok(None) => Ok(RefreshLock::new(())),
@@ -90,7 +90,7 @@ impl Parts {
         known: Option<&str>,
     ) -> Result<Option<Lease>, FleetError> {
         let (server, place) = (self.server()?, self.names.place(key)?);
-        let mut waits = if key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut waits = if self.expects_login(key) { MOST_WAITS } else { 0 };
         let mut taken = None;
         loop {
             // Before it is taken, so that who holds it finds no other's, and after that, since it may have
