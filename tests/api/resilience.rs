@@ -196,27 +196,6 @@ async fn a_quota_that_is_used_up_is_not_waited_out() {
     assert_eq!(fake.api_requests(), 1);
 }
 
-/// The limiter closes its endpoint all the same.
-#[tokio::test]
-async fn a_quota_without_retry_after_says_how_long_its_endpoint_is_closed() {
-    for value in [None, Some("0"), Some("soon")] {
-        let (fake, spotify) = fake_and_client().await;
-        let quota = json!({ "error": { "status": 429, "reason": "QUOTA_EXCEEDED" } });
-        let refusal = FakeResponse::json(429, &quota);
-        fake.next_api(match value {
-            Some(value) => refusal.with_header("retry-after", value),
-            None => refusal,
-        });
-
-        let error = spotify.tracks().get(TRACK).await.unwrap_err();
-
-        let wait = error.retry_after().unwrap();
-        assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{value:?}: {wait:?}");
-        let closed = spotify.tracks().get(TRACK).max_wait(Duration::ZERO).await.unwrap_err();
-        assert!(matches!(&closed, Error::RateLimited { status: None, .. }), "{closed:?}");
-    }
-}
-
 /// Missing or past: a second, then twice it. A date: until then.
 #[tokio::test]
 async fn however_retry_after_is_written_the_limiter_opens() {

@@ -87,8 +87,12 @@ impl RawResponse {
         // What the limiter knows is more: the queue, and what other requests were told.
         let limited = response.extensions().get::<LimitedResponse>();
         let limit = limited.map(|limited| limited.limit);
-        let retry_after =
-            limited.map_or_else(|| retry_after(response), |limited| Some(limited.retry_after));
+        let asked = retry_after(response);
+        let retry_after = match limited {
+            // Nobody knows when a quota is renewed, unless the server says it.
+            Some(limited) if !limited.is_quota || asked.is_some() => Some(limited.retry_after),
+            _ => asked,
+        };
         let headers = std::mem::take(response.headers_mut());
         let body = read_body(response, LONGEST_BODY).await;
         if status.is_success() {
