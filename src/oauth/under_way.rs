@@ -36,8 +36,6 @@ pub(crate) struct UnderWay(Arc<watch::Sender<Load>>);
 struct Load {
     /// How many wait for all caches.
     waiters: usize,
-    /// How often somebody has begun to.
-    waits: u64,
     /// How often a cache that had nothing under way has begun something.
     begun: u64,
     /// The caches that have something under way, by the places of their counts.
@@ -50,8 +48,6 @@ struct Busy {
     number: u64,
     /// Whether none of its tasks can end until somebody does something about it.
     is_stuck: bool,
-    /// How often that was found out.
-    times_stuck: u64,
     tasks: Tasks,
 }
 
@@ -62,8 +58,8 @@ impl UnderWay {
 
     /// Waits for the caches that have something under way now, each until it has nothing or is
     /// stuck: what begins later is not waited for, or traffic that goes on would never let it end.
-    /// Those that are stuck are given a moment, since who waits has them try again: until they have,
-    /// and to the end of what they try then.
+    /// Those that are stuck are given a moment, since who waits has them try again, and what they
+    /// try then is waited for to its end.
     ///
     /// Returns, in no order, the caches that have not ended by then or within the limit, and those
     /// that became stuck meanwhile.
@@ -79,13 +75,12 @@ impl UnderWay {
         self.until_stuck(before).await;
         let mut loads = self.0.subscribe();
         // Its sender lives as long as `self`.
-        let all_have_tried = async {
+        let all_end = async {
             for cache in before {
-                let has_tried = |busy: &Busy| busy.is_stuck && busy.times_stuck > cache.times_stuck;
-                drop(loads.wait_for(|load| load.goes_on(cache).is_none_or(has_tried)).await);
+                drop(loads.wait_for(|load| load.goes_on(cache).is_none()).await);
             }
         };
-        if timeout(LAST_TRY, all_have_tried).await.is_err() {
+        if timeout(LAST_TRY, all_end).await.is_err() {
             // A retry that runs now may be the one that succeeds.
             self.until_stuck(before).await;
         }
@@ -116,16 +111,12 @@ impl UnderWay {
 struct Awaited {
     place: usize,
     number: u64,
-    times_stuck: u64,
 }
 
 impl Load {
     fn awaited(&self) -> Vec<Awaited> {
-        let awaited = |(place, busy): (&usize, &Busy)| Awaited {
-            place: *place,
-            number: busy.number,
-            times_stuck: busy.times_stuck,
-        };
+        let awaited =
+            |(place, busy): (&usize, &Busy)| Awaited { place: *place, number: busy.number };
         self.busy.iter().map(awaited).collect()
     }
 
@@ -143,9 +134,8 @@ impl Load {
         let begun = &mut self.begun;
         let busy = self.busy.entry(tasks.place()).or_insert_with(|| {
             *begun += 1;
-            Busy { number: *begun, is_stuck: false, times_stuck: 0, tasks: tasks.clone() }
+            Busy { number: *begun, is_stuck: false, tasks: tasks.clone() }
         });
-        busy.times_stuck += u64::from(running == stuck && !busy.is_stuck);
         busy.is_stuck = running == stuck;
     }
 }
@@ -154,10 +144,7 @@ struct Waiter<'a>(&'a UnderWay);
 
 impl<'a> Waiter<'a> {
     fn of(under_way: &'a UnderWay) -> Self {
-        under_way.0.send_modify(|load| {
-            load.waiters += 1;
-            load.waits += 1;
-        });
+        under_way.0.send_modify(|load| load.waiters += 1);
         Self(under_way)
     }
 }
@@ -273,19 +260,10 @@ impl TaskGuard {
 
     /// Waits until somebody waits for all tasks of a client.
     pub(crate) async fn until_somebody_waits(&self) {
-        self.until_load(|_, load| load.waiters > 0).await;
-    }
-
-    /// Waits until somebody begins to, from now on.
-    pub(crate) async fn until_somebody_begins_to_wait(&self) {
-        self.until_load(|before, load| load.waits > before).await;
-    }
-
-    async fn until_load(&self, is_so: impl Fn(u64, &Load) -> bool) {
         let clients: Vec<_> =
             self.tasks.0.lock().clients.iter().filter_map(Weak::upgrade).collect();
         let mut waits: Vec<_> =
-            clients.iter().map(|client| Box::pin(has_load(client.subscribe(), &is_so))).collect();
+            clients.iter().map(|client| Box::pin(has_waiter(client.subscribe()))).collect();
         drop(clients);
         poll_fn(|context| {
             match waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready()) {
@@ -309,10 +287,8 @@ impl Drop for TaskGuard {
     }
 }
 
-/// `is_so` is told how many waits had begun before.
-async fn has_load(mut loads: watch::Receiver<Load>, is_so: impl Fn(u64, &Load) -> bool) {
-    let before = loads.borrow().waits;
-    if loads.wait_for(|load| is_so(before, load)).await.is_err() {
+async fn has_waiter(mut loads: watch::Receiver<Load>) {
+    if loads.wait_for(|load| load.waiters > 0).await.is_err() {
         // The client is gone.
         std::future::pending::<()>().await;
     }
@@ -469,30 +445,6 @@ mod tests {
             assert_eq!(left, expected);
             assert!(begun_at.elapsed() < LAST_TRY * 2, "{:?}", begun_at.elapsed());
         }
-    }
-
-    /// Who waits has it try again, and that is all there is to wait for.
-    #[tokio::test(start_paused = true)]
-    async fn what_fails_again_is_told_at_once() {
-        let tasks = Tasks::default();
-        let client = UnderWay::default();
-        tasks.report_to(&client);
-        let mut task = begun(&tasks, "anna");
-        task.is_stuck(obstacle());
-        let tries_once = async move {
-            task.until_somebody_begins_to_wait().await;
-            task.tries();
-            task.is_stuck(obstacle());
-            task.until_somebody_waits().await;
-            assert!(task.until_somebody_begins_to_wait().now_or_never().is_none());
-            task
-        };
-        let begun_at = tokio::time::Instant::now();
-
-        let (_task, left) = tokio::join!(tries_once, settled(&client));
-
-        assert_eq!(left, [("anna", true)]);
-        assert_eq!(begun_at.elapsed(), Duration::ZERO);
     }
 
     /// It is known until the retry says otherwise.

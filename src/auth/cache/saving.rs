@@ -185,25 +185,20 @@ pub(super) async fn save_again<S: TokenSource>(
     }
 }
 
-/// Waits for as long, or for less where somebody wants to end: who begins to wait for it is waited for no longer, and
-/// who has waited before for a while. `false` when something has changed.
+/// Waits for as long, or for less where somebody wants to end. `false` when something has changed.
 async fn wait(pause: Duration, changed: Notified<'_>, guard: Option<&TaskGuard>) -> bool {
     let mut changed = pin!(changed);
     let least = pause.min(PAUSE_AT_END);
-    let somebody = async {
-        let Some(guard) = guard else { return pending().await };
-        let mut has_waited = pin!(async {
-            tokio::time::sleep(least).await;
-            guard.until_somebody_waits().await;
-        });
-        let mut begins = pin!(guard.until_somebody_begins_to_wait());
-        poll_fn(|context| match begins.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => has_waited.as_mut().poll(context),
-        })
-        .await;
-    };
-    let mut due = pin!(async { drop(tokio::time::timeout(pause, somebody).await) });
+    let mut due = pin!(async {
+        tokio::time::sleep(least).await;
+        let somebody = async {
+            match guard {
+                Some(guard) => guard.until_somebody_waits().await,
+                None => pending().await,
+            }
+        };
+        drop(tokio::time::timeout(pause - least, somebody).await);
+    });
     poll_fn(|context| {
         if changed.as_mut().poll(context).is_ready() {
             return Poll::Ready(false);
