@@ -84,8 +84,12 @@ mod fleet_lengths;
 mod fleet_lives;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
+#[path = "api/fleet_missing_rights.rs"]
+mod fleet_missing_rights;
 #[path = "api/fleet_notes.rs"]
 mod fleet_notes;
+#[path = "api/fleet_only_user.rs"]
+mod fleet_only_user;
 #[path = "api/fleet_processes.rs"]
 mod fleet_processes;
 #[path = "api/fleet_put_back.rs"]

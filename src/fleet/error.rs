@@ -74,13 +74,14 @@ pub enum FleetError {
     },
     /// The user of the server may not run a command.
     #[error(
-        "the user of the fleet's server may not run a command: {reason}; grant {}; `ACL LOG` in the server names \
-         what was missing", grants(prefix.as_deref())
+        "the user of the fleet's server may not run a command: {}; grant {}; `ACL LOG` in the server names what was \
+         missing", reason.trim_end_matches('.'), grants(prefix.as_deref())
     )]
     NoPermission {
         /// What the server said.
         reason: String,
-        /// The fleet's prefix, where the command was about one of its names.
+        /// The fleet's prefix: known where the command was about one of its names, and where it was one of the fleet's
+        /// that has none, such as `SCAN`, `WAIT` or `EVAL`.
         prefix: Option<String>,
     },
     /// The server is a replica: it takes no writes, and nothing is read from it, since it may lag

@@ -15,7 +15,7 @@ pub struct FleetStats {
     /// Whether the last call failed; `None` before the first. Where an exchange of the rate was too
     /// late, for which 50 ms are left, it takes one that is in time: a call that may take longer says
     /// nothing about it. Where the server took no write, it takes a write, and where a right was
-    /// missing the same call: others that go well say nothing about it. What stands under one key is
+    /// missing the same call, or [`check`](super::RedisFleet::check): others that go well say nothing about it. What stands under one key is
     /// no trouble of the server's.
     pub is_alone: Option<bool>,
     /// Since when, as the time that has passed.
@@ -157,6 +157,25 @@ impl Health {
             let refused = counts.refusal.as_ref().map(|refusal| refusal.error.clone());
             counts.moves_to(error.or(refused.as_ref()), limit)
         };
+        self.tell(event);
+    }
+
+    /// All that the fleet does was tried since `began`, and went well: no right is missing that was before.
+    pub(super) fn has_all_rights(&self, began: Instant) {
+        let event = {
+            let counts = &mut *self.counts.lock();
+            let is_back =
+                |it: &Refusal| it.at < began && matches!(it.error, FleetError::NoPermission { .. });
+            if !counts.refusal.as_ref().is_some_and(is_back) {
+                return;
+            }
+            counts.refusal = None;
+            counts.moves_to(None, Duration::MAX)
+        };
+        self.tell(event);
+    }
+
+    fn tell(&self, event: Option<FleetEvent>) {
         let Some(event) = event else { return };
         match &event {
             FleetEvent::Joined => tracing::debug!("the fleet's server responds"),

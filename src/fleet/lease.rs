@@ -32,7 +32,7 @@ pub(super) struct Lease {
 pub(super) async fn take(server: &Arc<Server>, place: &Place) -> Result<Lease, FleetError> {
     let lease = Lease::asked_for(server, place)?;
     let mut pauses = Pauses(FIRST_PAUSE);
-    while !lease.is_taken().await? {
+    while !lease.is_taken(place).await? {
         pauses.wait().await;
     }
     Ok(lease.renewed())
@@ -67,7 +67,7 @@ impl Parts {
     ) -> Result<RefreshLock, FleetError> {
         match self.lease(key, known).await {
             Err(error @ (FleetError::OutOfMemory | FleetError::NotPersisted { .. }))
-                if key.user().is_some() =>
+                if self.expects_login(key) =>
             {
                 match self.load(key, true).await {
                     Ok(None) => Ok(RefreshLock::new(())),
@@ -90,7 +90,7 @@ impl Parts {
         known: Option<&str>,
     ) -> Result<Option<Lease>, FleetError> {
         let (server, place) = (self.server()?, self.names.place(key)?);
-        let mut waits = if key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut waits = if self.expects_login(key) { MOST_WAITS } else { 0 };
         let mut taken = None;
         loop {
             // Before it is taken, so that who holds it finds no other's, and after that, since it may have
@@ -177,7 +177,7 @@ impl Lease {
     /// The same in two calls, of a key each: no script reaches two keys of a slot that is on its way
     /// to another master of a cluster. What is taken for nothing is given back.
     async fn turn_in_steps(&self, place: &Place, known: &str) -> Result<i32, FleetError> {
-        let is_taken = self.is_taken().await?;
+        let is_taken = self.is_taken(place).await?;
         let scopes = [place.scopes.as_bytes()];
         let found = self.server.run(&LOAD, &[&place.logins], &scopes).await?;
         let (revision, _, left, ..): Loaded = read(found)?;
@@ -189,8 +189,8 @@ impl Lease {
         })
     }
 
-    async fn is_taken(&self) -> Result<bool, FleetError> {
-        let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes()];
+    async fn is_taken(&self, place: &Place) -> Result<bool, FleetError> {
+        let arguments = [self.owner.as_bytes(), LENGTH_MS.as_bytes(), place.logins.as_bytes()];
         let taken = self.server.run(&TAKE_LEASE, &[&self.key], &arguments).await?;
         Ok(read::<u32>(taken)? == 1)
     }

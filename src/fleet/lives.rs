@@ -47,7 +47,7 @@ impl Parts {
     /// As [`Server::notice_its_life`], by who has written something of `key`: who comes to the server
     /// before this one later on has an earlier state. An app's token may be lost.
     pub(super) async fn notice_after(&self, key: &TokenKey) {
-        if key.user().is_some() {
+        if self.holds_login(key) {
             self.notice_its_life().await;
         }
     }

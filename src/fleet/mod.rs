@@ -87,6 +87,7 @@ mod redis_server;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use redis::Value;
 
@@ -340,6 +341,7 @@ impl RedisFleet {
     async fn checked(&self) -> Result<(), FleetError> {
         self.sealer.clone()?;
         let server = self.server()?;
+        let began = Instant::now();
         let info = server.info("server", To::Any).await.unwrap_or_default();
         if let Some(version) = value_in(&info, "redis_version:") {
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -358,6 +360,7 @@ impl RedisFleet {
                 Some(policy) => return Err(FleetError::Evicts { policy: clipped(policy) }),
             }
         }
+        server.has_all_rights(began);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::scripts::HIGHEST;
+use super::unsealed::has_login;
 use crate::sync::Mutex;
 
 use crate::auth::{LoginId, StoredToken, TokenKey};
@@ -68,6 +69,13 @@ impl Entry {
     /// Which entry it is; empty where nothing stands.
     fn revision(&self) -> String {
         self.token.as_ref().map(|token| token.revision().to_string()).unwrap_or_default()
+    }
+
+    /// Whether it is that of a login, or of its end, whatever its key is: an app's own token has no refresh token, and
+    /// is not removed.
+    pub(super) fn is_of_login(&self) -> bool {
+        let is_of_login = |token: &StoredToken| token.is_logged_out() || has_login(token);
+        self.token.as_ref().map_or(self.number > 0, is_of_login)
     }
 
     /// Whether it is a removal or the mark of a log-out.
@@ -192,7 +200,9 @@ impl Remembered {
     /// Of all logins of users: an app's token is just as well requested again.
     pub(super) fn keys(&self) -> Vec<TokenKey> {
         let entries = self.entries.lock();
-        entries.keys().filter(|key| key.user().is_some()).cloned().collect()
+        let of_logins =
+            entries.iter().filter(|(key, entry)| key.user().is_some() || entry.is_of_login());
+        of_logins.map(|(key, _)| key.clone()).collect()
     }
 
     /// The revision that is known to stand under `key`; empty where nothing does, or nothing is
@@ -276,9 +286,20 @@ mod tests {
     fn the_token_of_an_app_is_not_put_back_without_being_asked_for() {
         let remembered = Remembered::default();
 
-        remembered.keep(&TokenKey::new("app"), entry(1));
-        remembered.keep(&TokenKey::new("app").with_user("anna"), entry(1));
+        let now = std::time::SystemTime::now();
+        let token = crate::oauth::Token::new("access", std::time::Duration::from_secs(60));
+        let of_app = StoredToken::new(token.clone(), now);
+        let of_login = StoredToken::new(token.with_refresh_token("refresh"), now);
+        let (app, anna) = (TokenKey::new("app"), TokenKey::new("app").with_user("anna"));
 
-        assert_eq!(remembered.keys(), [TokenKey::new("app").with_user("anna")]);
+        remembered.keep(&app, Entry::new(1, Some(of_app.clone())));
+        remembered.keep(&TokenKey::new("nobody"), entry(0));
+        remembered.keep(&anna, Entry::new(1, Some(of_app)));
+        assert_eq!(remembered.keys(), [anna]);
+
+        for ended_or_not in [Entry::new(2, Some(of_login)), Entry::removed(3, None, None)] {
+            remembered.keep(&app, ended_or_not);
+            assert!(remembered.keys().contains(&app));
+        }
     }
 }

@@ -58,6 +58,25 @@ end
     };
 }
 
+/// A script that gives a lease, after which a refresh token is sent. It finds each right that the save needs and nothing
+/// before it has used: a token that was replaced, and cannot be saved, is lost. A server before Redis 7 cannot be asked.
+macro_rules! leasing {
+    ($script:literal) => {
+        concat!(
+            fields!(),
+            "local function lacking(logins)
+  local may = redis.acl_check_cmd
+  if not may then return end
+  local lacks = not may('HSET', logins, '-', '-') and 'hset' or not may('HDEL', logins, '-') and 'hdel'
+    or not may('PEXPIRE', logins, 1) and 'pexpire'
+  return lacks and redis.error_reply(\"NOPERM no permissions to run the '\" .. lacks .. \"' command\")
+end
+",
+            $script
+        )
+    };
+}
+
 /// 2^52: no number that is counted up is more, however often that is done. A float holds more.
 pub(super) const HIGHEST: u64 = 1 << 52;
 
@@ -449,7 +468,7 @@ return done"
 ///
 /// `KEYS logins, lease`, `ARGV scopes, revision that is known, owner, ms that a lease has` → 2 where it was
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
-pub(super) static TAKE_TURN: Script = Script::new(reading!(
+pub(super) static TAKE_TURN: Script = Script::new(leasing!(
     "local s = ARGV[1]
 local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
 local t = redis.call('TIME')
@@ -464,23 +483,28 @@ if owner and owner ~= ARGV[3] then
   local left = redis.pcall('PTTL', KEYS[2])
   if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[4])) then return 0 end
 end
+local lacks = lacking(KEYS[1])
+if lacks then return lacks end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 return 1"
 ));
 
-/// `KEYS lease`, `ARGV owner, ms that a lease has` → whether it is the owner's.
+/// `KEYS lease`, `ARGV owner, ms that a lease has, logins, which may be on their way to another master` → whether it is
+/// the owner's.
 ///
 /// One that ends later than that, or never, is as good as none: the server's clock was set back. A
 /// server that does not let this be asked keeps it.
-pub(super) static TAKE_LEASE: Script = Script::new(
+pub(super) static TAKE_LEASE: Script = Script::new(leasing!(
     "local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then
   local left = redis.pcall('PTTL', KEYS[1])
   if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[2])) then return 0 end
 end
+local lacks = lacking(ARGV[3])
+if lacks then return lacks end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS lease`, `ARGV owner, ms, 1 to take it again` → 1 where it is the owner's, 0 where it is another's, and 2
 /// where it is nobody's: the server has forgotten it, or its owner has given it back and this comes late.

@@ -151,6 +151,11 @@ impl Server {
         self.health.stats()
     }
 
+    /// All that the fleet does was tried since `began`, and went well.
+    pub(super) fn has_all_rights(&self, began: std::time::Instant) {
+        self.health.has_all_rights(began);
+    }
+
     /// Runs a script, which the server may have forgotten, and which may run twice.
     pub(super) async fn run(
         self: &Arc<Self>,

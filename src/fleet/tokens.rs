@@ -145,7 +145,7 @@ impl Parts {
         key: &TokenKey,
         will_use: bool,
     ) -> Result<Option<StoredToken>, FleetError> {
-        let mut waits = if will_use && key.user().is_some() { MOST_WAITS } else { 0 };
+        let mut waits = if will_use { MOST_WAITS } else { 0 };
         let mut was_put_back_at_once = false;
         for _ in 0..MOST_CONFLICTS {
             let place = self.names.place(key)?;
@@ -163,9 +163,10 @@ impl Parts {
             }
             let known = self.remembered.get(key);
             let lost = known.filter(|known| known.number > found.entry.number);
+            let may_wait = waits > 0 && (self.expects_login(key) || found.entry.is_of_login());
             let early = match lost {
                 // Of what is put back again and again it waits for one; a later loss is another.
-                None if waits > 0 => {
+                None if may_wait => {
                     let is_first = waits == MOST_WAITS;
                     self.left_to_others(&place, &found, is_first).await?
                 }
@@ -196,14 +197,14 @@ impl Parts {
                 }
                 Some(Entry { token: Some(token), .. }) => {
                     let is_back = self.write(key, &token, &found.revision, PUT_BACK).await?;
-                    if is_back && waits == 0 {
+                    if is_back && !may_wait {
                         return Ok(Some(token));
                     }
                 }
                 Some(removal) => {
                     let is_back = self.put_back_removal(&place, &found.revision, &removal).await?;
                     // The other place may have got the login back as well.
-                    if is_back && waits == 0 && !self.adopts_unsealed() {
+                    if is_back && !may_wait && !self.adopts_unsealed() {
                         return Ok(None);
                     }
                 }
@@ -316,6 +317,17 @@ impl Parts {
         read_saved(saved)
     }
 
+    /// Whether what is known under a key is a login, or the end of one. It is one of a program's only user where the
+    /// key has none: what it holds says so.
+    pub(super) fn holds_login(&self, key: &TokenKey) -> bool {
+        key.user().is_some() || self.remembered.get(key).is_some_and(|entry| entry.is_of_login())
+    }
+
+    /// The same, also where nothing is known yet and a login is looked for.
+    pub(super) fn expects_login(&self, key: &TokenKey) -> bool {
+        key.expects_login() || self.holds_login(key)
+    }
+
     /// Whether this very entry was saved already, by a call whose other half failed.
     fn is_there(&self, key: &TokenKey, token: &StoredToken) -> bool {
         let there = self.remembered.get(key).and_then(|entry| entry.token);
@@ -348,7 +360,7 @@ impl TokenStore for RedisTokenStore {
         if ends_unsealed {
             self.0.end_unsealed(key, token).await?;
         }
-        if key.user().is_some() {
+        if self.0.holds_login(key) {
             self.0.look_again_later(key);
         }
         Ok(self.0.confirm(key).await?)
@@ -358,7 +370,7 @@ impl TokenStore for RedisTokenStore {
         self.0.put_back_what_is_lost();
         self.0.remove_everywhere(key).await?;
         self.0.notice_after(key).await;
-        if key.user().is_some() {
+        if self.0.holds_login(key) {
             self.0.look_again_later(key);
         }
         Ok(self.0.confirm(key).await?)

@@ -187,7 +187,7 @@ impl Parts {
             let there = self.look(key, &place, false).await?.entry;
             if entry.is_covered_by(&there, self.has_one_master()) {
                 self.confirm(key).await?;
-                if key.user().is_some() {
+                if self.holds_login(key) {
                     self.look_again_later(key);
                 }
                 return self.forget(login).await;
