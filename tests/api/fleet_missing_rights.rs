@@ -76,7 +76,8 @@ async fn the_right_that_a_save_lacks_is_named() {
 
         let reason = lacks(&error).unwrap();
         assert!(reason.contains(&format!("'{}'", right.trim_start_matches('+'))), "{reason}");
-        let text = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+        let text = std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), ToString::to_string);
         assert!(text.contains("grant `~my-bots:1:*") && !text.contains(".;"), "{text}");
         let () = server.ask(&["ACL", "DELUSER", "bot"]);
     }
