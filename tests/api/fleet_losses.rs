@@ -319,27 +319,3 @@ async fn who_is_first_after_a_loss_leaves_a_lease_to_who_held_it() {
     drop(lock);
     drop(turn.await.unwrap().unwrap());
 }
-
-/// What waits for the one that is away waits for nobody else.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_master_that_is_away_keeps_up_nothing_that_another_has_lost() {
-    let directories = [(); 3].map(|()| Directory::new());
-    let Some(servers) = three_masters(&directories).await else { return };
-    for server in &servers {
-        let () = server.ask(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
-    }
-    let hosts: Vec<_> = servers.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
-    let knows = RedisFleet::new(format!("redis+cluster://{}", hosts.join(","))).tokens();
-    for number in 0..250 {
-        knows.save(&user(&format!("{number}")), &login("1"), None).await.unwrap();
-    }
-    let one = users_of(&servers[2], &knows, "lost").await.remove(0);
-    let there = names(&servers[2]).len();
-
-    servers[0].signal("-STOP");
-    let () = servers[2].ask(&["FLUSHALL"]);
-    assert!(found(&knows, &one).await.is_some());
-
-    until("put back", async || names(&servers[2]).len() == there).await;
-    servers[0].signal("-CONT");
-}
