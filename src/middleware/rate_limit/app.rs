@@ -419,7 +419,7 @@ mod tests {
         }
     }
 
-    fn wanted(endpoint: u64) -> Wanted {
+    pub(super) fn wanted(endpoint: u64) -> Wanted {
         let pair = Pair { endpoint, user: 0 };
         Wanted {
             pair,

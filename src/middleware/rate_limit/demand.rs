@@ -2,24 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
 
-use super::tests::SetForward;
+use super::tests::{SetForward, wanted};
 use super::*;
 
 /// For three minutes two requests a second to an endpoint, of which three are refused for a second
 /// each, as by a burst of somebody else, while one waits for another endpoint, where all that is sent
 /// fails, at other times than those end. Returns how many of the last 249 waited.
 async fn slow_beside(waits: impl FnOnce(&mut Core)) -> usize {
-    let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+    let clock = SetForward::new();
     let app = Arc::new(App::new(None, RateLimitOptions::default().with_clock(clock)));
     let wanted = |endpoint, patience| {
-        let pair = Pair { endpoint, user: 0 };
-        Wanted {
-            pair,
-            is_urgent: false,
-            number: None,
-            patience: Duration::from_secs(patience),
-            to_deadline: Duration::MAX,
-        }
+        let patience = Duration::from_secs(patience);
+        Wanted { patience, ..wanted(endpoint) }
     };
     {
         let core = &mut *app.core.lock();
@@ -74,18 +68,8 @@ async fn who_waits_for_a_failing_endpoint_makes_no_stray_refusal_elsewhere_a_lim
 /// A call that waits makes all that come after it queue up, and those that may go do so at once.
 #[tokio::test(start_paused = true)]
 async fn what_the_queue_lets_go_at_once_has_not_waited() {
-    let clock = SetForward(tokio::time::Instant::now(), Arc::default());
+    let clock = SetForward::new();
     let app = Arc::new(App::new(None, RateLimitOptions::default().with_clock(clock)));
-    let wanted = |endpoint| {
-        let pair = Pair { endpoint, user: 0 };
-        Wanted {
-            pair,
-            is_urgent: false,
-            number: None,
-            patience: Duration::from_secs(60),
-            to_deadline: Duration::MAX,
-        }
-    };
     app.core.lock().state.endpoint(2, 0.0, String::new);
     app.core.lock().state.endpoints.get_mut(&2).unwrap().bucket.close(10.0);
     let waiter = tokio::spawn({

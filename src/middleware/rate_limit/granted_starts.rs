@@ -9,6 +9,22 @@ use super::super::shared::{Granted, Told};
 use super::fake_store::{ENDPOINT, SECOND, Store, call, milliseconds, wanted};
 use super::*;
 
+/// Beside one that is not urgent, and waits.
+async fn an_urgent_one_goes_within(back: u64, app: &Arc<App>) {
+    let waits = tokio::spawn({
+        let app = Arc::clone(app);
+        async move { app.permit(wanted(ENDPOINT, false)).await.map(drop) }
+    });
+    sleep(milliseconds(337)).await;
+    let began = Instant::now();
+
+    races::permit(app, wanted(ENDPOINT, true)).await.unwrap().settle(Outcome::Succeeded);
+
+    let waited = began.elapsed();
+    assert!(waited < milliseconds(back + 10), "{waited:?} in place of {back} ms");
+    waits.abort();
+}
+
 /// Until then a caller waits.
 async fn wait(app: &Arc<App>, time: Duration) {
     let waits = tokio::spawn({
@@ -53,18 +69,7 @@ async fn a_store_is_asked_again_for_the_urgent_when_it_said() {
         })
         .taking(milliseconds(1));
         let app = store.app();
-        let waits = tokio::spawn({
-            let app = Arc::clone(&app);
-            async move { app.permit(wanted(ENDPOINT, false)).await.map(drop) }
-        });
-        sleep(milliseconds(337)).await;
-        let began = Instant::now();
-
-        races::permit(&app, wanted(ENDPOINT, true)).await.unwrap().settle(Outcome::Succeeded);
-
-        let waited = began.elapsed();
-        assert!(waited < milliseconds(back + 10), "{waited:?} in place of {back} ms");
-        waits.abort();
+        an_urgent_one_goes_within(back, &app).await;
     }
 }
 
@@ -114,18 +119,7 @@ async fn an_urgent_request_comes_back_when_it_is_told_though_others_come_later()
             }
         });
         let app = store.taking(milliseconds(1)).app();
-        let waits = tokio::spawn({
-            let app = Arc::clone(&app);
-            async move { app.permit(wanted(ENDPOINT, false)).await.map(drop) }
-        });
-        sleep(milliseconds(337)).await;
-        let began = Instant::now();
-
-        races::permit(&app, wanted(ENDPOINT, true)).await.unwrap().settle(Outcome::Succeeded);
-
-        let waited = began.elapsed();
-        assert!(waited < milliseconds(back + 10), "{waited:?} in place of {back} ms");
-        waits.abort();
+        an_urgent_one_goes_within(back, &app).await;
     }
 }
 
