@@ -55,7 +55,7 @@ impl Fault {
         )
     }
 
-    /// The refusal of a limit that says so many seconds, or none.
+    /// The refusal of a limit, with a `Retry-After` of these seconds or without one.
     pub(super) fn rate_limited(seconds: Option<u64>) -> Self {
         let retry_after = seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
         Self::RateLimited { retry_after }

@@ -143,7 +143,7 @@ async fn at_each_call(mut stops_at: impl AsyncFnMut(usize, Stop) -> &'static str
 }
 
 /// F4, F6, F13, F14, F36, B6: a login is lost in one place, where a response is lost with it.
-async fn whoever_ends_at_any_call(name: &str, start: fn(&Scene, &Steps) -> Victim) {
+async fn victim_ends_at_any_call(name: &str, start: fn(&Scene, &Steps) -> Victim) {
     let Some(server) = RedisServer::start(&[]) else { return };
     at_each_call(async |number, stop| {
         let scene = Scene::new(&server, format!("{name}-{number}-{stop:?}")).await;
@@ -168,12 +168,12 @@ async fn whoever_ends_at_any_call(name: &str, start: fn(&Scene, &Steps) -> Victi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_killed_at_any_call_costs_no_login_but_with_its_response() {
-    whoever_ends_at_any_call("killed", Victim::process).await;
+    victim_ends_at_any_call("killed", Victim::process).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_runtime_that_is_given_up_at_any_call_costs_no_login_but_with_its_response() {
-    whoever_ends_at_any_call("given-up", Victim::runtime).await;
+    victim_ends_at_any_call("given-up", Victim::runtime).await;
 }
 
 /// F5, F8, B1: stopped for longer than its lease, while another refreshes; then it goes on.

@@ -436,7 +436,7 @@ struct Inner {
 
 enum Rule {
     NamesLikeWindows,
-    /// So many bytes.
+    /// A number of bytes.
     Keeps(usize),
     FirstReadHangs(Mutex<Option<mpsc::Receiver<()>>>),
     FirstReadPanics(Mutex<bool>),

@@ -53,7 +53,7 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
 /// After a closing one request may be under way. Each round begins with that, while others come and
 /// leave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_end_of_the_only_probe_wakes_whoever_waits() {
+async fn the_end_of_the_only_probe_wakes_the_others() {
     let app = Arc::new(App::new(None, RateLimitOptions::default()));
     for round in 0..300 {
         app.close_for(Duration::from_millis(1));

@@ -51,7 +51,7 @@ impl FailingStore {
         self.failing_saves.load(Ordering::SeqCst)
     }
 
-    /// The next so many do not end.
+    /// The next ones do not end, as many as `times` says.
     pub(crate) fn hang_loads(&self, times: usize) {
         self.hanging_loads.store(times, Ordering::SeqCst);
     }
