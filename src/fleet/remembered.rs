@@ -18,6 +18,8 @@ pub(super) struct Remembered {
     entries: Mutex<HashMap<TokenKey, Entry>>,
     /// By keys without scopes.
     users: Mutex<HashMap<TokenKey, UserRemoval>>,
+    /// Those without a user under which caches expect a login, whether or not one is known.
+    only_users: Mutex<HashMap<TokenKey, ()>>,
 }
 
 /// The removal of a user by this process, in every set of scopes.
@@ -162,6 +164,18 @@ impl Remembered {
             |key: &TokenKey| key.client_id() == user.client_id() && key.user() == user.user();
         let entries = self.entries.lock();
         entries.iter().filter(|(key, _)| is_of_user(key)).map(|(_, entry)| entry.clone()).collect()
+    }
+
+    pub(super) fn expect_logins(&self, key: &TokenKey) {
+        if key.user().is_none() {
+            let mut only_users = self.only_users.lock();
+            make_room(&mut only_users);
+            only_users.insert(key.clone(), ());
+        }
+    }
+
+    pub(super) fn expects_logins(&self, key: &TokenKey) -> bool {
+        self.only_users.lock().contains_key(key)
     }
 
     /// The users that this process has removed.

@@ -325,7 +325,7 @@ impl Parts {
 
     /// The same, also where nothing is known yet and a login is looked for.
     pub(super) fn expects_login(&self, key: &TokenKey) -> bool {
-        key.expects_login() || self.holds_login(key)
+        self.remembered.expects_logins(key) || self.holds_login(key)
     }
 
     /// Whether this very entry was saved already, by a call whose other half failed.
@@ -387,6 +387,10 @@ impl TokenStore for RedisTokenStore {
 
     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
         self.0.remembered.get(key)?.login()
+    }
+
+    fn expect_logins(&self, key: &TokenKey) {
+        self.0.remembered.expect_logins(key);
     }
 
     async fn lock(&self, key: &TokenKey) -> Result<RefreshLock, StoreError> {

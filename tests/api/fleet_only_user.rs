@@ -1,6 +1,7 @@
 //! The login of the only user of a program stands under a key without a user. What it holds says that it is a login:
 //! in a fleet it is treated as one.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use spotify_web::auth::{PkceAuthenticator, StoredToken, TokenKey, TokenStore};
@@ -108,8 +109,9 @@ async fn who_comes_after_a_loss_does_not_say_that_an_only_user_is_not_logged_in(
         let knows = fleet(&server).tokens();
         knows.save(&key, &login("1"), None).await.unwrap();
         server.restart_empty();
-        let comes =
-            PkceAuthenticator::new("client-id-1").with_store(fleet(&server).tokens(), key.clone());
+        // Also where the store is one of several that a program may have.
+        let store: Arc<dyn TokenStore> = Arc::new(fleet(&server).tokens());
+        let comes = PkceAuthenticator::new("client-id-1").with_store(store, key.clone());
         let told = tokio::spawn(async move { comes.needs_login().await });
         until("looked at", async || server.calls("hmget") > 0).await;
 

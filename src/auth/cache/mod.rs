@@ -182,7 +182,9 @@ impl<S: TokenSource> TokenCache<S> {
     #[must_use]
     pub fn with_store(self, store: impl TokenStore + 'static, key: TokenKey) -> Self {
         let Shared { source, options, required_scopes, .. } = &*self.shared;
-        let key = key.expecting_login(source.needs_saving());
+        if source.needs_saving() {
+            store.expect_logins(&key);
+        }
         let storage = Storage::new(Arc::new(store), key);
         let source = Arc::clone(source);
         let scopes = required_scopes.clone();

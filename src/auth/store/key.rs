@@ -1,8 +1,6 @@
 //! Whose token it is.
 
-use std::cmp::Ordering;
 use std::fmt::{self, Write};
-use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// Names a token in a [`TokenStore`](super::TokenStore): the app, the user and what was granted.
@@ -27,26 +25,18 @@ use std::str::FromStr;
 /// assert_eq!(key.to_string(), r#""CLIENT_ID" user "anna""#);
 /// assert_eq!(key.to_string().parse(), Ok(key));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenKey {
     client_id: String,
     user: Option<String>,
     scopes: Vec<String>,
-    expects_login: Aside,
 }
-
-/// What goes with a key, and is no part of it: two that differ in it alone are the same.
-#[derive(Clone, Copy, Default)]
-struct Aside(
-    #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "a fleet asks for it"))] bool,
-);
 
 impl TokenKey {
     /// The token of an app itself, or of the only user of a program. A program that has both names
     /// the user: two authenticators with one key share one token.
     pub fn new(client_id: impl Into<String>) -> Self {
-        let expects_login = Aside::default();
-        Self { client_id: client_id.into(), user: None, scopes: Vec::new(), expects_login }
+        Self { client_id: client_id.into(), user: None, scopes: Vec::new() }
     }
 
     /// The token of one of its users, by whatever name the program knows them.
@@ -78,52 +68,6 @@ impl TokenKey {
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
-
-    /// The same key, from a source whose tokens are those of logins, or not.
-    pub(in crate::auth) fn expecting_login(self, is_expected: bool) -> Self {
-        Self { expects_login: Aside(is_expected), ..self }
-    }
-
-    /// Whether it is known to be of a login, by its user or by the source of its tokens.
-    #[cfg(feature = "redis")]
-    pub(crate) fn expects_login(&self) -> bool {
-        self.user.is_some() || self.expects_login.0
-    }
-}
-
-/// What the key is, without what goes with it.
-impl fmt::Debug for TokenKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenKey")
-            .field("client_id", &self.client_id)
-            .field("user", &self.user)
-            .field("scopes", &self.scopes)
-            .finish()
-    }
-}
-
-impl PartialEq for Aside {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Aside {}
-
-impl PartialOrd for Aside {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Aside {
-    fn cmp(&self, _: &Self) -> Ordering {
-        Ordering::Equal
-    }
-}
-
-impl Hash for Aside {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// A string that no other key has: each part is quoted, so that none can look like two. It names

@@ -195,6 +195,39 @@ pub trait TokenStore: Debug + Send + Sync {
         let _ = key;
         None
     }
+
+    /// Says that what is kept under `key` are logins, also where the key names no user: a cache calls
+    /// it once, when it gets the store, if its source [needs saving](super::TokenSource::needs_saving).
+    /// It is for stores that treat an app's own token as what can be requested again. By default
+    /// nothing comes of it.
+    ///
+    /// A store that passes everything on to another passes this on, too:
+    ///
+    /// ```
+    /// # use spotify_web::auth::{Revision, StoreError, StoredToken, TokenKey, TokenStore};
+    /// # #[derive(Debug)]
+    /// # struct Told<S>(S);
+    /// # #[spotify_web::async_trait::async_trait]
+    /// # impl<S: TokenStore> TokenStore for Told<S> {
+    /// fn expect_logins(&self, key: &TokenKey) {
+    ///     self.0.expect_logins(key);
+    /// }
+    /// #   async fn load(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+    /// #       self.0.load(key).await
+    /// #   }
+    /// #   async fn save(
+    /// #       &self, key: &TokenKey, token: &StoredToken, replaces: Option<Revision>,
+    /// #   ) -> Result<(), StoreError> {
+    /// #       self.0.save(key, token, replaces).await
+    /// #   }
+    /// #   async fn remove(&self, key: &TokenKey) -> Result<(), StoreError> {
+    /// #       self.0.remove(key).await
+    /// #   }
+    /// # }
+    /// ```
+    fn expect_logins(&self, key: &TokenKey) {
+        let _ = key;
+    }
 }
 
 /// One store for many authenticators.
@@ -231,6 +264,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 
     fn latest(&self, key: &TokenKey) -> Option<LoginId> {
         (**self).latest(key)
+    }
+
+    fn expect_logins(&self, key: &TokenKey) {
+        (**self).expect_logins(key);
     }
 }
 
