@@ -122,9 +122,9 @@ impl Server {
     }
 
     async fn known_life(self: &Arc<Self>, key: &str) -> Result<String, FleetError> {
-        let known: Option<String> = read(self.command_on(key, redis::cmd("GET").arg(key)).await?)?;
-        let known = known.as_deref().and_then(|known| known.split_once(' '));
-        Ok(known.map(|(life, _)| life.to_owned()).unwrap_or_default())
+        let asks = redis::cmd("GETRANGE").arg(key).arg(0).arg(LONGEST_NOTE).take();
+        let known: String = read(self.command_on(key, &asks).await?)?;
+        Ok(known.split_once(' ').map(|(life, _)| life.to_owned()).unwrap_or_default())
     }
 
     async fn lives_on(self: &Arc<Self>, life: &str, key: &str) -> Result<bool, FleetError> {
@@ -152,6 +152,9 @@ fn on_key(command: &str, script: &str, key: &str) -> Cmd {
 fn script_of(life: &str) -> String {
     format!("return 1 -- {life}")
 }
+
+/// As the script knows it: of something else under the note no more is read.
+const LONGEST_NOTE: usize = 255;
 
 /// Whatever life is known.
 const ANY: &str = "*";

@@ -82,8 +82,11 @@ impl Parts {
     /// What is noted of unsealed logins, if there are or were any.
     pub(super) async fn unsealed_note(&self) -> Result<Option<String>, FleetError> {
         let name = self.names.unsealed_note();
-        let mut asks = redis::cmd("GET");
-        let note: Option<String> = read(self.server()?.command_on(&name, asks.arg(&name)).await?)?;
+        // Of something else, no more than tells it.
+        let mut asks = redis::cmd("GETRANGE");
+        asks.arg(&name).arg(0).arg(64);
+        let note: String = read(self.server()?.command_on(&name, &asks).await?)?;
+        let note = Some(note).filter(|note| !note.is_empty());
         self.note.keep(note.is_some());
         Ok(note)
     }

@@ -18,8 +18,9 @@ local seen, closed, epoch, row, run, opening, is_first, kept, kept_at, before_ro
   now, 0, 0, 0, 0, NEVER, 0, 0, NEVER, 0, 0, 0, 0, 0, 0, 0, NEVER, NEVER, 0, 0, 0, 0, NEVER
 -- What went through in each of the last 30 seconds, in four bytes.
 local slots = NOTHING
-local packed = redis.call('GET', KEYS[1])
-if packed then
+-- No more than tells a longer one.
+local packed = redis.call('GETRANGE', KEYS[1], 0, 306)
+if packed ~= '' then
   if #packed ~= 306 or sub(packed, 1, 2) ~= 'R2' then
     return redis.error_reply('LAYOUT the rate of this app was written by something else; use another prefix')
   end

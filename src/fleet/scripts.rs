@@ -42,12 +42,27 @@ local function short(text)
   if not text then return '' end
   return #text <= 64 and text or altered()
 end
+local call, key = redis.call, KEYS[1]
+local function length(field) return call('HSTRLEN', key, field) end
+local function get(...)
+  local fields, found = {...}, nil
+  for i = 1, #fields do
+    if length(fields[i]) > 64 then
+      found = found or {}
+      found[i] = string.rep('X', 65)
+    end
+  end
+  if not found then return call('HMGET', key, ...) end
+  for i = 1, #fields do found[i] = found[i] or call('HGET', key, fields[i]) end
+  return found
+end
 "
         )
     };
 }
 
-/// A script that reads what stands beside records. A number that is not whole, or is more than [`HIGHEST`], ends it,
+/// A script that reads what stands beside records, by `get`: of what is longer than anything that the fleet writes there
+/// it reads the length alone, and takes it for something as long. A number that is not whole, or is more than [`HIGHEST`], ends it,
 /// unless there is something to take it for; so does a revision or a moment that is longer than any. So all are read
 /// before anything is written.
 macro_rules! reading {
@@ -74,6 +89,9 @@ end
 
 /// A script that gives a lease, after which a refresh token is sent. It finds each right that the save needs and nothing
 /// before it has used: a token that was replaced, and cannot be saved, is lost. A server before Redis 7 cannot be asked.
+///
+/// It does not try them, as what ends logins does: `HSET` cannot be tried without writing something, each try that fails
+/// on purpose counts as an error of the server (`INFO errorstats`), and after an `HDEL` a full server would take a lease.
 macro_rules! leasing {
     ($script:literal) => {
         concat!(
@@ -165,7 +183,7 @@ pub(super) const LONGEST_RECORD: usize = 65_536;
 pub(super) static LIVES: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local life, since = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
+local life, since = string.match(redis.call('GETRANGE', KEYS[1], 0, 255), '^(%S+) (%d+)$')
 local is_same = life and (life == ARGV[2] or ARGV[5] ~= '' and string.sub(life, -#ARGV[5]) == ARGV[5])
 local is_written, is_first = 1, not life and ARGV[4] == '1'
 if is_same or ARGV[1] == '*' or ARGV[1] == (life or '') then

@@ -94,7 +94,7 @@ async fn a_lease_has_an_end_and_is_released_by_its_owner_alone() {
     let () = server.ask(&["CONFIG", "RESETSTAT"]);
     drop(lock);
     // The release looks whose it is.
-    while server.calls("get") == 0 {
+    while server.calls("getrange") == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(server.ask::<String>(&["GET", &names[0]]), "another");

@@ -272,7 +272,7 @@ async fn a_lease_that_another_has_taken_is_not_renewed() {
     tokio::time::resume();
 
     // The renewal looks whose it is.
-    while server.calls("get") == 0 {
+    while server.calls("getrange") == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let left: i64 = server.ask(&["PTTL", &lease]);

@@ -2,11 +2,15 @@
 
 use futures_util::StreamExt;
 use spotify_web::auth::{StoreError, TokenKey, TokenStore};
-use spotify_web::fleet::{FleetError, RedisFleet};
+use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
+use spotify_web::middleware::Told;
 
 use crate::common::RedisServer;
 use crate::fleet::{fleet, login};
 use crate::fleet_adoption::{found, sealed, user};
+use crate::fleet_rate::exchange_of;
+use crate::fleet_rights::{PREFIX, without};
+use crate::fleet_servers::until;
 
 /// What a server sends in all that is done here with short fields is less than a tenth of it.
 const LENGTH: usize = 4_000_000;
@@ -32,6 +36,13 @@ fn sent(server: &RedisServer) -> usize {
     line.unwrap().trim().parse().unwrap()
 }
 
+/// What the server's Lua holds: what the last script has read is among it.
+fn read(server: &RedisServer) -> usize {
+    let memory: String = server.ask(&["INFO", "memory"]);
+    let line = memory.lines().find_map(|line| line.strip_prefix("used_memory_lua:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
 fn is_altered<T>(result: &Result<T, StoreError>, name: &str) -> bool {
     matches!(result, Err(StoreError::Fleet(FleetError::Altered { place })) if place == name)
 }
@@ -52,7 +63,7 @@ async fn stands(fleet: &RedisFleet, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_field_that_is_too_long_is_not_sent_and_is_the_trouble_of_its_user_alone() {
+async fn a_field_that_is_too_long_is_neither_read_nor_sent_and_is_the_trouble_of_its_user_alone() {
     let Some(server) = RedisServer::start(&[]) else { return };
     for is_sealed in [false, true] {
         let fleet = || if is_sealed { sealed(&server) } else { fleet(&server) };
@@ -66,16 +77,30 @@ async fn a_field_that_is_too_long_is_not_sent_and_is_the_trouble_of_its_user_alo
                     _ => field.to_owned(),
                 };
                 make_long(&server, &name, &field);
+                // A record that is too long is not to be looked for under no name.
+                make_long(&server, &name, "");
                 let before = sent(&server);
+                let case = format!("{is_sealed} {what} {field}");
+                let is_cheap = |call: &str| {
+                    let read = read(&server);
+                    assert!(read < LENGTH / 10, "{case}: {call} has read {read} bytes");
+                };
 
                 let store = fleet().tokens();
                 let loaded = store.load(&anna()).await;
+                is_cheap("load");
                 let listed: Vec<_> = store.logins().collect().await;
+                is_cheap("logins");
                 let resealed = store.reseal().await;
+                is_cheap("reseal");
                 drop(store.turn(&anna(), None).await);
+                is_cheap("turn");
                 let saved = store.save(&anna(), &login("3"), None).await;
+                is_cheap("save");
+                drop(store.remove(&anna()).await);
+                is_cheap("remove");
+                make_long(&server, &name, &field);
 
-                let case = format!("{is_sealed} {what} {field}");
                 assert!(listed.contains(&Ok(user("bert"))), "{case}: {listed:?}");
                 assert_eq!(found(&store, &user("bert")).await.as_deref(), Some("refresh-2"));
                 let is_of_anna =
@@ -93,6 +118,7 @@ async fn a_field_that_is_too_long_is_not_sent_and_is_the_trouble_of_its_user_alo
                     assert!(is_of_anna(&error), "{case}: {error}");
                 }
                 store.remove_user("client-id-1", "anna").await.unwrap();
+                is_cheap("remove_user");
                 assert_eq!(found(&fleet().tokens(), &anna()).await, None, "{case}");
                 fleet().tokens().save(&anna(), &login("4"), None).await.unwrap();
                 assert_eq!(found(&fleet().tokens(), &anna()).await.as_deref(), Some("refresh-4"));
@@ -136,6 +162,62 @@ async fn a_revision_a_mark_or_a_moment_that_is_too_long_is_told_as_altered() {
         assert_eq!(resealed, Err(FleetError::Altered { place: name }), "{field}");
         let () = server.ask(&["FLUSHALL"]);
     }
+}
+
+/// A lease, the note of what is not sealed, that of the server's life, also where it may not be asked for, and a rate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_under_another_name_of_the_fleet_is_neither_read_nor_sent() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let url = without(&server, "+info");
+    let unasked = || RedisFleet::new(&url).with_prefix(PREFIX);
+    let asked = || fleet(&server).with_prefix(PREFIX);
+    let store = asked().tokens();
+    let first = login("1");
+    store.save(&anna(), &first, None).await.unwrap();
+    unasked().tokens().save(&user("bert"), &login("2"), None).await.unwrap();
+    let lock = store.lock(&anna()).await.unwrap();
+    exchange_of(Some("app"), &asked().shared_limit(), Told::default()).await.unwrap();
+    for kind in ["*:l:*", "*:u", "*{told}:i", "*{own}:i", "*:g"] {
+        let name = server.ask::<Vec<String>>(&["KEYS", kind]).remove(0);
+        let () = server.ask(&["SET", &name, &"a".repeat(LENGTH), "PX", "9000"]);
+    }
+    let before = sent(&server);
+    let is_cheap = |call: &str| {
+        let (read, sent) = (read(&server), sent(&server) - before);
+        assert!(read.max(sent) < LENGTH / 10, "{call} has read {read} and sent {sent} bytes");
+    };
+
+    // It asks whose it is, and it is another's.
+    let scripts = server.calls("evalsha");
+    drop(lock);
+    until("given back", async || server.calls("evalsha") > scripts).await;
+    is_cheap("the end of a lease");
+    for has_turn in [true, false] {
+        let asks = server.calls("pttl");
+        let (store, known) = (asked().tokens(), first.revision());
+        let waits = tokio::spawn(async move {
+            match has_turn {
+                true => store.turn(&anna(), Some(known)).await.map(drop),
+                false => store.lock(&anna()).await.map(drop),
+            }
+        });
+        until("asked", async || server.calls("pttl") > asks).await;
+        is_cheap("a turn or a lease");
+        waits.abort();
+    }
+    let keys = || asked().with_sealing_keys([1; 32], [SealingKey::new("a", [2; 32])]);
+    keys().tokens().load(&user("carl")).await.unwrap();
+    is_cheap("a load with sealing keys");
+    keys().adopt_unsealed().tokens().reseal().await.unwrap();
+    assert!(server.ask::<Vec<String>>(&["KEYS", "*:u"]).is_empty());
+    is_cheap("reseal");
+    for fleet in [asked(), unasked()] {
+        fleet.tokens().load(&anna()).await.ok();
+        is_cheap("a load from an unknown server");
+    }
+    let limit = asked().shared_limit();
+    exchange_of(Some("app"), &limit, Told::default()).await.unwrap_err();
+    is_cheap("an exchange");
 }
 
 /// An emptied or a missing revision beside a record is no removal, which takes the record along.

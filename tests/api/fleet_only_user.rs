@@ -136,9 +136,9 @@ async fn the_token_of_an_app_is_neither_waited_for_nor_put_back() {
     until("anna is back", async || !names(&server).is_empty()).await;
     assert_eq!(names(&server).len(), 1);
     // Who waits asks which server it is before.
-    let before = server.calls("get");
+    let before = server.calls("getrange");
     assert!(stores[1].load(&key).await.unwrap().is_none());
     let lease = stores[1].turn(&key, None).await.unwrap();
-    assert_eq!(server.calls("get") - before, 1, "of the lease alone");
+    assert_eq!(server.calls("getrange") - before, 1, "of the lease alone");
     drop(lease);
 }

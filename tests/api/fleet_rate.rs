@@ -198,14 +198,14 @@ async fn an_exchange_whose_response_was_lost_is_not_repeated() {
 
     let lost = tokio::spawn(async move { limit.exchange(Some("app"), &told(1, |_| ())).await });
     // An exchange reads one key, and nothing else here does.
-    while server.calls("get") == 0 {
+    while server.calls("getrange") == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let () = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
 
     lost.await.unwrap().unwrap_err();
     while store.load(&key).await.is_err() {}
-    assert_eq!(server.calls("get"), 1);
+    assert_eq!(server.calls("getrange"), 1);
 }
 
 /// B28: callers that leave take nobody's response along.

@@ -8,16 +8,15 @@ use super::Script;
 /// replaced, 1 when the lease is the owner's, -1 where something else stands under the lease, else 0.
 pub(in crate::fleet) static TAKE_TURN: Script = Script::new(leasing!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'x')
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if (r[1] or '') ~= '' and r[1] ~= ARGV[2] then
-  local left = number(r[2]) - now
+local revision = get(s .. 'v')[1] or ''
+if revision ~= '' and revision ~= ARGV[2] then
+  local t = redis.call('TIME')
+  local left = number(get(s .. 'x')[1]) - t[1] * 1000 - math.floor(t[2] / 1000)
   if left > 0 and left <= 31622400000 then return 2 end
 end
-local owner = redis.pcall('GET', KEYS[2])
+local owner = redis.pcall('GETRANGE', KEYS[2], 0, 64)
 if type(owner) == 'table' then return string.find(owner.err, 'WRONGTYPE') and -1 or owner end
-if owner and owner ~= ARGV[3] then
+if owner ~= '' and owner ~= ARGV[3] then
   local left = redis.pcall('PTTL', KEYS[2])
   if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[4])) then return 0 end
 end
@@ -33,8 +32,8 @@ return 1"
 /// One that ends later than that, or never, is as good as none: the server's clock was set back. A
 /// server that does not let this be asked keeps it.
 pub(in crate::fleet) static TAKE_LEASE: Script = Script::new(leasing!(
-    "local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then
+    "local owner = redis.call('GETRANGE', KEYS[1], 0, 64)
+if owner ~= '' and owner ~= ARGV[1] then
   local left = redis.pcall('PTTL', KEYS[1])
   if type(left) == 'table' or (left >= 0 and left <= tonumber(ARGV[2])) then return 0 end
 end
@@ -47,8 +46,8 @@ return 1"
 /// `KEYS lease`, `ARGV owner, ms, 1 to take it again` → 1 where it is the owner's, 0 where it is another's, and 2
 /// where it is nobody's: the server has forgotten it, or its owner has given it back and this comes late.
 pub(in crate::fleet) static RENEW_LEASE: Script = Script::new(
-    "local owner = redis.call('GET', KEYS[1])
-if not owner then
+    "local owner = redis.call('GETRANGE', KEYS[1], 0, 64)
+if owner == '' then
   if ARGV[3] ~= '1' then return 2 end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 1
@@ -59,6 +58,6 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 
 /// `KEYS lease`, `ARGV owner` → whether it was the owner's.
 pub(in crate::fleet) static RELEASE_LEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "if redis.call('GETRANGE', KEYS[1], 0, 64) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
 );

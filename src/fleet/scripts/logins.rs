@@ -14,15 +14,18 @@ pub(in crate::fleet) static LOAD: Script = Script::new(reading!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'x', s .. 'p', 'g', s .. 'm', 'gl', 'gp', s .. 'a', 'ga')
-local left, n, g = number(r[3]) - now, number(r[2]), number(r[5])
+local r = get(s .. 'v', s .. 'n', s .. 'x', 'g', s .. 'p')
+local left, n, g = number(r[3]) - now, number(r[2]), number(r[4])
 if left < 0 or left > 31622400000 then left = 0 end
-local revision, p, moment, a = short(r[1]), r[4], r[6], r[9]
-if revision == '' and g >= n then p, moment, a = r[8], r[7], r[10] end
+local revision, p, moment, a = short(r[1]), r[5], nil, nil
+if revision == '' then
+  r = g >= n and get('gp', 'gl', 'ga') or get(s .. 'p', s .. 'm', s .. 'a')
+  p, moment, a = r[1], r[2], r[3]
+end
 local removed = revision == '' and (a and number(a, 0) or not p and math.max(n, g)) or 0
 removed = removed > 0 and removed <= now and now - removed or -1
 local back = p and math.max(0, now - number(p)) or -1
-local record = redis.call('HSTRLEN', KEYS[1], s .. 'r') > 65536 and 'X' or redis.call('HGET', KEYS[1], s .. 'r') or ''
+local record = length(s .. 'r') > 65536 and 'X' or call('HGET', key, s .. 'r') or ''
 if revision == '' and record ~= '' then altered() end
 return {revision, math.max(n, g), left, record, back, revision == '' and short(moment) or '', now, removed}"
 ));
@@ -47,12 +50,10 @@ return {revision, math.max(n, g), left, record, back, revision == '' and short(m
 /// stands only.
 pub(in crate::fleet) static SAVE: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w', 'g', s .. 'p', 'gp', s .. 'a', 'ga')
+local r = get(s .. 'v', s .. 'n', s .. 'w', 'g')
 local own, g = number(r[2]), number(r[4])
-local p, a = r[5], r[7]
-if g >= own then p, a = r[6], r[8] end
 local there, n = short(r[1]), math.max(own, g)
-if there == '' and redis.call('HSTRLEN', KEYS[1], s .. 'r') > 0 then altered() end
+if there == '' and length(s .. 'r') > 0 then altered() end
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
 if ARGV[6] == '2' and there == '' and n > tonumber(ARGV[5]) then return {0, n} end
@@ -60,7 +61,11 @@ local is_known = ARGV[6] == '0' or ARGV[6] == '3'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local removed = there == '' and (a and number(a, 0) or not p and n) or 0
+local removed = 0
+if there == '' then
+  local of_removal = g >= own and get('gp', 'ga') or get(s .. 'p', s .. 'a')
+  removed = of_removal[2] and number(of_removal[2], 0) or not of_removal[1] and n or 0
+end
 if ARGV[6] == '2' and removed <= now and removed > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
 if there ~= ARGV[3] and not is_known then n = math.min(n + 1, 4503599627370496) end
@@ -80,18 +85,18 @@ return {ARGV[11] == '1' and 3 or 1, n}"
 
 /// `KEYS logins`, `ARGV scopes, revision, what marks its save, record` → whether the record of that save
 /// was replaced. The mark that a login has ended keeps its revision.
-pub(in crate::fleet) static RESEAL: Script = Script::new(
-    "local r = redis.call('HMGET', KEYS[1], ARGV[1] .. 'v', ARGV[1] .. 'w')
+pub(in crate::fleet) static RESEAL: Script = Script::new(reading!(
+    "local r = get(ARGV[1] .. 'v', ARGV[1] .. 'w')
 if r[1] ~= ARGV[2] or (r[2] or '') ~= ARGV[3] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1] .. 'r', ARGV[4])
-return 1",
-);
+return 1"
+));
 
 /// `KEYS logins`, `ARGV scopes, revision, number` → whether that revision stands there, with that
 /// number or a later one. A removal leaves when it was made at the place, and one of the whole user its moment.
 pub(in crate::fleet) static RAISE: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', 'gl', s .. 'p', s .. 'a', 'gp', 'ga')
+local r = get(s .. 'v', s .. 'n', 'g', 'gl', s .. 'p', s .. 'a', 'gp', 'ga')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n, g = number(r[2]), number(r[3])
 if n >= tonumber(ARGV[3]) then return 1 end
@@ -114,7 +119,7 @@ pub(in crate::fleet) static SETTLE: Script = Script::new(reading!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for _, field in ipairs({ARGV[1] .. 'p', 'gp'}) do
-  if number(redis.call('HGET', KEYS[1], field)) > now then
+  if number(get(field)[1]) > now then
     redis.call('HDEL', KEYS[1], field)
     redis.call('HSET', KEYS[1], field, string.format('%.0f', now - ARGV[2]))
   end
@@ -126,7 +131,7 @@ return 1"
 /// place, or -1 where it is now, or where it stands there no more.
 pub(in crate::fleet) static TAKE_OVER: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 't')
+local r = get(s .. 'v', s .. 't')
 if r[1] ~= ARGV[2] then return -1 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -137,23 +142,22 @@ return -1"
 
 /// `KEYS logins`, `ARGV scopes, revision, what marks its save` → whether that stood there, and is gone with
 /// its number, as if nothing had ever stood there.
-pub(in crate::fleet) static FORGET: Script = Script::new(
+pub(in crate::fleet) static FORGET: Script = Script::new(reading!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
+local r = get(s .. 'v', s .. 'w')
 if r[1] ~= ARGV[2] or (r[2] or '') ~= ARGV[3] then return 0 end
 redis.call('HDEL', KEYS[1], s .. 'v', s .. 'n', s .. 'w', s .. 'x', s .. 'r', s .. 'p', s .. 't', s .. 'm', s .. 'a')
-return 1",
-);
+return 1"
+));
 
 /// `KEYS logins` → of each place that is not empty, one after the other: scopes, revision, what marks its
 /// save, whether it was put back, and record.
 ///
 /// Of a record that is too long one letter is returned, as by [`LOAD`]. Where the revision is missing, or this or the
 /// mark is longer than any, all but the scopes are empty. None of these is even read.
-pub(in crate::fleet) static LIST: Script = Script::new(
-    "local key, call, byte, found, n = KEYS[1], redis.call, string.byte, {}, 0
+pub(in crate::fleet) static LIST: Script = Script::new(reading!(
+    "local byte, found, n = string.byte, {}, 0
 if call('HLEN', key) > 1000 then return redis.error_reply('LAYOUT too many fields') end
-local function length(field) return call('HSTRLEN', key, field) end
 local fields = call('HKEYS', key)
 for i = 1, #fields do
   local s = #fields[i] == 17 and byte(fields[i], 17) == 114 and string.match(fields[i], '^(%x+)r$')
@@ -162,7 +166,8 @@ for i = 1, #fields do
     if v > 0 or record > 0 then
       local r = {'', '', ''}
       if v > 0 and v <= 64 and w <= 64 then
-        r = call('HMGET', key, s .. 'v', s .. 'w', record > 65536 and '' or fields[i])
+        r = call('HMGET', key, s .. 'v', s .. 'w', record > 65536 and s .. 'v' or fields[i])
+        if record > 65536 then r[3] = 'X' end
       end
       found[n + 1], found[n + 2], found[n + 3] = s, r[1], r[2] or ''
       found[n + 4], found[n + 5] = length(s .. 'p') > 0 and 1 or 0, r[3] or 'X'
@@ -170,5 +175,5 @@ for i = 1, #fields do
     end
   end
 end
-return found",
-);
+return found"
+));

@@ -8,7 +8,7 @@ pub(in crate::fleet) static REMOVE: Script = Script::new(removing!(
     "local s = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g', s .. 'm')
+local r = get(s .. 'v', s .. 'n', 'g', s .. 'm')
 local there, n = r[1] or '', math.max(number(r[2], 0), number(r[3], 0))
 if there == '' and r[4] == ARGV[3] then return {1, n} end
 if ARGV[5] ~= '*' and there ~= ARGV[5] then return {0, n} end
@@ -25,7 +25,7 @@ return {1, n}"
 /// → whether the entry of that revision was removed. The place gets that number, unless it has a later one.
 pub(in crate::fleet) static REMOVE_SEEN: Script = Script::new(removing!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
+local r = get(s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 local n = math.max(number(r[2], 0), number(r[3], 0), tonumber(ARGV[3]))
 ask_for_rights(ARGV[5])
@@ -47,7 +47,7 @@ return 1"
 /// after it puts that back in turn.
 pub(in crate::fleet) static PUT_BACK_REMOVAL: Script = Script::new(removing!(
     "local s = ARGV[1]
-local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', 'g')
+local r = get(s .. 'v', s .. 'n', 'g')
 if (r[1] or '') ~= ARGV[2] then return 0 end
 if math.max(number(r[2]), number(r[3])) >= tonumber(ARGV[3]) then return 0 end
 local t = redis.call('TIME')
@@ -69,20 +69,19 @@ return 1"
 ///
 /// The gravestone is left also where nothing stands: the server may have forgotten what others know.
 pub(in crate::fleet) static REMOVE_ALL: Script = Script::new(removing!(
-    "local function length(field) return redis.call('HSTRLEN', KEYS[1], field) end
-local calls = length('gm') <= 256 and redis.call('HGET', KEYS[1], 'gm') or ''
+    "local calls = length('gm') <= 256 and call('HGET', key, 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
-if before then return {1, tonumber(before), tonumber(redis.call('HGET', KEYS[1], 'g'))} end
+if before then return {1, tonumber(before), number(get('g')[1])} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local n = math.max(now, number(redis.call('HGET', KEYS[1], 'g'), 0) + 1)
+local n = math.max(now, number(get('g')[1], 0) + 1)
 local places, removed = {}, 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   local v, w = s and length(s .. 'v') or 0, s and length(s .. 'w') or 0
   -- What is none of the fleet's is removed whatever it is.
   if ARGV[4] ~= '*' and v > 0 and v <= 64 and w <= 64 then
-    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'w')
+    local r = get(s .. 'v', s .. 'w')
     local login = s .. r[1] .. (r[2] or '')
     local is_seen = not string.match(login, '^%x+$') or string.find(ARGV[4], login, 1, true)
     if not is_seen then return {0, 0, 0} end
@@ -91,7 +90,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if s and not places[s] then
     places[s] = true
     table.insert(places, s)
-    n = math.max(n, number(redis.call('HGET', KEYS[1], s .. 'n'), 0) + 1)
+    n = math.max(n, number(get(s .. 'n')[1], 0) + 1)
   end
 end
 n = math.min(n, 4503599627370496)
@@ -119,12 +118,12 @@ return {1, removed, n}"
 /// others, those that are earlier end, and those that are not get the number of the gravestone.
 pub(in crate::fleet) static PUT_BACK_GRAVESTONE: Script = Script::new(removing!(
     "local is_earlier, ended, kept, done = {}, {}, {}, 1
-local g = number(redis.call('HGET', KEYS[1], 'g'))
+local g = number(get('g')[1])
 for i = 5, #ARGV, 4 do is_earlier[ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i + 2]] = ARGV[i + 3] end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local s = #field == 17 and string.match(field, '^(%x+)r$')
   if s then
-    local r = redis.call('HMGET', KEYS[1], s .. 'v', s .. 'n', s .. 'w')
+    local r = get(s .. 'v', s .. 'n', s .. 'w')
     local is_altered = not string.find(r[1] or '', '^%x+$') or #r[1] > 64 or #(r[3] or '') > 64
     if not is_altered and number(r[2], 9007199254740991) < tonumber(ARGV[1]) then
       local known = is_earlier[s .. ' ' .. r[1] .. ' ' .. (r[3] or '')]
