@@ -90,6 +90,19 @@ impl Pending {
     }
 }
 
+/// One that is made before a removal, and one that is made after it.
+async fn around(
+    how: &str,
+    remover: &RedisTokenStore,
+    process: impl Fn() -> RedisTokenStore,
+) -> [Pending; 2] {
+    let before = Pending::made(process()).await;
+    sleep(Duration::from_millis(50)).await;
+    remove(remover, how).await;
+    sleep(Duration::from_millis(50)).await;
+    [before, Pending::made(process()).await]
+}
+
 async fn stands(store: &RedisTokenStore) -> bool {
     found(store, &anna()).await.is_some()
 }
@@ -139,11 +152,7 @@ async fn a_removal_with_a_number_ahead_of_the_clock_ends_what_was_made_before_it
             let name = names(&server).remove(0);
             let number = field(&server, &name, 'n');
             let _: u64 = server.ask(&["HINCRBY", &name, &number, "1500"]);
-            let before = Pending::made(fleet(&server).tokens()).await;
-            sleep(Duration::from_millis(50)).await;
-            remove(&remover, how).await;
-            sleep(Duration::from_millis(50)).await;
-            let after = Pending::made(fleet(&server).tokens()).await;
+            let [before, after] = around(how, &remover, || fleet(&server).tokens()).await;
             // The clock is where the number is.
             sleep(Duration::from_secs(2)).await;
 
@@ -169,11 +178,7 @@ async fn a_removal_without_the_keys_ends_a_login_with_them_that_was_made_before_
             if had_login {
                 plain.save(&anna(), &login("1"), None).await.unwrap();
             }
-            let before = Pending::made(adopting(&server)).await;
-            sleep(Duration::from_millis(50)).await;
-            remove(&plain, how).await;
-            sleep(Duration::from_millis(50)).await;
-            let after = Pending::made(adopting(&server)).await;
+            let [before, after] = around(how, &plain, || adopting(&server)).await;
 
             before.save().await;
             for store in [&adopting(&server), &plain] {
@@ -195,11 +200,7 @@ async fn a_removal_without_the_keys_that_was_put_back_ends_what_was_made_before_
         let plain = fleet(&server).tokens();
         plain.save(&user("bert"), &login("1"), None).await.unwrap();
         plain.save(&anna(), &login("1"), None).await.unwrap();
-        let before = Pending::made(adopting(&server)).await;
-        sleep(Duration::from_millis(50)).await;
-        remove(&plain, how).await;
-        sleep(Duration::from_millis(50)).await;
-        let after = Pending::made(adopting(&server)).await;
+        let [before, after] = around(how, &plain, || adopting(&server)).await;
         let () = server.ask(&["FLUSHALL"]);
         reconnect(&server, &plain).await;
         until("put back", async || names(&server).len() == 2).await;
@@ -226,11 +227,7 @@ async fn a_removal_with_the_keys_ends_a_login_without_them_that_was_made_before_
             if had_login {
                 adopter.save(&anna(), &login("1"), None).await.unwrap();
             }
-            let before = Pending::made(fleet(&server).tokens()).await;
-            sleep(Duration::from_millis(50)).await;
-            remove(&adopter, how).await;
-            sleep(Duration::from_millis(50)).await;
-            let after = Pending::made(fleet(&server).tokens()).await;
+            let [before, after] = around(how, &adopter, || fleet(&server).tokens()).await;
 
             before.save().await;
             for store in [&adopting(&server), &plain] {
