@@ -112,6 +112,8 @@ mod fleet_setup;
 mod fleet_tampering;
 #[path = "api/fleet_told.rs"]
 mod fleet_told;
+#[path = "api/fleet_two_logins.rs"]
+mod fleet_two_logins;
 #[path = "api/fleet_unfit.rs"]
 mod fleet_unfit;
 #[path = "api/fleet_unsealed.rs"]

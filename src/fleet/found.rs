@@ -145,8 +145,13 @@ impl Parts {
         if of != *key {
             return Err(FleetError::sealed(place, "stands at the place of another one"));
         }
-        let expires_at = self.clock.now().wall.checked_add(Duration::from_millis(left));
-        let token = token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH));
+        let here = self.clock.now();
+        let expires_at = here.wall.checked_add(Duration::from_millis(left));
+        // What was put back has its number by the clock of another server; of one that was set back, it looks later.
+        let age = now.checked_sub(number).filter(|_| put_back_for.is_none());
+        let made = age.and_then(|age| here.monotonic.checked_sub(Duration::from_millis(age)));
+        let token =
+            token.expiring_at(expires_at.unwrap_or(SystemTime::UNIX_EPOCH)).made_about(made);
         Ok(Found { entry: Entry::new(number, Some(token)), revision, put_back_for, now })
     }
 }

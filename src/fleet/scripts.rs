@@ -2,10 +2,11 @@
 //! effect; that on rates is sent once.
 //!
 //! Each place has a number that grows with what is written there. That of a login or of a removal is at least the
-//! server's time in ms: so it grows also where a server has forgotten it, or another has taken over. `g` in a user's
-//! hash is a gravestone: the number from which on the user has no login that is older, with its moment (`gl`) and when
-//! it was put back (`gp`). A removal has a moment beside its number, as a login has in its record: it says which was
-//! later where a server's clock is behind that of the one before. What was put back says so (`p`), also when it is
+//! server's time in ms when it was made, which may be long before it is saved: so it grows also where a server has
+//! forgotten it, or another has taken over, and says of two places which has the later login. `g` in a user's hash is
+//! a gravestone: the number from which on the user has no login that is older, with its moment (`gl`) and when it was
+//! put back (`gp`). A removal has a moment beside its number, as a login has in its record: it says which was later
+//! where a server's clock is behind that of the one before. What was put back says so (`p`), also when it is
 //! refreshed. Where the number of a removal is not the time at which it was made, by this server's clock, that time is
 //! beside it (`a`, and `ga` of a gravestone), if it is known.
 

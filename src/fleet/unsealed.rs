@@ -168,6 +168,18 @@ impl Parts {
         }
     }
 
+    /// A login that stands unsealed is taken over before another is saved, which then replaces it knowingly or not at all.
+    pub(super) async fn see_unsealed(&self, key: &TokenKey) -> Result<(), FleetError> {
+        if !self.adopts_unsealed() {
+            return Ok(());
+        }
+        match self.load(key, false).await {
+            // What cannot be opened keeps nobody from logging in.
+            Err(error) if !error.is_transient() => Ok(()),
+            seen => seen.map(drop),
+        }
+    }
+
     /// Seals a login that stands unsealed, at its place, and removes it from where it was once the
     /// sealed place is seen to hold it, or what came after it, and replicas have that. Says whether
     /// it did: not if it was replaced meanwhile.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use spotify_web::auth::{
-    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenKey, TokenStore,
+    RefreshLock, Revision, StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenKey,
+    TokenStore,
 };
 use spotify_web::fleet::{RedisFleet, RedisTokenStore};
 use spotify_web::oauth::Token;
@@ -69,22 +70,35 @@ impl TokenStore for Away {
 }
 
 /// A login that cannot be saved yet.
-struct Pending {
+pub(crate) struct Pending {
     store: Arc<Away>,
     cache: TokenCache<ScriptedSource>,
 }
 
 impl Pending {
     async fn made(store: RedisTokenStore) -> Self {
-        let store = Arc::new(Away { store, is_away: AtomicBool::new(true) });
-        let cache = TokenCache::new(ScriptedSource::default());
+        Self::of(store, TokenCacheOptions::default(), "pending", false).await
+    }
+
+    pub(crate) async fn of(
+        store: RedisTokenStore,
+        options: TokenCacheOptions,
+        refresh_token: &str,
+        knows_the_one_before: bool,
+    ) -> Self {
+        let store = Arc::new(Away { store, is_away: AtomicBool::new(!knows_the_one_before) });
+        let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
         let cache = cache.with_store(Arc::clone(&store), anna());
-        let token = Token::new("access", Duration::from_secs(3600)).with_refresh_token("pending");
-        cache.log_in(token).await.unwrap();
+        if knows_the_one_before {
+            cache.header().await.unwrap();
+            store.is_away.store(true, Ordering::Relaxed);
+        }
+        let token = Token::new("access", Duration::from_secs(3600));
+        cache.log_in(token.with_refresh_token(refresh_token)).await.unwrap();
         Self { store, cache }
     }
 
-    async fn save(self) {
+    pub(crate) async fn save(self) {
         self.store.is_away.store(false, Ordering::Relaxed);
         self.cache.settle().await.unwrap();
     }

@@ -13,7 +13,8 @@
 //! | another entry | anything else | the entry is adopted |
 //!
 //! Which of two logins is earlier is decided by the time that has passed since the one that was
-//! made here, and not by the time that the wall clock said then ([`Made::is_before`]). Logins of one
+//! made here, and not by the time that the wall clock said then ([`Made::is_before`]), and since the
+//! other one, where the store tells that. Logins of one
 //! process at one moment are numbered.
 //!
 //! So a revision is only ever compared for equality, and never wins by a number.
@@ -112,13 +113,18 @@ impl Made {
     /// earlier. That loses to a login made here, where the other way round a clock that is set
     /// would bring back the user before.
     ///
+    /// A store with a clock of its own says how long ago the other one was made, and then no wall clock is asked.
+    ///
     /// What this process made at the same moment is told apart by its number.
-    fn is_before(&self, found: LoginId, own: LoginId, now: Now) -> bool {
+    fn is_before(&self, found: &StoredToken, own: LoginId, now: Now) -> bool {
+        let made_about = found.made_about;
+        let found = found.login;
         let age = now.monotonic.saturating_duration_since(self.at);
         let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let is_replaced = self.replaced.is_some_and(|replaced| found <= replaced);
         let own = own.made_at(made);
-        let is_later = found.is_next_at_once(own);
+        let by_store = || made_about.map(|made_about| made_about > self.at);
+        let is_later = found.is_next_at_once(own).or_else(by_store);
         !is_replaced && is_later.unwrap_or_else(|| found.is_known_later(own, now.wall))
     }
 }
@@ -182,7 +188,7 @@ impl Credentials {
         let unsaved = self.made.as_ref().filter(|_| !self.was_stored);
         let other = self.login.filter(|login| found.login != *login);
         let is_earlier =
-            unsaved.zip(other).is_some_and(|(made, own)| !made.is_before(found.login, own, now));
+            unsaved.zip(other).is_some_and(|(made, own)| !made.is_before(found, own, now));
         let is_ancestor = self.ancestors.contains(&found.revision);
         self.known = entry;
         self.was_stored |= is_ancestor;
@@ -312,7 +318,7 @@ impl Credentials {
             None => return None,
         };
         let made = self.made.as_ref().map(|made| made.at);
-        Some(StoredToken { login, revision, content, made })
+        Some(StoredToken { login, revision, content, made, made_about: None })
     }
 
     /// The store has taken this.

@@ -152,7 +152,13 @@ impl Replacement {
             }
             None => Content::LoggedOut,
         };
-        StoredToken { login: self.login, revision: self.revision, content, made: Some(made) }
+        StoredToken {
+            login: self.login,
+            revision: self.revision,
+            content,
+            made: Some(made),
+            made_about: None,
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub struct StoredToken {
     /// When this process made the login, by the clock that nobody sets: as long as it was in no store.
     #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "a fleet asks for it"))]
     pub(in crate::auth) made: Option<Instant>,
+    /// When the login was made by whichever process, by the same clock, where the store knows.
+    pub(in crate::auth) made_about: Option<Instant>,
 }
 
 /// The token, or what there is in its place.
@@ -64,7 +66,7 @@ impl StoredToken {
 
     fn of(login: LoginId, token: Token, expires_at: SystemTime) -> Self {
         let content = Content::Token { token, expires_at, ended: false };
-        Self { login, revision: Revision::random(), content, made: None }
+        Self { login, revision: Revision::random(), content, made: None, made_about: None }
     }
 
     /// Which login it belongs to.
@@ -125,6 +127,11 @@ impl StoredToken {
         self.made.map(|made| now.saturating_duration_since(made))
     }
 
+    /// The same entry, by a store that knows when its login was made.
+    pub(crate) fn made_about(self, made_about: Option<Instant>) -> Self {
+        Self { made_about, ..self }
+    }
+
     /// The same entry, with another end of its access token.
     pub(crate) fn expiring_at(mut self, end: SystemTime) -> Self {
         if let Content::Token { expires_at, .. } = &mut self.content {
@@ -148,7 +155,13 @@ impl StoredToken {
     /// What takes its place when the user logs out.
     pub(crate) fn logged_out(&self) -> Self {
         let login = LoginId::next(SystemTime::now(), Some(self.login));
-        Self { login, revision: Revision::random(), content: Content::LoggedOut, made: None }
+        Self {
+            login,
+            revision: Revision::random(),
+            content: Content::LoggedOut,
+            made: None,
+            made_about: None,
+        }
     }
 }
 

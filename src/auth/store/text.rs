@@ -83,7 +83,7 @@ impl Entry {
         }
         let login = self.login.parse()?;
         let revision = self.revision.parse()?;
-        Ok(StoredToken { login, revision, content: self.content()?, made: None })
+        Ok(StoredToken { login, revision, content: self.content()?, made: None, made_about: None })
     }
 
     fn content(self) -> Result<Content, StoreError> {

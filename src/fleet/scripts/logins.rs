@@ -69,7 +69,7 @@ end
 if ARGV[6] == '2' and removed <= now and removed > now - ARGV[10] then return {2, n} end
 n = math.max(n, tonumber(ARGV[5]))
 if there ~= ARGV[3] and not is_known then n = math.min(n + 1, 4503599627370496) end
-if ARGV[6] == '2' then n = math.max(n, now) end
+if ARGV[6] == '2' then n = math.max(n, now - ARGV[10]) end
 local x = string.format('%.0f', now + ARGV[7])
 local number = string.format('%.0f', n)
 if ARGV[11] == '1' then redis.call('HDEL', KEYS[1], '-') end

@@ -77,7 +77,13 @@ impl Model {
             let token = model.server.issue(0);
             let login = LoginId::after(model.now().wall - HOUR, None, 0);
             let content = Content::Token { token, expires_at: model.now().wall, ended: false };
-            model.entry = Some(StoredToken { login, revision: Revision(0), content, made: None });
+            model.entry = Some(StoredToken {
+                login,
+                revision: Revision(0),
+                content,
+                made: None,
+                made_about: None,
+            });
         }
         model
     }
