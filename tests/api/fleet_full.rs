@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use spotify_web::SpotifyClient;
-use spotify_web::auth::{PkceAuthenticator, StoredToken, TokenCache, TokenKey, TokenStore};
+use spotify_web::auth::{
+    PkceAuthenticator, StoreError, StoredToken, TokenCache, TokenCacheOptions, TokenEventKind,
+    TokenKey, TokenStore,
+};
 use spotify_web::fleet::{FleetError, RedisFleet};
 use spotify_web::oauth::Token;
 use spotify_web::testing::FakeSpotify;
@@ -40,6 +43,34 @@ pub(crate) async fn end_saving(server: &RedisServer, directory: &Directory) {
         server.ask::<String>(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err")
     })
     .await;
+}
+
+/// Nobody else has the login: it is saved if there is room within two minutes, and why it is not saved yet is told at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_settles_waits_for_room_in_a_full_server_and_has_been_told_before() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = fleet(&server).tokens();
+    store.load(&user("anna")).await.unwrap();
+    fill(&server);
+    let (sender, told) = std::sync::mpsc::channel();
+    let options = TokenCacheOptions::default()
+        .with_listener(move |event| drop(sender.send(event.kind.clone())));
+    let cache = TokenCache::new(ScriptedSource::default()).with_options(options);
+    let cache = cache.with_store(store, user("anna"));
+    cache.log_in(Token::new("access", HOUR).with_refresh_token("refresh")).await.unwrap();
+    let is_full = |event: &TokenEventKind| {
+        let TokenEventKind::StoreFailed { error } = event else { return false };
+        matches!(error, StoreError::Fleet(FleetError::OutOfMemory))
+    };
+
+    let mut settling = tokio::spawn(async move { cache.settle().await });
+    until("told", async || told.try_iter().any(|event| is_full(&event))).await;
+    let is_over = tokio::time::timeout(Duration::from_secs(6), &mut settling).await;
+    assert!(is_over.is_err(), "longer than for a failure that does not pass: {is_over:?}");
+    make_room(&server);
+
+    settling.await.unwrap().unwrap();
+    assert_eq!(found(&fleet(&server).tokens(), &user("anna")).await.as_deref(), Some("refresh"));
 }
 
 /// A login that is to be refreshed.
@@ -142,7 +173,7 @@ async fn a_full_server_takes_no_login_after_a_removal() {
     let saved = store.save(&user("anna"), &login("1"), None).await.unwrap_err();
 
     let saved = match saved {
-        spotify_web::auth::StoreError::Fleet(error) => error,
+        StoreError::Fleet(error) => error,
         other => panic!("{other}"),
     };
     assert_eq!(saved, FleetError::OutOfMemory);

@@ -381,8 +381,10 @@ impl<S: TokenSource> TokenCache<S> {
 
     /// Waits until nothing that has begun before is under way, unsaved or untold, for a clean end of
     /// the program: a refresh token that the server has rotated exists only in its response until it
-    /// is saved. While the store fails in a way that may pass, saving is tried again for two
-    /// minutes. A refresh that begins meanwhile, as where calls go on, is not waited for: end the
+    /// is saved. While the store fails in a way that [may pass](crate::auth::StoreError::is_transient), as one that
+    /// is away or full, saving is tried again for two minutes: no other process may have that
+    /// token, and room that is made meanwhile saves it. Why it is not saved yet the listener was
+    /// told at the first failure ([`StoreFailed`](crate::auth::TokenEventKind::StoreFailed)). A refresh that begins meanwhile, as where calls go on, is not waited for: end the
     /// calls first.
     ///
     /// A request is not waited for where its token could not be lost: it was not requested with a
