@@ -218,6 +218,8 @@ async fn what_is_too_long_under_another_name_of_the_fleet_is_neither_read_nor_se
     let limit = asked().shared_limit();
     exchange_of(Some("app"), &limit, Told::default()).await.unwrap_err();
     is_cheap("an exchange");
+    // Also of what a script has read before another one ran.
+    assert_eq!(server.calls("get"), 0);
 }
 
 /// An emptied or a missing revision beside a record is no removal, which takes the record along.
