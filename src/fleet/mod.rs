@@ -27,7 +27,7 @@
 //! | `greeting.rs` | what a server is to which none can be made |
 //! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
-//! | `scripts.rs`, `returned.rs` | what runs in the server, in one step each, and what it returns |
+//! | `scripts.rs` with `scripts/`, `returned.rs` | what runs in the server, in one step each, and what it returns |
 //! | `names.rs`, `sealing.rs` | what stands in the server, readable for nobody else |
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
 //! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |

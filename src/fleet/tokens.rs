@@ -223,7 +223,7 @@ impl Parts {
         let known = self.remembered.get(key).and_then(|entry| entry.token);
         let is_refreshed = known.is_some_and(|known| known.login() == token.login());
         if !is_refreshed {
-            self.see_unsealed(key).await?;
+            self.see_unsealed(key).await;
         }
         self.write(key, token, replaces, if is_refreshed { "1" } else { ANOTHER }).await
     }
