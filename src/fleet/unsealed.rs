@@ -168,10 +168,14 @@ impl Parts {
         }
     }
 
-    /// Takes over what stands unsealed before another login is saved, which then replaces it knowingly or not at all. What
+    /// Takes over a login that stands unsealed before another is saved, which then replaces it knowingly or not at all. What
     /// keeps it from that keeps nobody from logging in or out: of a server that is away the save says so.
     pub(super) async fn see_unsealed(&self, key: &TokenKey) {
-        if self.adopts_unsealed() {
+        let Some(unsealed) = self.unsealed.as_ref().filter(|it| it.adopts) else { return };
+        let Ok(place) = unsealed.names.place(key) else { return };
+        if let Ok((revision, ..)) = self.look_unopened(&place).await
+            && !revision.is_empty()
+        {
             drop(self.load(key, false).await);
         }
     }
