@@ -23,8 +23,8 @@ use super::pair::Pair;
 use super::permit::{Permit, Stay, Turn, Wanted};
 use super::queue::{Place, Waiter};
 use super::state::{Outcome, Ticket};
+use super::untold::CoreLock;
 use super::{RateLimitOptions, RateLimited, Seconds};
-use crate::sync::Mutex;
 
 #[derive(Debug)]
 pub(super) struct App {
@@ -34,18 +34,20 @@ pub(super) struct App {
     /// Whether it stands for all apps, and no request passes it.
     pub(super) is_of_all: bool,
     pub(super) options: RateLimitOptions,
-    pub(super) core: Mutex<Core>,
+    pub(super) core: CoreLock,
     /// Another waiter is to be the keeper.
-    pub(super) keeper_wanted: Notify,
+    keeper_wanted: Arc<Notify>,
     /// An exchange with the other processes has ended.
     pub(super) exchanged: Notify,
 }
 
 impl App {
     pub(super) fn new(client_id: Option<String>, options: RateLimitOptions) -> Self {
-        let core = Mutex::new(Core::new(&options));
+        let core = Core::new(&options);
         let id = APPS.fetch_add(1, Ordering::Relaxed);
-        let (keeper_wanted, exchanged) = (Notify::new(), Notify::new());
+        let keeper_wanted = Arc::clone(&core.keeper_wanted);
+        let core = CoreLock::new(core);
+        let exchanged = Notify::new();
         Self { id, client_id, is_of_all: false, options, core, keeper_wanted, exchanged }
     }
 
@@ -247,7 +249,7 @@ impl App {
         let next = self.grant(core, now);
         if core.keeper.is_none_or(|keeper| next < keeper.wakes_at) {
             core.keeper = None;
-            self.keeper_wanted.notify_one();
+            core.want_keeper();
         }
     }
 
@@ -282,15 +284,13 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let core = &mut *self.app.core.lock();
-        core.queue.remove(self.endpoint, self.place);
-        if let Some(ticket) = core.granted.take(self.place) {
+        if let Some(ticket) = core.leave(self.endpoint, self.place) {
             let now = core.now(&self.app.options);
             core.state.settle(ticket, Outcome::Unsent, false, now);
             self.app.changed(core, now);
         }
-        core.keeper = core.keeper.filter(|keeper| keeper.place != self.place);
         if core.keeper.is_none() && core.queue.len() > 0 {
-            self.app.keeper_wanted.notify_one();
+            core.want_keeper();
         }
     }
 }
@@ -339,6 +339,10 @@ mod schedules;
 #[expect(clippy::unwrap_used)]
 #[path = "telling.rs"]
 mod telling;
+#[cfg(test)]
+#[expect(clippy::panic, clippy::unwrap_used)]
+#[path = "wakers.rs"]
+mod wakers;
 
 #[cfg(test)]
 #[expect(clippy::panic, clippy::unwrap_used)]
@@ -350,8 +354,9 @@ mod tests {
     use tracing::{Dispatch, Event, Metadata, Subscriber, span};
 
     use super::super::shared::{Granted, SharedLimitError, Told};
-    use super::super::stats::Closing;
+    use super::super::{Closing, Closings, RateLimiter};
     use super::*;
+    use crate::sync::Mutex;
 
     #[test]
     fn passing_costs_no_allocation() {
@@ -434,6 +439,7 @@ mod tests {
     #[derive(Clone)]
     struct Hears {
         apps: [Arc<App>; 2],
+        limiter: RateLimiter,
         heard: Arc<Mutex<Vec<(String, bool)>>>,
     }
 
@@ -461,7 +467,8 @@ mod tests {
         fn event(&self, event: &Event<'_>) {
             let mut text = Text::default();
             event.record(&mut text);
-            let is_locked = self.apps.iter().any(|app| app.core.is_locked());
+            let is_locked = self.apps.iter().any(|app| app.core.is_locked())
+                || self.limiter.registry.is_locked();
             self.heard.lock().push((text.0, is_locked));
         }
 
@@ -487,7 +494,7 @@ mod tests {
         let shares = options.with_shared(Silent);
         let member = Arc::new(App::new(None, shares));
         let apps = [Arc::clone(&app), Arc::clone(&member)];
-        let hears = Hears { apps, heard: Arc::default() };
+        let hears = Hears { apps, limiter: RateLimiter::default(), heard: Arc::default() };
         // With one alone, a thread that hears nothing may say for all that nobody does.
         let _second = Dispatch::new(hears.clone());
         let _guard = tracing::subscriber::set_default(hears.clone());
@@ -498,14 +505,15 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(2)).await;
         app.permit_at_once(pair, String::new).unwrap().settle(Outcome::Succeeded);
         exchanges(&member, Err(SharedLimitError::new("away")));
-        app.restore(&Closing {
+        let closing = Closing {
             client_id: None,
             endpoint: Some("none".to_owned()),
             until: SystemTime::now() + Duration::from_secs(60),
             reason: None,
             is_by_hand: false,
-            is_of_all_apps: false,
-        });
+            is_of_all_apps: true,
+        };
+        hears.limiter.restore(&Closings { closings: vec![closing] });
 
         let heard = hears.heard.lock().clone();
         let expected = [
@@ -593,7 +601,7 @@ mod tests {
                 .collect();
             tokio::time::sleep(Duration::from_secs(3)).await;
             *clock.1.lock() = Duration::from_secs(jump);
-            app.close_for(Duration::from_secs(1));
+            drop(app.close_for(Duration::from_secs(1)));
             for call in calls {
                 call.await.unwrap().unwrap();
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::app::App;
 use super::endpoint::EndpointName;
 use super::registry::BY_HAND;
+use super::untold::Untold;
 use super::{Closing, Closings, InvalidEndpoint, RateLimitStats, RateLimiter};
 
 impl RateLimiter {
@@ -111,10 +112,16 @@ impl RateLimiter {
     /// [believed](super::RateLimitOptions::with_longest_retry_after), and an app for the
     /// [window](super::RateLimitOptions::with_window). Call it before requests are sent.
     pub fn restore(&self, closings: &Closings) {
+        let names_none = |name: &str| EndpointName::of(name).is_none();
         for closing in &closings.closings {
+            let endpoint = closing.endpoint.as_deref();
+            if endpoint.is_some_and(names_none) {
+                tracing::warn!(endpoint, "a closing is not restored: it names no endpoint");
+                continue;
+            }
             match closing.is_of_all_apps {
                 true => self.registry.for_all(|app| app.restore(closing)),
-                false => self.registry.app(closing.client_id.as_deref()).restore(closing),
+                false => drop(self.registry.app(closing.client_id.as_deref()).restore(closing)),
             }
         }
     }
@@ -142,10 +149,10 @@ impl RateLimiter {
     }
 
     /// Does something to its app, or to all, those that come later included.
-    fn act(&self, act: impl Fn(&Arc<App>)) {
+    fn act(&self, act: impl Fn(&App) -> Untold) {
         match self.is_of_all() {
             true => self.registry.for_all(act),
-            false => act(&self.app),
+            false => drop(act(&self.app)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What is told of an app's limits, what is set by hand, and what a restart carries over.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Seconds;
@@ -9,11 +8,12 @@ use super::app::App;
 use super::bucket::Bucket;
 use super::clock::{LONGEST_CLOSING, duration, since};
 use super::endpoint::EndpointName;
-use super::lock::{Core, NoEndpoint};
+use super::lock::Core;
 use super::membership::Membership;
 use super::pair::Pair;
 use super::state::Endpoint;
 use super::stats::{BucketStats, Closing, RateLimitStats};
+use super::untold::Untold;
 
 impl App {
     /// Keeps the reason that a server gave with its refusal, for as long as that closes.
@@ -28,12 +28,12 @@ impl App {
         }
     }
 
-    pub(super) fn close_for(self: &Arc<Self>, duration: Duration) {
+    pub(super) fn close_for(&self, duration: Duration) -> Untold {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
         if until <= now {
-            return;
+            return Untold::default();
         }
         let is_longer = until > core.state.app.closed_until;
         // While refusals alone close it, some go all the same.
@@ -42,21 +42,23 @@ impl App {
             core.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }
+        std::mem::take(&mut core.untold)
     }
 
-    pub(super) fn close_endpoint_for(self: &Arc<Self>, name: &EndpointName, duration: Duration) {
+    pub(super) fn close_endpoint_for(&self, name: &EndpointName, duration: Duration) -> Untold {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let until = now + duration.as_secs_f64().min(LONGEST_CLOSING);
-        let Some(endpoint) = core.endpoint(name, now) else { return };
+        let Some(endpoint) = core.endpoint(name, now) else { return Untold::default() };
         if until > endpoint.bucket.closed_until.max(now) {
             endpoint.bucket.close(until);
             endpoint.by_hand_until = until;
             self.closed_or_narrowed(core, now);
         }
+        std::mem::take(&mut core.untold)
     }
 
-    pub(super) fn reopen_endpoint(self: &Arc<Self>, name: &EndpointName) {
+    pub(super) fn reopen_endpoint(&self, name: &EndpointName) -> Untold {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         // Where too many are in use, it is one of those that share a limit.
@@ -64,20 +66,22 @@ impl App {
         core.state.reopen_endpoint(key);
         core.announced.forget_endpoint(key);
         self.changed(core, now);
+        std::mem::take(&mut core.untold)
     }
 
-    pub(super) fn reopen(self: &Arc<Self>) {
+    pub(super) fn reopen(&self) -> Untold {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         core.state.reopen();
         core.announced.forget();
         core.by_hand_until = f64::NEG_INFINITY;
         self.changed(core, now);
+        std::mem::take(&mut core.untold)
     }
 
     /// After a closing, which ends the hopes of some, and begins another epoch, in which others may
     /// go.
-    fn closed_or_narrowed(self: &Arc<Self>, core: &mut Core, now: Seconds) {
+    fn closed_or_narrowed(&self, core: &mut Core, now: Seconds) {
         core.dismiss_hopeless(now);
         self.changed(core, now);
     }
@@ -179,14 +183,7 @@ impl App {
         closings.find(|closing| closing.endpoint.as_deref().and_then(key) == endpoint)
     }
 
-    pub(super) fn restore(self: &Arc<Self>, closing: &Closing) {
-        if let Err(NoEndpoint) = self.restore_quietly(closing) {
-            let endpoint = closing.endpoint.as_deref();
-            tracing::warn!(endpoint, "a closing is not restored: it names no endpoint");
-        }
-    }
-
-    fn restore_quietly(self: &Arc<Self>, closing: &Closing) -> Result<(), NoEndpoint> {
+    pub(super) fn restore(&self, closing: &Closing) -> Untold {
         let core = &mut *self.core.lock();
         let now = core.now(&self.options);
         let left = since(self.options.clock.now().wall, closing.until);
@@ -197,9 +194,9 @@ impl App {
         };
         let until = now + left.min(longest);
         if until > now {
-            core.restore(closing, until, now)?;
+            core.restore(closing, until, now);
             self.closed_or_narrowed(core, now);
         }
-        Ok(())
+        std::mem::take(&mut core.untold)
     }
 }

@@ -91,7 +91,7 @@ impl App {
             self.changed(core, now);
             core.dismiss_impatient(now);
             if core.queue.len() > 0 {
-                self.keeper_wanted.notify_one();
+                core.want_keeper();
             }
             goes_alone
         };

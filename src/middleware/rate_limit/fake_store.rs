@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::super::shared::{Granted, SharedLimit, SharedLimitError, Told};
 use super::*;
 use crate::auth::{Clock, Now};
+use crate::sync::Mutex;
 
 /// Both of its clocks go on while the process is stopped, and its timers do not.
 #[derive(Debug, Clone)]

@@ -56,7 +56,7 @@ fn refused() -> Outcome {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_somebody_waits_at_is_not_forgotten() {
     let app = app();
-    app.close_for(LONG + Duration::from_secs(5));
+    drop(app.close_for(LONG + Duration::from_secs(5)));
     let call = waits(&app, 7);
     sleep(LONG).await;
     let other = waits(&app, 999);
@@ -71,7 +71,7 @@ async fn an_endpoint_that_somebody_waits_at_is_not_forgotten() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_of_a_call_that_is_to_wait_is_not_forgotten() {
     let app = app();
-    app.close_for(Duration::from_secs(1));
+    drop(app.close_for(Duration::from_secs(1)));
     let stay = app.permit_at_once(pair(7), String::new).unwrap_err();
     sleep(LONG).await;
     waits(&app, 999).await.unwrap().settle(Outcome::Succeeded);
@@ -105,7 +105,7 @@ async fn an_endpoint_with_a_request_under_way_is_not_forgotten() {
 #[tokio::test(start_paused = true)]
 async fn endpoints_are_bounded_however_many_calls_wait_and_known_again_when_they_have_gone() {
     let app = app();
-    app.close_for(LONG + Duration::from_secs(5));
+    drop(app.close_for(LONG + Duration::from_secs(5)));
     sleep(LONG).await;
     let calls: Vec<_> = (1000..2000).map(|endpoint| waits(&app, endpoint)).collect();
     sleep(Duration::from_secs(1)).await;

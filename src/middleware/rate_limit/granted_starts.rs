@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::super::shared::{Granted, Told};
 use super::fake_store::{ENDPOINT, SECOND, Store, call, milliseconds, wanted};
 use super::*;
+use crate::sync::Mutex;
 
 /// Beside one that is not urgent, and waits.
 async fn an_urgent_one_goes_within(back: u64, app: &Arc<App>) {

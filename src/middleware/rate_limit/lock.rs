@@ -1,6 +1,8 @@
 //! What an app's lock protects: its state, who waits, who was granted a permit, and the time.
 
-use tokio::sync::oneshot;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, oneshot};
 
 use super::announced::{Announced, New};
 use super::clock::{Timeline, duration};
@@ -10,8 +12,9 @@ use super::membership::Exchange;
 use super::pair::Pair;
 use super::queue::{Place, Queue, Waiter};
 use super::shared::{Sharing, Told};
-use super::state::{Endpoint, Obstacle, Outcome, State};
+use super::state::{Endpoint, Obstacle, State, Ticket};
 use super::stats::Closing;
+use super::untold::Untold;
 use super::{LimitKind, RateLimitOptions, RateLimited, Seconds};
 
 #[derive(Debug)]
@@ -29,6 +32,10 @@ pub(super) struct Core {
     pub(super) impatient_until: Seconds,
     word: Word,
     pub(super) announced: Announced,
+    /// Another waiter is to be the keeper.
+    pub(super) keeper_wanted: Arc<Notify>,
+    /// What waiters are told when the lock is open.
+    pub(super) untold: Untold,
 }
 
 /// When calls waited last for the store to respond, and for nothing else: from when the first of
@@ -54,9 +61,6 @@ pub(super) struct Keeper {
     pub(super) place: Place,
     pub(super) wakes_at: Seconds,
 }
-
-/// A closing names something else.
-pub(super) struct NoEndpoint;
 
 /// What a waiter is told: when it was granted a permit, by the monotonic clock, or why there is
 /// none.
@@ -95,6 +99,8 @@ impl Core {
             impatient_until: f64::NEG_INFINITY,
             word: Word { is_urgent: false, asked: f64::NEG_INFINITY, heard: f64::NEG_INFINITY },
             announced: Announced::default(),
+            keeper_wanted: Arc::default(),
+            untold: Untold::default(),
         }
     }
 
@@ -139,29 +145,22 @@ impl Core {
         }
     }
 
-    /// Unless it names no endpoint.
-    pub(super) fn restore(
-        &mut self,
-        closing: &Closing,
-        until: Seconds,
-        now: Seconds,
-    ) -> Result<(), NoEndpoint> {
+    /// Closes what a closing names; nothing where that is no endpoint.
+    pub(super) fn restore(&mut self, closing: &Closing, until: Seconds, now: Seconds) {
         let Some(name) = &closing.endpoint else {
             if closing.is_by_hand {
                 self.by_hand_until = self.by_hand_until.max(until);
             }
-            self.state.app.close(until);
-            return Ok(());
+            return self.state.app.close(until);
         };
-        let name = EndpointName::of(name).ok_or(NoEndpoint)?;
-        if let Some(endpoint) = self.endpoint(&name, now) {
+        let name = EndpointName::of(name);
+        if let Some(endpoint) = name.and_then(|name| self.endpoint(&name, now)) {
             endpoint.bucket.close(until);
             endpoint.reason = closing.reason.clone().map(|reason| (reason, until));
             if closing.is_by_hand {
                 endpoint.by_hand_until = endpoint.by_hand_until.max(until);
             }
         }
-        Ok(())
     }
 
     /// An endpoint that somebody has named, which is made if it is new.
@@ -181,19 +180,32 @@ impl Core {
         let place = waiter.owner.place;
         if self.awake(now) > waiter.limit + granted::LONGEST {
             // The waiter that watched its time was not polled either.
-            let _ = waiter.owner.told.send(Err(self.error(waiter.pair, place, now)));
-            return;
+            let error = self.error(waiter.pair, place, now);
+            return self.untold.tells(waiter.owner.told, Err(error));
         }
         // What goes as soon as it comes has not waited, though others do, nor what waited for the
         // store alone.
         let waited = self.word.waited(waiter.owner.since, now);
         let has_waited = waited > self.state.longest_look();
         let ticket = self.state.start(waiter.pair, has_waited, now);
-        match waiter.owner.told.send(Ok(self.awake(now))) {
-            Ok(()) => self.granted.insert(place, ticket),
-            // The waiter has gone.
-            Err(_) => self.state.settle(ticket, Outcome::Unsent, false, now),
+        // It takes the permit, or gives it back when it goes.
+        self.granted.insert(place, ticket);
+        let granted = self.awake(now);
+        self.untold.tells(waiter.owner.told, Ok(granted));
+    }
+
+    /// A waiter leaves. Returns the permit that it had not come for.
+    pub(super) fn leave(&mut self, endpoint: u64, place: Place) -> Option<Ticket> {
+        if let Some(waiter) = self.queue.remove(endpoint, place) {
+            self.untold.lets_go(waiter.owner.told);
         }
+        self.keeper = self.keeper.filter(|keeper| keeper.place != place);
+        self.granted.take(place)
+    }
+
+    /// One of those who wait is to be the keeper.
+    pub(super) fn want_keeper(&mut self) {
+        self.untold.wants_keeper(&self.keeper_wanted);
     }
 
     /// A waiter was polled.
@@ -210,7 +222,7 @@ impl Core {
         let awake = self.awake(now);
         for owner in self.queue.take_owners(|owner| awake - owner.looked > longest) {
             self.keeper = self.keeper.filter(|keeper| keeper.place != owner.place);
-            let _ = owner.told.send(Ok(awake));
+            self.untold.tells(owner.told, Ok(awake));
         }
     }
 
@@ -243,7 +255,7 @@ impl Core {
         let has_waited = |owner: &Caller| owner.patient_until <= awake && !is_unheard(owner);
         for owner in self.queue.take_owners(has_waited) {
             let error = self.error(owner.pair, owner.place, now);
-            let _ = owner.told.send(Err(error));
+            self.untold.tells(owner.told, Err(error));
         }
     }
 
@@ -269,7 +281,8 @@ impl Core {
         if limit <= awake
             && let Some(waiter) = self.queue.remove(pair.endpoint, place)
         {
-            let _ = waiter.owner.told.send(Err(self.error(pair, place, now)));
+            let error = self.error(pair, place, now);
+            self.untold.tells(waiter.owner.told, Err(error));
             return limit + self.timeline.slept();
         }
         let owner = self.queue.owner_of(pair.endpoint, place);
@@ -284,7 +297,7 @@ impl Core {
         let slept = self.timeline.slept();
         for waiter in self.queue.take_hopeless(|endpoint| state.opens(endpoint, now) - slept) {
             let error = self.error(waiter.pair, Place::new(false, 0), now);
-            let _ = waiter.owner.told.send(Err(error));
+            self.untold.tells(waiter.owner.told, Err(error));
         }
     }
 
@@ -375,6 +388,7 @@ const SHORTEST_WAIT: Seconds = 0.05;
 
 #[cfg(test)]
 mod tests {
+    use super::super::state::Outcome;
     use super::*;
 
     /// One hangs beyond the app's rate, which was learnt from two others.

@@ -38,6 +38,7 @@ mod state;
 mod stats;
 mod trial;
 mod tries;
+mod untold;
 mod whose;
 mod width;
 

@@ -89,7 +89,8 @@ impl RateLimitOptions {
     }
 
     /// Sets where the time is read: the system's clocks by default. A closing ends when either of
-    /// the two clocks says so, so that a laptop that slept does not go on waiting.
+    /// the two clocks says so, so that a laptop that slept does not go on waiting. It is read while
+    /// the limiter is locked: it must not call the limiter.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }

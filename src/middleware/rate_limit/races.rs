@@ -1,8 +1,9 @@
 //! Real threads: nobody sleeps on when the only request that may be under way ends.
 //!
-//! All that is shared is under one lock, and wake-ups are sent under it, so that threads can differ
-//! only in the order in which they take it: `schedules` tries those orders, and this that the lock
-//! is where it must be. loom would need the channels and timers of tokio built for it.
+//! All that is shared is under one lock, and wake-ups are sent when it is open again, so that threads
+//! can differ only in the order in which they take it, and in when they are woken: `schedules` tries
+//! those orders, and this that the lock is where it must be. loom would need the channels and timers
+//! of tokio built for it.
 
 #![expect(clippy::expect_used, reason = "a test that fails is a test that panics")]
 
@@ -56,7 +57,7 @@ async fn call(app: Arc<App>, number: usize) -> Result<(), RateLimited> {
 async fn the_end_of_the_only_probe_wakes_the_others() {
     let app = Arc::new(App::new(None, RateLimitOptions::default()));
     for round in 0..300 {
-        app.close_for(Duration::from_millis(1));
+        drop(app.close_for(Duration::from_millis(1)));
         let calls: Vec<_> =
             (0..12).map(|number| tokio::spawn(call(Arc::clone(&app), number + round))).collect();
         for (number, call) in calls.into_iter().enumerate() {

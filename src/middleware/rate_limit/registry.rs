@@ -10,6 +10,7 @@ use super::RateLimitOptions;
 use super::app::App;
 use super::endpoint::EndpointName;
 use super::stats::Closing;
+use super::untold::Untold;
 
 /// What all apps share.
 pub(super) struct Registry {
@@ -53,7 +54,8 @@ impl Registry {
         let new = || {
             let app = Arc::new(App::new(client_id.clone(), self.options.clone()));
             self.all.closings().iter().for_each(|closing| {
-                app.restore(closing);
+                // Nobody waits yet.
+                drop(app.restore(closing));
                 let name = closing.endpoint.as_deref().and_then(EndpointName::of);
                 app.keep_quiet(name.map(|name| name.key));
             });
@@ -87,9 +89,16 @@ impl Registry {
     }
 
     /// Does something to all apps, and to those that come later.
-    pub(super) fn for_all(&self, act: impl Fn(&Arc<App>)) {
+    pub(super) fn for_all(&self, act: impl Fn(&App) -> Untold) {
         let apps = self.apps.lock();
-        apps.known.values().chain([&self.all]).for_each(act);
+        let untold: Vec<_> = apps.known.values().chain([&self.all]).map(|app| act(app)).collect();
+        drop(apps);
+        drop(untold);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.apps.is_locked()
     }
 }
 

@@ -22,6 +22,7 @@ use super::super::state::State;
 use super::super::stats::Closing;
 use super::*;
 use crate::auth::{Clock, Now};
+use crate::sync::Mutex;
 
 /// What may happen, in any order. Numbers of callers and permits are taken modulo what there is.
 #[derive(Debug, Clone)]
@@ -193,12 +194,12 @@ impl World {
             }
             Step::CloseFor(duration) => {
                 self.closes(None, duration);
-                self.app.close_for(duration);
+                drop(self.app.close_for(duration));
             }
             Step::Restore(name, left) => self.restore(name, left),
             Step::Reopen => {
                 self.log.lock().closed.clear();
-                self.app.reopen();
+                drop(self.app.reopen());
             }
             Step::Jump(jump) => self.jump(jump).await,
             Step::Run => run().await,
@@ -261,14 +262,14 @@ impl World {
         self.closes(Some(key_of_name(name)), left);
         let until = self.app.options.clock.now().wall + left;
         let endpoint = Some(name.to_owned());
-        self.app.restore(&Closing {
+        drop(self.app.restore(&Closing {
             client_id: None,
             endpoint,
             until,
             reason: None,
             is_by_hand: false,
             is_of_all_apps: false,
-        });
+        }));
     }
 
     async fn jump(&self, jump: Duration) {
