@@ -99,6 +99,32 @@ impl Failures {
         (users.len() <= MOST_TOLD).then(|| only.into_iter().chain(others).collect())
     }
 
+    /// How many requests may go now, of numbers of those that wait at an endpoint for each user:
+    /// where it fails, one, to look.
+    pub(super) fn starts(
+        &self,
+        endpoint: u64,
+        waiting: impl Iterator<Item = (Pair, usize)>,
+        now: Seconds,
+    ) -> usize {
+        let waiting = waiting.filter(|(pair, _)| self.check(*pair, now).is_none());
+        let starts = waiting.map(|(pair, count)| match self.fails(pair, now) {
+            true => count.min(1),
+            false => count,
+        });
+        match self.outage_of(endpoint, now) {
+            Some(_) => starts.sum::<usize>().min(1),
+            None => starts.sum(),
+        }
+    }
+
+    /// Whether an endpoint fails for a user, or all do.
+    fn fails(&self, pair: Pair, now: Seconds) -> bool {
+        let failing = self.pairs.get(&pair.endpoint).and_then(|users| users.get(&pair.user));
+        let all = self.outage(now).filter(|outage| outage.is_of(pair.user));
+        failing.is_some_and(|failing| failing.is_down(now)) || all.is_some()
+    }
+
     /// A request starts, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, now: Seconds) {
         let users = self.pairs.get_mut(&pair.endpoint);

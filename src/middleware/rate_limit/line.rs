@@ -75,8 +75,13 @@ impl<W> Line<W> {
         })
     }
 
-    pub(super) fn has_urgent(&self) -> bool {
-        self.heads.first_key_value().is_some_and(|(place, _)| !place.is_other)
+    /// The number of each user's waiters, by class.
+    pub(super) fn users(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.users.iter().map(|((user, _), places)| {
+            #[cfg(test)]
+            steps::count(1);
+            (*user, places.len())
+        })
     }
 
     pub(super) fn limit_of(&self, place: Place) -> Option<Seconds> {

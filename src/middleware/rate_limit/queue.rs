@@ -58,22 +58,34 @@ impl<W> Queue<W> {
     /// Whether an urgent request waits that may go where the app may.
     pub(super) fn has_urgent(&self, state: &State, now: Seconds) -> bool {
         let mut lines = self.lines.iter();
-        lines.any(|(endpoint, line)| line.has_urgent() && !state.is_shut(*endpoint, now))
+        lines.any(|(endpoint, line)| {
+            let fails = |user| state.failures.check(Pair { endpoint: *endpoint, user }, now);
+            let mut urgent = line.heads().take_while(|(place, _)| !place.is_other);
+            !state.is_shut(*endpoint, now) && urgent.any(|(_, user)| fails(user).is_none())
+        })
     }
 
     pub(super) fn len_of(&self, endpoint: u64) -> usize {
         self.lines.get(&endpoint).map_or(0, Line::len)
     }
 
-    /// How many wait for the app: all but those whose own endpoint is closed, fails or is paced, who
-    /// could not go whatever it grants.
+    /// How many wait for the app: all but those whose own endpoint is closed or paced, or fails for
+    /// all or for their user, who could not go whatever it grants.
     pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
         let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_shut(**endpoint, now));
         let may_start = |endpoint| {
             let from = state.opens(endpoint, now).max(now);
             state.starts(endpoint, from, from + NEXT_BATCH)
         };
-        lines.map(|(endpoint, line)| line.len().min(may_start(*endpoint))).sum()
+        let waiting = |endpoint, line: &Line<W>| match state.failures.is_quiet() {
+            true => line.len(),
+            false => {
+                let users = line.users();
+                let users = users.map(|(user, waiting)| (Pair { endpoint, user }, waiting));
+                state.failures.starts(endpoint, users, now)
+            }
+        };
+        lines.map(|(key, line)| waiting(*key, line).min(may_start(*key))).sum()
     }
 
     /// Whether anybody waits for the limit that a refusal of an endpoint tells of: not those whom

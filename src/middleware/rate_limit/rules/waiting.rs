@@ -77,6 +77,51 @@ fn an_urgent_call_that_could_not_go_asks_for_no_urgent_start() {
     assert!(queue.has_urgent(&state, 60.0));
 }
 
+/// For one user, for some, for more than are counted one by one, and for all.
+#[test]
+fn who_waits_for_what_fails_asks_for_no_starts_but_those_of_a_look() {
+    for (users, looks) in [(1, 1), (3, 3), (100, 100)] {
+        let mut state = state();
+        fails_for(&mut state, users);
+        let mut queue = Queue::new();
+        (100..100 + users).for_each(|user| line_up(&mut queue, Pair { endpoint: 1, user }, 40));
+        line_up(&mut queue, pair(1), 3);
+        assert_eq!(queue.len_for_app(&state, 2.4), 3 + looks, "{users} users");
+
+        (100..100 + users).for_each(|user| fails(&mut state, 1, user, 2.4));
+        let well = state.start(pair(1), false, 2.4);
+        state.settle(well, Outcome::Succeeded, false, 2.4);
+        assert_eq!(queue.len_for_app(&state, 2.5), 3, "after a look of each of {users}");
+        let at_others = Pair { endpoint: 2, user: 100 };
+        line_up(&mut queue, at_others, 2);
+        assert_eq!(queue.len_for_app(&state, 2.5), 5, "it fails at one endpoint");
+    }
+    let mut state = state();
+    (0..20).for_each(|number| fails(&mut state, 1, number % 2, number as f64 * 0.1));
+    let mut queue = Queue::new();
+    line_up(&mut queue, pair(1), 40);
+    assert_eq!(queue.len_for_app(&state, 2.0), 0, "it fails for all");
+    assert_eq!(queue.len_for_app(&state, 3.0), 1, "one looks");
+}
+
+#[test]
+fn an_urgent_call_of_a_user_for_whom_it_fails_asks_for_no_urgent_start() {
+    let mut state = state();
+    fails_for(&mut state, 1);
+    let mut queue = Queue::new();
+    let failing = Pair { endpoint: 1, user: 100 };
+    let urgent = |pair| Waiter { pair, limit: f64::INFINITY, owner: () };
+    queue.insert(Place::new(true, 0), urgent(failing));
+    assert!(queue.has_urgent(&state, 2.4), "it looks");
+
+    fails(&mut state, 1, 100, 2.4);
+    assert!(!queue.has_urgent(&state, 2.5));
+    line_up(&mut queue, pair(1), 1);
+    assert!(!queue.has_urgent(&state, 2.5), "the other is not urgent");
+    queue.insert(Place::new(true, 2), urgent(pair(1)));
+    assert!(queue.has_urgent(&state, 2.5));
+}
+
 /// Nothing else may go through for as long as it is closed.
 #[test]
 fn an_endpoint_is_suspect_for_a_window() {
