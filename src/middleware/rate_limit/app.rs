@@ -133,7 +133,7 @@ impl App {
         let place = Place::new(wanted.is_urgent, number).arrived(core.arrivals);
         let patience = wanted.patience.as_secs_f64();
         let (sender, receiver) = oneshot::channel();
-        if core.queue.wait(&core.state, wanted.pair, place, now) > patience {
+        if core.queue.shortest_wait(&core.state, wanted.pair, place, now) > patience {
             return Err(core.error(wanted.pair, place, now));
         }
         let longest = wanted.to_deadline.as_secs_f64();

@@ -211,3 +211,100 @@ async fn nobody_urgent_waits_for_a_silent_store_for_long_nor_beyond_its_deadline
         other.abort();
     }
 }
+
+/// Calls that come at the same time. Returns for how long each waited, and whether it went.
+async fn at_once(
+    count: usize,
+    app: &Arc<App>,
+    is_urgent: bool,
+    patience: Duration,
+) -> Vec<(Duration, bool)> {
+    let calls = (0..count).map(|_| {
+        let app = Arc::clone(app);
+        tokio::spawn(async move { call_of(&app, is_urgent, patience, Duration::MAX).await })
+    });
+    let mut ended = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        ended.push(call.await.unwrap());
+    }
+    ended
+}
+
+/// Each is granted a start by an exchange of its own.
+#[tokio::test(start_paused = true)]
+async fn all_who_are_urgent_and_may_not_wait_for_a_limit_wait_for_the_store() {
+    for (takes, patience, count) in [(1, 0, 2), (20, 0, 4), (20, 10, 3), (190, 0, 2)] {
+        let grant = |granted: Granted| granted.with_starts(1, Duration::ZERO, Duration::ZERO);
+        let (app, _store, other) = beside_one_that_waits(milliseconds(takes), grant).await;
+
+        let ended = at_once(count, &app, true, milliseconds(patience)).await;
+
+        for (number, (waited, went)) in (1..).zip(ended) {
+            assert!(went, "number {number} of {count}, {takes} ms, {patience} ms: {waited:?}");
+            assert!(waited <= number * milliseconds(takes + 2), "number {number}: {waited:?}");
+        }
+        other.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_may_not_wait_for_a_limit_wait_for_the_store() {
+    for (rate, count, patience) in [(5.0, 2, 0), (1.0, 2, 0), (20.0, 10, 0), (5.0, 4, 10)] {
+        let store = Store::new(move |told, _| {
+            Granted::default().with_rate(rate, 1).with_starts(
+                told.starts,
+                Duration::ZERO,
+                Duration::ZERO,
+            )
+        });
+        let app = store.taking(milliseconds(20)).app();
+        calls(&app, Duration::ZERO, Duration::MAX).await;
+        sleep(SECOND).await;
+
+        let ended = at_once(count, &app, false, milliseconds(patience)).await;
+
+        let all = ended.iter().all(|(waited, went)| *went && *waited <= milliseconds(22));
+        assert!(all, "{count} calls, {rate} a second, {patience} ms: {ended:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_may_not_wait_for_a_limit_fail_when_the_store_says_that_there_is_one() {
+    for is_urgent in [false, true] {
+        let store =
+            Store::new(|_, _| Granted::default().with_rate(5.0, 2).with_come_back_in(SECOND));
+        let app = store.taking(milliseconds(20)).app();
+        calls(&app, Duration::ZERO, Duration::MAX).await;
+        sleep(2 * SECOND).await;
+
+        for (waited, went) in at_once(3, &app, is_urgent, Duration::ZERO).await {
+            assert!(!went && waited <= milliseconds(22), "urgent: {is_urgent}, {waited:?}");
+        }
+    }
+}
+
+/// The store has not said when, but the rate is known.
+#[tokio::test(start_paused = true)]
+async fn who_comes_behind_more_than_may_go_in_its_time_fails_at_once_before_the_store_responds() {
+    for (waiting, patience) in [(100, 1000), (30, 0), (60, 8000)] {
+        let store = Store::new(|told, _| {
+            let granted = Granted::default().with_rate(5.0, 1);
+            granted.with_starts(told.starts.min(1), Duration::ZERO, milliseconds(200))
+        });
+        let app = store.taking(milliseconds(20)).app();
+        calls(&app, Duration::ZERO, Duration::MAX).await;
+        sleep(2 * SECOND).await;
+        let others: Vec<_> = (0..waiting)
+            .map(|_| {
+                let app = Arc::clone(&app);
+                tokio::spawn(async move { calls(&app, 60 * SECOND, Duration::MAX).await })
+            })
+            .collect();
+        sleep(milliseconds(10)).await;
+
+        let (waited, went) = calls(&app, milliseconds(patience), Duration::MAX).await;
+
+        assert!(!went && waited.is_zero(), "behind {waiting}, {patience} ms: {waited:?}");
+        others.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}

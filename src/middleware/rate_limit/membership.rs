@@ -149,6 +149,16 @@ impl Membership {
         }
     }
 
+    /// By how much sooner a request may go than those before it go at the rate. The starts of a
+    /// second may come at once, and those of urgent requests before all others.
+    pub(super) fn sooner(&self, bucket: &Bucket, is_urgent: bool, now: Seconds) -> Seconds {
+        match self.is_unheard(bucket, is_urgent, now) {
+            true if is_urgent && now >= self.urgent_back_at => f64::INFINITY,
+            true => AT_ONCE,
+            false => 0.0,
+        }
+    }
+
     /// What was heard longer ago is no longer relied on.
     fn check_heard(&self, longest: Seconds, now: Seconds) -> Result<(), Blocked> {
         match now - self.heard <= longest {
@@ -517,6 +527,8 @@ const LONGEST_SILENCE: Seconds = 1.0;
 /// A start is confirmed if it was granted longer ago: others may have been refused since. Of what
 /// is sent late into a closing, most is sent in this time.
 const LONGEST_TRUST: Seconds = 0.3;
+/// Starts that are granted for so long a time may come at once.
+const AT_ONCE: Seconds = 1.0;
 /// A little sooner, so that a process that sends all the time waits for no exchange.
 const BETWEEN_EXCHANGES: Seconds = 0.75;
 const EARLIEST_RETURN: Seconds = 0.5;

@@ -159,6 +159,25 @@ impl<W> Queue<W> {
         wait
     }
 
+    /// The same where the store has not said yet what it grants: it may let a request go sooner than
+    /// those before it do.
+    pub(super) fn shortest_wait(
+        &self,
+        state: &State,
+        pair: Pair,
+        place: Place,
+        now: Seconds,
+    ) -> Seconds {
+        let wait = self.wait(state, pair, place, now);
+        let is_urgent = !place.is_other;
+        let sooner = state.sooner(is_urgent, now);
+        if sooner <= 0.0 {
+            return wait;
+        }
+        let own = self.own(state, pair, place, now);
+        state.wait(pair, (own, 0), is_urgent, now).max(wait - sooner)
+    }
+
     /// The waiters before a place at its endpoint, where that has a rate: those of its user, and
     /// those of others who can go.
     fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {

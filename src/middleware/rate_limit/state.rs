@@ -281,6 +281,12 @@ impl State {
         membership.is_unheard(&self.app, is_urgent, now).then_some(LONGEST_UNHEARD)
     }
 
+    /// By how much sooner the store may let a request go than the shared rate says.
+    pub(super) fn sooner(&self, is_urgent: bool, now: Seconds) -> Seconds {
+        let membership = self.membership.as_ref();
+        membership.map_or(0.0, |membership| membership.sooner(&self.app, is_urgent, now))
+    }
+
     /// Whether all that wait for the app wait for that alone: no limit is known.
     pub(super) fn waits_for_word(&self, now: Seconds) -> bool {
         let is_free = |membership: &Membership| membership.rate().is_none();
