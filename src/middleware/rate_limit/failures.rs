@@ -99,18 +99,19 @@ impl Failures {
         (users.len() <= MOST_TOLD).then(|| only.into_iter().chain(others).collect())
     }
 
-    /// How many requests may go now, of numbers of those that wait at an endpoint for each user:
-    /// where it fails, one, to look.
+    /// How many requests may go soon, of numbers of those that wait at an endpoint for each user:
+    /// where it fails, one, to look. That counts also while it is not due, or it would take the start
+    /// of another when it is.
     pub(super) fn starts(
         &self,
         endpoint: u64,
         waiting: impl Iterator<Item = (Pair, usize)>,
         now: Seconds,
     ) -> usize {
-        let waiting = waiting.filter(|(pair, _)| self.check(*pair, now).is_none());
         let starts = waiting.map(|(pair, count)| match self.fails(pair, now) {
             true => count.min(1),
-            false => count,
+            false if self.check(pair, now).is_none() => count,
+            false => 0,
         });
         match self.outage_of(endpoint, now) {
             Some(_) => starts.sum::<usize>().min(1),
