@@ -70,6 +70,7 @@ impl App {
             core.note_word(now);
             core.dismiss_hopeless(now);
             self.changed(core, now);
+            core.dismiss_late(now);
             let next = core.send_next(now);
             core.dismiss_impatient(now);
             (goes_alone, next)

@@ -308,3 +308,75 @@ async fn who_comes_behind_more_than_may_go_in_its_time_fails_at_once_before_the_
         others.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
+
+/// The same for a call with a limit that is granted a start after it. Returns after how long it
+/// failed, and what it was told.
+async fn fails(app: &Arc<App>, is_urgent: bool, patience: Duration) -> (Duration, Duration) {
+    let began = Instant::now();
+    let wanted = Wanted { is_urgent, patience, ..wanted(ENDPOINT, is_urgent) };
+    let limited = races::permit(app, wanted).await.unwrap_err();
+    (began.elapsed(), limited.retry_after)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_granted_a_start_after_its_time_fails_at_once() {
+    let rate = Granted::default().with_rate(1.0, 2);
+    let grants = [
+        (rate.with_starts(1, 3 * SECOND, SECOND), 3000, 2900),
+        (rate.with_starts(1, 3 * SECOND, SECOND), 3000, 1000),
+        (rate.with_starts(1, 3 * SECOND, SECOND), 3000, 100),
+        (rate.with_starts(1, 9 * SECOND, Duration::ZERO), 9000, 5000),
+        (rate.with_come_back_in(5 * SECOND), 5000, 3000),
+    ];
+    for (granted, moment, patience) in grants {
+        for is_urgent in [false, true] {
+            let app = Store::new(move |_, _| granted).taking(milliseconds(20)).app();
+
+            let (waited, told) = fails(&app, is_urgent, milliseconds(patience)).await;
+
+            // An urgent one asks for one of its own.
+            let longest = milliseconds(if is_urgent { 44 } else { 22 });
+            assert!(waited <= longest, "{patience} ms, {granted:?}: {waited:?}");
+            let late = told.abs_diff(milliseconds(moment));
+            assert!(late <= milliseconds(25), "{patience} ms, {granted:?}: told {told:?}");
+        }
+    }
+}
+
+/// Starts half a second apart, of which two come in time.
+#[tokio::test(start_paused = true)]
+async fn who_is_granted_a_later_start_of_a_batch_than_it_waits_for_fails_at_once() {
+    let store = Store::new(|told, _| {
+        let granted = Granted::default().with_rate(2.0, 1);
+        granted.with_starts(told.starts, milliseconds(200), milliseconds(500))
+    });
+    let app = store.taking(milliseconds(20)).app();
+
+    let ended = at_once(5, &app, false, SECOND).await;
+
+    let (gone, failed): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(_, went)| *went);
+    assert_eq!(gone.len(), 2, "{gone:?}, {failed:?}");
+    assert!(failed.iter().all(|(waited, _)| *waited <= milliseconds(22)), "{failed:?}");
+}
+
+/// Others wait for a start that is far away, and one that is for the urgent comes before.
+#[tokio::test(start_paused = true)]
+async fn who_is_urgent_waits_for_a_start_of_its_own_that_comes_in_time() {
+    for (moment, patience) in [(300, 400), (900, 1000), (2000, 5000)] {
+        let mut asked = 0;
+        let grant = move |granted: Granted| {
+            asked += 1;
+            match asked {
+                1 => granted.with_come_back_in(milliseconds(moment)),
+                _ => granted.with_starts(1, Duration::ZERO, SECOND),
+            }
+        };
+        let (app, _store, other) = beside_one_that_waits(milliseconds(20), grant).await;
+
+        let (waited, went) = call_of(&app, true, milliseconds(patience), Duration::MAX).await;
+
+        assert!(went, "{moment} ms, {patience} ms");
+        assert!(waited <= milliseconds(moment + 45), "{waited:?}, {moment} ms");
+        other.abort();
+    }
+}

@@ -92,6 +92,10 @@ impl<W> Line<W> {
         Some(&mut self.waiters.get_mut(&place)?.owner)
     }
 
+    pub(super) fn waiters(&self) -> impl Iterator<Item = (Place, &Waiter<W>)> {
+        self.waiters.iter().map(|(place, waiter)| (*place, waiter))
+    }
+
     pub(super) fn owners(&self) -> impl Iterator<Item = (Place, &W)> {
         self.waiters.iter().map(|(place, waiter)| (*place, &waiter.owner))
     }

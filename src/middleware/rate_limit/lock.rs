@@ -259,6 +259,25 @@ impl Core {
         }
     }
 
+    /// Tells those for whom the store has granted a start too late.
+    pub(super) fn dismiss_late(&mut self, now: Seconds) {
+        let slept = self.timeline.slept();
+        let unheard = [false, true].map(|is_urgent| self.state.unheard(is_urgent, now).is_some());
+        let limit = |waiter: &Waiter<Caller>| {
+            let [other, urgent] = unheard;
+            let is_unheard = if waiter.owner.place.is_other { other } else { urgent };
+            let limit = match is_unheard {
+                true => waiter.limit,
+                false => waiter.limit.min(waiter.owner.patient_until),
+            };
+            limit + slept
+        };
+        for waiter in self.queue.take_late(&self.state, limit, now) {
+            let error = self.error(waiter.pair, waiter.owner.place, now);
+            self.untold.tells(waiter.owner.told, Err(error));
+        }
+    }
+
     /// When a waiter's time is over, by the monotonic clock: where it waits for the store, later.
     fn limit_of(&mut self, pair: Pair, place: Place, now: Seconds) -> Option<Seconds> {
         let limit = self.queue.limit_of(pair.endpoint, place)?;

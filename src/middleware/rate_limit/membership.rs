@@ -159,6 +159,31 @@ impl Membership {
         }
     }
 
+    /// The moment of the last start that was granted, or when the store is asked again; nothing
+    /// where no limit is known.
+    pub(super) fn last_start(&self) -> Option<Seconds> {
+        let last = match self.batch.left.checked_sub(1) {
+            Some(last) => self.batch.next + f64::from(last) * self.batch.step,
+            None => self.come_back_at,
+        };
+        self.rate().map(|_| last)
+    }
+
+    /// When a request starts at the earliest, with a number of others before it: what is granted
+    /// after the last start that is known of is no earlier than that.
+    pub(super) fn start_after(&self, before: usize, is_urgent: bool, now: Seconds) -> Seconds {
+        let Some(last) = self.last_start() else { return now };
+        let start = match self.batch.left {
+            0 => last,
+            _ => last.min(self.batch.next + before as f64 * self.batch.step),
+        };
+        match self.urgent_start(now) {
+            Some(moment) => start.min(moment),
+            None if is_urgent => start.min(self.urgent_back_at),
+            None => start,
+        }
+    }
+
     /// What was heard longer ago is no longer relied on.
     fn check_heard(&self, longest: Seconds, now: Seconds) -> Result<(), Blocked> {
         match now - self.heard <= longest {

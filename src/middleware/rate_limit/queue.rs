@@ -205,6 +205,17 @@ impl<W> Queue<W> {
         self.lines.iter().filter_map(count).collect()
     }
 
+    /// Those of them who are not urgent.
+    fn others_ahead(&self, state: &State, place: Place, now: Seconds) -> Vec<(u64, usize)> {
+        let mut ahead = self.ahead(state, place, now);
+        let urgent: HashMap<_, _> =
+            self.ahead(state, Place::new(false, 0), now).into_iter().collect();
+        for (endpoint, count) in &mut ahead {
+            *count -= urgent.get(endpoint).copied().unwrap_or_default().min(*count);
+        }
+        ahead
+    }
+
     /// Takes out who may go next, or says when somebody may. Who may go beyond the app's rate leaves
     /// it to those who may not; of these endpoints, those that hang take turns behind the others.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
@@ -249,6 +260,34 @@ impl<W> Queue<W> {
             hopeless.extend(places.into_iter().map(|place| (*endpoint, place)));
         }
         hopeless.into_iter().filter_map(|(endpoint, place)| self.remove(endpoint, place)).collect()
+    }
+
+    /// Takes out those whose time is over before the starts that the store has granted come to them.
+    /// Urgent ones are not before others, nor before each other: each may be granted one of its own.
+    pub(super) fn take_late(
+        &mut self,
+        state: &State,
+        limit: impl Fn(&Waiter<W>) -> Seconds,
+        now: Seconds,
+    ) -> Vec<Waiter<W>> {
+        let Some(last) = state.last_start().filter(|last| *last > now) else { return Vec::new() };
+        let lines = self.lines.iter().flat_map(|(endpoint, line)| {
+            line.waiters().map(|(place, waiter)| (place, *endpoint, limit(waiter)))
+        });
+        let mut in_order: Vec<_> = lines.filter(|(.., limit)| *limit < last).collect();
+        in_order.sort_unstable_by_key(|(place, ..)| *place);
+        let take = |(place, endpoint, limit): (Place, u64, Seconds)| {
+            let before = match place.is_other {
+                true => self.others_ahead(state, place, now),
+                false => Vec::new(),
+            };
+            let before = before
+                .into_iter()
+                .map(|(endpoint, count)| state.starts(endpoint, now, limit).min(count));
+            let start = state.start_after(before.sum(), !place.is_other, now);
+            (start > limit).then(|| self.remove(endpoint, place))?
+        };
+        in_order.into_iter().filter_map(take).collect()
     }
 }
 

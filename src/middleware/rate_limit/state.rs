@@ -287,6 +287,18 @@ impl State {
         membership.map_or(0.0, |membership| membership.sooner(&self.app, is_urgent, now))
     }
 
+    /// The moment of the last start that the store has granted, or when it is asked again.
+    pub(super) fn last_start(&self) -> Option<Seconds> {
+        self.membership.as_ref()?.last_start()
+    }
+
+    /// When a request starts at the earliest, by what the store has granted, with a number of
+    /// others before it.
+    pub(super) fn start_after(&self, before: usize, is_urgent: bool, now: Seconds) -> Seconds {
+        let membership = self.membership.as_ref();
+        membership.map_or(now, |membership| membership.start_after(before, is_urgent, now))
+    }
+
     /// Whether all that wait for the app wait for that alone: no limit is known.
     pub(super) fn waits_for_word(&self, now: Seconds) -> bool {
         let is_free = |membership: &Membership| membership.rate().is_none();
