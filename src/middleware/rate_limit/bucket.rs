@@ -424,6 +424,12 @@ impl Bucket {
         (0..successes).for_each(|_| self.history.count(now));
     }
 
+    /// One that was counted was refused.
+    #[cfg(feature = "testing")]
+    pub(super) fn uncount(&mut self, now: Seconds) {
+        self.history.uncount(now);
+    }
+
     /// Successes from before a closing, of which nothing was known when it began: the first rate
     /// that it taught is measured again.
     #[cfg(feature = "testing")]

@@ -26,6 +26,19 @@ impl History {
         }
     }
 
+    /// The last one that was counted was none.
+    #[cfg(feature = "testing")]
+    pub(super) fn uncount(&mut self, now: Seconds) {
+        self.advance(now);
+        let oldest = self.newest.saturating_sub(SLOTS as u64 - 1);
+        for number in (oldest..=self.newest).rev() {
+            if let Some(slot) = self.slots.get_mut(place(number)).filter(|slot| **slot > 0) {
+                *slot -= 1;
+                return;
+            }
+        }
+    }
+
     /// The number of successes within the last window.
     pub(super) fn recent(&mut self, now: Seconds) -> f64 {
         self.advance(now);

@@ -140,7 +140,8 @@ impl Pool {
             self.ahead = 0.0;
             return self.bucket.count(succeeded, now);
         };
-        let unsent = ((self.bucket.next(now) - now) * rate).ceil();
+        // The last start that was granted is one step before the next.
+        let unsent = ((self.bucket.next(now) - now) * rate - 1.0).ceil().max(0.0);
         let sent = (self.ahead - unsent).max(0.0);
         self.ahead -= sent;
         // `as` saturates.
@@ -166,6 +167,10 @@ impl Pool {
             self.bucket.take_back(now);
         }
         if is_news {
+            if rate.is_some() {
+                // What is counted under a rate is what was granted, the refused one too.
+                self.bucket.uncount(now);
+            }
             let epoch = told.refused_in;
             self.bucket.refused(Refusal { epoch, pause, waited, longest }, now);
         } else if until > self.bucket.closed_until + MOMENT {

@@ -19,6 +19,7 @@ pub(super) fn rows() -> Vec<Row> {
         always_busy(200, Limit::rolling(6, 1.0), 88.0),
         always_busy(200, Limit::rolling(180, 30.0), 93.0),
     ];
+    rows.extend([small(2, 6), small(3, 10), small(2, 20)]);
     rows.extend([many_tasks(), urgent(), half_die(), away(10), away(100), halved()]);
     rows
 }
@@ -57,6 +58,22 @@ fn always_busy(processes: usize, limit: Limit, least_used: f64) -> Row {
 /// In percent.
 fn used(outcomes: &Outcomes, limit: Limit, from: f64, to: f64) -> f64 {
     100.0 * outcomes.good_between(from, to) / ((to - from) * limit.a_second())
+}
+
+/// The first trials of the rate come after five minutes.
+fn small(processes: usize, count: usize) -> Row {
+    let limit = Limit::rolling(count, 30.0);
+    let figures = [
+        least(90.0, "% of the limit from the third minute on"),
+        most(5.0, "% refused from then on"),
+    ];
+    let name = format!("{processes} processes, {count} per 30 s");
+    Row::new(name, figures, move |seed| {
+        let callers = busy(processes).into_iter().map(|it| Callers { max_wait: 1200.0, ..it });
+        let setting = shared(callers.collect(), limit, seed).lasts(1200.0);
+        let outcomes = run(setting);
+        [used(&outcomes, limit, 150.0, 1200.0), outcomes.refused_percent_from(150.0)]
+    })
 }
 
 fn many_tasks() -> Row {
