@@ -4,15 +4,17 @@
 //! A request needs a place in two buckets, the app's and its endpoint's. `whose` says which of them
 //! a refusal is told to.
 
+mod ending;
+mod sharing;
+
 use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::{Blocked, Bucket, Refusal};
 use super::evidence::Evidence;
-use super::failures::{Ended, Failures};
-use super::membership::{Exchange, LONGEST_UNHEARD, Membership};
+use super::failures::Failures;
+use super::membership::Membership;
 use super::pair::Pair;
-use super::shared::{Granted, Told};
 use super::trial::Trial;
 use super::tries::Tries;
 use super::whose::{Standing, Through};
@@ -132,11 +134,6 @@ impl State {
             trial: Trial::none(),
             membership: None,
         }
-    }
-
-    /// Shares the app's limit with other processes.
-    pub(super) fn shared_as(self, member: u64) -> Self {
-        Self { membership: Some(Membership::new(member, self.window)), ..self }
     }
 
     /// The key of an endpoint, which is made if it is new; the one for the rest when there are too
@@ -269,42 +266,6 @@ impl State {
         endpoint.map_or(app, |endpoint| endpoint.bucket.closed_until.max(app))
     }
 
-    /// How long a request may wait for what the other processes say, which is no limit.
-    pub(super) fn longest_look(&self) -> Seconds {
-        self.membership.as_ref().map_or(0.0, |_| LONGEST_LOOK)
-    }
-
-    /// Whether a request waits for the other processes' store to respond, and for nothing else of
-    /// the app's. How long that takes at most.
-    pub(super) fn unheard(&self, is_urgent: bool, now: Seconds) -> Option<Seconds> {
-        let membership = self.membership.as_ref()?;
-        membership.is_unheard(&self.app, is_urgent, now).then_some(LONGEST_UNHEARD)
-    }
-
-    /// By how much sooner the store may let a request go than the shared rate says.
-    pub(super) fn sooner(&self, is_urgent: bool, now: Seconds) -> Seconds {
-        let membership = self.membership.as_ref();
-        membership.map_or(0.0, |membership| membership.sooner(&self.app, is_urgent, now))
-    }
-
-    /// The moment of the last start that the store has granted, or when it is asked again.
-    pub(super) fn last_start(&self) -> Option<Seconds> {
-        self.membership.as_ref()?.last_start()
-    }
-
-    /// When a request starts at the earliest, by what the store has granted, with a number of
-    /// others before it.
-    pub(super) fn start_after(&self, before: usize, is_urgent: bool, now: Seconds) -> Seconds {
-        let membership = self.membership.as_ref();
-        membership.map_or(now, |membership| membership.start_after(before, is_urgent, now))
-    }
-
-    /// Whether all that wait for the app wait for that alone: no limit is known.
-    pub(super) fn waits_for_word(&self, now: Seconds) -> bool {
-        let is_free = |membership: &Membership| membership.rate().is_none();
-        self.membership.as_ref().is_some_and(is_free) && self.unheard(false, now).is_some()
-    }
-
     /// A request goes, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, waited: bool, now: Seconds) -> Ticket {
         self.stay(pair.endpoint);
@@ -327,183 +288,6 @@ impl State {
                 .as_ref()
                 .is_none_or(|membership| membership.epoch() == ticket.shared_epoch);
         is_of_epoch && self.opens(ticket.pair.endpoint, now) <= now
-    }
-
-    /// A request ended, while others wait or not.
-    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, others: bool, now: Seconds) {
-        self.leave(ticket.pair.endpoint);
-        match outcome {
-            Outcome::Succeeded => self.succeeded(ticket, now),
-            Outcome::Refused(pause) => self.refused(ticket, pause, others, now),
-            Outcome::Failed => {
-                self.ended(ticket);
-                self.failures.failed(ticket.pair, now);
-            }
-            Outcome::Nothing => self.ended(ticket),
-            Outcome::Unsent => {
-                self.ended(ticket);
-                self.given_back(ticket, now);
-            }
-        }
-    }
-
-    fn succeeded(&mut self, ticket: Ticket, now: Seconds) {
-        self.app.succeeded(ticket.app_epoch, ticket.sent, now);
-        if let Some(membership) = &mut self.membership {
-            membership.succeeded(ticket.shared_epoch, now);
-        }
-        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
-            endpoint.bucket.succeeded(ticket.endpoint_epoch, ticket.sent, now);
-            if endpoint.standing.since().is_some_and(|since| ticket.sent >= since) {
-                self.suspects -= usize::from(matches!(endpoint.standing, Standing::Suspect(_)));
-                endpoint.standing = Standing::Well;
-            }
-        }
-        self.count_through(ticket, now);
-        self.succeeded_beyond(ticket, now);
-        if self.suspects > 0 {
-            self.acquit_app(ticket, now);
-        }
-        if now < self.pauses_until {
-            self.note_evidence(ticket, now);
-        }
-        // Those that waited for the end of an outage do not go all at once.
-        match self.failures.succeeded(ticket.pair, now) {
-            Ended::Nothing => {}
-            Ended::OfEndpoint => {
-                let endpoint = self.endpoints.get_mut(&ticket.pair.endpoint);
-                endpoint.into_iter().for_each(|endpoint| endpoint.bucket.narrow(now));
-            }
-            Ended::OfAll => self.app.narrow(now),
-        }
-    }
-
-    fn ended(&mut self, ticket: Ticket) {
-        self.ended_beyond(ticket);
-        self.app.ended(ticket.app_epoch);
-        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
-            endpoint.bucket.ended(ticket.endpoint_epoch);
-        }
-    }
-
-    fn given_back(&mut self, ticket: Ticket, now: Seconds) {
-        self.does_not_hang(ticket);
-        self.app.given_back(ticket.app_epoch, now);
-        if let Some(membership) = &mut self.membership {
-            membership.given_back(ticket.shared_epoch, ticket.sent, now);
-        }
-        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
-            endpoint.bucket.given_back(ticket.endpoint_epoch, now);
-        }
-    }
-
-    fn refused(&mut self, ticket: Ticket, pause: Option<Seconds>, others: bool, now: Seconds) {
-        let pause = pause.filter(|pause| *pause > 0.0).unwrap_or(SHORTEST_PAUSE);
-        let pause = pause.clamp(SHORTEST_PAUSE, self.longest);
-        let is_of_app = self.is_of_app(ticket, pause, now) || self.is_of_all(ticket, pause);
-        let refusal =
-            |epoch, longest| Refusal { epoch, pause, waited: ticket.waited || others, longest };
-        let key = ticket.pair.endpoint;
-        let is_again = self.standing(key).since().is_some_and(|since| ticket.sent >= since);
-        if is_of_app {
-            self.blame_app(key, now);
-        }
-        self.note_refusal(key, now);
-        self.refused_beyond(ticket, is_of_app, now);
-        let is_again = is_of_app && is_again && self.membership.is_none();
-        if is_again && !self.was_well(key, now) {
-            return self.refused_again(ticket, pause, now);
-        }
-        if !is_of_app || (is_again && self.tells_nothing_new(ticket, pause, now)) {
-            self.app.ended(ticket.app_epoch);
-            if let Some(endpoint) = self.endpoints.get_mut(&key) {
-                endpoint.refused(refusal(ticket.endpoint_epoch, self.longest), now);
-                self.pauses_until = self.pauses_until.max(now + pause.min(self.window));
-            }
-            return;
-        }
-        if let Some(membership) = &mut self.membership
-            && self.app.is_news(ticket.app_epoch)
-        {
-            let pause = pause.min(self.window);
-            membership.refused(ticket.shared_epoch, pause, ticket.waited || others, now);
-        }
-        self.app.refused(refusal(ticket.app_epoch, self.window), now);
-        self.last_of_app = Some((key, now));
-        self.through_since_app = Through::default();
-        let Some(endpoint) = self.endpoints.get_mut(&key) else { return };
-        endpoint.bucket.ended(ticket.endpoint_epoch);
-        endpoint.bucket.last_refused = Some(now);
-        if pause > self.window {
-            endpoint.bucket.close(now + pause);
-        }
-    }
-
-    /// A refusal of an endpoint that nothing went through since it was refused before, there or
-    /// elsewhere: it closes this endpoint alone, and says nothing that is new about the app.
-    fn refused_again(&mut self, ticket: Ticket, pause: Seconds, now: Seconds) {
-        let pause = self.app.again(pause);
-        self.app.ended(ticket.app_epoch);
-        if let Some(endpoint) = self.endpoints.get_mut(&ticket.pair.endpoint) {
-            endpoint.bucket.refused_again(now + pause, now);
-        }
-    }
-
-    /// Begins an exchange with the other processes, with a number of requests that wait, if one is
-    /// due.
-    #[inline]
-    pub(super) fn due(
-        &mut self,
-        waiting: usize,
-        is_urgent: bool,
-        now: Seconds,
-    ) -> Option<Exchange> {
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        self.membership.as_mut()?.due(waiting, is_urgent, &self.app, now)
-    }
-
-    /// What it tells, as it is sent; nothing if it was given up.
-    pub(super) fn send(
-        &mut self,
-        exchange: Exchange,
-        waiting: usize,
-        is_urgent: bool,
-        now: Seconds,
-    ) -> Option<Told> {
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        self.membership.as_mut()?.send(exchange, waiting, is_urgent, now)
-    }
-
-    /// Gives up an exchange that was lost with its task.
-    pub(super) fn notice_loss(&mut self, now: Seconds) {
-        if let Some(membership) = &mut self.membership
-            && membership.is_lost(now)
-        {
-            membership.give_up(&mut self.app, 0.5, now);
-        }
-    }
-
-    /// An exchange has gone with its task. Says whether it goes on alone from now on.
-    pub(super) fn lost(&mut self, exchange: Exchange, jitter: f64, now: Seconds) -> bool {
-        let Some(membership) = &mut self.membership else { return false };
-        membership.lost(exchange, &mut self.app, jitter, now)
-    }
-
-    /// Whether the other processes are still to hear of a 429.
-    pub(super) fn is_telling(&self) -> bool {
-        self.membership.as_ref().is_some_and(Membership::is_telling)
-    }
-
-    /// What came of an exchange. Says whether it goes on alone from now on.
-    pub(super) fn heard(
-        &mut self,
-        exchange: Exchange,
-        granted: Option<Granted>,
-        jitter: f64,
-        now: Seconds,
-    ) -> bool {
-        let Some(membership) = &mut self.membership else { return false };
-        membership.heard(exchange, granted, &mut self.app, jitter, now)
     }
 
     /// Whether something is paced, or was refused lately.
@@ -574,10 +358,6 @@ impl Endpoint {
     }
 }
 
-/// `Retry-After` of nothing is no law either.
-const SHORTEST_PAUSE: Seconds = 1.0;
-/// A store responds within milliseconds.
-const LONGEST_LOOK: Seconds = 0.05;
 /// Before all that an app's bucket counts.
 const OF_NO_EPOCH: u64 = 0;
 const MOST_ENDPOINTS: usize = 256;
