@@ -3,8 +3,9 @@
 //! The law is pure, with the time as an argument. Read `state`, which two limits a request needs a
 //! place in; `bucket` and `rate`, what a refusal does to a limit; `whose`, to which of the two it
 //! is told; `failures`; and `queue`, who goes next. Around it, `app` is how a caller waits, over
-//! what is under `lock`; `by_hand` is what people see and set, of all apps or of one, and
-//! `controls` of which; `membership` and `exchange` are a limit that processes share.
+//! what is under `lock`, and `untold` what it is told when that is open; `by_hand` is what people
+//! see and set, of all apps or of one, and `controls` of which; `membership` and `exchange` are a
+//! limit that processes share.
 
 mod announced;
 mod app;
