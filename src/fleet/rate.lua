@@ -95,6 +95,18 @@ local function refused(active)
     for place = 1, 117, 4 do sum = sum + struct.unpack('<I4', slots, place) end
     return sum
   end
+  -- The last one that was counted was none.
+  local function uncount()
+    advance()
+    for number = newest, newest - W + 1, -1 do
+      local place = number % W * 4
+      local there = struct.unpack('<I4', slots, place + 1)
+      if there > 0 then
+        slots = sub(slots, 1, place) .. struct.pack('<I4', there - 1) .. sub(slots, place + 5)
+        return
+      end
+    end
+  end
   local function lower(to_try, to_keep)
     base = max(to_keep, 0.1)
     tried = max(to_try, base)
@@ -155,6 +167,8 @@ local function refused(active)
   end
   -- Starts of an earlier epoch are void.
   ahead, next = 0, min(next, now)
+  -- What is counted under a rate is what was granted, the refused one too.
+  if tried > 0 then uncount() end
   row = row + 1
   run = now - opening <= W and run + 1 or 1
   if row == 1 then before_row = recent() end
@@ -196,7 +210,8 @@ if told_epoch < epoch and now < closed then
   if is_first == 1 or tried == 0 then first_rate() end
 end
 if tried > 0 then
-  local unsent = math.ceil((max(next, now) - now) * at(now))
+  -- The last start that was granted is one step before the next.
+  local unsent = max(math.ceil((max(next, now) - now) * at(now) - 1), 0)
   local sent = max(ahead - unsent, 0)
   ahead = ahead - sent
   count(sent)
