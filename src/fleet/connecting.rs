@@ -1,10 +1,9 @@
 //! How a connection is made, by the kind of the server.
 
+use std::io;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster::ClusterClientBuilder;
-use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
@@ -13,7 +12,6 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::live::Live;
 use super::losses::Holdings;
 use super::server_url::{ServerKind, ServerUrl};
 use super::tls::Tls;
@@ -36,37 +34,70 @@ pub(super) enum Role {
 
 /// A connection, and what the server says of itself.
 pub(super) struct Found {
-    pub(super) live: Live,
+    pub(super) live: MultiplexedConnection,
     pub(super) role: Role,
-    pub(super) holdings: Vec<Holdings>,
+    /// `None` where it does not tell.
+    pub(super) holdings: Option<Holdings>,
 }
 
 pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisError> {
     match &url.kind {
         ServerKind::Standalone { database } => {
-            let mut connection = standalone(url, tls).await?;
+            let mut live = standalone(url, tls).await?;
             // A replica would be read from without a word, and may lag behind.
-            let (role, holdings) = about(&mut connection).await?;
+            let info = about(&mut live).await?;
+            let role = info.as_deref().map_or(Role::Unknown, Role::of);
             if !matches!(role, Role::OfCluster | Role::Sentinel) {
-                select(&mut connection, *database).await?;
+                select(&mut live, *database).await?;
             }
-            Ok(Found { live: Live::One(connection), role, holdings })
+            Ok(Found::of(live, role, info.as_deref()))
         }
+        // To one of its nodes.
         ServerKind::Cluster => {
-            let mut live = Live::Cluster(cluster(url, tls).await?);
-            let told = timeout(STEP_LIMIT, live.holdings(None)).await;
-            let holdings = told.unwrap_or(Ok(Vec::new())).unwrap_or_default();
-            Ok(Found { live, role: Role::Unknown, holdings })
+            let mut live = standalone(url, tls).await?;
+            let info = timeout(STEP_LIMIT, about(&mut live)).await.map_err(io::Error::from)??;
+            let is_replica = info.as_deref().is_some_and(is_replica);
+            let role = if is_replica { Role::Replica } else { Role::Unknown };
+            Ok(Found::of(live, role, info.as_deref()))
         }
         ServerKind::Sentinel { master, database } => {
-            let mut connection = sentinel(url, tls, master).await?;
-            let (role, holdings) = about(&mut connection).await?;
-            select(&mut connection, *database).await?;
+            let mut live = sentinel(url, tls, master).await?;
+            let info = about(&mut live).await?;
+            select(&mut live, *database).await?;
             // What it is, Sentinels have said.
-            let role = if matches!(role, Role::Loading) { role } else { Role::Unknown };
-            Ok(Found { live: Live::One(connection), role, holdings })
+            let is_loading = info.as_deref().is_some_and(is_loading);
+            let role = if is_loading { Role::Loading } else { Role::Unknown };
+            Ok(Found::of(live, role, info.as_deref()))
         }
     }
+}
+
+impl Found {
+    fn of(live: MultiplexedConnection, role: Role, info: Option<&str>) -> Self {
+        Self { live, role, holdings: info.map(Holdings::of) }
+    }
+}
+
+impl Role {
+    /// Of a single server, by its `INFO`.
+    fn of(info: &str) -> Self {
+        match () {
+            () if info.contains("redis_mode:cluster") => Self::OfCluster,
+            () if info.contains("redis_mode:sentinel") => Self::Sentinel,
+            () if is_replica(info) => Self::Replica,
+            () if is_loading(info) => Self::Loading,
+            () if info.contains("role:master") => Self::Master,
+            () => Self::Unknown,
+        }
+    }
+}
+
+fn is_replica(info: &str) -> bool {
+    info.contains("role:slave")
+}
+
+fn is_loading(info: &str) -> bool {
+    value_in(info, "loading:") == Some("1")
 }
 
 async fn standalone(url: &ServerUrl, tls: Tls) -> Result<MultiplexedConnection, RedisError> {
@@ -85,45 +116,14 @@ async fn select(connection: &mut MultiplexedConnection, database: i64) -> Result
     selected.and_then(Value::extract_error).map(drop)
 }
 
-/// What a server is, and what it holds.
-async fn about(
-    connection: &mut MultiplexedConnection,
-) -> Result<(Role, Vec<Holdings>), RedisError> {
+/// What a server says of itself, as far as it does.
+async fn about(connection: &mut MultiplexedConnection) -> Result<Option<String>, RedisError> {
     // All that it tells without being asked for more, as there is no other way to ask for two parts.
     let info = redis::cmd("INFO");
-    let info = match connection.req_packed_command(&info).await.and_then(Value::extract_error) {
-        Err(error) if error.is_io_error() || error.kind() == ErrorKind::Parse => return Err(error),
-        info => info.ok(),
-    };
-    let Some(info) = info.as_ref().and_then(text_of) else {
-        return Ok((Role::Unknown, Vec::new()));
-    };
-    let role = match () {
-        () if info.contains("redis_mode:cluster") => Role::OfCluster,
-        () if info.contains("redis_mode:sentinel") => Role::Sentinel,
-        () if info.contains("role:slave") => Role::Replica,
-        () if value_in(info, "loading:") == Some("1") => Role::Loading,
-        () if info.contains("role:master") => Role::Master,
-        () => Role::Unknown,
-    };
-    Ok((role, vec![Holdings::of(info)]))
-}
-
-async fn cluster(url: &ServerUrl, tls: Tls) -> Result<ClusterConnection, RedisError> {
-    let mut builder = ClusterClientBuilder::new(infos(url)?)
-        .connection_timeout(STEP_LIMIT)
-        .response_timeout(STEP_LIMIT)
-        .tcp_settings(tcp());
-    if let Some(user) = &url.user {
-        builder = builder.username(user);
+    match connection.req_packed_command(&info).await.and_then(Value::extract_error) {
+        Err(error) if error.is_io_error() || error.kind() == ErrorKind::Parse => Err(error),
+        info => Ok(info.ok().as_ref().and_then(text_of).map(str::to_owned)),
     }
-    if let Some(password) = &url.password {
-        builder = builder.password(password.as_str());
-    }
-    if url.has_tls {
-        builder = tls.cluster(builder);
-    }
-    builder.build()?.get_async_connection().await
 }
 
 async fn sentinel(

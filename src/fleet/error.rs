@@ -312,4 +312,4 @@ fn grants(prefix: Option<&str>) -> String {
 
 const GRANTS: &str = "+evalsha +eval +script|load +hget +hmget +hset +hdel +hkeys \
                       +hlen +hstrlen +getrange +set +del +pexpire +pttl +time +scan +wait +info +zadd +zscore \
-                      +zcard +zrange +zremrangebyscore +select +cluster|slots";
+                      +zcard +zrange +zremrangebyscore +select +cluster|slots +asking";

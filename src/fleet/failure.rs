@@ -71,10 +71,6 @@ impl Failure {
             _ if reason.contains("does not point to a sentinel") => Self::of_url(NO_SENTINEL),
             _ if reason.contains("DB index") => Self::of_url(NO_DATABASE),
             _ if reason.contains("not allowed in cluster mode") => Self::of_url(IS_CLUSTER),
-            // By the driver of a cluster, as a failure of input and output.
-            _ if reason.contains("Password authentication failed") => {
-                Self::Error(FleetError::WrongPassword)
-            }
             // What it says to a long command of who has not logged in.
             _ if reason.contains("unauthenticated") => Self::Error(FleetError::WrongPassword),
             _ if reason.contains(ALTERED) => Self::Altered,
@@ -94,11 +90,6 @@ impl Failure {
             // Of the driver as well, whose text says nothing to who reads it.
             (ErrorKind::Parse, _) => {
                 Self::Closed(FleetError::Server { reason: NO_PROTOCOL.into() })
-            }
-            (ErrorKind::ClusterConnectionNotFound, _)
-                if reason.contains("No connections found") =>
-            {
-                Self::Closed(FleetError::Server { reason: NO_SLOTS.into() })
             }
             _ if error.is_connection_refusal() => Self::Error(FleetError::Unreachable { reason }),
             _ if error.is_io_error() || error.is_unrecoverable_error() => {
@@ -130,8 +121,8 @@ impl Failure {
     }
 
     /// Of a call on `key`, if on any of the fleet's.
-    pub(super) fn on(self, key: Option<&str>) -> Self {
-        match (self, key.and_then(prefix_of)) {
+    pub(super) fn on(self, key: &str) -> Self {
+        match (self, prefix_of(key)) {
             (Self::Error(error), Some(prefix)) => Self::Error(error.of_prefix(prefix)),
             (failure, _) => failure,
         }
@@ -178,9 +169,12 @@ const NO_HANDSHAKE: &str = "the fleet's server breaks off the TLS handshake; it 
     program has";
 const IS_AUTHORITY: &str = "it is marked as an authority, as `openssl req -x509` marks it, and no server may show such a one; \
     sign another with it, or make it with `basicConstraints=CA:FALSE`";
-/// Whether nodes are away or have none is all the same to the driver.
-const NO_SLOTS: &str = "its cluster has no slots, or no node that has any can be reached; see whether the nodes run, and \
-    what `CLUSTER SLOTS` says in one of them";
+pub(super) const NO_SLOTS: &str = "its cluster has no slots; see what `CLUSTER SLOTS` says in one of its nodes, and give each \
+    slot to a master";
+pub(super) const NO_OWNER: &str = "no node of its cluster has the slot; see what `CLUSTER SLOTS` says in one of them, and give \
+    each slot to a master";
+pub(super) const NO_AGREEMENT: &str = "the nodes of its cluster send each other's callers to and fro; they settle that by \
+    themselves after a failover, else see what `CLUSTER SLOTS` says in each of them";
 pub(super) const IS_SENTINEL: &str = "the fleet's server is a Sentinel, which keeps nothing; write `redis+sentinel://` in place of \
     `redis://` in its URL, with the name of the master as its path";
 pub(super) const NO_REDIS: &str = "what listens where the URL of the fleet's server leads is neither Redis nor Valkey; \

@@ -1,11 +1,13 @@
 //! Whether the server responds, as a program is told of it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::sync::Mutex;
 
 use super::FleetError;
+use super::link::Node;
 use crate::auth::{Event, Listener, TokenKey};
 
 /// How a fleet's connection fares: [`RedisFleet::stats`](super::RedisFleet::stats).
@@ -16,7 +18,7 @@ pub struct FleetStats {
     /// late, for which 50 ms are left, it takes one that is in time: a call that may take longer says
     /// nothing about it. Where the server took no write, it takes a write, and where a right was
     /// missing the same call, or [`check`](super::RedisFleet::check): others that go well say nothing about it. What stands under one key is
-    /// no trouble of the server's.
+    /// no trouble of the server's. Of a cluster, this is so as long as the last call to any of its masters failed.
     pub is_alone: Option<bool>,
     /// Since when, as the time that has passed.
     pub since: Duration,
@@ -26,7 +28,7 @@ pub struct FleetStats {
     pub calls: u64,
     /// Those of them that did not end in time.
     pub timeouts: u64,
-    /// Connections that were made; of a cluster, all at once count as one.
+    /// Connections that were made; of a cluster, those to each of its nodes.
     pub connections: u64,
 }
 
@@ -36,12 +38,13 @@ pub struct FleetStats {
 pub enum FleetEvent {
     /// The server responded for the first time.
     Joined,
-    /// The server does not respond, or not as it should: this process goes on alone.
+    /// The server does not respond, or not as it should: this process goes on alone. Of a cluster, the
+    /// first master that does not; users of the others notice nothing.
     Alone {
         /// Why.
         error: FleetError,
     },
-    /// The server responds again, and takes what it refused.
+    /// The server responds again, and takes what it refused: of a cluster, all masters that did not.
     Rejoined {
         /// How long it did not.
         alone_for: Duration,
@@ -75,6 +78,16 @@ pub(super) enum Writes {
     Nothing,
 }
 
+/// What a call was about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// A single server, or a cluster of which nothing is known yet.
+    All,
+    Master(Node),
+    /// A slot of a cluster that no master has.
+    Nobody,
+}
+
 /// What is counted of a server, and who is told.
 #[derive(Default)]
 pub(super) struct Health {
@@ -85,8 +98,8 @@ pub(super) struct Health {
 #[derive(Default)]
 struct Counts {
     state: Option<State>,
-    /// What the server last refused, until it takes it again.
-    refusal: Option<Refusal>,
+    /// Those that failed last, or refused something.
+    troubles: HashMap<Part, Trouble>,
     calls: u64,
     timeouts: u64,
     connections: u64,
@@ -95,6 +108,15 @@ struct Counts {
 struct State {
     error: Option<FleetError>,
     since: Instant,
+}
+
+/// Why a server is no help, or not in all.
+#[derive(Default)]
+struct Trouble {
+    /// Of the last call, and when that was.
+    failed: Option<(FleetError, Instant)>,
+    /// What the server last refused, until it takes it again.
+    refusal: Option<Refusal>,
 }
 
 /// The server responds, but does not do what it is asked; it may do all else.
@@ -141,7 +163,13 @@ impl Health {
     }
 
     /// A call ended, well or not, that might take `limit`.
-    pub(super) fn called(&self, error: Option<&FleetError>, limit: Duration, asked: Asked) {
+    pub(super) fn called(
+        &self,
+        part: Part,
+        error: Option<&FleetError>,
+        limit: Duration,
+        asked: Asked,
+    ) {
         let event = {
             let counts = &mut *self.counts.lock();
             counts.calls += 1;
@@ -149,13 +177,12 @@ impl Health {
                 return;
             }
             counts.timeouts += u64::from(matches!(error, Some(FleetError::TimedOut { .. })));
-            let before = counts.refusal.take();
-            counts.refusal = match error {
-                Some(error) => Refusal::of(error, asked).or(before),
-                None => before.filter(|it| !it.ends_with(asked, it.at.elapsed())),
-            };
-            let refused = counts.refusal.as_ref().map(|refusal| refusal.error.clone());
-            counts.moves_to(error.or(refused.as_ref()), limit)
+            let mut trouble = counts.troubles.remove(&part).unwrap_or_default();
+            trouble.called(error, limit, asked);
+            if trouble.failed.is_some() {
+                counts.troubles.insert(part, trouble);
+            }
+            counts.moves()
         };
         self.tell(event);
     }
@@ -166,13 +193,21 @@ impl Health {
             let counts = &mut *self.counts.lock();
             let is_back =
                 |it: &Refusal| it.at < began && matches!(it.error, FleetError::NoPermission { .. });
-            if !counts.refusal.as_ref().is_some_and(is_back) {
-                return;
-            }
-            counts.refusal = None;
-            counts.moves_to(None, Duration::MAX)
+            let before = counts.troubles.len();
+            counts.troubles.retain(|_, it| !it.refusal.as_ref().is_some_and(is_back));
+            if counts.troubles.len() == before { None } else { counts.moves() }
         };
         self.tell(event);
+    }
+
+    /// Who the masters of a cluster are now, and whether they have all slots: what others did is no
+    /// trouble any more. Whether all is well, the next call says.
+    pub(super) fn masters_are(&self, masters: &[Node], have_all_slots: bool) {
+        self.counts.lock().troubles.retain(|part, _| match part {
+            Part::All => false,
+            Part::Master(master) => masters.contains(master),
+            Part::Nobody => !have_all_slots,
+        });
     }
 
     fn tell(&self, event: Option<FleetEvent>) {
@@ -202,13 +237,10 @@ impl Health {
 }
 
 impl Counts {
-    fn moves_to(&mut self, error: Option<&FleetError>, limit: Duration) -> Option<FleetEvent> {
+    fn moves(&mut self) -> Option<FleetEvent> {
+        let failed = self.troubles.values().filter_map(|it| it.failed.as_ref());
+        let error = failed.max_by_key(|(_, at)| *at).map(|(error, _)| error);
         let event = match (&mut self.state, error) {
-            (Some(State { error: Some(FleetError::TimedOut { limit: missed }), .. }), None)
-                if limit > *missed =>
-            {
-                return None;
-            }
             (Some(State { error: None, .. }), None) => return None,
             (Some(State { error: Some(last), .. }), Some(error)) => {
                 last.clone_from(error);
@@ -220,6 +252,23 @@ impl Counts {
         };
         self.state = Some(State { error: error.cloned(), since: Instant::now() });
         Some(event)
+    }
+}
+
+impl Trouble {
+    fn called(&mut self, error: Option<&FleetError>, limit: Duration, asked: Asked) {
+        let before = self.refusal.take();
+        self.refusal = match error {
+            Some(error) => Refusal::of(error, asked).or(before),
+            None => before.filter(|it| !it.ends_with(asked, it.at.elapsed())),
+        };
+        let refused = self.refusal.as_ref().map(|refusal| &refusal.error);
+        match (error.or(refused), &self.failed) {
+            (Some(error), _) => self.failed = Some((error.clone(), Instant::now())),
+            // A call that may take longer says nothing of one that was too late.
+            (None, Some((FleetError::TimedOut { limit: missed }, _))) if limit > *missed => {}
+            (None, _) => self.failed = None,
+        }
     }
 }
 
@@ -252,5 +301,68 @@ mod tests {
         let error = FleetError::NoPermission { reason, prefix: None };
         let denied = Refusal { error, asked: read, at: Instant::now() };
         assert!(denied.ends_with(read, Duration::ZERO) && !denied.ends_with(save, QUIET));
+    }
+
+    fn responds(health: &Health, part: &Part, error: Option<&FleetError>) {
+        let asked = Asked { call: 1, writes: Writes::No };
+        health.called(part.clone(), error, Duration::from_millis(500), asked);
+    }
+
+    fn master(port: u16) -> Part {
+        Part::Master((String::new(), port))
+    }
+
+    #[test]
+    fn a_process_is_alone_as_long_as_any_master_fails() {
+        let (health, error) = (Health::default(), FleetError::Server { reason: String::new() });
+        let is_alone = || health.stats().is_alone;
+        assert_eq!(is_alone(), None);
+        responds(&health, &master(1), None);
+        assert_eq!(is_alone(), Some(false));
+
+        for (failing, error, is_so) in [
+            (1, Some(&error), true),
+            (2, None, true),
+            (2, Some(&error), true),
+            (1, None, true),
+            (3, None, true),
+            (2, None, false),
+        ] {
+            responds(&health, &master(failing), error);
+            assert_eq!(is_alone(), Some(is_so));
+            assert_eq!(health.stats().error.is_some(), is_so);
+        }
+    }
+
+    #[test]
+    fn what_is_no_master_any_more_is_no_trouble() {
+        let (health, error) = (Health::default(), FleetError::Server { reason: String::new() });
+        let is_alone = || health.stats().is_alone;
+        for part in [Part::All, Part::Nobody, master(1)] {
+            responds(&health, &part, Some(&error));
+        }
+
+        let masters = [(String::new(), 2)];
+        health.masters_are(&masters, false);
+        assert_eq!(is_alone(), Some(true), "nobody has responded");
+        responds(&health, &master(2), None);
+        assert_eq!(is_alone(), Some(true), "some slots have no master");
+        health.masters_are(&masters, true);
+        responds(&health, &master(2), None);
+        assert_eq!(is_alone(), Some(false));
+    }
+
+    #[test]
+    fn what_one_master_takes_ends_no_refusal_of_another() {
+        let health = Health::default();
+        let save = Asked { call: 3, writes: Writes::Surely };
+        let called = |port, error| health.called(master(port), error, Duration::MAX, save);
+        called(1, Some(&FleetError::OutOfMemory));
+
+        called(2, None);
+
+        assert_eq!(health.stats().is_alone, Some(true));
+        called(1, None);
+        assert_eq!(health.stats().is_alone, Some(false));
     }
 }

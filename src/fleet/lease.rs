@@ -119,15 +119,15 @@ impl Parts {
     /// Nobody whom the server has forgotten refreshes what was saved since it began.
     async fn leases_settle_in(&self, place: &Place) -> Result<Option<Duration>, FleetError> {
         let server = self.server()?;
-        if server.live().is_none() {
+        if !server.is_connected_for(&place.logins) {
             // What the server is can be said once there is a connection.
             self.found_since_it_began(place).await?;
         }
         server.notice_its_life(&self.names).await;
-        if server.losses.settled_in(false).is_none() {
+        if server.known_to_settle_in(&place.logins, false).is_none() {
             return Ok(None);
         }
-        Ok(server.losses.settled_in(self.found_since_it_began(place).await?))
+        Ok(server.known_to_settle_in(&place.logins, self.found_since_it_began(place).await?))
     }
 
     /// Whether what stands at a place was not put back.

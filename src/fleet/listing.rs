@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::FleetError;
-use super::live::Master;
+use super::link::Node;
 use super::names::Place;
 use super::returned::{Returned, read};
 use super::scripts::{LIST, LONGEST_RECORD, RESEAL};
@@ -39,7 +39,7 @@ enum Sealing {
 
 /// Some logins of one master; where something else stands, an error.
 pub(super) struct Step {
-    pub(super) master: Option<Master>,
+    pub(super) master: Option<Node>,
     pub(super) logins: Vec<Result<Standing, FleetError>>,
 }
 

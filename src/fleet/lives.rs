@@ -66,14 +66,14 @@ impl Server {
         if !self.has_one_master() {
             return;
         }
-        let connection = self.connections();
+        let connection = self.connections(None);
         let noticing = async {
             match self.life(names, connection).await {
                 // Where nothing can be written, nobody puts anything back, or refreshes: it is
                 // waited for when something can.
                 Ok(life) if !life.is_noted => false,
                 Ok(life) => {
-                    self.losses.lives(life.name, life.known_for);
+                    self.losses().lives(life.name, life.known_for);
                     true
                 }
                 Err(error) => {
@@ -82,11 +82,11 @@ impl Server {
                 }
             }
         };
-        self.losses.noticing.once(connection, noticing).await;
+        self.losses().noticing.once(connection, noticing).await;
     }
 
     async fn life(self: &Arc<Self>, names: &Names, connection: u64) -> Result<Life, FleetError> {
-        let told = self.losses.told();
+        let told = self.losses().told();
         let is_told = told.is_some();
         let key = &names.life(is_told);
         let (was, is, same) = match told {
@@ -103,7 +103,7 @@ impl Server {
         let same = same.as_deref();
         let note = Note { key, was: &was, is: &is, same, is_told, is_anew: false };
         let life = self.note_life(note).await?;
-        if !self.losses.comes_back(&life.name, same, life.known_for) {
+        if !self.losses().comes_back(&life.name, same, life.known_for) {
             return Ok(life);
         }
         // It goes on as if nothing had been, and so would who comes next.
@@ -129,7 +129,7 @@ impl Server {
 
     async fn lives_on(self: &Arc<Self>, life: &str, key: &str) -> Result<bool, FleetError> {
         let script = redis::Script::new(&script_of(life));
-        self.knows(&on_key("EVALSHA", script.get_hash(), key)).await
+        self.knows(key, &on_key("EVALSHA", script.get_hash(), key)).await
     }
 
     /// All who begin it on one connection of this process give it one name.
@@ -138,8 +138,8 @@ impl Server {
         connection: u64,
         key: &str,
     ) -> Result<String, FleetError> {
-        let life = format!("{:016x}{connection:x}", self.losses.own);
-        self.command(&on_key("EVAL", &script_of(&life), key)).await?;
+        let life = format!("{:016x}{connection:x}", self.losses().own);
+        self.command_on(key, &on_key("EVAL", &script_of(&life), key)).await?;
         Ok(life)
     }
 }

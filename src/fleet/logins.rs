@@ -13,10 +13,10 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::attempt::no_runtime;
 use super::listing::{Listing, Standing, Step};
 use super::remembered::UserRemoval;
 use super::sealing::is_sealed;
-use super::server::no_runtime;
 use super::tokens::Parts;
 use super::walk::patiently;
 use super::{FleetError, RedisTokenStore};

@@ -4,10 +4,11 @@
 //! A server has a name for what it holds (`master_replid`), which is another after each start and each
 //! failover. It is also another where the first replica comes, or the last one has gone for an hour:
 //! then the server is the same process (`run_id`), and has no name from before (`master_replid2`), which
-//! one that followed another has. For a single server the name is read on connecting; `lives.rs` has what
-//! others have noticed of it, and what is done where it is not told. The driver of a cluster replaces
-//! connections to masters and says nothing of it; so they are asked now and then, and the master of a
-//! login is asked each time that login is to be used.
+//! one that followed another has. The name is read on connecting; for a single server, `lives.rs` has what
+//! others have noticed of it, and what is done where it is not told. A master of a cluster may be another
+//! one without any connection being lost, as may the master of a slot; so they are asked now and then, and
+//! the master of a login is asked each time that login is to be used. What one of them may have lost is
+//! waited for by its own users.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -15,11 +16,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use super::connecting::STEP_LIMIT;
 use super::found::Found;
-use super::live::To;
+use super::link::Node;
+use super::masters::{Masters, To};
 use super::names::Place;
 use super::noticing::Noticing;
 use super::server::Server;
@@ -70,6 +71,11 @@ impl Holdings {
             may_be_old: !is_new,
         }
     }
+
+    /// Whether it tells.
+    const fn is_named(&self) -> bool {
+        !self.name.is_empty()
+    }
 }
 
 /// What is known of losses, of one server or of all masters of a cluster.
@@ -84,11 +90,8 @@ pub(super) struct Losses {
 
 #[derive(Default)]
 struct State {
-    /// What the masters hold, by its name.
-    held: HashMap<String, Held>,
-    unsettled: Option<Unsettled>,
-    /// Since when the server may be another one, which it does not tell.
-    unknown: Option<Instant>,
+    /// By master of a cluster; of a single server there is no name.
+    masters: HashMap<Option<Node>, OfMaster>,
     /// The life of a single server that was noticed last, and when.
     life: Option<(String, Instant)>,
     /// When all was last to be looked at.
@@ -97,6 +100,16 @@ struct State {
     is_put_off: bool,
     /// When masters were asked last.
     asked: Option<Instant>,
+}
+
+/// What is known of one.
+#[derive(Default)]
+struct OfMaster {
+    /// What it holds, by its name, if it tells.
+    held: Option<(String, Held)>,
+    unsettled: Option<Unsettled>,
+    /// Since when it may be another one, which it does not tell.
+    unknown: Option<Instant>,
 }
 
 /// What others know is perhaps not back.
@@ -117,51 +130,69 @@ impl Losses {
         self.looks.subscribe()
     }
 
-    /// There is a new connection.
-    pub(super) fn connected(&self, is_first: bool, holdings: &[Holdings]) {
+    /// There is a new connection to a single server, or to a master of a cluster: the first one to what
+    /// was there when this process began, or one to what may have taken over.
+    pub(super) fn connected(
+        &self,
+        master: Option<&Node>,
+        is_first: bool,
+        holdings: Option<&Holdings>,
+    ) {
         let state = &mut *self.state.lock();
-        let (now, tells) = (Instant::now(), named(holdings).next().is_some());
-        let may_be_old = holdings.is_empty() || holdings.iter().any(|it| it.may_be_old);
-        let is_same = state.has_all(holdings);
-        let youngest = holdings.iter().filter_map(|it| it.since).min();
+        let (now, told) = (Instant::now(), holdings.filter(|it| it.is_named()));
+        let may_be_old = holdings.is_none_or(|it| it.may_be_old);
+        let is_same = told.is_some_and(|told| state.has(told));
         let since = match is_first {
-            true => youngest.and_then(|since| now.checked_sub(since)),
-            false => (!is_same && tells).then_some(now),
+            true => holdings.and_then(|it| it.since).and_then(|since| now.checked_sub(since)),
+            false => (told.is_some() && !is_same).then_some(now),
         };
+        let of_master = state.masters.entry(master.cloned()).or_default();
         if let Some(since) = since {
-            state.unsettled = Some(Unsettled { since, may_be_old });
+            of_master.unsettled = Some(Unsettled { since, may_be_old });
         }
-        state.unknown = (!is_first && !tells).then_some(now);
-        state.hold(holdings, true);
-        if !is_first {
+        of_master.unknown = (!is_first && told.is_none()).then_some(now);
+        if told.is_none() {
+            of_master.held = None;
+        }
+        state.hold(master, told);
+        // One master that is slow, and to which connections are replaced, has nothing looked at in others.
+        let may_lack = master.is_none() || !is_same;
+        if !is_first && may_lack {
             self.look_at(state, now);
         }
     }
 
-    /// Some masters of a cluster have told what they hold, or all of them.
-    fn met(&self, holdings: &[Holdings], are_all: bool) {
+    /// A master of a cluster has told what it holds.
+    fn met(&self, master: &Node, holdings: &Holdings) {
         let state = &mut *self.state.lock();
-        if !state.held.is_empty() && !state.has_all(holdings) {
+        let told = Some(holdings).filter(|it| it.is_named());
+        if state.has_any() && told.is_some_and(|told| !state.has(told)) {
             let now = Instant::now();
-            state.unsettled = Some(Unsettled::by_another(now));
+            let of_master = state.masters.entry(Some(master.clone())).or_default();
+            of_master.unsettled = Some(Unsettled::by_another(now));
             self.look_at(state, now);
         }
-        state.hold(holdings, are_all);
+        state.hold(Some(master), told);
     }
 
-    /// Whether more has to be told of some, by which they may turn out to be the same as before.
-    fn may_be_renamed(&self, holdings: &[Holdings]) -> bool {
+    /// Whether more has to be told of a master, by which it may turn out to be the same as before.
+    fn may_be_renamed(&self, holdings: &Holdings) -> bool {
         let state = self.state.lock();
-        let may_be = |it: &Holdings| {
-            it.held.is_first && it.held.run.is_empty() && !state.held.contains_key(&it.name)
-        };
-        !state.held.is_empty() && named(holdings).any(may_be)
+        let Held { run, is_first } = &holdings.held;
+        let may_be = holdings.is_named() && *is_first && run.is_empty();
+        may_be && state.has_any() && !state.all_held().any(|(name, _)| *name == holdings.name)
+    }
+
+    /// What others held is nothing to go by any more.
+    fn masters_are(&self, masters: &[Node]) {
+        let is_one = |master: &Option<Node>| master.as_ref().is_none_or(|it| masters.contains(it));
+        self.state.lock().masters.retain(|master, _| is_one(master));
     }
 
     /// What a single server tells that it is, if it does.
     pub(super) fn told(&self) -> Option<Told> {
         let state = self.state.lock();
-        let (name, Held { run, is_first }) = state.held.iter().next()?;
+        let (name, Held { run, is_first }) = state.masters.get(&None)?.held.as_ref()?;
         let same = Some(format!("/{run}")).filter(|_| *is_first && !run.is_empty());
         Some(Told { life: format!("{name}/{run}"), same })
     }
@@ -185,14 +216,15 @@ impl Losses {
         let state = &mut *self.state.lock();
         let now = Instant::now();
         let is_another = state.life.as_ref().is_none_or(|(last, _)| *last != life);
-        if let Some(unknown) = state.unknown.take().filter(|_| is_another) {
-            state.unsettled = Some(Unsettled::by_another(unknown));
-        }
         state.life = Some((life, now));
+        let it = state.masters.entry(None).or_default();
+        if let Some(unknown) = it.unknown.take().filter(|_| is_another) {
+            it.unsettled = Some(Unsettled::by_another(unknown));
+        }
         let since = known_for.and_then(|known_for| now.checked_sub(known_for));
-        let last = state.unsettled.as_ref().map(|it| it.since);
+        let last = it.unsettled.as_ref().map(|it| it.since);
         if let Some(since) = since.filter(|since| last.is_none_or(|last| last < *since)) {
-            state.unsettled = Some(Unsettled::by_another(since));
+            it.unsettled = Some(Unsettled::by_another(since));
         }
     }
 
@@ -228,10 +260,11 @@ impl Losses {
         self.looks.send_modify(|number| *number += 1);
     }
 
-    /// How long those who know more may still take to put it back, for who has found something, or
-    /// not.
-    pub(super) fn settled_in(&self, is_found: bool) -> Option<Duration> {
-        self.state.lock().unsettled_in(|it| it.may_be_old || !is_found)
+    /// How long those who know more of what a master has may still take to put it back, for who has found
+    /// something, or not.
+    fn settled_in(&self, master: &Option<Node>, is_found: bool) -> Option<Duration> {
+        let state = self.state.lock();
+        state.masters.get(master)?.unsettled_in(|it| it.may_be_old || !is_found)
     }
 
     fn is_time_to_ask(&self) -> bool {
@@ -245,26 +278,35 @@ impl Losses {
 }
 
 impl State {
-    /// Whether all that tell what they hold have held it before.
-    fn has_all(&self, holdings: &[Holdings]) -> bool {
-        named(holdings).all(|Holdings { name, held, .. }| {
-            let is_same = |before: &Held| before.run == held.run && !held.run.is_empty();
-            self.held.contains_key(name) || held.is_first && self.held.values().any(is_same)
+    /// What is held by all that tell.
+    fn all_held(&self) -> impl Iterator<Item = &(String, Held)> {
+        self.masters.values().filter_map(|it| it.held.as_ref())
+    }
+
+    fn has_any(&self) -> bool {
+        self.all_held().next().is_some()
+    }
+
+    /// Whether it was held before, by any: slots move.
+    fn has(&self, told: &Holdings) -> bool {
+        let Held { run, is_first } = &told.held;
+        self.all_held().any(|(name, before)| {
+            *name == told.name || *is_first && before.run == *run && !run.is_empty()
         })
     }
 
     /// One that does not tell which process it is has told that with the same name.
-    fn hold(&mut self, holdings: &[Holdings], are_all: bool) {
-        let before = std::mem::take(&mut self.held);
-        let with_run = |Holdings { name, held, .. }: &Holdings| {
-            let known = before.get(name).filter(|_| held.run.is_empty());
-            (name.clone(), known.unwrap_or(held).clone())
-        };
-        let told: Vec<_> = named(holdings).map(with_run).collect();
-        self.held = if are_all { HashMap::new() } else { before };
-        self.held.extend(told);
+    fn hold(&mut self, master: Option<&Node>, told: Option<&Holdings>) {
+        let Some(Holdings { name, held, .. }) = told else { return };
+        let of_master = self.masters.entry(master.cloned()).or_default();
+        let is_known = |(before, _): &(String, Held)| before == name && held.run.is_empty();
+        if !of_master.held.as_ref().is_some_and(is_known) {
+            of_master.held = Some((name.clone(), held.clone()));
+        }
     }
+}
 
+impl OfMaster {
     fn unsettled_in(&self, counts: impl Fn(&Unsettled) -> bool) -> Option<Duration> {
         let since = self.unsettled.as_ref().filter(|it| counts(it)).map(|it| it.since);
         OTHERS_PUT_BACK.checked_sub(since.max(self.unknown)?.elapsed())
@@ -281,7 +323,7 @@ impl Server {
     /// This process has found that the server had lost something: all is looked at, at once or as soon
     /// as the last look is long enough ago.
     pub(super) fn found_one(self: &Arc<Self>) {
-        let Some((at, look)) = self.losses.put_off() else { return };
+        let Some((at, look)) = self.losses().put_off() else { return };
         let put_off = PutOff { server: Arc::downgrade(self), look };
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
@@ -291,47 +333,61 @@ impl Server {
         }
     }
 
-    /// Asks all masters of a cluster what they hold, in a task of its own, if it is time to.
+    /// Asks all masters of a cluster what they hold, if it is time to: each in a task of its own, since one
+    /// that is away is the trouble of those who use it.
     pub(super) fn ask_masters(self: &Arc<Self>) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        let Some(mut live) = self.live().filter(|_| !self.has_one_master()) else { return };
-        if !self.losses.is_time_to_ask() {
+        let (Ok(runtime), Some(masters)) = (Handle::try_current(), self.cluster()) else { return };
+        let all = masters.known();
+        if all.is_empty() || !self.losses().is_time_to_ask() {
             return;
         }
-        let server = Arc::downgrade(self);
-        runtime.spawn(async move {
-            // One that is away is the trouble of those who use it.
-            for section in [Some("replication"), None] {
-                let Ok(Ok(holdings)) = timeout(STEP_LIMIT, live.holdings(section)).await else {
+        self.losses().masters_are(&all);
+        for master in all {
+            let (server, masters) = (Arc::downgrade(self), Arc::clone(masters));
+            runtime.spawn(async move {
+                let Some(told) = holdings_of(&masters, &master, Some("replication")).await else {
                     return;
                 };
-                let Some(server) = server.upgrade() else { return };
-                if section.is_none() || !server.losses.may_be_renamed(&holdings) {
-                    return server.losses.met(&holdings, true);
+                if let Some(server) = server.upgrade() {
+                    server.meet(&masters, &master, told).await;
                 }
-            }
-        });
+            });
+        }
+    }
+
+    /// Takes in what a master holds, of which more is asked where that may be needed.
+    async fn meet(&self, masters: &Arc<Masters>, master: &Node, mut told: Holdings) {
+        if self.losses().may_be_renamed(&told)
+            && let Some(all) = holdings_of(masters, master, None).await
+        {
+            told = all;
+        }
+        self.losses().met(master, &told);
     }
 
     /// How long who found something under a key, or nothing, is to wait for those who know more.
-    pub(super) async fn settled_in(
-        self: &Arc<Self>,
-        key: &str,
-        is_found: bool,
-    ) -> Option<Duration> {
-        if !self.has_one_master()
-            && let Some(info) = self.info("replication", To::HolderOf(key)).await
+    pub(super) async fn settled_in(&self, key: &str, is_found: bool) -> Option<Duration> {
+        if let Some(masters) = self.cluster()
+            && let Some(master) = masters.known_owner(key)
+            && let Some(info) = self.info("replication", To::Master(&master)).await
         {
-            let mut told = [Holdings::of(&info)];
-            if self.losses.may_be_renamed(&told)
-                && let Some(info) = self.info("default", To::HolderOf(key)).await
-            {
-                told = [Holdings::of(&info)];
-            }
-            self.losses.met(&told, false);
+            self.meet(masters, &master, Holdings::of(&info)).await;
         }
-        self.losses.settled_in(is_found)
+        self.known_to_settle_in(key, is_found)
     }
+
+    /// The same, by what is known of the master that has the key.
+    pub(super) fn known_to_settle_in(&self, key: &str, is_found: bool) -> Option<Duration> {
+        self.losses().settled_in(&self.known_owner(key), is_found)
+    }
+}
+
+async fn holdings_of(
+    masters: &Arc<Masters>,
+    master: &Node,
+    section: Option<&str>,
+) -> Option<Holdings> {
+    masters.info(master, section).await.as_deref().map(Holdings::of)
 }
 
 impl Parts {
@@ -361,14 +417,9 @@ struct PutOff {
 impl Drop for PutOff {
     fn drop(&mut self) {
         if let Some(server) = self.server.upgrade() {
-            server.losses.look_after(self.look);
+            server.losses().look_after(self.look);
         }
     }
-}
-
-/// Those that tell what they hold.
-fn named(holdings: &[Holdings]) -> impl Iterator<Item = &Holdings> {
-    holdings.iter().filter(|it| !it.name.is_empty())
 }
 
 /// Between two looks at all that is known, where no connection was lost.

@@ -23,7 +23,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | `server_url.rs` | what URLs there are |
-//! | `connecting.rs`, `live.rs`, `server.rs`, `failure.rs` | the connection, and what becomes of it when it fails |
+//! | `connecting.rs`, `attempt.rs`, `link.rs`, `failure.rs` | one connection, and what becomes of it when it fails |
+//! | `server.rs`, `masters.rs`, `slots.rs`, `leading.rs` | what is called: a single server by one, the masters of a cluster by one each; which of them has what, and how a call gets there |
 //! | `greeting.rs` | what a server is to which none can be made |
 //! | `tls.rs`, `roots.rs` | TLS to it, and whose certificates are trusted |
 //! | `health.rs` | whether the server responds, as it is told |
@@ -40,18 +41,21 @@
 //! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
 //! | `rate.rs`, `rate.lua` | the rate that processes share |
 
+mod attempt;
 mod connecting;
 mod error;
 mod failure;
 mod found;
 mod greeting;
 mod health;
+mod leading;
 mod lease;
+mod link;
 mod listing;
-mod live;
 mod lives;
 mod logins;
 mod losses;
+mod masters;
 mod names;
 mod note;
 mod noticing;
@@ -93,7 +97,7 @@ use redis::Value;
 
 #[cfg(test)]
 use self::directory::Directory;
-use self::live::To;
+use self::masters::To;
 use self::names::{Name, Names};
 use self::replicas::Replicas;
 use self::sealing::Sealer;

@@ -2,25 +2,28 @@
 //! asking, and how it is put back.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use redis::cluster_routing::Slot;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::FleetError;
+use super::link::Node;
 use super::names::Place;
 use super::remembered::{Entry, UserRemoval};
 use super::returned::read;
 use super::scripts::{PUT_BACK_GRAVESTONE, PUT_BACK_REMOVAL, RAISE};
-use super::slots::owners;
 use super::tokens::{KEPT_FOR_MS, MOST_CONFLICTS, Parts, changes_too_fast};
 use super::width::{Failed, Round, Width, as_one_of_many};
 use crate::auth::TokenKey;
+use crate::sync::Mutex;
 use crate::transport::can_wait;
 
 impl Parts {
@@ -36,7 +39,7 @@ impl Parts {
         if self.puts_back.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mut looks = server.losses.looks();
+        let mut looks = server.losses().looks();
         let parts = Arc::downgrade(self);
         // Also where the runtime ends before the task begins.
         let cleared = ClearedAtTheEnd(Weak::clone(&parts));
@@ -55,15 +58,19 @@ impl Parts {
                     parts.notice_its_life().await;
                 }
                 if let Some(parts) = parts.upgrade() {
-                    lanes.add(known, &parts).await;
+                    lanes.add(known, &parts, &looks);
                 }
-                if !lanes.put_back(&parts, &looks).await {
-                    continue;
-                }
-                if let Some(parts) = parts.upgrade() {
-                    parts.looked.store(number, Ordering::Release);
-                }
-                if looks.changed().await.is_err() {
+                let is_ended = match lanes.end_before(&mut looks).await {
+                    true => {
+                        if let Some(parts) = parts.upgrade() {
+                            parts.looked.store(number, Ordering::Release);
+                        }
+                        looks.changed().await.is_err()
+                    }
+                    // What is to be looked at goes to the lanes that are under way.
+                    false => looks.has_changed().is_err(),
+                };
+                if is_ended {
                     return;
                 }
             }
@@ -175,15 +182,15 @@ impl Parts {
 
     fn look_later(self: &Arc<Self>, known: Known) {
         let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
-        let mut looks = server.losses.looks();
+        let mut looks = server.losses().looks();
         let parts = Arc::downgrade(self);
         runtime.spawn(async move {
             sleep(SECOND_LOOK).await;
             looks.mark_unchanged();
-            let mut lane = Lane::new();
-            lane.left.add(vec![known]);
+            let mut lane = Lane::default();
+            lane.left.lock().add(vec![known]);
             // Where there is another look, all of it is put back by that one.
-            lane.put_back(&parts, &mut looks, false).await;
+            lane.put_back(&parts, &mut looks, true).await;
         });
     }
 
@@ -233,10 +240,11 @@ enum Known {
 }
 
 impl Known {
-    fn slot(&self, parts: &Parts) -> Option<Slot> {
+    /// The master of a cluster that has it, as far as is known.
+    fn master(&self, parts: &Parts) -> Option<Node> {
         let (Self::Login(key) | Self::RemovalOf(key)) = self;
         let name = parts.names.logins(key.client_id(), key.user()).ok()?;
-        Some(Slot::for_key(&name))
+        parts.server().ok()?.known_owner(&name)
     }
 }
 
@@ -246,6 +254,8 @@ impl Known {
 struct Left {
     removals: VecDeque<Known>,
     others: VecDeque<Known>,
+    /// Whether a task looks at it.
+    has_task: bool,
 }
 
 impl Left {
@@ -274,88 +284,95 @@ impl Left {
             true => &mut self.others,
             false => &mut self.removals,
         };
-        first.drain(..count.min(first.len())).collect()
+        let next: Vec<_> = first.drain(..count.min(first.len())).collect();
+        self.has_task = !next.is_empty();
+        next
     }
 }
 
-/// What is to be looked at, by the first slot of the master that has it: one that is away, or slow, keeps up no
-/// other. A single server has one lane, and so does a cluster that does not tell.
+/// What is to be looked at, by the master of a cluster that has it, each by a task of its own: one that is
+/// away, or slow, keeps up no other. A single server has one lane, and so has what no master has.
 #[derive(Default)]
-struct Lanes(HashMap<Option<Slot>, Lane>);
+struct Lanes {
+    all: HashMap<Option<Node>, Lane>,
+    under_way: JoinSet<()>,
+}
 
 impl Lanes {
-    async fn add(&mut self, known: Vec<Known>, parts: &Parts) {
-        if known.is_empty() {
-            return;
-        }
-        let owners = match parts.server() {
-            Ok(server) if server.is_cluster().await.unwrap_or_default() => owners(server).await,
-            _ => HashMap::new(),
-        };
-        let mut by_lane: HashMap<_, Vec<_>> = HashMap::new();
+    fn add(&mut self, known: Vec<Known>, parts: &Arc<Parts>, looks: &watch::Receiver<u64>) {
+        let mut by_master: HashMap<_, Vec<_>> = HashMap::new();
         for known in known {
-            let lane = known.slot(parts).and_then(|slot| owners.get(&slot).copied());
-            by_lane.entry(lane).or_default().push(known);
+            by_master.entry(known.master(parts)).or_default().push(known);
         }
-        for (lane, known) in by_lane {
-            self.0.entry(lane).or_insert_with(Lane::new).left.add(known);
+        for (master, known) in by_master {
+            let lane = self.all.entry(master).or_default();
+            // Its task ends with what is left.
+            let is_under_way = {
+                let left = &mut *lane.left.lock();
+                left.add(known);
+                std::mem::replace(&mut left.has_task, true)
+            };
+            if !is_under_way {
+                let (mut lane, parts, mut looks) =
+                    (lane.clone(), Arc::downgrade(parts), looks.clone());
+                self.under_way.spawn(async move {
+                    lane.put_back(&parts, &mut looks, false).await;
+                });
+            }
         }
     }
 
-    /// Whether all of it is done; what is not stays.
-    async fn put_back(&mut self, parts: &Weak<Parts>, looks: &watch::Receiver<u64>) -> bool {
-        let are_several = self.0.len() > 1;
-        let mut under_way = JoinSet::new();
-        for (master, mut lane) in self.0.drain() {
-            let (parts, mut looks) = (Weak::clone(parts), looks.clone());
-            under_way.spawn(async move {
-                let is_done = lane.put_back(&parts, &mut looks, are_several).await;
-                (master, lane, is_done)
-            });
+    /// Whether all of it is done before all is to be looked at anew.
+    async fn end_before(&mut self, looks: &mut watch::Receiver<u64>) -> bool {
+        let mut changed = pin!(looks.changed());
+        let all = poll_fn(|context| {
+            while let Some(_ended) = ready!(self.under_way.poll_join_next(context)) {}
+            Poll::Ready(())
+        });
+        let mut all = pin!(all);
+        let ended = poll_fn(|context| match all.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => changed.as_mut().poll(context).map(|_| false),
+        });
+        let are_done = ended.await;
+        if are_done {
+            self.all.clear();
         }
-        while let Some(ended) = under_way.join_next().await {
-            if let Ok((master, lane, false)) = ended {
-                self.0.insert(master, lane);
-            }
-        }
-        self.0.is_empty()
+        are_done
     }
 }
 
 /// What is to be looked at in one server.
+#[derive(Clone, Default)]
 struct Lane {
-    left: Left,
+    left: Arc<Mutex<Left>>,
     width: Width,
 }
 
 impl Lane {
-    fn new() -> Self {
-        Self { left: Left::default(), width: Width::new() }
-    }
-
     /// Several at a time, since others wait for three seconds and no longer. What fails is tried again,
-    /// behind the others, until it is done or all is to be looked at anew. Whether it is done.
+    /// behind the others, until all is done; or until all is to be looked at anew, where that
+    /// `ends_with_looks`.
     async fn put_back(
         &mut self,
         parts: &Weak<Parts>,
         looks: &mut watch::Receiver<u64>,
-        are_several: bool,
-    ) -> bool {
+        ends_with_looks: bool,
+    ) {
         loop {
-            if looks.has_changed().unwrap_or(true) {
-                return false;
+            if ends_with_looks && looks.has_changed().unwrap_or(true) {
+                return;
             }
-            let next = self.left.take(self.width.at_once());
+            let next = self.left.lock().take(self.width.at_once());
             if next.is_empty() {
-                return true;
+                return;
             }
-            let are_many = are_several || next.len() > 1;
-            let round = put_back_at_once(parts, next, are_many, &mut self.left).await;
+            let round = put_back_at_once(parts, next, &self.left).await;
             if let Some(pause) = self.width.after(round) {
                 // At another time than others.
                 let pause = pause.mul_f64(0.5 + fastrand::f64());
                 // A new connection may be to a server that has lost everything.
-                if timeout(pause, looks.changed()).await.is_ok() {
+                if timeout(pause, looks.changed()).await.is_ok() && ends_with_looks {
                     looks.mark_changed();
                 }
             }
@@ -364,12 +381,8 @@ impl Lane {
 }
 
 /// What fails is left.
-async fn put_back_at_once(
-    parts: &Weak<Parts>,
-    next: Vec<Known>,
-    are_many: bool,
-    left: &mut Left,
-) -> Round {
+async fn put_back_at_once(parts: &Weak<Parts>, next: Vec<Known>, left: &Mutex<Left>) -> Round {
+    let are_many = next.len() > 1;
     let mut looks = JoinSet::new();
     for known in next {
         let parts = Weak::clone(parts);
@@ -400,7 +413,7 @@ async fn put_back_at_once(
             _ => Failed::AtOnce,
         };
         round.failure = round.failure.max(Some(failed));
-        left.retry(known);
+        left.lock().retry(known);
     }
     round
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::link::Limit;
 use super::names::Names;
 use super::returned::read;
 use super::scripts::EXCHANGE;
-use super::server::{Limit, Server};
+use super::server::Server;
 use super::{FleetError, RedisFleet};
 use crate::middleware::{Granted, SharedLimit, SharedLimitError, Told};
 

@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::cluster_routing::Slot;
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
 use super::FleetError;
 use super::failure::Failure;
-use super::live::To;
+use super::link::Node;
+use super::masters::To;
 use super::returned::read_plain;
 use super::server::Server;
-use super::slots::owners;
 use crate::sync::Mutex;
 
 /// How many replicas are to confirm, and who asks them.
@@ -25,11 +24,9 @@ pub(super) struct Replicas(Arc<Parts>);
 struct Parts {
     wanted: u32,
     server: Arc<Server>,
-    /// Those who wait, by the first slot of their master; a single server has one for all.
-    queues: Mutex<HashMap<Option<Slot>, Arc<Queue>>>,
-    /// The first slot of the master that has a slot, as it was when it was asked for. Who is told
-    /// wrongly asks alone.
-    owners: Mutex<Option<Arc<HashMap<Slot, Slot>>>>,
+    /// Those who wait, by their master in a cluster; a single server has one for all. Who is in the
+    /// queue of another master asks alone.
+    queues: Mutex<HashMap<Option<Node>, Arc<Queue>>>,
 }
 
 /// Who waits for one master: one of them asks for all, so that masters keep each other up as little
@@ -59,9 +56,7 @@ type Outcome = Result<Option<u32>, FleetError>;
 
 impl Replicas {
     pub(super) fn new(wanted: u32, server: Arc<Server>) -> Self {
-        let queues = Mutex::default();
-        let owners = Mutex::default();
-        Self(Arc::new(Parts { wanted, server, queues, owners }))
+        Self(Arc::new(Parts { wanted, server, queues: Mutex::default() }))
     }
 
     /// The same number of replicas of another server.
@@ -88,7 +83,6 @@ impl Parts {
             return Ok(confirmed);
         }
         // Its slot has moved since it was known who has it.
-        *self.owners.lock() = None;
         let outcome = self.ask(&[of]).await?.into_iter().next();
         Ok(outcome.unwrap_or(Ok(None))?.unwrap_or(0))
     }
@@ -119,7 +113,7 @@ impl Parts {
     /// server is still a master.
     async fn ask(&self, renewals: &[Renewal<'_>]) -> Result<Vec<Outcome>, FleetError> {
         let Some(first) = renewals.first() else { return Ok(Vec::new()) };
-        self.server.command(&first.command()).await?;
+        self.server.command_on(first.name, &first.command()).await?;
         let mut commands = Pipeline::new();
         for renewal in renewals {
             commands.add_command(renewal.command());
@@ -138,24 +132,8 @@ impl Parts {
     }
 
     async fn queue_of(&self, name: &str) -> Result<Arc<Queue>, FleetError> {
-        let master = match self.server.is_cluster().await? {
-            false => None,
-            true => {
-                let slot = Slot::for_key(name);
-                // Of a cluster that does not tell, each slot waits for itself.
-                Some(self.owners().await.get(&slot).copied().unwrap_or(slot))
-            }
-        };
+        let master = self.server.owner(name).await?;
         Ok(Arc::clone(self.queues.lock().entry(master).or_default()))
-    }
-
-    async fn owners(&self) -> Arc<HashMap<Slot, Slot>> {
-        if let Some(owners) = &*self.owners.lock() {
-            return Arc::clone(owners);
-        }
-        let owners = Arc::new(owners(&self.server).await);
-        *self.owners.lock() = Some(Arc::clone(&owners));
-        owners
     }
 }
 

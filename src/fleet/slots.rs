@@ -1,38 +1,245 @@
-//! Which master of a cluster has which slot.
+//! Which master of a cluster has which slot, as `CLUSTER SLOTS` and redirects say.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use redis::{RedisError, Value};
 
-use redis::cluster_routing::Slot;
-use redis::{Pipeline, Value};
-
-use super::live::To;
+use super::FleetError;
+use super::failure::{NO_SLOTS, odd_response};
+use super::link::Node;
 use super::returned::read_plain;
-use super::server::Server;
 
-/// Of each slot the first one that its master has; of none where the cluster does not tell.
-pub(super) async fn owners(server: &Arc<Server>) -> HashMap<Slot, Slot> {
-    let mut commands = Pipeline::new();
-    commands.cmd("CLUSTER").arg("SLOTS");
-    let values = server.pipeline(&commands, To::Any).await.unwrap_or_default();
-    values.into_iter().next().map(owners_in).unwrap_or_default()
+/// The masters, and what each of them has.
+#[derive(Clone)]
+pub(super) struct Slots {
+    masters: Vec<Node>,
+    /// Of each slot, which of the masters has it.
+    owners: Vec<Option<usize>>,
 }
 
-/// From what a cluster says of its slots: first, last, and the master with its port and its id.
-fn owners_in(slots: Value) -> HashMap<Slot, Slot> {
-    let mut owners = HashMap::new();
-    let mut first_slots = HashMap::new();
-    let Value::Array(ranges) = slots else { return owners };
-    for range in ranges {
-        let Value::Array(mut parts) = range else { continue };
-        parts.truncate(3);
-        let Ok([first, last, master]) = <[Value; 3]>::try_from(parts) else { continue };
-        let (Ok(first), Ok(last)) = (read_plain::<u16>(first), read_plain::<u16>(last)) else {
-            continue;
-        };
-        let Some(start) = Slot::new(first) else { continue };
-        let owner = *first_slots.entry(format!("{master:?}")).or_insert(start);
-        owners.extend((first..=last).filter_map(Slot::new).map(|slot| (slot, owner)));
+impl Slots {
+    /// From what a node says: of each range the first slot, the last one, and the master with its port,
+    /// before its replicas. One without a host of its own is where the node was `reached`.
+    pub(super) fn of(said: Value, reached: &str) -> Result<Self, FleetError> {
+        let mut slots = Self { masters: Vec::new(), owners: vec![None; usize::from(COUNT)] };
+        let Value::Array(ranges) = said else { return Err(odd_response()) };
+        for range in ranges {
+            let Value::Array(parts) = range else { return Err(odd_response()) };
+            let mut parts = parts.into_iter();
+            let (Some(first), Some(last)) = (parts.next(), parts.next()) else {
+                return Err(odd_response());
+            };
+            let (first, last) = (number(first)?, number(last)?);
+            let Some(Value::Array(master)) = parts.next() else { continue };
+            let master = slots.index_of(master_of(master, reached)?);
+            let range = slots.owners.get_mut(usize::from(first)..=usize::from(last));
+            range.ok_or_else(odd_response)?.fill(Some(master));
+        }
+        match slots.masters.is_empty() {
+            true => Err(FleetError::Server { reason: NO_SLOTS.into() }),
+            false => Ok(slots),
+        }
     }
-    owners
+
+    /// Those that have any slot, as far as is known.
+    pub(super) fn masters(&self) -> &[Node] {
+        &self.masters
+    }
+
+    pub(super) fn owner(&self, slot: u16) -> Option<&Node> {
+        let master = self.owners.get(usize::from(slot)).copied().flatten()?;
+        self.masters.get(master)
+    }
+
+    pub(super) fn have_owners(&self) -> bool {
+        self.owners.iter().all(Option::is_some)
+    }
+
+    pub(super) fn adopt(&mut self, slot: u16, owner: Node) {
+        let master = self.index_of(owner);
+        if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
+            *owner = Some(master);
+        }
+    }
+
+    fn index_of(&mut self, master: Node) -> usize {
+        let known = self.masters.iter().position(|known| *known == master);
+        known.unwrap_or_else(|| {
+            self.masters.push(master);
+            self.masters.len() - 1
+        })
+    }
+}
+
+fn master_of(master: Vec<Value>, reached: &str) -> Result<Node, FleetError> {
+    let mut master = master.into_iter();
+    let (Some(host), Some(port)) = (master.next(), master.next()) else {
+        return Err(odd_response());
+    };
+    let host = read_plain::<Option<String>>(host)?.unwrap_or_default();
+    match number(port)? {
+        0 => Err(odd_response()),
+        port => Ok((named(&host, reached).to_owned(), port)),
+    }
+}
+
+/// The driver takes what is too large for something else.
+fn number(value: Value) -> Result<u16, FleetError> {
+    u16::try_from(read_plain::<i64>(value)?).map_err(|_| odd_response())
+}
+
+/// A host that is not told is the one at which the node that says so was `reached`.
+fn named<'a>(host: &'a str, reached: &'a str) -> &'a str {
+    if matches!(host, "" | "?") { reached } else { host }
+}
+
+/// Which slot a node that was `reached` at a host sends elsewhere, and where.
+pub(super) fn redirected(error: &RedisError, reached: &str) -> Option<(u16, Node)> {
+    let (to, slot) = error.redirect_node()?;
+    let (host, port) = to.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    (slot < COUNT).then(|| (slot, (named(host, reached).to_owned(), port)))
+}
+
+/// The slot of a key, which is that of what stands in its first braces, if anything does.
+pub(super) fn slot_of(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    let tag = tag.map(|(tag, _)| tag).filter(|tag| !tag.is_empty());
+    crc16(tag.unwrap_or(key).as_bytes()) % COUNT
+}
+
+/// CRC-16/XMODEM, by the [specification of clusters](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| match crc & 0x8000 {
+            0 => crc << 1,
+            _ => crc << 1 ^ 0x1021,
+        })
+    })
+}
+
+/// How many slots a cluster has.
+const COUNT: u16 = 16_384;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    /// As `CLUSTER KEYSLOT` says.
+    #[test]
+    fn the_slot_of_a_key_is_the_one_of_its_tag() {
+        for (key, slot) in [
+            ("foo", 12_182),
+            ("bar", 5_061),
+            ("123456789", 0x31c3),
+            ("", 0),
+            ("user1000", 3_443),
+            ("{user1000}.following", 3_443),
+            ("{user1000}.{followers}", 3_443),
+            ("a{b}c", slot_of("b")),
+            ("foo{{bar}}zap", slot_of("{bar")),
+            ("foo{bar", slot_of("foo{bar")),
+        ] {
+            assert_eq!(slot_of(key), slot, "{key}");
+        }
+        assert_ne!(slot_of("{}a"), slot_of("{}b"), "what is empty is no tag");
+        assert_eq!(slot_of("a}{b}c"), slot_of("b"), "a brace that closes nothing");
+    }
+
+    fn node(host: &str, port: u16) -> Node {
+        (host.to_owned(), port)
+    }
+
+    fn said(text: &str) -> Result<Slots, FleetError> {
+        Slots::of(parse_redis_value(text.replace(' ', "\r\n").as_bytes()).unwrap(), "reached")
+    }
+
+    #[test]
+    fn each_slot_has_the_master_that_a_node_says_it_has() {
+        let slots = said(
+            "*4 *4 :0 :9 *3 $1 a :1 $2 id *2 $1 r :9 *3 :10 :10 *2 $1 b :1 \
+             *3 :20 :16383 *2 $1 a :1 *3 :11 :11 *2 $-1 :7 ",
+        )
+        .unwrap();
+
+        let owners = [0, 9, 10, 11, 12, 19, 20, 16_383].map(|slot| slots.owner(slot).cloned());
+        let (a, b, own) = (node("a", 1), node("b", 1), node("reached", 7));
+        let [a, b, own] = [a, b, own].map(Some);
+        let expected = [a.clone(), a.clone(), b, own, None, None, a.clone(), a];
+        assert_eq!(owners, expected);
+        assert_eq!(slots.masters().len(), 3);
+        assert_eq!(slots.owner(16_384), None);
+        assert!(!slots.have_owners());
+    }
+
+    #[test]
+    fn a_master_without_a_host_is_where_the_node_was_reached() {
+        for host in ["$0  ", "$1 ? ", "$-1 "] {
+            let slots = said(&format!("*1 *3 :0 :16383 *2 {host}:7 ")).unwrap();
+            assert_eq!(slots.owner(5), Some(&node("reached", 7)), "{host}");
+            assert!(slots.have_owners());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_an_error() {
+        for text in [
+            ":7 ",
+            "$1 x ",
+            "*0 ",
+            "*1 :7 ",
+            "*1 *1 :0 ",
+            "*1 *2 :0 :9 ",
+            "*1 *3 :0 :16384 *2 $1 a :1 ",
+            "*1 *3 :0 :99999999999 *2 $1 a :1 ",
+            "*1 *3 :-1 :9 *2 $1 a :1 ",
+            "*1 *3 :9 :0 *2 $1 a :1 ",
+            "*1 *3 :0 :9 *1 $1 a ",
+            "*1 *3 :0 :9 *2 $1 a :0 ",
+            "*1 *3 :0 :9 *2 $1 a :65536 ",
+            "*1 *3 :0 :9 *2 $1 a :65537 ",
+            "*1 *3 :0 :9 *2 $1 a :-1 ",
+            "*1 *3 :65536 :65545 *2 $1 a :1 ",
+            "*1 *3 :0 :9 *2 $1 a $1 x ",
+            "*1 *3 :0 :9 *2 *0 :1 ",
+        ] {
+            assert!(matches!(said(text).err(), Some(FleetError::Server { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_names_a_slot_and_a_node() {
+        for (text, expected) in [
+            ("MOVED 3999 10.0.0.1:6381", Some((3_999, node("10.0.0.1", 6_381)))),
+            ("ASK 0 host:1", Some((0, node("host", 1)))),
+            ("MOVED 16383 :1", Some((16_383, node("reached", 1)))),
+            ("MOVED 1 ?:1", Some((1, node("reached", 1)))),
+            ("MOVED 1 ::1:6379", Some((1, node("::1", 6_379)))),
+            ("MOVED 1 [::1]:6379", Some((1, node("::1", 6_379)))),
+            ("MOVED 16384 host:1", None),
+            ("MOVED 1 host:0", None),
+            ("MOVED 1 host:65536", None),
+            ("MOVED 1 host", None),
+            ("MOVED x y", None),
+            ("MOVED", None),
+            ("ERR 1 host:1", None),
+        ] {
+            let error = parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap();
+            let error = error.extract_error().unwrap_err();
+            assert_eq!(redirected(&error, "reached"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slot_that_has_moved_is_its_new_masters_and_no_other_is() {
+        let mut slots = said("*1 *3 :0 :16383 *2 $1 a :1 ").unwrap();
+
+        slots.adopt(7, node("b", 2));
+        slots.adopt(60_000, node("c", 3));
+
+        let owners = [6, 7, 8].map(|slot| slots.owner(slot).cloned());
+        assert_eq!(owners, [Some(node("a", 1)), Some(node("b", 2)), Some(node("a", 1))]);
+    }
 }

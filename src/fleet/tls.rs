@@ -1,6 +1,5 @@
 //! TLS to the server: by which provider, and which certificates are trusted.
 
-use redis::cluster::ClusterClientBuilder;
 use redis::sentinel::SentinelClientBuilder;
 use redis::{Client, ConnectionInfo, RedisError, TlsMode};
 
@@ -57,16 +56,6 @@ impl Tls {
             return Client::build_with_tls(info, trusted);
         }
         Client::open(info)
-    }
-
-    pub(super) fn cluster(self, builder: ClusterClientBuilder) -> ClusterClientBuilder {
-        #[cfg(any(feature = "__rustls", feature = "native-tls"))]
-        let builder = builder.tls(TlsMode::Secure);
-        #[cfg(feature = "__rustls")]
-        if let Some(trusted) = self.trusted {
-            return builder.certs(trusted);
-        }
-        builder
     }
 
     pub(super) fn sentinel(self, builder: SentinelClientBuilder) -> SentinelClientBuilder {

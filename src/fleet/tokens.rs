@@ -59,7 +59,7 @@ impl RedisTokenStore {
 
     fn with(fleet: &RedisFleet, names: Names, unsealed: Option<Unsealed>) -> Self {
         let server = fleet.server();
-        let looked = server.as_ref().map_or(0, |server| *server.losses.looks().borrow());
+        let looked = server.as_ref().map_or(0, |server| *server.losses().looks().borrow());
         Self(Arc::new(Parts {
             server,
             sealer: fleet.sealer.clone(),

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::FleetError;
 use super::failure::Failure;
-use super::live::{Master, To};
+use super::link::Node;
+use super::masters::To;
 use super::returned::read_plain;
 use super::scripts::{LIST, RESEAL};
 use super::server::Server;
@@ -21,7 +22,7 @@ use super::tokens::Parts;
 
 /// What the server said of some keys of one master.
 pub(super) struct Visited {
-    pub(super) master: Option<Master>,
+    pub(super) master: Option<Node>,
     /// Of each key, what [`LIST`] returned; `None` where it is to be asked by itself.
     pub(super) keys: Vec<(String, Option<Value>)>,
 }
@@ -30,7 +31,7 @@ pub(super) struct Visited {
 pub(super) struct Walk<'a> {
     parts: &'a Parts,
     /// Those that are not done; `None` before they are known.
-    masters: Option<VecDeque<Option<Master>>>,
+    masters: Option<VecDeque<Option<Node>>>,
     /// What was scanned of the first of them, and what stands there is not known yet.
     scanned: Option<Scanned>,
     /// A server may name a key twice.
@@ -60,7 +61,7 @@ impl<'a> Walk<'a> {
         let server = self.parts.server()?;
         let masters = match &mut self.masters {
             Some(masters) => masters,
-            None => self.masters.insert(masters(server).await?),
+            None => self.masters.insert(masters(server).await?.into()),
         };
         let Some(master) = masters.front().cloned() else { return Ok(None) };
         let scanned = match self.scanned.take() {
@@ -91,7 +92,7 @@ impl<'a> Walk<'a> {
 /// What stands in some keys of one master, and what the next scan returned.
 async fn visit(
     server: &Arc<Server>,
-    master: Option<&Master>,
+    master: Option<&Node>,
     keys: Vec<String>,
     next: Option<Cmd>,
 ) -> Result<(Vec<(String, Option<Value>)>, Option<Scanned>), FleetError> {
@@ -101,21 +102,26 @@ async fn visit(
     let mut scanned = found.split_off(keys.len().min(found.len())).into_iter();
     let scanned = match (next, scanned.next().flatten(), scanned.next().flatten()) {
         (None, ..) => None,
-        (Some(_), about, Some(scanned)) => Some(Scanned::of(server, about, scanned)?),
+        (Some(_), about, Some(scanned)) => Some(Scanned::of(server, master, about, scanned)?),
         (Some(scan), _, None) => Some(scan_at(server, master, scan).await?),
     };
     Ok((keys.into_iter().zip(found).collect(), scanned))
 }
 
 impl Scanned {
-    fn of(server: &Server, about: Option<Value>, scanned: Value) -> Result<Self, FleetError> {
+    fn of(
+        server: &Server,
+        master: Option<&Node>,
+        about: Option<Value>,
+        scanned: Value,
+    ) -> Result<Self, FleetError> {
         let (cursor, keys): (u64, Vec<Vec<u8>>) = read_plain(scanned)?;
         // Nothing of the fleet's stands under a name that is not UTF-8.
         let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
         let about = about.and_then(|about| read_plain::<String>(about).ok()).unwrap_or_default();
         let run = about.lines().find_map(|line| line.strip_prefix("run_id:"));
         // One that says nothing of itself is known by the connection to it.
-        let server = run.map_or_else(|| server.connections().to_string(), str::to_owned);
+        let server = run.map_or_else(|| server.connections(master).to_string(), str::to_owned);
         Ok(Self { server, cursor, keys })
     }
 }
@@ -127,7 +133,7 @@ fn about_server() -> Cmd {
 /// A scan by itself, after which the server knows the scripts of a walk.
 async fn scan_at(
     server: &Arc<Server>,
-    master: Option<&Master>,
+    master: Option<&Node>,
     scan: Cmd,
 ) -> Result<Scanned, FleetError> {
     let mut pipeline = Pipeline::new();
@@ -139,7 +145,7 @@ async fn scan_at(
         let scanned = values.pop().unwrap_or(Value::Nil).extract_error();
         let scanned = scanned.map_err(|error| Failure::of(&error).into_error())?;
         let about = values.pop().and_then(|about| about.extract_error().ok());
-        Scanned::of(server, about, scanned)
+        Scanned::of(server, master, about, scanned)
     });
     scanned.await
 }
@@ -148,7 +154,7 @@ async fn scan_at(
 /// has moved to another master, or its script is not known there.
 pub(super) async fn several(
     server: &Arc<Server>,
-    master: Option<&Master>,
+    master: Option<&Node>,
     commands: impl Iterator<Item = Cmd>,
 ) -> Result<Vec<Option<Value>>, FleetError> {
     let mut pipeline = Pipeline::new();
@@ -160,17 +166,6 @@ pub(super) async fn several(
     }
     let values = patiently(|| server.pipeline(&pipeline, To::of(master))).await?;
     Ok(values.into_iter().map(|value| value.extract_error().ok()).collect())
-}
-
-async fn ask(server: &Arc<Server>, to: To<'_>, command: Cmd) -> Result<Value, FleetError> {
-    let mut pipeline = Pipeline::new();
-    pipeline.add_command(command);
-    let asked = patiently(|| async {
-        let values = server.pipeline(&pipeline, to).await?;
-        let value = values.into_iter().next().unwrap_or(Value::Nil).extract_error();
-        value.map_err(|error| Failure::of(&error).into_error())
-    });
-    asked.await
 }
 
 /// One call of very many that comes too late does not end them all: each of these may run twice.
@@ -190,56 +185,8 @@ where
 }
 
 /// The masters of a cluster; the server itself where there is none.
-pub(super) async fn masters(server: &Arc<Server>) -> Result<VecDeque<Option<Master>>, FleetError> {
-    if !patiently(|| server.is_cluster()).await? {
-        return Ok([None].into());
-    }
-    let slots = ask(server, To::Any, asking_slots()).await?;
-    if let Some(masters) = masters_in(slots, None)? {
-        return Ok(masters);
-    }
-    // A node that does not know its own host is where it was reached, as the driver takes it.
-    let hosts = server.hosts();
-    for node in hosts {
-        let mut asks = Pipeline::new();
-        asks.add_command(asking_slots());
-        let Ok(said) = server.pipeline(&asks, To::Master(node)).await else { continue };
-        let Some(said) = said.into_iter().next().and_then(|it| it.extract_error().ok()) else {
-            continue;
-        };
-        if let Some(masters) = masters_in(said, Some(&node.0))? {
-            return Ok(masters);
-        }
-    }
-    let host = hosts.first().map(|(host, _)| host.as_str());
-    let slots = ask(server, To::Any, asking_slots()).await?;
-    Ok(masters_in(slots, host)?.unwrap_or_default())
-}
-
-fn asking_slots() -> Cmd {
-    redis::cmd("CLUSTER").arg("SLOTS").take()
-}
-
-/// `None` where one has no host, and is not known by the one it was `reached` at.
-fn masters_in(
-    slots: Value,
-    reached: Option<&str>,
-) -> Result<Option<VecDeque<Option<Master>>>, FleetError> {
-    let Value::Array(slots) = slots else { return Ok(Some(VecDeque::new())) };
-    let mut masters = VecDeque::new();
-    for slot in slots {
-        let Value::Array(parts) = slot else { continue };
-        let Some(Value::Array(master)) = parts.into_iter().nth(2) else { continue };
-        let mut master = master.into_iter();
-        let (Some(host), Some(port)) = (master.next(), master.next()) else { continue };
-        let named = read_plain::<Option<String>>(host)?.filter(|host| !host.is_empty());
-        let Some(host) = named.or_else(|| reached.map(str::to_owned)) else { return Ok(None) };
-        let master = Some((host, read_plain::<u16>(port)?));
-        if !masters.contains(&master) {
-            masters.push_back(master);
-        }
-    }
-    Ok(Some(masters))
+pub(super) async fn masters(server: &Arc<Server>) -> Result<Vec<Option<Node>>, FleetError> {
+    patiently(|| server.masters()).await
 }
 
 /// Between two attempts: five in all.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task_local;
 
 /// How many looks are taken at a time, by how those before went.
+#[derive(Clone)]
 pub(super) struct Width {
     at_once: usize,
     /// What one takes where nothing stands in line.
@@ -33,11 +34,13 @@ pub(super) enum Failed {
     TooLate,
 }
 
-impl Width {
-    pub(super) const fn new() -> Self {
+impl Default for Width {
+    fn default() -> Self {
         Self { at_once: FIRST, least: LONGEST_WAY, pauses: FIRST_PAUSES }
     }
+}
 
+impl Width {
     pub(super) const fn at_once(&self) -> usize {
         self.at_once
     }
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn more_is_put_back_at_a_time_while_nothing_is_late_and_less_once_something_is() {
-        let width = &mut Width::new();
+        let width = &mut Width::default();
         assert_eq!(width.at_once(), 4);
         assert_eq!(widths(width, &[took(1, 5); 6]), [8, 16, 32, 64, 64, 64]);
         assert_eq!(widths(width, &[took(1, 100); 2]), [64, 64]);
@@ -148,12 +151,12 @@ mod tests {
 
     #[test]
     fn a_server_that_is_far_away_is_no_slow_one() {
-        assert_eq!(widths(&mut Width::new(), &[took(90, 130); 4]), [8, 16, 32, 64]);
-        assert_eq!(widths(&mut Width::new(), &[took(140, 145); 2]), [8, 16]);
+        assert_eq!(widths(&mut Width::default(), &[took(90, 130); 4]), [8, 16, 32, 64]);
+        assert_eq!(widths(&mut Width::default(), &[took(140, 145); 2]), [8, 16]);
         // Too far to be told from one.
-        assert_eq!(widths(&mut Width::new(), &[took(400, 400); 2]), [2, 1]);
+        assert_eq!(widths(&mut Width::default(), &[took(400, 400); 2]), [2, 1]);
         // It was nearer before.
-        assert_eq!(widths(&mut Width::new(), &[took(5, 9), took(90, 130)]), [8, 8]);
+        assert_eq!(widths(&mut Width::default(), &[took(5, 9), took(90, 130)]), [8, 8]);
     }
 
     #[test]
@@ -162,7 +165,7 @@ mod tests {
             (Failed::AtOnce, [100, 200, 400, 800, 1_000, 1_000]),
             (Failed::TooLate, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]),
         ] {
-            let width = &mut Width::new();
+            let width = &mut Width::default();
             for _ in 0..2 {
                 for pause in pauses {
                     assert_eq!(width.after(failed(kind)), Some(ms(pause)));
@@ -172,8 +175,8 @@ mod tests {
                 assert_eq!(width.at_once(), 2);
             }
         }
-        assert_eq!(widths(&mut Width::new(), &[failed(Failed::AtOnce); 3]), [2, 1, 1]);
-        assert_eq!(widths(&mut Width::new(), &[failed(Failed::TooLate); 2]), [1, 1]);
+        assert_eq!(widths(&mut Width::default(), &[failed(Failed::AtOnce); 3]), [2, 1, 1]);
+        assert_eq!(widths(&mut Width::default(), &[failed(Failed::TooLate); 2]), [1, 1]);
     }
 
     #[tokio::test]
@@ -181,7 +184,7 @@ mod tests {
         let Some(redis) = RedisServer::start(&[]) else { return };
         let server = Arc::new(Server::new(redis.url().parse().unwrap()));
         let ping = redis::cmd("PING");
-        server.command(&ping).await.unwrap();
+        server.command_on("", &ping).await.unwrap();
         for (is_one_of_many, connections) in [(true, 1), (false, 2)] {
             redis.signal("-STOP");
             let mut calls = tokio::task::JoinSet::new();
@@ -189,16 +192,16 @@ mod tests {
                 let (server, ping) = (Arc::clone(&server), ping.clone());
                 calls.spawn(async move {
                     match is_one_of_many {
-                        true => as_one_of_many(server.command(&ping)).await,
-                        false => server.command(&ping).await,
+                        true => as_one_of_many(server.command_on("", &ping)).await,
+                        false => server.command_on("", &ping).await,
                     }
                 });
             }
             let ended = calls.join_all().await;
             redis.signal("-CONT");
             assert!(ended.iter().all(Result::is_err));
-            server.command(&ping).await.unwrap();
-            assert_eq!(server.connections(), connections);
+            server.command_on("", &ping).await.unwrap();
+            assert_eq!(server.connections(None), connections);
         }
     }
 }

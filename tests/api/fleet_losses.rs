@@ -158,7 +158,7 @@ pub(crate) async fn three_masters(directories: &[Directory]) -> Option<Vec<Redis
     Some(servers)
 }
 
-fn is_well(server: &RedisServer) -> bool {
+pub(crate) fn is_well(server: &RedisServer) -> bool {
     server.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
 }
 
@@ -175,7 +175,7 @@ async fn users_of(server: &RedisServer, store: &RedisTokenStore, name: &str) -> 
     users
 }
 
-/// The driver connects to it again, and says nothing of it.
+/// A process that has nothing to do with it notices it as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_of_a_cluster_that_lost_its_data_gets_it_back() {
     let directories = [(); 3].map(|()| Directory::new());

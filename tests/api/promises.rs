@@ -22,7 +22,7 @@ fn every_promise_and_every_report_has_a_test_that_exists() {
     let promises = (1..=64).map(|number| format!("P{number}"));
     let reports = (1..=43).map(|number| format!("B{number}"));
     let limits = (1..=34).map(|number| format!("R{number}"));
-    let fleet = (1..=48).map(|number| format!("F{number}"));
+    let fleet = (1..=49).map(|number| format!("F{number}"));
     let of_fleets = (1..=30).map(|number| format!("FB{number}"));
     let all = promises.chain(reports).chain(limits).chain(fleet).chain(of_fleets);
     assert_eq!(listed, all.collect());

@@ -1,0 +1,322 @@
+//! One connection, made when it is needed and replaced when it fails: to a single server, or to one node
+//! of a cluster.
+//!
+//! The driver's own reconnecting connection stays on one that has gone silent, and knows no
+//! Sentinel; so this is a slot of ours. Every call has a limit, connecting included. Connecting
+//! goes on when the call that began it has given up, so that the next one finds it done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Cmd, Pipeline, RedisError, Value};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::FleetError;
+use super::attempt::{Attempt, Attempts, check_runtime};
+use super::connecting::{Found, Role, connect};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, IS_SENTINEL};
+use super::greeting::explained;
+use super::health::Health;
+use super::losses::Losses;
+use super::server_url::ServerUrl;
+use super::tls::Tls;
+use super::width::is_one_of_many;
+use crate::sync::Mutex;
+
+/// A server or node by host and port.
+pub(super) type Node = (String, u16);
+
+/// What all connections of a fleet to its server have in common.
+pub(super) struct Shared {
+    pub(super) url: ServerUrl,
+    /// Certificates of authorities that the program trusts beside those of the system, as PEM.
+    pub(super) trusted: Option<Arc<[u8]>>,
+    pub(super) health: Health,
+    pub(super) losses: Losses,
+}
+
+/// Where a connection leads.
+enum Whereto {
+    /// Where the URL does.
+    Url,
+    Node {
+        /// The fleet's URL with this one alone.
+        url: ServerUrl,
+        node: Node,
+        /// It may have taken over from one that this process has had to do with.
+        is_newcomer: bool,
+    },
+}
+
+pub(super) struct Link {
+    shared: Arc<Shared>,
+    whereto: Whereto,
+    slot: Mutex<Slot>,
+}
+
+struct Slot {
+    live: Option<MultiplexedConnection>,
+    /// Counts connections.
+    number: u64,
+    /// In a row, on this connection, but for those of many calls at a time.
+    timeouts: u32,
+    /// When a single server that has said that it is the master responded last.
+    was_master: Option<Instant>,
+    /// The connection that is being made, for all who wait.
+    attempts: Attempts<Connected>,
+}
+
+type Connected = Result<(u64, MultiplexedConnection), FleetError>;
+
+/// Why nothing has come of a call.
+pub(super) enum Missed {
+    /// It was never sent.
+    Connection(FleetError),
+    Late(Duration),
+    /// By the server, or the connection to it.
+    Failed(RedisError),
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) connecting: Duration,
+    pub(super) call: Duration,
+}
+
+impl Limit {
+    /// Connecting included, as far as anybody waits for it.
+    pub(super) const fn within(limit: Duration) -> Self {
+        Self { connecting: limit, call: limit }
+    }
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+pub(super) enum Sent<'a> {
+    One(&'a Cmd),
+    /// Each has its own value, which may be an error.
+    Several(&'a Pipeline),
+}
+
+impl Sent<'_> {
+    async fn by(self, mut connection: MultiplexedConnection) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::One(command) => {
+                let value = connection.req_packed_command(command).await?;
+                Ok(vec![value.extract_error()?])
+            }
+            Self::Several(commands) => {
+                connection.req_packed_commands(commands, 0, commands.len()).await
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// A master that has become a replica has a successor, to which its URL may lead soon.
+    fn error_of_replica(&self) -> FleetError {
+        match self.was_master.is_some_and(|at| at.elapsed() < FAILOVER) {
+            true => FleetError::Server { reason: DEMOTED.to_owned() },
+            false => FleetError::Replica,
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn to_url(shared: Arc<Shared>) -> Self {
+        Self::new(shared, Whereto::Url)
+    }
+
+    pub(super) fn to_node(shared: Arc<Shared>, node: Node, is_newcomer: bool) -> Self {
+        let url = ServerUrl { hosts: vec![node.clone()], ..shared.url.clone() };
+        Self::new(shared, Whereto::Node { url, node, is_newcomer })
+    }
+
+    fn new(shared: Arc<Shared>, whereto: Whereto) -> Self {
+        let slot = Slot {
+            live: None,
+            number: 0,
+            timeouts: 0,
+            was_master: None,
+            attempts: Attempts::new(CONNECTING),
+        };
+        Self { shared, whereto, slot: Mutex::new(slot) }
+    }
+
+    /// The number of the connection that was made last.
+    pub(super) fn number(&self) -> u64 {
+        self.slot.lock().number
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.slot.lock().live.is_some()
+    }
+
+    /// Sends it by a connection that is made if there is none, and has it replaced where it fails.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        sent: Sent<'_>,
+        limit: Limit,
+    ) -> Result<Vec<Value>, Missed> {
+        let (number, live) = self.connection(limit.connecting).await.map_err(Missed::Connection)?;
+        let result = match timeout(limit.call, sent.by(live.clone())).await {
+            Ok(result) => result.map_err(Missed::Failed),
+            Err(_) => Err(Missed::Late(limit.call)),
+        };
+        self.note(number, live, result.as_ref().err(), limit);
+        result
+    }
+
+    /// Of a replica where the URL names it alone.
+    pub(super) fn error_of_replica(&self) -> FleetError {
+        self.slot.lock().error_of_replica()
+    }
+
+    async fn connection(self: &Arc<Self>, limit: Duration) -> Connected {
+        check_runtime()?;
+        let until = Instant::now() + limit;
+        let attempt = {
+            let slot = &mut *self.slot.lock();
+            if let Some(live) = &slot.live {
+                return Ok((slot.number, live.clone()));
+            }
+            self.attempt(slot)?
+        };
+        let connected = attempt.outcome(until).await;
+        connected.unwrap_or(Err(FleetError::TimedOut { limit })).flatten()
+    }
+
+    /// The connection that is being made, which is begun if there is none.
+    fn attempt(self: &Arc<Self>, slot: &mut Slot) -> Result<Attempt<Connected>, FleetError> {
+        let (attempt, trier) = slot.attempts.join()?;
+        let Some(trier) = trier else { return Ok(attempt) };
+        let link = Arc::downgrade(self);
+        let (url, trusted) = (self.url().clone(), self.shared.trusted.clone());
+        trier.runtime.spawn(async move {
+            let connecting = async {
+                match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
+                    Ok(connected) => Ok(connected),
+                    Err(error) => Err(explained(&error, &url).await),
+                }
+            };
+            let late = FleetError::TimedOut { limit: CONNECTING };
+            let connected = timeout(CONNECTING, connecting).await.unwrap_or(Err(late));
+            if let Some(link) = link.upgrade() {
+                trier.outcome.send_replace(Some(link.connected(trier.number, connected)));
+            }
+        });
+        Ok(attempt)
+    }
+
+    fn url(&self) -> &ServerUrl {
+        match &self.whereto {
+            Whereto::Url => &self.shared.url,
+            Whereto::Node { url, .. } => url,
+        }
+    }
+
+    fn connected(&self, attempt: u64, connected: Result<Found, FleetError>) -> Connected {
+        let mut slot = self.slot.lock();
+        if !slot.attempts.ends(attempt) {
+            let there = slot.live.clone().map(|live| (slot.number, live));
+            return there.ok_or(FleetError::TimedOut { limit: CONNECTING });
+        }
+        let Found { live, role, holdings } = connected?;
+        if matches!(self.whereto, Whereto::Url) {
+            match role {
+                Role::Replica => return Err(slot.error_of_replica()),
+                Role::OfCluster => return Err(FleetError::Config { reason: IS_CLUSTER }),
+                Role::Sentinel => return Err(FleetError::Config { reason: IS_SENTINEL }),
+                Role::Loading => return Err(FleetError::Server { reason: IS_LOADING.to_owned() }),
+                Role::Master => slot.was_master = Some(Instant::now()),
+                Role::Unknown => {}
+            }
+        }
+        let Shared { health, losses, .. } = &*self.shared;
+        health.connected();
+        slot.number += 1;
+        slot.timeouts = 0;
+        slot.live = Some(live.clone());
+        match &self.whereto {
+            Whereto::Url => losses.connected(None, slot.number == 1, holdings.as_ref()),
+            // What a replica holds counts when it is a master.
+            Whereto::Node { .. } if matches!(role, Role::Replica) => {}
+            Whereto::Node { node, is_newcomer, .. } => {
+                let is_first = slot.number == 1 && !is_newcomer;
+                losses.connected(Some(node), is_first, holdings.as_ref());
+            }
+        }
+        Ok((slot.number, live))
+    }
+
+    /// A connection that has failed is used no more, and neither is one that has gone silent. One
+    /// that is too slow for a short limit may be well: it is asked.
+    fn note(
+        self: &Arc<Self>,
+        number: u64,
+        live: MultiplexedConnection,
+        missed: Option<&Missed>,
+        limit: Limit,
+    ) {
+        let mut slot = self.slot.lock();
+        if slot.number != number {
+            return;
+        }
+        match missed {
+            Some(Missed::Late(_)) if is_one_of_many() => return,
+            Some(Missed::Late(_)) => slot.timeouts += 1,
+            Some(Missed::Failed(error)) => {
+                slot.timeouts = 0;
+                if matches!(Failure::of(error), Failure::Closed(_) | Failure::Demoted(_)) {
+                    slot.live = None;
+                }
+            }
+            Some(Missed::Connection(_)) => {}
+            None => {
+                slot.timeouts = 0;
+                slot.was_master = slot.was_master.map(|_| Instant::now());
+            }
+        }
+        if slot.timeouts < MOST_TIMEOUTS {
+            return;
+        }
+        match limit.call < SHORT {
+            true => {
+                slot.timeouts = 0;
+                self.ask_whether_it_is_silent(number, live);
+            }
+            false => slot.live = None,
+        }
+    }
+
+    fn ask_whether_it_is_silent(self: &Arc<Self>, number: u64, live: MultiplexedConnection) {
+        let (Ok(runtime), link) = (Handle::try_current(), Arc::downgrade(self)) else { return };
+        runtime.spawn(async move {
+            let until = Instant::now() + USUAL.call;
+            let asked = timeout_at(until, Sent::One(&redis::cmd("PING")).by(live)).await;
+            let Some(link) = link.upgrade().filter(|_| asked.is_err()) else { return };
+            let mut slot = link.slot.lock();
+            if slot.number == number {
+                slot.live = None;
+            }
+        });
+    }
+}
+
+/// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All
+/// of it fits into what a token cache gives its store.
+pub(super) const USUAL: Limit = Limit { connecting: CONNECTING, call: Duration::from_millis(500) };
+
+pub(super) const CONNECTING: Duration = Duration::from_millis(1500);
+
+/// Of what is left of a limit of a call in a cluster, after redirects, this is still as long as one.
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Longer than it takes until a name leads to the new master.
+const FAILOVER: Duration = Duration::from_secs(60);
+
+/// A server that is only slow is not helped by new connections.
+const MOST_TIMEOUTS: u32 = 3;
