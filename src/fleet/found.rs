@@ -9,6 +9,7 @@ use super::returned::{Returned, read};
 use super::scripts::{LOAD, SETTLE};
 use super::sealing::Opened;
 use super::tokens::{OTHERS_PUT_BACK, Parts};
+use super::unsealed::has_login;
 use crate::auth::TokenKey;
 
 /// What stands at a place.
@@ -144,6 +145,9 @@ impl Parts {
         }?;
         if of != *key {
             return Err(FleetError::sealed(place, "stands at the place of another one"));
+        }
+        if self.unsealed.is_none() && has_login(&token) {
+            self.note.found_one();
         }
         let here = self.clock.now();
         let expires_at = here.wall.checked_add(Duration::from_millis(left));

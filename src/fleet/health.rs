@@ -210,6 +210,11 @@ impl Health {
         });
     }
 
+    /// Whether the last call to it failed.
+    pub(super) fn is_trouble(&self, part: &Part) -> bool {
+        self.counts.lock().troubles.contains_key(part)
+    }
+
     fn tell(&self, event: Option<FleetEvent>) {
         let Some(event) = event else { return };
         match &event {

@@ -2,12 +2,15 @@
 //!
 //! Where there is one server, the script that saves a login writes it as well. In a cluster, or where
 //! several servers stand behind one address, it stands under one name, which one of them has: there it
-//! is written before and after a save, and what this process knows of it keeps that one from being the
-//! trouble of logins that others have.
+//! is written before and after a save. That one is no trouble of logins that others have: while it fails,
+//! these are saved without it, and nobody waits for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use redis::Cmd;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::FleetError;
@@ -24,9 +27,18 @@ pub(super) struct Note {
     last: Mutex<Option<(bool, Instant)>>,
     /// The server has turned out to have it elsewhere than a login.
     is_apart: AtomicBool,
+    /// Kept as long as a call is under way for which nobody waits.
+    aside: Arc<()>,
 }
 
 impl Note {
+    /// A login without a seal was found, before which it was noted.
+    pub(super) fn found_one(&self) {
+        if self.lately().is_none() {
+            self.keep(true);
+        }
+    }
+
     fn keep(&self, is_there: bool) {
         *self.last.lock() = Some((is_there, Instant::now()));
     }
@@ -67,16 +79,39 @@ impl Parts {
         Ok(saved)
     }
 
-    /// For as long as a login that is saved now is kept.
+    /// For as long as a login that is saved now is kept; unless the master that has the note is away.
     async fn note_unsealed(&self) -> Result<(), FleetError> {
         let name = self.names.unsealed_note();
         let mut noting = redis::cmd("SET");
         // Another each time, so that it is seen whether one was saved since.
         let mark = format!("{:016x}", fastrand::u64(..));
         noting.arg(&name).arg(mark).arg("PX").arg(KEPT_FOR_MS);
-        self.server()?.command_on(&name, &noting).await?;
-        self.note.keep(true);
+        let server = self.server()?;
+        if server.fails_for(&name) {
+            self.call_aside(name, noting);
+            return Ok(());
+        }
+        match server.command_on(&name, &noting).await {
+            Ok(_) => self.note.keep(true),
+            Err(error) if error.is_transient() && !self.has_one_master() => {
+                tracing::debug!(%error, "a login without a seal is saved without a note");
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
+    }
+
+    /// Nobody waits for it, and there is one at a time.
+    fn call_aside(&self, name: String, command: Cmd) {
+        let (Ok(runtime), Ok(server)) = (Handle::try_current(), self.server()) else { return };
+        if Arc::strong_count(&self.note.aside) > 1 {
+            return;
+        }
+        let (server, aside) = (Arc::clone(server), Arc::clone(&self.note.aside));
+        runtime.spawn(async move {
+            server.command_on(&name, &command).await.ok();
+            drop(aside);
+        });
     }
 
     /// What is noted of unsealed logins, if there are or were any.
@@ -94,6 +129,12 @@ impl Parts {
     /// Whether there may be unsealed logins. Something else under the note says nothing; where it
     /// cannot be read, what was read lately counts.
     pub(super) async fn may_have_unsealed(&self) -> Result<bool, FleetError> {
+        let name = self.names.unsealed_note();
+        if self.note.lately() == Some(false) && self.server()?.fails_for(&name) {
+            let asks = redis::cmd("GET").arg(&name).take();
+            self.call_aside(name, asks);
+            return Ok(false);
+        }
         match self.unsealed_note().await {
             Ok(note) => Ok(note.is_some()),
             Err(FleetError::Layout { .. }) => Ok(true),

@@ -111,6 +111,12 @@ impl Server {
         }
     }
 
+    /// Whether the last call to the master of a cluster that has a key failed.
+    pub(super) fn fails_for(&self, key: &str) -> bool {
+        let master = self.known_owner(key).map(Part::Master);
+        master.is_some_and(|master| self.shared.health.is_trouble(&master))
+    }
+
     pub(super) fn stats(&self) -> FleetStats {
         self.shared.health.stats()
     }

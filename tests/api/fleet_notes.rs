@@ -90,6 +90,14 @@ async fn the_master_that_has_the_note_stops_no_logins_of_the_others() {
         }
     }
     assert!(served.iter().all(|served| (1..USERS).contains(served)), "{served:?}");
+    // So are those that a process saves that begins now.
+    let newcomer = cluster.clone().with_prefix("later").tokens();
+    let mut saved = 0;
+    for number in 0..USERS {
+        saved +=
+            usize::from(newcomer.save(&user(&number.to_string()), &login("1"), None).await.is_ok());
+    }
+    assert!((1..USERS).contains(&saved), "{saved}");
     // Who does not know whether anything was ever unsealed removes what is sealed, and says so.
     let newcomer = with_keys.clone().with_prefix("sealed").tokens();
     let mut removed = 0;
