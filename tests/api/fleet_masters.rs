@@ -9,6 +9,7 @@ use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, RedisTokenStore};
 use spotify_web::middleware::{SharedLimit, Told};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -82,8 +83,8 @@ async fn users_of(
 /// Callers of a master that does not respond, as long as this is kept.
 fn hammer(store: &RedisTokenStore, users: &[TokenKey]) -> JoinSet<()> {
     let mut callers = JoinSet::new();
-    for key in users.iter().cycle().take(50).cloned() {
-        let store = store.clone();
+    for key in users.iter().cycle().take(50) {
+        let (store, key) = (store.clone(), key.clone());
         callers.spawn(async move {
             loop {
                 store.load(&key).await.ok();
@@ -456,6 +457,50 @@ async fn an_exchange_is_sent_on_where_it_was_refused_and_never_twice_where_it_wa
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_that_a_slot_on_its_way_needs_is_told_where_it_is_missing() {
+    let says: Says = |words, port| match words {
+        words if words.contains("SLOTS") => slots_at(port),
+        words if words.contains("ASKING") => {
+            "-NOPERM User bot has no permissions to run the 'asking' command\r\n".into()
+        }
+        words if words.contains("EVAL") => format!("-ASK 1 127.0.0.1:{port}\r\n"),
+        _ => "+OK\r\n".into(),
+    };
+    let (port, _) = odd_node(says).await;
+    let store = RedisFleet::new(format!("redis+cluster://127.0.0.1:{port}")).tokens();
+
+    let error = of_store(store.load(&user("anna")).await);
+
+    assert!(matches!(error, FleetError::NoPermission { .. }), "{error}");
+    assert!(error.to_string().contains("+asking"), "{error}");
+}
+
+/// With all that was under way in it: the map was asked for, and connections were made.
+#[test]
+fn a_runtime_that_ends_while_nodes_are_asked_leaves_that_to_the_next() {
+    let (first, second) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let Some(cluster) = second.block_on(Cluster::start()) else { return };
+    let store = cluster.fleet().tokens();
+    let signal = |name: &str| cluster.servers.iter().for_each(|server| server.signal(name));
+    signal("-STOP");
+    let is_given_up = first.block_on(async {
+        timeout(Duration::from_millis(200), store.load(&user("anna"))).await.is_err()
+    });
+
+    drop(first);
+    signal("-CONT");
+
+    assert!(is_given_up);
+    second.block_on(until("loaded", async || match store.load(&user("anna")).await {
+        Ok(loaded) => loaded.is_none(),
+        Err(error) => {
+            assert!(error.is_transient(), "{error}");
+            false
+        }
+    }));
 }
 
 /// With its slots, which nobody has then.
