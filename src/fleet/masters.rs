@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::{Pipeline, Value};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempt::{Attempt, Attempts};
 use super::connecting::STEP_LIMIT;
@@ -270,7 +270,8 @@ impl Masters {
     }
 }
 
-/// The first map that any of them has; or what is most to the point of what they say.
+/// The first whole map that any of them has, or what comes next to it: a node that has left the cluster
+/// may know a part. Or what is most to the point of what they say.
 async fn asked_of(nodes: Vec<(Node, Arc<Link>)>) -> Result<Slots, FleetError> {
     let mut asked = JoinSet::new();
     for ((host, _), link) in nodes {
@@ -282,15 +283,27 @@ async fn asked_of(nodes: Vec<(Node, Arc<Link>)>) -> Result<Slots, FleetError> {
             Slots::of(said.into_iter().next().ok_or_else(odd_response)?, &host)
         });
     }
-    let mut error = None;
-    while let Some(said) = asked.join_next().await {
+    let (mut error, mut found, mut until) = (None, None::<Slots>, None);
+    loop {
+        let said = match until {
+            Some(until) => timeout_at(until, asked.join_next()).await.ok().flatten(),
+            None => asked.join_next().await,
+        };
         match said {
-            Ok(Ok(slots)) => return Ok(slots),
-            Ok(Err(other)) => error = Some(more_telling(error, other)),
-            Err(_) => {}
+            Some(Ok(Ok(slots))) if slots.have_owners() => return Ok(slots),
+            Some(Ok(Ok(slots))) => {
+                until.get_or_insert_with(|| Instant::now() + OTHERS_KNOW_MORE);
+                if found.as_ref().is_none_or(|found| found.owned() < slots.owned()) {
+                    found = Some(slots);
+                }
+            }
+            Some(Ok(Err(other))) => error = Some(more_telling(error, other)),
+            Some(Err(_)) => {}
+            None => break,
         }
     }
-    Err(error.unwrap_or_else(|| FleetError::Server { reason: NO_SLOTS.into() }))
+    let none = || error.unwrap_or_else(|| FleetError::Server { reason: NO_SLOTS.into() });
+    found.ok_or_else(none)
 }
 
 /// What will not go by itself, then what a node has said.
@@ -319,6 +332,9 @@ pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
 /// Between two times that the map is asked for, since many slots may move one after the other, and
 /// many callers of one master may fail.
 const APART: Duration = Duration::from_millis(250);
+
+/// After a map with slots that nobody has, which may be all that there is.
+const OTHERS_KNOW_MORE: Duration = Duration::from_millis(100);
 
 /// Since which nobody asks again for a slot that nobody has.
 const LATELY: Duration = Duration::from_secs(1);

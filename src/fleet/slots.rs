@@ -50,7 +50,12 @@ impl Slots {
     }
 
     pub(super) fn have_owners(&self) -> bool {
-        self.owners.iter().all(Option::is_some)
+        self.owned() == self.owners.len()
+    }
+
+    /// How many have an owner.
+    pub(super) fn owned(&self) -> usize {
+        self.owners.iter().flatten().count()
     }
 
     pub(super) fn adopt(&mut self, slot: u16, owner: Node) {

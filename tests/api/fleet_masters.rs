@@ -459,6 +459,27 @@ async fn an_exchange_is_sent_on_where_it_was_refused_and_never_twice_where_it_wa
     }
 }
 
+/// As one that was reset, and has some slots again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_knows_a_part_of_the_slots_is_no_trouble_while_others_know_all() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let users = cluster.users(20).await;
+    let says: Says = |words, port| match words {
+        words if words.contains("SLOTS") => slots_at(port).replace("16383", "16000"),
+        words if words.contains("EVAL") => "-CLUSTERDOWN Hash slot not served\r\n".into(),
+        _ => "+OK\r\n".into(),
+    };
+    let (port, _) = odd_node(says).await;
+    let url = cluster.url().replace("cluster://", &format!("cluster://127.0.0.1:{port},"));
+
+    for _ in 0..10 {
+        let store = RedisFleet::new(&url).tokens();
+        for of_one in &users {
+            are_there(&store, &of_one[..1]).await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_that_a_slot_on_its_way_needs_is_told_where_it_is_missing() {
     let says: Says = |words, port| match words {
