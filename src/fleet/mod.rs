@@ -33,12 +33,13 @@
 //! | `unsealed.rs`, `note.rs` | what was saved before there were sealing keys, and that there is any |
 //! | `tokens.rs`, `found.rs`, `removing.rs` | the store of tokens, what it finds, and what ends it |
 //! | `remembered.rs`, `putting_back.rs` | what it puts back when the server forgets, and when |
-//! | `width.rs` | how much of that at a time |
+//! | `lanes.rs`, `width.rs` | in which order, and how much of that at a time |
 //! | `losses.rs`, `lives.rs` | whether the server may have forgotten something, and whether it is another than before |
+//! | `noticing.rs` | what one caller finds out for all |
 //! | `replicas.rs` | that replicas have what was saved |
 //! | `lease.rs` | who refreshes a token |
 //! | `protocol` | a model of who refreshes and saves, for tests |
-//! | `logins.rs`, `listing.rs` | what concerns many logins at once, and a walk over all of them |
+//! | `logins.rs`, `listing.rs`, `walk.rs` | what concerns many logins at once, and a walk over all of them |
 //! | `rate.rs`, `rate.lua` | the rate that processes share |
 
 mod attempt;
@@ -48,6 +49,7 @@ mod failure;
 mod found;
 mod greeting;
 mod health;
+mod lanes;
 mod leading;
 mod lease;
 mod link;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::lanes::is_of_one_login;
 use super::lease;
 use super::names::{Names, Place};
 use super::note::Note;
-use super::putting_back::is_of_one_login;
 use super::remembered::{Entry, Remembered};
 use super::replicas::{Renewal, Replicas};
 use super::returned::{Saved, read_saved};
