@@ -13,7 +13,7 @@ fn every_promise_and_every_report_has_a_test_that_exists() {
         let [number, _, tests] = row.split('\t').collect::<Vec<_>>()[..] else {
             panic!("not three columns: {row}")
         };
-        listed.insert(number.to_owned());
+        assert!(listed.insert(number.to_owned()), "{number} has two rows");
         for test in tests.split(' ') {
             assert!(is_there(test, &sources), "{number}: no test {test}");
         }
