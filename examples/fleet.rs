@@ -6,7 +6,8 @@
 //! worker, `s` stops Redis for 10 s, `l` halves the limit. Ctrl-C or SIGTERM ends it.
 //!
 //! Nobody knows the limit at first: the workers use it up within seconds, and the 429 closes all of them until the
-//! window is over. From then on they send at the rate that it taught. While they are closed, they
+//! window is over. The second window is used up as well, and teaches a rate that is too high at first: after a
+//! minute and a half they send at what is allowed. While they are closed, they
 //! have nothing to ask Redis, and do not notice that it is stopped.
 
 use std::collections::BTreeMap;

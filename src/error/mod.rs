@@ -190,7 +190,8 @@ pub enum Error {
         /// After how long it would go, as far as the rate limiter knows, those that wait before it
         /// included; without a rate limiter, how long the server asks to wait, when it says
         /// (`Retry-After`). A quota that is used up (`QUOTA_EXCEEDED`) has the server's time alone:
-        /// where it names none it is `None`, since nobody knows when a quota is renewed.
+        /// where it names none it is `None`, since nobody knows when a quota is renewed. A call that was
+        /// not sent meanwhile is told when the next one may be.
         retry_after: Option<Duration>,
         /// A word of the server that names the reason; `QUOTA_EXCEEDED` is the quota of the
         /// developer's account.

@@ -74,8 +74,8 @@ pub enum FleetError {
     },
     /// The user of the server may not run a command.
     #[error(
-        "the user of the fleet's server may not run a command: {}; grant {}; `ACL LOG` in the server names what was \
-         missing", reason.trim_end_matches('.'), grants(prefix.as_deref())
+        "the user of the fleet's server may not run a command: {}; grant {}; what was missing stands before that list, or in \
+         the server's `ACL LOG`", reason.trim_end_matches('.'), grants(prefix.as_deref())
     )]
     NoPermission {
         /// What the server said.
@@ -131,7 +131,7 @@ pub enum FleetError {
     /// A record is sealed with a key that this process does not have. It is left as it is.
     #[error(
         "the login under `{place}` in the fleet's server is sealed with the key {id:?}, which this process does \
-         not have; add that key to `with_sealing_keys`, behind the first"
+         not have; add that key to `with_sealing_keys`: as the only one, or behind the one that is to seal"
     )]
     UnknownKey {
         /// Where it stands: a key of the server, which shows neither the app nor the user.
@@ -206,7 +206,7 @@ pub enum FleetError {
     /// What was saved stands in the server, but too few of its replicas confirmed it in time: it is
     /// lost if the server fails before they have it. Transient.
     #[error(
-        "{confirmed} of the {wanted} replicas that `with_replicas` asks for confirmed a save; see whether \
+        "{confirmed} of the {wanted} replicas that `with_replicas` asks for confirmed what was written, which stands; see whether \
          they are connected to the fleet's server, or ask for fewer"
     )]
     NotReplicated {

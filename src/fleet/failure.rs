@@ -35,6 +35,9 @@ impl Failure {
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
                 Self::Error(FleetError::NoPermission { reason, prefix: None })
             }
+            (ErrorKind::Server(ServerErrorKind::ClusterDown), _) => {
+                Self::Error(FleetError::Server { reason: format!("{reason}; {WITHOUT_A_MASTER}") })
+            }
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
                 Self::Error(FleetError::WrongPassword)
             }
@@ -184,6 +187,8 @@ pub(super) const USER_ALONE: &str = "the fleet's server wants a password, and it
     stands behind a colon, as in `redis://:PASSWORD@HOST/`";
 pub(super) const TOO_MANY_CLIENTS: &str =
     "it has as many clients as its `maxclients` allows; raise that, or end some of them";
+const WITHOUT_A_MASTER: &str = "not all slots have a master that is there; with `cluster-require-full-coverage no` in \
+    its nodes the others serve all the same";
 const NO_PROTOCOL: &str = "what it sends is not the protocol of Redis";
 const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
     in its URL";

@@ -37,7 +37,7 @@ pub struct Logins {
 
 impl RedisTokenStore {
     /// All logins that the fleet keeps, each once, in no order. Logged-out users are not among
-    /// them.
+    /// them. An app's own token is; its key has no user, as that of a program's only user has none.
     ///
     /// It reads on as they are taken, at most 500 entries in a step and two steps ahead; the server
     /// serves others in between. Call it within a tokio runtime: without one, or when that ends before

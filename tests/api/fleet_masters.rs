@@ -547,3 +547,20 @@ async fn a_slot_that_nobody_has_is_told_and_no_trouble_of_other_slots() {
         are_there(&newcomer, &users[2]).await;
     }
 }
+
+/// As nodes are by default where a master is gone without a replica.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_down_is_told_with_what_helps() {
+    let says: Says = |words, port| match words {
+        words if words.contains("SLOTS") => slots_at(port),
+        words if words.contains("EVAL") => "-CLUSTERDOWN The cluster is down\r\n".into(),
+        _ => "+OK\r\n".into(),
+    };
+    let (port, _) = odd_node(says).await;
+    let store = RedisFleet::new(format!("redis+cluster://127.0.0.1:{port}")).tokens();
+
+    let error = of_store(store.load(&user("anna")).await);
+
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("`cluster-require-full-coverage no`"), "{error}");
+}

@@ -244,7 +244,7 @@ async fn what_keeps_a_login_from_settling_is_told_whole() {
 
     let error = anna.settle().await.unwrap_err().to_string();
 
-    assert!(error.contains("`ACL LOG` in the server names what was missing"), "{error}");
+    assert!(error.contains("or in the server's `ACL LOG`"), "{error}");
 }
 
 /// As they are to be granted, also where the prefix has what would be a pattern.

@@ -49,17 +49,24 @@ pub use text::TokenText;
 /// everything stands still until it returns.
 ///
 /// `testing::check_token_store` (feature `testing`) runs every promise of this trait against a
-/// store of yours. The example `sqlite_store` is one to copy.
+/// store of yours: also that its `Debug` shows no token. The example `sqlite_store` is one to copy.
 ///
 /// ```
 /// use std::collections::HashMap;
+/// use std::fmt;
 /// use std::sync::Mutex;
 ///
 /// use spotify_web::auth::{Revision, StoreError, StoredToken, TokenKey, TokenStore};
 ///
 /// /// What a table of a database would be: the text of each token, and its revision.
-/// #[derive(Debug, Default)]
+/// #[derive(Default)]
 /// struct Table(Mutex<HashMap<String, String>>);
+///
+/// impl fmt::Debug for Table {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("Table")
+///     }
+/// }
 ///
 /// #[spotify_web::async_trait::async_trait]
 /// impl TokenStore for Table {

@@ -48,7 +48,7 @@ use serde::{Deserialize, Serialize};
 ///     Granted, RateLimitOptions, RateLimiter, SharedLimit, SharedLimitError, Told,
 /// };
 ///
-/// /// Ten requests a second for each process, for ever: one at a time, each a tenth of a second after it
+/// /// What an implementation looks like, and no limit to copy: it shares nothing. Ten requests a second for each process, for ever: one at a time, each a tenth of a second after it
 /// /// was asked for.
 /// #[derive(Debug)]
 /// struct TenEach;
