@@ -8,8 +8,11 @@
 //! | the API, for all | over two endpoints at least, of two users, since any success | likewise |
 //! | the API, for a user | of the only one, or of one for three seconds, over two endpoints at least, since any success | likewise |
 
+mod pairs;
+
 use std::collections::HashMap;
 
+use self::pairs::Pairs;
 use super::Seconds;
 use super::pair::Pair;
 
@@ -17,22 +20,11 @@ use super::pair::Pair;
 /// of all.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
-    /// By endpoint and user, and how many there are.
-    pairs: HashMap<u64, HashMap<u64, Failing>>,
-    count: usize,
+    pairs: Pairs,
     endpoints: HashMap<u64, Outage>,
     all: Option<Outage>,
     /// The last user of whom anything was heard, and when, beside the one before.
     users: [(u64, Seconds); 2],
-}
-
-/// Failures of one endpoint for one user since its last success.
-#[derive(Debug)]
-struct Failing {
-    count: u32,
-    first: Seconds,
-    last: Seconds,
-    next: Seconds,
 }
 
 /// What a success ended.
@@ -62,7 +54,7 @@ struct Outage {
 impl Failures {
     /// Until when a pair must wait, if it must.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Option<Seconds> {
-        let failing = self.pairs.get(&pair.endpoint).and_then(|users| users.get(&pair.user));
+        let failing = self.pairs.get(pair);
         let own = failing.filter(|failing| failing.is_down(now)).map(|failing| failing.next);
         let is_new = failing.is_none();
         let there = self.outage_of(pair.endpoint, now).map(|outage| outage.next_for(is_new));
@@ -84,56 +76,48 @@ impl Failures {
     /// The users for whom alone an endpoint fails; nothing where it fails for all, or for too many
     /// to count.
     pub(super) fn users_down(&self, endpoint: u64, now: Seconds) -> Option<Vec<u64>> {
-        let all = self.outage(now);
-        if all.is_some_and(|outage| outage.has_other_user)
-            || self.outage_of(endpoint, now).is_some()
-        {
+        if self.fails_for_all(endpoint, now) || self.pairs.suspects(endpoint) > MOST_TOLD {
             return None;
         }
-        let only = all.map(|outage| outage.user);
-        let Some(users) = self.pairs.get(&endpoint) else {
-            return Some(only.into_iter().collect());
-        };
-        let down = users.iter().filter(|(_, failing)| failing.is_down(now)).map(|(user, _)| *user);
-        let others = down.filter(|user| Some(*user) != only);
-        (users.len() <= MOST_TOLD).then(|| only.into_iter().chain(others).collect())
+        Some(self.down(endpoint, now).collect())
     }
 
-    /// How many requests may go soon, of numbers of those that wait at an endpoint for each user:
-    /// where it fails, one, to look. That counts also while it is not due, or it would take the start
-    /// of another when it is.
+    /// How many requests may go soon, of those that wait at an endpoint, in all and of a user: where
+    /// it fails, one, to look. That counts also while it is not due, or it would take the start of
+    /// another when it is.
     pub(super) fn starts(
         &self,
         endpoint: u64,
-        waiting: impl Iterator<Item = (Pair, usize)>,
+        waiting: usize,
+        waiting_of: impl Fn(u64) -> usize,
         now: Seconds,
     ) -> usize {
-        let starts = waiting.map(|(pair, count)| match self.fails(pair, now) {
-            true => count.min(1),
-            false if self.check(pair, now).is_none() => count,
-            false => 0,
-        });
-        match self.outage_of(endpoint, now) {
-            Some(_) => starts.sum::<usize>().min(1),
-            None => starts.sum(),
+        if self.fails_for_all(endpoint, now) {
+            return waiting.min(1);
         }
+        let behind = |user| waiting_of(user).saturating_sub(1);
+        waiting - self.down(endpoint, now).map(behind).sum::<usize>()
     }
 
-    /// Whether an endpoint fails for a user, or all do.
-    fn fails(&self, pair: Pair, now: Seconds) -> bool {
-        let failing = self.pairs.get(&pair.endpoint).and_then(|users| users.get(&pair.user));
-        let all = self.outage(now).filter(|outage| outage.is_of(pair.user));
-        failing.is_some_and(|failing| failing.is_down(now)) || all.is_some()
+    /// Whether all fail, of all users.
+    pub(super) fn all_fail_for_all(&self, now: Seconds) -> bool {
+        self.outage(now).is_some_and(|outage| outage.has_other_user)
+    }
+
+    fn fails_for_all(&self, endpoint: u64, now: Seconds) -> bool {
+        self.all_fail_for_all(now) || self.outage_of(endpoint, now).is_some()
+    }
+
+    /// The users for whom an endpoint fails that does not for all.
+    fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
+        let only = self.outage(now).map(|outage| outage.user);
+        let others = self.pairs.down(endpoint, now).filter(move |user| Some(*user) != only);
+        only.into_iter().chain(others)
     }
 
     /// A request starts, after [`check`](Self::check).
     pub(super) fn start(&mut self, pair: Pair, now: Seconds) {
-        let users = self.pairs.get_mut(&pair.endpoint);
-        let failing = users.and_then(|users| users.get_mut(&pair.user));
-        let is_new = failing.is_none();
-        if let Some(failing) = failing.filter(|failing| failing.is_down(now)) {
-            failing.next = now + PROBE;
-        }
+        let is_new = self.pairs.start(pair, now);
         let only_user = self.only_user(now);
         let there =
             self.endpoints.get_mut(&pair.endpoint).filter(|failing| failing.is_down_there(now));
@@ -155,7 +139,7 @@ impl Failures {
         };
         self.all = None;
         self.endpoints.remove(&pair.endpoint);
-        self.remove(pair);
+        self.pairs.remove(pair);
         ended
     }
 
@@ -167,12 +151,7 @@ impl Failures {
     pub(super) fn failed(&mut self, pair: Pair, now: Seconds) {
         self.heard_of(pair.user, now);
         self.make_room(now);
-        let new = Failing { count: 0, first: now, last: now, next: 0.0 };
-        let users = self.pairs.entry(pair.endpoint).or_default();
-        self.count += usize::from(!users.contains_key(&pair.user));
-        let failing = users.entry(pair.user).or_insert(new);
-        failing.count = failing.count.saturating_add(1);
-        failing.last = now;
+        self.pairs.failed(pair, now);
         let there = self.endpoints.entry(pair.endpoint);
         there.or_insert_with(|| Outage::new(pair, now)).count(pair, now);
         self.all.get_or_insert_with(|| Outage::new(pair, now)).count(pair, now);
@@ -180,8 +159,7 @@ impl Failures {
 
     /// Whether an endpoint fails for anybody.
     pub(super) fn is_failing(&self, endpoint: u64, now: Seconds) -> bool {
-        let mut users = self.pairs.get(&endpoint).into_iter().flat_map(HashMap::values);
-        self.outage_of(endpoint, now).is_some() || users.any(|failing| failing.is_down(now))
+        self.outage_of(endpoint, now).is_some() || self.pairs.down(endpoint, now).next().is_some()
     }
 
     /// Whether all fail.
@@ -195,7 +173,7 @@ impl Failures {
 
     pub(super) fn forget_endpoint(&mut self, endpoint: u64) {
         self.endpoints.remove(&endpoint);
-        self.count -= self.pairs.remove(&endpoint).map_or(0, |users| users.len());
+        self.pairs.forget_endpoint(endpoint);
     }
 
     fn outage(&self, now: Seconds) -> Option<&Outage> {
@@ -221,45 +199,11 @@ impl Failures {
         is_alone || self.all.as_ref().is_some_and(|outage| now - outage.first >= OTHERS_SOON)
     }
 
-    /// What has not failed for a while is forgotten, and the oldest of too many.
+    /// What has not failed for a while is forgotten.
     fn make_room(&mut self, now: Seconds) {
         if self.endpoints.len() >= MOST_ENDPOINTS {
             self.endpoints.retain(|_, outage| now - outage.last < USERS_SEEN);
         }
-        if self.count < MOST_PAIRS {
-            return;
-        }
-        self.pairs.retain(|_, users| {
-            users.retain(|_, failing| now - failing.last < USERS_SEEN);
-            !users.is_empty()
-        });
-        self.count = self.pairs.values().map(HashMap::len).sum();
-        if self.count >= MOST_PAIRS {
-            self.oldest().into_iter().for_each(|pair| self.remove(pair));
-        }
-    }
-
-    fn oldest(&self) -> Option<Pair> {
-        let of_users = |(endpoint, users): (&u64, &HashMap<u64, Failing>)| {
-            let oldest = users.iter().min_by(|one, other| one.1.last.total_cmp(&other.1.last));
-            oldest.map(|(user, failing)| (Pair { endpoint: *endpoint, user: *user }, failing.last))
-        };
-        let oldest = self.pairs.iter().filter_map(of_users);
-        oldest.min_by(|one, other| one.1.total_cmp(&other.1)).map(|(pair, _)| pair)
-    }
-
-    fn remove(&mut self, pair: Pair) {
-        let Some(users) = self.pairs.get_mut(&pair.endpoint) else { return };
-        self.count -= usize::from(users.remove(&pair.user).is_some());
-        if users.is_empty() {
-            self.pairs.remove(&pair.endpoint);
-        }
-    }
-}
-
-impl Failing {
-    fn is_down(&self, now: Seconds) -> bool {
-        is_down(self.count, self.first, now)
     }
 }
 
@@ -325,7 +269,6 @@ const PROBE: Seconds = 0.5;
 const NEW_PROBE: Seconds = 1.0;
 const USERS_SEEN: Seconds = 60.0;
 const OTHERS_SOON: Seconds = 3.0;
-const MOST_PAIRS: usize = 4096;
 /// Of more, an estimate of how long a request waits leaves out all who wait for the endpoint.
 const MOST_TOLD: usize = 64;
 /// More than are told apart.

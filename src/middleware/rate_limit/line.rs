@@ -75,13 +75,16 @@ impl<W> Line<W> {
         })
     }
 
-    /// The number of each user's waiters, by class.
-    pub(super) fn users(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.users.iter().map(|((user, _), places)| {
-            #[cfg(test)]
-            steps::count(1);
-            (*user, places.len())
-        })
+    /// The number of a user's waiters.
+    pub(super) fn len_of(&self, user: u64) -> usize {
+        self.places_of(user).map(BTreeSet::len).sum()
+    }
+
+    /// The places of a user, by class.
+    fn places_of(&self, user: u64) -> impl Iterator<Item = &BTreeSet<Place>> {
+        #[cfg(test)]
+        steps::count(1);
+        [false, true].into_iter().filter_map(move |class| self.users.get(&(user, class)))
     }
 
     pub(super) fn limit_of(&self, place: Place) -> Option<Seconds> {
@@ -111,10 +114,7 @@ impl<W> Line<W> {
 
     /// The number of a user's waiters before a place.
     pub(super) fn before_of(&self, user: u64, place: Place) -> usize {
-        #[cfg(test)]
-        steps::count(1);
-        let places = [false, true].into_iter().filter_map(|class| self.users.get(&(user, class)));
-        places
+        self.places_of(user)
             .map(|places| match places.last() {
                 Some(last) if *last < place => places.len(),
                 _ => places.range(..place).count(),

@@ -69,23 +69,20 @@ impl<W> Queue<W> {
         self.lines.get(&endpoint).map_or(0, Line::len)
     }
 
-    /// How many wait for the app: all but those whose own endpoint is closed or paced, or fails for
-    /// all or for their user, who could not go whatever it grants.
+    /// How many wait for the app: all but those whose own endpoint is closed or paced, who could not
+    /// go whatever it grants; of those for whom it fails, one.
     pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
-        let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_shut(**endpoint, now));
+        let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_closed(**endpoint, now));
         let may_start = |endpoint| {
             let from = state.opens(endpoint, now).max(now);
             state.starts(endpoint, from, from + NEXT_BATCH)
         };
-        let waiting = |endpoint, line: &Line<W>| match state.failures.is_quiet() {
-            true => line.len(),
-            false => {
-                let users = line.users();
-                let users = users.map(|(user, waiting)| (Pair { endpoint, user }, waiting));
-                state.failures.starts(endpoint, users, now)
-            }
+        let waiting = |endpoint, line: &Line<W>| {
+            state.failures.starts(endpoint, line.len(), |user| line.len_of(user), now)
         };
-        lines.map(|(key, line)| waiting(*key, line).min(may_start(*key))).sum()
+        let counts = lines.map(|(key, line)| waiting(*key, line).min(may_start(*key)));
+        let all = counts.sum::<usize>();
+        if state.failures.all_fail_for_all(now) { all.min(1) } else { all }
     }
 
     /// Whether anybody waits for the limit that a refusal of an endpoint tells of: not those whom

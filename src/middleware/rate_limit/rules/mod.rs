@@ -9,6 +9,7 @@
 
 mod exchanges;
 mod failing;
+mod looks;
 mod refusals;
 mod trial;
 mod waiting;
