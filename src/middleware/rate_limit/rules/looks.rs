@@ -101,3 +101,68 @@ fn a_look_at_what_fails_for_all_counts_also_while_it_is_not_due() {
         assert_eq!(queue.len_for_app(&state, 5.1), 1, "{endpoints} endpoints, not due");
     }
 }
+
+/// Sixty calls of users for whom an endpoint fails wait, and are sent again and again; of others one
+/// comes to another endpoint in the time of four starts. Returns for how long those waited at most,
+/// and how many looks there were in a hundred seconds.
+fn beside_looks(rate: f64, users: u64, is_urgent: bool, others: bool) -> (Seconds, usize) {
+    let mut state = state();
+    (0..20).for_each(|round| {
+        (0..users).for_each(|user| fails(&mut state, 1, user, f64::from(round) * 0.1));
+    });
+    state.app.pace(rate, 2.0);
+    let mut queue = Queue::new();
+    let waiter = |pair| Waiter { pair, limit: f64::INFINITY, owner: 0.0 };
+    for number in 0..60 {
+        let pair = Pair { endpoint: 1, user: number % users };
+        queue.insert(Place::new(is_urgent, number), waiter(pair));
+    }
+    let (mut longest, mut looks, mut number) = (0.0, 0, 60);
+    let mut comes = 2.0;
+    let mut now = 2.0;
+    while now < 102.0 {
+        if others && now >= comes {
+            comes += 4.0 / rate;
+            number += 1;
+            let pair = Pair { endpoint: 2, user: 1000 };
+            queue.insert(Place::new(false, number), Waiter { owner: now, ..waiter(pair) });
+        }
+        while let Ok(gone) = queue.next(&state, now) {
+            let ticket = state.start(gone.pair, true, now);
+            if gone.pair.endpoint == 2 {
+                longest = f64::max(longest, now - gone.owner);
+                state.settle(ticket, Outcome::Succeeded, true, now);
+                continue;
+            }
+            looks += 1;
+            state.settle(ticket, Outcome::Failed, true, now);
+            // It keeps its place.
+            let place = Place::new(is_urgent, looks as u64 % 60).arrived(looks as u64);
+            queue.insert(place, waiter(gone.pair));
+        }
+        now += 0.01;
+    }
+    (longest, looks)
+}
+
+#[test]
+fn looks_leave_half_of_the_starts_of_a_small_rate_to_others() {
+    for rate in [0.2, 0.5, 1.25, 1.9] {
+        for users in [1, 2, 30] {
+            for is_urgent in [false, true] {
+                let (longest, looks) = beside_looks(rate, users, is_urgent, true);
+                let what = format!("{rate} a second, {users} users, urgent: {is_urgent}");
+                assert!(longest <= 2.0 / rate + 0.1, "{what}: waited {longest}");
+                assert!(looks as f64 >= 0.4 * 100.0 * rate, "{what}: {looks} looks");
+            }
+        }
+    }
+}
+
+#[test]
+fn looks_have_all_starts_of_a_small_rate_that_nobody_else_wants() {
+    for (rate, users) in [(0.5, 1), (1.25, 1), (1.25, 30)] {
+        let (_, looks) = beside_looks(rate, users, false, false);
+        assert!(looks as f64 >= 0.95 * 100.0 * rate, "{rate} a second, {users} users: {looks}");
+    }
+}
