@@ -86,15 +86,17 @@ impl App {
     ///
     /// At once where it is known not to come in time; else when the time is over.
     pub(super) async fn permit(self: &Arc<Self>, wanted: Wanted) -> Result<Turn, RateLimited> {
-        let (place, mut granted) = self.queue_up(wanted)?;
-        let waiting = Waiting { app: self, endpoint: wanted.pair.endpoint, place };
+        let (waiting, mut granted) = self.queue_up(wanted)?;
+        let place = waiting.place;
         loop {
             let sleep = self.watch(&waiting, wanted.pair);
             let told = told(&mut granted, &self.keeper_wanted);
             match tokio::time::timeout(sleep, told).await {
-                Ok(Some(verdict)) => {
-                    let verdict = verdict.unwrap_or_else(|| Err(self.closed(wanted.pair)));
+                Ok(Some(Some(verdict))) => {
                     return verdict.map(|granted| self.pick_up(place, granted));
+                }
+                Ok(Some(None)) => {
+                    return Ok(Turn::Late { number: place.number, idle: Duration::ZERO });
                 }
                 // Whatever wants a keeper each time that it looks, the runtime has its turn.
                 Ok(None) => tokio::task::yield_now().await,
@@ -121,7 +123,7 @@ impl App {
     fn queue_up(
         self: &Arc<Self>,
         wanted: Wanted,
-    ) -> Result<(Place, oneshot::Receiver<Verdict>), RateLimited> {
+    ) -> Result<(Waiting<'_>, oneshot::Receiver<Verdict>), RateLimited> {
         let mut locked = self.core.lock();
         let core = &mut *locked;
         let now = core.now(&self.options);
@@ -155,9 +157,11 @@ impl App {
         // The keeper may sleep for an endpoint that is closed for longer.
         core.keeper = core.keeper.filter(|keeper| keeper.wakes_at <= next);
         let exchange = self.due(core, now);
+        // It leaves also where a waker panics that is called now.
+        let waiting = Waiting { app: self, endpoint: pair.endpoint, place };
         drop(locked);
         self.begin(exchange);
-        Ok((place, receiver))
+        Ok((waiting, receiver))
     }
 
     /// Moves on what time allows, and says for how long a waiter may sleep.

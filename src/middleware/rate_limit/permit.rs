@@ -11,8 +11,8 @@ use super::state::{Outcome, Ticket};
 #[derive(Debug)]
 pub(super) enum Turn {
     Go(Permit),
-    /// The caller was not polled for so long after it was told that its permit is void. It may
-    /// queue up again.
+    /// The caller was not polled for so long after it was told that its permit is void, or was told
+    /// nothing. It may queue up again.
     Late {
         number: u64,
         /// For how long it had a permit.

@@ -3,7 +3,9 @@
 //! A wake-up runs what its executor likes, which may be a call of this limiter, and so does what
 //! holds a waker when it is dropped. None of the two happens while something is locked.
 
+use std::any::Any;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
@@ -85,12 +87,41 @@ impl Untold {
 
 impl Drop for Untold {
     fn drop(&mut self) {
+        let mut panicked = FirstPanic::default();
         for (waiter, verdict) in self.verdicts.drain(..) {
-            // One who has gone has given its permit back.
-            verdict.map(|verdict| waiter.send(verdict));
+            panicked.guard(|| match verdict {
+                // One who has gone has given its permit back.
+                Some(verdict) => drop(waiter.send(verdict)),
+                None => drop(waiter),
+            });
         }
         if let Some(keeper_wanted) = self.keeper_wanted.take() {
-            keeper_wanted.notify_one();
+            panicked.guard(|| keeper_wanted.notify_one());
         }
+        panicked.goes_on();
+    }
+}
+
+/// The first panic of several wakers: none of them keeps another waiter from what it is told.
+#[derive(Default)]
+struct FirstPanic(Option<Box<dyn Any + Send>>);
+
+impl FirstPanic {
+    fn guard(&mut self, wakes: impl FnOnce()) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(wakes)) else { return };
+        match &self.0 {
+            None => self.0 = Some(panic),
+            // What it carries may panic when it is dropped.
+            Some(_) => std::mem::forget(panic),
+        }
+    }
+
+    /// Where another one is under way, this one would abort the process.
+    fn goes_on(self) {
+        let Some(panic) = self.0 else { return };
+        if std::thread::panicking() {
+            return std::mem::forget(panic);
+        }
+        resume_unwind(panic);
     }
 }

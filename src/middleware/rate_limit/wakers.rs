@@ -1,6 +1,7 @@
 //! Wakers of executors that run what they wake at once, and ask the limiter: nothing is locked when
 //! one is woken or dropped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Wake, Waker};
 
 use tokio::time::{Instant, sleep};
@@ -310,4 +311,84 @@ async fn a_line_of_calls_that_run_in_each_others_wake_ups_goes_through() {
     }
 
     assert!(calls.iter().all(|call| call.was_woken_unlocked() && !call.is_waiting()));
+}
+
+/// A waker of an executor that is out of order.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("nothing can be woken");
+    }
+}
+
+/// Does something while a panic unwinds.
+struct Unwinds<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Unwinds<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Calls that wait, with a waker.
+fn waiting(limiter: &RateLimiter, count: usize, waker: &Waker) -> Vec<Call> {
+    let calls = (0..count).map(|_| {
+        let app = Arc::clone(&limiter.app);
+        let mut call: Call = Box::pin(async move { app.permit(wanted(60 * SECOND)).await });
+        assert!(call.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        call
+    });
+    calls.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_keeps_nobody_from_what_it_is_told() {
+    let acts: [(&dyn Fn(&RateLimiter), bool); 4] = [
+        (&|limiter| limiter.reopen(), true),
+        (&|limiter| limiter.close_for(600 * SECOND), false),
+        (&|limiter| drop(Unwinds(|| limiter.reopen())), true),
+        (
+            &|limiter| {
+                let _reopens = Unwinds(|| limiter.reopen());
+                panic!("something else");
+            },
+            true,
+        ),
+    ];
+    for (number, (act, goes)) in acts.into_iter().enumerate() {
+        for panicking in [1, 2, 4] {
+            let limiter = limiter(SetForward::new());
+            refuse(&limiter, 5.0);
+            let mut calls = waiting(&limiter, panicking, &Waker::from(Arc::new(Panics)));
+            calls.extend(waiting(&limiter, 3, Waker::noop()));
+
+            let acted = catch_unwind(AssertUnwindSafe(|| act(&limiter)));
+
+            assert!(acted.is_err(), "the panic goes on");
+            for mut call in calls {
+                let told = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                let is_told = match &told {
+                    Poll::Ready(Ok(Turn::Go(_))) => goes,
+                    Poll::Ready(Err(_)) => !goes,
+                    _ => false,
+                };
+                assert!(is_told, "act {number}, {panicking}: {told:?}");
+            }
+        }
+    }
+}
+
+/// Nothing is known of what it waits for, and it has its number.
+#[tokio::test(start_paused = true)]
+async fn who_is_told_nothing_comes_anew() {
+    let limiter = limiter(SetForward::new());
+    refuse(&limiter, 1.0);
+    let waiter = waits(&limiter, wanted(60 * SECOND));
+
+    let owners = limiter.app.core.lock().queue.take_owners(|_| true);
+    drop(owners);
+
+    let ended = waiter.ended.lock().take();
+    assert!(matches!(ended, Some(Ok(Turn::Late { number: 2, idle: Duration::ZERO }))), "{ended:?}");
 }
