@@ -247,6 +247,24 @@ async fn all_who_are_urgent_and_may_not_wait_for_a_limit_wait_for_the_store() {
     }
 }
 
+/// The docs say so: two thirds of a second.
+#[tokio::test(start_paused = true)]
+async fn of_many_who_may_not_wait_for_a_limit_none_waits_for_the_store_for_long() {
+    for (takes, is_urgent) in [(20, true), (150, true), (190, true), (150, false), (190, false)] {
+        let grant = |told: &Told, _| {
+            let granted = Granted::default().with_rate(5.0, 2);
+            let starts = told.starts.max(u32::from(told.is_urgent)).min(1);
+            granted.with_starts(starts, Duration::ZERO, Duration::ZERO)
+        };
+        let app = Store::new(grant).taking(milliseconds(takes)).app();
+
+        let ended = at_once(40, &app, is_urgent, Duration::ZERO).await;
+
+        let in_time = |(waited, _): &(Duration, bool)| *waited <= milliseconds(667);
+        assert!(ended.iter().all(in_time), "{takes} ms, urgent: {is_urgent}: {ended:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_who_may_not_wait_for_a_limit_wait_for_the_store() {
     for (rate, count, patience) in [(5.0, 2, 0), (1.0, 2, 0), (20.0, 10, 0), (5.0, 4, 10)] {

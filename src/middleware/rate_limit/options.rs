@@ -60,7 +60,9 @@ impl RateLimitOptions {
     /// a limit, once a second, or for a start. It waits for the response also where this is
     /// shorter, a quarter of a second at most and not beyond its deadline; for what the store says
     /// then it waits no longer than this. Where a response is late, or lost with the runtime that it
-    /// was asked for on, the store is asked anew, and that takes two thirds of a second at most.
+    /// was asked for on, the store is asked anew, as it is where several such calls come at the same
+    /// time and are granted one start after another, as urgent ones are: all that takes two thirds
+    /// of a second at most.
     #[must_use]
     pub fn with_max_wait(self, max_wait: Duration) -> Self {
         Self { max_wait, ..self }
