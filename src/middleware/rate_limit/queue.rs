@@ -215,8 +215,8 @@ impl<W> Queue<W> {
         ahead
     }
 
-    /// Takes out who may go next, or says when somebody may. Of two that go, one is another's than
-    /// those who look at what fails, or looks would take all of a small rate.
+    /// Takes out who may go next, or says when somebody may. After a look at what fails one goes that
+    /// does not look, if it may: looks would take all of a small rate.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
         let first = self.choose(true, state, now)?;
         let is_look = |chosen: &Chosen| state.failures.is_look(chosen.head.pair(), now);
@@ -304,7 +304,7 @@ impl<W> Queue<W> {
     }
 }
 
-/// Who goes next, and whether one waits who is not urgent.
+/// Who goes next, and whether one may who is not urgent.
 struct Chosen {
     head: Head,
     is_others: bool,
@@ -312,7 +312,7 @@ struct Chosen {
 
 /// The first of each class who may go.
 struct Heads {
-    /// Whether those count who look at what fails.
+    /// Whether one counts that looks at what fails.
     may_look: bool,
     urgent: Option<Head>,
     other: Option<Head>,

@@ -344,7 +344,8 @@ fn waiting(limiter: &RateLimiter, count: usize, waker: &Waker) -> Vec<Call> {
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_keeps_nobody_from_what_it_is_told() {
-    let acts: [(&dyn Fn(&RateLimiter), bool); 4] = [
+    type ByHand<'a> = &'a dyn Fn(&RateLimiter);
+    let acts: [(ByHand<'_>, bool); 4] = [
         (&|limiter| limiter.reopen(), true),
         (&|limiter| limiter.close_for(600 * SECOND), false),
         (&|limiter| drop(Unwinds(|| limiter.reopen())), true),
