@@ -421,6 +421,9 @@ pub(super) const PUT_BACK: &str = "0";
 /// The step of a save that takes over what stood at another place.
 pub(super) const ADOPTED: &str = "3";
 
+/// The same, of what was put back there, and whose number is by another clock. Others have been waited for.
+pub(super) const ADOPTED_PUT_BACK: &str = "4";
+
 /// How many losses a load or a lease waits for, one after the other.
 pub(super) const MOST_WAITS: u32 = 3;
 

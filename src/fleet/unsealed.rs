@@ -26,7 +26,8 @@ use super::returned::{Returned, read};
 use super::scripts::{FORGET, HIGHEST, LOAD, TAKE_OVER};
 use super::sealing::Opened;
 use super::tokens::{
-    ADOPTED, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts, changes_too_fast,
+    ADOPTED, ADOPTED_PUT_BACK, KEPT_FOR_MS, MOST_CONFLICTS, OTHERS_PUT_BACK, PUT_BACK, Parts,
+    changes_too_fast,
 };
 use super::walk::{patiently, several};
 use crate::auth::{LoginId, StoredToken, TokenKey};
@@ -94,6 +95,7 @@ impl Parts {
                 let number = entry.number.max((sealed.number + 1).min(HIGHEST));
                 let step = match self.may_be_old(&place, &there).await? {
                     true => PUT_BACK,
+                    false if there.put_back_for.is_some() => ADOPTED_PUT_BACK,
                     false => ADOPTED,
                 };
                 self.put(key, token, revision, step, number, KEPT_FOR_MS).await?;

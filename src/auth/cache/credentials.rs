@@ -13,16 +13,14 @@
 //! | another entry | anything else | the entry is adopted |
 //!
 //! Which of two logins is earlier is decided by the time that has passed since the one that was
-//! made here, and not by the time that the wall clock said then ([`Made::is_before`]), and since the
-//! other one, where the store tells that. Logins of one
-//! process at one moment are numbered.
+//! made here, and not by the time that the wall clock said then ([`Made::is_before`]).
 //!
 //! So a revision is only ever compared for equality, and never wins by a number.
 
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Now;
+use super::made::Made;
 use crate::auth::store::Content;
 use crate::auth::{AuthError, LoginId, Revision, StoredToken};
 use crate::oauth::Token;
@@ -93,47 +91,6 @@ pub(super) struct Replacement {
     pub(super) expires_at: SystemTime,
     /// The latest login that it was to be saved over.
     pub(super) replaced: Option<LoginId>,
-}
-
-/// A login or a log-out that is not known to be in the store.
-#[derive(Clone)]
-struct Made {
-    /// By the clock that nobody sets.
-    at: Instant,
-    /// The login that it replaced, here or in the store.
-    replaced: Option<LoginId>,
-}
-
-impl Made {
-    /// Whether `found` is of a later moment. The wall clock may have been set meanwhile, so that
-    /// only how long ago this was made says when that was, as the clock tells it now. One that is
-    /// in the future is of a clock that is wrong, and says nothing.
-    ///
-    /// A machine that sleeps does not count that time: what somebody else saved meanwhile counts as
-    /// earlier. That loses to a login made here, where the other way round a clock that is set
-    /// would bring back the user before.
-    ///
-    /// A store with a clock of its own says how long ago the other one was made, and then no wall clock is asked.
-    ///
-    /// What this process made at the same moment is told apart by its number.
-    fn is_before(&self, found: &StoredToken, own: LoginId, now: Now) -> bool {
-        let made_about = found.made_about;
-        let found = found.login;
-        let age = now.monotonic.saturating_duration_since(self.at);
-        let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-        let is_replaced = self.replaced.is_some_and(|replaced| found <= replaced);
-        let own = own.made_at(made);
-        let by_store = || made_about.map(|made_about| made_about > self.at);
-        let is_later = found.is_next_at_once(own).or_else(by_store);
-        !is_replaced && is_later.unwrap_or_else(|| found.is_known_later(own, now.wall))
-    }
-}
-
-/// Without the time, which differs from run to run.
-impl fmt::Debug for Made {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Made").field("replaced", &self.replaced).finish_non_exhaustive()
-    }
 }
 
 impl Default for Credentials {

@@ -55,6 +55,7 @@ mod fetch;
 mod flight;
 mod listener;
 mod login;
+mod made;
 mod options;
 mod policy;
 mod saving;

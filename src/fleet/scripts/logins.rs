@@ -33,7 +33,8 @@ return {revision, math.max(n, g), left, record, back, revision == '' and short(m
 /// `KEYS logins, and the note of unsealed logins where one is saved`,
 /// `ARGV scopes, revision it replaces, its own, what marks this call, number known, step, ms left, record, ms to keep it,
 /// for how many ms the login was in no store, 1 for a log-out` → what became of it, and the number of what stands there. The
-/// steps are 2 for another login, 1 to count up, 0 to put back, and 3 for what stood at another place until now.
+/// steps are 2 for another login, 1 to count up, 0 to put back, 3 for what stood at another place until now, and 4 for
+/// what was put back there before that.
 ///
 /// | returned | what became of it |
 /// |---|---|
@@ -47,7 +48,7 @@ return {revision, math.max(n, g), left, record, back, revision == '' and short(m
 /// room. A right that is missing is found before anything is written by which the login is found, and what a mark marks.
 ///
 /// What is put back, or comes from another place, has its own number, and goes where an earlier one
-/// stands only.
+/// stands only. Of what came from another place after it was put back nobody waits for others (`p` is 0).
 pub(in crate::fleet) static SAVE: Script = Script::new(reading!(
     "local s = ARGV[1]
 local r = get(s .. 'v', s .. 'n', s .. 'w', 'g')
@@ -57,7 +58,7 @@ if there == '' and length(s .. 'r') > 0 then altered() end
 if there == ARGV[3] and r[3] == ARGV[4] then return {1, n} end
 if there ~= ARGV[2] then return {0, n} end
 if ARGV[6] == '2' and there == '' and n > tonumber(ARGV[5]) then return {0, n} end
-local is_known = ARGV[6] == '0' or ARGV[6] == '3'
+local is_known = ARGV[6] == '0' or ARGV[6] == '3' or ARGV[6] == '4'
 if is_known and n >= tonumber(ARGV[5]) then return {0, n} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -78,7 +79,8 @@ redis.call('HSET', KEYS[1], s .. 'w', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[9])
 redis.call('HDEL', KEYS[1], s .. 't', s .. 'm', s .. 'a')
 redis.call('HSET', KEYS[1], s .. 'v', ARGV[3], s .. 'n', number, s .. 'x', x, s .. 'r', ARGV[8])
-if ARGV[6] == '0' then redis.call('HSET', KEYS[1], s .. 'p', string.format('%.0f', now))
+if ARGV[6] == '0' or ARGV[6] == '4' then
+  redis.call('HSET', KEYS[1], s .. 'p', ARGV[6] == '0' and string.format('%.0f', now) or '0')
 elseif ARGV[6] ~= '1' then redis.call('HDEL', KEYS[1], s .. 'p') end
 return {ARGV[11] == '1' and 3 or 1, n}"
 ));
