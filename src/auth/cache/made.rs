@@ -18,11 +18,12 @@ pub(super) struct Made {
 impl Made {
     /// Whether `found` is of a later moment. The first of these that says which was earlier decides:
     ///
-    /// 1. what is no later than what this replaced, by the ids of logins, is earlier;
+    /// 1. what this replaced is earlier, also where no clock says when that was;
     /// 2. what this process made at the same moment is told apart by its number;
     /// 3. a store with a clock of its own says about when the other one was made, and no wall clock is asked: see
     ///    [`SLACK`];
-    /// 4. the wall clocks of the two processes.
+    /// 4. what is no later than what this replaced, by the ids of logins, is earlier;
+    /// 5. the wall clocks of the two processes.
     ///
     /// The wall clock here may have been set meanwhile, so that only how long ago this was made says when that was, as
     /// the clock tells it now. One that is in the future is of a clock that is wrong, and says nothing.
@@ -37,9 +38,12 @@ impl Made {
         let made = now.wall.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let own = own.made_at(made);
         let by_store = || made_about.and_then(|made_about| self.is_for_sure_before(made_about));
-        let is_replaced = self.replaced.is_some_and(|replaced| found <= replaced);
+        let by_clocks = || {
+            self.replaced.is_none_or(|replaced| found > replaced)
+                && found.is_known_later(own, now.wall)
+        };
         let is_later = found.is_next_at_once(own).or_else(by_store);
-        !is_replaced && is_later.unwrap_or_else(|| found.is_known_later(own, now.wall))
+        self.replaced != Some(found) && is_later.unwrap_or_else(by_clocks)
     }
 
     /// `None` where that is within [`SLACK`].
@@ -133,5 +137,23 @@ mod tests {
                 assert_eq!(is_before(&found, None), is_later, "{by_store:?}, {by_clock}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_replaced_is_earlier_and_nothing_else_is_for_its_id_where_a_store_knows_better() {
+        let wall = wall();
+        let replaced = |ms| Some(LoginId::after(at(wall, ms), None, 3 * MANY));
+        // Here and in the store twice, at one process, whose clock is ahead of the other's.
+        for by_clock in [-1900, 0] {
+            let later = Found { by_store: Some(6000), by_clock };
+            assert!(is_before(&later, replaced(100)));
+            let in_doubt = Found { by_store: Some(4000), by_clock };
+            assert!(!is_before(&in_doubt, replaced(100)), "clocks decide");
+            let earlier = Found { by_store: Some(-6000), by_clock };
+            assert!(!is_before(&earlier, replaced(-3_000_000)));
+        }
+        // By a server whose clock was set since.
+        let same = Found { by_store: Some(90_000), by_clock: 1000 };
+        assert!(!is_before(&same, Some(same.login(wall))));
     }
 }
