@@ -3,12 +3,14 @@
 
 use std::time::SystemTime;
 
+use futures_util::future::join_all;
 use spotify_web::auth::{StoreError, StoredToken, TokenKey, TokenStore};
 use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet, SealingKey};
 
 use crate::common::RedisServer;
 use crate::fleet::{fleet, login};
-use crate::fleet_adoption::user;
+use crate::fleet_adoption::{field, user};
+use crate::fleet_losses::names;
 use crate::fleet_rights::{PREFIX, rights, without};
 use crate::fleet_servers::until;
 use crate::fleet_told::heard;
@@ -111,4 +113,33 @@ async fn a_check_that_passes_says_that_a_right_is_back() {
         assert_eq!(fleet.stats().is_alone, Some(true), "{right}");
         let () = server.ask(&["ACL", "DELUSER", "bot"]);
     }
+}
+
+/// Its time is still to come where the server's clock was set back since: who has waited says since when it stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_of_what_was_put_back_is_set_right_as_a_whole_or_not_at_all() {
+    let cases =
+        [("+hset", None, false), ("+hdel", None, true), ("", Some("nan"), false), ("", None, true)];
+    join_all(cases.map(async |(right, of_all, is_done)| {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        let owner = fleet(&server).with_prefix(PREFIX).tokens();
+        owner.save(&user("anna"), &login("1"), None).await.unwrap();
+        let name = names(&server).remove(0);
+        let put_back = field(&server, &name, 'v').replace('v', "p");
+        let now: u64 = server.ask::<Vec<String>>(&["TIME"])[0].parse().unwrap();
+        let later = (now * 1000 + 3_600_000).to_string();
+        let _: u64 = server.ask(&["HSET", &name, &put_back, &later]);
+        if let Some(text) = of_all {
+            let _: u64 = server.ask(&["HSET", &name, "gp", text]);
+        }
+
+        let store = RedisFleet::new(without(&server, right)).with_prefix(PREFIX).tokens();
+        store.load(&user("anna")).await.unwrap();
+
+        let stands: Option<String> = server.ask(&["HGET", &name, &put_back]);
+        let stands = stands.map(|at| at.parse::<u64>().unwrap() / 1000);
+        let earlier = stands.filter(|at| *at < now + 60);
+        assert!(stands.is_some() && earlier.is_some() == is_done, "{right} {of_all:?} {stands:?}");
+    }))
+    .await;
 }

@@ -120,12 +120,11 @@ return 1"
 pub(in crate::fleet) static SETTLE: Script = Script::new(reading!(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for _, field in ipairs({ARGV[1] .. 'p', 'gp'}) do
-  if number(get(field)[1]) > now then
-    redis.call('HDEL', KEYS[1], field)
-    redis.call('HSET', KEYS[1], field, string.format('%.0f', now - ARGV[2]))
-  end
-end
+local p, since = get(ARGV[1] .. 'p', 'gp'), string.format('%.0f', now - ARGV[2])
+local of_login, of_user = number(p[1]) > now, number(p[2]) > now
+if of_login or of_user then redis.pcall('HDEL', KEYS[1], '-') end
+if of_login then redis.call('HSET', KEYS[1], ARGV[1] .. 'p', since) end
+if of_user then redis.call('HSET', KEYS[1], 'gp', since) end
 return 1"
 ));
 
