@@ -336,3 +336,29 @@ async fn what_is_odd_under_a_removed_user_keeps_nobody_else_from_being_put_back(
         until("put back", async || names() == 2 && has("g")).await;
     }
 }
+
+/// The error of what was altered says that `remove_user` helps.
+#[tokio::test]
+async fn who_is_removed_can_log_in_again_whatever_single_field_was_left_of_a_login() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = || fleet(&server).tokens();
+    store().save(&key(), &login("1"), None).await.unwrap();
+    let name = server.ask::<Vec<String>>(&["KEYS", "*:t"]).remove(0);
+    let all = fields(&server, &name);
+    let scopes = all.iter().find_map(|(field, _)| field.strip_suffix('r')).unwrap().to_owned();
+    let (long, huge) = (b"f".repeat(65), b"9".repeat(200_000));
+    for end in ["v", "n", "x", "r", "w", "p", "t", "m", "a"] {
+        let values: [&[u8]; 7] = [b"", b"nan", b"-1", b"1e3", b"\xff\0", &long, &huge];
+        for value in values {
+            let () = server.ask(&["FLUSHALL"]);
+            put_fields(&server, &name, &[(format!("{scopes}{end}"), value.to_vec())]);
+
+            store().remove_user("client-id-1", "anna").await.unwrap();
+
+            let case = format!("{end} {}", String::from_utf8_lossy(&value[..value.len().min(9)]));
+            assert!(store().load(&key()).await.is_ok_and(|it| it.is_none()), "{case}");
+            store().save(&key(), &login("2"), None).await.unwrap();
+            assert_eq!(load(&store()).await.as_deref(), Some("refresh-2"), "{case}");
+        }
+    }
+}

@@ -67,7 +67,8 @@ return 1"
 ///
 /// Of each login that was seen, scopes, revision and what marks its save, in one piece.
 ///
-/// The gravestone is left also where nothing stands: the server may have forgotten what others know.
+/// The gravestone is left also where nothing stands: the server may have forgotten what others know. Any field of a
+/// login makes a place, also one that stands alone.
 pub(in crate::fleet) static REMOVE_ALL: Script = Script::new(removing!(
     "local calls = length('gm') <= 256 and call('HGET', key, 'gm') or ''
 local before = string.match(calls, ARGV[2] .. ':(%d+)')
@@ -86,7 +87,7 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     local is_seen = not string.match(login, '^%x+$') or string.find(ARGV[4], login, 1, true)
     if not is_seen then return {0, 0, 0} end
   end
-  s = s or #field == 17 and string.match(field, '^(%x+)n$')
+  s = s or #field == 17 and string.match(field, '^(%x+)[nvxwptma]$')
   if s and not places[s] then
     places[s] = true
     table.insert(places, s)
