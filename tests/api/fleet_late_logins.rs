@@ -98,6 +98,15 @@ impl Pending {
         Self { store, cache }
     }
 
+    /// A log-out that cannot be saved yet.
+    pub(crate) async fn log_out(store: RedisTokenStore) -> Self {
+        let store = Arc::new(Away { store, is_away: AtomicBool::new(true) });
+        let cache = TokenCache::new(ScriptedSource::default());
+        let cache = cache.with_store(Arc::clone(&store), anna());
+        cache.log_out().await.unwrap_err();
+        Self { store, cache }
+    }
+
     pub(crate) async fn save(self) {
         self.store.is_away.store(false, Ordering::Relaxed);
         self.cache.settle().await.unwrap();

@@ -258,6 +258,36 @@ async fn a_login_that_was_put_back_is_told_to_be_one_also_where_it_is_sealed() {
     .await;
 }
 
+/// Its place holds nothing, as the login's does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_out_that_was_saved_late_ends_what_was_made_before_it_and_nothing_else() {
+    for (is_mixed, is_made_before) in [(false, true), (false, false), (true, true), (true, false)] {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        fleet(&server).tokens().save(&user("bert"), &login("1"), None).await.unwrap();
+        let store = || match is_mixed {
+            true => adopting(&server),
+            false => fleet(&server).tokens(),
+        };
+        let before = match is_made_before {
+            true => Some(made(store(), "login", false).await),
+            false => None,
+        };
+        sleep(BETWEEN).await;
+        let log_out = Pending::log_out(fleet(&server).tokens()).await;
+        sleep(BETWEEN).await;
+        let login = match before {
+            Some(login) => login,
+            None => made(store(), "login", false).await,
+        };
+
+        log_out.save().await;
+        login.save().await;
+
+        let found = found(&store(), &user("anna")).await;
+        assert_eq!(found.is_none(), is_made_before, "mixed: {is_mixed}");
+    }
+}
+
 /// Longer than a call takes.
 const BETWEEN: Duration = Duration::from_millis(500);
 

@@ -167,7 +167,11 @@ impl Credentials {
             (self.token, self.revision, self.login) = (None, None, None);
             (self.was_stored, self.is_end_unsaved) = (false, false);
         }
-        if self.logged_out { Seen::LoggedOut } else { Seen::NothingNew }
+        match self.logged_out && self.revision.is_none() {
+            true => Seen::LoggedOut,
+            // Or a log-out that was never saved: logins that were made before it may come later.
+            false => Seen::NothingNew,
+        }
     }
 
     fn adopt(&mut self, found: &StoredToken) -> Seen {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use spotify_web::auth::{
     AuthError, CachedAuthenticator, PkceAuthenticator, TokenCache, TokenCacheOptions, TokenKey,
-    TokenSource,
+    TokenSource, TokenStore,
 };
 use spotify_web::oauth::Token;
 use spotify_web::{SpotifyClient, SpotifyClientConfig};
@@ -364,6 +364,55 @@ async fn settling_saves_logins_and_log_outs() {
     cache.log_out().await.unwrap_err();
     cache.settle().await.unwrap();
     assert_eq!(store.refresh_token(&key(0)).await, None);
+}
+
+/// P61, P49: it ends logins that were made before it elsewhere, and are saved later.
+#[tokio::test]
+async fn a_log_out_that_could_not_be_saved_is_saved_where_nothing_stands() {
+    for (fails_to_load, had_login) in [(true, false), (false, false), (true, true), (false, true)] {
+        let (store, clock) = (FailingStore::default(), ManualClock::new());
+        let (cache, _) = stored(&store, &clock);
+        let elsewhere = stored(&store, &clock).0;
+        let fail = |times| {
+            store.fail_saves(times);
+            store.fail_loads(if fails_to_load { times } else { 0 });
+        };
+        fail(usize::MAX);
+        elsewhere.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+        if had_login {
+            cache.log_in(Token::new("b", HOUR).with_refresh_token("r2")).await.unwrap();
+        }
+        clock.advance(60.0);
+        cache.log_out().await.unwrap_err();
+        fail(0);
+
+        cache.settle().await.unwrap();
+        let there = store.inner.load(&key(0)).await.unwrap();
+        assert!(there.is_some_and(|it| it.is_logged_out()), "{fails_to_load}, {had_login}");
+        elsewhere.settle().await.unwrap();
+
+        assert_eq!(store.refresh_token(&key(0)).await, None, "{fails_to_load}, {had_login}");
+        assert!(elsewhere.header().await.is_err());
+    }
+}
+
+/// Whom somebody else has removed since is not marked.
+#[tokio::test]
+async fn a_log_out_that_was_in_the_store_is_not_saved_again_where_it_was_removed() {
+    let (store, clock) = (FailingStore::default(), ManualClock::new());
+    let (cache, _) = stored(&store, &clock);
+    let other = stored(&store, &clock).0;
+    cache.log_in(Token::new("a", HOUR).with_refresh_token("r1")).await.unwrap();
+    cache.log_out().await.unwrap();
+    other.header().await.unwrap_err();
+    store.inner.remove(&key(0)).await.unwrap();
+
+    for cache in [cache, other] {
+        cache.header().await.unwrap_err();
+        cache.settle().await.unwrap();
+
+        assert!(store.inner.load(&key(0)).await.unwrap().is_none());
+    }
 }
 
 /// P61: a store that keeps failing is told, and nothing waits for it without end.
