@@ -104,15 +104,7 @@ impl Failures {
         self.outage(now).is_some_and(|outage| outage.has_other_user)
     }
 
-    /// Whether a request of a pair that went now would look at what fails.
-    pub(super) fn is_look(&self, pair: Pair, now: Seconds) -> bool {
-        self.fails_for_all(pair.endpoint, now)
-            || self.outage(now).is_some_and(|outage| outage.is_of(pair.user))
-            || self.pairs.get(pair).is_some_and(|failing| failing.is_down(now))
-    }
-
-    /// Whether an endpoint fails for all users.
-    pub(super) fn fails_for_all(&self, endpoint: u64, now: Seconds) -> bool {
+    fn fails_for_all(&self, endpoint: u64, now: Seconds) -> bool {
         self.all_fail_for_all(now) || self.outage_of(endpoint, now).is_some()
     }
 

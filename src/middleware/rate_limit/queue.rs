@@ -44,13 +44,11 @@ pub(super) struct Queue<W> {
     len: usize,
     /// Urgent requests that went while another waited, since the last other one.
     urgent_in_a_row: u32,
-    /// Whether the last one that went looked at what fails.
-    look_went_last: bool,
 }
 
 impl<W> Queue<W> {
     pub(super) fn new() -> Self {
-        Self { lines: HashMap::new(), len: 0, urgent_in_a_row: 0, look_went_last: false }
+        Self { lines: HashMap::new(), len: 0, urgent_in_a_row: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -215,27 +213,9 @@ impl<W> Queue<W> {
         ahead
     }
 
-    /// Takes out who may go next, or says when somebody may. After a look at what fails one goes that
-    /// does not look, if it may: looks would take all of a small rate.
+    /// Takes out who may go next, or says when somebody may. Who may go beyond the app's rate leaves
+    /// it to those who may not; of these endpoints, those that hang take turns behind the others.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
-        let first = self.choose(true, state, now)?;
-        let is_look = |chosen: &Chosen| state.failures.is_look(chosen.head.pair(), now);
-        let chosen = match self.look_went_last && is_look(&first) {
-            true => self.choose(false, state, now).unwrap_or(first),
-            false => first,
-        };
-        self.look_went_last = is_look(&chosen);
-        let Chosen { head, is_others } = chosen;
-        self.urgent_in_a_row = match is_others && !head.place.is_other {
-            true => self.urgent_in_a_row + 1,
-            false => 0,
-        };
-        self.remove(head.endpoint, head.place).ok_or(now)
-    }
-
-    /// Who may go next, or when somebody may. Who may go beyond the app's rate leaves it to those
-    /// who may not; of these endpoints, those that hang take turns behind the others.
-    fn choose(&self, may_look: bool, state: &State, now: Seconds) -> Result<Chosen, Seconds> {
         let blocked = state.check_app(now).err();
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
         let mut until = blocked.map_or(f64::INFINITY, Blocked::until);
@@ -246,8 +226,8 @@ impl<W> Queue<W> {
         if let Some(then) = waiting.find_map(|key| state.may_go_beyond_from(*key, now)) {
             until = until.min(then);
         }
-        let mut within = Heads::until(may_look, until);
-        let mut beyond = Heads::until(may_look, until);
+        let mut within = Heads::until(until);
+        let mut beyond = Heads::until(until);
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
             match state.may_try(*endpoint, now) {
                 true => beyond.look((state.turn(*endpoint), *endpoint), line, state, now),
@@ -261,8 +241,12 @@ impl<W> Queue<W> {
             (Some(_), Some(other)) if is_others_turn => Some(other),
             (urgent, other) => urgent.or(other),
         };
-        let head = chosen.ok_or(until)?;
-        Ok(Chosen { head, is_others: heads.other.is_some() })
+        let Head { place, endpoint, .. } = chosen.ok_or(until)?;
+        self.urgent_in_a_row = match heads.other.is_some() && !place.is_other {
+            true => self.urgent_in_a_row + 1,
+            false => 0,
+        };
+        self.remove(endpoint, place).ok_or(now)
     }
 
     /// Takes out those who could not go in time whatever happens.
@@ -304,16 +288,8 @@ impl<W> Queue<W> {
     }
 }
 
-/// Who goes next, and whether one may who is not urgent.
-struct Chosen {
-    head: Head,
-    is_others: bool,
-}
-
 /// The first of each class who may go.
 struct Heads {
-    /// Whether one counts that looks at what fails.
-    may_look: bool,
     urgent: Option<Head>,
     other: Option<Head>,
     /// When the next one may who may not.
@@ -326,18 +302,11 @@ struct Head {
     turn: Turn,
     place: Place,
     endpoint: u64,
-    user: u64,
-}
-
-impl Head {
-    fn pair(self) -> Pair {
-        Pair { endpoint: self.endpoint, user: self.user }
-    }
 }
 
 impl Heads {
-    fn until(may_look: bool, until: Seconds) -> Self {
-        Self { may_look, urgent: None, other: None, until }
+    fn until(until: Seconds) -> Self {
+        Self { urgent: None, other: None, until }
     }
 
     fn is_empty(&self) -> bool {
@@ -355,22 +324,16 @@ impl Heads {
             self.until = self.until.min(obstacle.until());
             return;
         }
-        if !self.may_look && state.failures.fails_for_all(endpoint, now) {
-            return;
-        }
         for (place, user) in line.heads() {
             let head = if place.is_other { &mut self.other } else { &mut self.urgent };
-            let next = Head { turn, place, endpoint, user };
+            let next = Head { turn, place, endpoint };
             if head.is_some_and(|first| first < next) {
                 match place.is_other {
                     true => return,
                     false => continue,
                 }
             }
-            if !self.may_look && state.failures.is_look(next.pair(), now) {
-                continue;
-            }
-            match state.failures.check(next.pair(), now) {
+            match state.failures.check(Pair { endpoint, user }, now) {
                 None => *head = Some(next),
                 Some(until) => self.until = self.until.min(until),
             }
