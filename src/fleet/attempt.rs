@@ -73,12 +73,33 @@ impl<T: Clone> Attempt<T> {
         self.began.elapsed() < longest && self.outcome.has_changed().is_ok()
     }
 
-    /// What comes of it; `None` where that is too late.
-    pub(super) async fn outcome(mut self, until: Instant) -> Option<Result<T, FleetError>> {
-        let outcome = timeout_at(until, self.outcome.wait_for(Option::is_some)).await.ok()?;
-        let outcome = outcome.ok().and_then(|outcome| outcome.clone());
-        Some(outcome.ok_or_else(no_runtime))
+    /// One of which that has come.
+    pub(super) fn over(outcome: T) -> Self {
+        let (_, outcome) = watch::channel(Some(outcome));
+        Self { number: 0, began: Instant::now(), outcome }
     }
+
+    /// What comes of it, which is nothing where its runtime has ended; `None` where that is too late.
+    async fn outcome(mut self, until: Instant) -> Option<Option<T>> {
+        let outcome = timeout_at(until, self.outcome.wait_for(Option::is_some)).await.ok()?;
+        Some(outcome.ok().and_then(|outcome| outcome.clone()))
+    }
+}
+
+/// What comes of the one that is under way, or of the next, where the runtime of that ends; `None`
+/// where it is too late.
+pub(super) async fn outcome_of<T: Clone>(
+    joins: impl Fn() -> Result<Attempt<Result<T, FleetError>>, FleetError>,
+    until: Instant,
+) -> Result<Option<T>, FleetError> {
+    for _ in 0..MOST_RUNTIMES {
+        match joins()?.outcome(until).await {
+            None => return Ok(None),
+            Some(Some(outcome)) => return outcome.map(Some),
+            Some(None) => {}
+        }
+    }
+    Err(no_runtime())
 }
 
 /// Whether calls can be made from here, which have limits.
@@ -100,6 +121,9 @@ fn unsuitable_runtime() -> FleetError {
         () => FleetError::Config { reason: NO_IO },
     }
 }
+
+/// More than end while one call waits.
+const MOST_RUNTIMES: usize = 3;
 
 const NO_TIME: &str = "the tokio runtime has no time enabled, without which no call of the fleet can have a limit; build \
     it with `enable_all`";

@@ -24,6 +24,8 @@ pub(super) enum Role {
     Replica,
     /// One of several, each of which has a part of the logins.
     OfCluster,
+    /// No node of a cluster, where one is to be.
+    Alone,
     /// It does not serve yet.
     Loading,
     /// It keeps nothing, and knows who does.
@@ -56,8 +58,11 @@ pub(super) async fn connect(url: &ServerUrl, tls: Tls) -> Result<Found, RedisErr
         ServerKind::Cluster => {
             let mut live = standalone(url, tls).await?;
             let info = timeout(STEP_LIMIT, about(&mut live)).await.map_err(io::Error::from)??;
-            let is_replica = info.as_deref().is_some_and(is_replica);
-            let role = if is_replica { Role::Replica } else { Role::Unknown };
+            let role = match info.as_deref().map_or(Role::Unknown, Role::of_node) {
+                // As a proxy before a cluster may say what a server behind it does.
+                Role::Alone if knows_slots(&mut live).await? => Role::Unknown,
+                role => role,
+            };
             Ok(Found::of(live, role, info.as_deref()))
         }
         ServerKind::Sentinel { master, database } => {
@@ -82,14 +87,30 @@ impl Role {
     /// Of a single server, by its `INFO`.
     fn of(info: &str) -> Self {
         match () {
-            () if info.contains("redis_mode:cluster") => Self::OfCluster,
-            () if info.contains("redis_mode:sentinel") => Self::Sentinel,
+            () if mode(info) == Some("cluster") => Self::OfCluster,
+            () if mode(info) == Some("sentinel") => Self::Sentinel,
             () if is_replica(info) => Self::Replica,
             () if is_loading(info) => Self::Loading,
             () if info.contains("role:master") => Self::Master,
             () => Self::Unknown,
         }
     }
+
+    /// Of what is to be a node of a cluster.
+    fn of_node(info: &str) -> Self {
+        match mode(info) {
+            Some("sentinel") => Self::Sentinel,
+            Some("standalone") => Self::Alone,
+            _ if value_in(info, "cluster_enabled:") == Some("0") => Self::Alone,
+            _ if is_replica(info) => Self::Replica,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// By Redis and by Valkey.
+fn mode(info: &str) -> Option<&str> {
+    value_in(info, "redis_mode:").or_else(|| value_in(info, "server_mode:"))
 }
 
 fn is_replica(info: &str) -> bool {
@@ -114,6 +135,16 @@ async fn select(connection: &mut MultiplexedConnection, database: i64) -> Result
     let mut select = redis::cmd("SELECT");
     let selected = connection.req_packed_command(select.arg(database)).await;
     selected.and_then(Value::extract_error).map(drop)
+}
+
+/// Whether a server says who has the slots of a cluster.
+async fn knows_slots(connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+    let asks = redis::cmd("CLUSTER").arg("SLOTS").take();
+    let said = timeout(STEP_LIMIT, connection.req_packed_command(&asks)).await;
+    match said.map_err(io::Error::from)?.and_then(Value::extract_error) {
+        Err(error) if error.is_io_error() || error.kind() == ErrorKind::Parse => Err(error),
+        said => Ok(said.is_ok_and(|said| matches!(said, Value::Array(_)))),
+    }
 }
 
 /// What a server says of itself, as far as it does.

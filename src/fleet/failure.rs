@@ -189,8 +189,11 @@ pub(super) const TOO_MANY_CLIENTS: &str =
     "it has as many clients as its `maxclients` allows; raise that, or end some of them";
 const WITHOUT_A_MASTER: &str = "not all slots have a master that is there; with `cluster-require-full-coverage no` in \
     its nodes the others serve all the same";
+/// Of what had slots when the map was asked for.
+pub(super) const NO_NODE: &str = "what listens where its cluster says that a master is keeps no slots: it is no node of a \
+    cluster, or a Sentinel; see what `CLUSTER SLOTS` says in its nodes";
 const NO_PROTOCOL: &str = "what it sends is not the protocol of Redis";
-const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
+pub(super) const NO_CLUSTER: &str = "the fleet's server is no node of a cluster; write `redis://` in place of `redis+cluster://` \
     in its URL";
 const NO_SENTINEL: &str = "a host in the URL of the fleet's server is no Sentinel; name those, with their port, or write \
     `redis://` in place of `redis+sentinel://`";

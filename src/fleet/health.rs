@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::sync::Mutex;
 
 use super::FleetError;
-use super::link::Node;
+use super::link::{Node, USUAL};
 use crate::auth::{Event, Listener, TokenKey};
 
 /// How a fleet's connection fares: [`RedisFleet::stats`](super::RedisFleet::stats).
@@ -201,13 +201,36 @@ impl Health {
     }
 
     /// Who the masters of a cluster are now, and whether they have all slots: what others did is no
-    /// trouble any more. Whether all is well, the next call says.
+    /// trouble any more. Whether all is well, the next call says, but for slots that nobody had: for
+    /// those nobody may call.
     pub(super) fn masters_are(&self, masters: &[Node], have_all_slots: bool) {
-        self.counts.lock().troubles.retain(|part, _| match part {
-            Part::All => false,
-            Part::Master(master) => masters.contains(master),
-            Part::Nobody => !have_all_slots,
-        });
+        let event = {
+            let counts = &mut *self.counts.lock();
+            let was_nobodys = counts.troubles.contains_key(&Part::Nobody);
+            counts.troubles.retain(|part, _| match part {
+                Part::All => false,
+                Part::Master(master) => masters.contains(master),
+                Part::Nobody => !have_all_slots,
+            });
+            if was_nobodys && have_all_slots { counts.moves() } else { None }
+        };
+        self.tell(event);
+    }
+
+    /// A master has said what it was asked beside all calls: it can be reached.
+    pub(super) fn responded(&self, master: &Node) {
+        let event = {
+            let counts = &mut *self.counts.lock();
+            let part = Part::Master(master.clone());
+            match counts.troubles.get(&part).is_some_and(Trouble::is_about_reaching) {
+                true => {
+                    counts.troubles.remove(&part);
+                    counts.moves()
+                }
+                false => None,
+            }
+        };
+        self.tell(event);
     }
 
     /// Whether the last call to it failed.
@@ -261,6 +284,16 @@ impl Counts {
 }
 
 impl Trouble {
+    /// An exchange of the rate that is too late is about more than that.
+    fn is_about_reaching(&self) -> bool {
+        let is_so = match &self.failed {
+            Some((FleetError::TimedOut { limit }, _)) => *limit >= USUAL.call,
+            Some((error, _)) => matches!(error, FleetError::Unreachable { .. }),
+            None => false,
+        };
+        is_so && self.refusal.is_none()
+    }
+
     fn called(&mut self, error: Option<&FleetError>, limit: Duration, asked: Asked) {
         let before = self.refusal.take();
         self.refusal = match error {
@@ -353,8 +386,41 @@ mod tests {
         responds(&health, &master(2), None);
         assert_eq!(is_alone(), Some(true), "some slots have no master");
         health.masters_are(&masters, true);
+        assert_eq!(is_alone(), Some(false), "nobody calls for these");
         responds(&health, &master(2), None);
         assert_eq!(is_alone(), Some(false));
+    }
+
+    #[test]
+    fn a_master_that_says_anything_can_be_reached_and_takes_nothing_that_it_refused() {
+        let reason = String::new;
+        let late = |ms| FleetError::TimedOut { limit: Duration::from_millis(ms) };
+        for (error, is_back) in [
+            (late(500), true),
+            (late(1_500), true),
+            (late(50), false),
+            (FleetError::Unreachable { reason: reason() }, true),
+            (FleetError::Server { reason: reason() }, false),
+            (FleetError::WrongPassword, false),
+            (FleetError::OutOfMemory, false),
+            (FleetError::NotPersisted { reason: reason() }, false),
+        ] {
+            let health = Health::default();
+            responds(&health, &master(1), Some(&error));
+
+            health.responded(&(String::new(), 2));
+            assert_eq!(health.stats().is_alone, Some(true));
+            health.responded(&(String::new(), 1));
+
+            assert_eq!(health.stats().is_alone, Some(!is_back), "{error}");
+        }
+
+        let health = Health::default();
+        for error in [FleetError::OutOfMemory, late(500)] {
+            responds(&health, &master(1), Some(&error));
+        }
+        health.responded(&(String::new(), 1));
+        assert_eq!(health.stats().is_alone, Some(true), "it refused something before");
     }
 
     #[test]

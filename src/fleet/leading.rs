@@ -5,7 +5,8 @@
 //! | `MOVED` | that slot is the other's from now on, which is called; the map is asked for anew, for others |
 //! | `ASK` | the other is called, this once |
 //! | `TRYAGAIN`, `CLUSTERDOWN`, `LOADING` | it was not run: again after a pause, within the call's limit |
-//! | connecting fails | the map is asked for anew; where the slot has another master then, that one is called |
+//! | connecting fails, or it does not take the login | the map is asked for anew; where the slot has another master then, that one is called |
+//! | another error | the same, where the call may run twice |
 //! | the connection closes, or it is a replica now | the same, and what may run twice is called again in any case |
 //! | nothing, in time | an error; the map is asked for anew, for others |
 
@@ -26,8 +27,9 @@ struct Call<'a> {
     command: &'a Cmd,
     slot: u16,
     limit: Limit,
-    /// All of it, redirects and pauses included.
-    ends: Instant,
+    began: Instant,
+    /// Whether there was a node without a connection.
+    connects: bool,
     may_run_twice: bool,
     was_refreshed: bool,
     pause: Duration,
@@ -59,7 +61,8 @@ impl Masters {
             command,
             slot,
             limit,
-            ends: Instant::now() + limit.call + self.connected_in(slot, limit),
+            began: Instant::now(),
+            connects: self.owner_of(slot).is_none_or(|owner| !self.link(&owner).is_live()),
             may_run_twice,
             was_refreshed: false,
             pause: FIRST_PAUSE,
@@ -78,7 +81,8 @@ impl Masters {
                 None => (self.owner_for(call).await?, false),
             };
             call.part = Part::Master(node.clone());
-            match self.send(call, &node, asks).await {
+            call.connects |= !self.link(&node).is_live();
+            match self.send_call(call, &node, asks).await {
                 Ok(Said::Value(value)) => return Ok(value),
                 Ok(Said::Moved(slot, to)) => {
                     self.adopt(slot, to.clone());
@@ -109,15 +113,19 @@ impl Masters {
         }
     }
 
-    async fn send(&self, call: &Call<'_>, node: &Node, asks: bool) -> Result<Said, Missed> {
-        let link = self.link(node);
+    async fn send_call(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        node: &Node,
+        asks: bool,
+    ) -> Result<Said, Missed> {
         let limit = call.left();
         let sent = match asks {
-            false => link.send(Sent::One(call.command), limit).await,
+            false => self.send(node, Sent::One(call.command), limit).await,
             true => {
                 let mut commands = Pipeline::new();
                 commands.cmd("ASKING").add_command(call.command.clone());
-                let values = link.send(Sent::Several(&commands), limit).await;
+                let values = self.send(node, Sent::Several(&commands), limit).await;
                 let in_turn = |values: Vec<Value>| values.into_iter().map(Value::extract_error);
                 values.and_then(|values| {
                     in_turn(values).collect::<Result<_, _>>().map_err(Missed::Failed)
@@ -141,46 +149,53 @@ impl Masters {
         let was_sent = !matches!(missed, Missed::Connection(_));
         let failure = failure_of(missed, call.limit);
         self.refresh_after(&failure);
+        let is_away = !was_sent || matches!(failure, Failure::Closed(_) | Failure::Demoted(_));
         let may_go_on = match &failure {
-            Failure::Closed(_) | Failure::Demoted(_) => call.may_run_twice,
-            Failure::Error(error) => !was_sent && error.is_transient(),
-            _ => false,
+            Failure::NoScript | Failure::Layout | Failure::Altered => false,
+            // Who has not logged in runs nothing.
+            Failure::Error(FleetError::WrongPassword) => true,
+            Failure::Error(FleetError::TimedOut { .. }) if was_sent => false,
+            _ => !was_sent || call.may_run_twice,
         };
         if !may_go_on || call.was_refreshed {
             return Some(failure);
         }
         call.was_refreshed = true;
-        self.refreshed(call.ends).await.ok();
+        // What a master refuses may be refused to all: they do not wait each for a map of its own.
+        if is_away || !self.was_asked_lately() {
+            self.refreshed(call.ends()).await.ok();
+        }
         let is_elsewhere = self.owner_of(call.slot).is_some_and(|owner| owner != *node);
-        let goes_on = (was_sent || is_elsewhere) && Instant::now() < call.ends;
+        let goes_on = (was_sent && is_away || is_elsewhere) && Instant::now() < call.ends();
         (!goes_on).then_some(failure)
     }
 
     async fn owner_for(self: &Arc<Self>, call: &mut Call<'_>) -> Result<Node, Failure> {
-        let owner = self.owner(call.slot, call.ends).await;
+        let owner = self.owner(call.slot, call.ends()).await;
         owner.map_err(|(part, error)| {
             call.part = part;
             Failure::Error(error)
         })
     }
-
-    /// How long connecting may take before a call that is for a slot: where there is a connection, no time.
-    fn connected_in(&self, slot: u16, limit: Limit) -> Duration {
-        let is_connected = self.owner_of(slot).is_some_and(|owner| self.link(&owner).is_live());
-        if is_connected { Duration::ZERO } else { limit.connecting }
-    }
 }
 
 impl Call<'_> {
+    /// All of it, redirects and pauses included. What has to be connected to on the way gives more time
+    /// once.
+    fn ends(&self) -> Instant {
+        let connecting = if self.connects { self.limit.connecting } else { Duration::ZERO };
+        self.began + self.limit.call + connecting
+    }
+
     fn left(&self) -> Limit {
-        let left = self.ends.saturating_duration_since(Instant::now());
+        let left = self.ends().saturating_duration_since(Instant::now());
         Limit { connecting: self.limit.connecting.min(left), call: self.limit.call.min(left) }
     }
 
     /// Whether there is time for another try after a pause, which was made then.
     async fn pauses(&mut self) -> bool {
         let pause = self.pause;
-        if Instant::now() + pause >= self.ends {
+        if Instant::now() + pause >= self.ends() {
             return false;
         }
         self.pause = (pause * 2).min(LONGEST_PAUSE);

@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::FleetError;
-use super::attempt::{Attempt, Attempts, check_runtime};
+use super::attempt::{Attempt, Attempts, check_runtime, outcome_of};
 use super::connecting::{Found, Role, connect};
-use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, IS_SENTINEL};
+use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, IS_SENTINEL, NO_CLUSTER};
 use super::greeting::explained;
 use super::health::Health;
 use super::losses::Losses;
@@ -116,6 +116,10 @@ impl Sent<'_> {
 }
 
 impl Slot {
+    fn live(&self) -> Option<(u64, MultiplexedConnection)> {
+        self.live.clone().map(|live| (self.number, live))
+    }
+
     /// A master that has become a replica has a successor, to which its URL may lead soon.
     fn error_of_replica(&self) -> FleetError {
         match self.was_master.is_some_and(|at| at.elapsed() < FAILOVER) {
@@ -178,19 +182,19 @@ impl Link {
     async fn connection(self: &Arc<Self>, limit: Duration) -> Connected {
         check_runtime()?;
         let until = Instant::now() + limit;
-        let attempt = {
-            let slot = &mut *self.slot.lock();
-            if let Some(live) = &slot.live {
-                return Ok((slot.number, live.clone()));
-            }
-            self.attempt(slot)?
-        };
-        let connected = attempt.outcome(until).await;
-        connected.unwrap_or(Err(FleetError::TimedOut { limit })).flatten()
+        if let Some(live) = self.slot.lock().live() {
+            return Ok(live);
+        }
+        let connected = outcome_of(|| self.attempt(), until).await?;
+        connected.ok_or(FleetError::TimedOut { limit })
     }
 
     /// The connection that is being made, which is begun if there is none.
-    fn attempt(self: &Arc<Self>, slot: &mut Slot) -> Result<Attempt<Connected>, FleetError> {
+    fn attempt(self: &Arc<Self>) -> Result<Attempt<Connected>, FleetError> {
+        let slot = &mut *self.slot.lock();
+        if let Some(live) = slot.live() {
+            return Ok(Attempt::over(Ok(live)));
+        }
         let (attempt, trier) = slot.attempts.join()?;
         let Some(trier) = trier else { return Ok(attempt) };
         let link = Arc::downgrade(self);
@@ -221,19 +225,21 @@ impl Link {
     fn connected(&self, attempt: u64, connected: Result<Found, FleetError>) -> Connected {
         let mut slot = self.slot.lock();
         if !slot.attempts.ends(attempt) {
-            let there = slot.live.clone().map(|live| (slot.number, live));
-            return there.ok_or(FleetError::TimedOut { limit: CONNECTING });
+            return slot.live().ok_or(FleetError::TimedOut { limit: CONNECTING });
         }
         let Found { live, role, holdings } = connected?;
-        if matches!(self.whereto, Whereto::Url) {
-            match role {
-                Role::Replica => return Err(slot.error_of_replica()),
-                Role::OfCluster => return Err(FleetError::Config { reason: IS_CLUSTER }),
-                Role::Sentinel => return Err(FleetError::Config { reason: IS_SENTINEL }),
-                Role::Loading => return Err(FleetError::Server { reason: IS_LOADING.to_owned() }),
-                Role::Master => slot.was_master = Some(Instant::now()),
-                Role::Unknown => {}
+        match (role, &self.whereto) {
+            (Role::Sentinel, _) => return Err(FleetError::Config { reason: IS_SENTINEL }),
+            (Role::Alone, _) => return Err(FleetError::Config { reason: NO_CLUSTER }),
+            (_, Whereto::Node { .. }) | (Role::Unknown, Whereto::Url) => {}
+            (Role::Replica, Whereto::Url) => return Err(slot.error_of_replica()),
+            (Role::OfCluster, Whereto::Url) => {
+                return Err(FleetError::Config { reason: IS_CLUSTER });
             }
+            (Role::Loading, Whereto::Url) => {
+                return Err(FleetError::Server { reason: IS_LOADING.to_owned() });
+            }
+            (Role::Master, Whereto::Url) => slot.was_master = Some(Instant::now()),
         }
         let Shared { health, losses, .. } = &*self.shared;
         health.connected();

@@ -11,12 +11,12 @@ use redis::{Pipeline, Value};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::attempt::{Attempt, Attempts};
+use super::attempt::{Attempt, Attempts, outcome_of};
 use super::connecting::STEP_LIMIT;
-use super::failure::{Failure, NO_OWNER, NO_SLOTS, odd_response};
+use super::failure::{Failure, IS_SENTINEL, NO_CLUSTER, NO_NODE, NO_OWNER, NO_SLOTS, odd_response};
 use super::health::Part;
 use super::link::{CONNECTING, Limit, Link, Missed, Node, Sent, Shared, USUAL};
-use super::slots::{Slots, slot_of};
+use super::slots::{Slots, Votes, slot_of};
 use super::{FleetError, text_of};
 use crate::sync::Mutex;
 
@@ -83,13 +83,29 @@ impl Masters {
             Ok(node) => node,
             Err((part, error)) => return (part, Err(Failure::Error(error))),
         };
-        let sent = self.link(&node).send(Sent::Several(commands), limit).await;
+        let sent = self.send(&node, Sent::Several(commands), limit).await;
         let result = sent.map_err(|missed| {
             let failure = failure_of(missed, limit);
             self.refresh_after(&failure);
             failure
         });
         (Part::Master(node), result)
+    }
+
+    /// By the connection to a node. One that took the place of another may be to another server.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        node: &Node,
+        sent: Sent<'_>,
+        limit: Limit,
+    ) -> Result<Vec<Value>, Missed> {
+        let link = self.link(node);
+        let before = link.number();
+        let sent = link.send(sent, limit).await;
+        if link.number() > before.max(1) {
+            self.refresh_soon();
+        }
+        sent
     }
 
     /// What a master tells of itself in a section of `INFO`, or in all that it tells without being asked
@@ -102,13 +118,25 @@ impl Masters {
         let mut asks = redis::cmd("INFO");
         asks.arg(section);
         let limit = Limit { connecting: CONNECTING, call: STEP_LIMIT };
-        let link = self.link(master);
-        let told = match link.send(Sent::One(&asks), limit).await {
+        let told = match self.send(master, Sent::One(&asks), limit).await {
             // The connection may have been closed a while ago.
-            Err(Missed::Failed(_)) => link.send(Sent::One(&asks), limit).await,
+            Err(Missed::Failed(_)) => self.send(master, Sent::One(&asks), limit).await,
             told => told,
         };
-        text_of(told.ok()?.first()?).map(str::to_owned)
+        match told {
+            Ok(told) => {
+                self.shared.health.responded(master);
+                text_of(told.first()?).map(str::to_owned)
+            }
+            Err(missed) => {
+                let failure = failure_of(missed, limit);
+                // That is asked for every few seconds, and may be forbidden in all of them.
+                if !matches!(failure, Failure::Error(FleetError::NoPermission { .. })) {
+                    self.refresh_after(&failure);
+                }
+                None
+            }
+        }
     }
 
     /// The masters, as the cluster says now.
@@ -182,7 +210,7 @@ impl Masters {
         live.or_else(|| masters.first()).cloned().ok_or_else(none)
     }
 
-    fn was_asked_lately(&self) -> bool {
+    pub(super) fn was_asked_lately(&self) -> bool {
         let state = self.state.lock();
         state.slots.is_some() && state.asked.is_some_and(|at| at.elapsed() < LATELY)
     }
@@ -193,15 +221,10 @@ impl Masters {
         }
     }
 
+    /// Whatever a node says of itself, it may not be the master any more; what stands under a key is no
+    /// such thing.
     pub(super) fn refresh_after(self: &Arc<Self>, failure: &Failure) {
-        let is_away = match failure {
-            Failure::Closed(_) | Failure::Demoted(_) => true,
-            Failure::Error(error) => {
-                matches!(error, FleetError::Unreachable { .. } | FleetError::TimedOut { .. })
-            }
-            _ => false,
-        };
-        if is_away {
+        if failure.error().is_some() {
             self.refresh_soon();
         }
     }
@@ -214,8 +237,8 @@ impl Masters {
     /// Waits for a map that is asked for from now on, or is being asked for.
     pub(super) async fn refreshed(self: &Arc<Self>, until: Instant) -> Refreshed {
         let limit = until.saturating_duration_since(Instant::now());
-        let refreshed = self.refresh()?.outcome(until).await;
-        refreshed.unwrap_or(Err(FleetError::TimedOut { limit })).flatten()
+        let refreshed = outcome_of(|| self.refresh(), until).await?;
+        refreshed.ok_or(FleetError::TimedOut { limit })
     }
 
     /// The map that is being asked for, which is begun if none is.
@@ -224,13 +247,13 @@ impl Masters {
         let (attempt, trier) = state.refreshes.join()?;
         let Some(trier) = trier else { return Ok(attempt) };
         let pause = state.asked.and_then(|at| APART.checked_sub(at.elapsed()));
-        let masters = Arc::downgrade(self);
+        let (masters, shared) = (Arc::downgrade(self), Arc::clone(&self.shared));
         trier.runtime.spawn(async move {
             if let Some(pause) = pause {
                 sleep(pause).await;
             }
             let Some(nodes) = masters.upgrade().map(|masters| masters.nodes()) else { return };
-            let slots = asked_of(nodes).await;
+            let slots = asked_of(nodes, &shared).await;
             if let Some(masters) = masters.upgrade() {
                 trier.outcome.send_replace(Some(masters.take(trier.number, slots)));
             }
@@ -270,40 +293,46 @@ impl Masters {
     }
 }
 
-/// The first whole map that any of them has, or what comes next to it: a node that has left the cluster
-/// may know a part. Or what is most to the point of what they say.
-async fn asked_of(nodes: Vec<(Node, Arc<Link>)>) -> Result<Slots, FleetError> {
-    let mut asked = JoinSet::new();
-    for ((host, _), link) in nodes {
+/// The map that most of them have: one that was cut off from the others, or has left them, may have one of
+/// its own. Nobody waits for those that are silent, but a moment for those that may say otherwise.
+async fn asked_of(nodes: Vec<(Node, Arc<Link>)>, shared: &Shared) -> Result<Slots, FleetError> {
+    let (mut votes, mut asked) = (Votes::of(nodes.len()), JoinSet::new());
+    for (node, link) in nodes {
         asked.spawn(async move {
-            let limit = Limit { connecting: CONNECTING, call: STEP_LIMIT };
-            let asks = redis::cmd("CLUSTER").arg("SLOTS").take();
-            let said = link.send(Sent::One(&asks), limit).await;
-            let said = said.map_err(|missed| failure_of(missed, limit).into_error())?;
-            Slots::of(said.into_iter().next().ok_or_else(odd_response)?, &host)
+            let said = slots_by(&node, &link).await;
+            (node, said)
         });
     }
-    let (mut error, mut found, mut until) = (None, None::<Slots>, None);
-    loop {
+    let (mut error, mut until) = (None, None);
+    while !votes.are_enough() {
         let said = match until {
             Some(until) => timeout_at(until, asked.join_next()).await.ok().flatten(),
             None => asked.join_next().await,
         };
         match said {
-            Some(Ok(Ok(slots))) if slots.have_owners() => return Ok(slots),
-            Some(Ok(Ok(slots))) => {
+            Some(Ok((node, Ok(slots)))) => {
+                shared.health.responded(&node);
                 until.get_or_insert_with(|| Instant::now() + OTHERS_KNOW_MORE);
-                if found.as_ref().is_none_or(|found| found.owned() < slots.owned()) {
-                    found = Some(slots);
-                }
+                votes.add(slots);
             }
-            Some(Ok(Err(other))) => error = Some(more_telling(error, other)),
+            Some(Ok((_, Err(other)))) => error = Some(more_telling(error, other)),
             Some(Err(_)) => {}
             None => break,
         }
     }
     let none = || error.unwrap_or_else(|| FleetError::Server { reason: NO_SLOTS.into() });
-    found.ok_or_else(none)
+    votes.winner().ok_or_else(none)
+}
+
+async fn slots_by((host, _): &Node, link: &Arc<Link>) -> Result<Slots, FleetError> {
+    let limit = Limit { connecting: CONNECTING, call: STEP_LIMIT };
+    let asks = redis::cmd("CLUSTER").arg("SLOTS").take();
+    let said = link.send(Sent::One(&asks), limit).await.map_err(|missed| match missed {
+        // That it is no node of a cluster helps who reads it where no other node is.
+        Missed::Connection(error) => error,
+        missed => failure_of(missed, limit).into_error(),
+    })?;
+    Slots::of(said.into_iter().next().ok_or_else(odd_response)?, host)
 }
 
 /// What will not go by itself, then what a node has said.
@@ -322,8 +351,14 @@ fn more_telling(error: Option<FleetError>, other: FleetError) -> FleetError {
 
 pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
     match missed {
+        Missed::Connection(FleetError::Config { reason: NO_CLUSTER | IS_SENTINEL }) => {
+            Failure::Error(FleetError::Server { reason: NO_NODE.into() })
+        }
+        // Where a part of the call's limit was left for it, that is no other limit.
+        Missed::Connection(FleetError::TimedOut { limit: left }) => {
+            Failure::Error(FleetError::TimedOut { limit: left.max(limit.call) })
+        }
         Missed::Connection(error) => Failure::Error(error),
-        // Where a part of it was left, that is no other limit.
         Missed::Late(_) => Failure::Error(FleetError::TimedOut { limit: limit.call }),
         Missed::Failed(error) => Failure::of(&error),
     }
@@ -333,7 +368,7 @@ pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
 /// many callers of one master may fail.
 const APART: Duration = Duration::from_millis(250);
 
-/// After a map with slots that nobody has, which may be all that there is.
+/// After the first map, as long as most nodes have not said the same.
 const OTHERS_KNOW_MORE: Duration = Duration::from_millis(100);
 
 /// Since which nobody asks again for a slot that nobody has.
@@ -341,3 +376,30 @@ const LATELY: Duration = Duration::from_secs(1);
 
 /// Longer than one that asks for the map takes.
 const REFRESHING: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::health::{Asked, Health, Writes};
+
+    #[test]
+    fn a_connection_that_is_too_late_is_told_with_the_whole_limit_and_no_trouble_after_a_call() {
+        for limit in [USUAL, Limit::within(Duration::from_millis(50))] {
+            for left in [1, 48, 499, 1_500].map(Duration::from_millis) {
+                let health = Health::default();
+                let missed = Missed::Connection(FleetError::TimedOut { limit: left });
+                let asked = Asked { call: 1, writes: Writes::No };
+                let called = |failure: Option<&Failure>| {
+                    let error = failure.and_then(Failure::error);
+                    health.called(Part::Nobody, error, limit.call, asked);
+                };
+                called(Some(&failure_of(missed, limit)));
+                assert_eq!(health.stats().is_alone, Some(true));
+
+                called(None);
+
+                assert_eq!(health.stats().is_alone, Some(false), "{left:?} of {:?}", limit.call);
+            }
+        }
+    }
+}

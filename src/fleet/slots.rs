@@ -29,14 +29,24 @@ impl Slots {
             };
             let (first, last) = (number(first)?, number(last)?);
             let Some(Value::Array(master)) = parts.next() else { continue };
-            let master = slots.index_of(master_of(master, reached)?);
+            let master = master_of(master, reached)?.map(|master| slots.index_of(master));
             let range = slots.owners.get_mut(usize::from(first)..=usize::from(last));
-            range.ok_or_else(odd_response)?.fill(Some(master));
+            range.ok_or_else(odd_response)?.fill(master);
         }
         match slots.masters.is_empty() {
             true => Err(FleetError::Server { reason: NO_SLOTS.into() }),
             false => Ok(slots),
         }
+    }
+
+    /// Whether each slot has the same owner, or none. Nodes list the masters in different orders.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let there = |master| other.masters.iter().position(|it| it == master);
+        let theirs: Vec<_> = self.masters.iter().map(there).collect();
+        self.owners.iter().zip(&other.owners).all(|(own, other)| match own {
+            Some(own) => other.is_some() && theirs.get(*own) == Some(other),
+            None => other.is_none(),
+        })
     }
 
     /// Those that have any slot, as far as is known.
@@ -74,16 +84,17 @@ impl Slots {
     }
 }
 
-fn master_of(master: Vec<Value>, reached: &str) -> Result<Node, FleetError> {
+/// `None` of one that cannot be reached, which is no trouble of the others: without a port for TLS, say,
+/// while a cluster is being changed to it.
+fn master_of(master: Vec<Value>, reached: &str) -> Result<Option<Node>, FleetError> {
     let mut master = master.into_iter();
     let (Some(host), Some(port)) = (master.next(), master.next()) else {
         return Err(odd_response());
     };
-    let host = read_plain::<Option<String>>(host)?.unwrap_or_default();
-    match number(port)? {
-        0 => Err(odd_response()),
-        port => Ok((named(&host, reached).to_owned(), port)),
-    }
+    let port = number(port)?;
+    let Ok(host) = read_plain::<Option<String>>(host) else { return Ok(None) };
+    let host = host.unwrap_or_default();
+    Ok((port > 0).then(|| (named(&host, reached).to_owned(), port)))
 }
 
 /// The driver takes what is too large for something else.
@@ -120,6 +131,38 @@ fn crc16(bytes: &[u8]) -> u16 {
             _ => crc << 1 ^ 0x1021,
         })
     })
+}
+
+/// What the nodes say that were asked for the map.
+pub(super) struct Votes {
+    asked: usize,
+    maps: Vec<(Slots, usize)>,
+}
+
+impl Votes {
+    pub(super) const fn of(asked: usize) -> Self {
+        Self { asked, maps: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, said: Slots) {
+        match self.maps.iter_mut().find(|(slots, _)| slots.says_the_same(&said)) {
+            Some((_, votes)) => *votes += 1,
+            None => self.maps.push((said, 1)),
+        }
+    }
+
+    /// Whether no other node can change it.
+    pub(super) fn are_enough(&self) -> bool {
+        self.maps.iter().any(|(_, votes)| votes * 2 > self.asked)
+    }
+
+    /// What most of them say; of two such maps the one with more slots, then the one that was said first.
+    pub(super) fn winner(self) -> Option<Slots> {
+        let rank = |(slots, votes): &(Slots, usize)| (*votes, slots.owned());
+        // The last one of several that are the same would be taken.
+        let winner = self.maps.into_iter().rev().max_by_key(rank);
+        winner.map(|(slots, _)| slots)
+    }
 }
 
 /// How many slots a cluster has.
@@ -202,7 +245,6 @@ mod tests {
             "*1 *3 :-1 :9 *2 $1 a :1 ",
             "*1 *3 :9 :0 *2 $1 a :1 ",
             "*1 *3 :0 :9 *1 $1 a ",
-            "*1 *3 :0 :9 *2 $1 a :0 ",
             "*1 *3 :0 :9 *2 $1 a :65536 ",
             "*1 *3 :0 :9 *2 $1 a :65537 ",
             "*1 *3 :0 :9 *2 $1 a :-1 ",
@@ -212,6 +254,46 @@ mod tests {
         ] {
             assert!(matches!(said(text).err(), Some(FleetError::Server { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_master_that_cannot_be_reached_has_no_slots_and_the_others_have_theirs() {
+        for odd in ["*2 $1 b :0 ", "*2 *0 :1 ", "*2 :5 :0 "] {
+            let text = format!("*2 *3 :0 :9 {odd}*3 :10 :16383 *2 $1 a :1 ");
+            let slots = said(&text).unwrap();
+
+            assert_eq!([9, 10].map(|slot| slots.owner(slot)), [None, Some(&node("a", 1))], "{odd}");
+            assert_eq!(slots.masters(), [node("a", 1)]);
+            assert!(said(&format!("*1 *3 :0 :16383 {odd}")).is_err(), "nobody has any");
+        }
+    }
+
+    #[test]
+    fn the_map_that_most_nodes_say_counts_then_the_one_with_more_slots_then_the_first() {
+        let whole = |host| format!("*1 *3 :0 :16383 *2 $1 {host} :1 ");
+        let (a, b) = (whole("a"), whole("b"));
+        let part = "*1 *3 :0 :16000 *2 $1 c :1 ".to_owned();
+        let halves = "*2 *3 :0 :8191 *2 $1 d :1 *3 :8192 :16383 *2 $1 a :1 ".to_owned();
+        let in_another_order = "*2 *3 :8192 :16383 *2 $1 a :1 *3 :0 :8191 *2 $1 d :1 ".to_owned();
+        for (asked, maps, owner, are_enough) in [
+            (1, vec![&a], "a", true),
+            (2, vec![&a], "a", false),
+            (3, vec![&a, &b, &b], "b", true),
+            (3, vec![&a, &a], "a", true),
+            (5, vec![&a, &b, &b], "b", false),
+            (2, vec![&part, &a], "a", false),
+            (2, vec![&b, &a], "b", false),
+            (3, vec![&a, &part, &b], "a", false),
+            (3, vec![&a, &halves, &in_another_order], "d", true),
+        ] {
+            let mut votes = Votes::of(asked);
+            for map in &maps {
+                votes.add(said(map).unwrap());
+            }
+            assert_eq!(votes.are_enough(), are_enough, "{maps:?}");
+            assert_eq!(votes.winner().unwrap().owner(0), Some(&node(owner, 1)), "{maps:?}");
+        }
+        assert!(Votes::of(1).winner().is_none());
     }
 
     #[test]
