@@ -106,6 +106,8 @@ mod fleet_replicas;
 mod fleet_returns;
 #[path = "api/fleet_rights.rs"]
 mod fleet_rights;
+#[path = "api/fleet_routes.rs"]
+mod fleet_routes;
 #[path = "api/fleet_servers.rs"]
 mod fleet_servers;
 #[path = "api/fleet_setup.rs"]

@@ -26,29 +26,29 @@ const USERS: usize = 150;
 const LONG: Duration = Duration::from_secs(20);
 
 /// Three masters, each of which serves its slots also while another is away.
-struct Cluster {
-    servers: Vec<RedisServer>,
+pub(crate) struct Cluster {
+    pub(crate) servers: Vec<RedisServer>,
     _directories: [Directory; 3],
 }
 
 impl Cluster {
-    async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let directories = [(); 3].map(|()| Directory::new());
         let servers = three_masters(&directories).await?;
         serve_without_others(&servers);
         Some(Self { servers, _directories: directories })
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         url_of(&self.servers)
     }
 
-    fn fleet(&self) -> RedisFleet {
+    pub(crate) fn fleet(&self) -> RedisFleet {
         RedisFleet::new(self.url())
     }
 
     /// Has some users log in by a process that ends: those of each master.
-    async fn users(&self, count: usize) -> Vec<Vec<TokenKey>> {
+    pub(crate) async fn users(&self, count: usize) -> Vec<Vec<TokenKey>> {
         users_of(&self.servers, &self.fleet().tokens(), count).await
     }
 }
@@ -95,7 +95,7 @@ fn hammer(store: &RedisTokenStore, users: &[TokenKey]) -> JoinSet<()> {
 }
 
 /// All users of a master are there, each in the time that a call has.
-async fn are_there(store: &RedisTokenStore, users: &[TokenKey]) {
+pub(crate) async fn are_there(store: &RedisTokenStore, users: &[TokenKey]) {
     for key in users {
         let began = Instant::now();
         let there = store.load(key).await;
@@ -308,14 +308,24 @@ type Says = fn(&str, u16) -> String;
 const HANGS_UP: &str = "";
 
 /// A node that is none of Redis, and what it was asked.
-async fn odd_node(says: Says) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn odd_node(
+    says: impl Fn(&str, u16) -> String + Send + Sync + 'static,
+) -> (u16, Arc<Mutex<Vec<String>>>) {
+    slow_node(says, |_| Duration::ZERO).await
+}
+
+/// The same, which takes its time, by the command.
+pub(crate) async fn slow_node(
+    says: impl Fn(&str, u16) -> String + Send + Sync + 'static,
+    takes: fn(&str) -> Duration,
+) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let counted = Arc::clone(&asked);
+    let (counted, says) = (Arc::clone(&asked), Arc::new(says));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let asked = Arc::clone(&counted);
+            let (asked, says) = (Arc::clone(&counted), Arc::clone(&says));
             tokio::spawn(async move {
                 let mut read = [0; 65_536];
                 while let Ok(length @ 1..) = stream.read(&mut read).await {
@@ -324,7 +334,11 @@ async fn odd_node(says: Says) -> (u16, Arc<Mutex<Vec<String>>>) {
                     for command in text.split("\r\n*").filter(|it| !it.is_empty()) {
                         let words = command.lines().skip(1).collect::<Vec<_>>().join(" ");
                         let said = says(&words, port);
+                        let takes = takes(&words);
                         asked.lock().unwrap().push(words);
+                        if !takes.is_zero() {
+                            sleep(takes).await;
+                        }
                         if said == HANGS_UP {
                             return;
                         }
@@ -337,7 +351,7 @@ async fn odd_node(says: Says) -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, asked)
 }
 
-fn slots_at(port: u16) -> String {
+pub(crate) fn slots_at(port: u16) -> String {
     format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
 }
 
