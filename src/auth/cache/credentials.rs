@@ -233,6 +233,8 @@ impl Credentials {
     /// A login or a log-out has taken their place, which was made at this moment.
     pub(super) fn replace(&mut self, new: Replacement, at: Instant) {
         let Replacement { login, revision, token, expires_at, replaced } = new;
+        let unsaved = self.made.as_deref().filter(|_| !self.was_stored);
+        let made = Made::after(unsaved, self.login.max(replaced), at);
         *self = Self {
             generation: self.generation.wrapping_add(1),
             ended: token.is_none().then(is_logged_out),
@@ -244,7 +246,7 @@ impl Credentials {
             ancestors: Box::default(),
             is_end_unsaved: false,
             is_mark_void: false,
-            made: Some(Box::new(Made { at, replaced: self.login.max(replaced) })),
+            made: Some(Box::new(made)),
             was_stored: false,
             known: self.known,
         };

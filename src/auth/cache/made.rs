@@ -13,12 +13,21 @@ pub(super) struct Made {
     pub(super) at: Instant,
     /// The login that it replaced, here or in the store.
     pub(super) replaced: Option<LoginId>,
+    /// The one that the first of several replaced, of which none is known to be in the store.
+    pub(super) before_all: Option<LoginId>,
 }
 
 impl Made {
+    /// Made when `before` was here, which is one that is not known to be in the store either, if anything is.
+    pub(super) fn after(before: Option<&Self>, replaced: Option<LoginId>, at: Instant) -> Self {
+        let before_all = before.and_then(|before| before.before_all.or(before.replaced));
+        Self { at, replaced, before_all }
+    }
+
     /// Whether `found` is of a later moment. The first of these that says which was earlier decides:
     ///
-    /// 1. what this replaced is earlier, also where no clock says when that was;
+    /// 1. what this replaced is earlier, and what stood there before others that were not saved, also where no clock
+    ///    says when that was;
     /// 2. what this process made at the same moment is told apart by its number;
     /// 3. a store with a clock of its own says about when the other one was made, and no wall clock is asked: see
     ///    [`SLACK`];
@@ -43,7 +52,8 @@ impl Made {
                 && found.is_known_later(own, now.wall)
         };
         let is_later = found.is_next_at_once(own).or_else(by_store);
-        self.replaced != Some(found) && is_later.unwrap_or_else(by_clocks)
+        let is_known_earlier = [self.replaced, self.before_all].contains(&Some(found));
+        !is_known_earlier && is_later.unwrap_or_else(by_clocks)
     }
 
     /// `None` where that is within [`SLACK`].
@@ -113,7 +123,7 @@ mod tests {
         let mut stored = StoredToken::new(token, now.wall);
         stored.login = login;
         stored.made_about = found.by_store.map(|ms| moment(made, ms));
-        Made { at: made, replaced }.is_before(&stored, own, now)
+        Made::after(None, replaced, made).is_before(&stored, own, now)
     }
 
     #[test]
@@ -155,5 +165,22 @@ mod tests {
         // By a server whose clock was set since.
         let same = Found { by_store: Some(90_000), by_clock: 1000 };
         assert!(!is_before(&same, Some(same.login(wall))));
+    }
+
+    #[test]
+    fn what_stood_there_before_several_that_were_not_saved_is_earlier_whatever_a_clock_says() {
+        let (found, at) = (Found { by_store: Some(90_000), by_clock: 1000 }, Instant::now());
+        let stood = found.login(wall());
+        let others = [0, 1, 2].map(|number| Some(LoginId::after(wall(), None, number)));
+        let mut made = Made::after(None, Some(stood), at);
+        for other in others {
+            made = Made::after(Some(&made), other, at);
+            let mut stored = StoredToken::new(Token::new("access", HOUR), wall() + HOUR);
+            stored.login = stood;
+            stored.made_about = Some(moment(at, 90_000));
+            let now = Now { monotonic: at + HOUR, wall: wall() + HOUR };
+
+            assert!(!made.is_before(&stored, LoginId::after(wall(), None, MANY), now));
+        }
     }
 }
