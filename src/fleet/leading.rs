@@ -62,7 +62,7 @@ impl Masters {
             slot,
             limit,
             began: Instant::now(),
-            connects: self.owner_of(slot).is_none_or(|owner| !self.link(&owner).is_live()),
+            connects: self.owner_of(slot).is_none(),
             may_run_twice,
             was_refreshed: false,
             pause: FIRST_PAUSE,
