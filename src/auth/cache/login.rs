@@ -27,7 +27,8 @@ pub(super) async fn log_in<S: TokenSource>(
     token: Option<Token>,
 ) -> (Outcome, Option<StoreError>) {
     if shared.storage.is_none() {
-        return (LoginTask::begin(shared, token).end(false), None);
+        // Nothing is left to save: what only matters until then takes no memory.
+        return (LoginTask::begin(shared, token).end(true), None);
     }
     let (Ok(()), Ok(runtime)) = (super::runtime_with_time(), Handle::try_current()) else {
         return (Err(AuthError::NoRuntime), None);

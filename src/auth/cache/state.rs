@@ -368,7 +368,7 @@ impl State {
     }
 
     /// Replaces everything, unless one that began later already has. `is_saved` says whether the
-    /// store has it.
+    /// store has it, if there is one.
     pub(super) fn end_login(
         &mut self,
         id: u32,
