@@ -22,6 +22,7 @@ mod rate_limit {
     mod bucket;
     mod evidence;
     mod failures;
+    mod heads;
     mod history;
     mod line;
     mod membership;

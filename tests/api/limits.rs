@@ -326,7 +326,7 @@ async fn closings_are_logged_and_told_once() {
         ),
         ("WARN", "endpoint=\"GET /v1/tracks/{}\" seconds=80000.0 reason=\"QUOTA_EXCEEDED\"", 1),
         ("WARN", "is_by_hand=true", 1),
-        ("DEBUG", "a rate limit is open again", 1),
+        ("DEBUG", "a rate limit is open again client_id=\"one\" endpoint=\"GET /v1/tracks/{}\"", 1),
     ] {
         let lines = text.lines().filter(|line| line.contains(level) && line.contains(part));
         assert_eq!(lines.count(), count, "{level} {part}\n{text}");

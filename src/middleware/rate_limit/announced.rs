@@ -51,7 +51,12 @@ impl Announced {
     }
 
     /// A request succeeded: what it passed is open.
-    pub(super) fn went_through(&mut self, endpoint: u64, now: Seconds) -> Opened {
+    pub(super) fn went_through(
+        &mut self,
+        endpoint: u64,
+        name: impl FnOnce() -> String,
+        now: Seconds,
+    ) -> Opened {
         if self.0.is_empty() {
             return Opened::default();
         }
@@ -59,7 +64,7 @@ impl Announced {
             let is_over = self.0.get(&key).is_some_and(|until| *until <= now);
             is_over && self.0.remove(&key).is_some()
         };
-        Opened { app: is_news(None), endpoint: is_news(Some(endpoint)) }
+        Opened { app: is_news(None), endpoint: is_news(Some(endpoint)).then(name) }
     }
 }
 
@@ -68,15 +73,16 @@ impl Announced {
 #[must_use = "it is told without the lock"]
 pub(super) struct Opened {
     app: bool,
-    endpoint: bool,
+    /// Its name.
+    endpoint: Option<String>,
 }
 
 impl Opened {
     pub(super) fn log(self, client_id: Option<&str>) {
-        for (is_open, of_app) in [(self.app, true), (self.endpoint, false)] {
-            if is_open {
-                tracing::debug!(client_id, of_app, "a rate limit is open again");
-            }
+        let of_app = self.app.then_some(None);
+        let of_endpoint = self.endpoint.as_deref().map(Some);
+        for endpoint in of_app.into_iter().chain(of_endpoint) {
+            tracing::debug!(client_id, endpoint, "a rate limit is open again");
         }
     }
 }

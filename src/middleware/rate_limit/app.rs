@@ -233,7 +233,12 @@ impl App {
         let others = is_limit && core.queue.has_demand(endpoint, &core.state, now);
         core.state.settle(ticket, outcome, others, now);
         let opened = match outcome {
-            Outcome::Succeeded => core.announced.went_through(endpoint, now),
+            Outcome::Succeeded => {
+                let endpoints = &core.state.endpoints;
+                let name =
+                    || endpoints.get(&endpoint).map_or_else(String::new, |it| it.name.clone());
+                core.announced.went_through(endpoint, name, now)
+            }
             _ => Opened::default(),
         };
         let mut exchange = None;

@@ -12,8 +12,9 @@ mod pairs;
 
 use std::collections::HashMap;
 
-use self::pairs::Pairs;
+use self::pairs::{Failing, Pairs};
 use super::Seconds;
+use super::heads::Look;
 use super::pair::Pair;
 
 /// Entries only for what fails. Any success ends those of its pair and its endpoint, and the outage
@@ -54,14 +55,23 @@ struct Outage {
 impl Failures {
     /// Until when a pair must wait, if it must.
     pub(super) fn check(&self, pair: Pair, now: Seconds) -> Option<Seconds> {
+        self.look(pair, now).map(|look| look.from).filter(|from| *from > now)
+    }
+
+    /// Where something fails for a pair: what a request of it would be.
+    pub(super) fn look(&self, pair: Pair, now: Seconds) -> Option<Look> {
         let failing = self.pairs.get(pair);
-        let own = failing.filter(|failing| failing.is_down(now)).map(|failing| failing.next);
         let is_new = failing.is_none();
-        let there = self.outage_of(pair.endpoint, now).map(|outage| outage.next_for(is_new));
+        let own = failing.filter(|failing| failing.is_down(now)).map(Failing::next);
+        let there = self.outage_of(pair.endpoint, now);
         let all = self.outage(now).filter(|outage| outage.is_of(pair.user));
-        let all = all.map(|outage| outage.next_for(is_new));
-        let next = own.into_iter().chain(there).chain(all).fold(now, f64::max);
-        (next > now).then_some(next)
+        let latest = |of: fn(&Outage) -> Seconds| {
+            [own, there.map(of), all.map(of)].into_iter().flatten().reduce(f64::max)
+        };
+        let due = latest(if is_new { |outage| outage.next_new } else { |outage| outage.next })?;
+        let from = if is_new { latest(|outage| outage.next_for(true))? } else { due };
+        let last = failing.map_or(f64::NEG_INFINITY, |failing| failing.last_sent);
+        Some(Look { due, last, from })
     }
 
     /// Until when all users of an endpoint must wait, if they must; some of them for longer.
@@ -80,6 +90,11 @@ impl Failures {
             return None;
         }
         Some(self.down(endpoint, now).collect())
+    }
+
+    /// For how many users an endpoint may be down, those included for whom it fails no longer.
+    pub(super) fn suspects(&self, endpoint: u64) -> usize {
+        self.pairs.suspects(endpoint)
     }
 
     /// How many requests may go soon, of those that wait at an endpoint, in all and of a user: where
@@ -104,13 +119,19 @@ impl Failures {
         self.outage(now).is_some_and(|outage| outage.has_other_user)
     }
 
-    fn fails_for_all(&self, endpoint: u64, now: Seconds) -> bool {
+    /// Whether an endpoint fails for all.
+    pub(super) fn fails_for_all(&self, endpoint: u64, now: Seconds) -> bool {
         self.all_fail_for_all(now) || self.outage_of(endpoint, now).is_some()
     }
 
+    /// The user for whom alone all fail.
+    pub(super) fn only_user_down(&self, now: Seconds) -> Option<u64> {
+        self.outage(now).filter(|outage| !outage.has_other_user).map(|outage| outage.user)
+    }
+
     /// The users for whom an endpoint fails that does not for all.
-    fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
-        let only = self.outage(now).map(|outage| outage.user);
+    pub(super) fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
+        let only = self.only_user_down(now);
         let others = self.pairs.down(endpoint, now).filter(move |user| Some(*user) != only);
         only.into_iter().chain(others)
     }
@@ -217,8 +238,8 @@ impl Outage {
             user: pair.user,
             has_other_endpoint: false,
             has_other_user: false,
-            next: 0.0,
-            next_new: 0.0,
+            next: now,
+            next_new: now,
         }
     }
 

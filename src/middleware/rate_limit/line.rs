@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Seconds;
+use super::heads::Turns;
 use super::queue::{Place, Waiter};
 
 /// Where an endpoint fails for a user, all of that user's waiters are passed by with one look.
@@ -15,6 +16,8 @@ pub(super) struct Line<W> {
     heads: BTreeMap<Place, u64>,
     /// No waiter's limit is earlier.
     earliest_limit: Seconds,
+    /// Who went last where it has a rate of its own.
+    pub(super) turns: Turns,
 }
 
 impl<W> Line<W> {
@@ -22,7 +25,7 @@ impl<W> Line<W> {
         let waiters = BTreeMap::new();
         let users = HashMap::new();
         let heads = BTreeMap::new();
-        Self { waiters, users, heads, earliest_limit: f64::INFINITY }
+        Self { waiters, users, heads, earliest_limit: f64::INFINITY, turns: Turns::default() }
     }
 
     /// Says whether nobody stood there.
@@ -68,11 +71,40 @@ impl<W> Line<W> {
 
     /// The first of each user in each class, in order.
     pub(super) fn heads(&self) -> impl Iterator<Item = (Place, u64)> {
-        self.heads.iter().map(|(place, user)| {
+        CLASSES.into_iter().flat_map(|is_urgent| self.heads_of(is_urgent))
+    }
+
+    /// The first of each user in a class, in order.
+    pub(super) fn heads_of(&self, is_urgent: bool) -> impl Iterator<Item = (Place, u64)> {
+        let others = Place::new(false, 0);
+        let heads = match is_urgent {
+            true => self.heads.range(..others),
+            false => self.heads.range(others..),
+        };
+        heads.map(|(place, user)| {
             #[cfg(test)]
             steps::count(1);
             (*place, *user)
         })
+    }
+
+    /// Whether anybody of a class waits.
+    pub(super) fn has(&self, is_urgent: bool) -> bool {
+        let head =
+            if is_urgent { self.heads.first_key_value() } else { self.heads.last_key_value() };
+        head.is_some_and(|(place, _)| place.is_other != is_urgent)
+    }
+
+    /// The number of users, or a little more.
+    pub(super) fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The first of a user in a class.
+    pub(super) fn head_of(&self, user: u64, is_urgent: bool) -> Option<Place> {
+        #[cfg(test)]
+        steps::count(1);
+        self.users.get(&(user, !is_urgent))?.first().copied()
     }
 
     /// The number of a user's waiters.
@@ -142,6 +174,9 @@ impl<W> Line<W> {
         hopeless
     }
 }
+
+/// Whether who is in it is urgent.
+pub(super) const CLASSES: [bool; 2] = [true, false];
 
 /// Counts who is looked at, for tests of what many waiters cost.
 #[cfg(test)]

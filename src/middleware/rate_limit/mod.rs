@@ -20,6 +20,7 @@ mod evidence;
 mod exchange;
 mod failures;
 mod granted;
+mod heads;
 mod history;
 mod line;
 mod lock;

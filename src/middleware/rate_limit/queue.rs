@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::Blocked;
+use super::heads::{Goes, Heads, Turns};
 use super::line::Line;
 use super::pair::Pair;
 use super::state::State;
@@ -42,13 +43,19 @@ pub(super) struct Waiter<W> {
 pub(super) struct Queue<W> {
     lines: HashMap<u64, Line<W>>,
     len: usize,
-    /// Urgent requests that went while another waited, since the last other one.
-    urgent_in_a_row: u32,
+    /// Who went last within the app's rate, and beyond it.
+    turns: Turns,
+    turns_beyond: Turns,
 }
 
 impl<W> Queue<W> {
     pub(super) fn new() -> Self {
-        Self { lines: HashMap::new(), len: 0, urgent_in_a_row: 0 }
+        Self {
+            lines: HashMap::new(),
+            len: 0,
+            turns: Turns::default(),
+            turns_beyond: Turns::default(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,7 +67,7 @@ impl<W> Queue<W> {
         let mut lines = self.lines.iter();
         lines.any(|(endpoint, line)| {
             let fails = |user| state.failures.check(Pair { endpoint: *endpoint, user }, now);
-            let mut urgent = line.heads().take_while(|(place, _)| !place.is_other);
+            let mut urgent = line.heads_of(true);
             !state.is_shut(*endpoint, now) && urgent.any(|(_, user)| fails(user).is_none())
         })
     }
@@ -70,19 +77,23 @@ impl<W> Queue<W> {
     }
 
     /// How many wait for the app: all but those whose own endpoint is closed or paced, who could not
-    /// go whatever it grants; of those for whom it fails, one.
+    /// go whatever it grants; of those for whom it fails, one, and of a user for whom all do, one.
     pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
-        let lines = self.lines.iter().filter(|(endpoint, _)| !state.is_closed(**endpoint, now));
-        let may_start = |endpoint| {
-            let from = state.opens(endpoint, now).max(now);
-            state.starts(endpoint, from, from + NEXT_BATCH)
-        };
-        let waiting = |endpoint, line: &Line<W>| {
-            state.failures.starts(endpoint, line.len(), |user| line.len_of(user), now)
-        };
-        let counts = lines.map(|(key, line)| waiting(*key, line).min(may_start(*key)));
-        let all = counts.sum::<usize>();
-        if state.failures.all_fail_for_all(now) { all.min(1) } else { all }
+        let failures = &state.failures;
+        let (mut all, mut looks) = (0, 0);
+        for (endpoint, line) in &self.lines {
+            if state.is_closed(*endpoint, now) {
+                continue;
+            }
+            let from = state.opens(*endpoint, now).max(now);
+            let may_start = state.starts(*endpoint, from, from + NEXT_BATCH);
+            let waiting = failures.starts(*endpoint, line.len(), |user| line.len_of(user), now);
+            let count = waiting.min(may_start);
+            let only = failures.only_user_down(now).filter(|user| line.len_of(*user) > 0);
+            all += count;
+            looks += usize::from(count > 0 && only.is_some());
+        }
+        if failures.all_fail_for_all(now) { all.min(1) } else { all - looks.saturating_sub(1) }
     }
 
     /// Whether anybody waits for the limit that a refusal of an endpoint tells of: not those whom
@@ -139,7 +150,9 @@ impl<W> Queue<W> {
         let own = self.own(state, pair, place, now);
         let is_urgent = !place.is_other;
         let mut wait = state.wait(pair, (own, 0), is_urgent, now);
-        if !state.is_paced(now) || state.may_try(pair.endpoint, now) {
+        // Those who look at what fails have turns of their own.
+        let has_turns = state.failures.look(pair, now).is_some();
+        if !state.is_paced(now) || state.may_try(pair.endpoint, now) || has_turns {
             return wait;
         }
         let ahead = self.ahead(state, place, now);
@@ -179,10 +192,11 @@ impl<W> Queue<W> {
     /// those of others who can go.
     fn own(&self, state: &State, pair: Pair, place: Place, now: Seconds) -> usize {
         let Some(line) = self.lines.get(&pair.endpoint) else { return 0 };
-        if !state.is_endpoint_paced(pair, now) {
+        if !state.is_endpoint_paced(pair.endpoint, now) {
             return 0;
         }
-        let users = state.failures.users_down(pair.endpoint, now);
+        let has_turns = state.failures.look(pair, now).is_some();
+        let users = state.failures.users_down(pair.endpoint, now).filter(|_| !has_turns);
         let Some(users) = users else { return line.before_of(pair.user, place) };
         let others = users.into_iter().filter(|user| *user != pair.user);
         line.before(place) - others.map(|user| line.before_of(user, place)).sum::<usize>()
@@ -213,8 +227,7 @@ impl<W> Queue<W> {
         ahead
     }
 
-    /// Takes out who may go next, or says when somebody may. Who may go beyond the app's rate leaves
-    /// it to those who may not; of these endpoints, those that hang take turns behind the others.
+    /// Takes out who goes next, or says when somebody may.
     pub(super) fn next(&mut self, state: &State, now: Seconds) -> Result<Waiter<W>, Seconds> {
         let blocked = state.check_app(now).err();
         let is_blocked = |endpoint| blocked.is_some() && !state.may_go_beyond(endpoint, now);
@@ -230,23 +243,27 @@ impl<W> Queue<W> {
         let mut beyond = Heads::until(until);
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
             match state.may_try(*endpoint, now) {
-                true => beyond.look((state.turn(*endpoint), *endpoint), line, state, now),
-                false => within.look((Turn::first(), *endpoint), line, state, now),
+                true => beyond.add((state.turn(*endpoint), *endpoint), line, state, now),
+                false => within.add((Turn::first(), *endpoint), line, state, now),
             }
         }
-        let until = within.until.min(beyond.until);
-        let heads = if within.is_empty() { beyond } else { within };
-        let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW;
-        let chosen = match (heads.urgent, heads.other) {
-            (Some(_), Some(other)) if is_others_turn => Some(other),
-            (urgent, other) => urgent.or(other),
+        let goes = match within.is_empty() {
+            true => self.turns_beyond.next(&beyond),
+            false => self.turns.next(&within),
         };
-        let Head { place, endpoint, .. } = chosen.ok_or(until)?;
-        self.urgent_in_a_row = match heads.other.is_some() && !place.is_other {
-            true => self.urgent_in_a_row + 1,
-            false => 0,
-        };
-        self.remove(endpoint, place).ok_or(now)
+        let goes = goes.ok_or_else(|| within.until.min(beyond.until))?;
+        let goes = self.of_its_line(goes, state, now);
+        self.remove(goes.endpoint, goes.place).ok_or(now)
+    }
+
+    /// Who goes of those at an endpoint, of which one may.
+    fn of_its_line(&mut self, goes: Goes, state: &State, now: Seconds) -> Goes {
+        let endpoint = goes.endpoint;
+        let line = self.lines.get_mut(&endpoint).filter(|_| state.is_endpoint_paced(endpoint, now));
+        let Some(line) = line else { return goes };
+        let mut heads = Heads::until(f64::INFINITY);
+        heads.add((Turn::first(), endpoint), line, state, now);
+        line.turns.next(&heads).unwrap_or(goes)
     }
 
     /// Takes out those who could not go in time whatever happens.
@@ -288,63 +305,8 @@ impl<W> Queue<W> {
     }
 }
 
-/// The first of each class who may go.
-struct Heads {
-    urgent: Option<Head>,
-    other: Option<Head>,
-    /// When the next one may who may not.
-    until: Seconds,
-}
-
-/// In the order in which they go: by the turns of their endpoints, and then by place.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-struct Head {
-    turn: Turn,
-    place: Place,
-    endpoint: u64,
-}
-
-impl Heads {
-    fn until(until: Seconds) -> Self {
-        Self { urgent: None, other: None, until }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.urgent.is_none() && self.other.is_none()
-    }
-
-    fn look<W>(
-        &mut self,
-        (turn, endpoint): (Turn, u64),
-        line: &Line<W>,
-        state: &State,
-        now: Seconds,
-    ) {
-        if let Err(obstacle) = state.check_endpoint(endpoint, now) {
-            self.until = self.until.min(obstacle.until());
-            return;
-        }
-        for (place, user) in line.heads() {
-            let head = if place.is_other { &mut self.other } else { &mut self.urgent };
-            let next = Head { turn, place, endpoint };
-            if head.is_some_and(|first| first < next) {
-                match place.is_other {
-                    true => return,
-                    false => continue,
-                }
-            }
-            match state.failures.check(Pair { endpoint, user }, now) {
-                None => *head = Some(next),
-                Some(until) => self.until = self.until.min(until),
-            }
-        }
-    }
-}
-
 /// An estimate from below, each time with those who can go within the one before: too short a one
 /// lets a request wait that could have failed at once.
 const MOST_ROUNDS: u32 = 16;
 /// Starts that are asked for are to be used about so soon.
 const NEXT_BATCH: Seconds = 0.3;
-/// Of five that go, one is another's, if one waits.
-const MOST_URGENT_IN_A_ROW: u32 = 4;

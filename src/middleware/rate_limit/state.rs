@@ -246,10 +246,8 @@ impl State {
     }
 
     /// The same of an endpoint's rate.
-    pub(super) fn is_endpoint_paced(&self, pair: Pair, now: Seconds) -> bool {
-        self.endpoints
-            .get(&pair.endpoint)
-            .is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
+    pub(super) fn is_endpoint_paced(&self, endpoint: u64, now: Seconds) -> bool {
+        self.endpoints.get(&endpoint).is_some_and(|endpoint| endpoint.bucket.rate(now).is_some())
     }
 
     /// How many requests to an endpoint can start until a time, as far as the app's limit does not

@@ -1,6 +1,7 @@
 //! Endpoints that have failed for a user since their last success for it. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::Seconds;
 use super::super::pair::Pair;
@@ -10,14 +11,24 @@ use super::{FEWEST, PROBE, USERS_SEEN, is_down};
 pub(super) struct Pairs {
     endpoints: HashMap<u64, Users>,
     count: usize,
+    /// When what has not failed for long was forgotten last.
+    tidied: Seconds,
 }
 
 /// The users for whom an endpoint has failed.
 #[derive(Debug, Default)]
 struct Users {
     failing: HashMap<u64, Failing>,
-    /// Those for whom it failed so often that it may be down for them: nobody else is looked at.
-    often: HashSet<u64>,
+    /// Those for whom it failed so often that it may be down for them: nobody else is looked at. Whose
+    /// last request is longest ago is first.
+    often: BTreeSet<Sent>,
+}
+
+/// When a user's last request was sent.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Seconds,
+    user: u64,
 }
 
 #[derive(Debug)]
@@ -25,8 +36,8 @@ pub(super) struct Failing {
     count: u32,
     first: Seconds,
     last: Seconds,
-    /// When it may be looked at.
-    pub(super) next: Seconds,
+    /// When a request was sent last, or failed first.
+    pub(super) last_sent: Seconds,
 }
 
 impl Pairs {
@@ -43,45 +54,48 @@ impl Pairs {
         self.endpoints.get(&endpoint).map_or(0, |users| users.often.len())
     }
 
-    /// The users for whom an endpoint is down.
+    /// The users for whom an endpoint is down, in the order of their last requests.
     pub(super) fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
         let users = self.endpoints.get(&endpoint).into_iter();
         users.flat_map(move |users| {
-            let is_down = move |user: &&u64| {
+            let is_down = move |user: &u64| {
                 users.failing.get(user).is_some_and(|failing| failing.is_down(now))
             };
-            users.often.iter().filter(is_down).copied()
+            users.often.iter().map(|sent| sent.user).filter(is_down)
         })
     }
 
     /// A request starts. Says whether nothing has failed for it.
     pub(super) fn start(&mut self, pair: Pair, now: Seconds) -> bool {
-        let users = self.endpoints.get_mut(&pair.endpoint);
-        let failing = users.and_then(|users| users.failing.get_mut(&pair.user));
-        let is_new = failing.is_none();
-        if let Some(failing) = failing.filter(|failing| failing.is_down(now)) {
-            failing.next = now + PROBE;
+        self.tidy(now);
+        let Some(users) = self.endpoints.get_mut(&pair.endpoint) else { return true };
+        let Some(failing) = users.failing.get_mut(&pair.user) else { return true };
+        let before = Sent { at: failing.last_sent, user: pair.user };
+        failing.last_sent = now;
+        if users.often.remove(&before) {
+            users.often.insert(Sent { at: now, ..before });
         }
-        is_new
+        false
     }
 
     pub(super) fn failed(&mut self, pair: Pair, now: Seconds) {
         self.make_room(now);
         let users = self.endpoints.entry(pair.endpoint).or_default();
-        let new = Failing { count: 0, first: now, last: now, next: 0.0 };
+        let new = Failing { count: 0, first: now, last: now, last_sent: now };
         self.count += usize::from(!users.failing.contains_key(&pair.user));
         let failing = users.failing.entry(pair.user).or_insert(new);
         failing.count = failing.count.saturating_add(1);
         failing.last = now;
         if failing.count >= FEWEST {
-            users.often.insert(pair.user);
+            users.often.insert(Sent { at: failing.last_sent, user: pair.user });
         }
     }
 
     pub(super) fn remove(&mut self, pair: Pair) {
         let Some(users) = self.endpoints.get_mut(&pair.endpoint) else { return };
-        self.count -= usize::from(users.failing.remove(&pair.user).is_some());
-        users.often.remove(&pair.user);
+        let Some(failing) = users.failing.remove(&pair.user) else { return };
+        self.count -= 1;
+        users.often.remove(&Sent { at: failing.last_sent, user: pair.user });
         if users.failing.is_empty() {
             self.endpoints.remove(&pair.endpoint);
         }
@@ -96,15 +110,28 @@ impl Pairs {
         if self.count < MOST_PAIRS {
             return;
         }
-        self.endpoints.retain(|_, users| {
-            users.failing.retain(|_, failing| now - failing.last < USERS_SEEN);
-            users.often.retain(|user| users.failing.contains_key(user));
-            !users.failing.is_empty()
-        });
-        self.count = self.endpoints.values().map(|users| users.failing.len()).sum();
+        self.forget_older_than(now - USERS_SEEN);
         if self.count >= MOST_PAIRS {
             self.oldest().into_iter().for_each(|pair| self.remove(pair));
         }
+    }
+
+    /// What nobody has looked at for long is forgotten, or it would be passed by again and again.
+    fn tidy(&mut self, now: Seconds) {
+        if now - self.tidied > LONG {
+            self.tidied = now;
+            self.forget_older_than(now - LONG);
+        }
+    }
+
+    fn forget_older_than(&mut self, then: Seconds) {
+        self.endpoints.retain(|_, users| {
+            let Users { failing, often } = users;
+            failing.retain(|_, failing| failing.last > then);
+            often.retain(|sent| failing.contains_key(&sent.user));
+            !failing.is_empty()
+        });
+        self.count = self.endpoints.values().map(|users| users.failing.len()).sum();
     }
 
     fn oldest(&self) -> Option<Pair> {
@@ -124,6 +151,33 @@ impl Failing {
     pub(super) fn is_down(&self, now: Seconds) -> bool {
         is_down(self.count, self.first, now)
     }
+
+    /// When it may be looked at.
+    pub(super) fn next(&self) -> Seconds {
+        self.last_sent + PROBE
+    }
 }
 
+impl Ord for Sent {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.total_cmp(&other.at).then(self.user.cmp(&other.user))
+    }
+}
+
+impl PartialOrd for Sent {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sent {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Sent {}
+
 const MOST_PAIRS: usize = 4096;
+/// With a request a second, hundreds of users are looked at in this time.
+const LONG: Seconds = 600.0;

@@ -101,3 +101,45 @@ fn a_look_at_what_fails_for_all_counts_also_while_it_is_not_due() {
         assert_eq!(queue.len_for_app(&state, 5.1), 1, "{endpoints} endpoints, not due");
     }
 }
+
+#[test]
+fn a_user_for_whom_all_fails_wants_one_start_to_look() {
+    let mut state = state();
+    succeeds(&mut state, 4, 1, 0.0);
+    (0..40).for_each(|number| fails(&mut state, 1 + number % 3, 0, number as f64 * 0.1));
+    let mut queue = Queue::new();
+    for number in 0..60 {
+        line_up(&mut queue, Pair { endpoint: 1 + number % 5, user: 0 });
+    }
+    assert_eq!(queue.len_for_app(&state, 5.0), 1);
+    for endpoint in [1, 4, 4, 5] {
+        line_up(&mut queue, Pair { endpoint, user: 1 });
+    }
+    assert_eq!(queue.len_for_app(&state, 5.0), 5, "and four of another");
+}
+
+#[test]
+fn users_who_are_gone_cost_those_who_come_nothing() {
+    let mut state = state();
+    (0..4000).for_each(|user| fails_for(&mut state, user, 10));
+    let mut queue = Queue::new();
+    (0..100).for_each(|user| line_up(&mut queue, Pair { endpoint: 1, user: USERS + user }));
+    steps::take();
+    while queue.next(&state, 5.0).is_ok() {}
+    assert!(steps::take() <= 100 * 102, "each looks at those who wait");
+    succeeds(&mut state, 1, USERS, 1000.0);
+    assert!(!state.failures.is_failing(1, 1000.0), "and at last they are forgotten");
+}
+
+#[test]
+fn a_look_is_not_told_the_wait_of_those_who_leave_it_its_turn() {
+    let mut state = endpoints();
+    fails_for(&mut state, 7, 20);
+    state.app.pace(1.0, 5.0);
+    let mut queue = Queue::new();
+    (0..100).for_each(|_| line_up(&mut queue, Pair { endpoint: 2, user: USERS }));
+    let (looks, well) = (Pair { endpoint: 1, user: 7 }, Pair { endpoint: 1, user: 8 });
+    let last = Place::new(false, 1000);
+    assert!(queue.wait(&state, looks, last, 5.0) < 2.0);
+    assert!(queue.wait(&state, well, last, 5.0) > 90.0);
+}

@@ -12,6 +12,7 @@ mod failing;
 mod looks;
 mod refusals;
 mod trial;
+mod turns;
 mod waiting;
 mod whose;
 

@@ -58,6 +58,8 @@ pub(crate) struct Server {
     /// From when on the limits allow another number.
     changes: Option<(Seconds, usize)>,
     accidents: Accidents,
+    /// What fails of what its limits let through.
+    fails: Box<dyn Fn(Arrival) -> bool>,
 }
 
 struct Counter {
@@ -88,7 +90,8 @@ impl Limit {
 impl Server {
     pub(crate) fn unlimited() -> Self {
         let accidents: Accidents = Box::new(|_, _| None);
-        Self { counters: Vec::new(), told: Told::Right, changes: None, accidents }
+        let fails = Box::new(|_| false);
+        Self { counters: Vec::new(), told: Told::Right, changes: None, accidents, fails }
     }
 
     /// With a limit for the app.
@@ -116,6 +119,10 @@ impl Server {
         Self { accidents: Box::new(accidents), ..self }
     }
 
+    pub(crate) fn with_failures(self, fails: impl Fn(Arrival) -> bool + 'static) -> Self {
+        Self { fails: Box::new(fails), ..self }
+    }
+
     pub(crate) fn reply(&mut self, arrival: Arrival, random: &mut Rng) -> Reply {
         if let Some(reply) = (self.accidents)(arrival, random) {
             return reply;
@@ -135,7 +142,11 @@ impl Server {
                 counter.counted.push_back(arrival.time);
             }
         }
-        if is_refused { Reply::Refused(self.told.says(wait)) } else { Reply::Good }
+        match is_refused {
+            true => Reply::Refused(self.told.says(wait)),
+            false if (self.fails)(arrival) => Reply::Failed,
+            false => Reply::Good,
+        }
     }
 }
 

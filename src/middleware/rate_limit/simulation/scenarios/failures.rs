@@ -1,7 +1,7 @@
 //! Failures: of all, of one endpoint, of one user.
 
 use super::super::callers::Good;
-use super::server::{Arrival, Reply, Server};
+use super::server::{Arrival, Limit, Reply, Server, Told};
 use super::{Callers, Outcomes, Row, Setting, each, least, most, run, tasks};
 
 pub(super) fn rows() -> Vec<Row> {
@@ -13,6 +13,10 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         healthy_beside("all requests of one user fail", 1.0, |arrival| arrival.user == 1),
         one_endpoint_of_many_users(),
+        under_a_small_limit(10, true, [95.0, 8.0]),
+        under_a_small_limit(30, true, [90.0, 20.0]),
+        under_a_small_limit(10, false, [55.0, 40.0]),
+        under_a_small_limit(30, false, [75.0, 30.0]),
         outage_of_one_endpoint(300, false),
         outage_of_one_endpoint(300, true),
         eight_time_outs(),
@@ -114,5 +118,26 @@ fn eight_time_outs() -> Row {
         let hasty = Callers { timeout: 0.01, most: 8, ..tasks(8) }.at(2);
         let outcomes = run(Setting::new(server, vec![each(0.05), hasty], seed).lasts(60.0));
         [outcomes.mean_wait(), outcomes.good_of(0)]
+    })
+}
+
+/// Where few requests go, sixteen callers for whom an endpoint fails want all of them. One more calls
+/// that endpoint and another, or the other alone where it fails for all, as often as there is a start
+/// for every fourth request. Beside sixteen for whom nothing fails it waits for 36 s, 22 s, 54 s and
+/// 22 s.
+fn under_a_small_limit(count: usize, fails_for_all: bool, [share, wait]: [f64; 2]) -> Row {
+    let of = if fails_for_all { "" } else { " for each of 8 users" };
+    let name = format!("{count} per 30 s, an endpoint fails{of}, 16 callers; another one is well");
+    let figures = [least(share, "% of its calls"), most(wait, "s it waits")];
+    Row::new(name, figures, move |seed| {
+        let server = Server::limited(Limit::rolling(count, 30.0), Told::Right)
+            .with_failures(|it| it.endpoint == 1 && it.user > 0);
+        let each_fourth = 4.0 * 30.0 / count as f64;
+        let failing = (0..16).map(|number| tasks(1).of(1 + number % 8));
+        let endpoints = if fails_for_all { (2, 1) } else { (1, 2) };
+        let well = Callers { endpoints, until: 570.0, ..each(each_fourth) };
+        let callers = std::iter::once(well).chain(failing).collect();
+        let outcomes = run(Setting::new(server, callers, seed));
+        [100.0 * outcomes.good_of(0) * each_fourth / 570.0, mean_wait_of(&outcomes, 0)]
     })
 }
