@@ -84,6 +84,8 @@ mod fleet_lengths;
 mod fleet_lives;
 #[path = "api/fleet_losses.rs"]
 mod fleet_losses;
+#[path = "api/fleet_maps.rs"]
+mod fleet_maps;
 #[path = "api/fleet_masters.rs"]
 mod fleet_masters;
 #[path = "api/fleet_missing_rights.rs"]

@@ -174,6 +174,9 @@ const IS_AUTHORITY: &str = "it is marked as an authority, as `openssl req -x509`
     sign another with it, or make it with `basicConstraints=CA:FALSE`";
 pub(super) const NO_SLOTS: &str = "its cluster has no slots; see what `CLUSTER SLOTS` says in one of its nodes, and give each \
     slot to a master";
+pub(super) const TWO_MAPS: &str = "its URL leads to nodes that know maps of a cluster with no master in common, and as many know the \
+    one as the other: where its hosts are of two clusters, name those of one; where a node was cut off, it learns better \
+    when it is not any more";
 pub(super) const NO_OWNER: &str = "no node of its cluster has the slot; see what `CLUSTER SLOTS` says in one of them, and give \
     each slot to a master";
 pub(super) const NO_AGREEMENT: &str = "the nodes of its cluster send each other's callers to and fro; they settle that by \

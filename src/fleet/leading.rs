@@ -161,8 +161,9 @@ impl Masters {
             return Some(failure);
         }
         call.was_refreshed = true;
-        // What a master refuses may be refused to all: they do not wait each for a map of its own.
-        if is_away || !self.was_asked_lately() {
+        // What a master refuses may be refused to all: they do not wait each for a map of its own; nor
+        // does anybody where it has been asked for again and again.
+        if (is_away || !self.was_asked_lately()) && self.may_change() {
             self.refreshed(call.ends()).await.ok();
         }
         let is_elsewhere = self.owner_of(call.slot).is_some_and(|owner| owner != *node);

@@ -5,7 +5,10 @@
 //! Sentinel; so this is a slot of ours. Every call has a limit, connecting included. Connecting
 //! goes on when the call that began it has given up, so that the next one finds it done.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -16,6 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::FleetError;
 use super::attempt::{Attempt, Attempts, check_runtime, outcome_of};
 use super::connecting::{Found, Role, connect};
+use super::failed_attempts::FailedAttempts;
 use super::failure::{DEMOTED, Failure, IS_CLUSTER, IS_LOADING, IS_SENTINEL, NO_CLUSTER};
 use super::greeting::explained;
 use super::health::Health;
@@ -66,6 +70,8 @@ struct Slot {
     was_master: Option<Instant>,
     /// The connection that is being made, for all who wait.
     attempts: Attempts<Connected>,
+    /// Those in a row from which no connection came.
+    failed: FailedAttempts,
 }
 
 type Connected = Result<(u64, MultiplexedConnection), FleetError>;
@@ -146,6 +152,7 @@ impl Link {
             timeouts: 0,
             was_master: None,
             attempts: Attempts::new(CONNECTING),
+            failed: FailedAttempts::default(),
         };
         Self { shared, whereto, slot: Mutex::new(slot) }
     }
@@ -165,13 +172,29 @@ impl Link {
         sent: Sent<'_>,
         limit: Limit,
     ) -> Result<Vec<Value>, Missed> {
-        let (number, live) = self.connection(limit.connecting).await.map_err(Missed::Connection)?;
-        let result = match timeout(limit.call, sent.by(live.clone())).await {
-            Ok(result) => result.map_err(Missed::Failed),
-            Err(_) => Err(Missed::Late(limit.call)),
-        };
-        self.note(number, live, result.as_ref().err(), limit);
-        result
+        let mut was_closed = false;
+        loop {
+            let connected = self.connection(limit.connecting).await;
+            let (number, live) = connected.map_err(Missed::Connection)?;
+            let mut call = pin!(timeout(limit.call, sent.by(live.clone())));
+            let at_once = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
+            let was_sent = at_once.is_pending();
+            let result = match at_once {
+                Poll::Ready(result) => result,
+                Poll::Pending => call.await,
+            };
+            let result = match result {
+                Ok(result) => result.map_err(Missed::Failed),
+                Err(_) => Err(Missed::Late(limit.call)),
+            };
+            self.note(number, live, result.as_ref().err(), limit);
+            // No response comes without waiting: it was closed before, and nothing was sent by it.
+            let is_closed = !was_sent && matches!(result, Err(Missed::Failed(_)));
+            if !is_closed || was_closed {
+                return result;
+            }
+            was_closed = true;
+        }
     }
 
     /// Of a replica where the URL names it alone.
@@ -195,6 +218,9 @@ impl Link {
         if let Some(live) = slot.live() {
             return Ok(Attempt::over(Ok(live)));
         }
+        if let Some(error) = slot.failed.just_now() {
+            return Ok(Attempt::over(Err(error)));
+        }
         let (attempt, trier) = slot.attempts.join()?;
         let Some(trier) = trier else { return Ok(attempt) };
         let link = Arc::downgrade(self);
@@ -203,7 +229,13 @@ impl Link {
             let connecting = async {
                 match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
                     Ok(connected) => Ok(connected),
-                    Err(error) => Err(explained(&error, &url).await),
+                    Err(error) => Err(
+                        match link.upgrade().and_then(|link| link.slot.lock().failed.known(&error))
+                        {
+                            Some(known) => known,
+                            None => explained(&error, &url).await,
+                        },
+                    ),
                 }
             };
             let late = FleetError::TimedOut { limit: CONNECTING };
@@ -227,6 +259,15 @@ impl Link {
         if !slot.attempts.ends(attempt) {
             return slot.live().ok_or(FleetError::TimedOut { limit: CONNECTING });
         }
+        let connected = self.take(&mut slot, connected);
+        match &connected {
+            Ok(_) => slot.failed = FailedAttempts::default(),
+            Err(error) => slot.failed.add(error.clone()),
+        }
+        connected
+    }
+
+    fn take(&self, slot: &mut Slot, connected: Result<Found, FleetError>) -> Connected {
         let Found { live, role, holdings } = connected?;
         match (role, &self.whereto) {
             (Role::Sentinel, _) => return Err(FleetError::Config { reason: IS_SENTINEL }),

@@ -8,36 +8,45 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Pipeline, Value};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::attempt::{Attempt, Attempts, outcome_of};
+use super::attempt::Attempts;
 use super::connecting::STEP_LIMIT;
-use super::failure::{Failure, IS_SENTINEL, NO_CLUSTER, NO_NODE, NO_OWNER, NO_SLOTS, odd_response};
+use super::failure::{Failure, IS_SENTINEL, NO_CLUSTER, NO_NODE, NO_OWNER, NO_SLOTS};
 use super::health::Part;
 use super::link::{CONNECTING, Limit, Link, Missed, Node, Sent, Shared, USUAL};
-use super::slots::{Slots, Votes, slot_of};
+use super::slots::{Slots, slot_of};
 use super::{FleetError, text_of};
 use crate::sync::Mutex;
 
 pub(super) struct Masters {
-    shared: Arc<Shared>,
-    state: Mutex<State>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: Mutex<State>,
+    /// Told when somebody waits for the map.
+    pub(super) waits: Arc<Notify>,
 }
 
-struct State {
+pub(super) struct State {
     /// As it was asked for last, with the redirects since.
-    slots: Option<Slots>,
+    pub(super) slots: Option<Slots>,
     /// Also of nodes that are no masters, where the URL names them.
-    links: HashMap<Node, Arc<Link>>,
+    pub(super) links: HashMap<Node, Arc<Link>>,
     /// The masters that there were when this process began, and that it has had nothing to do with.
-    first: Vec<Node>,
-    refreshes: Attempts<Refreshed>,
+    pub(super) first: Vec<Node>,
+    pub(super) refreshes: Attempts<Refreshed>,
     /// When the nodes were asked for the map last.
-    asked: Option<Instant>,
+    pub(super) asked: Option<Instant>,
+    /// How often in a row they were asked because of a failure, which brought nothing new.
+    pub(super) in_vain: u32,
+    pub(super) has_failed: bool,
+    /// Whether somebody waits for the map that is asked for next.
+    pub(super) is_waited_for: bool,
+    /// The attempt that the map is of.
+    pub(super) taken: u64,
 }
 
-type Refreshed = Result<(), FleetError>;
+pub(super) type Refreshed = Result<(), FleetError>;
 
 /// Which of a cluster's nodes is to be sent something; a single server is sent everything.
 #[derive(Clone, Copy)]
@@ -62,8 +71,12 @@ impl Masters {
             first: Vec::new(),
             refreshes: Attempts::new(REFRESHING),
             asked: None,
+            in_vain: 0,
+            has_failed: false,
+            is_waited_for: false,
+            taken: 0,
         };
-        Self { shared, state: Mutex::new(state) }
+        Self { shared, state: Mutex::new(state), waits: Arc::default() }
     }
 
     /// Commands for one node, which are not led elsewhere.
@@ -220,133 +233,6 @@ impl Masters {
             slots.adopt(slot, owner);
         }
     }
-
-    /// Whatever a node says of itself, it may not be the master any more; what stands under a key is no
-    /// such thing.
-    pub(super) fn refresh_after(self: &Arc<Self>, failure: &Failure) {
-        if failure.error().is_some() {
-            self.refresh_soon();
-        }
-    }
-
-    /// Where it cannot be begun, nobody waits for it.
-    pub(super) fn refresh_soon(self: &Arc<Self>) {
-        self.refresh().ok();
-    }
-
-    /// Waits for a map that is asked for from now on, or is being asked for.
-    pub(super) async fn refreshed(self: &Arc<Self>, until: Instant) -> Refreshed {
-        let limit = until.saturating_duration_since(Instant::now());
-        let refreshed = outcome_of(|| self.refresh(), until).await?;
-        refreshed.ok_or(FleetError::TimedOut { limit })
-    }
-
-    /// The map that is being asked for, which is begun if none is.
-    fn refresh(self: &Arc<Self>) -> Result<Attempt<Refreshed>, FleetError> {
-        let state = &mut *self.state.lock();
-        let (attempt, trier) = state.refreshes.join()?;
-        let Some(trier) = trier else { return Ok(attempt) };
-        let pause = state.asked.and_then(|at| APART.checked_sub(at.elapsed()));
-        let (masters, shared) = (Arc::downgrade(self), Arc::clone(&self.shared));
-        trier.runtime.spawn(async move {
-            if let Some(pause) = pause {
-                sleep(pause).await;
-            }
-            let Some(nodes) = masters.upgrade().map(|masters| masters.nodes()) else { return };
-            let slots = asked_of(nodes, &shared).await;
-            if let Some(masters) = masters.upgrade() {
-                trier.outcome.send_replace(Some(masters.take(trier.number, slots)));
-            }
-        });
-        Ok(attempt)
-    }
-
-    /// All that may know, as they are asked.
-    fn nodes(&self) -> Vec<(Node, Arc<Link>)> {
-        let mut nodes = self.known();
-        let seeds = self.shared.url.hosts.iter();
-        let others: Vec<_> = seeds.filter(|seed| !nodes.contains(seed)).cloned().collect();
-        nodes.extend(others);
-        self.state.lock().asked = Some(Instant::now());
-        nodes.into_iter().map(|node| (node.clone(), self.link(&node))).collect()
-    }
-
-    fn take(&self, refresh: u64, slots: Result<Slots, FleetError>) -> Refreshed {
-        let state = &mut *self.state.lock();
-        let is_last = state.refreshes.ends(refresh);
-        let slots = slots?;
-        // What is later is there already.
-        if !is_last {
-            return Ok(());
-        }
-        let masters = || slots.masters().iter();
-        let State { first, links, .. } = state;
-        match &state.slots {
-            None => first.extend(masters().filter(|node| !links.contains_key(node)).cloned()),
-            Some(_) => first.retain(|node| slots.masters().contains(node)),
-        }
-        let seeds = &self.shared.url.hosts;
-        state.links.retain(|node, _| slots.masters().contains(node) || seeds.contains(node));
-        self.shared.health.masters_are(slots.masters(), slots.have_owners());
-        state.slots = Some(slots);
-        Ok(())
-    }
-}
-
-/// The map that most of them have: one that was cut off from the others, or has left them, may have one of
-/// its own. Nobody waits for those that are silent, but a moment for those that may say otherwise.
-async fn asked_of(nodes: Vec<(Node, Arc<Link>)>, shared: &Shared) -> Result<Slots, FleetError> {
-    let (mut votes, mut asked) = (Votes::of(nodes.len()), JoinSet::new());
-    for (node, link) in nodes {
-        asked.spawn(async move {
-            let said = slots_by(&node, &link).await;
-            (node, said)
-        });
-    }
-    let (mut error, mut until) = (None, None);
-    while !votes.are_enough() {
-        let said = match until {
-            Some(until) => timeout_at(until, asked.join_next()).await.ok().flatten(),
-            None => asked.join_next().await,
-        };
-        match said {
-            Some(Ok((node, Ok(slots)))) => {
-                shared.health.responded(&node);
-                until.get_or_insert_with(|| Instant::now() + OTHERS_KNOW_MORE);
-                votes.add(slots);
-            }
-            Some(Ok((_, Err(other)))) => error = Some(more_telling(error, other)),
-            Some(Err(_)) => {}
-            None => break,
-        }
-    }
-    let none = || error.unwrap_or_else(|| FleetError::Server { reason: NO_SLOTS.into() });
-    votes.winner().ok_or_else(none)
-}
-
-async fn slots_by((host, _): &Node, link: &Arc<Link>) -> Result<Slots, FleetError> {
-    let limit = Limit { connecting: CONNECTING, call: STEP_LIMIT };
-    let asks = redis::cmd("CLUSTER").arg("SLOTS").take();
-    let said = link.send(Sent::One(&asks), limit).await.map_err(|missed| match missed {
-        // That it is no node of a cluster helps who reads it where no other node is.
-        Missed::Connection(error) => error,
-        missed => failure_of(missed, limit).into_error(),
-    })?;
-    Slots::of(said.into_iter().next().ok_or_else(odd_response)?, host)
-}
-
-/// What will not go by itself, then what a node has said.
-fn more_telling(error: Option<FleetError>, other: FleetError) -> FleetError {
-    let rank = |error: &FleetError| match error {
-        FleetError::TimedOut { .. } => 0,
-        FleetError::Unreachable { .. } => 1,
-        error if error.is_transient() => 2,
-        _ => 3,
-    };
-    match error {
-        Some(error) if rank(&error) >= rank(&other) => error,
-        _ => other,
-    }
 }
 
 pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
@@ -363,13 +249,6 @@ pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
         Missed::Failed(error) => Failure::of(&error),
     }
 }
-
-/// Between two times that the map is asked for, since many slots may move one after the other, and
-/// many callers of one master may fail.
-const APART: Duration = Duration::from_millis(250);
-
-/// After the first map, as long as most nodes have not said the same.
-const OTHERS_KNOW_MORE: Duration = Duration::from_millis(100);
 
 /// Since which nobody asks again for a slot that nobody has.
 const LATELY: Duration = Duration::from_secs(1);

@@ -45,6 +45,7 @@
 mod attempt;
 mod connecting;
 mod error;
+mod failed_attempts;
 mod failure;
 mod found;
 mod greeting;
@@ -65,6 +66,7 @@ mod noticing;
 mod protocol;
 mod putting_back;
 mod rate;
+mod refreshing;
 mod remembered;
 mod removing;
 mod replicas;
@@ -79,6 +81,7 @@ mod slots;
 mod tls;
 mod tokens;
 mod unsealed;
+mod votes;
 mod walk;
 mod width;
 

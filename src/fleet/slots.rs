@@ -11,6 +11,8 @@ use super::returned::read_plain;
 #[derive(Clone)]
 pub(super) struct Slots {
     masters: Vec<Node>,
+    /// The nodes that may become one of them.
+    replicas: Vec<Node>,
     /// Of each slot, which of the masters has it.
     owners: Vec<Option<usize>>,
 }
@@ -19,7 +21,8 @@ impl Slots {
     /// From what a node says: of each range the first slot, the last one, and the master with its port,
     /// before its replicas. One without a host of its own is where the node was `reached`.
     pub(super) fn of(said: Value, reached: &str) -> Result<Self, FleetError> {
-        let mut slots = Self { masters: Vec::new(), owners: vec![None; usize::from(COUNT)] };
+        let owners = vec![None; usize::from(COUNT)];
+        let mut slots = Self { masters: Vec::new(), replicas: Vec::new(), owners };
         let Value::Array(ranges) = said else { return Err(odd_response()) };
         for range in ranges {
             let Value::Array(parts) = range else { return Err(odd_response()) };
@@ -29,9 +32,18 @@ impl Slots {
             };
             let (first, last) = (number(first)?, number(last)?);
             let Some(Value::Array(master)) = parts.next() else { continue };
-            let master = master_of(master, reached)?.map(|master| slots.index_of(master));
+            let master = node_of(master, reached)?.map(|master| slots.index_of(master));
             let range = slots.owners.get_mut(usize::from(first)..=usize::from(last));
             range.ok_or_else(odd_response)?.fill(master);
+            if slots.masters.len() > MOST_MASTERS {
+                return Err(odd_response());
+            }
+            for replica in parts {
+                let Value::Array(replica) = replica else { continue };
+                let replica = node_of(replica, reached).ok().flatten();
+                let replica = replica.filter(|replica| !slots.replicas.contains(replica));
+                slots.replicas.extend(replica.filter(|_| slots.replicas.len() < MOST_MASTERS));
+            }
         }
         match slots.masters.is_empty() {
             true => Err(FleetError::Server { reason: NO_SLOTS.into() }),
@@ -40,7 +52,7 @@ impl Slots {
     }
 
     /// Whether each slot has the same owner, or none. Nodes list the masters in different orders.
-    fn says_the_same(&self, other: &Self) -> bool {
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
         let there = |master| other.masters.iter().position(|it| it == master);
         let theirs: Vec<_> = self.masters.iter().map(there).collect();
         self.owners.iter().zip(&other.owners).all(|(own, other)| match own {
@@ -49,9 +61,18 @@ impl Slots {
         })
     }
 
+    /// Whether they have a master in common.
+    pub(super) fn has_master_of(&self, other: &Self) -> bool {
+        self.masters.iter().any(|master| other.masters.contains(master))
+    }
+
     /// Those that have any slot, as far as is known.
     pub(super) fn masters(&self) -> &[Node] {
         &self.masters
+    }
+
+    pub(super) fn replicas(&self) -> &[Node] {
+        &self.replicas
     }
 
     pub(super) fn owner(&self, slot: u16) -> Option<&Node> {
@@ -86,9 +107,9 @@ impl Slots {
 
 /// `None` of one that cannot be reached, which is no trouble of the others: without a port for TLS, say,
 /// while a cluster is being changed to it.
-fn master_of(master: Vec<Value>, reached: &str) -> Result<Option<Node>, FleetError> {
-    let mut master = master.into_iter();
-    let (Some(host), Some(port)) = (master.next(), master.next()) else {
+fn node_of(node: Vec<Value>, reached: &str) -> Result<Option<Node>, FleetError> {
+    let mut node = node.into_iter();
+    let (Some(host), Some(port)) = (node.next(), node.next()) else {
         return Err(odd_response());
     };
     let port = number(port)?;
@@ -133,44 +154,15 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
-/// What the nodes say that were asked for the map.
-pub(super) struct Votes {
-    asked: usize,
-    maps: Vec<(Slots, usize)>,
-}
-
-impl Votes {
-    pub(super) const fn of(asked: usize) -> Self {
-        Self { asked, maps: Vec::new() }
-    }
-
-    pub(super) fn add(&mut self, said: Slots) {
-        match self.maps.iter_mut().find(|(slots, _)| slots.says_the_same(&said)) {
-            Some((_, votes)) => *votes += 1,
-            None => self.maps.push((said, 1)),
-        }
-    }
-
-    /// Whether no other node can change it.
-    pub(super) fn are_enough(&self) -> bool {
-        self.maps.iter().any(|(_, votes)| votes * 2 > self.asked)
-    }
-
-    /// What most of them say; of two such maps the one with more slots, then the one that was said first.
-    pub(super) fn winner(self) -> Option<Slots> {
-        let rank = |(slots, votes): &(Slots, usize)| (*votes, slots.owned());
-        // The last one of several that are the same would be taken.
-        let winner = self.maps.into_iter().rev().max_by_key(rank);
-        winner.map(|(slots, _)| slots)
-    }
-}
-
 /// How many slots a cluster has.
 const COUNT: u16 = 16_384;
 
+/// As many nodes as a cluster should have at most.
+const MOST_MASTERS: usize = 1_000;
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails is a test that panics")]
-mod tests {
+pub(super) mod tests {
     use redis::parse_redis_value;
 
     use super::*;
@@ -196,11 +188,11 @@ mod tests {
         assert_eq!(slot_of("a}{b}c"), slot_of("b"), "a brace that closes nothing");
     }
 
-    fn node(host: &str, port: u16) -> Node {
+    pub(in super::super) fn node(host: &str, port: u16) -> Node {
         (host.to_owned(), port)
     }
 
-    fn said(text: &str) -> Result<Slots, FleetError> {
+    pub(in super::super) fn said(text: &str) -> Result<Slots, FleetError> {
         Slots::of(parse_redis_value(text.replace(' ', "\r\n").as_bytes()).unwrap(), "reached")
     }
 
@@ -220,6 +212,26 @@ mod tests {
         assert_eq!(slots.masters().len(), 3);
         assert_eq!(slots.owner(16_384), None);
         assert!(!slots.have_owners());
+    }
+
+    #[test]
+    fn the_replicas_are_those_that_can_be_reached() {
+        let slots = said(
+            "*2 *6 :0 :9 *2 $1 a :1 *2 $1 r :2 *2 $1 s :0 :7 *5 :10 :16383 *2 $1 b :1 *2 $1 r :2 *2 $1 t :3 ",
+        )
+        .unwrap();
+
+        assert_eq!(slots.replicas(), [node("r", 2), node("t", 3)]);
+    }
+
+    #[test]
+    fn a_map_of_more_masters_than_a_cluster_has_is_odd() {
+        let ranges = |count: usize| {
+            let range = |number| format!("*3 :{number} :{number} *2 $1 a :{} ", number + 1);
+            format!("*{count} {}", (0..count).map(range).collect::<String>())
+        };
+        assert!(said(&ranges(MOST_MASTERS)).is_ok());
+        assert!(said(&ranges(MOST_MASTERS + 1)).is_err());
     }
 
     #[test]
@@ -266,34 +278,6 @@ mod tests {
             assert_eq!(slots.masters(), [node("a", 1)]);
             assert!(said(&format!("*1 *3 :0 :16383 {odd}")).is_err(), "nobody has any");
         }
-    }
-
-    #[test]
-    fn the_map_that_most_nodes_say_counts_then_the_one_with_more_slots_then_the_first() {
-        let whole = |host| format!("*1 *3 :0 :16383 *2 $1 {host} :1 ");
-        let (a, b) = (whole("a"), whole("b"));
-        let part = "*1 *3 :0 :16000 *2 $1 c :1 ".to_owned();
-        let halves = "*2 *3 :0 :8191 *2 $1 d :1 *3 :8192 :16383 *2 $1 a :1 ".to_owned();
-        let in_another_order = "*2 *3 :8192 :16383 *2 $1 a :1 *3 :0 :8191 *2 $1 d :1 ".to_owned();
-        for (asked, maps, owner, are_enough) in [
-            (1, vec![&a], "a", true),
-            (2, vec![&a], "a", false),
-            (3, vec![&a, &b, &b], "b", true),
-            (3, vec![&a, &a], "a", true),
-            (5, vec![&a, &b, &b], "b", false),
-            (2, vec![&part, &a], "a", false),
-            (2, vec![&b, &a], "b", false),
-            (3, vec![&a, &part, &b], "a", false),
-            (3, vec![&a, &halves, &in_another_order], "d", true),
-        ] {
-            let mut votes = Votes::of(asked);
-            for map in &maps {
-                votes.add(said(map).unwrap());
-            }
-            assert_eq!(votes.are_enough(), are_enough, "{maps:?}");
-            assert_eq!(votes.winner().unwrap().owner(0), Some(&node(owner, 1)), "{maps:?}");
-        }
-        assert!(Votes::of(1).winner().is_none());
     }
 
     #[test]

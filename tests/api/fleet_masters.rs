@@ -305,7 +305,7 @@ async fn a_process_is_alone_once_until_all_masters_respond() {
 type Says = fn(&str, u16) -> String;
 
 /// In place of a response.
-const HANGS_UP: &str = "";
+pub(crate) const HANGS_UP: &str = "";
 
 /// A node that is none of Redis, and what it was asked.
 pub(crate) async fn odd_node(

@@ -160,7 +160,7 @@ async fn the_map_that_most_nodes_have_is_the_one_that_counts() {
         )
     };
     let late: fn(&str) -> Duration = |words| match words {
-        words if words.contains("SLOTS") => Duration::from_millis(20),
+        words if words.contains("SLOTS") => Duration::from_millis(150),
         _ => Duration::ZERO,
     };
     let (first, _) = seed_of(stale, |_| Duration::ZERO).await;

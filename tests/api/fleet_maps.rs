@@ -1,0 +1,160 @@
+//! What a process makes of the maps that a cluster's nodes have, and how often it asks and connects where
+//! something is away.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use spotify_web::auth::TokenStore;
+use spotify_web::fleet::{FleetError, FleetEvent, RedisFleet};
+use spotify_web::middleware::{SharedLimit, Told};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+
+use crate::common::RedisServer;
+use crate::fleet_adoption::user;
+use crate::fleet_masters::{HANGS_UP, odd_node, slots_at};
+use crate::fleet_servers::until;
+use crate::fleet_told::{heard, of_store};
+
+fn fleet_at(ports: &[u16]) -> RedisFleet {
+    let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")))
+}
+
+fn was_asked(asked: &Mutex<Vec<String>>, what: &str) -> usize {
+    asked.lock().unwrap().iter().filter(|words| words.contains(what)).count()
+}
+
+fn has_all(words: &str, port: u16) -> String {
+    match words {
+        words if words.contains("SLOTS") => slots_at(port),
+        words if words.contains("EVAL") => "-ERR odd\r\n".into(),
+        _ => "+OK\r\n".into(),
+    }
+}
+
+/// As after a quiet night in which one node after the other was replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_a_replica_is_asked_for_the_map_when_nobody_else_has_one() {
+    let (replica, asked) = odd_node(has_all).await;
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let goes = Arc::clone(&is_gone);
+    let (master, _) = odd_node(move |words, port| match words {
+        _ if goes.load(Ordering::Relaxed) => HANGS_UP.into(),
+        words if words.contains("SLOTS") => format!(
+            "*1\r\n*4\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n\
+             *2\r\n$9\r\n127.0.0.1\r\n:{replica}\r\n"
+        ),
+        words => has_all(words, port),
+    })
+    .await;
+    let store = fleet_at(&[master]).tokens();
+    store.load(&user("anna")).await.unwrap_err();
+    assert_eq!(was_asked(&asked, "SLOTS"), 0, "while the master has one");
+
+    is_gone.store(true, Ordering::Relaxed);
+
+    until("at the new master", async || {
+        store.load(&user("anna")).await.unwrap_err();
+        was_asked(&asked, "EVAL") > 0
+    })
+    .await;
+}
+
+/// By chance some processes would use the one, and others the other: who has logged in at the one is said
+/// to be logged out by the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_of_two_clusters_are_told_and_neither_is_used() {
+    let ((first, of_first), (second, of_second)) =
+        (odd_node(has_all).await, odd_node(has_all).await);
+    for ports in [[first, second], [second, first]] {
+        let fleet = fleet_at(&ports);
+        let error = of_store(fleet.tokens().load(&user("anna")).await);
+
+        assert!(error.to_string().contains("no master in common"), "{error}");
+        assert!(error.is_transient(), "a node that was cut off learns better");
+        let checked = fleet.check().await.unwrap_err();
+        assert!(checked.to_string().contains("no master in common"), "{checked}");
+    }
+    assert_eq!([of_first, of_second].map(|asked| was_asked(&asked, "EVAL")), [0, 0]);
+}
+
+/// Each process asks all masters, and there may be thousands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_that_no_map_mends_has_it_asked_for_less_and_less_often() {
+    let (node, asked) = odd_node(has_all).await;
+    let store = fleet_at(&[node]).tokens();
+    let end = Instant::now() + Duration::from_secs(4);
+
+    while Instant::now() < end {
+        store.load(&user("anna")).await.unwrap_err();
+        sleep(Duration::from_millis(10)).await;
+    }
+
+    let times = was_asked(&asked, "SLOTS");
+    assert!((3..=8).contains(&times), "{times} in 4 s");
+    assert!(was_asked(&asked, "EVAL") > times, "and nobody waits for that");
+}
+
+/// As a server does that has as many clients as it may have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_up_is_connected_to_less_and_less_often() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    for (url, kind) in [("redis", "one server"), ("redis+cluster", "a cluster")] {
+        connections.store(0, Ordering::Relaxed);
+        let store = RedisFleet::new(format!("{url}://127.0.0.1:{port}")).tokens();
+        let mut calls = 0;
+        let end = Instant::now() + Duration::from_secs(3);
+
+        while Instant::now() < end {
+            let error = of_store(store.load(&user("anna")).await);
+            assert!(error.is_transient(), "{error}");
+            calls += 1;
+            sleep(Duration::from_millis(10)).await;
+        }
+
+        let connections = connections.load(Ordering::Relaxed);
+        assert!(connections <= 24, "{kind}: {connections} for {calls} calls in 3 s");
+    }
+}
+
+/// As a load balancer closes what is idle. What must not run twice has not run then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_was_closed_while_idle_is_no_trouble() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (fleet, events) = heard(&server.url());
+    let limit = fleet.shared_limit();
+    let mut failed = 0;
+    for _ in 0..10 {
+        let exchanged = limit.exchange(Some("app"), &Told::default()).await;
+        failed += usize::from(exchanged.is_err());
+        fleet.check().await.unwrap();
+        let () = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        // A busy machine may not have heard of it then.
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(failed < 5, "{failed} of 10");
+    let alone = |event: &&FleetEvent| matches!(event, FleetEvent::Alone { .. });
+    let alone = events.lock().unwrap().iter().filter(alone).count();
+    assert!(alone < 5, "{alone} of 10");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_is_told_as_it_was_set() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+
+    let first = fleet_at(&[port]).tokens().logins().next().await;
+
+    let Some(Err(FleetError::TimedOut { limit })) = first else { panic!("it hangs") };
+    assert_eq!(limit.subsec_micros() % 1000, 0, "{limit:?}");
+}
