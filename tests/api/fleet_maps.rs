@@ -1,8 +1,8 @@
 //! What a process makes of the maps that a cluster's nodes have, and how often it asks and connects where
 //! something is away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spotify_web::auth::TokenStore;
@@ -13,31 +13,15 @@ use tokio::time::{Instant, sleep};
 
 use crate::common::RedisServer;
 use crate::fleet_adoption::user;
-use crate::fleet_masters::{HANGS_UP, odd_node, slots_at};
+use crate::fleet_masters::{HANGS_UP, odd_node};
+use crate::fleet_routes::{fleet_at, says_that_it_has_all, was_asked};
 use crate::fleet_servers::until;
 use crate::fleet_told::{heard, of_store};
-
-fn fleet_at(ports: &[u16]) -> RedisFleet {
-    let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-    RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")))
-}
-
-fn was_asked(asked: &Mutex<Vec<String>>, what: &str) -> usize {
-    asked.lock().unwrap().iter().filter(|words| words.contains(what)).count()
-}
-
-fn has_all(words: &str, port: u16) -> String {
-    match words {
-        words if words.contains("SLOTS") => slots_at(port),
-        words if words.contains("EVAL") => "-ERR odd\r\n".into(),
-        _ => "+OK\r\n".into(),
-    }
-}
 
 /// As after a quiet night in which one node after the other was replaced.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_a_replica_is_asked_for_the_map_when_nobody_else_has_one() {
-    let (replica, asked) = odd_node(has_all).await;
+    let (replica, asked) = odd_node(says_that_it_has_all).await;
     let is_gone = Arc::new(AtomicBool::new(false));
     let goes = Arc::clone(&is_gone);
     let (master, _) = odd_node(move |words, port| match words {
@@ -46,7 +30,7 @@ async fn who_was_a_replica_is_asked_for_the_map_when_nobody_else_has_one() {
             "*1\r\n*4\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n\
              *2\r\n$9\r\n127.0.0.1\r\n:{replica}\r\n"
         ),
-        words => has_all(words, port),
+        words => says_that_it_has_all(words, port),
     })
     .await;
     let store = fleet_at(&[master]).tokens();
@@ -67,7 +51,7 @@ async fn who_was_a_replica_is_asked_for_the_map_when_nobody_else_has_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_of_two_clusters_are_told_and_neither_is_used() {
     let ((first, of_first), (second, of_second)) =
-        (odd_node(has_all).await, odd_node(has_all).await);
+        (odd_node(says_that_it_has_all).await, odd_node(says_that_it_has_all).await);
     for ports in [[first, second], [second, first]] {
         let fleet = fleet_at(&ports);
         let error = of_store(fleet.tokens().load(&user("anna")).await);
@@ -83,7 +67,7 @@ async fn hosts_of_two_clusters_are_told_and_neither_is_used() {
 /// Each process asks all masters, and there may be thousands.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_that_no_map_mends_has_it_asked_for_less_and_less_often() {
-    let (node, asked) = odd_node(has_all).await;
+    let (node, asked) = odd_node(says_that_it_has_all).await;
     let store = fleet_at(&[node]).tokens();
     let end = Instant::now() + Duration::from_secs(4);
 

@@ -17,16 +17,16 @@ use crate::fleet_told::{heard, of_store};
 /// As a node hears it that is asked all that it tells.
 const INFO: &str = "$4 INFO";
 
-fn fleet_at(ports: &[u16]) -> RedisFleet {
+pub(crate) fn fleet_at(ports: &[u16]) -> RedisFleet {
     let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     RedisFleet::new(format!("redis+cluster://{}", hosts.join(",")))
 }
 
-fn was_asked(asked: &Mutex<Vec<String>>, what: &str) -> usize {
+pub(crate) fn was_asked(asked: &Mutex<Vec<String>>, what: &str) -> usize {
     asked.lock().unwrap().iter().filter(|words| words.contains(what)).count()
 }
 
-fn says_that_it_has_all(words: &str, port: u16) -> String {
+pub(crate) fn says_that_it_has_all(words: &str, port: u16) -> String {
     match words {
         words if words.contains("SLOTS") => slots_at(port),
         words if words.contains("EVAL") => "-ERR odd\r\n".into(),
