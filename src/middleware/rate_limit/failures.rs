@@ -130,10 +130,15 @@ impl Failures {
     }
 
     /// The users for whom an endpoint fails that does not for all.
-    pub(super) fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
+    fn down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
         let only = self.only_user_down(now);
-        let others = self.pairs.down(endpoint, now).filter(move |user| Some(*user) != only);
-        only.into_iter().chain(others)
+        only.into_iter().chain(self.others_down(endpoint, now))
+    }
+
+    /// The same without one for whom all fail, in the order of their last requests.
+    pub(super) fn others_down(&self, endpoint: u64, now: Seconds) -> impl Iterator<Item = u64> {
+        let only = self.only_user_down(now);
+        self.pairs.down(endpoint, now).filter(move |user| Some(*user) != only)
     }
 
     /// A request starts, after [`check`](Self::check).

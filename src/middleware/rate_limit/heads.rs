@@ -76,52 +76,66 @@ impl Look {
 /// Who went last.
 #[derive(Debug)]
 pub(super) struct Turns {
-    /// Urgent requests that went while one waited that was not, since the last such one: in all, and
-    /// of those that looked.
+    /// Urgent requests that went while one waited that was not, since the last such one: in all, of
+    /// those that did not look, and of those that did.
     urgent_in_a_row: u32,
+    urgent_well_in_a_row: u32,
     urgent_looks_in_a_row: u32,
+    /// Whether the last one that was not urgent looked.
+    was_other_look: bool,
     /// Requests that went since the last look.
     since_look: u32,
 }
 
 impl Turns {
-    /// Who goes next.
-    pub(super) fn next(&mut self, heads: &Heads) -> Option<Goes> {
-        let well = heads.well.first(self.urgent_in_a_row);
-        let look = heads.looks.first(self.urgent_looks_in_a_row);
-        let goes = match (well, look) {
-            (Some(well), Some(look)) if !self.is_looks_turn(well, look) => well.goes,
-            (well, look) => look.or(well)?.goes,
+    /// Whose turn it is.
+    pub(super) fn next(&self, heads: &Heads) -> Option<Goes> {
+        let Heads { well, looks, .. } = heads;
+        let is_other_there = well.other.is_some() || looks.other.is_some();
+        let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW && is_other_there;
+        let (well, look) = match is_others_turn {
+            // It is no look's turn, however urgent the others are.
+            true if self.since_look == 0 => (well.other.or(well.urgent), looks.other),
+            true => (well.other, looks.other),
+            false => {
+                (well.first(self.urgent_well_in_a_row), looks.first(self.urgent_looks_in_a_row))
+            }
         };
-        self.count(goes, heads);
-        Some(goes)
+        let head = match (well, look) {
+            (Some(well), Some(look)) if !self.is_looks_turn(well, look, is_others_turn) => well,
+            (well, look) => look.or(well)?,
+        };
+        Some(head.goes)
     }
 
-    fn is_looks_turn(&self, well: Head, look: Head) -> bool {
+    fn is_looks_turn(&self, well: Head, look: Head, is_others_turn: bool) -> bool {
         let is_urgent = |head: Head| !head.goes.place.is_other;
         match (is_urgent(well), is_urgent(look)) {
             _ if self.since_look == 0 => false,
-            (true, false) => self.since_look >= MOST_URGENT_IN_A_ROW,
+            (true, false) => false,
             (false, true) => true,
+            (false, false) if is_others_turn && self.was_other_look => false,
             _ => look.stands < well.stands,
         }
     }
 
-    fn count(&mut self, goes: Goes, heads: &Heads) {
-        let is_urgent = !goes.place.is_other;
-        let in_a_row = |row: u32, others: &Classes| match others.other {
-            Some(_) if is_urgent => row.saturating_add(1),
-            _ => 0,
+    /// One of them goes, who may be another than whose turn it was.
+    pub(super) fn went(&mut self, turn_of: Goes, goes: Goes, heads: &Heads) {
+        let Heads { well, looks, .. } = heads;
+        let is_urgent = !(turn_of.place.is_other && goes.place.is_other);
+        let count = |row: &mut u32, waits: bool| match (is_urgent, waits) {
+            (true, true) => *row = row.saturating_add(1),
+            (true, false) => {}
+            (false, _) => *row = 0,
         };
+        let (well, look) = (well.other.is_some(), looks.other.is_some());
+        count(&mut self.urgent_in_a_row, well || look);
         match goes.is_look {
-            true => {
-                self.urgent_looks_in_a_row = in_a_row(self.urgent_looks_in_a_row, &heads.looks);
-                // What is not urgent is not the turn of another that does not look.
-                if is_urgent {
-                    self.urgent_in_a_row = in_a_row(self.urgent_in_a_row, &heads.well);
-                }
-            }
-            false => self.urgent_in_a_row = in_a_row(self.urgent_in_a_row, &heads.well),
+            true => count(&mut self.urgent_looks_in_a_row, look),
+            false => count(&mut self.urgent_well_in_a_row, well),
+        }
+        if !is_urgent {
+            self.was_other_look = goes.is_look;
         }
         self.since_look = if goes.is_look { 0 } else { self.since_look.saturating_add(1) };
     }
@@ -129,7 +143,13 @@ impl Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { urgent_in_a_row: 0, urgent_looks_in_a_row: 0, since_look: u32::MAX }
+        Self {
+            urgent_in_a_row: 0,
+            urgent_well_in_a_row: 0,
+            urgent_looks_in_a_row: 0,
+            was_other_look: false,
+            since_look: u32::MAX,
+        }
     }
 }
 
@@ -217,7 +237,7 @@ impl<W> Asked<'_, W> {
         let head = |user| Some((line.head_of(user, is_urgent)?, user)).and_then(with_look);
         // They are in order but for one, for whom all may fail.
         let only = failures.only_user_down(self.now).and_then(head);
-        let first = failures.down(self.endpoint, self.now).find_map(head);
+        let first = failures.others_down(self.endpoint, self.now).find_map(head);
         only.into_iter().chain(first).min_by(in_order)
     }
 

@@ -247,23 +247,27 @@ impl<W> Queue<W> {
                 false => within.add((Turn::first(), *endpoint), line, state, now),
             }
         }
-        let goes = match within.is_empty() {
-            true => self.turns_beyond.next(&beyond),
-            false => self.turns.next(&within),
-        };
-        let goes = goes.ok_or_else(|| within.until.min(beyond.until))?;
-        let goes = self.of_its_line(goes, state, now);
+        let until = within.until.min(beyond.until);
+        let (heads, is_beyond) = if within.is_empty() { (beyond, true) } else { (within, false) };
+        let turns = if is_beyond { &self.turns_beyond } else { &self.turns };
+        let turn_of = turns.next(&heads).ok_or(until)?;
+        let goes = self.of_its_line(turn_of, state, now);
+        let turns = if is_beyond { &mut self.turns_beyond } else { &mut self.turns };
+        turns.went(turn_of, goes, &heads);
         self.remove(goes.endpoint, goes.place).ok_or(now)
     }
 
-    /// Who goes of those at an endpoint, of which one may.
+    /// Who goes of those at an endpoint, of which one may. Where it has a rate of its own, they have
+    /// turns of their own.
     fn of_its_line(&mut self, goes: Goes, state: &State, now: Seconds) -> Goes {
         let endpoint = goes.endpoint;
         let line = self.lines.get_mut(&endpoint).filter(|_| state.is_endpoint_paced(endpoint, now));
         let Some(line) = line else { return goes };
         let mut heads = Heads::until(f64::INFINITY);
         heads.add((Turn::first(), endpoint), line, state, now);
-        line.turns.next(&heads).unwrap_or(goes)
+        let goes = line.turns.next(&heads).unwrap_or(goes);
+        line.turns.went(goes, goes, &heads);
+        goes
     }
 
     /// Takes out those who could not go in time whatever happens.

@@ -127,7 +127,7 @@ impl Pairs {
     fn forget_older_than(&mut self, then: Seconds) {
         self.endpoints.retain(|_, users| {
             let Users { failing, often } = users;
-            failing.retain(|_, failing| failing.last > then);
+            failing.retain(|_, failing| failing.last.max(failing.last_sent) > then);
             often.retain(|sent| failing.contains_key(&sent.user));
             !failing.is_empty()
         });
