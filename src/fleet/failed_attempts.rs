@@ -14,8 +14,8 @@ pub(super) struct FailedAttempts {
     count: u32,
     /// The last one's error, which those get who call before another is made.
     last: Option<(FleetError, Instant)>,
-    /// What the driver said when the server was asked what it is, and when that was.
-    explained: Option<(String, Instant)>,
+    /// What the driver said when the server was asked what it is, what that was, and when.
+    explained: Option<(String, FleetError, Instant)>,
 }
 
 impl FailedAttempts {
@@ -34,15 +34,14 @@ impl FailedAttempts {
     }
 
     /// What was found out about an error when it came before.
-    pub(super) fn known(&mut self, error: &RedisError) -> Option<FleetError> {
-        let said = error.to_string();
-        let explained = self.explained.as_ref();
-        let is_known =
-            explained.is_some_and(|(before, at)| *before == said && at.elapsed() < EXPLAINED);
-        if !is_known {
-            self.explained = Some((said, Instant::now()));
-        }
-        self.last.as_ref().filter(|_| is_known).map(|(error, _)| error.clone())
+    pub(super) fn known(&self, error: &RedisError) -> Option<FleetError> {
+        let (before, explained, at) = self.explained.as_ref()?;
+        let is_known = *before == error.to_string() && at.elapsed() < EXPLAINED;
+        is_known.then(|| explained.clone())
+    }
+
+    pub(super) fn explain(&mut self, error: &RedisError, explained: &FleetError) {
+        self.explained = Some((error.to_string(), explained.clone(), Instant::now()));
     }
 }
 

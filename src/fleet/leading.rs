@@ -81,7 +81,11 @@ impl Masters {
                 None => (self.owner_for(call).await?, false),
             };
             call.part = Part::Master(node.clone());
-            call.connects |= !self.link(&node).is_live();
+            let link = self.link(&node);
+            if !call.may_run_twice {
+                link.wake().await;
+            }
+            call.connects |= !link.is_live();
             match self.send_call(call, &node, asks).await {
                 Ok(Said::Value(value)) => return Ok(value),
                 Ok(Said::Moved(slot, to)) => {
@@ -148,6 +152,7 @@ impl Masters {
     ) -> Option<Failure> {
         let was_sent = !matches!(missed, Missed::Connection(_));
         let failure = failure_of(missed, call.limit);
+        let may_change = self.may_change();
         self.refresh_after(&failure);
         let is_away = !was_sent || matches!(failure, Failure::Closed(_) | Failure::Demoted(_));
         let may_go_on = match &failure {
@@ -163,7 +168,7 @@ impl Masters {
         call.was_refreshed = true;
         // What a master refuses may be refused to all: they do not wait each for a map of its own; nor
         // does anybody where it has been asked for again and again.
-        if (is_away || !self.was_asked_lately()) && self.may_change() {
+        if (is_away || !self.was_asked_lately()) && may_change {
             self.refreshed(call.ends()).await.ok();
         }
         let is_elsewhere = self.owner_of(call.slot).is_some_and(|owner| owner != *node);

@@ -5,10 +5,7 @@
 //! Sentinel; so this is a slot of ours. Every call has a limit, connecting included. Connecting
 //! goes on when the call that began it has given up, so that the next one finds it done.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -28,6 +25,7 @@ use super::server_url::ServerUrl;
 use super::tls::Tls;
 use super::width::is_one_of_many;
 use crate::sync::Mutex;
+use crate::transport::can_wait;
 
 /// A server or node by host and port.
 pub(super) type Node = (String, u16);
@@ -66,6 +64,8 @@ struct Slot {
     number: u64,
     /// In a row, on this connection, but for those of many calls at a time.
     timeouts: u32,
+    /// When there was a response last, if only to who connected.
+    responded: Option<Instant>,
     /// When a single server that has said that it is the master responded last.
     was_master: Option<Instant>,
     /// The connection that is being made, for all who wait.
@@ -150,6 +150,7 @@ impl Link {
             live: None,
             number: 0,
             timeouts: 0,
+            responded: None,
             was_master: None,
             attempts: Attempts::new(CONNECTING),
             failed: FailedAttempts::default(),
@@ -172,29 +173,30 @@ impl Link {
         sent: Sent<'_>,
         limit: Limit,
     ) -> Result<Vec<Value>, Missed> {
-        let mut was_closed = false;
-        loop {
-            let connected = self.connection(limit.connecting).await;
-            let (number, live) = connected.map_err(Missed::Connection)?;
-            let mut call = pin!(timeout(limit.call, sent.by(live.clone())));
-            let at_once = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
-            let was_sent = at_once.is_pending();
-            let result = match at_once {
-                Poll::Ready(result) => result,
-                Poll::Pending => call.await,
-            };
-            let result = match result {
-                Ok(result) => result.map_err(Missed::Failed),
-                Err(_) => Err(Missed::Late(limit.call)),
-            };
-            self.note(number, live, result.as_ref().err(), limit);
-            // No response comes without waiting: it was closed before, and nothing was sent by it.
-            let is_closed = !was_sent && matches!(result, Err(Missed::Failed(_)));
-            if !is_closed || was_closed {
-                return result;
-            }
-            was_closed = true;
-        }
+        let (number, live) = self.connection(limit.connecting).await.map_err(Missed::Connection)?;
+        let result = match timeout(limit.call, sent.by(live.clone())).await {
+            Ok(result) => result.map_err(Missed::Failed),
+            Err(_) => Err(Missed::Late(limit.call)),
+        };
+        self.note(number, live, result.as_ref().err(), limit);
+        result
+    }
+
+    /// A connection that was closed while it was idle fails what is sent by it next. Where that is not to be
+    /// sent again, it is something else, for which no right is needed that the fleet has not.
+    pub(super) async fn wake(self: &Arc<Self>) {
+        let idle = {
+            let slot = self.slot.lock();
+            let is_idle = slot.responded.is_some_and(|at| at.elapsed() >= IDLE);
+            slot.live().filter(|_| is_idle)
+        };
+        let (Some((number, live)), true) = (idle, can_wait()) else { return };
+        let asks = redis::cmd("TIME");
+        let missed = match timeout(USUAL.call, Sent::One(&asks).by(live.clone())).await {
+            Ok(asked) => asked.err().map(Missed::Failed),
+            Err(_) => Some(Missed::Late(USUAL.call)),
+        };
+        self.note(number, live, missed.as_ref(), USUAL);
     }
 
     /// Of a replica where the URL names it alone.
@@ -229,13 +231,7 @@ impl Link {
             let connecting = async {
                 match connect(&url, Tls::of(&url, trusted.as_deref())?).await {
                     Ok(connected) => Ok(connected),
-                    Err(error) => Err(
-                        match link.upgrade().and_then(|link| link.slot.lock().failed.known(&error))
-                        {
-                            Some(known) => known,
-                            None => explained(&error, &url).await,
-                        },
-                    ),
+                    Err(error) => Err(explained_once(&link, &error, &url).await),
                 }
             };
             let late = FleetError::TimedOut { limit: CONNECTING };
@@ -286,6 +282,7 @@ impl Link {
         health.connected();
         slot.number += 1;
         slot.timeouts = 0;
+        slot.responded = Some(Instant::now());
         slot.live = Some(live.clone());
         match &self.whereto {
             Whereto::Url => losses.connected(None, slot.number == 1, holdings.as_ref()),
@@ -324,6 +321,7 @@ impl Link {
             Some(Missed::Connection(_)) => {}
             None => {
                 slot.timeouts = 0;
+                slot.responded = Some(Instant::now());
                 slot.was_master = slot.was_master.map(|_| Instant::now());
             }
         }
@@ -343,7 +341,7 @@ impl Link {
         let (Ok(runtime), link) = (Handle::try_current(), Arc::downgrade(self)) else { return };
         runtime.spawn(async move {
             let until = Instant::now() + USUAL.call;
-            let asked = timeout_at(until, Sent::One(&redis::cmd("PING")).by(live)).await;
+            let asked = timeout_at(until, Sent::One(&redis::cmd("TIME")).by(live)).await;
             let Some(link) = link.upgrade().filter(|_| asked.is_err()) else { return };
             let mut slot = link.slot.lock();
             if slot.number == number {
@@ -351,6 +349,19 @@ impl Link {
             }
         });
     }
+}
+
+/// What is wrong with the URL or the server, as it was found out when the same was said a moment ago.
+async fn explained_once(link: &Weak<Link>, error: &RedisError, url: &ServerUrl) -> FleetError {
+    let known = link.upgrade().and_then(|link| link.slot.lock().failed.known(error));
+    if let Some(known) = known {
+        return known;
+    }
+    let explained = explained(error, url).await;
+    if let Some(link) = link.upgrade() {
+        link.slot.lock().failed.explain(error, &explained);
+    }
+    explained
 }
 
 /// A call takes a tenth of a millisecond, and connecting through a Sentinel is two connections. All
@@ -364,6 +375,9 @@ const SHORT: Duration = Duration::from_millis(400);
 
 /// Longer than it takes until a name leads to the new master.
 const FAILOVER: Duration = Duration::from_secs(60);
+
+/// What closes idle connections, a server or a load balancer, waits for longer.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A server that is only slow is not helped by new connections.
 const MOST_TIMEOUTS: u32 = 3;

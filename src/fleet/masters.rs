@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Pipeline, Value};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::attempt::Attempts;
@@ -23,8 +22,6 @@ use crate::sync::Mutex;
 pub(super) struct Masters {
     pub(super) shared: Arc<Shared>,
     pub(super) state: Mutex<State>,
-    /// Told when somebody waits for the map.
-    pub(super) waits: Arc<Notify>,
 }
 
 pub(super) struct State {
@@ -40,8 +37,6 @@ pub(super) struct State {
     /// How often in a row they were asked because of a failure, which brought nothing new.
     pub(super) in_vain: u32,
     pub(super) has_failed: bool,
-    /// Whether somebody waits for the map that is asked for next.
-    pub(super) is_waited_for: bool,
     /// The attempt that the map is of.
     pub(super) taken: u64,
 }
@@ -73,10 +68,9 @@ impl Masters {
             asked: None,
             in_vain: 0,
             has_failed: false,
-            is_waited_for: false,
             taken: 0,
         };
-        Self { shared, state: Mutex::new(state), waits: Arc::default() }
+        Self { shared, state: Mutex::new(state) }
     }
 
     /// Commands for one node, which are not led elsewhere.
@@ -96,6 +90,7 @@ impl Masters {
             Ok(node) => node,
             Err((part, error)) => return (part, Err(Failure::Error(error))),
         };
+        self.link(&node).wake().await;
         let sent = self.send(&node, Sent::Several(commands), limit).await;
         let result = sent.map_err(|missed| {
             let failure = failure_of(missed, limit);
@@ -254,7 +249,7 @@ pub(super) fn failure_of(missed: Missed, limit: Limit) -> Failure {
 const LATELY: Duration = Duration::from_secs(1);
 
 /// Longer than one that asks for the map takes.
-const REFRESHING: Duration = Duration::from_secs(3);
+const REFRESHING: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,10 @@
 //! One task asks for all who wait. Where a failure has it asked again and again, and the map stays as it
 //! is, that is done less and less often: each process asks all masters.
 
-use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::FleetError;
 use super::attempt::{Attempt, outcome_of};
@@ -27,49 +26,50 @@ impl Masters {
         }
     }
 
-    /// Where it cannot be begun, nobody waits for it.
+    /// Where it cannot be begun, nobody waits for it; nor where it has been in vain, and it is too early.
     pub(super) fn refresh_soon(self: &Arc<Self>) {
-        self.refresh().ok();
+        if self.may_change() {
+            self.refresh().ok();
+        }
     }
 
     /// Waits for a map that is asked for from now on, or is being asked for.
     pub(super) async fn refreshed(self: &Arc<Self>, until: Instant) -> Refreshed {
         let limit = whole_ms(until.saturating_duration_since(Instant::now()));
-        let joins = || {
-            self.state.lock().is_waited_for = true;
-            self.waits.notify_waiters();
-            self.refresh()
-        };
-        let refreshed = outcome_of(joins, until).await?;
+        let refreshed = outcome_of(|| self.refresh(), until).await?;
         refreshed.ok_or(FleetError::TimedOut { limit })
     }
 
-    /// Whether the map may well be another one when it is asked for again.
+    /// Whether the map may well be another one, and be asked for again soon.
     pub(super) fn may_change(&self) -> bool {
-        self.state.lock().apart(false) < LONGEST_APART
+        let state = self.state.lock();
+        let apart = state.apart();
+        apart == APART || state.asked.is_none_or(|at| at.elapsed() >= apart)
     }
 
     /// The map that is being asked for, which is begun if none is.
     fn refresh(self: &Arc<Self>) -> Result<Attempt<Refreshed>, FleetError> {
-        let (attempt, trier) = self.state.lock().refreshes.join()?;
+        let state = &mut *self.state.lock();
+        let (attempt, trier) = state.refreshes.join()?;
         let Some(trier) = trier else { return Ok(attempt) };
+        let pause = state.asked.and_then(|at| APART.checked_sub(at.elapsed()));
         let (masters, shared) = (Arc::downgrade(self), Arc::clone(&self.shared));
         trier.runtime.spawn(async move {
-            let nodes = || masters.upgrade().map(|masters| masters.nodes());
-            let Some(()) = is_due(&masters).await else { return };
-            let Some(nodes) = nodes() else { return };
-            let mut poll = Poll::of(nodes);
-            let mut map = poll.map(&shared).await;
-            // All masters may have been replaced, and what the URL names may be gone.
-            let replicas = masters.upgrade().map(|masters| masters.replicas());
-            if map.is_err()
-                && let Some(replicas) = replicas.filter(|replicas| !replicas.is_empty())
-            {
-                let mut others = Poll::of(replicas);
-                if let Ok(of_others) = others.map(&shared).await {
-                    (poll, map) = (others, Ok(of_others));
-                }
+            if let Some(pause) = pause {
+                sleep(pause).await;
             }
+            let Some(nodes) = masters.upgrade().map(|masters| masters.nodes()) else { return };
+            let mut poll = Poll::of(nodes);
+            let map = match timeout(ALONE, poll.map(&shared)).await {
+                Ok(Ok(map)) => Ok(map),
+                // All masters may have been replaced, and what the URL names may be gone.
+                _ => {
+                    let Some(masters) = masters.upgrade() else { return };
+                    poll.ask_too(masters.replicas());
+                    drop(masters);
+                    poll.map(&shared).await
+                }
+            };
             let taken = map.as_ref().ok().filter(|_| poll.is_open()).cloned();
             if let Some(masters) = masters.upgrade() {
                 trier.outcome.send_replace(Some(masters.take(trier.number, map)));
@@ -90,16 +90,16 @@ impl Masters {
         let seeds = self.shared.url.hosts.iter();
         let others: Vec<_> = seeds.filter(|seed| !nodes.contains(seed)).cloned().collect();
         nodes.extend(others);
-        let mut state = self.state.lock();
-        (state.asked, state.is_waited_for) = (Some(Instant::now()), false);
-        drop(state);
+        self.state.lock().asked_now();
         self.links(nodes)
     }
 
-    /// Those that may be masters by now.
+    /// Those that may be masters by now, beside the [nodes](Self::nodes) that are asked.
     fn replicas(&self) -> Vec<(Node, Arc<Link>)> {
+        let (known, seeds) = (self.known(), &self.shared.url.hosts);
         let replicas = self.state.lock().slots.as_ref().map(|slots| slots.replicas().to_vec());
-        self.links(replicas.unwrap_or_default())
+        let is_asked = |node: &Node| known.contains(node) || seeds.contains(node);
+        self.links(replicas.into_iter().flatten().filter(|node| !is_asked(node)).collect())
     }
 
     fn links(&self, nodes: Vec<Node>) -> Vec<(Node, Arc<Link>)> {
@@ -110,9 +110,10 @@ impl Masters {
         let state = &mut *self.state.lock();
         let is_last = state.refreshes.ends(refresh);
         let is_news = slots.as_ref().is_ok_and(|slots| state.is_news(slots));
+        let has_failed = std::mem::take(&mut state.has_failed);
         state.in_vain = match is_news {
             true => 0,
-            false => state.in_vain.saturating_add(u32::from(std::mem::take(&mut state.has_failed))),
+            false => state.in_vain.saturating_add(u32::from(has_failed)),
         };
         let slots = slots?;
         // What is later is there already.
@@ -123,8 +124,8 @@ impl Masters {
         Ok(())
     }
 
-    /// More have responded since the map was taken. Where none counts, it is asked for again before anything is
-    /// sent by it.
+    /// More have responded since the map was taken. Where none counts, it is asked for again before
+    /// anything is sent by it.
     fn take_instead(&self, refresh: u64, other: Result<Slots, FleetError>) {
         let state = &mut *self.state.lock();
         if state.taken != refresh {
@@ -156,31 +157,21 @@ impl State {
         self.slots.as_ref().is_none_or(|known| !known.says_the_same(slots))
     }
 
-    /// The time between two times that the map is asked for.
-    fn apart(&self, is_waited_for: bool) -> Duration {
-        let is_lately = self.asked.is_some_and(|at| at.elapsed() < QUIET);
-        match is_lately && !is_waited_for {
-            true => (APART * 2_u32.pow(self.in_vain.min(MOST_DOUBLED))).min(LONGEST_APART),
-            false => APART,
+    /// The time between two times that the map is asked for, where nobody waits for it.
+    fn apart(&self) -> Duration {
+        let doubled = APART * 2_u32.pow(self.in_vain.min(MOST_DOUBLED));
+        if self.is_quiet() { APART } else { doubled }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.asked.is_none_or(|at| at.elapsed() >= QUIET)
+    }
+
+    fn asked_now(&mut self) {
+        if self.is_quiet() {
+            self.in_vain = 0;
         }
-    }
-
-    /// For how long it is not to be asked for.
-    fn pause(&self) -> Option<Duration> {
-        let asked = self.asked?;
-        self.apart(self.is_waited_for).checked_sub(asked.elapsed()).filter(|pause| !pause.is_zero())
-    }
-}
-
-/// Waits until the map is to be asked for, which is sooner where somebody waits for it.
-async fn is_due(masters: &Weak<Masters>) -> Option<()> {
-    let waits = Arc::clone(&masters.upgrade()?.waits);
-    loop {
-        let mut is_waited_for = pin!(waits.notified());
-        is_waited_for.as_mut().enable();
-        let pause = masters.upgrade()?.state.lock().pause();
-        let Some(pause) = pause else { return Some(()) };
-        timeout(pause, is_waited_for).await.ok();
+        self.asked = Some(Instant::now());
     }
 }
 
@@ -193,8 +184,10 @@ fn whole_ms(limit: Duration) -> Duration {
 /// Between two times that the map is asked for, since many slots may move one after the other, and
 /// many callers of one master may fail; twice as long after each time that brought nothing new.
 const APART: Duration = Duration::from_millis(250);
-const LONGEST_APART: Duration = Duration::from_secs(2);
 const MOST_DOUBLED: u32 = 3;
+
+/// For so long masters and hosts of the URL are asked, until those are that were replicas.
+const ALONE: Duration = Duration::from_secs(1);
 
 /// After which what fails is a new trouble.
 const QUIET: Duration = Duration::from_secs(10);

@@ -207,7 +207,10 @@ impl Server {
         to: To<'_>,
     ) -> Result<Vec<Value>, FleetError> {
         let (part, result) = match &self.way {
-            Way::One(link) => (Part::All, self.by_link(link, Sent::Several(commands), USUAL).await),
+            Way::One(link) => {
+                link.wake().await;
+                (Part::All, self.by_link(link, Sent::Several(commands), USUAL).await)
+            }
             Way::Cluster(masters) => masters.pipeline(commands, to, USUAL).await,
         };
         let result = result.map_err(|failure| self.of_its_kind(failure));
@@ -249,6 +252,9 @@ impl Server {
     ) -> Result<Value, Failure> {
         let (part, result) = match &self.way {
             Way::One(link) => {
+                if !may_run_twice {
+                    link.wake().await;
+                }
                 let sent = self.by_link(link, Sent::One(command), limit).await;
                 (Part::All, sent.map(|values| values.into_iter().next().unwrap_or(Value::Nil)))
             }

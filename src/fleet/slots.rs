@@ -1,5 +1,7 @@
 //! Which master of a cluster has which slot, as `CLUSTER SLOTS` and redirects say.
 
+use std::collections::HashSet;
+
 use redis::{RedisError, Value};
 
 use super::FleetError;
@@ -11,6 +13,8 @@ use super::returned::read_plain;
 #[derive(Clone)]
 pub(super) struct Slots {
     masters: Vec<Node>,
+    /// By which nodes know each other, wherever they are reached.
+    ids: HashSet<Vec<u8>>,
     /// The nodes that may become one of them.
     replicas: Vec<Node>,
     /// Of each slot, which of the masters has it.
@@ -22,7 +26,8 @@ impl Slots {
     /// before its replicas. One without a host of its own is where the node was `reached`.
     pub(super) fn of(said: Value, reached: &str) -> Result<Self, FleetError> {
         let owners = vec![None; usize::from(COUNT)];
-        let mut slots = Self { masters: Vec::new(), replicas: Vec::new(), owners };
+        let mut slots =
+            Self { masters: Vec::new(), ids: HashSet::new(), replicas: Vec::new(), owners };
         let Value::Array(ranges) = said else { return Err(odd_response()) };
         for range in ranges {
             let Value::Array(parts) = range else { return Err(odd_response()) };
@@ -32,6 +37,9 @@ impl Slots {
             };
             let (first, last) = (number(first)?, number(last)?);
             let Some(Value::Array(master)) = parts.next() else { continue };
+            if let Some(Value::BulkString(id)) = master.get(2) {
+                slots.ids.insert(id.clone());
+            }
             let master = node_of(master, reached)?.map(|master| slots.index_of(master));
             let range = slots.owners.get_mut(usize::from(first)..=usize::from(last));
             range.ok_or_else(odd_response)?.fill(master);
@@ -61,9 +69,10 @@ impl Slots {
         })
     }
 
-    /// Whether they have a master in common.
+    /// Whether they have a master in common, which may be reached by several names.
     pub(super) fn has_master_of(&self, other: &Self) -> bool {
-        self.masters.iter().any(|master| other.masters.contains(master))
+        let is_there = self.masters.iter().any(|master| other.masters.contains(master));
+        is_there || !self.ids.is_disjoint(&other.ids)
     }
 
     /// Those that have any slot, as far as is known.

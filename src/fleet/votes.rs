@@ -32,14 +32,19 @@ pub(super) struct Poll {
 
 impl Poll {
     pub(super) fn of(nodes: Vec<(Node, Arc<Link>)>) -> Self {
-        let (votes, mut asked) = (Votes::of(nodes.len()), JoinSet::new());
+        let mut poll = Self { asked: JoinSet::new(), votes: Votes::none(), error: None };
+        poll.ask_too(nodes);
+        poll
+    }
+
+    pub(super) fn ask_too(&mut self, nodes: Vec<(Node, Arc<Link>)>) {
+        self.votes.asked += nodes.len();
         for (node, link) in nodes {
-            asked.spawn(async move {
+            self.asked.spawn(async move {
                 let said = slots_by(&node, &link).await;
                 (node, said)
             });
         }
-        Self { asked, votes, error: None }
     }
 
     /// The map as soon as most have it, or some time after the first of them has responded.
@@ -95,12 +100,12 @@ impl Poll {
         }
     }
 
-    fn winner(&mut self) -> Result<Slots, FleetError> {
+    fn winner(&self) -> Result<Slots, FleetError> {
         let none = || FleetError::Server { reason: NO_SLOTS.into() };
         match self.votes.winner() {
             Some(Ok(slots)) => Ok(slots.clone()),
             Some(Err(TwoClusters)) => Err(FleetError::Server { reason: TWO_MAPS.into() }),
-            None => Err(self.error.take().unwrap_or_else(none)),
+            None => Err(self.error.clone().unwrap_or_else(none)),
         }
     }
 }
@@ -112,8 +117,8 @@ struct Votes {
 }
 
 impl Votes {
-    const fn of(asked: usize) -> Self {
-        Self { asked, maps: Vec::new() }
+    const fn none() -> Self {
+        Self { asked: 0, maps: Vec::new() }
     }
 
     fn add(&mut self, said: Slots) {
@@ -185,6 +190,7 @@ mod tests {
         let whole = |host| format!("*1 *3 :0 :16383 *2 $1 {host} :1 ");
         let halves =
             |one, other| format!("*2 *3 :0 :8191 *2 $1 {one} :1 *3 :8192 :16383 *2 $1 {other} :1 ");
+        let named = |host| format!("*1 *3 :0 :16383 *3 $1 {host} :1 $2 id ");
         let (a, b) = (whole("a"), whole("b"));
         let part = "*1 *3 :0 :16000 *2 $1 c :1 ".to_owned();
         let (da, ad, db) = (halves("d", "a"), halves("a", "d"), halves("d", "b"));
@@ -200,12 +206,14 @@ mod tests {
             // One master is the same, or both are.
             (2, vec![&da, &db], Some("d"), false),
             (2, vec![&ad, &da], Some("a"), false),
+            // They are one by its id.
+            (2, vec![&named("a"), &named("b")], Some("a"), false),
             // None is.
             (2, vec![&b, &a], None, false),
             (3, vec![&a, &part, &b], None, false),
             (4, vec![&a, &b, &b, &a], None, false),
         ] {
-            let mut votes = Votes::of(asked);
+            let mut votes = Votes { asked, ..Votes::none() };
             for map in &maps {
                 votes.add(said(map).unwrap());
             }
@@ -213,6 +221,6 @@ mod tests {
             let winner = votes.winner().unwrap().ok().and_then(|slots| slots.owner(0));
             assert_eq!(winner, owner.map(|owner| node(owner, 1)).as_ref(), "{maps:?}");
         }
-        assert!(Votes::of(1).winner().is_none());
+        assert!(Votes::none().winner().is_none());
     }
 }

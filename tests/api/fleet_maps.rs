@@ -118,18 +118,18 @@ async fn a_connection_that_was_closed_while_idle_is_no_trouble() {
     let (fleet, events) = heard(&server.url());
     let limit = fleet.shared_limit();
     let mut failed = 0;
-    for _ in 0..10 {
+    for _ in 0..4 {
         let exchanged = limit.exchange(Some("app"), &Told::default()).await;
         failed += usize::from(exchanged.is_err());
         fleet.check().await.unwrap();
+        sleep(Duration::from_millis(1_200)).await;
         let () = server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
-        // A busy machine may not have heard of it then.
-        sleep(Duration::from_millis(100)).await;
     }
-    assert!(failed < 5, "{failed} of 10");
+    // A busy machine may be late once.
+    assert!(failed <= 1, "{failed} of 4");
     let alone = |event: &&FleetEvent| matches!(event, FleetEvent::Alone { .. });
     let alone = events.lock().unwrap().iter().filter(alone).count();
-    assert!(alone < 5, "{alone} of 10");
+    assert!(alone <= 1, "{alone} of 4");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,6 +139,9 @@ async fn a_limit_is_told_as_it_was_set() {
 
     let first = fleet_at(&[port]).tokens().logins().next().await;
 
-    let Some(Err(FleetError::TimedOut { limit })) = first else { panic!("it hangs") };
+    let limit = match first {
+        Some(Err(FleetError::TimedOut { limit })) => limit,
+        other => panic!("{other:?} of what hangs"),
+    };
     assert_eq!(limit.subsec_micros() % 1000, 0, "{limit:?}");
 }
