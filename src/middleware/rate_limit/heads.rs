@@ -4,13 +4,14 @@
 //! |---|---|
 //! | one class, nothing fails for them | by place |
 //! | one class, they look at what fails | who has been due for longest, and then whose last request is longest ago |
-//! | two classes | the urgent; of five that go, one is another's |
-//! | looks and others | of two that go, one is no look. In one class by place, where all looks stand where the first of them does; else the urgent, but of five that go one is a look |
+//! | two classes | the urgent; of five that go one is not, in all, of the looks, and of the others |
+//! | looks and others | of two that go, one is no look. Then the urgent; in one class by place, where all looks stand where the first of them does; and where it is the turn of one who is not urgent, a look and another alternate |
 //! | those who may go beyond the app's rate, and others | the others; then by the turns of the endpoints |
 //!
-//! So what fails, for however many users at however many endpoints, takes half of a rate at most from
-//! those who could go, and nobody for whom it fails is passed by for ever. The app's rate is shared out
-//! so, and an endpoint's own: there the app says that one of them goes, and its line who that is.
+//! So what fails, for any number of users at any number of endpoints, takes half of a rate at most from
+//! those who could go, and no user for whom it fails is passed by for ever; calls that are not urgent may
+//! be, where urgent ones of the same user have each look. The app's rate is shared out so, and an
+//! endpoint's own: there the app says that one of them goes, and its line who that is.
 
 use std::cmp::Ordering;
 

@@ -323,7 +323,7 @@ fn new_users_of_what_fails_for_all_leave_turns_to_the_others() {
     }
 }
 
-/// Whoever of them waits: urgent ones and others, for whom something fails and for whom it does not, there
+/// Any of them wait: urgent ones and others, for whom something fails and for whom it does not, there
 /// and elsewhere, where the app has a rate, or the endpoint, or both.
 #[test]
 fn nobody_is_passed_by_for_ever() {
