@@ -36,6 +36,7 @@ pub(super) struct State {
     pub(super) asked: Option<Instant>,
     /// How often in a row they were asked because of a failure, which brought nothing new.
     pub(super) in_vain: u32,
+    /// Whether a call has failed since they were asked.
     pub(super) has_failed: bool,
     /// The attempt that the map is of.
     pub(super) taken: u64,

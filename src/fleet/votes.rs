@@ -9,7 +9,6 @@
 //!
 //! One that was cut off from the others, or has left them, may have a map of its own, and be nearer.
 
-use std::ops::Not;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,8 +80,10 @@ impl Poll {
                 self.count(&node, said, shared);
             }
         }
-        let map = self.winner();
-        map.as_ref().is_ok_and(|map| map.says_the_same(taken)).not().then_some(map)
+        match self.winner() {
+            Ok(map) if map.says_the_same(taken) => None,
+            map => Some(map),
+        }
     }
 
     /// Says whether it was a map.

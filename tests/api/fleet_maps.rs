@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::common::RedisServer;
 use crate::fleet_adoption::user;
-use crate::fleet_masters::{HANGS_UP, odd_node};
-use crate::fleet_routes::{fleet_at, says_that_it_has_all, was_asked};
+use crate::fleet_masters::{HANGS_UP, odd_node, slots_at, slow_node};
+use crate::fleet_routes::{connects_slowly, fleet_at, says_that_it_has_all, was_asked};
 use crate::fleet_servers::until;
 use crate::fleet_told::{heard, of_store};
 
@@ -62,6 +62,37 @@ async fn hosts_of_two_clusters_are_told_and_neither_is_used() {
         assert!(checked.to_string().contains("no master in common"), "{checked}");
     }
     assert_eq!([of_first, of_second].map(|asked| was_asked(&asked, "EVAL")), [0, 0]);
+}
+
+/// Nothing fails at the node that is near, so that nobody has reason to ask for the map again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_late_of_the_map_counts_when_it_is_said() {
+    let near: fn(&str, u16) -> String = |words, port| match words {
+        words if words.contains("EVAL") => "-NOSCRIPT No matching script.\r\n".into(),
+        words => says_that_it_has_all(words, port),
+    };
+    let ((first, _), (now, asked)) = (odd_node(near).await, odd_node(near).await);
+    let seed = || {
+        let says = move |words: &str, _| match words {
+            words if words.contains("SLOTS") => slots_at(now),
+            _ => "+OK\r\n".into(),
+        };
+        slow_node(says, connects_slowly)
+    };
+    let ((second, _), (third, _)) = (seed().await, seed().await);
+    let store = fleet_at(&[first, second, third]).tokens();
+    until("where most say", async || {
+        store.load(&user("anna")).await.unwrap_err();
+        was_asked(&asked, "EVAL") > 0
+    })
+    .await;
+
+    let store = fleet_at(&[first, second]).tokens();
+    until("that there are two", async || {
+        let error = of_store(store.load(&user("anna")).await);
+        error.to_string().contains("no master in common")
+    })
+    .await;
 }
 
 /// Each process asks all masters, and there may be thousands.

@@ -39,7 +39,7 @@ fn bulk(text: &str) -> String {
 }
 
 /// Of a node that takes longer than a call on a connection may.
-fn connects_slowly(words: &str) -> Duration {
+pub(crate) fn connects_slowly(words: &str) -> Duration {
     match words {
         words if words.contains("SETINFO") => Duration::from_millis(200),
         INFO => Duration::from_millis(400),

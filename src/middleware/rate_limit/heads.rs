@@ -113,9 +113,9 @@ impl Turns {
         let is_urgent = |head: Head| !head.goes.place.is_other;
         match (is_urgent(well), is_urgent(look)) {
             _ if self.since_look == 0 => false,
+            (false, false) if is_others_turn && self.was_other_look => false,
             (true, false) => false,
             (false, true) => true,
-            (false, false) if is_others_turn && self.was_other_look => false,
             _ => look.stands < well.stands,
         }
     }
@@ -175,7 +175,9 @@ impl Heads {
             self.until = self.until.min(obstacle.until());
             return;
         }
-        let line = Asked { endpoint, line, failures: &state.failures, now };
+        let failures = &state.failures;
+        let fails_for_all = failures.fails_for_all(endpoint, now);
+        let line = Asked { endpoint, line, failures, fails_for_all, now };
         for is_urgent in CLASSES.into_iter().filter(|class| line.line.has(*class)) {
             if let Some(place) = line.first_well(is_urgent) {
                 let well = Head::well(turn, endpoint, place);
@@ -185,8 +187,9 @@ impl Heads {
             match line.first_look(is_urgent) {
                 Some((look, _)) if look.from > now => self.until = self.until.min(look.from),
                 Some((look, place)) => {
-                    let next = Head::look(turn, look, endpoint, place);
-                    let next = Head { stands: (turn, line.looks_stand(is_urgent, place)), ..next };
+                    let stands = line.looks_stand(is_urgent, place);
+                    let goes = Goes { endpoint, place, is_look: true };
+                    let next = Head { stands: (turn, stands), order: (turn, look, place), goes };
                     let first = self.looks.of(is_urgent);
                     *first = Some(first.map_or(next, |first| first.and(next)));
                 }
@@ -201,6 +204,7 @@ struct Asked<'a, W> {
     endpoint: u64,
     line: &'a Line<W>,
     failures: &'a Failures,
+    fails_for_all: bool,
     now: Seconds,
 }
 
@@ -209,12 +213,8 @@ impl<W> Asked<'_, W> {
         self.failures.look(Pair { endpoint: self.endpoint, user }, self.now)
     }
 
-    fn fails_for_all(&self) -> bool {
-        self.failures.fails_for_all(self.endpoint, self.now)
-    }
-
     fn first_well(&self, is_urgent: bool) -> Option<Place> {
-        if self.fails_for_all() {
+        if self.fails_for_all {
             return None;
         }
         let mut heads = self.line.heads_of(is_urgent);
@@ -232,7 +232,7 @@ impl<W> Asked<'_, W> {
             |one: &_, other: &_| key(one).partial_cmp(&key(other)).unwrap_or(Ordering::Equal);
         let with_look = |(place, user)| Some((self.look(user)?, place));
         // Those for whom it fails may be many who do not wait, or few of the many who do.
-        if self.fails_for_all() || failures.suspects(self.endpoint) > line.users() {
+        if self.fails_for_all || failures.suspects(self.endpoint) > line.users() {
             return line.heads_of(is_urgent).filter_map(with_look).min_by(in_order);
         }
         let head = |user| Some((line.head_of(user, is_urgent)?, user)).and_then(with_look);
@@ -274,11 +274,6 @@ impl Head {
     fn well(turn: Turn, endpoint: u64, place: Place) -> Self {
         let goes = Goes { endpoint, place, is_look: false };
         Self { stands: (turn, place), order: (turn, Look::NONE, place), goes }
-    }
-
-    fn look(turn: Turn, look: Look, endpoint: u64, place: Place) -> Self {
-        let goes = Goes { endpoint, place, is_look: true };
-        Self { stands: (turn, place), order: (turn, look, place), goes }
     }
 
     /// Who of two goes, where the first of them stands.

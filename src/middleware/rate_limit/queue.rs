@@ -80,6 +80,7 @@ impl<W> Queue<W> {
     /// go whatever it grants; of those for whom it fails, one, and of a user for whom all do, one.
     pub(super) fn len_for_app(&self, state: &State, now: Seconds) -> usize {
         let failures = &state.failures;
+        let only = failures.only_user_down(now);
         let (mut all, mut looks) = (0, 0);
         for (endpoint, line) in &self.lines {
             if state.is_closed(*endpoint, now) {
@@ -89,9 +90,8 @@ impl<W> Queue<W> {
             let may_start = state.starts(*endpoint, from, from + NEXT_BATCH);
             let waiting = failures.starts(*endpoint, line.len(), |user| line.len_of(user), now);
             let count = waiting.min(may_start);
-            let only = failures.only_user_down(now).filter(|user| line.len_of(*user) > 0);
             all += count;
-            looks += usize::from(count > 0 && only.is_some());
+            looks += usize::from(count > 0 && only.is_some_and(|user| line.len_of(user) > 0));
         }
         if failures.all_fail_for_all(now) { all.min(1) } else { all - looks.saturating_sub(1) }
     }
