@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::{Cmd, Pipeline, Value};
+use tokio::task::yield_now;
 
 use super::failure::{Failure, USER_ALONE};
 use super::health::{Asked, FleetStats, Health, Part, Writes};
@@ -219,6 +220,7 @@ impl Server {
             false => Writes::No,
         };
         self.note(part, &result, USUAL, NO_SCRIPT, writes);
+        leave_turn_after(&result).await;
         result.map_err(Failure::into_error)
     }
 
@@ -264,6 +266,7 @@ impl Server {
         let writes =
             |value: &Value| of.script.map_or(Writes::No, |script| writes_of(script, value));
         self.note(part, &result, limit, of.number(), writes);
+        leave_turn_after(&result).await;
         result
     }
 
@@ -328,6 +331,14 @@ fn writes_of(script: &Script, returned: &Value) -> Writes {
         () if [&SAVE, &TAKE_LEASE, &TAKE_TURN].into_iter().any(is) && has_written => Writes::Surely,
         () if is(&EXCHANGE) => Writes::Perhaps,
         () => Writes::No,
+    }
+}
+
+/// A failure that is known already comes at once: who calls again and again would keep everybody else of
+/// its thread from running.
+async fn leave_turn_after<T>(result: &Result<T, Failure>) {
+    if result.is_err() {
+        yield_now().await;
     }
 }
 

@@ -80,7 +80,7 @@ async fn users_of(
     users
 }
 
-/// Callers of a master that does not respond, as long as this is kept.
+/// Callers of a master that does not respond, or is not there, as long as this is kept.
 fn hammer(store: &RedisTokenStore, users: &[TokenKey]) -> JoinSet<()> {
     let mut callers = JoinSet::new();
     for key in users.iter().cycle().take(50) {
@@ -88,6 +88,7 @@ fn hammer(store: &RedisTokenStore, users: &[TokenKey]) -> JoinSet<()> {
         callers.spawn(async move {
             loop {
                 store.load(&key).await.ok();
+                sleep(Duration::from_millis(10)).await;
             }
         });
     }

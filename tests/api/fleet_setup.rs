@@ -1,6 +1,8 @@
 //! Fleets that are set up wrongly: the first use and `RedisFleet::check` say so, and what to do;
 //! nothing is overwritten.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
@@ -121,6 +123,27 @@ async fn a_server_that_is_not_there_is_transient_and_a_wrong_setting_is_not() {
         assert!(!StoreError::from(error).is_transient());
         let error = fleet.tokens().load(&key()).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// Which fails at once, after a few attempts to connect.
+#[tokio::test]
+async fn who_calls_a_server_that_is_not_there_again_and_again_keeps_no_other_task_from_running() {
+    let store =
+        RedisFleet::new(format!("redis://127.0.0.1:{}/", crate::common::free_port())).tokens();
+    let ran = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&ran);
+    tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+
+    for _ in 0..200 {
+        let before = ran.load(Ordering::Relaxed);
+        store.load(&key()).await.unwrap_err();
+        assert!(ran.load(Ordering::Relaxed) > before);
     }
 }
 
