@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::{Cmd, Pipeline, Value};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 use super::failure::{Failure, USER_ALONE};
@@ -337,7 +338,7 @@ fn writes_of(script: &Script, returned: &Value) -> Writes {
 /// A failure that is known already comes at once: who calls again and again would keep everybody else of
 /// its thread from running.
 async fn leave_turn_after<T>(result: &Result<T, Failure>) {
-    if result.is_err() {
+    if result.is_err() && Handle::try_current().is_ok() {
         yield_now().await;
     }
 }
