@@ -115,13 +115,12 @@ fn is_there(program: &str) -> bool {
 }
 
 /// One that nobody takes meanwhile: below those that the system gives to connections and to port 0,
-/// and each another.
+/// and each another. A node of a cluster takes the one that is higher by 10,000, too.
 pub(crate) fn free_port() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| fastrand::u16(..).into());
-    let next = || 10_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 20_000;
-    std::iter::repeat_with(next)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .unwrap()
+    let next = || 10_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 10_000;
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    std::iter::repeat_with(next).find(|port| is_free(*port) && is_free(port + 10_000)).unwrap()
 }
 
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
