@@ -36,6 +36,7 @@ mod rate_limit {
     mod state;
     mod trial;
     mod tries;
+    mod turns;
     mod whose;
     mod width;
 

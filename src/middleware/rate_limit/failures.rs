@@ -71,7 +71,7 @@ impl Failures {
         let due = latest(if is_new { |outage| outage.next_new } else { |outage| outage.next })?;
         let from = if is_new { latest(|outage| outage.next_for(true))? } else { due };
         let last = failing.map_or(f64::NEG_INFINITY, |failing| failing.last_sent);
-        Some(Look { due, last, from })
+        Some(Look { due, last, from, is_new })
     }
 
     /// Until when all users of an endpoint must wait, if they must; some of them for longer.

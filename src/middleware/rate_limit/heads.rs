@@ -4,16 +4,16 @@
 //! |---|---|
 //! | one class, nothing fails for them | by place |
 //! | one class, they look at what fails | who has been due for longest, and then whose last request is longest ago |
-//! | two classes | the urgent; of five that go one is not, in all, of the looks, and of the others |
+//! | two classes | the urgent; of five that go one is not: in all, of the looks, of the others, of a user's looks at an endpoint, and of all looks at one that fails for all |
+//! | looks for whom something has failed, and those for whom it fails for all alone | who has been due for longest |
 //! | looks and others | of two that go, one is no look. Then the urgent; in one class by place, where all looks stand where the first of them does; and where it is the turn of one who is not urgent, a look and another alternate |
 //! | those who may go beyond the app's rate, and others | the others; then by the turns of the endpoints |
 //!
 //! So what fails, for any number of users at any number of endpoints, takes half of a rate at most from
-//! those who could go, and no user for whom it fails is passed by for ever; calls that are not urgent may
-//! be, where urgent ones of the same user have each look. The app's rate is shared out so, and an
-//! endpoint's own: there the app says that one of them goes, and its line who that is.
-
-use std::cmp::Ordering;
+//! those who could go, and nobody is passed by for ever. The app's rate is shared out so, and an endpoint's
+//! own: there the app says that one of them goes, and its line who that is. So it is where an endpoint
+//! fails for all, and where a user has calls of both classes: whose turns come one after the other would
+//! else be of one class each time, by their number alone.
 
 use super::Seconds;
 use super::failures::Failures;
@@ -22,29 +22,40 @@ use super::pair::Pair;
 use super::queue::Place;
 use super::state::State;
 use super::tries::Turn;
+use super::turns::MOST_URGENT_IN_A_ROW;
 
 /// Who may go, of some endpoints.
 pub(super) struct Heads {
-    well: Classes,
-    looks: Classes,
+    pub(super) well: Classes,
+    pub(super) looks: Looks,
     /// When the next one may who may not.
     pub(super) until: Seconds,
 }
 
 /// The first of each class.
 #[derive(Default)]
-struct Classes {
-    urgent: Option<Head>,
-    other: Option<Head>,
+pub(super) struct Classes {
+    pub(super) urgent: Option<Head>,
+    pub(super) other: Option<Head>,
+}
+
+/// What fails for all has two times at which it is looked at: by those for whom it has failed, and by those
+/// for whom it has not yet.
+#[derive(Default)]
+pub(super) struct Looks {
+    pub(super) again: Classes,
+    pub(super) new: Classes,
 }
 
 #[derive(Clone, Copy)]
-struct Head {
+pub(super) struct Head {
     /// Where it stands, which is where the first of all looks does.
-    stands: (Turn, Place),
+    pub(super) stands: (Turn, Place),
     /// What decides between looks.
     order: (Turn, Look, Place),
-    goes: Goes,
+    /// How many urgent looks of its user, and at its endpoint, are to go before it.
+    behind: u32,
+    pub(super) goes: Goes,
 }
 
 /// Who goes.
@@ -52,8 +63,23 @@ struct Head {
 pub(super) struct Goes {
     pub(super) endpoint: u64,
     pub(super) place: Place,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Well,
+    /// It looks at what has failed for its user.
+    Again,
+    /// It looks at what fails for all, and has not failed for its user.
+    New,
+}
+
+impl Goes {
     /// Whether it looks at what fails.
-    pub(super) is_look: bool,
+    pub(super) fn is_look(self) -> bool {
+        self.kind != Kind::Well
+    }
 }
 
 /// A request that looks at what fails.
@@ -65,137 +91,100 @@ pub(super) struct Look {
     pub(super) last: Seconds,
     /// From when on it may go.
     pub(super) from: Seconds,
+    /// Whether it fails for all, and has not failed for that user.
+    pub(super) is_new: bool,
 }
 
 impl Look {
     const NONE: Self = {
         let never = f64::NEG_INFINITY;
-        Self { due: never, last: never, from: never }
+        Self { due: never, last: never, from: never, is_new: false }
     };
-}
-
-/// Who went last.
-#[derive(Debug)]
-pub(super) struct Turns {
-    /// Urgent requests that went while one waited that was not, since the last such one: in all, of
-    /// those that did not look, and of those that did.
-    urgent_in_a_row: u32,
-    urgent_well_in_a_row: u32,
-    urgent_looks_in_a_row: u32,
-    /// Whether the last one that was not urgent looked.
-    was_other_look: bool,
-    /// Requests that went since the last look.
-    since_look: u32,
-}
-
-impl Turns {
-    /// Whose turn it is.
-    pub(super) fn next(&self, heads: &Heads) -> Option<Goes> {
-        let Heads { well, looks, .. } = heads;
-        let is_other_there = well.other.is_some() || looks.other.is_some();
-        let is_others_turn = self.urgent_in_a_row >= MOST_URGENT_IN_A_ROW && is_other_there;
-        let (well, look) = match is_others_turn {
-            // It is no look's turn, however urgent the others are.
-            true if self.since_look == 0 => (well.other.or(well.urgent), looks.other),
-            true => (well.other, looks.other),
-            false => {
-                (well.first(self.urgent_well_in_a_row), looks.first(self.urgent_looks_in_a_row))
-            }
-        };
-        let head = match (well, look) {
-            (Some(well), Some(look)) if !self.is_looks_turn(well, look, is_others_turn) => well,
-            (well, look) => look.or(well)?,
-        };
-        Some(head.goes)
-    }
-
-    fn is_looks_turn(&self, well: Head, look: Head, is_others_turn: bool) -> bool {
-        let is_urgent = |head: Head| !head.goes.place.is_other;
-        match (is_urgent(well), is_urgent(look)) {
-            _ if self.since_look == 0 => false,
-            (false, false) if is_others_turn && self.was_other_look => false,
-            (true, false) => false,
-            (false, true) => true,
-            _ => look.stands < well.stands,
-        }
-    }
-
-    /// One of them goes, who may be another than whose turn it was.
-    pub(super) fn went(&mut self, turn_of: Goes, goes: Goes, heads: &Heads) {
-        let Heads { well, looks, .. } = heads;
-        let is_urgent = !(turn_of.place.is_other && goes.place.is_other);
-        let count = |row: &mut u32, waits: bool| match (is_urgent, waits) {
-            (true, true) => *row = row.saturating_add(1),
-            (true, false) => {}
-            (false, _) => *row = 0,
-        };
-        let (well, look) = (well.other.is_some(), looks.other.is_some());
-        count(&mut self.urgent_in_a_row, well || look);
-        match goes.is_look {
-            true => count(&mut self.urgent_looks_in_a_row, look),
-            false => count(&mut self.urgent_well_in_a_row, well),
-        }
-        if !is_urgent {
-            self.was_other_look = goes.is_look;
-        }
-        self.since_look = if goes.is_look { 0 } else { self.since_look.saturating_add(1) };
-    }
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self {
-            urgent_in_a_row: 0,
-            urgent_well_in_a_row: 0,
-            urgent_looks_in_a_row: 0,
-            was_other_look: false,
-            since_look: u32::MAX,
-        }
-    }
 }
 
 impl Heads {
     pub(super) fn until(until: Seconds) -> Self {
-        Self { well: Classes::default(), looks: Classes::default(), until }
+        Self { well: Classes::default(), looks: Looks::default(), until }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.well.is_empty() && self.looks.is_empty()
     }
 
+    /// Whether nobody can go but to look at what fails.
+    pub(super) fn are_looks(&self) -> bool {
+        self.well.is_empty() && !self.looks.is_empty()
+    }
+
     /// Those who wait for an endpoint.
-    pub(super) fn add<W>(
+    pub(super) fn add<W>(&mut self, of: (Turn, u64), line: &Line<W>, state: &State, now: Seconds) {
+        let Some(line) = self.asked(of.1, line, state, now) else { return };
+        for is_urgent in CLASSES {
+            self.add_well(of, &line, is_urgent);
+            self.add_look(of, &line, is_urgent);
+        }
+    }
+
+    /// Those of them for whom something fails.
+    pub(super) fn add_looks<W>(
         &mut self,
-        (turn, endpoint): (Turn, u64),
+        of: (Turn, u64),
         line: &Line<W>,
         state: &State,
         now: Seconds,
     ) {
+        let Some(line) = self.asked(of.1, line, state, now) else { return };
+        CLASSES.into_iter().for_each(|is_urgent| self.add_look(of, &line, is_urgent));
+    }
+
+    fn asked<'a, W>(
+        &mut self,
+        endpoint: u64,
+        line: &'a Line<W>,
+        state: &'a State,
+        now: Seconds,
+    ) -> Option<Asked<'a, W>> {
         if let Err(obstacle) = state.check_endpoint(endpoint, now) {
             self.until = self.until.min(obstacle.until());
-            return;
+            return None;
         }
         let failures = &state.failures;
         let fails_for_all = failures.fails_for_all(endpoint, now);
-        let line = Asked { endpoint, line, failures, fails_for_all, now };
-        for is_urgent in CLASSES.into_iter().filter(|class| line.line.has(*class)) {
-            if let Some(place) = line.first_well(is_urgent) {
-                let well = Head::well(turn, endpoint, place);
-                let first = self.well.of(is_urgent);
-                *first = Head::before(*first, Some(well));
+        Some(Asked { endpoint, line, failures, fails_for_all, now })
+    }
+
+    fn add_well<W>(&mut self, (turn, endpoint): (Turn, u64), line: &Asked<'_, W>, is_urgent: bool) {
+        let Some(place) = line.first_well(is_urgent) else { return };
+        let well = Head::well(turn, endpoint, place);
+        let first = self.well.of(is_urgent);
+        *first = Head::before(*first, Some(well));
+    }
+
+    fn add_look<W>(&mut self, (turn, endpoint): (Turn, u64), line: &Asked<'_, W>, is_urgent: bool) {
+        for (behind, look, place) in line.first_looks(is_urgent).into_iter().flatten() {
+            if look.from > line.now {
+                self.until = self.until.min(look.from);
+                continue;
             }
-            match line.first_look(is_urgent) {
-                Some((look, _)) if look.from > now => self.until = self.until.min(look.from),
-                Some((look, place)) => {
-                    let stands = line.looks_stand(is_urgent, place);
-                    let goes = Goes { endpoint, place, is_look: true };
-                    let next = Head { stands: (turn, stands), order: (turn, look, place), goes };
-                    let first = self.looks.of(is_urgent);
-                    *first = Some(first.map_or(next, |first| first.and(next)));
-                }
-                None => {}
-            }
+            let stands = line.looks_stand(is_urgent, place);
+            let kind = if look.is_new { Kind::New } else { Kind::Again };
+            let goes = Goes { endpoint, place, kind };
+            let next = Head { stands: (turn, stands), order: (turn, look, place), behind, goes };
+            let looks = if look.is_new { &mut self.looks.new } else { &mut self.looks.again };
+            let first = looks.of(is_urgent);
+            *first = Head::first(*first, Some(next));
         }
+    }
+}
+
+impl Looks {
+    fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.new.is_empty()
+    }
+
+    /// The first that is not urgent.
+    pub(super) fn other(&self) -> Option<Head> {
+        Head::first_of_kinds(self.again.other, self.new.other)
     }
 }
 
@@ -214,32 +203,56 @@ impl<W> Asked<'_, W> {
     }
 
     fn first_well(&self, is_urgent: bool) -> Option<Place> {
-        if self.fails_for_all {
+        if self.fails_for_all || !self.line.has(is_urgent) {
             return None;
         }
         let mut heads = self.line.heads_of(is_urgent);
         heads.find(|(_, user)| self.look(*user).is_none()).map(|(place, _)| place)
     }
 
-    /// The look of a class that is due for longest, or will be next.
-    fn first_look(&self, is_urgent: bool) -> Option<(Look, Place)> {
+    /// The look of a class that is due for longest, or will be next, of either kind.
+    fn first_looks(&self, is_urgent: bool) -> [Option<(u32, Look, Place)>; 2] {
         let (line, failures) = (self.line, self.failures);
-        let key = |(look, place): &(Look, Place)| match look.from > self.now {
-            true => (true, Look { due: look.from, ..*look }, *place),
-            false => (false, *look, *place),
+        if !line.has(is_urgent) {
+            return [None, None];
+        }
+        let is_behind = !is_urgent && line.has(true);
+        let of_all = if is_behind && self.fails_for_all { MOST_URGENT_IN_A_ROW } else { 0 };
+        let of_user = |user| if is_behind { line.looks_before_others(user) } else { 0 };
+        let with_look = |(place, user)| {
+            let look = self.look(user)?;
+            let of_all = line.turns.looks_before_others(look.is_new).min(of_all);
+            Some((of_all + of_user(user), look, place))
         };
-        let in_order =
-            |one: &_, other: &_| key(one).partial_cmp(&key(other)).unwrap_or(Ordering::Equal);
-        let with_look = |(place, user)| Some((self.look(user)?, place));
         // Those for whom it fails may be many who do not wait, or few of the many who do.
         if self.fails_for_all || failures.suspects(self.endpoint) > line.users() {
-            return line.heads_of(is_urgent).filter_map(with_look).min_by(in_order);
+            return self.first_of_each_kind(line.heads_of(is_urgent).filter_map(with_look));
         }
         let head = |user| Some((line.head_of(user, is_urgent)?, user)).and_then(with_look);
-        // They are in order but for one, for whom all may fail.
+        // They are in order but for one, for whom all may fail, and those who are behind urgent ones.
         let only = failures.only_user_down(self.now).and_then(head);
-        let first = failures.others_down(self.endpoint, self.now).find_map(head);
-        only.into_iter().chain(first).min_by(in_order)
+        let others = || failures.others_down(self.endpoint, self.now).filter_map(head);
+        let first = others().find(|(behind, ..)| *behind == 0);
+        let first = first.or_else(|| others().min_by_key(|(behind, ..)| *behind));
+        self.first_of_each_kind(only.into_iter().chain(first))
+    }
+
+    fn first_of_each_kind(
+        &self,
+        looks: impl Iterator<Item = (u32, Look, Place)>,
+    ) -> [Option<(u32, Look, Place)>; 2] {
+        let key = |(behind, look, place): &(u32, Look, Place)| match look.from > self.now {
+            true => (true, *behind, Look { due: look.from, ..*look }, *place),
+            false => (false, *behind, *look, *place),
+        };
+        let [mut again, mut new] = [None, None];
+        for look in looks {
+            let first = if look.1.is_new { &mut new } else { &mut again };
+            if first.as_ref().is_none_or(|first| key(&look) < key(first)) {
+                *first = Some(look);
+            }
+        }
+        [again, new]
     }
 
     /// Where the first look of a class stands that is due, one of which is at a place; or one who is well
@@ -254,7 +267,7 @@ impl<W> Asked<'_, W> {
 
 impl Classes {
     /// The urgent one, but of five that go one is another.
-    fn first(&self, urgent_in_a_row: u32) -> Option<Head> {
+    pub(super) fn first(&self, urgent_in_a_row: u32) -> Option<Head> {
         match urgent_in_a_row >= MOST_URGENT_IN_A_ROW {
             true => self.other.or(self.urgent),
             false => self.urgent.or(self.other),
@@ -272,15 +285,34 @@ impl Classes {
 
 impl Head {
     fn well(turn: Turn, endpoint: u64, place: Place) -> Self {
-        let goes = Goes { endpoint, place, is_look: false };
-        Self { stands: (turn, place), order: (turn, Look::NONE, place), goes }
+        let goes = Goes { endpoint, place, kind: Kind::Well };
+        Self { stands: (turn, place), order: (turn, Look::NONE, place), behind: 0, goes }
     }
 
-    /// Who of two goes, where the first of them stands.
-    fn and(self, other: Self) -> Self {
-        let first = if other.order < self.order { other } else { self };
-        let stands = if other.stands < self.stands { other.stands } else { self.stands };
-        Self { stands, ..first }
+    pub(super) fn is_urgent(self) -> bool {
+        !self.goes.place.is_other
+    }
+
+    /// Who of two looks of a kind goes, where the first of them stands.
+    fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let order = |it: &Self| (it.order.0, it.behind, it.order.1, it.order.2);
+        Self::first_by(one, other, |one, other| order(other) < order(one))
+    }
+
+    /// The same of two kinds.
+    pub(super) fn first_of_kinds(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        Self::first_by(one, other, |one, other| other.order < one.order)
+    }
+
+    fn first_by(
+        one: Option<Self>,
+        other: Option<Self>,
+        is_other_first: impl Fn(&Self, &Self) -> bool,
+    ) -> Option<Self> {
+        let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
+        let first = if is_other_first(&one, &other) { other } else { one };
+        let stands = if other.stands < one.stands { other.stands } else { one.stands };
+        Some(Self { stands, ..first })
     }
 
     /// Who of two stands before the other.
@@ -291,6 +323,3 @@ impl Head {
         }
     }
 }
-
-/// Of five that go, one is another's, if one waits.
-const MOST_URGENT_IN_A_ROW: u32 = 4;

@@ -3,21 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Seconds;
-use super::heads::Turns;
 use super::queue::{Place, Waiter};
+use super::turns::{MOST_URGENT_IN_A_ROW, Turns};
 
 /// Where an endpoint fails for a user, all of that user's waiters are passed by with one look.
 #[derive(Debug)]
 pub(super) struct Line<W> {
     waiters: BTreeMap<Place, Waiter<W>>,
-    /// The places of each user, by class.
-    users: HashMap<(u64, bool), BTreeSet<Place>>,
+    users: HashMap<u64, OfUser>,
     /// The first place of each user in each class, and whose it is.
     heads: BTreeMap<Place, u64>,
     /// No waiter's limit is earlier.
     earliest_limit: Seconds,
-    /// Who went last where it has a rate of its own.
+    /// Who went last.
     pub(super) turns: Turns,
+}
+
+/// The places of a user.
+#[derive(Debug, Default)]
+struct OfUser {
+    urgent: BTreeSet<Place>,
+    others: BTreeSet<Place>,
+    /// Requests that looked at what fails, and were urgent, since the last that was not.
+    urgent_looks_in_a_row: u32,
+}
+
+impl OfUser {
+    fn places(&self, is_urgent: bool) -> &BTreeSet<Place> {
+        if is_urgent { &self.urgent } else { &self.others }
+    }
+
+    fn places_mut(&mut self, is_urgent: bool) -> &mut BTreeSet<Place> {
+        if is_urgent { &mut self.urgent } else { &mut self.others }
+    }
+
+    /// How many urgent ones are to look before one that is not.
+    fn looks_before_others(&self) -> u32 {
+        match self.urgent.is_empty() {
+            true => 0,
+            false => MOST_URGENT_IN_A_ROW.saturating_sub(self.urgent_looks_in_a_row),
+        }
+    }
 }
 
 impl<W> Line<W> {
@@ -51,14 +77,16 @@ impl<W> Line<W> {
         place: Place,
         change: impl FnOnce(&mut BTreeSet<Place>),
     ) {
-        let key = (user, place.is_other);
-        let places = self.users.entry(key).or_default();
+        let of_user = self.users.entry(user).or_default();
+        let places = of_user.places_mut(!place.is_other);
         places.first().map(|head| self.heads.remove(head));
         change(places);
-        match places.first() {
-            Some(head) => self.heads.insert(*head, user),
-            None => self.users.remove(&key).and(None),
-        };
+        if let Some(head) = places.first() {
+            self.heads.insert(*head, user);
+        }
+        if of_user.urgent.is_empty() && of_user.others.is_empty() {
+            self.users.remove(&user);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,7 +123,7 @@ impl<W> Line<W> {
         head.is_some_and(|(place, _)| place.is_other != is_urgent)
     }
 
-    /// The number of users, or a little more.
+    /// The number of users.
     pub(super) fn users(&self) -> usize {
         self.users.len()
     }
@@ -104,7 +132,27 @@ impl<W> Line<W> {
     pub(super) fn head_of(&self, user: u64, is_urgent: bool) -> Option<Place> {
         #[cfg(test)]
         steps::count(1);
-        self.users.get(&(user, !is_urgent))?.first().copied()
+        self.users.get(&user)?.places(is_urgent).first().copied()
+    }
+
+    /// How many urgent ones of a user are to look before one that is not.
+    pub(super) fn looks_before_others(&self, user: u64) -> u32 {
+        self.users.get(&user).map_or(0, OfUser::looks_before_others)
+    }
+
+    /// One of a user's looks. Says who it is: the urgent have the user's turns, and leave one of five to
+    /// another.
+    pub(super) fn look(&mut self, place: Place) -> Place {
+        let user = self.waiters.get(&place).map(|waiter| waiter.pair.user);
+        let Some(of_user) = user.and_then(|user| self.users.get_mut(&user)) else { return place };
+        let is_others_turn = of_user.looks_before_others() == 0;
+        let other = of_user.others.first().copied().filter(|_| is_others_turn);
+        let place = other.unwrap_or(place);
+        of_user.urgent_looks_in_a_row = match place.is_other {
+            true => 0,
+            false => of_user.urgent_looks_in_a_row.saturating_add(1),
+        };
+        place
     }
 
     /// The number of a user's waiters.
@@ -116,7 +164,8 @@ impl<W> Line<W> {
     fn places_of(&self, user: u64) -> impl Iterator<Item = &BTreeSet<Place>> {
         #[cfg(test)]
         steps::count(1);
-        [false, true].into_iter().filter_map(move |class| self.users.get(&(user, class)))
+        let of_user = self.users.get(&user).into_iter();
+        of_user.flat_map(|of_user| CLASSES.map(|is_urgent| of_user.places(is_urgent)))
     }
 
     pub(super) fn limit_of(&self, place: Place) -> Option<Seconds> {
@@ -148,6 +197,7 @@ impl<W> Line<W> {
     pub(super) fn before_of(&self, user: u64, place: Place) -> usize {
         self.places_of(user)
             .map(|places| match places.last() {
+                None => 0,
                 Some(last) if *last < place => places.len(),
                 _ => places.range(..place).count(),
             })

@@ -40,6 +40,7 @@ mod state;
 mod stats;
 mod trial;
 mod tries;
+mod turns;
 mod untold;
 mod whose;
 mod width;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use super::Seconds;
 use super::bucket::Blocked;
-use super::heads::{Goes, Heads, Turns};
+use super::heads::{Goes, Heads};
 use super::line::Line;
 use super::pair::Pair;
 use super::state::State;
 use super::tries::Turn;
+use super::turns::Turns;
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,32 +242,57 @@ impl<W> Queue<W> {
         }
         let mut within = Heads::until(until);
         let mut beyond = Heads::until(until);
+        let may_try = |endpoint| state.may_try(endpoint, now);
         for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| !is_blocked(**endpoint)) {
-            match state.may_try(*endpoint, now) {
+            match may_try(*endpoint) {
                 true => beyond.add((state.turn(*endpoint), *endpoint), line, state, now),
                 false => within.add((Turn::first(), *endpoint), line, state, now),
+            }
+        }
+        if within.are_looks() {
+            // What fails for all is looked at by one at a time, who would never be one of the others.
+            for (endpoint, line) in self.lines.iter().filter(|(endpoint, _)| may_try(**endpoint)) {
+                within.add_looks((Turn::first(), *endpoint), line, state, now);
             }
         }
         let until = within.until.min(beyond.until);
         let (heads, is_beyond) = if within.is_empty() { (beyond, true) } else { (within, false) };
         let turns = if is_beyond { &self.turns_beyond } else { &self.turns };
         let turn_of = turns.next(&heads).ok_or(until)?;
-        let goes = self.of_its_line(turn_of, state, now);
+        let goes = self.of_its_line(turn_of, is_beyond, &heads, state, now);
         let turns = if is_beyond { &mut self.turns_beyond } else { &mut self.turns };
         turns.went(turn_of, goes, &heads);
         self.remove(goes.endpoint, goes.place).ok_or(now)
     }
 
-    /// Who goes of those at an endpoint, of which one may. Where it has a rate of its own, they have
-    /// turns of their own.
-    fn of_its_line(&mut self, goes: Goes, state: &State, now: Seconds) -> Goes {
-        let endpoint = goes.endpoint;
-        let line = self.lines.get_mut(&endpoint).filter(|_| state.is_endpoint_paced(endpoint, now));
-        let Some(line) = line else { return goes };
-        let mut heads = Heads::until(f64::INFINITY);
-        heads.add((Turn::first(), endpoint), line, state, now);
-        let goes = line.turns.next(&heads).unwrap_or(goes);
-        line.turns.went(goes, goes, &heads);
+    /// Who goes of those at an endpoint, of which one may. Where it has a rate of its own, or goes beyond
+    /// the app's, they have turns of their own; where it fails for all, the urgent leave them to others.
+    fn of_its_line(
+        &mut self,
+        turn_of: Goes,
+        is_beyond: bool,
+        all: &Heads,
+        state: &State,
+        now: Seconds,
+    ) -> Goes {
+        let endpoint = turn_of.endpoint;
+        let has_turns = is_beyond
+            || state.is_endpoint_paced(endpoint, now)
+            || (!turn_of.place.is_other && state.failures.fails_for_all(endpoint, now));
+        let mut goes = turn_of;
+        let Some(line) = self.lines.get_mut(&endpoint) else { return goes };
+        match has_turns {
+            true => {
+                let mut heads = Heads::until(f64::INFINITY);
+                heads.add((Turn::first(), endpoint), line, state, now);
+                goes = line.turns.next(&heads).unwrap_or(goes);
+                line.turns.went(goes, goes, &heads);
+            }
+            false => line.turns.went(goes, goes, all),
+        }
+        if goes.is_look() {
+            goes.place = line.look(goes.place);
+        }
         goes
     }
 

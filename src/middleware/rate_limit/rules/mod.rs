@@ -7,9 +7,11 @@
     reason = "a test that fails is a test that panics"
 )]
 
+mod callers;
 mod exchanges;
 mod failing;
 mod looks;
+mod one_of_five;
 mod refusals;
 mod trial;
 mod turns;

@@ -1,132 +1,8 @@
 //! Who goes next where starts are few: those who look at what fails, and others.
 
-use std::ops::Range;
-
 use super::super::queue::{Place, Queue, Waiter};
+use super::callers::*;
 use super::*;
-
-/// Calls that are sent again and again.
-#[derive(Debug, Clone, Copy)]
-struct Caller {
-    pair: Pair,
-    is_urgent: bool,
-    outcome: Outcome,
-    /// A new call comes in this time; else as soon as one ends, which is a retry of it if it failed.
-    each: Option<Seconds>,
-}
-
-fn fails_at(endpoint: u64, user: u64) -> Caller {
-    let pair = Pair { endpoint, user };
-    Caller { pair, is_urgent: false, outcome: Outcome::Failed, each: None }
-}
-
-fn is_well_at(endpoint: u64, user: u64) -> Caller {
-    Caller { outcome: Outcome::Succeeded, ..fails_at(endpoint, user) }
-}
-
-fn urgent(caller: Caller) -> Caller {
-    Caller { is_urgent: true, ..caller }
-}
-
-fn each(seconds: Seconds, caller: Caller) -> Caller {
-    Caller { each: Some(seconds), ..caller }
-}
-
-/// When requests of a caller went, and the longest wait.
-#[derive(Debug, Clone, Default)]
-struct Went {
-    at: Vec<Seconds>,
-    longest: Seconds,
-}
-
-impl Went {
-    /// The longest time without one.
-    fn longest_gap(&self) -> Seconds {
-        self.longest_gap_until(END)
-    }
-
-    fn longest_gap_until(&self, end: Seconds) -> Seconds {
-        let ends = self.at.iter().copied().chain([end]);
-        let begins = [BEGIN].into_iter().chain(self.at.iter().copied());
-        begins.zip(ends).map(|(begin, end)| end - begin).fold(0.0, f64::max)
-    }
-}
-
-const BEGIN: Seconds = 6.0;
-const END: Seconds = 406.0;
-/// No rate grows before.
-const LONG: Seconds = 1000.0;
-
-/// All of them, for a while; the calls of the first come first.
-fn went(state: State, callers: &[Caller]) -> Vec<Went> {
-    went_until(END, 0.01, state, callers)
-}
-
-/// The same with less of it.
-fn went_until(end: Seconds, tick: Seconds, mut state: State, callers: &[Caller]) -> Vec<Went> {
-    let mut queue = Queue::new();
-    let mut went = vec![Went::default(); callers.len()];
-    let mut next: Vec<_> = callers.iter().map(|_| Some((BEGIN, None))).collect();
-    let mut number = 0;
-    let mut now = BEGIN;
-    while now < end {
-        for (index, caller) in callers.iter().enumerate() {
-            let Some((_, kept)) = next[index].filter(|(comes, _)| *comes <= now) else { continue };
-            number += 1;
-            let place = Place::new(caller.is_urgent, kept.unwrap_or(number)).arrived(number);
-            let owner = (index, now, place.number);
-            queue.insert(place, Waiter { pair: caller.pair, limit: f64::INFINITY, owner });
-            next[index] = caller.each.map(|each| (now + each, None));
-        }
-        while let Ok(gone) = queue.next(&state, now) {
-            let (index, came, place) = gone.owner;
-            went[index].at.push(now);
-            went[index].longest = went[index].longest.max(now - came);
-            let ticket = state.start(gone.pair, true, now);
-            let outcome = callers[index].outcome;
-            state.settle(ticket, outcome, true, now);
-            if callers[index].each.is_none() {
-                let kept = (outcome == Outcome::Failed).then_some(place);
-                next[index] = Some((now + 0.05, kept));
-            }
-        }
-        now += tick;
-    }
-    for (index, came, _) in queue.take_owners(|_| true) {
-        went[index].longest = went[index].longest.max(end - came);
-    }
-    went
-}
-
-/// Endpoint 1 fails for some users, and for no others.
-fn failing_for(users: impl IntoIterator<Item = u64>) -> State {
-    let mut state = state_within(LONG);
-    for user in users {
-        for number in 0..20 {
-            fails(&mut state, 1, user, f64::from(number) * 0.1);
-            let ticket = state.start(Pair { endpoint: 1, user: 9999 }, false, 0.0);
-            state.settle(ticket, Outcome::Succeeded, false, f64::from(number) * 0.1);
-        }
-    }
-    state
-}
-
-/// It fails for all, and has failed for these.
-fn failing(users: Range<u64>) -> State {
-    let mut state = state_within(LONG);
-    // Less often than says so of each alone.
-    for number in 0..4 {
-        users.clone().for_each(|user| fails(&mut state, 1, user, f64::from(number) * 0.4));
-    }
-    state
-}
-
-fn paced(mut state: State, rate: f64) -> State {
-    state.app.pace(rate, BEGIN);
-    state
-}
-
-const RATES: [f64; 5] = [0.2, 0.5, 1.25, 1.9, 3.7];
 
 #[test]
 fn looks_leave_half_of_the_starts_of_a_small_rate_to_others() {
@@ -275,18 +151,11 @@ fn looks_that_are_not_urgent_have_their_turns_beside_those_that_are() {
     }
 }
 
-/// Endpoints 1 and 2 were refused, and the limit is taken for the app's.
 #[test]
 fn who_goes_beyond_the_apps_rate_takes_no_turn_of_those_who_do_not() {
     for rate in [0.2, 0.5, 1.25] {
         let mut state = failing_for(0..2);
-        let refused = refused(1.0);
-        for (endpoint, outcome, now) in
-            [(1, refused, 2.0), (2, refused, 2.1), (1, Outcome::Succeeded, 3.2), (1, refused, 3.3)]
-        {
-            let ticket = state.start(Pair { endpoint, user: 9999 }, false, now);
-            state.settle(ticket, outcome, false, now);
-        }
+        refused_at_two(&mut state);
         let looks = (0..60).map(|number| fails_at(1, number % 2));
         let beyond = Caller { outcome: Outcome::Nothing, ..is_well_at(4, 1001) };
         let others = [each(4.0 / rate, is_well_at(2, 1000)), beyond];
@@ -373,4 +242,23 @@ fn who_is_looked_at_alone_passes_nobody_by() {
     let went = went(state, &[fails_at(1, 7), fails_at(1, 0)]);
     let gaps: Vec<_> = went.iter().map(Went::longest_gap).collect();
     assert!(gaps.iter().all(|gap| *gap < 2.0), "{gaps:?}");
+}
+
+/// Endpoints 3 and 4 may go beyond the app's rate, and leave its starts to endpoint 1.
+#[test]
+fn what_fails_for_all_is_looked_at_also_where_it_may_go_beyond_the_apps_rate() {
+    for rate in [0.5, 4.0] {
+        let mut state = state_within(LONG);
+        refused_at_two(&mut state);
+        for number in 0..20 {
+            [1, 3, 4].into_iter().for_each(|at| {
+                fails(&mut state, at, number % 2, 3.5 + number as f64 * 0.1);
+            });
+        }
+        assert!(state.failures.all_fail_for_all(BEGIN));
+        let callers = [fails_at(1, 0), fails_at(1, 1), fails_at(3, 0), fails_at(4, 1)];
+        let went = went(paced(state, rate), &callers);
+        let counts: Vec<_> = went.iter().map(|went| went.at.len()).collect();
+        assert!(counts.iter().all(|count| *count > 80), "{rate} a second: {counts:?}");
+    }
 }
