@@ -3,13 +3,14 @@
 use futures_util::StreamExt;
 use spotify_web::auth::TokenStore;
 use spotify_web::fleet::{FleetError, RedisFleet, SealingKey};
-use spotify_web::middleware::{SharedLimit, Told};
+use spotify_web::middleware::Told;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::common::RedisServer;
 use crate::fleet::{fleet, login};
 use crate::fleet_adoption::{adopting, found, sealed, user};
+use crate::fleet_rate::exchange_of;
 
 /// A check that was cut off leaves its entry for a minute.
 async fn begin_a_check(fleet: impl Fn(RedisFleet) -> RedisFleet, server: &RedisServer) {
@@ -84,14 +85,14 @@ async fn a_server_that_has_as_many_clients_as_it_may_says_so() {
 async fn something_else_under_either_name_of_a_rate_is_told() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let limit = fleet(&server).shared_limit();
-    limit.exchange(Some("app"), &Told::default()).await.unwrap();
+    exchange_of(Some("app"), &limit, Told::default()).await.unwrap();
     for kind in ["g", "m"] {
         let names: Vec<String> = server.ask(&["KEYS", &format!("*:{kind}")]);
         let [name] = &names[..] else { panic!("{names:?}") };
         let () = server.ask(&["DEL", name]);
         let () = server.ask(&["RPUSH", name, "other"]);
 
-        let error = limit.exchange(Some("app"), &Told::default()).await.unwrap_err();
+        let error = exchange_of(Some("app"), &limit, Told::default()).await.unwrap_err();
 
         assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         let () = server.ask(&["DEL", name]);

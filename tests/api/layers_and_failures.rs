@@ -310,7 +310,8 @@ async fn a_write_that_was_refused_below_a_layer_is_retried_and_was_not_carried_o
 
             let error = spotify.post::<Value>("0").await.unwrap_err();
 
-            assert!(!error.may_have_been_carried_out(), "{way:?} {is_inner}: {error:?}");
+            let got = server.got("/0");
+            assert!(!error.may_have_been_carried_out(), "{way:?} {is_inner}: {got}, {error:?}");
             assert_eq!(spotify.stats().retries, 3, "{way:?} {is_inner}");
         }
     }
