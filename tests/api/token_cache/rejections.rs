@@ -240,6 +240,36 @@ async fn a_revoked_token_beside_an_odd_endpoint_is_replaced_within_a_minute() {
     }
 }
 
+/// P45: who is told that the token has expired learns why there is no other, however often it is told.
+#[tokio::test]
+async fn a_token_that_is_revoked_in_an_outage_is_the_trouble_of_the_outage_until_its_end() {
+    for pause in [0.02, 0.3, 1.0, 7.0] {
+        let clock = ManualClock::new();
+        let (cache, source) = cache(&clock);
+        let rejection = Rejection::new(accepted(&cache).await, RejectionReason::Token);
+        let failures = 20;
+        for _ in 0..failures {
+            source.next(Outcome::Fail(AuthError::custom("down", "no route to host")));
+        }
+
+        let (mut calls, mut waited) = (0, 0.0);
+        loop {
+            match cache.rejected(&rejection).await {
+                Err(error) => {
+                    assert!(error.is_transient(), "{error:?}");
+                }
+                Ok(replay) => break assert_eq!(replay, Replay::Yes, "after {calls} calls"),
+            }
+            if source.requests() > failures {
+                waited += pause;
+            }
+            calls += 1;
+            clock.advance(pause);
+        }
+        assert!(calls >= failures && waited <= 61.0, "{pause} s: {calls} calls, {waited} s");
+    }
+}
+
 /// P45: as soon as the back-off of the failures allows it, which say nothing of the token.
 #[tokio::test]
 async fn a_token_that_is_revoked_in_an_outage_is_replaced_soon_after_its_end() {

@@ -104,10 +104,14 @@ impl State {
         let suspicion = self.suspicion.as_deref();
         let end = suspicion.and_then(|suspicion| suspicion.end);
         let is_early = end.is_some_and(|end| now.monotonic < end);
-        if is_early && !is_dead {
+        // The server says that it is the token, and no replacement has come that it could reject too.
+        let is_unreplaced = reason == RejectionReason::Token && self.failures > 0;
+        if is_early && !is_dead && !is_unreplaced {
             return Verdict::Replay(Replay::No);
         }
-        let steps = suspicion.map_or(0, |suspicion| suspicion.steps).saturating_add(1);
+        let is_early = is_early && !is_unreplaced;
+        let steps = suspicion.map_or(0, |suspicion| suspicion.steps);
+        let steps = if is_unreplaced { steps.max(1) } else { steps.saturating_add(1) };
         let deaths = self.deaths();
         self.withdraw(current);
         if let Some(error) = self.paused(now) {
