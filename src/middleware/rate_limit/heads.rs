@@ -5,7 +5,7 @@
 //! | one class, nothing fails for them | by place |
 //! | one class, they look at what fails | who has been due for longest, and then whose last request is longest ago |
 //! | two classes | the urgent; of five that go one is not: in all, of the looks, of the others, of a user's looks at an endpoint, and of all looks at one that fails for all |
-//! | looks for whom something has failed, and those for whom it fails for all alone | who has been due for longest |
+//! | looks for whom something has failed, and those for whom it fails as for all | who has been due for longest; where all fails, in turn |
 //! | looks and others | of two that go, one is no look. Then the urgent; in one class by place, where all looks stand where the first of them does; and where it is the turn of one who is not urgent, a look and another alternate |
 //! | those who may go beyond the app's rate, and others | the others; then by the turns of the endpoints |
 //!
@@ -45,6 +45,8 @@ pub(super) struct Classes {
 pub(super) struct Looks {
     pub(super) again: Classes,
     pub(super) new: Classes,
+    /// Whether all fails, so that all of them have the same times.
+    all_fail: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -119,10 +121,8 @@ impl Heads {
     /// Those who wait for an endpoint.
     pub(super) fn add<W>(&mut self, of: (Turn, u64), line: &Line<W>, state: &State, now: Seconds) {
         let Some(line) = self.asked(of.1, line, state, now) else { return };
-        for is_urgent in CLASSES {
-            self.add_well(of, &line, is_urgent);
-            self.add_look(of, &line, is_urgent);
-        }
+        CLASSES.into_iter().for_each(|is_urgent| self.add_well(of, &line, is_urgent));
+        self.add_looks_of(of, &line);
     }
 
     /// Those of them for whom something fails.
@@ -134,7 +134,7 @@ impl Heads {
         now: Seconds,
     ) {
         let Some(line) = self.asked(of.1, line, state, now) else { return };
-        CLASSES.into_iter().for_each(|is_urgent| self.add_look(of, &line, is_urgent));
+        self.add_looks_of(of, &line);
     }
 
     fn asked<'a, W>(
@@ -150,6 +150,7 @@ impl Heads {
         }
         let failures = &state.failures;
         let fails_for_all = failures.fails_for_all(endpoint, now);
+        self.looks.all_fail = fails_for_all && failures.all_fail_for_all(now);
         Some(Asked { endpoint, line, failures, fails_for_all, now })
     }
 
@@ -160,20 +161,32 @@ impl Heads {
         *first = Head::before(*first, Some(well));
     }
 
-    fn add_look<W>(&mut self, (turn, endpoint): (Turn, u64), line: &Asked<'_, W>, is_urgent: bool) {
-        for (behind, look, place) in line.first_looks(is_urgent).into_iter().flatten() {
-            if look.from > line.now {
-                self.until = self.until.min(look.from);
-                continue;
-            }
-            let stands = line.looks_stand(is_urgent, place);
-            let kind = if look.is_new { Kind::New } else { Kind::Again };
-            let goes = Goes { endpoint, place, kind };
-            let next = Head { stands: (turn, stands), order: (turn, look, place), behind, goes };
-            let looks = if look.is_new { &mut self.looks.new } else { &mut self.looks.again };
-            let first = looks.of(is_urgent);
-            *first = Head::first(*first, Some(next));
+    fn add_looks_of<W>(&mut self, of: (Turn, u64), line: &Asked<'_, W>) {
+        let urgent = line.first_looks(true, [false, false]);
+        let has_urgent = urgent.map(|look| look.is_some_and(|(_, look, _)| look.from <= line.now));
+        urgent.into_iter().flatten().for_each(|look| self.add_look(of, line, look));
+        let others = line.first_looks(false, has_urgent);
+        others.into_iter().flatten().for_each(|look| self.add_look(of, line, look));
+    }
+
+    fn add_look<W>(
+        &mut self,
+        (turn, endpoint): (Turn, u64),
+        line: &Asked<'_, W>,
+        (behind, look, place): (u32, Look, Place),
+    ) {
+        if look.from > line.now {
+            self.until = self.until.min(look.from);
+            return;
         }
+        let is_urgent = !place.is_other;
+        let stands = line.looks_stand(is_urgent, place);
+        let kind = if look.is_new { Kind::New } else { Kind::Again };
+        let goes = Goes { endpoint, place, kind };
+        let next = Head { stands: (turn, stands), order: (turn, look, place), behind, goes };
+        let looks = if look.is_new { &mut self.looks.new } else { &mut self.looks.again };
+        let first = looks.of(is_urgent);
+        *first = Head::first(*first, Some(next));
     }
 }
 
@@ -182,9 +195,27 @@ impl Looks {
         self.again.is_empty() && self.new.is_empty()
     }
 
+    pub(super) fn has_other(&self) -> bool {
+        self.again.other.is_some() || self.new.other.is_some()
+    }
+
     /// The first that is not urgent.
-    pub(super) fn other(&self) -> Option<Head> {
-        Head::first_of_kinds(self.again.other, self.new.other)
+    pub(super) fn other(&self, was_new: bool) -> Option<Head> {
+        self.first_of_kinds(self.again.other, self.new.other, was_new)
+    }
+
+    /// Whose time came first; where all have the same times, the kind that did not look last, or those who
+    /// may go in between would keep the others of theirs from looking.
+    pub(super) fn first_of_kinds(
+        &self,
+        again: Option<Head>,
+        new: Option<Head>,
+        was_new: bool,
+    ) -> Option<Head> {
+        Head::first_by(again, new, |again, new| match self.all_fail {
+            true => !was_new,
+            false => new.order < again.order,
+        })
     }
 }
 
@@ -210,19 +241,27 @@ impl<W> Asked<'_, W> {
         heads.find(|(_, user)| self.look(*user).is_none()).map(|(place, _)| place)
     }
 
-    /// The look of a class that is due for longest, or will be next, of either kind.
-    fn first_looks(&self, is_urgent: bool) -> [Option<(u32, Look, Place)>; 2] {
+    /// The look of a class that is due for longest, or will be next, of each kind, some of which have an
+    /// urgent one that may go.
+    fn first_looks(
+        &self,
+        is_urgent: bool,
+        has_urgent: [bool; 2],
+    ) -> [Option<(u32, Look, Place)>; 2] {
         let (line, failures) = (self.line, self.failures);
         if !line.has(is_urgent) {
             return [None, None];
         }
         let is_behind = !is_urgent && line.has(true);
-        let of_all = if is_behind && self.fails_for_all { MOST_URGENT_IN_A_ROW } else { 0 };
+        let of_all = |is_new| {
+            let [again, new] = has_urgent;
+            let has_urgent = self.fails_for_all && if is_new { new } else { again };
+            if has_urgent { line.turns.looks_before_others(is_new) } else { 0 }
+        };
         let of_user = |user| if is_behind { line.looks_before_others(user) } else { 0 };
         let with_look = |(place, user)| {
             let look = self.look(user)?;
-            let of_all = line.turns.looks_before_others(look.is_new).min(of_all);
-            Some((of_all + of_user(user), look, place))
+            Some((of_all(look.is_new) + of_user(user), look, place))
         };
         // Those for whom it fails may be many who do not wait, or few of the many who do.
         if self.fails_for_all || failures.suspects(self.endpoint) > line.users() {
@@ -231,9 +270,14 @@ impl<W> Asked<'_, W> {
         let head = |user| Some((line.head_of(user, is_urgent)?, user)).and_then(with_look);
         // They are in order but for one, for whom all may fail, and those who are behind urgent ones.
         let only = failures.only_user_down(self.now).and_then(head);
-        let others = || failures.others_down(self.endpoint, self.now).filter_map(head);
-        let first = others().find(|(behind, ..)| *behind == 0);
-        let first = first.or_else(|| others().min_by_key(|(behind, ..)| *behind));
+        let others = failures.others_down(self.endpoint, self.now).filter_map(head);
+        let first = match is_behind {
+            true => others.take(MOST_BEHIND).min_by_key(|(behind, ..)| *behind),
+            false => {
+                let mut others = others;
+                others.next()
+            }
+        };
         self.first_of_each_kind(only.into_iter().chain(first))
     }
 
@@ -299,11 +343,6 @@ impl Head {
         Self::first_by(one, other, |one, other| order(other) < order(one))
     }
 
-    /// The same of two kinds.
-    pub(super) fn first_of_kinds(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        Self::first_by(one, other, |one, other| other.order < one.order)
-    }
-
     fn first_by(
         one: Option<Self>,
         other: Option<Self>,
@@ -323,3 +362,7 @@ impl Head {
         }
     }
 }
+
+/// Of so many who are next one goes who is not behind urgent ones; the others have their turns when they
+/// are the first.
+const MOST_BEHIND: usize = 16;

@@ -9,7 +9,7 @@ use super::line::Line;
 use super::pair::Pair;
 use super::state::State;
 use super::tries::Turn;
-use super::turns::Turns;
+use super::turns::{MOST_URGENT_IN_A_ROW, Turns};
 
 /// Where somebody stands: the urgent first, and each class by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,11 +157,13 @@ impl<W> Queue<W> {
             return wait;
         }
         let ahead = self.ahead(state, place, now);
+        let others = if is_urgent { Vec::new() } else { self.others_ahead(state, place, now) };
         for _ in 0..MOST_ROUNDS {
             let go = |(endpoint, count): &(u64, usize)| {
                 state.starts(*endpoint, now, now + wait).min(*count)
             };
-            let longer = state.wait(pair, (own, ahead.iter().map(go).sum()), is_urgent, now);
+            let before = before(place, ahead.iter().map(go).sum(), others.iter().map(go).sum());
+            let longer = state.wait(pair, (own, before), is_urgent, now);
             if longer <= wait {
                 break;
             }
@@ -199,8 +201,13 @@ impl<W> Queue<W> {
         let has_turns = state.failures.look(pair, now).is_some();
         let users = state.failures.users_down(pair.endpoint, now).filter(|_| !has_turns);
         let Some(users) = users else { return line.before_of(pair.user, place) };
-        let others = users.into_iter().filter(|user| *user != pair.user);
-        line.before(place) - others.map(|user| line.before_of(user, place)).sum::<usize>()
+        let others: Vec<_> = users.into_iter().filter(|user| *user != pair.user).collect();
+        let all_before = |place| {
+            line.before(place)
+                - others.iter().map(|user| line.before_of(*user, place)).sum::<usize>()
+        };
+        let all = all_before(place);
+        before(place, all, all - all_before(Place::new(false, 0)).min(all))
     }
 
     /// The waiters before a place at each endpoint, without those for whom it fails, and those who
@@ -333,6 +340,13 @@ impl<W> Queue<W> {
         };
         in_order.into_iter().filter_map(take).collect()
     }
+}
+
+/// How many go before a place at least, of all who stand before it and those of them who are not urgent:
+/// of five that go one is not.
+fn before(place: Place, all: usize, others: usize) -> usize {
+    let most = others.saturating_add((others + 1).saturating_mul(MOST_URGENT_IN_A_ROW as usize));
+    if place.is_other { all.min(most) } else { all }
 }
 
 /// An estimate from below, each time with those who can go within the one before: too short a one

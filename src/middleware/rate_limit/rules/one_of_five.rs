@@ -110,8 +110,6 @@ fn of_the_looks_at_an_endpoint_that_fails_for_all_while_others_look_elsewhere() 
 /// What these send hangs, so that it never fails for them, beside those for whom it does.
 #[test]
 fn of_the_looks_of_those_for_whom_nothing_has_failed_yet() {
-    let hangs_at =
-        |endpoint, user| Caller { outcome: Outcome::Nothing, ..fails_at(endpoint, user) };
     let new = [urgent(hangs_at(2, 1)), hangs_at(3, 2)];
     let known = [urgent(fails_at(1, 7000)), fails_at(1, 7000), fails_at(1, 7001)];
     for known in [&known[..], &[each(1.0, known[0]), known[2]]] {
@@ -124,10 +122,40 @@ fn of_the_looks_of_those_for_whom_nothing_has_failed_yet() {
         let all = (END - BEGIN) as usize;
         assert!(counts[0] > all / 2 && counts[1] > all / 6, "{counts:?}");
         assert!(
-            counts[2] > all / 2 && counts[3..].iter().all(|count| *count > all / 6),
+            counts[2] > all / 2 && counts[3..].iter().all(|count| *count > all / 8),
             "{counts:?}"
         );
     }
+}
+
+/// For these nothing has failed, and what they send hangs.
+fn hangs_at(endpoint: u64, user: u64) -> Caller {
+    Caller { outcome: Outcome::Nothing, ..fails_at(endpoint, user) }
+}
+
+/// Endpoints 1 and 2 fail for two users, and so all does for all.
+fn all_failing(mut state: State) -> State {
+    for number in 0..40 {
+        fails(&mut state, 1 + number % 2, 7000 + number / 2 % 2, 3.5 + number as f64 * 0.05);
+    }
+    assert!(state.failures.all_fail_for_all(BEGIN));
+    state
+}
+
+/// Endpoint 3 may go beyond the app's rate, and is looked at between its starts.
+#[test]
+fn those_for_whom_nothing_has_failed_look_also_where_others_do_beyond_the_apps_rate() {
+    let mut state = state_within(LONG);
+    refused_at_two(&mut state);
+    let callers = [
+        urgent(fails_at(2, 7000)),
+        urgent(hangs_at(2, 1)),
+        hangs_at(1, 2),
+        each(1.0, hangs_at(3, 3)),
+    ];
+    let went = went(paced(all_failing(state), 2.0), &callers);
+    let counts: Vec<_> = went.iter().map(|went| went.at.len()).collect();
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
 }
 
 /// One whose calls hang goes each second. The turns of endpoint 3 are those of its urgent calls and of its

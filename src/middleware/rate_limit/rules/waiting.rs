@@ -340,3 +340,38 @@ fn refusals_look_only_for_hopeless_waiters_where_there_may_be_any() {
     (0..1000).for_each(|_| assert_eq!(hopeless(&mut queue, 31.0), 0));
     assert_eq!(steps::take() as u64, MANY, "one look at all");
 }
+
+/// Of the app's rate and of an endpoint's own.
+#[test]
+fn who_is_not_urgent_waits_for_four_urgent_ones_at_most_and_for_four_more_behind_each_other() {
+    for is_of_app in [true, false] {
+        for others in [0, 3] {
+            let mut state = state_within(1000.0);
+            match is_of_app {
+                true => state.app.pace(1.0, 6.0),
+                false => state.endpoints.get_mut(&2).unwrap().bucket.pace(1.0, 6.0),
+            }
+            let mut queue = Queue::new();
+            let mut wait = |number, is_urgent| {
+                let waiter = Waiter { pair: pair(2), limit: f64::INFINITY, owner: number };
+                queue.insert(Place::new(is_urgent, number), waiter);
+            };
+            (1..=100).for_each(|number| wait(number, true));
+            (101..101 + others).for_each(|number| wait(number, false));
+            let place = Place::new(false, 1000);
+            let told = queue.wait(&state, pair(2), place, 6.0);
+            let waiter = Waiter { pair: pair(2), limit: f64::INFINITY, owner: 1000 };
+            queue.insert(place, waiter);
+            let mut now = 6.0;
+            let waited = loop {
+                match queue.next(&state, now) {
+                    Ok(gone) if gone.owner == 1000 => break now - 6.0,
+                    Ok(gone) => drop(state.start(gone.pair, true, now)),
+                    Err(_) => now += 0.01,
+                }
+            };
+            let what = format!("{is_of_app}, {others} others: told {told}, waited {waited}");
+            assert!(told <= waited + 0.1 && told >= waited - 1.5, "{what}");
+        }
+    }
+}
