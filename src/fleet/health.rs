@@ -24,9 +24,9 @@ pub struct FleetStats {
     pub since: Duration,
     /// Why, while it is alone.
     pub error: Option<FleetError>,
-    /// Calls of this process.
+    /// Calls of this process, also those that failed at once since an attempt to connect had failed just now.
     pub calls: u64,
-    /// Those of them that did not end in time.
+    /// Those of them that did not end in time, or failed at once since connecting had not ended in time.
     pub timeouts: u64,
     /// Connections that were made; of a cluster, those to each of its nodes.
     pub connections: u64,

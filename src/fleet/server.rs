@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::{Cmd, Pipeline, Value};
-use tokio::runtime::Handle;
-use tokio::task::yield_now;
 
 use super::failure::{Failure, USER_ALONE};
 use super::health::{Asked, FleetStats, Health, Part, Writes};
@@ -17,6 +15,7 @@ use super::scripts::{EXCHANGE, SAVE, Script, TAKE_LEASE, TAKE_TURN};
 use super::server_url::{ServerKind, ServerUrl};
 use super::{FleetError, FleetEvent, text_of};
 use crate::auth::Listener;
+use crate::transport::leave_turn;
 
 /// The server of a fleet.
 pub(super) struct Server {
@@ -221,7 +220,9 @@ impl Server {
             false => Writes::No,
         };
         self.note(part, &result, USUAL, NO_SCRIPT, writes);
-        leave_turn_after(&result).await;
+        if result.is_err() {
+            leave_turn().await;
+        }
         result.map_err(Failure::into_error)
     }
 
@@ -267,7 +268,9 @@ impl Server {
         let writes =
             |value: &Value| of.script.map_or(Writes::No, |script| writes_of(script, value));
         self.note(part, &result, limit, of.number(), writes);
-        leave_turn_after(&result).await;
+        if result.is_err() {
+            leave_turn().await;
+        }
         result
     }
 
@@ -332,14 +335,6 @@ fn writes_of(script: &Script, returned: &Value) -> Writes {
         () if [&SAVE, &TAKE_LEASE, &TAKE_TURN].into_iter().any(is) && has_written => Writes::Surely,
         () if is(&EXCHANGE) => Writes::Perhaps,
         () => Writes::No,
-    }
-}
-
-/// A failure that is known already comes at once: who calls again and again would keep everybody else of
-/// its thread from running.
-async fn leave_turn_after<T>(result: &Result<T, Failure>) {
-    if result.is_err() && Handle::try_current().is_ok() {
-        yield_now().await;
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) use proxies::ProxyChoice;
 pub(crate) use reached::{
     begin as begin_sending, cannot_have_left, made_no_connection, waited_for_connection,
 };
-pub(crate) use runtime::{can_send, can_wait, lacks_io};
+pub(crate) use runtime::{can_send, can_wait, lacks_io, leave_turn};
 pub(crate) use server_error::{
     ServerError, is_transient_failure, is_transient_status, lacks_permission, may_be_done,
     may_have_arrived, never_left,

@@ -23,6 +23,14 @@ pub(crate) fn lacks_io() -> bool {
     Handle::try_current().is_ok() && !has_io()
 }
 
+/// To be waited for where something fails without anything having been waited for, as what is known to fail
+/// does: who tries again and again would keep everybody else of its thread from running.
+pub(crate) async fn leave_turn() {
+    if Handle::try_current().is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn is_usable(last: &'static LocalId, probe: impl Fn() -> bool) -> bool {
     let Ok(runtime) = Handle::try_current() else { return false };
     let id = Some(runtime.id());

@@ -319,3 +319,21 @@ async fn an_app_that_was_reopened_is_told_of_and_carried_over_by_itself() {
     let of_search = [(None, search.clone()), (Some("two".to_owned()), search)];
     assert_eq!(*told.lock().unwrap(), [expected, of_search].concat());
 }
+
+/// On one thread.
+#[tokio::test]
+async fn who_calls_again_and_again_while_it_is_closed_keeps_no_other_task_from_opening_it() {
+    let fake = FakeSpotify::start().await.unwrap();
+    let limiter = limiter();
+    let config = fake.config().with_token("token").with_rate_limiter(limiter.clone());
+    let spotify = SpotifyClient::new(config).unwrap();
+    limiter.close_for(HOUR);
+    tokio::spawn(async move { limiter.reopen() });
+
+    for _ in 0..100 {
+        if !matches!(spotify.tracks().get(TRACK).await, Err(Error::RateLimited { .. })) {
+            return;
+        }
+    }
+    panic!("still closed");
+}

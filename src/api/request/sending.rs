@@ -16,7 +16,7 @@ use super::prepared::{Deadline, PreparedRequest};
 use super::response::{RawResponse, no_response, noted, read};
 use crate::error::{Error, RequestLine};
 use crate::middleware::{CallRecord, RequestClass, attempts_are_logged};
-use crate::transport::{can_send, time_left};
+use crate::transport::{can_send, leave_turn, time_left};
 
 /// What will come of a request. It is boxed here, and not where its type is known, since the large
 /// part of it is the same for all types.
@@ -140,6 +140,9 @@ impl Connection {
         record: Option<&Arc<CallRecord>>,
     ) -> Result<reqwest::Response, Error> {
         let sent = self.http().execute_with_extensions(request, extensions).await;
+        if sent.is_err() {
+            leave_turn().await;
+        }
         sent.map_err(|error| no_response(noted(line, record.map(Arc::as_ref)), error))
     }
 

@@ -10,10 +10,12 @@
 //! | those who may go beyond the app's rate, and others | the others; then by the turns of the endpoints |
 //!
 //! So what fails, for any number of users at any number of endpoints, takes half of a rate at most from
-//! those who could go, and nobody is passed by for ever. The app's rate is shared out so, and an endpoint's
-//! own: there the app says that one of them goes, and its line who that is. So it is where an endpoint
-//! fails for all, and where a user has calls of both classes: whose turns come one after the other would
-//! else be of one class each time, by their number alone.
+//! those who could go, and no user for whom it fails alone is passed by for ever. Where it fails for all, the
+//! requests of some hang, and others may go beyond the app's rate, a few may be, until it ends.
+//!
+//! The app's rate is shared out so, and an endpoint's own: there the app says that one of them goes, and its
+//! line who that is. So it is where an endpoint fails for all, and where a user has calls of both classes:
+//! whose turns come one after the other would else be of one class each time, by their number alone.
 
 use super::Seconds;
 use super::failures::Failures;

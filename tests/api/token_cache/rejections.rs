@@ -266,7 +266,8 @@ async fn a_token_that_is_revoked_in_an_outage_is_the_trouble_of_the_outage_until
             calls += 1;
             clock.advance(pause);
         }
-        assert!(calls >= failures && waited <= 61.0, "{pause} s: {calls} calls, {waited} s");
+        let longest = 60.0 + pause + 0.1;
+        assert!(calls >= failures && waited <= longest, "{pause} s: {calls} calls, {waited} s");
     }
 }
 
