@@ -365,6 +365,6 @@ impl Head {
     }
 }
 
-/// Of so many who are next one goes who is not behind urgent ones; the others have their turns when they
-/// are the first.
+/// The first of those who are next are looked at for one who is not behind urgent ones: the others have their
+/// turns when they are first.
 const MOST_BEHIND: usize = 16;
