@@ -273,13 +273,8 @@ impl<W> Asked<'_, W> {
         // They are in order but for one, for whom all may fail, and those who are behind urgent ones.
         let only = failures.only_user_down(self.now).and_then(head);
         let others = failures.others_down(self.endpoint, self.now).filter_map(head);
-        let first = match is_behind {
-            true => others.take(MOST_BEHIND).min_by_key(|(behind, ..)| *behind),
-            false => {
-                let mut others = others;
-                others.next()
-            }
-        };
+        let most = if is_behind { MOST_BEHIND } else { 1 };
+        let first = others.take(most).min_by_key(|(behind, ..)| *behind);
         self.first_of_each_kind(only.into_iter().chain(first))
     }
 

@@ -157,7 +157,7 @@ impl<W> Queue<W> {
             return wait;
         }
         let ahead = self.ahead(state, place, now);
-        let others = if is_urgent { Vec::new() } else { self.others_ahead(state, place, now) };
+        let others = if is_urgent { Vec::new() } else { self.others_of(ahead.clone(), state, now) };
         for _ in 0..MOST_ROUNDS {
             let go = |(endpoint, count): &(u64, usize)| {
                 state.starts(*endpoint, now, now + wait).min(*count)
@@ -224,9 +224,13 @@ impl<W> Queue<W> {
         self.lines.iter().filter_map(count).collect()
     }
 
-    /// Those of them who are not urgent.
-    fn others_ahead(&self, state: &State, place: Place, now: Seconds) -> Vec<(u64, usize)> {
-        let mut ahead = self.ahead(state, place, now);
+    /// Those of them who are not urgent, before one who is not.
+    fn others_of(
+        &self,
+        mut ahead: Vec<(u64, usize)>,
+        state: &State,
+        now: Seconds,
+    ) -> Vec<(u64, usize)> {
         let urgent: HashMap<_, _> =
             self.ahead(state, Place::new(false, 0), now).into_iter().collect();
         for (endpoint, count) in &mut ahead {
@@ -329,7 +333,7 @@ impl<W> Queue<W> {
         in_order.sort_unstable_by_key(|(place, ..)| *place);
         let take = |(place, endpoint, limit): (Place, u64, Seconds)| {
             let before = match place.is_other {
-                true => self.others_ahead(state, place, now),
+                true => self.others_of(self.ahead(state, place, now), state, now),
                 false => Vec::new(),
             };
             let before = before

@@ -24,6 +24,11 @@ pub(super) fn is_well_at(endpoint: u64, user: u64) -> Caller {
     Caller { outcome: Outcome::Succeeded, ..fails_at(endpoint, user) }
 }
 
+/// What it sends hangs, so that nothing of it ever fails.
+pub(super) fn hangs_at(endpoint: u64, user: u64) -> Caller {
+    Caller { outcome: Outcome::Nothing, ..fails_at(endpoint, user) }
+}
+
 pub(super) fn urgent(caller: Caller) -> Caller {
     Caller { is_urgent: true, ..caller }
 }

@@ -12,6 +12,10 @@ fn both(caller: Caller) -> [Caller; 2] {
     [urgent(caller), caller]
 }
 
+fn of_each_user() -> Vec<Caller> {
+    (0..SUBJECTS).flat_map(|user| both(fails_at(1, user))).collect()
+}
+
 /// Each of them goes, one after the other and at most as often as looks do, while somebody is well at
 /// an endpoint.
 fn assert_that_each_goes(rate: f64, callers: &[Caller], state: State, is_well_at_it: u64) {
@@ -44,8 +48,7 @@ fn longest_row(callers: &[Caller], went: &[Went]) -> usize {
 fn of_the_looks_of_each_user_for_whom_an_endpoint_fails() {
     for rate in RATES {
         let state = paced(failing_for(0..SUBJECTS), rate);
-        let callers: Vec<_> = (0..SUBJECTS).flat_map(|user| both(fails_at(1, user))).collect();
-        assert_that_each_goes(rate, &callers, state, 1);
+        assert_that_each_goes(rate, &of_each_user(), state, 1);
     }
 }
 
@@ -68,8 +71,7 @@ fn of_the_looks_at_each_endpoint_for_a_user_for_whom_all_fail() {
 fn of_the_looks_of_each_user_where_an_endpoint_fails_for_all() {
     for rate in RATES {
         let state = paced(failing(0..SUBJECTS), rate);
-        let callers: Vec<_> = (0..SUBJECTS).flat_map(|user| both(fails_at(1, user))).collect();
-        assert_that_each_goes(rate, &callers, state, 9);
+        assert_that_each_goes(rate, &of_each_user(), state, 9);
     }
 }
 
@@ -126,11 +128,6 @@ fn of_the_looks_of_those_for_whom_nothing_has_failed_yet() {
             "{counts:?}"
         );
     }
-}
-
-/// For these nothing has failed, and what they send hangs.
-fn hangs_at(endpoint: u64, user: u64) -> Caller {
-    Caller { outcome: Outcome::Nothing, ..fails_at(endpoint, user) }
 }
 
 /// Endpoints 1 and 2 fail for two users, and so all does for all.

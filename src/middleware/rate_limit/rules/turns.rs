@@ -157,8 +157,7 @@ fn who_goes_beyond_the_apps_rate_takes_no_turn_of_those_who_do_not() {
         let mut state = failing_for(0..2);
         refused_at_two(&mut state);
         let looks = (0..60).map(|number| fails_at(1, number % 2));
-        let beyond = Caller { outcome: Outcome::Nothing, ..is_well_at(4, 1001) };
-        let others = [each(4.0 / rate, is_well_at(2, 1000)), beyond];
+        let others = [each(4.0 / rate, is_well_at(2, 1000)), hangs_at(4, 1001)];
         let callers: Vec<_> = looks.chain(others).collect();
         let went = went(paced(state, rate), &callers);
         assert!(went[61].at.len() > 300, "beyond the rate: {}", went[61].at.len());
